@@ -1,0 +1,1 @@
+"""The arithmetic: pure, deterministic, no I/O, no clock."""

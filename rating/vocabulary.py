@@ -1,0 +1,107 @@
+"""Names and the dense ids that arrays and the store use for them.
+
+A vocabulary only grows, and only when a tariff image is activated, which is a record of the log: ids are therefore a
+function of the log, the same after every replay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from schemas.arrays import Int32Array
+
+
+class NameTable:
+    """Append-only names <-> ids 0, 1, 2, …"""
+
+    def __init__(self, names: pl.Series | None = None) -> None:
+        """Start with `names` (unique strings), in the order of their ids."""
+        self._names = pl.Series("name", [], pl.String) if names is None else names.cast(pl.String).rename("name")
+        self._single: dict[str, int] | None = None
+
+    def __len__(self) -> int:
+        """Return how many names are known."""
+        return len(self._names)
+
+    @property
+    def names(self) -> pl.Series:
+        """All names, in the order of their ids."""
+        return self._names
+
+    def extend(self, names: pl.Series) -> None:
+        """Give ids to the names not yet known, in sorted order so that ids do not depend on the order of `names`."""
+        known = self._names.to_frame()
+        fresh = names.cast(pl.String).rename("name").drop_nulls().to_frame().join(known, on="name", how="anti")
+        added = fresh.get_column("name").unique().sort()
+        if len(added):
+            self._names = pl.concat([self._names, added])
+            self._single = None
+
+    def ids(self, names: pl.Series) -> Int32Array:
+        """Return (n,) the id of each name, -1 where unknown."""
+        table = self._names.to_frame().with_row_index("id")
+        found = names.cast(pl.String).rename("name").to_frame().join(table, on="name", how="left", maintain_order="left")
+        return np.ascontiguousarray(found.get_column("id").cast(pl.Int64).fill_null(-1).to_numpy().astype(np.int32))
+
+    def id(self, name: str) -> int:
+        """Return the id of one name, -1 when unknown."""
+        if self._single is None:
+            self._single = {known: index for index, known in enumerate(self._names.to_list())}
+        return self._single.get(name, -1)
+
+    def name(self, index: int) -> str:
+        """Return the name with this id.
+
+        Raises:
+            IndexError: when no name has it.
+        """
+        if not 0 <= index < len(self._names):
+            raise IndexError(f"no name has id {index}")
+        return str(self._names[index])
+
+
+def _with_blank() -> NameTable:
+    return NameTable(pl.Series("name", [""], pl.String))
+
+
+@dataclass
+class Vocabulary:
+    """Every name table of one installation.
+
+    Attributes:
+        event_types: event type codes.
+        attribute_values: values that charges filter on; id 0 is "" (absent, or a value no charge names).
+        charge_versions: "charge/plan@START#HASH": a charge priced by the version of its plan that starts at START (UTC,
+            ISO 8601) and whose content hashes to HASH (8 hex digits); a changed price is another name, hence another id.
+        sources, accounts, subscriptions, access_points: their codes.
+        wallets: "account/wallet".
+        counters: "subscription/counter": one slot of counter state each.
+        currencies: ISO 4217 codes.
+        images: content hashes of the activated tariff images, in order of activation.
+    """
+
+    event_types: NameTable = field(default_factory=NameTable)
+    attribute_values: NameTable = field(default_factory=_with_blank)
+    charge_versions: NameTable = field(default_factory=NameTable)
+    sources: NameTable = field(default_factory=NameTable)
+    accounts: NameTable = field(default_factory=NameTable)
+    subscriptions: NameTable = field(default_factory=NameTable)
+    access_points: NameTable = field(default_factory=NameTable)
+    wallets: NameTable = field(default_factory=NameTable)
+    counters: NameTable = field(default_factory=NameTable)
+    currencies: NameTable = field(default_factory=NameTable)
+    images: NameTable = field(default_factory=NameTable)
+
+    def to_tables(self) -> dict[str, pa.Table]:
+        """Return each name table as an Arrow table with one column `name`, for snapshots."""
+        return {item.name: getattr(self, item.name).names.to_frame().to_arrow() for item in fields(self)}
+
+    @classmethod
+    def from_tables(cls, tables: dict[str, pa.Table]) -> Vocabulary:
+        """Return the vocabulary written by `to_tables`."""
+        series = {name: pl.Series("name", pl.from_arrow(table)["name"]) for name, table in tables.items()}  # type: ignore[index]
+        return cls(**{item.name: NameTable(series[item.name]) for item in fields(cls)})

@@ -1,0 +1,72 @@
+"""CDRs: decoded usage records, still in the source's words, as columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt16Array, UInt64Array
+
+ATTRIBUTE_SLOTS = 4
+"""How many attributes a catalog may filter charges on; each event type's attributes take a slot by name."""
+EVENT_TYPE_NONE = 0xFFFF
+TIMESTAMP_MIN_US = 946_684_800_000_000
+"""2000-01-01T00:00:00Z in microseconds."""
+TIMESTAMP_MAX_US = 4_102_444_800_000_000
+"""2100-01-01T00:00:00Z in microseconds, exclusive."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockPosition:
+    """Where a block stands in the log: records `first_record` .. of claim `claim`, as its block number `block`."""
+
+    claim: int
+    block: int
+    first_record: int
+
+
+@dataclass(frozen=True, slots=True)
+class CdrBlock:
+    """The n records of one block as columns of equal length, in file order.
+
+    Attributes:
+        position: the block's place in the log; record i has id (claim, record[i]).
+        record: (n,) record number within its claim, ascending.
+        raw: (b,) the block's original bytes.
+        raw_start, raw_end: (n,) each record's bytes within `raw` (what a rejection keeps).
+        reason: (n,) `schemas.rejection.Reason` found by the decoder; 0 where every column below is usable.
+        key_hi, key_lo: (n,) 128-bit hash of tenant, source and identity fields; never (0, 0).
+        content: (n,) 64-bit hash over every mapped field: same key and other content is a conflict.
+        access_hi, access_lo: (n,) 128-bit hash of the access point's identifier (`schemas.hashing`).
+        access_start, access_end: (n,) the identifier's bytes within `text`.
+        text: (t,) buffer that field offsets point into (the same object as `raw` when nothing was unescaped).
+        event_at: (n,) microseconds UTC. For a reading: the instant at which the index was read.
+        quantity: (n,) scaled by the unit of the event type (`schemas.quantity`). For a reading: the index itself.
+        event_type: (n,) code in `Vocabulary.event_types`, EVENT_TYPE_NONE when unknown.
+        attributes: (n, ATTRIBUTE_SLOTS) codes in `Vocabulary.attribute_values`; 0 = absent or a value no charge names.
+        series_hi, series_lo: (n,) 128-bit identity of the register for cumulative readings, (0, 0) for plain usage.
+    """
+
+    position: BlockPosition
+    record: Int64Array
+    raw: UInt8Array
+    raw_start: Int64Array
+    raw_end: Int64Array
+    reason: UInt16Array
+    key_hi: UInt64Array
+    key_lo: UInt64Array
+    content: UInt64Array
+    access_hi: UInt64Array
+    access_lo: UInt64Array
+    access_start: Int64Array
+    access_end: Int64Array
+    text: UInt8Array
+    event_at: Int64Array
+    quantity: Int64Array
+    event_type: UInt16Array
+    attributes: Int32Array
+    series_hi: UInt64Array
+    series_lo: UInt64Array
+
+    def __len__(self) -> int:
+        """Return the number of records."""
+        return len(self.record)

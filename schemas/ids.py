@@ -1,0 +1,32 @@
+"""Ids that people type: a rated item is named by its place in the log, never by a random number."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_FORM = re.compile(r"ri-(\d{1,10})-(\d{1,10})")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RatedItemId:
+    """Rated item of record `record` of claim `claim`, written `ri-CLAIM-RECORD`."""
+
+    claim: int
+    record: int
+
+    def __str__(self) -> str:
+        """Return the written form."""
+        return f"ri-{self.claim}-{self.record}"
+
+    @classmethod
+    def parse(cls, text: str) -> RatedItemId:
+        """Return the id written in `text`.
+
+        Raises:
+            ValueError: when the text has another form.
+        """
+        match = _FORM.fullmatch(text.strip())
+        if match is None:
+            raise ValueError(f"{text!r} is not a rated item id; they look like ri-12-3456")
+        return cls(int(match[1]), int(match[2]))

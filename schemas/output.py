@@ -1,0 +1,86 @@
+"""Output blocks: everything that one block of the log makes the store hold, typed and replayable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from schemas.arrays import Int32Array
+from schemas.edr import EdrBlock
+from schemas.rated_item import RatedBlock
+
+
+@dataclass(frozen=True, slots=True)
+class BlockHeader:
+    """The sheet of one block, stored after its facts: a block whose header is stored is complete.
+
+    Attributes:
+        claim, block, first_record: the block's place in the log.
+        source: source id; image: image id; tenant: tenant name.
+        received_at: microseconds UTC, when the claim was journaled (stage time).
+        retry: whether the claim replays rejected records (they were counted as received once already).
+        received .. parked: the record sheet; received = the sum of the seven outcomes.
+        edrs, rated, unrated, cancelled: the EDR sheet; edrs = rated + unrated + cancelled.
+        usage_rows, operation_rows, rejection_rows: rows that the block puts in each fact table.
+        amounts: billionths per currency id, sum of rated amounts (exact, may exceed 64 bits).
+        quantity: sum of rated EDR quantities in base steps (exact, may exceed 64 bits).
+    """
+
+    claim: int
+    block: int
+    first_record: int
+    tenant: str
+    source: int
+    image: int
+    received_at: int
+    retry: bool
+    received: int
+    accepted: int
+    absorbed: int
+    duplicate: int
+    superseded: int
+    filtered: int
+    rejected: int
+    parked: int
+    edrs: int
+    rated: int
+    unrated: int
+    cancelled: int
+    usage_rows: int
+    operation_rows: int
+    rejection_rows: int
+    quantity: int = 0
+    amounts: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputBlock:
+    """One block's facts.
+
+    Attributes:
+        header: its sheet.
+        edrs: the EDRs; rows of `rated` answer them one by one. Only rows with `rated.reason` 0 are stored as usage.
+        account: (n,) account id of each EDR.
+        rated: the rated items and wallet operations.
+        rejections: rows of `schemas.rejection.REJECTION_SCHEMA`: refused records and unrated EDRs.
+    """
+
+    header: BlockHeader
+    edrs: EdrBlock
+    account: Int32Array
+    rated: RatedBlock
+    rejections: pa.RecordBatch
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningCredit:
+    """One opening balance credited by the activation of an image: a wallet operation of claim `claim`, row `row`."""
+
+    claim: int
+    row: int
+    account: int
+    wallet: int
+    amount: int
+    balance_after: int
+    at: int

@@ -1,0 +1,240 @@
+"""Catalog documents: what a catalog publishes and rating consumes.
+
+Every document is one YAML mapping with a `kind`. Money and prices are written as strings ("0.10"), quantities as
+"NUMBER UNIT" ("60 s", "1 kWh"), instants as ISO 8601 with a zone; periods are half-open [start, end).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from schemas.money import PRICE_DECIMALS_MAX, RoundingMode
+
+
+def _decimal_text(value: Any) -> Any:
+    """Refuse floats: 0.1 in YAML is binary, "0.1" is exact."""
+    if isinstance(value, float):
+        raise ValueError(f'write the number in quotes, "{value}": a bare decimal is binary floating point')
+    return value
+
+
+Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}$")]
+"""A name that people give: letters, digits and . _ : @ + -"""
+ExactDecimal = Annotated[Decimal, BeforeValidator(_decimal_text), Field(allow_inf_nan=False)]
+Price = Annotated[
+    Decimal, BeforeValidator(_decimal_text), Field(ge=0, allow_inf_nan=False, decimal_places=PRICE_DECIMALS_MAX)
+]
+QuantityText = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)? [A-Za-z][A-Za-z0-9_./-]*$")]
+"""A number and a unit: "60 s", "1 GB"."""
+
+
+class Document(BaseModel):
+    """Base of all catalog documents: unknown fields are refused, instances are frozen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class UnitDocument(Document):
+    """Another unit of measure, its own dimension: quantities are kept with `decimals` decimals (one step = 10**-decimals)."""
+
+    kind: Literal["unit"]
+    code: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_./-]{0,31}$")]
+    decimals: Annotated[int, Field(ge=0, le=15)] = 0
+
+
+class EventType(Document):
+    """One kind of usage and the unit in which its quantity is measured.
+
+    `attributes` names what charges may filter on (at most 4 per event type).
+    """
+
+    kind: Literal["event_type"]
+    code: Code
+    unit: str
+    attributes: Annotated[tuple[Code, ...], Field(max_length=4)] = ()
+
+
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+ClockTime = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):(00|15|30|45)$|^24:00$")]
+
+
+class Band(Document):
+    """One time band: on `days`, from `start` (inclusive) to `end` (exclusive) in local time; may cross midnight.
+
+    A band without days and times is the rest; exactly one band of a calendar is the rest, and it comes last. The first
+    band that matches wins.
+    """
+
+    name: Code
+    days: Annotated[tuple[Weekday, ...], Field(min_length=1)] | None = None
+    start: ClockTime | None = None
+    end: ClockTime | None = None
+
+
+class Calendar(Document):
+    """Time bands over a week, in the local time of `zone`, in quarters of an hour."""
+
+    kind: Literal["calendar"]
+    code: Code
+    zone: str
+    bands: Annotated[tuple[Band, ...], Field(min_length=1, max_length=16)]
+
+
+class Counter(Document):
+    """Consumption of one subscription accumulated over the calendar period of the *event* date in `zone`."""
+
+    kind: Literal["counter"]
+    code: Code
+    unit: str
+    period: Literal["day", "month", "year", "ever"] = "month"
+    zone: str = "UTC"
+
+
+class Increments(Document):
+    """Usage is rounded up to `first`, then in steps of `next`: 60/30, 30/1, 1/1."""
+
+    first: QuantityText
+    next: QuantityText
+
+
+class Rounding(Document):
+    """Where an amount is rounded: once per rated item, to `decimals` (at most 9)."""
+
+    mode: RoundingMode = RoundingMode.HALF_UP
+    decimals: Annotated[int, Field(ge=0, le=9)] = 6
+
+
+class Tier(Document):
+    """A step of a graduated plan: applies below `up_to` (exclusive upper bound of cumulated quantity; the last has none).
+
+    `price` is one price, or one price per band of the version's calendar.
+    """
+
+    up_to: QuantityText | None = None
+    price: Price | dict[Code, Price]
+
+
+class PriceVersion(Document):
+    """The pricing rule of a plan during [start, end).
+
+    * flat: `price` for every `per` of rated quantity.
+    * graduated: the part of the quantity that falls in each tier has that tier's price. With a `counter`, tiers run on
+      what the subscription has consumed in the counter's period; without, on each event alone.
+
+    The time band is the one in force at the event's start. `connection_fee` is added once to each item with a quantity
+    above zero. A quantity of zero costs nothing.
+    """
+
+    start: AwareDatetime
+    end: AwareDatetime | None = None
+    model: Literal["flat", "graduated"]
+    per: QuantityText
+    price: Price | dict[Code, Price] | None = None
+    tiers: tuple[Tier, ...] | None = None
+    counter: Code | None = None
+    increments: Increments | None = None
+    connection_fee: Price | None = None
+    calendar: Code | None = None
+    rounding: Rounding = Rounding()
+
+
+class PricePlan(Document):
+    """A price plan: dated versions that do not overlap; an event is priced by the version in force at its start."""
+
+    kind: Literal["price_plan"]
+    code: Code
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+    versions: Annotated[tuple[PriceVersion, ...], Field(min_length=1)]
+
+
+class Charge(Document):
+    """What is priced: usage of one event type, where every attribute of `filters` has that value.
+
+    The offer's charge with the lowest `priority` number that matches is used; ties go to the offer's order.
+    """
+
+    kind: Literal["charge"]
+    code: Code
+    event_type: Code
+    filters: dict[Code, str] = {}
+    priority: Annotated[int, Field(ge=0, le=1_000_000)] = 100
+    price_plan: Code
+
+
+class Offer(Document):
+    """What is sold: a set of charges, in one currency."""
+
+    kind: Literal["offer"]
+    code: Code
+    charges: Annotated[tuple[Code, ...], Field(min_length=1)]
+
+
+class Wallet(Document):
+    """One balance of an account. Prepaid wallets are drawn in ascending `priority`, then the postpaid one, if any.
+
+    `opening_balance` is credited once, when the account first appears.
+    """
+
+    code: Code
+    type: Literal["prepaid", "postpaid"]
+    priority: Annotated[int, Field(ge=0, le=1000)] = 0
+    opening_balance: ExactDecimal = Decimal(0)
+
+
+class Account(Document):
+    """A billing account. Without `wallets` it has one postpaid wallet named `principal`."""
+
+    kind: Literal["account"]
+    code: Code
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+    wallets: tuple[Wallet, ...] = (Wallet(code="principal", type="postpaid"),)
+
+
+class OpeningReading(Document):
+    """The index of one register when the access point was taken over; consumption is measured from it."""
+
+    series: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    at: AwareDatetime
+    index: QuantityText
+
+
+class AccessPoint(Document):
+    """What usage names (a telephone number, a PRM, a device), for a subscription during [start, end)."""
+
+    id: Annotated[str, StringConstraints(min_length=1, max_length=255)]
+    start: AwareDatetime | None = None
+    end: AwareDatetime | None = None
+    opening_readings: tuple[OpeningReading, ...] = ()
+
+
+class Subscription(Document):
+    """A running contract: an offer for an account, and its access points."""
+
+    kind: Literal["subscription"]
+    code: Code
+    account: Code
+    offer: Code
+    access_points: tuple[AccessPoint, ...] = ()
+
+
+class SubscriptionTable(Document):
+    """Many accounts with one subscription and one access point each, in a CSV file beside the catalog.
+
+    The file has a header and the columns account, currency, subscription, offer, access_point, and optionally start, end
+    (ISO 8601 with zone; empty = open), prepaid_balance (not empty: a prepaid wallet `prepaid` with that opening balance,
+    drawn first) and postpaid (true by default; false: no principal wallet).
+    """
+
+    kind: Literal["subscription_table"]
+    file: str
+
+
+def utc_microseconds(instant: datetime) -> int:
+    """Return an aware instant in microseconds since 1970-01-01T00:00:00Z."""
+    from datetime import UTC, timedelta
+
+    return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

@@ -1,0 +1,52 @@
+"""Units of measure and the integer scale of quantities.
+
+A quantity is an int64 in the *base step* of its dimension: a unit is worth `step_count` steps, so that one integer type
+holds seconds, bytes, watt-hours and events without a float anywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+QUANTITY_MAX = 2**62
+"""Largest magnitude of one scaled quantity; what exceeds it is rejected (QUANTITY_OVERFLOW)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One unit of measure.
+
+    Attributes:
+        code: what catalogs and sources write ("min", "kWh", "GB").
+        dimension: units of one dimension convert into each other.
+        step_count: how many base steps one unit is worth (exact).
+    """
+
+    code: str
+    dimension: str
+    step_count: int
+
+
+def _family(dimension: str, **steps: int) -> dict[str, Unit]:
+    return {code: Unit(code, dimension, count) for code, count in steps.items()}
+
+
+BUILT_IN_UNITS: dict[str, Unit] = {
+    # time: base step 1 ms
+    **_family("time", ms=1, s=1_000, min=60_000, h=3_600_000),
+    # data: base step 1 byte; decimal and binary multiples are different units
+    **_family("data", B=1, kB=10**3, MB=10**6, GB=10**9, TB=10**12, KiB=2**10, MiB=2**20, GiB=2**30, TiB=2**40),
+    # active energy: base step 1 mWh
+    **_family("energy", mWh=1, Wh=10**3, kWh=10**6, MWh=10**9),
+    # apparent power: base step 1 VA
+    **_family("apparent_power", VA=1, kVA=10**3),
+    # countable things: base step 1
+    **_family("count", event=1),
+}
+"""Units every installation has. A catalog may declare more (`kind: unit`), each its own dimension, with its decimals."""
+
+
+def describe_quantity(steps: int, unit: Unit) -> Decimal:
+    """Return a scaled quantity in `unit` as an exact Decimal where it terminates, else to 18 significant digits."""
+    return Decimal(int(steps)) / Decimal(unit.step_count)

@@ -1,0 +1,48 @@
+"""Rated items and wallet operations: what the account stage makes of a block of EDRs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt16Array, UInt64Array
+
+WALLET_SPLIT = -1
+"""`RatedBlock.wallet` of an item paid by several wallets: its operations are in the split columns."""
+WALLET_NONE = -2
+"""`RatedBlock.wallet` of an item whose amount is zero, or that was refused: nothing moved."""
+
+
+@dataclass(frozen=True, slots=True)
+class RatedBlock:
+    """Answer to an EdrBlock, row for row (n), plus m wallet operations of split items.
+
+    Attributes:
+        reason: (n,) 0 when rated, else the `Reason` (>= 300) for which the EDR stays unrated; such a row moves nothing.
+        charge_version: (n,) id in `Vocabulary.charge_versions`: the charge and the price plan version that priced it.
+        rated_quantity: (n,) quantity after increments.
+        counter_before: (n,) the counter's value before this item (0 without counter).
+        tier: (n,) index of the last tier that priced a part of it.
+        band: (n,) index of the time band (0 without calendar).
+        amount: (n,) billionths of the currency unit, >= 0.
+        wallet: (n,) wallet id that paid all of it, or WALLET_SPLIT, or WALLET_NONE.
+        balance_hi, balance_lo: (n,) that wallet's balance afterwards, 128-bit two's complement billionths.
+        split_row: (m,) row of the item, ascending.
+        split_wallet, split_amount, split_balance_hi, split_balance_lo: (m,) its wallet operations in drawing order;
+            `split_amount` > 0 is what was drawn.
+    """
+
+    reason: UInt16Array
+    charge_version: Int32Array
+    rated_quantity: Int64Array
+    counter_before: Int64Array
+    tier: UInt8Array
+    band: UInt8Array
+    amount: Int64Array
+    wallet: Int32Array
+    balance_hi: Int64Array
+    balance_lo: UInt64Array
+    split_row: Int64Array
+    split_wallet: Int32Array
+    split_amount: Int64Array
+    split_balance_hi: Int64Array
+    split_balance_lo: UInt64Array

@@ -1,0 +1,161 @@
+"""Why a record did not become a rated item: outcomes and stable reason codes.
+
+Every record that enters ends in exactly one `Outcome`. Reason codes are a contract: never renumbered, never reused. When
+several apply, the smallest code is reported, so that two implementations agree.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+
+class Outcome(IntEnum):
+    """Where a record ends in the record sheet: in = sum of all of these."""
+
+    ACCEPTED = 0
+    ABSORBED = 1
+    DUPLICATE = 2
+    SUPERSEDED = 3
+    FILTERED = 4
+    REJECTED = 5
+    PARKED = 6
+
+
+class Reason(IntEnum):
+    """Stable reason codes, in order of precedence. 0 means no objection."""
+
+    NONE = 0
+    # 1..99 decode: the bytes
+    RECORD_TOO_LONG = 1
+    NUL_BYTE = 2
+    INVALID_ENCODING = 3
+    MALFORMED_RECORD = 4
+    FIELD_COUNT = 5
+    FIELD_MISSING = 6
+    # 100..199 decode: the fields
+    FILTERED_BY_SOURCE = 100
+    IDENTITY_MISSING = 101
+    UNKNOWN_EVENT_TYPE = 102
+    INVALID_TIMESTAMP = 103
+    TIMESTAMP_WITHOUT_ZONE = 104
+    TIMESTAMP_OUT_OF_RANGE = 105
+    INVALID_QUANTITY = 106
+    QUANTITY_PRECISION = 107
+    QUANTITY_OVERFLOW = 108
+    NEGATIVE_QUANTITY = 109
+    DOUBTFUL_READING = 110
+    # 200..299 resource stage
+    DUPLICATE = 200
+    SAME_KEY_OTHER_CONTENT = 201
+    UNKNOWN_ACCESS_POINT = 202
+    ACCESS_POINT_NOT_VALID_AT = 203
+    BEYOND_WINDOW = 204
+    READING_OUT_OF_ORDER = 205
+    INDEX_DECREASED = 206
+    OPENING_READING = 207
+    # 300..399 account stage
+    NO_MATCHING_CHARGE = 300
+    NO_PRICE_VERSION = 301
+    COUNTER_PERIOD_CLOSED = 302
+    AMOUNT_OVERFLOW = 303
+    COUNTER_OVERFLOW = 304
+    INSUFFICIENT_BALANCE = 305
+
+
+class Stage(IntEnum):
+    """The stage that refused."""
+
+    DECODE = 0
+    RESOURCE = 1
+    ACCOUNT = 2
+
+
+OUTCOMES: dict[Reason, Outcome] = {
+    **{reason: Outcome.REJECTED for reason in Reason if reason is not Reason.NONE},
+    Reason.NONE: Outcome.ACCEPTED,
+    Reason.FILTERED_BY_SOURCE: Outcome.FILTERED,
+    Reason.DUPLICATE: Outcome.DUPLICATE,
+    Reason.OPENING_READING: Outcome.ABSORBED,
+    Reason.DOUBTFUL_READING: Outcome.PARKED,
+    Reason.BEYOND_WINDOW: Outcome.PARKED,
+    Reason.READING_OUT_OF_ORDER: Outcome.PARKED,
+    Reason.COUNTER_PERIOD_CLOSED: Outcome.PARKED,
+}
+"""What each reason means for the *record sheet* when the decode or resource stage gives it. Reasons 300 and up are given
+to EDRs: their record is ACCEPTED, and the EDR is `unrated` in the EDR sheet."""
+
+EXPLANATIONS: dict[Reason, str] = {
+    Reason.NONE: "no objection",
+    Reason.RECORD_TOO_LONG: "the record is longer than the source's record_bytes_max",
+    Reason.NUL_BYTE: "the record contains a NUL byte",
+    Reason.INVALID_ENCODING: "the record is not valid in the source's encoding",
+    Reason.MALFORMED_RECORD: "the record cannot be parsed in the source's format",
+    Reason.FIELD_COUNT: "the record has another number of fields than the source defines",
+    Reason.FIELD_MISSING: "a field that the source needs is absent or empty",
+    Reason.FILTERED_BY_SOURCE: "a filter of the source excludes the record",
+    Reason.IDENTITY_MISSING: "an identity field is empty, so the record cannot be deduplicated",
+    Reason.UNKNOWN_EVENT_TYPE: "no event type is defined for this value",
+    Reason.INVALID_TIMESTAMP: "the event time cannot be read in the source's format",
+    Reason.TIMESTAMP_WITHOUT_ZONE: "the event time has no zone and the source names none",
+    Reason.TIMESTAMP_OUT_OF_RANGE: "the event time is outside 2000-01-01 .. 2100-01-01",
+    Reason.INVALID_QUANTITY: "the quantity is not a number",
+    Reason.QUANTITY_PRECISION: "the quantity has more decimals than its unit can hold",
+    Reason.QUANTITY_OVERFLOW: "the quantity is too large",
+    Reason.NEGATIVE_QUANTITY: "the quantity is negative",
+    Reason.DOUBTFUL_READING: "the distributor marks this reading as doubtful",
+    Reason.DUPLICATE: "a record with the same identity and content was already processed",
+    Reason.SAME_KEY_OTHER_CONTENT: "a record with the same identity but another content was already processed",
+    Reason.UNKNOWN_ACCESS_POINT: "no access point has this identifier",
+    Reason.ACCESS_POINT_NOT_VALID_AT: "the access point exists but belongs to no subscription at the event time",
+    Reason.BEYOND_WINDOW: "the event time is older than the deduplication window",
+    Reason.READING_OUT_OF_ORDER: "the reading is older than the latest one of its register",
+    Reason.INDEX_DECREASED: "the index is lower than the previous one of its register",
+    Reason.OPENING_READING: "the first reading of a register opens the series and measures no consumption",
+    Reason.NO_MATCHING_CHARGE: "no usage charge of the subscription's offer matches the event",
+    Reason.NO_PRICE_VERSION: "the price plan has no version in force at the event time",
+    Reason.COUNTER_PERIOD_CLOSED: "the counter period of the event is no longer kept",
+    Reason.AMOUNT_OVERFLOW: "the amount exceeds what a rated item can hold",
+    Reason.COUNTER_OVERFLOW: "the counter would exceed what it can hold",
+    Reason.INSUFFICIENT_BALANCE: "no wallet can pay the amount",
+}
+
+
+class Rejection(BaseModel):
+    """One refused record or EDR, as analysts and operators read it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    claim: int
+    record: int
+    block: int
+    stage: int
+    reason: int
+    outcome: int
+    event_at: int
+    access_point: str
+    detail: str
+    raw: bytes
+    raw_truncated: bool
+    retry_count: int
+
+
+REJECTION_SCHEMA = pa.schema(
+    [
+        pa.field("claim", pa.uint32(), nullable=False),
+        pa.field("record", pa.uint32(), nullable=False),
+        pa.field("block", pa.uint32(), nullable=False),
+        pa.field("stage", pa.uint8(), nullable=False),
+        pa.field("reason", pa.uint16(), nullable=False),
+        pa.field("outcome", pa.uint8(), nullable=False),
+        pa.field("event_at", pa.int64(), nullable=False),
+        pa.field("access_point", pa.string(), nullable=False),
+        pa.field("detail", pa.string(), nullable=False),
+        pa.field("raw", pa.binary(), nullable=False),
+        pa.field("raw_truncated", pa.bool_(), nullable=False),
+        pa.field("retry_count", pa.uint16(), nullable=False),
+    ]
+)
+"""Columns of a rejection; `event_at` is microseconds UTC, 0 when unknown. Parity with `Rejection` is tested."""

@@ -1,0 +1,114 @@
+"""Source definitions: how a feed's bytes become CDRs. Data, versioned with the catalog; a new feed needs no code."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from schemas.price_plan import Code, Document
+
+FieldName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+"""Delimited: a column name of the header, or of `columns`. CloudEvents: a dotted path such as `data.bytes`."""
+
+
+class Filter(Document):
+    """Records whose `field` is not one of `keep` (or is one of `drop`) are filtered, not rejected."""
+
+    field: FieldName
+    keep: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+
+
+class EventTime(Document):
+    """The event time.
+
+    `iso` reads ISO 8601 / RFC 3339 (`T` or blank between date and time, optional fraction, optional offset or Z);
+    `epoch_s`, `epoch_ms` and `epoch_us` are counts since 1970-01-01T00:00:00Z. `zone` (an IANA name) is for times without an offset;
+    without it such a record is rejected (TIMESTAMP_WITHOUT_ZONE). In the doubled hour of autumn the first is taken; in
+    the missing hour of spring the clock is read with the offset before the change.
+    """
+
+    field: FieldName
+    format: Literal["iso", "epoch_s", "epoch_ms", "epoch_us"] = "iso"
+    zone: str | None = None
+
+
+class Quantity(Document):
+    """The quantity field, its unit (of the same dimension as the event type's), and what excess decimals mean."""
+
+    field: FieldName | None = None
+    constant: Annotated[int, Field(ge=0)] | None = None
+    unit: str | None = None
+    excess_decimals: Literal["reject", "half_up"] = "reject"
+
+
+class EventTypeRule(Document):
+    """The event type: always `constant`, or the entry of `values` for the value of `field`."""
+
+    constant: Code | None = None
+    field: FieldName | None = None
+    values: dict[str, Code] = {}
+
+
+class EventMapping(Document):
+    """Which fields mean what. `identity` fields together name a record within the source."""
+
+    identity: Annotated[tuple[FieldName, ...], Field(min_length=1, max_length=8)]
+    access_point: FieldName
+    time: EventTime
+    quantity: Quantity
+    event_type: EventTypeRule
+    attributes: dict[Code, FieldName] = {}
+    filters: tuple[Filter, ...] = ()
+
+
+class SourceBase(Document):
+    """What all sources have.
+
+    `on_same_key` says what another content under a known identity means: `conflict` rejects it
+    (SAME_KEY_OTHER_CONTENT), `duplicate` drops it.
+    """
+
+    kind: Literal["source"]
+    code: Code
+    on_same_key: Literal["duplicate", "conflict"] = "conflict"
+    record_bytes_max: Annotated[int, Field(ge=256, le=4_194_304)] = 1_048_576
+
+
+class DelimitedSource(SourceBase):
+    """Delimited text, RFC 4180 quoting. Without a header, `columns` names the fields in order.
+
+    With a header, columns are found by name; extra ones are allowed. `null` is read as empty.
+    """
+
+    format: Literal["delimited"]
+    delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] = ","
+    header: bool = True
+    columns: tuple[FieldName, ...] = ()
+    encoding: Literal["utf-8", "latin-1"] = "utf-8"
+    null: str | None = None
+    mapping: EventMapping
+
+
+class CloudEventsSource(SourceBase):
+    """CloudEvents 1.0, structured mode, one JSON object per line. Identity is always `source` + `id`."""
+
+    format: Literal["cloudevents"]
+    mapping: EventMapping
+
+
+class R151Source(SourceBase):
+    """Enedis R151: daily indexes of C5 meters. One record per index; `grid` says which of the two grids is billed.
+
+    The index of day D is the index at the end of D in Europe/Paris. Each (PRM, grid, calendar, class) is one register;
+    consumption is the difference of consecutive indexes. Indexes of the other grid, and maximum powers, are filtered.
+    The event type must be of dimension energy and may use the attribute `class`.
+    """
+
+    format: Literal["r151"]
+    grid: Literal["supplier", "distributor"] = "supplier"
+    event_type: Code
+
+
+Source = Annotated[DelimitedSource | CloudEventsSource | R151Source, Field(discriminator="format")]
