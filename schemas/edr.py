@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from schemas.arrays import Int32Array, Int64Array, UInt16Array
-from schemas.cdr import BlockPosition
+from schemas.cdr import ATTRIBUTE_SLOTS, BlockPosition
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +39,33 @@ class EdrBlock:
     def __len__(self) -> int:
         """Return the number of EDRs."""
         return len(self.record)
+
+
+PACKED_WORDS = 6 + ATTRIBUTE_SLOTS
+
+
+def pack(edrs: EdrBlock, rows: Int64Array) -> Int64Array:
+    """Return (m, PACKED_WORDS) int64: the EDRs `rows` with all that rating needs, so that they can be retried."""
+    packed = np.empty((len(rows), PACKED_WORDS), np.int64)
+    for word, column in enumerate(
+        (edrs.event_at, edrs.span_s, edrs.quantity, edrs.event_type, edrs.access_point, edrs.subscription)
+    ):
+        packed[:, word] = column[rows]
+    packed[:, 6:] = edrs.attributes[rows]
+    return packed
+
+
+def unpack(packed: Int64Array, position: BlockPosition) -> EdrBlock:
+    """Return the EDRs written by `pack`, numbered 0.. within `position`'s claim from its first record."""
+    n = len(packed)
+    return EdrBlock(
+        position,
+        np.arange(position.first_record, position.first_record + n, dtype=np.int64),
+        np.ascontiguousarray(packed[:, 0]),
+        np.ascontiguousarray(packed[:, 1]),
+        np.ascontiguousarray(packed[:, 2]),
+        packed[:, 3].astype(np.uint16),
+        np.ascontiguousarray(packed[:, 6:].astype(np.int32)),
+        packed[:, 4].astype(np.int32),
+        packed[:, 5].astype(np.int32),
+    )

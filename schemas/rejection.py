@@ -139,6 +139,7 @@ class Rejection(BaseModel):
     detail: str
     raw: bytes
     raw_truncated: bool
+    edr: bytes
     retry_count: int
 
 
@@ -155,7 +156,13 @@ REJECTION_SCHEMA = pa.schema(
         pa.field("detail", pa.string(), nullable=False),
         pa.field("raw", pa.binary(), nullable=False),
         pa.field("raw_truncated", pa.bool_(), nullable=False),
+        pa.field("edr", pa.binary(), nullable=False),
         pa.field("retry_count", pa.uint16(), nullable=False),
     ]
 )
-"""Columns of a rejection; `event_at` is microseconds UTC, 0 when unknown. Parity with `Rejection` is tested."""
+"""Columns of a rejection; `event_at` is microseconds UTC, 0 when unknown. `raw` is the record's bytes (at most
+RAW_BYTES_MAX), `edr` the packed EDR of an unrated one (`schemas.edr.pack`), empty for records. Parity with `Rejection`
+is tested."""
+
+RAW_BYTES_MAX = 65_536
+"""Most raw bytes kept with a rejection; the archived file has them all."""

@@ -1,0 +1,1 @@
+"""The account stage: rating with its state, one output block per block."""

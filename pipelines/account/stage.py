@@ -1,0 +1,129 @@
+"""The account stage: rate a block of EDRs against the account state and write down everything that came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.refusals import OUTCOME_OF, refused_records, unrated_edrs
+from rating.rate import account_of, rate
+from rating.state import AccountState
+from rating.tariff_image import TariffImage
+from rating.vocabulary import Vocabulary
+from schemas.arrays import Int32Array, Int64Array, UInt16Array
+from schemas.cdr import CdrBlock
+from schemas.edr import EdrBlock
+from schemas.output import BlockHeader, OutputBlock
+from schemas.rated_item import WALLET_NONE, RatedBlock
+from schemas.rejection import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimContext:
+    """What every block of one claim shares.
+
+    Attributes:
+        tenant, source (id), received_at (microseconds UTC): where and when the claim came in.
+        retry_count: 0 for fresh records, else how often they were tried before.
+    """
+
+    tenant: str
+    source: int
+    received_at: int
+    retry_count: int = 0
+
+
+def finish_records(
+    cdrs: CdrBlock,
+    reason: UInt16Array,
+    edrs: EdrBlock,
+    image: TariffImage,
+    state: AccountState,
+    vocabulary: Vocabulary,
+    context: ClaimContext,
+    describe: Callable[[CdrBlock, int], str],
+) -> OutputBlock:
+    """Rate the EDRs of a block of records and return the block's output; updates `state`."""
+    outcomes = np.bincount(OUTCOME_OF[reason], minlength=len(Outcome))
+    refusals = refused_records(cdrs, reason, describe, context.retry_count)
+    return _finish(edrs, outcomes, refusals, image, state, vocabulary, context)
+
+
+def finish_edrs(
+    edrs: EdrBlock, image: TariffImage, state: AccountState, vocabulary: Vocabulary, context: ClaimContext
+) -> OutputBlock:
+    """Rate a block of retried EDRs and return its output; their records were counted as accepted before."""
+    outcomes = np.zeros(len(Outcome), np.int64)
+    outcomes[Outcome.ACCEPTED] = len(edrs)
+    return _finish(edrs, outcomes, None, image, state, vocabulary, context)
+
+
+def _finish(
+    edrs: EdrBlock,
+    outcomes: Int64Array,
+    refusals: pa.RecordBatch | None,
+    image: TariffImage,
+    state: AccountState,
+    vocabulary: Vocabulary,
+    context: ClaimContext,
+) -> OutputBlock:
+    rated = rate(edrs, image, state)
+    account = account_of(edrs, image)
+    unrated = int(np.count_nonzero(rated.reason))
+    if unrated:
+        names = vocabulary.access_points.names
+        refused = unrated_edrs(
+            edrs, rated.reason, lambda ids: names.gather(ids).to_arrow().cast(pa.string()), context.retry_count
+        )
+        refusals = refused if refusals is None else _concatenate(refusals, refused)
+    elif refusals is None:
+        refusals = unrated_edrs(edrs, rated.reason, lambda ids: pa.array([], pa.string()), context.retry_count)
+    usage = len(edrs) - unrated
+    counts = {outcome.name.lower(): int(outcomes[outcome]) for outcome in Outcome}
+    header = BlockHeader(
+        claim=edrs.position.claim,
+        block=edrs.position.block,
+        first_record=edrs.position.first_record,
+        tenant=context.tenant,
+        source=context.source,
+        image=image.image_id,
+        received_at=context.received_at,
+        retry=context.retry_count > 0,
+        received=int(outcomes.sum()),
+        edrs=len(edrs),
+        rated=usage,
+        unrated=unrated,
+        cancelled=0,
+        usage_rows=usage,
+        operation_rows=len(rated.split_row),
+        rejection_rows=refusals.num_rows,
+        quantity=_exact_sum(edrs.quantity[rated.reason == 0] if unrated else edrs.quantity),
+        amounts=_amounts(rated, account, image),
+        **counts,
+    )
+    return OutputBlock(header, edrs, account, rated, refusals)
+
+
+def _concatenate(first: pa.RecordBatch, second: pa.RecordBatch) -> pa.RecordBatch:
+    return pa.Table.from_batches([first, second]).combine_chunks().to_batches()[0] if first.num_rows else second
+
+
+def _exact_sum(values: Int64Array) -> int:
+    """Sum without wrapping: int64 while the bound allows, else Python integers."""
+    if len(values) == 0:
+        return 0
+    if int(values.max()) * len(values) < 2**63 and int(values.min()) >= 0:
+        return int(values.sum())
+    return sum(values.tolist())
+
+
+def _amounts(rated: RatedBlock, account: Int32Array, image: TariffImage) -> dict[int, int]:
+    moved = np.flatnonzero((rated.reason == 0) & (rated.wallet != WALLET_NONE))
+    if len(moved) == 0:
+        return {}
+    currency = image.account_currency[account[moved]]
+    amounts = rated.amount[moved]
+    return {int(code): _exact_sum(amounts[currency == code]) for code in np.unique(currency)}

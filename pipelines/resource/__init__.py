@@ -1,0 +1,1 @@
+"""The resource stage: attribution, exact deduplication, series of readings."""

@@ -1,0 +1,1 @@
+"""Kernels of the resource stage: numpy and numba only."""

@@ -1,0 +1,74 @@
+"""Series of cumulative readings: consumption is the difference of consecutive indexes of one register."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+U = np.uint64
+
+MEASURED = 0
+OPENED = 1
+OUT_OF_ORDER = 2
+DECREASED = 3
+
+
+@njit(cache=True, nogil=True)
+def difference(
+    key_hi: Any,
+    key_lo: Any,
+    last_at: Any,
+    last_index: Any,
+    rows: Any,
+    series_hi: Any,
+    series_lo: Any,
+    read_at: Any,
+    index: Any,
+    start_at: Any,
+    consumed: Any,
+    answer: Any,
+) -> int:
+    """Turn readings into consumption since the register's previous reading.
+
+    Args:
+        key_hi, key_lo: (cap,) uint64 register table, (0, 0) empty, cap a power of two with room for every row.
+        last_at, last_index: (cap,) int64: instant and index of the register's latest accepted reading.
+        rows: (m,) int64 rows of the block, in order; series_hi, series_lo, read_at, index: (n,) its columns.
+        start_at, consumed: (n,) int64, written for MEASURED rows: previous instant, difference of indexes (>= 0).
+        answer: (n,) uint8, written: MEASURED, OPENED (first reading), OUT_OF_ORDER (not later than the latest) or
+            DECREASED; the last two leave the register as it was.
+
+    Returns:
+        How many registers were opened.
+    """
+    mask = U(len(key_hi) - 1)
+    opened = 0
+    for j in range(len(rows)):
+        i = rows[j]
+        hi = series_hi[i]
+        lo = series_lo[i]
+        slot = lo & mask
+        while not (key_hi[slot] == hi and key_lo[slot] == lo):
+            if key_hi[slot] == U(0) and key_lo[slot] == U(0):
+                break
+            slot = (slot + U(1)) & mask
+        if key_hi[slot] == U(0) and key_lo[slot] == U(0):
+            key_hi[slot] = hi
+            key_lo[slot] = lo
+            last_at[slot] = read_at[i]
+            last_index[slot] = index[i]
+            answer[i] = OPENED
+            opened += 1
+        elif read_at[i] <= last_at[slot]:
+            answer[i] = OUT_OF_ORDER
+        elif index[i] < last_index[slot]:
+            answer[i] = DECREASED
+        else:
+            answer[i] = MEASURED
+            start_at[i] = last_at[slot]
+            consumed[i] = index[i] - last_index[slot]
+            last_at[slot] = read_at[i]
+            last_index[slot] = index[i]
+    return opened

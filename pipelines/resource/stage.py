@@ -1,0 +1,164 @@
+"""The resource stage: CDR block in, EDR block and refusals out.
+
+Attribution comes first and deduplication second: a record that no subscription owns consumes no key, so it can be sent
+again once the access point exists; a known key gets its first answer whatever the access points say now.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pipelines.resource.dedup import DedupWindow
+from pipelines.resource.kernels import attribute as attribution
+from pipelines.resource.kernels import dedup as verdicts
+from pipelines.resource.kernels import series as readings
+from pipelines.resource.series import RegisterTable
+from rating.tariff_image import AccessIndex
+from schemas.arrays import BoolArray, Int32Array, Int64Array, UInt8Array, UInt16Array
+from schemas.cdr import CdrBlock
+from schemas.edr import EdrBlock
+from schemas.rejection import Reason
+
+SECOND_US = 1_000_000
+
+
+@dataclass(slots=True)
+class ResourceState:
+    """State of one resource partition, a function of its log."""
+
+    dedup: DedupWindow = field(default_factory=DedupWindow)
+    registers: RegisterTable = field(default_factory=RegisterTable)
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceResult:
+    """The EDRs of a block and, for each of its n CDRs, the reason why it is none (0 for an EDR)."""
+
+    edrs: EdrBlock
+    reason: UInt16Array
+
+
+def process(
+    cdrs: CdrBlock, access: AccessIndex, state: ResourceState, *, stage_time: int, conflict_is_duplicate: bool
+) -> ResourceResult:
+    """Attribute, deduplicate and difference one block, updating `state`.
+
+    Args:
+        cdrs: the decoded block; rows with a reason stay refused and touch no state.
+        access: the active image's access points.
+        state: updated in place.
+        stage_time: microseconds UTC at which the block's claim was journaled; moves the window.
+        conflict_is_duplicate: the source's `on_same_key` is `duplicate`.
+    """
+    reason = cdrs.reason.copy()
+    is_reading = (cdrs.series_hi != 0) | (cdrs.series_lo != 0)
+    oldest = state.dedup.oldest_day(stage_time)
+    state.dedup.drop_before(oldest)
+    if oldest is not None:
+        reason[(reason == 0) & (cdrs.event_at < oldest * 86_400 * SECOND_US)] = Reason.BEYOND_WINDOW
+    candidate = reason == 0
+    # a reading closes the period that ends at its instant, so it belongs to whoever owned the instant before
+    instant = cdrs.event_at - is_reading
+    subscription, access_point, answer = _attribute(cdrs, access, instant, candidate)
+    decision = state.dedup.decide(
+        cdrs.key_hi,
+        cdrs.key_lo,
+        cdrs.content,
+        cdrs.event_at,
+        candidate,
+        answer == attribution.FOUND,
+    )
+    verdict = decision.verdict
+    reason[candidate & (verdict == verdicts.DUPLICATE)] = Reason.DUPLICATE
+    reason[candidate & (verdict == verdicts.CONFLICT)] = (
+        Reason.DUPLICATE if conflict_is_duplicate else Reason.SAME_KEY_OTHER_CONTENT
+    )
+    unusable = candidate & (verdict == verdicts.UNUSABLE)
+    reason[unusable & (answer == attribution.UNKNOWN)] = Reason.UNKNOWN_ACCESS_POINT
+    reason[unusable & (answer == attribution.NOT_VALID_AT)] = Reason.ACCESS_POINT_NOT_VALID_AT
+    event_at, span_s, quantity = cdrs.event_at, np.zeros(len(cdrs), np.int64), cdrs.quantity
+    if is_reading.any():
+        event_at, span_s, quantity = _difference(cdrs, state.registers, is_reading, reason)
+        decision.give_back((reason == Reason.READING_OUT_OF_ORDER) | (reason == Reason.INDEX_DECREASED))
+    edrs = _select(cdrs, reason == 0, event_at, span_s, quantity, subscription, access_point)
+    return ResourceResult(edrs, reason)
+
+
+def _attribute(
+    cdrs: CdrBlock, access: AccessIndex, instant: Int64Array, candidate: BoolArray
+) -> tuple[Int32Array, Int32Array, UInt8Array]:
+    n = len(cdrs)
+    subscription, access_point = np.empty(n, np.int32), np.empty(n, np.int32)
+    answer = np.empty(n, np.uint8)
+    attribution.attribute(
+        access.slot_hi,
+        access.slot_lo,
+        access.slot_entry,
+        access.window_ptr,
+        access.window_start,
+        access.window_end,
+        access.window_subscription,
+        access.window_access_point,
+        cdrs.access_hi,
+        cdrs.access_lo,
+        instant,
+        candidate,
+        subscription,
+        access_point,
+        answer,
+    )
+    return subscription, access_point, answer
+
+
+def _difference(
+    cdrs: CdrBlock, registers: RegisterTable, is_reading: BoolArray, reason: UInt16Array
+) -> tuple[Int64Array, Int64Array, Int64Array]:
+    rows = np.flatnonzero(is_reading & (reason == 0)).astype(np.int64)
+    answer, start_at, consumed = registers.read(rows, cdrs.series_hi, cdrs.series_lo, cdrs.event_at, cdrs.quantity)
+    event_at, quantity = cdrs.event_at.copy(), cdrs.quantity.copy()
+    span_s = np.zeros(len(cdrs), np.int64)
+    measured = rows[answer[rows] == readings.MEASURED]
+    event_at[measured] = start_at[measured]
+    span_s[measured] = (cdrs.event_at[measured] - start_at[measured]) // SECOND_US
+    quantity[measured] = consumed[measured]
+    reason[rows[answer[rows] == readings.OPENED]] = Reason.OPENING_READING
+    reason[rows[answer[rows] == readings.OUT_OF_ORDER]] = Reason.READING_OUT_OF_ORDER
+    reason[rows[answer[rows] == readings.DECREASED]] = Reason.INDEX_DECREASED
+    return event_at, span_s, quantity
+
+
+def _select(
+    cdrs: CdrBlock,
+    keep: BoolArray,
+    event_at: Int64Array,
+    span_s: Int64Array,
+    quantity: Int64Array,
+    subscription: Int32Array,
+    access_point: Int32Array,
+) -> EdrBlock:
+    if keep.all():
+        return EdrBlock(
+            cdrs.position,
+            cdrs.record,
+            event_at,
+            span_s,
+            quantity,
+            cdrs.event_type,
+            cdrs.attributes,
+            access_point,
+            subscription,
+        )
+    rows = np.flatnonzero(keep)
+    return EdrBlock(
+        cdrs.position,
+        cdrs.record[rows],
+        event_at[rows],
+        span_s[rows],
+        quantity[rows],
+        cdrs.event_type[rows],
+        cdrs.attributes[rows],
+        access_point[rows],
+        subscription[rows],
+    )
