@@ -1,0 +1,256 @@
+"""Snapshots of stage state: a manifest of immutable, checksummed array files, published by one rename.
+
+A snapshot is written only when the store holds everything up to its position, so that what lies after it can always be
+emitted again by replaying the log. The latest three are kept; a damaged one falls back to the one before and a longer
+replay. Arrays that did not change since the previous snapshot are linked, not written again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.resource.dedup import Bucket, DedupWindow, Segment
+from pipelines.resource.series import RegisterTable
+from pipelines.resource.stage import ResourceState
+from pipelines.spool.files import sync_directory, write_durably
+from rating.state import AccountState
+from rating.vocabulary import Vocabulary
+
+KEPT = 3
+FORMAT = 1
+AnyArray = np.ndarray[Any, np.dtype[Any]]
+
+
+class UnableToReadSnapshot(Exception):
+    """A snapshot is damaged, incomplete or of another format."""
+
+
+@dataclass(slots=True)
+class StageState:
+    """Everything that the log determines, after `position` = (claim, next block) was reached.
+
+    Attributes:
+        claim: the claim being processed; block: how many of its blocks are included (claims before it are complete).
+        image: content hash of the active image, "" before the first activation.
+    """
+
+    vocabulary: Vocabulary
+    resource: ResourceState
+    account: AccountState
+    claim: int = 1
+    block: int = 0
+    image: str = ""
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """Claim and block that come next."""
+        return self.claim, self.block
+
+    @classmethod
+    def empty(cls) -> StageState:
+        """Return the state before the first entry of the log."""
+        vocabulary = Vocabulary()
+        return cls(vocabulary, ResourceState(), AccountState.empty())
+
+
+def _arrays(state: StageState) -> dict[str, AnyArray]:
+    registers = state.resource.registers
+    arrays: dict[str, AnyArray] = {f"account.{name}": array for name, array in state.account.to_arrays().items()}
+    arrays |= {f"register.{name}": getattr(registers, name) for name in ("key_hi", "key_lo", "last_at", "last_index")}
+    for day, bucket in state.resource.dedup.buckets.items():
+        for index, segment in enumerate(bucket.segments):
+            arrays[f"dedup.{day}.{index}.table"] = segment.table
+            arrays[f"dedup.{day}.{index}.contents"] = segment.contents
+    return arrays
+
+
+def _facts(state: StageState) -> dict[str, Any]:
+    dedup = state.resource.dedup
+    return {
+        "format": FORMAT,
+        "claim": state.claim,
+        "block": state.block,
+        "image": state.image,
+        "register_count": state.resource.registers.count,
+        "window_days": dedup.window_days,
+        "segments": {str(day): [s.count for s in bucket.segments] for day, bucket in dedup.buckets.items()},
+    }
+
+
+def write_snapshot(directory: Path, state: StageState) -> Path:
+    """Write a snapshot of `state` below `directory` and return its path; older ones beyond the latest three go.
+
+    Raises:
+        OSError: when it cannot be written; the previous snapshots are untouched.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    name = f"{state.claim:010d}-{state.block:08d}"
+    target, temporary = directory / name, directory / f".{name}.tmp"
+    if target.exists():
+        return target
+    for leftover in directory.glob(".*.tmp"):
+        shutil.rmtree(leftover)
+    previous = _manifest_of_latest(directory)
+    temporary.mkdir()
+    try:
+        files: dict[str, dict[str, Any]] = {}
+        for key, array in _arrays(state).items():
+            files[key] = _write_array(temporary, key, array, previous)
+        for key, table in state.vocabulary.to_tables().items():
+            files[f"names.{key}"] = _write_table(temporary, f"names.{key}", table)
+        write_durably(temporary / "manifest.json", json.dumps(_facts(state) | {"files": files}).encode())
+        sync_directory(temporary)
+        temporary.rename(target)
+    except OSError:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    sync_directory(directory)
+    for old in _names(directory)[KEPT:]:
+        shutil.rmtree(directory / old)
+    return target
+
+
+def _names(directory: Path) -> list[str]:
+    if not directory.exists():
+        return []
+    return sorted((p.name for p in directory.iterdir() if not p.name.startswith(".")), reverse=True)
+
+
+def _manifest_of_latest(directory: Path) -> tuple[Path, dict[str, Any]] | None:
+    for name in _names(directory)[:1]:
+        try:
+            return directory / name, json.loads((directory / name / "manifest.json").read_bytes())
+        except (OSError, ValueError):
+            return None
+    return None
+
+
+def _checksum(array: AnyArray) -> int:
+    return zlib.crc32(memoryview(array).cast("B")) if array.size else 0
+
+
+def _write_array(
+    directory: Path, key: str, array: AnyArray, previous: tuple[Path, dict[str, Any]] | None
+) -> dict[str, Any]:
+    entry = {"crc": _checksum(array), "dtype": array.dtype.str, "shape": list(array.shape)}
+    path = directory / f"{key}.bin"
+    if previous is not None and previous[1]["files"].get(key) == entry:
+        try:
+            os.link(previous[0] / path.name, path)
+            return entry
+        except OSError:  # a file system without links: write it again
+            pass
+    with path.open("wb") as handle:
+        handle.write(memoryview(array).cast("B") if array.size else b"")
+        handle.flush()
+        os.fsync(handle.fileno())
+    return entry
+
+
+def _write_table(directory: Path, key: str, table: pa.Table) -> dict[str, Any]:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    content = sink.getvalue().to_pybytes()
+    write_durably(directory / f"{key}.arrow", content)
+    return {"crc": zlib.crc32(content)}
+
+
+def read_latest_snapshot(directory: Path, report: Callable[[str], None]) -> StageState | None:
+    """Return the newest readable snapshot, or None when there is none.
+
+    Args:
+        directory: where snapshots are. report: told, in a sentence, of each damaged one that is passed over.
+    """
+    for name in _names(directory):
+        try:
+            return _read(directory / name)
+        except UnableToReadSnapshot as error:
+            report(f"snapshot {name} is passed over: {error}; an older one and a longer replay take its place")
+    return None
+
+
+def _read(directory: Path) -> StageState:
+    try:
+        manifest = json.loads((directory / "manifest.json").read_bytes())
+        if manifest["format"] != FORMAT:
+            raise UnableToReadSnapshot(f"its format is {manifest['format']}, this release reads {FORMAT}")
+        arrays = {
+            key: _read_array(directory / f"{key}.bin", entry)
+            for key, entry in manifest["files"].items()
+            if not key.startswith("names.")
+        }
+        tables = {
+            key.removeprefix("names."): _read_table(directory / f"{key}.arrow", entry)
+            for key, entry in manifest["files"].items()
+            if key.startswith("names.")
+        }
+        return _rebuild(manifest, arrays, tables)
+    except (OSError, ValueError, KeyError, pa.ArrowInvalid) as error:
+        raise UnableToReadSnapshot(f"{type(error).__name__}: {error}") from error
+
+
+def _read_array(path: Path, entry: dict[str, Any]) -> AnyArray:
+    array = np.fromfile(path, np.dtype(entry["dtype"])).reshape(entry["shape"])
+    if _checksum(array) != entry["crc"]:
+        raise UnableToReadSnapshot(f"{path.name} does not match its checksum")
+    return array
+
+
+def _read_table(path: Path, entry: dict[str, Any]) -> pa.Table:
+    content = path.read_bytes()
+    if zlib.crc32(content) != entry["crc"]:
+        raise UnableToReadSnapshot(f"{path.name} does not match its checksum")
+    return pa.ipc.open_file(pa.py_buffer(content)).read_all()
+
+
+def _rebuild(manifest: dict[str, Any], arrays: dict[str, AnyArray], tables: dict[str, pa.Table]) -> StageState:
+    registers = RegisterTable(
+        **{name: arrays[f"register.{name}"] for name in ("key_hi", "key_lo", "last_at", "last_index")},
+        count=manifest["register_count"],
+    )
+    buckets = {
+        int(day): Bucket(
+            [
+                Segment(arrays[f"dedup.{day}.{index}.table"], arrays[f"dedup.{day}.{index}.contents"], count)
+                for index, count in enumerate(counts)
+            ]
+        )
+        for day, counts in manifest["segments"].items()
+    }
+    account = AccountState.from_arrays(
+        {key.removeprefix("account."): array for key, array in arrays.items() if key.startswith("account.")}
+    )
+    return StageState(
+        Vocabulary.from_tables(tables),
+        ResourceState(DedupWindow(manifest["window_days"], buckets), registers),
+        account,
+        manifest["claim"],
+        manifest["block"],
+        manifest["image"],
+    )
+
+
+def describe_state(state: StageState) -> dict[str, int]:
+    """Return the sizes that an operator asks for."""
+    return {
+        "dedup_keys": state.resource.dedup.key_count,
+        "dedup_bytes": sum(
+            segment.table.nbytes + segment.contents.nbytes
+            for bucket in state.resource.dedup.buckets.values()
+            for segment in bucket.segments
+        ),
+        "registers": state.resource.registers.count,
+        "accounts": len(state.vocabulary.accounts),
+        "subscriptions": len(state.vocabulary.subscriptions),
+    }

@@ -1,0 +1,61 @@
+"""Files that survive a crash: written aside, synced, renamed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import IO
+
+COPY_BYTES = 8 << 20
+
+
+def sync_directory(directory: Path) -> None:
+    """Make renames and creations inside `directory` durable."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_file(path: Path) -> None:
+    """Make the content of `path` durable."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write `content` to `path` so that after a crash the file is there whole or not at all."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with temporary.open("wb") as handle:
+            handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def copy_durably(source: IO[bytes], path: Path) -> int:
+    """Copy a readable stream to `path`, whole or not at all; return the number of bytes."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    size = 0
+    try:
+        with temporary.open("wb") as handle:
+            while chunk := source.read(COPY_BYTES):
+                handle.write(chunk)
+                size += len(chunk)
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+    return size

@@ -1,0 +1,187 @@
+"""The claim journal: an append-only file of checksummed JSON lines, the one input log of embedded mode.
+
+A line is `CRC32 JSON`, numbered by `claim` from 1 without a gap. A torn last line is what a crash leaves: it was never
+acknowledged, so it is cut off when the journal is opened. Damage anywhere else is refused.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+
+class UnableToReadJournal(Exception):
+    """The journal is damaged, or was written by a newer release."""
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    claim: Annotated[int, Field(ge=1, lt=2**32)]
+    received_at: int
+    """Microseconds UTC at which the entry was appended: stage time. Never decreases."""
+
+
+class FileClaim(_Entry):
+    """A usage file was claimed; `stored` is its name in the archive, `name` what its sender called it.
+
+    `block_bytes` fixes the block boundaries, so that a replay cuts the same blocks whatever the settings are by then.
+    """
+
+    kind: Literal["file"] = "file"
+    source: str
+    name: str
+    stored: str
+    size: int
+    block_bytes: int
+    window_days: int | None = None
+
+
+class ImageClaim(_Entry):
+    """A tariff image takes effect for everything after this entry."""
+
+    kind: Literal["image"] = "image"
+    content_hash: str
+
+
+class RecordRetry(_Entry):
+    """Refused records of an earlier claim are decoded again: `records` of the file of claim `file_claim`.
+
+    `refused` lists the rejections, as (claim, record), that this retry answers.
+    """
+
+    kind: Literal["retry_records"] = "retry_records"
+    file_claim: int
+    records: tuple[int, ...]
+    refused: tuple[tuple[int, int], ...]
+    retry_count: int
+
+
+class EdrRetry(_Entry):
+    """Unrated EDRs are rated again; `stored` is the archive file of packed EDRs (`schemas.edr.pack`)."""
+
+    kind: Literal["retry_edrs"] = "retry_edrs"
+    source: str
+    stored: str
+    refused: tuple[tuple[int, int], ...]
+    retry_count: int
+
+
+class Discard(_Entry):
+    """Rejections are set aside for good, with the reason somebody gave."""
+
+    kind: Literal["discard"] = "discard"
+    refused: tuple[tuple[int, int], ...]
+    reason: str
+
+
+JournalEntry = Annotated[
+    FileClaim | ImageClaim | RecordRetry | EdrRetry | Discard,
+    Field(discriminator="kind"),
+]
+_ADAPTER: TypeAdapter[JournalEntry] = TypeAdapter(JournalEntry)
+
+
+def _line(entry: JournalEntry) -> bytes:
+    body = entry.model_dump_json().encode()
+    return b"%08x %s\n" % (zlib.crc32(body), body)
+
+
+def _parse(line: bytes) -> JournalEntry | None:
+    if len(line) < 10 or line[8:9] != b" ":
+        return None
+    body = line[9:]
+    try:
+        if zlib.crc32(body) != int(line[:8], 16):
+            return None
+    except ValueError:
+        return None
+    return _ADAPTER.validate_json(body)
+
+
+class Journal:
+    """The open journal. One process appends; entries are durable when `append` returns."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the journal at `path`, cutting off a torn last line.
+
+        Raises:
+            UnableToReadJournal: when a line before the last is damaged or numbers do not follow.
+        """
+        self._path = path
+        self._entries: list[JournalEntry] = []
+        content = path.read_bytes() if path.exists() else b""
+        good = self._read(content)
+        self._handle = path.open("ab")
+        if good < len(content):
+            self._handle.truncate(good)
+            os.fsync(self._handle.fileno())
+
+    def _read(self, content: bytes) -> int:
+        good = 0
+        while good < len(content):
+            end = content.find(b"\n", good)
+            try:
+                entry = _parse(content[good:end]) if end >= 0 else None
+            except ValidationError as error:
+                raise UnableToReadJournal(
+                    f"{self._path}: entry {len(self._entries) + 1} is whole but unknown to this release: {error}"
+                ) from error
+            if entry is None:
+                if end >= 0 and end + 1 < len(content):
+                    raise UnableToReadJournal(f"{self._path}: entry {len(self._entries) + 1} is damaged")
+                return good
+            if entry.claim != len(self._entries) + 1:
+                raise UnableToReadJournal(f"{self._path}: entry {len(self._entries) + 1} is numbered {entry.claim}")
+            self._entries.append(entry)
+            good = end + 1
+        return good
+
+    @property
+    def entries(self) -> tuple[JournalEntry, ...]:
+        """All entries, in order; entry i has claim number i + 1."""
+        return tuple(self._entries)
+
+    @property
+    def next_claim(self) -> int:
+        """Number of the next entry."""
+        return len(self._entries) + 1
+
+    def stage_time(self, now: int) -> int:
+        """Return `now` (microseconds UTC), or the latest entry's time when the clock went backwards."""
+        return max(now, self._entries[-1].received_at) if self._entries else now
+
+    def append(self, entry: JournalEntry) -> None:
+        """Append one entry durably.
+
+        Raises:
+            OSError: when it cannot be written; the journal is then as it was before.
+        """
+        if entry.claim != self.next_claim:
+            raise ValueError(f"entry {entry.claim} cannot follow entry {self.next_claim - 1}")
+        position = self._handle.seek(0, os.SEEK_END)
+        try:
+            self._handle.write(_line(entry))
+            self._handle.flush()
+            os.fsync(self._handle.fileno())
+        except OSError:
+            self._reopen(position)
+            raise
+        self._entries.append(entry)
+
+    def _reopen(self, position: int) -> None:
+        """Drop whatever part of a failed entry reached the file or the buffer."""
+        try:
+            self._handle.close()
+        except OSError:  # the buffered part cannot be flushed either
+            pass
+        os.truncate(self._path, position)
+        self._handle = self._path.open("ab")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._handle.close()
