@@ -6,8 +6,11 @@ holds seconds, bytes, watt-hours and events without a float anywhere.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, DecimalException
+
+from schemas.money import EXACT
 
 QUANTITY_MAX = 2**62
 """Largest magnitude of one scaled quantity; what exceeds it is rejected (QUANTITY_OVERFLOW)."""
@@ -50,3 +53,21 @@ BUILT_IN_UNITS: dict[str, Unit] = {
 def describe_quantity(steps: int, unit: Unit) -> Decimal:
     """Return a scaled quantity in `unit` as an exact Decimal where it terminates, else to 18 significant digits."""
     return Decimal(int(steps)) / Decimal(unit.step_count)
+
+
+def parse_quantity(text: str, units: Mapping[str, Unit]) -> tuple[int, Unit]:
+    """Return the quantity written "NUMBER UNIT" as (base steps, unit).
+
+    Raises:
+        KeyError: when no unit has that code.
+        ValueError: when the text has another form, is no whole number of base steps, or exceeds QUANTITY_MAX.
+    """
+    number, _, code = text.partition(" ")
+    unit = units[code]
+    try:
+        steps = EXACT.multiply(Decimal(number), Decimal(unit.step_count))
+        if steps != steps.to_integral_value() or abs(steps) > QUANTITY_MAX:
+            raise ValueError(f"{text} is not a whole number of base steps, or is too large")
+    except DecimalException as error:
+        raise ValueError(f"{text} is not a quantity that can be held exactly") from error
+    return int(steps), unit
