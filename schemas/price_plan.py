@@ -22,12 +22,21 @@ def _decimal_text(value: Any) -> Any:
     return value
 
 
+def _instant_text(value: Any) -> Any:
+    """Refuse numbers: 20260101 would be read as seconds since 1970, a day of August 1970."""
+    if isinstance(value, datetime) or (isinstance(value, str) and "-" in value[1:]):
+        return value
+    raise ValueError('write an instant with its zone, in quotes, such as "2026-01-01T00:00:00Z"')
+
+
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}$")]
 """A name that people give: letters, digits and . _ : @ + -"""
 ExactDecimal = Annotated[Decimal, BeforeValidator(_decimal_text), Field(allow_inf_nan=False)]
 Price = Annotated[
     Decimal, BeforeValidator(_decimal_text), Field(ge=0, allow_inf_nan=False, decimal_places=PRICE_DECIMALS_MAX)
 ]
+Instant = Annotated[AwareDatetime, BeforeValidator(_instant_text)]
+"""ISO 8601 with a zone; never a number."""
 QuantityText = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)? [A-Za-z][A-Za-z0-9_./-]*$")]
 """A number and a unit: "60 s", "1 GB"."""
 
@@ -129,8 +138,8 @@ class PriceVersion(Document):
     above zero. A quantity of zero costs nothing.
     """
 
-    start: AwareDatetime
-    end: AwareDatetime | None = None
+    start: Instant
+    end: Instant | None = None
     model: Literal["flat", "graduated"]
     per: QuantityText
     price: Price | dict[Code, Price] | None = None
@@ -198,7 +207,7 @@ class OpeningReading(Document):
     """The index of one register when the access point was taken over; consumption is measured from it."""
 
     series: Annotated[str, StringConstraints(min_length=1, max_length=128)]
-    at: AwareDatetime
+    at: Instant
     index: QuantityText
 
 
@@ -206,8 +215,8 @@ class AccessPoint(Document):
     """What usage names (a telephone number, a PRM, a device), for a subscription during [start, end)."""
 
     id: Annotated[str, StringConstraints(min_length=1, max_length=255)]
-    start: AwareDatetime | None = None
-    end: AwareDatetime | None = None
+    start: Instant | None = None
+    end: Instant | None = None
     opening_readings: tuple[OpeningReading, ...] = ()
 
 
