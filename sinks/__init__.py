@@ -1,0 +1,1 @@
+"""The store of facts: one writer per table."""

@@ -1,0 +1,86 @@
+"""The balance check: facts counted again, compared with the headers that came with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sinks.clickhouse.client import Connection
+from sinks.clickhouse.tables.block import FACT_BLOCK, OUTCOME_COLUMNS
+from sinks.clickhouse.tables.dimensions import DIM_CHARGE_VERSION, DIM_CURRENCY
+from sinks.clickhouse.tables.rejection import FACT_REJECTION
+from sinks.clickhouse.tables.table import DATABASE
+from sinks.clickhouse.tables.usage import FACT_USAGE
+from sinks.clickhouse.tables.wallet_operation import FACT_WALLET_OPERATION, USAGE_PAYMENT
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that does not balance: claim (0: none in particular), what, expected (headers) and found (facts)."""
+
+    claim: int
+    what: str
+    expected: Decimal
+    found: Decimal
+
+
+_OUTCOMES = " + ".join(f"toInt64({name})" for name in OUTCOME_COLUMNS)
+
+_COUNTS = f"""
+SELECT claim, what, sum(expected) AS expected, sum(found) AS found FROM (
+  SELECT claim, 'rows of fact_usage' AS what, toDecimal128(usage_rows, 0) AS expected, toDecimal128(0, 0) AS found
+  FROM {FACT_BLOCK.qualified}
+  UNION ALL SELECT claim, 'rows of fact_wallet_operation', toDecimal128(operation_rows, 0), toDecimal128(0, 0)
+  FROM {FACT_BLOCK.qualified}
+  UNION ALL SELECT claim, 'rows of fact_rejection', toDecimal128(rejection_rows, 0), toDecimal128(0, 0)
+  FROM {FACT_BLOCK.qualified}
+  UNION ALL SELECT claim, 'rated quantity', quantity, toDecimal128(0, 0) FROM {FACT_BLOCK.qualified}
+  UNION ALL SELECT claim, 'record sheet', toDecimal128(received, 0), toDecimal128({_OUTCOMES}, 0)
+  FROM {FACT_BLOCK.qualified}
+  UNION ALL SELECT claim, 'EDR sheet', toDecimal128(edrs, 0),
+    toDecimal128(toInt64(rated) + toInt64(unrated) + toInt64(cancelled), 0) FROM {FACT_BLOCK.qualified}
+  UNION ALL SELECT claim, 'rows of fact_usage', toDecimal128(0, 0), toDecimal128(count(), 0)
+  FROM {FACT_USAGE.qualified} GROUP BY claim
+  UNION ALL SELECT claim, 'rated quantity', toDecimal128(0, 0), sum(toDecimal128(quantity, 0))
+  FROM {FACT_USAGE.qualified} GROUP BY claim
+  UNION ALL SELECT claim, 'rows of fact_wallet_operation', toDecimal128(0, 0), toDecimal128(count(), 0)
+  FROM {FACT_WALLET_OPERATION.qualified} WHERE kind = {USAGE_PAYMENT} GROUP BY claim
+  UNION ALL SELECT claim, 'rows of fact_rejection', toDecimal128(0, 0), toDecimal128(count(), 0)
+  FROM {FACT_REJECTION.qualified} GROUP BY claim
+) GROUP BY claim, what HAVING expected != found ORDER BY claim, what"""
+
+_AMOUNTS = f"""
+SELECT claim, concat('rated amount in ', currency) AS what, sum(header) AS expected, sum(fact) AS found FROM (
+  SELECT b.claim AS claim, c.code AS currency, b.total AS header, toDecimal128(0, 9) AS fact FROM (
+    SELECT claim, pair.1 AS code, pair.2 AS total FROM {FACT_BLOCK.qualified} ARRAY JOIN CAST(amounts, 'Array(Tuple(UInt16, Decimal(38, 9)))') AS pair
+  ) AS b LEFT JOIN {DIM_CURRENCY.qualified} AS c ON c.id = b.code
+  UNION ALL
+  SELECT u.claim, v.currency, toDecimal128(0, 9), u.total FROM (
+    SELECT claim, charge_version, sum(amount) AS total FROM {FACT_USAGE.qualified} GROUP BY claim, charge_version
+  ) AS u LEFT JOIN {DIM_CHARGE_VERSION.qualified} AS v ON v.id = u.charge_version
+) GROUP BY claim, currency HAVING expected != found ORDER BY claim, currency"""
+
+_BALANCES = f"""
+SELECT toUInt32(0) AS claim, concat('balance of wallet ', account, '/', wallet) AS what, balance AS expected,
+  latest_balance AS found
+FROM {DATABASE}.account_balance WHERE balance != latest_balance ORDER BY account, wallet LIMIT 1000"""
+
+_TWICE = f"""
+SELECT claim, 'records rated twice' AS what, toDecimal128(0, 0) AS expected,
+  toDecimal128(count() - uniqExact(record), 0) AS found
+FROM {FACT_USAGE.qualified} GROUP BY claim HAVING found != 0 ORDER BY claim"""
+
+
+def find_differences(connection: Connection) -> list[Difference]:
+    """Return everything that does not balance, by claim: counts, quantities, amounts, both sheets, wallets.
+
+    Raises:
+        UnableToQuery: when the tables cannot be read.
+    """
+    return [difference for sql in (_COUNTS, _AMOUNTS, _TWICE, _BALANCES) for difference in _differences(connection, sql)]
+
+
+def _differences(connection: Connection, sql: str) -> Iterator[Difference]:
+    for row in connection.select(sql).to_pylist():
+        yield Difference(row["claim"], row["what"], row["expected"], row["found"])

@@ -1,0 +1,183 @@
+"""The one door to ClickHouse: nothing else imports clickhouse_connect.
+
+Embedded (chdb) and server answer the same calls. chdb allows one process per directory and one directory per process; a
+process may hold several connections to it, each with its own settings and its own lock.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import clickhouse_connect
+import pyarrow as pa
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
+
+WRITER_SETTINGS: Final[Mapping[str, Any]] = {
+    # an insert must end in one part, whatever its size: parts appear atomically, one by one
+    "min_insert_block_size_rows": 1 << 40,
+    "min_insert_block_size_bytes": 1 << 50,
+    "max_insert_block_size": 1 << 40,
+    "max_insert_threads": 1,
+    # the rows themselves say what is stored; asynchronous or deduplicated inserts would blur it
+    "async_insert": 0,
+    "insert_deduplicate": 0,
+}
+"""Settings of the connection that inserts."""
+
+READER_SETTINGS: Final[Mapping[str, Any]] = {
+    "max_result_rows": 1_000_000,
+    "max_result_bytes": 256 << 20,
+    "result_overflow_mode": "throw",
+    "max_memory_usage": 1 << 30,
+    "max_execution_time": 300,
+    # last: with readonly no setting can be changed any more
+    "readonly": 1,
+}
+"""Settings of the connection that answers analysts."""
+
+# 74, 75: cannot read from or write to a file; 76: cannot open; 159, 160: timeout; 202: too many queries; 209, 210: network;
+# 241: memory; 243: disk full; 252: too many parts
+_TRANSIENT_CODES: Final = frozenset({74, 75, 76, 159, 160, 202, 209, 210, 241, 243, 252})
+_TRANSIENT_ERRNOS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE})
+_ERRNO_TEXT: Final = re.compile(r"errno: (\d+)")
+_READS: Final = re.compile(
+    r"(?:\s|\(|--[^\n]*\n|/\*.*?\*/)*(?:select|with|show|desc|describe|explain|exists)\b", re.IGNORECASE | re.DOTALL
+)
+_OUTFILE: Final = re.compile(r"\boutfile\b", re.IGNORECASE)
+
+
+class UnableToOpenStore(Exception):
+    """The store cannot be opened, or does not have the layout that this release needs."""
+
+
+class UnableToStore(Exception):
+    """Rows could not be stored. `transient`: the same write may succeed later, when the cause is removed."""
+
+    def __init__(self, message: str, *, transient: bool) -> None:
+        """Keep whether a retry makes sense."""
+        super().__init__(message)
+        self.transient = transient
+
+
+class UnableToQuery(Exception):
+    """A query is not allowed, is wrong, or exceeds its bounds."""
+
+
+class Connection:
+    """One connection. Its calls may come from several threads; they run one after the other."""
+
+    def __init__(self, client: Client) -> None:
+        """Wrap an open client."""
+        self._client = client
+
+    @classmethod
+    def embedded(cls, path: Path, settings: Mapping[str, Any], *, database: str | None = None) -> Connection:
+        """Return a connection to the embedded store in the directory `path`, created when absent.
+
+        Raises:
+            UnableToOpenStore: when another process has it open, another store is open in this process, or it is damaged.
+        """
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            client = clickhouse_connect.get_client(
+                interface="chdb", path=str(path), database=database, settings=dict(settings)
+            )
+        except (ClickHouseError, OSError) as error:
+            raise UnableToOpenStore(_describe_opening(path, error)) from error
+        return cls(client)
+
+    def execute(self, sql: str) -> None:
+        """Run a statement without a result.
+
+        Raises:
+            UnableToStore: when it fails.
+        """
+        try:
+            self._client.command(sql)
+        except (ClickHouseError, OSError) as error:
+            raise _unable_to_store(error) from error
+
+    def insert_native(self, table: str, columns: list[str], chunks: Iterable[bytes]) -> None:
+        """Insert one block in Native format, as one part.
+
+        Raises:
+            UnableToStore: when it fails; the table is as before, unless the connection broke before the answer.
+        """
+        self._insert(table, columns, (chunk for chunk in chunks), "Native")
+
+    def insert_arrow(self, table: str, rows: pa.Table) -> None:
+        """Insert the rows of an Arrow table, as one part.
+
+        Raises:
+            UnableToStore: when it fails; the table is as before, unless the connection broke before the answer.
+        """
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_file(sink, rows.schema) as writer:
+            writer.write_table(rows)
+        self._insert(table, rows.schema.names, sink.getvalue().to_pybytes(), "Arrow")
+
+    def _insert(self, table: str, columns: list[str], data: Any, form: str) -> None:
+        try:
+            self._client.raw_insert(table, columns, data, fmt=form)
+        except (ClickHouseError, OSError) as error:
+            raise _unable_to_store(error) from error
+
+    def select(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
+        """Return the result of one reading statement; `{name:Type}` in it stands for `parameters[name]`.
+
+        Raises:
+            UnableToQuery: when it is no single reading statement, is wrong, or exceeds the connection's bounds.
+        """
+        statement = single_reading_statement(sql)
+        try:
+            data = self._client.raw_query(statement, dict(parameters or {}), fmt="ArrowStream")
+            return pa.ipc.open_stream(data).read_all()
+        except (ClickHouseError, OSError, pa.ArrowInvalid) as error:
+            raise UnableToQuery(str(error)) from error
+
+    def close(self) -> None:
+        """Close the connection; the directory is free when the process's last one is closed."""
+        self._client.close()
+
+
+def single_reading_statement(sql: str) -> str:
+    """Return the statement without its final semicolon.
+
+    ClickHouse's readonly mode still writes SELECT … INTO OUTFILE, and runs SYSTEM and KILL. The checks are on the plain
+    text, so they also refuse a `;` or an OUTFILE in a string: such strings are passed as parameters.
+
+    Raises:
+        UnableToQuery: when it is something else than one statement that reads.
+    """
+    statement = sql.strip().removesuffix(";")
+    if not _READS.match(statement):
+        raise UnableToQuery("only SELECT, WITH, SHOW, DESCRIBE, EXPLAIN and EXISTS are allowed here")
+    if ";" in statement:
+        raise UnableToQuery("only one statement is allowed; a text with a semicolon is passed as a parameter")
+    if _OUTFILE.search(statement):
+        raise UnableToQuery("INTO OUTFILE is not allowed here: results are returned, not written")
+    return statement
+
+
+def _describe_opening(path: Path, error: Exception) -> str:
+    text = str(error)
+    if "already initialized with path" in text:
+        return f"cannot open the store {path}: this process has another store open, and it can have one"
+    if "Error initializing EmbeddedServer" in text:
+        return f"cannot open the store {path}: another process has it open, or the directory is damaged or not writable"
+    return f"cannot open the store {path}: {text}"
+
+
+def _unable_to_store(error: Exception) -> UnableToStore:
+    if isinstance(error, OSError):
+        return UnableToStore(f"cannot store: {error.strerror or error}", transient=error.errno in _TRANSIENT_ERRNOS)
+    text = str(error)
+    code = error.code if isinstance(error, DatabaseError) else None
+    found = _ERRNO_TEXT.search(text)
+    transient = code in _TRANSIENT_CODES or (found is not None and int(found[1]) in _TRANSIENT_ERRNOS)
+    return UnableToStore(f"cannot store: {text}", transient=transient)

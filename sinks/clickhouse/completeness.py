@@ -1,0 +1,86 @@
+"""Which blocks are stored, read from the rows themselves: they are the only record of what was inserted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sinks.clickhouse.client import Connection, UnableToStore
+from sinks.clickhouse.tables.block import FACT_BLOCK
+from sinks.clickhouse.tables.rejection import FACT_REJECTION
+from sinks.clickhouse.tables.usage import FACT_USAGE
+from sinks.clickhouse.tables.wallet_operation import FACT_WALLET_OPERATION, USAGE_PAYMENT
+
+BlockKey = tuple[int, int]
+"""(claim, block)."""
+
+_COUNTED: Mapping[str, str] = {
+    FACT_USAGE.name: "usage_rows",
+    FACT_WALLET_OPERATION.name: "operation_rows",
+    FACT_REJECTION.name: "rejection_rows",
+}
+"""Fact table -> the header's count of its rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """What the store holds from some block on.
+
+    Attributes:
+        present: table -> (claim, block) -> rows it holds; for `fact_block` the complete blocks.
+    """
+
+    present: Mapping[str, Mapping[BlockKey, int]]
+
+    @property
+    def complete(self) -> frozenset[BlockKey]:
+        """The blocks whose header is stored."""
+        return frozenset(self.present.get(FACT_BLOCK.name, {}))
+
+
+def read_completeness(connection: Connection, start: BlockKey) -> Completeness:
+    """Return what is stored of the blocks from `start` on, having checked the complete ones against their headers.
+
+    Raises:
+        UnableToStore: when a table holds another number of a complete block's rows than its header says: an insert was
+            not atomic, or a block was stored twice.
+    """
+    claim, block = start
+    since = f"(claim, block) >= ({claim}, {block})"
+    counted = ", ".join(_COUNTED.values())
+    headers = connection.select(f"SELECT claim, block, {counted} FROM {FACT_BLOCK.qualified} WHERE {since}").to_pylist()
+    earlier = connection.select(
+        f"SELECT toString(max(day)) AS day FROM {FACT_BLOCK.qualified} WHERE NOT ({since})"
+    )
+    # claims are journaled in order of time, so nothing from `start` on is of an earlier day than what precedes it
+    day = f"day >= '{earlier.column(0)[0].as_py()}'"
+    present: dict[str, dict[BlockKey, int]] = {
+        FACT_BLOCK.name: {(row["claim"], row["block"]): 1 for row in headers},
+    }
+    if len(headers) != len(present[FACT_BLOCK.name]):
+        raise UnableToStore("the store is inconsistent: a block's header is stored twice", transient=False)
+    for table, count in _COUNTED.items():
+        usage = f" AND kind = {USAGE_PAYMENT}" if table == FACT_WALLET_OPERATION.name else ""
+        found = connection.select(
+            f"SELECT claim, block, count() AS n FROM {FACT_BLOCK.qualified.replace(FACT_BLOCK.name, table)} "
+            f"WHERE {day} AND {since}{usage} GROUP BY claim, block"
+        )
+        keys = zip(found["claim"].to_pylist(), found["block"].to_pylist(), strict=True)
+        present[table] = dict(zip(keys, found["n"].to_pylist(), strict=True))
+        for row in headers:
+            check_count(table, (row["claim"], row["block"]), present[table], row[count])
+    return Completeness(present)
+
+
+def check_count(table: str, key: BlockKey, present: Mapping[BlockKey, int], expected: int) -> None:
+    """Check that a table holds all rows of a block.
+
+    Raises:
+        UnableToStore: when it holds fewer or more.
+    """
+    found = present.get(key, 0)
+    if found != expected:
+        raise UnableToStore(
+            f"the store is inconsistent: {table} has {found} of the {expected} rows of block {key[1]} of claim {key[0]}",
+            transient=False,
+        )

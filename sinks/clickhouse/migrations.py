@@ -1,0 +1,53 @@
+"""The layout of the store, as numbered steps. A step that was released is never changed; a change is another step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sinks.clickhouse.tables.block import FACT_BLOCK
+from sinks.clickhouse.tables.claim import FACT_CLAIM
+from sinks.clickhouse.tables.dimensions import DIMENSIONS, dictionary_ddl
+from sinks.clickhouse.tables.rejection import FACT_REJECTION
+from sinks.clickhouse.tables.rejection_event import FACT_REJECTION_EVENT
+from sinks.clickhouse.tables.table import Column, Table
+from sinks.clickhouse.tables.usage import FACT_USAGE
+from sinks.clickhouse.tables.wallet_operation import FACT_WALLET_OPERATION
+
+SCHEMA_MIGRATION = Table(
+    "schema_migration",
+    "One row per step of the layout that was applied.",
+    (Column("version", "UInt32", "the step's number"), Column("name", "String", "what it did")),
+    order_by="version",
+    partitioned=False,
+)
+
+FACTS: tuple[Table, ...] = (
+    FACT_USAGE,
+    FACT_WALLET_OPERATION,
+    FACT_REJECTION,
+    FACT_BLOCK,
+    FACT_REJECTION_EVENT,
+    FACT_CLAIM,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step: statements that may be run again, because a crash can interrupt them before the step is recorded."""
+
+    version: int
+    name: str
+    statements: tuple[str, ...]
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(
+        1,
+        "facts, dimensions and their dictionaries",
+        (
+            *(table.ddl for table in (*FACTS, *DIMENSIONS.values())),
+            *(dictionary_ddl(table) for table in DIMENSIONS.values()),
+        ),
+    ),
+)
+"""All steps, in order."""

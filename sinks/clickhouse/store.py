@@ -1,0 +1,272 @@
+"""The store of facts: what the pipeline writes into and analysts read from.
+
+Exactly once: the facts of a block are inserted first, one part per table, its header last. A block whose header is stored
+is complete; of another one, `completeness` says which tables hold it already, and `write` leaves those out.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.output import OpeningCredit, OutputBlock
+from sinks.clickhouse.balance import Difference, find_differences
+from sinks.clickhouse.blocks import by_day, by_size, check_blocks, key_of, missing
+from sinks.clickhouse.client import (
+    READER_SETTINGS,
+    WRITER_SETTINGS,
+    Connection,
+    UnableToOpenStore,
+    UnableToQuery,
+    UnableToStore,
+)
+from sinks.clickhouse.completeness import BlockKey, Completeness, read_completeness
+from sinks.clickhouse.layout import apply_migrations
+from sinks.clickhouse.native import UnableToEncode, native_block
+from sinks.clickhouse.tables.block import FACT_BLOCK, block_table
+from sinks.clickhouse.tables.claim import FACT_CLAIM, FinishedClaim, claim_table
+from sinks.clickhouse.tables.dimensions import DIM_TENANT, DIMENSIONS, dictionary_name
+from sinks.clickhouse.tables.place import ingest_day
+from sinks.clickhouse.tables.rejection import FACT_REJECTION, rejection_table
+from sinks.clickhouse.tables.rejection_event import FACT_REJECTION_EVENT, RejectionEvent, rejection_event_table
+from sinks.clickhouse.tables.table import DATABASE, Table
+from sinks.clickhouse.tables.usage import FACT_USAGE, usage_columns
+from sinks.clickhouse.tables.wallet_operation import (
+    FACT_WALLET_OPERATION,
+    OPENING_CREDIT,
+    credit_columns,
+    operation_columns,
+)
+
+__all__ = [
+    "Completeness",
+    "Difference",
+    "FinishedClaim",
+    "RejectionEvent",
+    "Store",
+    "UnableToOpenStore",
+    "UnableToQuery",
+    "UnableToStore",
+]
+
+class Store:
+    """An open store. One thread writes while others query; writes follow one another under a lock."""
+
+    def __init__(self, writer: Connection, reader: Connection) -> None:
+        """Take two connections to the same store; `reader` only reads."""
+        self._writer = writer
+        self._reader = reader
+        self._lock = threading.Lock()
+        self._tenants: dict[str, int] | None = None
+        self._known: Mapping[str, Mapping[BlockKey, int]] | None = None
+
+    @classmethod
+    def open(cls, path: Path) -> Store:
+        """Open or create the embedded store in the directory `path`.
+
+        Raises:
+            UnableToOpenStore: when another process has it open, this process has another one open, or it is damaged.
+        """
+        writer = Connection.embedded(path, WRITER_SETTINGS)
+        try:
+            writer.execute(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
+            reader = Connection.embedded(path, READER_SETTINGS, database=DATABASE)
+        except UnableToStore as error:
+            writer.close()
+            raise UnableToOpenStore(f"cannot open the store {path}: {error}") from error
+        except UnableToOpenStore:
+            writer.close()
+            raise
+        return cls(writer, reader)
+
+    def close(self) -> None:
+        """Close the store."""
+        self._reader.close()
+        self._writer.close()
+
+    def migrate(self) -> None:
+        """Bring the layout to this release's: missing steps are applied, views are replaced.
+
+        Raises:
+            UnableToOpenStore: when the layout is a newer release's, or not what its steps made.
+        """
+        with self._lock:
+            apply_migrations(self._writer)
+
+    # ---- blocks
+
+    def write(self, blocks: Sequence[OutputBlock], present: Mapping[str, Mapping[BlockKey, int]] | None = None) -> None:
+        """Store the facts of `blocks`, then their headers; leave out what is stored already.
+
+        What is stored is looked up at the first write and at the first one after a failure, from the smallest of its
+        blocks on, so a retry of the same write is exact. `present` (`Completeness.present`) adds to that.
+
+        Raises:
+            UnableToStore: when the database refuses (transient or not), or a block contradicts its own header.
+            UnableToQuery: when it cannot be looked up what is stored.
+        """
+        with self._lock:
+            check_blocks(blocks)
+            if not blocks:
+                return
+            if self._known is None:
+                self._known = read_completeness(self._writer, min(key_of(block) for block in blocks)).present
+            known = {
+                name: {**self._known.get(name, {}), **(present or {}).get(name, {})}
+                for name in (*self._known, *(present or {}))
+            }
+            try:
+                self._write(blocks, known)
+            except BaseException:
+                self._known = None
+                raise
+
+    def _write(self, blocks: Sequence[OutputBlock], known: Mapping[str, Mapping[BlockKey, int]]) -> None:
+        tenants = self._tenant_ids({block.header.tenant for block in blocks})
+        complete = known.get(FACT_BLOCK.name, {})
+        pending = [block for block in blocks if key_of(block) not in complete]
+        for same_day in by_day(missing(FACT_USAGE, pending, known)):
+            self._insert_native(FACT_USAGE, usage_columns(same_day, tenants))
+        for same_day in by_day(missing(FACT_WALLET_OPERATION, pending, known)):
+            self._insert_native(FACT_WALLET_OPERATION, operation_columns(same_day, tenants))
+        for same_day in by_day(missing(FACT_REJECTION, pending, known)):
+            for group in by_size(same_day):
+                self._writer.insert_arrow(FACT_REJECTION.qualified, rejection_table(group, tenants))
+        for same_day in by_day(pending):
+            headers = [block.header for block in same_day]
+            self._writer.insert_arrow(FACT_BLOCK.qualified, block_table(headers, tenants))
+
+    def _insert_native(self, table: Table, columns: Mapping[str, Any]) -> None:
+        try:
+            self._writer.insert_native(table.qualified, table.names, native_block(table, columns))
+        except UnableToEncode as error:
+            raise UnableToStore(str(error), transient=False) from error
+
+    def completeness(self, from_claim: int, from_block: int) -> Completeness:
+        """Return what is stored of the blocks from (from_claim, from_block) on.
+
+        Raises:
+            UnableToStore: when a table holds another number of a block's rows than its header says.
+            UnableToQuery: when the tables cannot be read.
+        """
+        with self._lock:
+            return read_completeness(self._writer, (from_claim, from_block))
+
+    # ---- everything else that is stored
+
+    def write_credits(self, credits: Sequence[OpeningCredit], *, tenant: str) -> None:
+        """Store opening credits; those of a claim that has any stored already are left out.
+
+        All credits of a claim come in one call.
+
+        Raises:
+            UnableToStore: when the database refuses.
+        """
+        with self._lock:
+            if not credits:
+                return
+            where = f"kind = {OPENING_CREDIT} AND claim >= {min(credit.claim for credit in credits)}"
+            stored = self._stored_ids(FACT_WALLET_OPERATION, "claim", where)
+            fresh = [credit for credit in credits if credit.claim not in stored]
+            tenant_id = self._tenant_ids({tenant})[tenant]
+            for day in sorted({ingest_day(credit.at) for credit in fresh}):
+                same_day = [credit for credit in fresh if ingest_day(credit.at) == day]
+                self._insert_native(FACT_WALLET_OPERATION, credit_columns(same_day, tenant_id))
+
+    def write_claims(self, claims: Sequence[FinishedClaim]) -> None:
+        """Store the ends of claims; those stored already are left out.
+
+        Raises:
+            UnableToStore: when the database refuses.
+        """
+        with self._lock:
+            if not claims:
+                return
+            tenants = self._tenant_ids({claim.tenant for claim in claims})
+            stored = self._stored_ids(FACT_CLAIM, "claim", f"claim >= {min(claim.claim for claim in claims)}")
+            fresh = [claim for claim in claims if claim.claim not in stored]
+            for day in sorted({ingest_day(claim.received_at) for claim in fresh}):
+                same_day = [claim for claim in fresh if ingest_day(claim.received_at) == day]
+                self._writer.insert_arrow(FACT_CLAIM.qualified, claim_table(same_day, tenants))
+
+    def write_rejection_events(self, events: Sequence[RejectionEvent]) -> None:
+        """Store what happened to rejections; events of a `by_claim` that has any stored already are left out.
+
+        All events of a `by_claim` come in one call.
+
+        Raises:
+            UnableToStore: when the database refuses.
+        """
+        with self._lock:
+            if not events:
+                return
+            where = f"by_claim >= {min(event.by_claim for event in events)}"
+            stored = self._stored_ids(FACT_REJECTION_EVENT, "by_claim", where)
+            fresh = [event for event in events if event.by_claim not in stored]
+            for day in sorted({ingest_day(event.at) for event in fresh}):
+                same_day = [event for event in fresh if ingest_day(event.at) == day]
+                self._writer.insert_arrow(FACT_REJECTION_EVENT.qualified, rejection_event_table(same_day))
+
+    def write_names(self, names: Mapping[str, pa.Table]) -> None:
+        """Store what ids stand for: per dimension table a table of its schema; ids stored already are left out.
+
+        Raises:
+            KeyError: when no dimension has that name, or one of its columns is absent.
+            UnableToStore: when the database refuses.
+        """
+        with self._lock:
+            for name, rows in names.items():
+                self._write_names(DIMENSIONS[name], rows)
+
+    def _write_names(self, table: Table, rows: pa.Table) -> None:
+        stored = self._one(f"SELECT count() = 0 ? -1 : toInt64(max(id)) AS id FROM {table.qualified}")
+        complete = rows.select(table.names).cast(table.schema)
+        fresh = complete.filter(pc.greater(complete["id"].cast(pa.int64()), stored))
+        if fresh.num_rows == 0:
+            return
+        self._writer.insert_arrow(table.qualified, fresh)
+        name = dictionary_name(table)
+        loaded = self._one(
+            f"SELECT count() AS n FROM system.dictionaries WHERE concat(database, '.', name) = '{name}' AND status = 'LOADED'"
+        )
+        if loaded:
+            self._writer.execute(f"SYSTEM RELOAD DICTIONARY {name}")
+
+    # ---- reading
+
+    def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
+        """Return the result of one reading statement; `{name:Type}` in it stands for `parameters[name]`.
+
+        Raises:
+            UnableToQuery: when it does not only read, is wrong, or its result exceeds a million rows or 256 MiB.
+        """
+        return self._reader.select(sql, parameters)
+
+    def balance_check(self) -> list[Difference]:
+        """Return where the facts, counted again, differ from the headers, and balances from their operations."""
+        return find_differences(self._writer)
+
+    def _one(self, sql: str) -> int:
+        return int(self._writer.select(sql).column(0)[0].as_py())
+
+    def _stored_ids(self, table: Table, column: str, where: str) -> set[int]:
+        found = self._writer.select(f"SELECT DISTINCT {column} FROM {table.qualified} WHERE {where}")
+        return set(found.column(0).to_pylist())
+
+    def _tenant_ids(self, names: set[str]) -> Mapping[str, int]:
+        if self._tenants is None:
+            found = self._writer.select(f"SELECT id, code FROM {DIM_TENANT.qualified}")
+            self._tenants = dict(zip(found["code"].to_pylist(), found["id"].to_pylist(), strict=True))
+        unknown = sorted(names - self._tenants.keys())
+        if unknown:
+            first = len(self._tenants)
+            added = {name: first + index for index, name in enumerate(unknown)}
+            rows = pa.table({"id": pa.array(added.values(), pa.uint32()), "code": pa.array(added.keys(), pa.string())})
+            self._write_names(DIM_TENANT, rows)
+            self._tenants |= added
+        return self._tenants

@@ -1,0 +1,1 @@
+"""The tables, one file each: definition, comments, and how output becomes their columns."""

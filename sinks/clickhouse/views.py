@@ -1,0 +1,323 @@
+"""The analysts' contract: views, documented column by column. Physical tables may change, these only grow.
+
+Money is Decimal in currency units; instants are UTC; quantities are Decimal in the event type's unit, cut off after 12
+decimals (`quantity_steps` is the exact integer, in base steps of the unit).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.rejection import EXPLANATIONS, Outcome, Reason, Stage
+from sinks.clickhouse.tables.block import OUTCOME_COLUMNS
+from sinks.clickhouse.tables.dimensions import looked_up
+from sinks.clickhouse.tables.table import BALANCE, DATABASE, NAME, TIMESTAMP, quoted
+
+QUANTITY = "Decimal(38, 12)"
+
+
+@dataclass(frozen=True, slots=True)
+class ViewColumn:
+    """One column of a view: name, type, what it means, and how it is computed."""
+
+    name: str
+    type: str
+    comment: str
+    expression: str
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One view: its columns computed from `source` (everything after FROM)."""
+
+    name: str
+    comment: str
+    columns: tuple[ViewColumn, ...]
+    source: str
+
+    @property
+    def ddl(self) -> str:
+        """The statement that creates the view or replaces it."""
+        columns = ",\n  ".join(f"`{c.name}` {c.type} COMMENT {quoted(c.comment)}" for c in self.columns)
+        selected = ",\n  ".join(f"{c.expression} AS `{c.name}`" for c in self.columns)
+        return (
+            f"CREATE OR REPLACE VIEW {DATABASE}.{self.name} (\n  {columns}\n) AS SELECT\n  {selected}\n"
+            f"FROM {self.source}\nCOMMENT {quoted(self.comment)}"
+        )
+
+
+def _per_row(name: str, type_: str, comment: str, expression: str | None = None) -> ViewColumn:
+    return ViewColumn(name, type_, comment, expression if expression is not None else f"f.{name}")
+
+
+def _in_units(steps: str) -> str:
+    return f"toDecimal128({steps}, 12) / {looked_up('event_type', 'step_count', 'f.event_type')}"
+
+
+def _text_of(column: str, texts: dict[int, str]) -> str:
+    codes = ", ".join(str(code) for code in texts)
+    values = ", ".join(quoted(text) for text in texts.values())
+    return f"transform({column}, [{codes}], [{values}], '')"
+
+
+_TENANT = _per_row("tenant", "String", "tenant", looked_up("tenant", "code", "f.tenant"))
+_ACCOUNT = _per_row("account", "String", "billing account", looked_up("account", "code", "f.account"))
+_ACCOUNT_ID = _per_row("account_id", "UInt32", "its id: filtering on it is fastest", "f.account")
+_SOURCE = _per_row("source", "String", "source of the usage", looked_up("source", "code", "f.source"))
+_CLAIM = _per_row("claim", "UInt32", "journal entry that brought the record")
+_RECORD = _per_row("record", "UInt32", "record number within the claim")
+_DAY = _per_row("day", "Date", "ingest day (UTC)")
+_SUBSCRIPTION = _per_row("subscription", "String", "subscription", looked_up("subscription", "code", "f.subscription"))
+_ACCESS_POINT = _per_row("access_point", "String", "what the usage named", looked_up("access_point", "code", "f.access_point"))
+_EVENT_TYPE = _per_row("event_type", "String", "event type", looked_up("event_type", "code", "f.event_type"))
+_EVENT_AT = _per_row("event_at", TIMESTAMP, "start of the usage (UTC)")
+_QUANTITY = _per_row("quantity", QUANTITY, "measured quantity, in `unit`", _in_units("f.quantity"))
+_QUANTITY_STEPS = _per_row("quantity_steps", "Int64", "the same, exact, in base steps", "f.quantity")
+_UNIT = _per_row("unit", "String", "unit of quantities", looked_up("event_type", "unit", "f.event_type"))
+_IMAGE = _per_row("image", "String", "hash of the tariff image that rated it", looked_up("image", "code", "f.image"))
+
+EDR = View(
+    "edr",
+    "One row per rated EDR: deduplicated usage, attributed to a subscription. Unrated EDRs are in `rejection`.",
+    (
+        _per_row("id", "String", "edr-CLAIM-RECORD", "concat('edr-', toString(f.claim), '-', toString(f.record))"),
+        _CLAIM,
+        _RECORD,
+        _TENANT,
+        _SOURCE,
+        _EVENT_TYPE,
+        _ACCESS_POINT,
+        _SUBSCRIPTION,
+        _ACCOUNT,
+        _ACCOUNT_ID,
+        _EVENT_AT,
+        _per_row("event_end", TIMESTAMP, "end of the metered period (UTC); = event_at for plain usage",
+                 "f.event_at + toIntervalSecond(f.span_s)"),
+        _QUANTITY,
+        _QUANTITY_STEPS,
+        _UNIT,
+        _DAY,
+    ),
+    f"{DATABASE}.fact_usage AS f",
+)  # fmt: skip
+
+RATED_ITEM = View(
+    "rated_item",
+    "One row per rated item: what an EDR costs, and why.",
+    (
+        _per_row("id", "String", "ri-CLAIM-RECORD, as `octroi explain` takes it",
+                 "concat('ri-', toString(f.claim), '-', toString(f.record))"),
+        _CLAIM,
+        _RECORD,
+        _TENANT,
+        _SOURCE,
+        _ACCOUNT,
+        _ACCOUNT_ID,
+        _SUBSCRIPTION,
+        _ACCESS_POINT,
+        _EVENT_TYPE,
+        _per_row("charge", "String", "charge", looked_up("charge_version", "charge", "f.charge_version")),
+        _per_row("price_plan", "String", "price plan", looked_up("charge_version", "price_plan", "f.charge_version")),
+        _per_row("price_version_start", TIMESTAMP, "start of the price plan version that priced it",
+                 looked_up("charge_version", "version_start", "f.charge_version")),
+        _per_row("charge_version", "String", "charge/plan@start#hash", looked_up("charge_version", "code", "f.charge_version")),
+        _EVENT_AT,
+        _QUANTITY,
+        _QUANTITY_STEPS,
+        _per_row("rated_quantity", QUANTITY, "quantity after increments, in `unit`", _in_units("f.rated_quantity")),
+        _per_row("counter_before", QUANTITY, "the counter before this item, in `unit`", _in_units("f.counter_before")),
+        _UNIT,
+        _per_row("tier", "UInt8", "last tier that priced a part of it, from 0"),
+        _per_row("band", "UInt8", "time band, from 0"),
+        _per_row("amount", BALANCE, "price, without tax", "toDecimal128(f.amount, 9)"),
+        _per_row("currency", "String", "ISO 4217 code", looked_up("charge_version", "currency", "f.charge_version")),
+        _per_row("wallet", "String", "the wallet that paid all of it; empty when several or none did",
+                 f"if(f.wallet < 0, '', {looked_up('wallet', 'code', 'f.wallet')})"),
+        _IMAGE,
+        _DAY,
+    ),
+    f"{DATABASE}.fact_usage AS f",
+)  # fmt: skip
+
+_OPERATIONS = f"""(
+  SELECT tenant, account, toUInt32(wallet) AS wallet, event_at AS at, 0 AS kind, claim, record, 0 AS part,
+    -toDecimal128(amount, 9) AS amount, balance_after, day
+  FROM {DATABASE}.fact_usage WHERE wallet >= 0 AND amount != 0
+  UNION ALL
+  SELECT tenant, account, wallet, at, kind, claim, record, part, amount, balance_after, day
+  FROM {DATABASE}.fact_wallet_operation WHERE amount != 0
+)"""
+
+WALLET_OPERATION = View(
+    "wallet_operation",
+    "One row per movement of a wallet. Movements of zero are left out.",
+    (
+        _per_row("id", "String", "wo-CLAIM-RECORD-PART; oc-CLAIM-ROW for opening credits",
+                 "if(f.kind = 1, concat('oc-', toString(f.claim), '-', toString(f.record)), "
+                 "concat('wo-', toString(f.claim), '-', toString(f.record), '-', toString(f.part)))"),
+        _per_row("at", TIMESTAMP, "start of the usage paid for, or instant of the credit (UTC)"),
+        _TENANT,
+        _ACCOUNT,
+        _ACCOUNT_ID,
+        _per_row("wallet", "String", "wallet", looked_up("wallet", "code", "f.wallet")),
+        _per_row("wallet_id", "UInt32", "its id", "f.wallet"),
+        _per_row("prepaid", "Bool", "whether the wallet is prepaid", looked_up("wallet", "prepaid", "f.wallet")),
+        _per_row("kind", "String", "usage or opening", "if(f.kind = 1, 'opening', 'usage')"),
+        _CLAIM,
+        _RECORD,
+        _per_row("part", "UInt16", "which of the item's operations, in drawing order from 0"),
+        _per_row("amount", BALANCE, "what moved: debits are negative"),
+        _per_row("balance_after", BALANCE, "the wallet's balance afterwards"),
+        _per_row("currency", "String", "ISO 4217 code", looked_up("account", "currency", "f.account")),
+        _DAY,
+    ),
+    f"{_OPERATIONS} AS f",
+)  # fmt: skip
+
+_REJECTIONS = f"""{DATABASE}.fact_rejection AS f
+LEFT JOIN (
+  SELECT claim, record, argMax(event, by_claim) AS event, argMax(reason, by_claim) AS reason, max(by_claim) AS decided_by
+  FROM {DATABASE}.fact_rejection_event GROUP BY claim, record
+) AS e ON e.claim = f.claim AND e.record = f.record"""
+
+REJECTION = View(
+    "rejection",
+    "One row per refused record and per unrated EDR, with its present status.",
+    (
+        _CLAIM,
+        _RECORD,
+        _TENANT,
+        _SOURCE,
+        _per_row("status", "String", "OPEN, DISCARDED or REPLAYED", "if(e.event = '', 'OPEN', upper(e.event))"),
+        _per_row("stage", "String", "the stage that refused: decode, resource or account",
+                 _text_of("f.stage", {int(stage): stage.name.lower() for stage in Stage})),
+        _per_row("code", "UInt16", "stable reason code", "f.reason"),
+        _per_row("reason", "String", "the reason's name",
+                 _text_of("f.reason", {int(reason): reason.name for reason in Reason})),
+        _per_row("explanation", "String", "what it means",
+                 _text_of("f.reason", {int(reason): text for reason, text in EXPLANATIONS.items()})),
+        _per_row("detail", "String", "the reason's parameters"),
+        _per_row("outcome", "String", "what the record sheet counts it as",
+                 _text_of("f.outcome", {int(outcome): outcome.name.lower() for outcome in Outcome})),
+        _per_row("event_at", f"Nullable({TIMESTAMP})", "start of the usage (UTC), null when unknown",
+                 "nullIf(f.event_at, toDateTime64(0, 6, 'UTC'))"),
+        _per_row("access_point", "String", "the identifier in the record"),
+        _per_row("raw", "String", "the record's bytes"),
+        _per_row("raw_truncated", "Bool", "whether the record has more bytes than are kept"),
+        _per_row("retry_count", "UInt16", "how often it was tried before"),
+        _per_row("decided_by", "UInt32", "the journal entry that discarded or replayed it; 0 when open", "e.decided_by"),
+        _per_row("decision_reason", "String", "the reason somebody gave", "e.reason"),
+        _DAY,
+    ),
+    _REJECTIONS,
+)  # fmt: skip
+
+_OUTCOME_SUM = " + ".join(f"toInt64(f.{name})" for name in OUTCOME_COLUMNS)
+
+
+def _summed(columns: tuple[str, ...]) -> str:
+    sums = ", ".join(f"sum({column}) AS {column}" for column in columns)
+    return (
+        f"(SELECT claim, tenant, source, retry, received_at, {sums} FROM {DATABASE}.fact_block "
+        f"GROUP BY claim, tenant, source, retry, received_at) AS f "
+        f"LEFT JOIN (SELECT claim, any(name) AS name FROM {DATABASE}.fact_claim GROUP BY claim) AS c ON c.claim = f.claim"
+    )
+
+
+_SHEET_HEAD = (
+    _per_row("claim", "UInt32", "journal entry"),
+    _per_row("file", "String", "the file's name; empty until the claim is finished", "c.name"),
+    _TENANT,
+    _SOURCE,
+    _per_row("retry", "Bool", "whether it retries records that were received before: leave retries out to count input"),
+    _per_row("received_at", TIMESTAMP, "when the claim was journaled (UTC)"),
+    _per_row("hour", "DateTime('UTC')", "that hour", "toStartOfHour(f.received_at)"),
+)
+
+RECORD_SHEET = View(
+    "record_sheet",
+    "One row per claim: every record that entered ends in exactly one outcome, so `difference` is 0.",
+    (
+        *_SHEET_HEAD,
+        _per_row("received", "UInt64", "records that entered"),
+        _per_row("accepted", "UInt64", "became an EDR"),
+        _per_row("absorbed", "UInt64", "merged into an EDR or a series"),
+        _per_row("duplicate", "UInt64", "processed before"),
+        _per_row("superseded", "UInt64", "replaced by a later version"),
+        _per_row("filtered", "UInt64", "excluded by the source's filters"),
+        _per_row("rejected", "UInt64", "refused"),
+        _per_row("parked", "UInt64", "set aside until somebody decides"),
+        _per_row("difference", "Int64", "received less all outcomes: 0", f"toInt64(f.received) - ({_OUTCOME_SUM})"),
+    ),
+    _summed(("received", *OUTCOME_COLUMNS)),
+)
+
+EDR_SHEET = View(
+    "edr_sheet",
+    "One row per claim: every EDR is rated, unrated or cancelled, so `difference` is 0.",
+    (
+        *_SHEET_HEAD,
+        _per_row("edrs", "UInt64", "EDRs"),
+        _per_row("rated", "UInt64", "with a rated item"),
+        _per_row("unrated", "UInt64", "refused by the account stage"),
+        _per_row("cancelled", "UInt64", "withdrawn"),
+        _per_row("difference", "Int64", "EDRs less the three: 0",
+                 "toInt64(f.edrs) - (toInt64(f.rated) + toInt64(f.unrated) + toInt64(f.cancelled))"),
+    ),
+    _summed(("edrs", "rated", "unrated", "cancelled")),
+)  # fmt: skip
+
+ACCOUNT_BALANCE = View(
+    "account_balance",
+    "One row per wallet that ever moved: its balance is the sum of its operations.",
+    (
+        _TENANT,
+        _ACCOUNT,
+        _ACCOUNT_ID,
+        _per_row("wallet", "String", "wallet", looked_up("wallet", "code", "f.wallet")),
+        _per_row("wallet_id", "UInt32", "its id", "f.wallet"),
+        _per_row("prepaid", "Bool", "whether the wallet is prepaid", looked_up("wallet", "prepaid", "f.wallet")),
+        _per_row("balance", BALANCE, "sum of the wallet's operations"),
+        _per_row("latest_balance", BALANCE, "balance after the latest operation in log order: the same"),
+        _per_row("currency", "String", "ISO 4217 code", looked_up("account", "currency", "f.account")),
+        _per_row("operations", "UInt64", "how many"),
+    ),
+    f"""(
+  SELECT tenant, account, wallet, sum(amount) AS balance,
+    argMax(balance_after, (claim, record, part)) AS latest_balance, count() AS operations
+  FROM {_OPERATIONS} GROUP BY tenant, account, wallet
+) AS f""",
+)
+
+REVENUE = View(
+    "revenue",
+    "One row per account, charge and day of usage (UTC).",
+    (
+        _TENANT,
+        _ACCOUNT,
+        _ACCOUNT_ID,
+        _per_row("charge", "String", "charge"),
+        _per_row("event_day", "Date", "day on which the usage started (UTC)"),
+        _per_row("currency", "String", "ISO 4217 code"),
+        _per_row("items", "UInt64", "rated items"),
+        _per_row("amount", BALANCE, "sum of their amounts, without tax"),
+    ),
+    f"""(
+  SELECT tenant, account, {looked_up("charge_version", "charge", "charge_version")} AS charge,
+    {looked_up("charge_version", "currency", "charge_version")} AS currency, toDate(event_at) AS event_day,
+    count() AS items, sum(amount) AS amount
+  FROM {DATABASE}.fact_usage GROUP BY tenant, account, charge, currency, event_day
+) AS f""",
+)
+
+VIEWS: tuple[View, ...] = (
+    EDR,
+    RATED_ITEM,
+    WALLET_OPERATION,
+    REJECTION,
+    RECORD_SHEET,
+    EDR_SHEET,
+    ACCOUNT_BALANCE,
+    REVENUE,
+)
+"""Every view of the contract."""
