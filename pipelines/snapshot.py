@@ -7,10 +7,10 @@ replay. Arrays that did not change since the previous snapshot are linked, not w
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,14 +135,15 @@ def _manifest_of_latest(directory: Path) -> tuple[Path, dict[str, Any]] | None:
     return None
 
 
-def _checksum(array: AnyArray) -> int:
-    return zlib.crc32(memoryview(array).cast("B")) if array.size else 0
+def _checksum(array: AnyArray) -> str:
+    """SHA-256, not a CRC: an unchanged file is recognised by it, and a collision would keep a stale balance."""
+    return hashlib.sha256(memoryview(array).cast("B") if array.size else b"").hexdigest()
 
 
 def _write_array(
     directory: Path, key: str, array: AnyArray, previous: tuple[Path, dict[str, Any]] | None
 ) -> dict[str, Any]:
-    entry = {"crc": _checksum(array), "dtype": array.dtype.str, "shape": list(array.shape)}
+    entry = {"sha256": _checksum(array), "dtype": array.dtype.str, "shape": list(array.shape)}
     path = directory / f"{key}.bin"
     if previous is not None and previous[1]["files"].get(key) == entry:
         try:
@@ -163,7 +164,7 @@ def _write_table(directory: Path, key: str, table: pa.Table) -> dict[str, Any]:
         writer.write_table(table)
     content = sink.getvalue().to_pybytes()
     write_durably(directory / f"{key}.arrow", content)
-    return {"crc": zlib.crc32(content)}
+    return {"sha256": hashlib.sha256(content).hexdigest()}
 
 
 def read_latest_snapshot(directory: Path, report: Callable[[str], None]) -> StageState | None:
@@ -202,14 +203,14 @@ def _read(directory: Path) -> StageState:
 
 def _read_array(path: Path, entry: dict[str, Any]) -> AnyArray:
     array = np.fromfile(path, np.dtype(entry["dtype"])).reshape(entry["shape"])
-    if _checksum(array) != entry["crc"]:
+    if _checksum(array) != entry["sha256"]:
         raise UnableToReadSnapshot(f"{path.name} does not match its checksum")
     return array
 
 
 def _read_table(path: Path, entry: dict[str, Any]) -> pa.Table:
     content = path.read_bytes()
-    if zlib.crc32(content) != entry["crc"]:
+    if hashlib.sha256(content).hexdigest() != entry["sha256"]:
         raise UnableToReadSnapshot(f"{path.name} does not match its checksum")
     return pa.ipc.open_file(pa.py_buffer(content)).read_all()
 

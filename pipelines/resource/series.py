@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipelines.resource.kernels.series import difference
+from pipelines.resource.kernels.series import difference, open_registers
 from schemas.arrays import Int64Array, UInt8Array, UInt64Array
 
 LOAD_MAX = 0.5
@@ -65,3 +65,8 @@ class RegisterTable:
         """Take the readings `rows` of a block in order; return (answer, start_at, consumed) of the series kernel."""
         self._make_room(len(rows))
         return self._read(rows, hi, lo, at, index)
+
+    def open(self, hi: UInt64Array, lo: UInt64Array, at: Int64Array, index: Int64Array) -> None:
+        """Open the registers not yet known with their opening readings (columns of equal length)."""
+        self._make_room(len(hi))
+        self.count += open_registers(self.key_hi, self.key_lo, self.last_at, self.last_index, hi, lo, at, index)

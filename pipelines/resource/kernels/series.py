@@ -72,3 +72,34 @@ def difference(
             last_at[slot] = read_at[i]
             last_index[slot] = index[i]
     return opened
+
+
+@njit(cache=True, nogil=True)
+def open_registers(
+    key_hi: Any, key_lo: Any, last_at: Any, last_index: Any, series_hi: Any, series_lo: Any, read_at: Any, index: Any
+) -> int:
+    """Open the registers that are not known yet with a given reading; leave the others as they are.
+
+    Args:
+        key_hi, key_lo, last_at, last_index: as for `difference`, with room for every row.
+        series_hi, series_lo, read_at, index: (m,) the opening readings.
+
+    Returns:
+        How many registers were opened.
+    """
+    mask = U(len(key_hi) - 1)
+    opened = 0
+    for i in range(len(series_hi)):
+        hi = series_hi[i]
+        lo = series_lo[i]
+        slot = lo & mask
+        while not (key_hi[slot] == hi and key_lo[slot] == lo):
+            if key_hi[slot] == U(0) and key_lo[slot] == U(0):
+                key_hi[slot] = hi
+                key_lo[slot] = lo
+                last_at[slot] = read_at[i]
+                last_index[slot] = index[i]
+                opened += 1
+                break
+            slot = (slot + U(1)) & mask
+    return opened

@@ -1,0 +1,182 @@
+"""Two small threads around the stages: one decodes ahead, one writes behind. Errors surface in the caller."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from schemas.output import OutputBlock
+
+Item = TypeVar("Item")
+_POLL_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    error: BaseException | None = None
+
+
+class Ahead(Generic[Item]):
+    """Runs an iterator in a thread, at most `depth` items ahead of its consumer."""
+
+    def __init__(self, items: Iterator[Item], depth: int) -> None:
+        """Start at once."""
+        self._queue: queue.Queue[Item | _End] = queue.Queue(depth)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(items,), name="decode", daemon=True)
+        self._thread.start()
+
+    def _offer(self, item: Item | _End) -> bool:
+        while not self._stopped.is_set():
+            try:
+                self._queue.put(item, timeout=_POLL_S)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def _run(self, items: Iterator[Item]) -> None:
+        end = _End()
+        try:
+            for item in items:
+                if not self._offer(item):
+                    return
+        except BaseException as error:  # noqa: BLE001 - handed to the consumer, whatever it is
+            end = _End(error)
+        self._offer(end)
+
+    def __iter__(self) -> Iterator[Item]:
+        """Yield the items in order; raise what the iterator raised."""
+        try:
+            while not isinstance(item := self._queue.get(), _End):
+                yield item
+            if item.error is not None:
+                raise item.error
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        """End the thread; items not yet taken are dropped."""
+        self._stopped.set()
+        self._thread.join()
+
+
+@dataclass(slots=True)
+class WriterFigures:
+    """What the writer did: rows and blocks stored, inserts, seconds spent inside the store."""
+
+    blocks: int = 0
+    records: int = 0
+    flushes: int = 0
+    busy_s: float = 0.0
+
+
+@dataclass(slots=True)
+class Writer:
+    """Gathers output blocks and stores them in a thread, in order, `flush_records` or `flush_s` at a time.
+
+    Attributes:
+        store: writes a list of blocks; called from the thread only.
+        flush_records: a flush starts when this many records are waiting.
+        flush_s: or when the oldest has waited this long.
+        backlog_records: `put` waits while more than this is waiting or being stored.
+    """
+
+    store: Callable[[list[OutputBlock]], None]
+    flush_records: int
+    flush_s: float
+    backlog_records: int
+    figures: WriterFigures = field(default_factory=WriterFigures)
+    _waiting: list[OutputBlock] = field(default_factory=list)
+    _waiting_records: int = 0
+    _storing_records: int = 0
+    _oldest: float = 0.0
+    _flushing: bool = False
+    _closing: bool = False
+    _error: BaseException | None = None
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread = threading.Thread(target=self._run, name="store", daemon=True)
+        self._thread.start()
+
+    def put(self, block: OutputBlock) -> None:
+        """Hand over one block; wait while the backlog is full.
+
+        Raises:
+            Exception: whatever the store raised; nothing more is stored after that.
+        """
+        with self._changed:
+            while self._error is None and self._waiting_records + self._storing_records > self.backlog_records:
+                self._changed.wait()
+            self._raise()
+            if not self._waiting:
+                self._oldest = time.monotonic()
+            self._waiting.append(block)
+            self._waiting_records += max(block.header.received, 1)
+            self._changed.notify_all()
+
+    def flush(self) -> None:
+        """Wait until everything handed over is stored."""
+        with self._changed:
+            self._flushing = True
+            self._changed.notify_all()
+            while self._error is None and (self._waiting or self._storing_records):
+                self._changed.wait()
+            self._flushing = False
+            self._raise()
+
+    def close(self) -> None:
+        """End the thread without storing what still waits (call `flush` first to keep it)."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _due(self) -> bool:
+        if not self._waiting:
+            return False
+        return (
+            self._flushing
+            or self._waiting_records >= self.flush_records
+            or time.monotonic() - self._oldest >= self.flush_s
+        )
+
+    def _take(self) -> list[OutputBlock] | None:
+        with self._changed:
+            while not self._closing and not self._due():
+                self._changed.wait(timeout=self.flush_s if self._waiting else None)
+            if self._closing:
+                return None
+            blocks, self._waiting = self._waiting, []
+            self._storing_records, self._waiting_records = self._waiting_records, 0
+            return blocks
+
+    def _run(self) -> None:
+        while (blocks := self._take()) is not None:
+            started = time.monotonic()
+            try:
+                self.store(blocks)
+            except BaseException as error:  # noqa: BLE001 - handed to the caller of put or flush
+                with self._changed:
+                    self._error = error
+                    self._changed.notify_all()
+                return
+            with self._changed:
+                self.figures.busy_s += time.monotonic() - started
+                self.figures.flushes += 1
+                self.figures.blocks += len(blocks)
+                self.figures.records += self._storing_records
+                self._storing_records = 0
+                self._changed.notify_all()
