@@ -1,7 +1,7 @@
 """Names and the dense ids that arrays and the store use for them.
 
-A vocabulary only grows, and only when a tariff image is activated, which is a record of the log: ids are therefore a
-function of the log, the same after every replay.
+A vocabulary only grows, and only when a tariff image is activated, which is a record of the log: ids are
+therefore a function of the log, the same after every replay.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 import polars as pl
 import pyarrow as pa
-
 from schemas.arrays import Int32Array
 
 
@@ -20,7 +19,9 @@ class NameTable:
 
     def __init__(self, names: pl.Series | None = None) -> None:
         """Start with `names` (unique strings), in the order of their ids."""
-        self._names = pl.Series("name", [], pl.String) if names is None else names.cast(pl.String).rename("name")
+        self._names = (
+            pl.Series("name", [], pl.String) if names is None else names.cast(pl.String).rename("name")
+        )
         self._single: dict[str, int] | None = None
 
     def __len__(self) -> int:
@@ -33,9 +34,11 @@ class NameTable:
         return self._names
 
     def extend(self, names: pl.Series) -> None:
-        """Give ids to the names not yet known, in sorted order so that ids do not depend on the order of `names`."""
+        """Give ids to the names not yet known, in sorted order: ids do not depend on the order of `names`."""
         known = self._names.to_frame()
-        fresh = names.cast(pl.String).rename("name").drop_nulls().to_frame().join(known, on="name", how="anti")
+        fresh = (
+            names.cast(pl.String).rename("name").drop_nulls().to_frame().join(known, on="name", how="anti")
+        )
         added = fresh.get_column("name").unique().sort()
         if len(added):
             self._names = pl.concat([self._names, added])
@@ -44,8 +47,15 @@ class NameTable:
     def ids(self, names: pl.Series) -> Int32Array:
         """Return (n,) the id of each name, -1 where unknown."""
         table = self._names.to_frame().with_row_index("id")
-        found = names.cast(pl.String).rename("name").to_frame().join(table, on="name", how="left", maintain_order="left")
-        return np.ascontiguousarray(found.get_column("id").cast(pl.Int64).fill_null(-1).to_numpy().astype(np.int32))
+        found = (
+            names.cast(pl.String)
+            .rename("name")
+            .to_frame()
+            .join(table, on="name", how="left", maintain_order="left")
+        )
+        return np.ascontiguousarray(
+            found.get_column("id").cast(pl.Int64).fill_null(-1).to_numpy().astype(np.int32)
+        )
 
     def id(self, name: str) -> int:
         """Return the id of one name, -1 when unknown."""
@@ -75,8 +85,9 @@ class Vocabulary:
     Attributes:
         event_types: event type codes.
         attribute_values: values that charges filter on; id 0 is "" (absent, or a value no charge names).
-        charge_versions: "charge/plan@START#HASH": a charge priced by the version of its plan that starts at START (UTC,
-            ISO 8601) and whose content hashes to HASH (8 hex digits); a changed price is another name, hence another id.
+        charge_versions: "charge/plan@START#HASH": a charge priced by the version of its plan that starts at
+            START (UTC, ISO 8601) and whose content hashes to HASH (8 hex digits); a changed price is another
+            name, hence another id.
         sources, accounts, subscriptions, access_points: their codes.
         wallets: "account/wallet".
         counters: "subscription/counter": one slot of counter state each.

@@ -1,8 +1,8 @@
 """128-bit hashing of byte ranges, and memory hints, for kernels.
 
-The hash is MurmurHash3 x64-128 (Austin Appleby, public domain algorithm) started from a 128-bit seed, so that fields
-chain: the result over one field seeds the next, and lengths are mixed in, hence ("ab", "c") differs from ("a", "bc").
-Not resistant to an attacker who knows the seed: identities are seeded with a secret of the installation.
+The hash is MurmurHash3 x64-128 (Austin Appleby, public domain algorithm) started from a 128-bit seed, so that
+fields chain: the result over one field seeds the next, and lengths are mixed in, hence ("ab", "c") differs from
+("a", "bc"). Not resistant to an attacker who knows the seed: identities are seeded with a secret of the installation.
 Twin: `hash128_bytes`.
 """
 
@@ -160,7 +160,9 @@ else:
 
 
 @njit(cache=True, nogil=True)
-def hash_ranges(data: Any, start: Any, end: Any, seed_hi: Any, seed_lo: Any, out_hi: Any, out_lo: Any) -> None:
+def hash_ranges(
+    data: Any, start: Any, end: Any, seed_hi: Any, seed_lo: Any, out_hi: Any, out_lo: Any
+) -> None:
     """Hash n byte ranges; (0, 0) is replaced by (0, 1), because empty slots of tables are (0, 0).
 
     Args:

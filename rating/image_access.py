@@ -1,0 +1,119 @@
+"""Access points as a hash table from identifier to validity windows, and opening readings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt64Array
+from schemas.catalog import Catalog
+
+from rating.image_prices import UnableToCompileImage
+from rating.kernels.hashing import hash_ranges
+from rating.kernels.index import fill_slots, hash_chained
+from rating.vocabulary import Vocabulary
+
+CAPACITY_MIN = 16
+PADDING = 16
+"""Bytes that the hash may read after a range."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessIndex:
+    """Hash table from an access point's identifier to the windows in which it belongs to a subscription.
+
+    Attributes:
+        slot_hi, slot_lo: (cap,) uint64 hash of the identifier's UTF-8 bytes, (0, 0) empty; cap is a power of two,
+            at most half full; open addressing: probing starts at lo & (cap - 1) and is linear.
+        slot_entry: (cap,) int32 entry e of the slot.
+        window_ptr: (entries + 1,) int32: entry e has the windows window_ptr[e] .. window_ptr[e + 1].
+        window_start, window_end: int64 microseconds UTC, half-open.
+        window_subscription, window_access_point: int32 ids.
+    """
+
+    slot_hi: UInt64Array
+    slot_lo: UInt64Array
+    slot_entry: Int32Array
+    window_ptr: Int32Array
+    window_start: Int64Array
+    window_end: Int64Array
+    window_subscription: Int32Array
+    window_access_point: Int32Array
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningReadings:
+    """The indexes from which consumption of k registers is measured, in the order of the catalog.
+
+    Attributes:
+        series_hi, series_lo: (k,) hash of the series' text, seeded with the hash of the access point's
+            identifier.
+        at: (k,) microseconds UTC. index: (k,) base steps.
+    """
+
+    series_hi: UInt64Array
+    series_lo: UInt64Array
+    at: Int64Array
+    index: Int64Array
+
+
+def compile_access(catalog: Catalog, vocabulary: Vocabulary) -> AccessIndex:
+    """Return the index of all access points, extending the vocabulary.
+
+    Raises:
+        UnableToCompileImage: when two identifiers have the same 128-bit hash.
+    """
+    frame = catalog.access_points.sort("access_point", "start_at", maintain_order=True)
+    vocabulary.access_points.extend(frame["access_point"])
+    groups = frame["access_point"].rle_id().to_numpy() if len(frame) else np.zeros(0, np.int64)
+    starts = np.flatnonzero(np.diff(groups, prepend=-1))
+    identifiers = frame["access_point"].gather(starts)
+    hi, lo = _hash(identifiers)
+    capacity = max(CAPACITY_MIN, 1 << (2 * len(identifiers) - 1).bit_length())
+    slot_hi, slot_lo = np.zeros(capacity, np.uint64), np.zeros(capacity, np.uint64)
+    slot_entry = np.zeros(capacity, np.int32)
+    clash = int(fill_slots(hi, lo, slot_hi, slot_lo, slot_entry))
+    if clash >= 0:
+        raise UnableToCompileImage(
+            f"access point {identifiers[clash]} has the hash of another one; rename it"
+        )
+    return AccessIndex(
+        slot_hi=slot_hi,
+        slot_lo=slot_lo,
+        slot_entry=slot_entry,
+        window_ptr=np.append(starts, len(frame)).astype(np.int32),
+        window_start=np.array(frame["start_at"].to_numpy(), np.int64),
+        window_end=np.array(frame["end_at"].to_numpy(), np.int64),
+        window_subscription=vocabulary.subscriptions.ids(frame["subscription"]),
+        window_access_point=vocabulary.access_points.ids(frame["access_point"]),
+    )
+
+
+def compile_opening_readings(catalog: Catalog) -> OpeningReadings:
+    """Return the opening readings of all registers."""
+    frame = catalog.opening_readings
+    seed_hi, seed_lo = _hash(frame["access_point"])
+    data, start, end = _bytes(frame["series"])
+    hi, lo = np.zeros(len(frame), np.uint64), np.zeros(len(frame), np.uint64)
+    hash_chained(data, start, end, seed_hi, seed_lo, hi, lo)
+    return OpeningReadings(
+        hi, lo, np.array(frame["at"].to_numpy(), np.int64), np.array(frame["index"].to_numpy(), np.int64)
+    )
+
+
+def _hash(texts: pl.Series) -> tuple[UInt64Array, UInt64Array]:
+    data, start, end = _bytes(texts)
+    hi, lo = np.zeros(len(texts), np.uint64), np.zeros(len(texts), np.uint64)
+    hash_ranges(data, start, end, np.uint64(0), np.uint64(0), hi, lo)
+    return hi, lo
+
+
+def _bytes(texts: pl.Series) -> tuple[UInt8Array, Int64Array, Int64Array]:
+    """Return (padded UTF-8 bytes of all texts, starts, ends)."""
+    length = np.array(texts.str.len_bytes().to_numpy(), np.int64)
+    end = np.cumsum(length)
+    joined = texts.str.join("").item().encode() if len(texts) else b""
+    data = np.zeros(len(joined) + PADDING, np.uint8)
+    data[: len(joined)] = np.frombuffer(joined, np.uint8)
+    return data, np.ascontiguousarray(end - length), np.ascontiguousarray(end)

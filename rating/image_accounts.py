@@ -1,0 +1,159 @@
+"""Accounts, wallets, subscriptions and counters as tables: vectorised, for millions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from schemas.arrays import BoolArray, Int32Array, Int64Array
+from schemas.catalog import Catalog
+
+from rating.image_charges import ChargeTables
+from rating.image_prices import UnableToCompileImage
+from rating.kernels import layout
+from rating.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningCredits:
+    """What the opening balances of k wallets credit, in the order of wallet ids.
+
+    Attributes:
+        account, wallet: (k,) ids.
+        amount: (k,) billionths, never 0.
+    """
+
+    account: Int32Array
+    wallet: Int32Array
+    amount: Int64Array
+
+
+@dataclass(frozen=True, slots=True)
+class AccountTables:
+    """Who pays for what; arrays by id cover the whole vocabulary, -1 = not in this image.
+
+    Attributes:
+        account_currency: (accounts,) id in `Vocabulary.currencies`.
+        account_wallet_ptr: (accounts + 1,) into `account_wallet` and `wallet_prepaid`.
+        account_wallet: wallet ids in drawing order: prepaid by priority, then the postpaid one.
+        wallet_prepaid: whether each of them is prepaid.
+        subscription_row, counter_slot: see `rating.kernels.layout.Tariff`.
+        wallet_count, counter_count: how many wallets and counter slots the vocabulary has.
+        opening: every opening balance of the catalog.
+    """
+
+    account_currency: Int32Array
+    account_wallet_ptr: Int32Array
+    account_wallet: Int32Array
+    wallet_prepaid: BoolArray
+    subscription_row: Int32Array
+    counter_slot: Int32Array
+    wallet_count: int
+    counter_count: int
+    opening: OpeningCredits
+
+
+def compile_accounts(catalog: Catalog, vocabulary: Vocabulary, charges: ChargeTables) -> AccountTables:
+    """Return the tables of accounts, wallets and subscriptions, extending the vocabulary.
+
+    Raises:
+        UnableToCompileImage: when an account has several postpaid wallets.
+    """
+    vocabulary.currencies.extend(catalog.accounts["currency"])
+    vocabulary.accounts.extend(catalog.accounts["account"])
+    vocabulary.subscriptions.extend(catalog.subscriptions["subscription"])
+    currency = np.full(len(vocabulary.accounts), -1, np.int32)
+    known = vocabulary.accounts.ids(catalog.accounts["account"])
+    currency[known] = vocabulary.currencies.ids(catalog.accounts["currency"])
+    wallets = _wallets(catalog, vocabulary)
+    ptr = _ptr(wallets["account"].to_numpy(), len(vocabulary.accounts))
+    account_wallet, prepaid = _array(wallets["id"], np.int32), _array(wallets["prepaid"], np.bool_)
+    row, slots = _subscriptions(catalog, vocabulary, charges)
+    _add_wallets(row, ptr, account_wallet, prepaid)
+    opening = wallets.filter(pl.col("opening_balance") != 0).sort("id")
+    return AccountTables(
+        account_currency=currency,
+        account_wallet_ptr=ptr,
+        account_wallet=account_wallet,
+        wallet_prepaid=prepaid,
+        subscription_row=row,
+        counter_slot=slots,
+        wallet_count=len(vocabulary.wallets),
+        counter_count=len(vocabulary.counters),
+        opening=OpeningCredits(
+            account=_array(opening["account"], np.int32),
+            wallet=_array(opening["id"], np.int32),
+            amount=_array(opening["opening_balance"], np.int64),
+        ),
+    )
+
+
+def _wallets(catalog: Catalog, vocabulary: Vocabulary) -> pl.DataFrame:
+    """Return one row per wallet in drawing order: account and wallet ids, prepaid, opening_balance."""
+    names = catalog.wallets.select(pl.concat_str("account", "wallet", separator="/"))["account"]
+    vocabulary.wallets.extend(names)
+    frame = catalog.wallets.with_columns(
+        pl.Series("id", vocabulary.wallets.ids(names)),
+        pl.Series("account", vocabulary.accounts.ids(catalog.wallets["account"])),
+    ).sort("account", pl.col("prepaid").not_(), "priority", "wallet")
+    postpaid = frame.filter(~pl.col("prepaid"))["account"]
+    if postpaid.n_unique() != len(postpaid):
+        twice = vocabulary.accounts.name(int(postpaid.filter(postpaid.is_duplicated())[0]))
+        raise UnableToCompileImage(f"account {twice} has several postpaid wallets")
+    return frame
+
+
+def _subscriptions(
+    catalog: Catalog, vocabulary: Vocabulary, charges: ChargeTables
+) -> tuple[Int32Array, Int32Array]:
+    """Return (subscription_row without its wallet columns, counter_slot)."""
+    offers = pl.DataFrame({"offer": list(charges.offers)}, schema={"offer": pl.String}).with_row_index(
+        "offer_index"
+    )
+    frame = catalog.subscriptions.join(offers, on="offer", how="left", maintain_order="left")
+    ids = vocabulary.subscriptions.ids(frame["subscription"])
+    row = np.zeros((len(vocabulary.subscriptions), layout.SUBSCRIPTION_COLUMNS), np.int32)
+    for column in (layout.ACCOUNT, layout.OFFER, layout.COUNTER_FIRST, layout.WALLET_FIRST):
+        row[:, column] = -1
+    row[ids, layout.ACCOUNT] = vocabulary.accounts.ids(frame["account"])
+    row[ids, layout.OFFER] = frame["offer_index"].to_numpy()
+    uses = [(offer, counter) for offer, counters in charges.offer_counters.items() for counter in counters]
+    offer_counters = pl.DataFrame(uses, schema={"offer": pl.String, "counter": pl.String}, orient="row")
+    slots = (
+        frame.select("subscription", "offer", pl.Series("id", ids))
+        .join(offer_counters, on="offer", how="inner", maintain_order="left_right")
+        .with_columns(pl.concat_str("subscription", "counter", separator="/").alias("name"))
+    )
+    vocabulary.counters.extend(slots["name"])
+    slot = vocabulary.counters.ids(slots["name"])
+    owner = slots["id"].to_numpy()
+    order = np.argsort(owner, kind="stable")
+    slot, ptr = np.ascontiguousarray(slot[order]), _ptr(owner, len(vocabulary.subscriptions))
+    row[:, layout.COUNTER_PTR] = ptr[:-1]
+    counting = ptr[:-1] < ptr[1:]
+    row[counting, layout.COUNTER_FIRST] = slot[ptr[:-1][counting]]
+    return row, slot
+
+
+def _add_wallets(row: Int32Array, ptr: Int32Array, account_wallet: Int32Array, prepaid: BoolArray) -> None:
+    present = np.flatnonzero(row[:, layout.ACCOUNT] >= 0)
+    account = row[present, layout.ACCOUNT]
+    first, end = ptr[account], ptr[account + 1]
+    row[present, layout.WALLET_PTR] = first
+    row[present, layout.WALLET_COUNT] = end - first
+    paying = first < end
+    row[present[paying], layout.WALLET_FIRST] = account_wallet[first[paying]]
+    row[present[paying], layout.POSTPAID] = ~prepaid[end[paying] - 1]
+
+
+def _ptr(owner: Int32Array, count: int) -> Int32Array:
+    """Return (count + 1,) where each owner's items start once they are sorted by owner."""
+    ptr = np.zeros(count + 1, np.int32)
+    np.cumsum(np.bincount(owner, minlength=count), out=ptr[1:])
+    return ptr
+
+
+def _array(column: pl.Series, dtype: type) -> np.ndarray:
+    """Return a column as a writable array of its own."""
+    return np.array(column.to_numpy(), dtype)

@@ -1,0 +1,265 @@
+"""Offers, charges and price versions as tables."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from itertools import pairwise
+
+import numpy as np
+import polars as pl
+from schemas.arrays import Int32Array, Int64Array
+from schemas.catalog import TIME_MAX, Catalog
+from schemas.cdr import ATTRIBUTE_SLOTS, EVENT_TYPE_NONE
+from schemas.price_plan import Charge, PriceVersion, utc_microseconds
+
+from rating.image_calendars import CalendarTables
+from rating.image_prices import CompiledVersion, UnableToCompileImage, compile_version
+from rating.kernels import layout
+from rating.vocabulary import Vocabulary
+
+_HASH_DIGITS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeVersion:
+    """A charge priced by one version of its plan: what the store says about a `charge_version` id.
+
+    Attributes:
+        id: id in `Vocabulary.charge_versions`, and `name` there.
+        start_at, end_at: microseconds UTC, half-open.
+        unit: the unit of the event type; rated quantities count its dimension's base steps.
+        unit_steps: how many base steps one such unit is worth.
+    """
+
+    id: int
+    name: str
+    charge: str
+    price_plan: str
+    start_at: int
+    end_at: int
+    model: str
+    unit: str
+    unit_steps: int
+    currency: str
+    event_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeTables:
+    """The parts of `rating.kernels.layout.Tariff` that say what is sold.
+
+    Attributes:
+        offers: codes in the order of their index; charges likewise.
+        offer_counters: the counters (codes) that each offer's price plans use, in the order of the slots.
+        versions: one per row of `version_row`.
+    """
+
+    offers: tuple[str, ...]
+    charges: tuple[str, ...]
+    offer_counters: dict[str, tuple[str, ...]]
+    versions: tuple[ChargeVersion, ...]
+    cell_ptr: Int32Array
+    candidate_charge: Int32Array
+    candidate_attribute: Int32Array
+    charge_ptr: Int32Array
+    version_start: Int64Array
+    version_end: Int64Array
+    version_row: Int64Array
+    tier_upper: Int64Array
+    price: Int64Array
+    offer_counter: Int32Array
+
+
+def version_name(charge: Charge, version: PriceVersion, catalog: Catalog) -> str:
+    """Return the name of a charge version: "charge/plan@START#HASH", see `Vocabulary.charge_versions`.
+
+    The hash covers everything that makes the price: the version, its calendar, its counter, the unit, the
+    currency.
+    """
+    unit = catalog.units[catalog.event_types[charge.event_type].unit]
+    calendar = (
+        catalog.calendars[version.calendar].model_dump(mode="json") if version.calendar is not None else None
+    )
+    counter = (
+        catalog.counters[version.counter].model_dump(mode="json") if version.counter is not None else None
+    )
+    content = {
+        "version": version.model_dump(mode="json"),
+        "currency": catalog.price_plans[charge.price_plan].currency,
+        "unit": [unit.code, unit.dimension, unit.step_count],
+        "calendar": calendar,
+        "counter": counter,
+    }
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+    digest = sha256(canonical).hexdigest()[:_HASH_DIGITS]
+    return f"{charge.code}/{charge.price_plan}@{start_text(version.start)}#{digest}"
+
+
+def start_text(start: datetime) -> str:
+    """Return the start of a version as names write it: UTC, ISO 8601, "2026-01-01T00:00:00Z"."""
+    return start.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+
+
+def compile_charges(catalog: Catalog, vocabulary: Vocabulary, calendars: CalendarTables) -> ChargeTables:
+    """Return the tables of all offers, charges and price versions, extending the vocabulary.
+
+    Raises:
+        UnableToCompileImage: when a document asks for what the kernels cannot hold.
+    """
+    vocabulary.event_types.extend(pl.Series(sorted(catalog.event_types), dtype=pl.String))
+    if len(vocabulary.event_types) >= EVENT_TYPE_NONE:
+        raise UnableToCompileImage("too many event types")
+    filters = {value for charge in catalog.charges.values() for value in charge.filters.values()}
+    vocabulary.attribute_values.extend(pl.Series(sorted(filters), dtype=pl.String))
+    charges = tuple(sorted(catalog.charges))
+    dated = {code: _in_order(catalog.charges[code].price_plan, catalog) for code in charges}
+    pairs = [(catalog.charges[code], version) for code in charges for version in dated[code]]
+    names = [version_name(charge, version, catalog) for charge, version in pairs]
+    vocabulary.charge_versions.extend(pl.Series(names, dtype=pl.String))
+    described = tuple(
+        _describe(vocabulary.charge_versions.id(name), name, charge, version, catalog)
+        for name, (charge, version) in zip(names, pairs, strict=True)
+    )
+    compiled = [
+        compile_version(version, unit=catalog.units[about.unit], catalog=catalog, where=about.name)
+        for about, (_, version) in zip(described, pairs, strict=True)
+    ]
+    rows, upper, price = _pack_versions(described, compiled, [version for _, version in pairs], calendars)
+    offers = tuple(sorted(catalog.offers))
+    offer_counters = {code: _counters_of(code, catalog) for code in offers}
+    cell_ptr, candidate_charge, candidate_attribute = _candidates(offers, charges, catalog, vocabulary)
+    return ChargeTables(
+        offers=offers,
+        charges=charges,
+        offer_counters=offer_counters,
+        versions=described,
+        cell_ptr=cell_ptr,
+        candidate_charge=candidate_charge,
+        candidate_attribute=candidate_attribute,
+        charge_ptr=np.cumsum([0, *(len(dated[code]) for code in charges)]).astype(np.int32),
+        version_start=np.array([version.start for version in compiled], np.int64),
+        version_end=np.array([version.end for version in compiled], np.int64),
+        version_row=rows,
+        tier_upper=upper,
+        price=price,
+        offer_counter=_counter_positions(offers, offer_counters, calendars),
+    )
+
+
+def _in_order(price_plan: str, catalog: Catalog) -> list[PriceVersion]:
+    versions = sorted(catalog.price_plans[price_plan].versions, key=lambda version: version.start)
+    for earlier, later in pairwise(versions):
+        if earlier.end is None or earlier.end > later.start:
+            raise UnableToCompileImage(
+                f"price plan {price_plan}: the version of {later.start} overlaps the one before"
+            )
+    return versions
+
+
+def _describe(id_: int, name: str, charge: Charge, version: PriceVersion, catalog: Catalog) -> ChargeVersion:
+    unit = catalog.units[catalog.event_types[charge.event_type].unit]
+    if version.counter is not None:
+        counted = catalog.units[catalog.counters[version.counter].unit]
+        if counted.dimension != unit.dimension:
+            raise UnableToCompileImage(
+                f"{name}: counter {version.counter} counts {counted.code}, not {unit.code}"
+            )
+    return ChargeVersion(
+        id=id_,
+        name=name,
+        charge=charge.code,
+        price_plan=charge.price_plan,
+        start_at=utc_microseconds(version.start),
+        end_at=TIME_MAX if version.end is None else utc_microseconds(version.end),
+        model=version.model,
+        unit=unit.code,
+        unit_steps=unit.step_count,
+        currency=catalog.price_plans[charge.price_plan].currency,
+        event_type=charge.event_type,
+    )
+
+
+def _pack_versions(
+    described: tuple[ChargeVersion, ...],
+    compiled: list[CompiledVersion],
+    documents: list[PriceVersion],
+    calendars: CalendarTables,
+) -> tuple[Int64Array, Int64Array, Int64Array]:
+    rows = np.zeros((len(compiled), layout.VERSION_COLUMNS), np.int64)
+    upper: list[int] = []
+    price: list[int] = []
+    for row, about, version, document in zip(rows, described, compiled, documents, strict=True):
+        row[layout.VERSION_ID] = about.id
+        row[layout.DIVISOR] = version.divisor
+        row[layout.EXTRA] = version.extra
+        row[layout.FACTOR] = version.factor
+        row[layout.MODE] = version.mode
+        row[layout.FEE_HI] = version.fee >> 64
+        row[layout.FEE_LO] = np.uint64(version.fee & (2**64 - 1)).astype(np.int64)
+        row[layout.FIRST] = version.first
+        row[layout.NEXT] = version.next
+        row[layout.CALENDAR] = (
+            -1 if document.calendar is None else calendars.calendars.index(document.calendar)
+        )
+        row[layout.BANDS] = version.bands
+        row[layout.COUNTER] = -1 if document.counter is None else calendars.counters.index(document.counter)
+        row[layout.TIER_PTR] = len(upper)
+        row[layout.TIER_COUNT] = len(version.tier_upper)
+        row[layout.PRICE_PTR] = len(price)
+        upper.extend(version.tier_upper)
+        price.extend(version.price)
+    return rows, np.array(upper, np.int64), np.array(price, np.int64)
+
+
+def _candidates(
+    offers: tuple[str, ...], charges: tuple[str, ...], catalog: Catalog, vocabulary: Vocabulary
+) -> tuple[Int32Array, Int32Array, Int32Array]:
+    """Return (cell_ptr, candidate_charge, candidate_attribute): who may price what, best candidate first."""
+    types = len(vocabulary.event_types)
+    index = {code: position for position, code in enumerate(charges)}
+    cells: list[tuple[int, str]] = []
+    for number, offer in enumerate(offers):
+        # sorted() is stable: ties of priority keep the offer's order
+        for code in sorted(catalog.offers[offer].charges, key=lambda code: catalog.charges[code].priority):
+            cells.append((number * types + vocabulary.event_types.id(catalog.charges[code].event_type), code))
+    cells.sort(key=lambda cell: cell[0])
+    counts = (
+        np.bincount([cell for cell, _ in cells], minlength=len(offers) * types)
+        if cells
+        else np.zeros(0, np.int64)
+    )
+    ptr = np.zeros(len(offers) * types + 1, np.int32)
+    ptr[1 : len(counts) + 1] = np.cumsum(counts)
+    required = np.zeros((len(cells), ATTRIBUTE_SLOTS), np.int32)
+    for row, (_, code) in zip(required, cells, strict=True):
+        row[:] = _required_attributes(catalog.charges[code], catalog, vocabulary)
+    return ptr, np.array([index[code] for _, code in cells], np.int32), required
+
+
+def _required_attributes(charge: Charge, catalog: Catalog, vocabulary: Vocabulary) -> list[int]:
+    slots = catalog.event_types[charge.event_type].attributes
+    required = [0] * ATTRIBUTE_SLOTS
+    for name, value in charge.filters.items():
+        if name not in slots or value == "":
+            raise UnableToCompileImage(f"charge {charge.code}: cannot filter on {name} = {value!r}")
+        required[slots.index(name)] = vocabulary.attribute_values.id(value)
+    return required
+
+
+def _counters_of(offer: str, catalog: Catalog) -> tuple[str, ...]:
+    plans = {catalog.charges[code].price_plan for code in catalog.offers[offer].charges}
+    used = {version.counter for plan in plans for version in catalog.price_plans[plan].versions}
+    return tuple(sorted(code for code in used if code is not None))
+
+
+def _counter_positions(
+    offers: tuple[str, ...], offer_counters: dict[str, tuple[str, ...]], calendars: CalendarTables
+) -> Int32Array:
+    positions = np.full((len(offers), len(calendars.counters)), -1, np.int32)
+    for row, offer in zip(positions, offers, strict=True):
+        for position, counter in enumerate(offer_counters[offer]):
+            row[calendars.counters.index(counter)] = position
+    return positions

@@ -1,0 +1,54 @@
+"""Building blocks of a tariff image that loop over strings' hashes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from rating.kernels.hashing import hash128
+
+U = np.uint64
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def hash_chained(
+    data: Any, start: Any, end: Any, seed_hi: Any, seed_lo: Any, out_hi: Any, out_lo: Any
+) -> None:
+    """Hash n byte ranges, each from its own 128-bit seed; (0, 0) is replaced by (0, 1).
+
+    Args:
+        data: (b,) uint8, with at least 16 readable bytes after the last range.
+        start, end: (n,) int64 offsets into `data`.
+        seed_hi, seed_lo: (n,) uint64.
+        out_hi, out_lo: (n,) uint64, written.
+    """
+    base = data.ctypes.data
+    for i in range(len(start)):
+        hi, lo = hash128(base + start[i], end[i] - start[i], seed_hi[i], seed_lo[i])
+        if hi == U(0) and lo == U(0):
+            lo = U(1)
+        out_hi[i] = hi
+        out_lo[i] = lo
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def fill_slots(key_hi: Any, key_lo: Any, slot_hi: Any, slot_lo: Any, slot_entry: Any) -> Any:
+    """Insert keys 0 .. n-1 in order into an empty hash table; return the first key met twice, else -1.
+
+    Args:
+        key_hi, key_lo: (n,) uint64, never (0, 0).
+        slot_hi, slot_lo: (cap,) uint64 zeros, cap a power of two > n. slot_entry: (cap,) int32. All written.
+    """
+    mask = U(len(slot_hi) - 1)
+    for i in range(len(key_hi)):
+        slot = key_lo[i] & mask
+        while slot_hi[slot] != U(0) or slot_lo[slot] != U(0):
+            if slot_hi[slot] == key_hi[i] and slot_lo[slot] == key_lo[i]:
+                return i
+            slot = (slot + U(1)) & mask
+        slot_hi[slot] = key_hi[i]
+        slot_lo[slot] = key_lo[i]
+        slot_entry[slot] = i
+    return -1

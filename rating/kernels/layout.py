@@ -1,0 +1,172 @@
+"""How kernels see a tariff image, an account state, a block of EDRs and its answer: named tuples of arrays.
+
+Every array is C-contiguous and writable. Rows of `subscription_row` and `version_row` are packed so that one
+record touches few cache lines; their columns are the constants below.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+SUBSCRIPTION_COLUMNS = 8
+ACCOUNT = 0
+"""Account id; -1 when the image does not know the subscription."""
+OFFER = 1
+"""Offer index within the image; -1 when the image does not know the subscription."""
+COUNTER_PTR = 2
+"""Where the subscription's counter slots start in `counter_slot`."""
+COUNTER_FIRST = 3
+"""The first of those slots, to be prefetched; -1 when there is none."""
+WALLET_PTR = 4
+"""Where the account's wallets start in `account_wallet`."""
+WALLET_COUNT = 5
+WALLET_FIRST = 6
+"""The first of those wallets, to be prefetched; -1 when there is none."""
+POSTPAID = 7
+"""1 when the last of the account's wallets is postpaid, else 0."""
+
+VERSION_COLUMNS = 16
+VERSION_ID = 0
+"""Id in `Vocabulary.charge_versions`."""
+DIVISOR = 1
+"""amount = round(sum(part * price) + fee, divided by DIVISOR * EXTRA) * FACTOR, in billionths."""
+EXTRA = 2
+"""1 unless the whole divisor exceeds 64 bits."""
+FACTOR = 3
+"""10**(9 - decimals of the rounding)."""
+MODE = 4
+"""`schemas.money.RoundingCode`."""
+FEE_HI = 5
+FEE_LO = 6
+"""Connection fee on the scale of part * price: high and low 64 bits, both kept as int64."""
+FIRST = 7
+NEXT = 8
+"""Increments in base steps, 1 and 1 when usage is not rounded up."""
+CALENDAR = 9
+"""Calendar index, -1 without."""
+BANDS = 10
+"""How many prices a tier has, 1 without calendar."""
+COUNTER = 11
+"""Counter index, -1 without."""
+TIER_PTR = 12
+TIER_COUNT = 13
+"""0 for the flat model."""
+PRICE_PTR = 14
+"""Price of tier t in band b is price[PRICE_PTR + t * BANDS + b]."""
+
+PERIOD_DAY = 0
+PERIOD_MONTH = 1
+PERIOD_YEAR = 2
+PERIOD_EVER = 3
+PERIODS_KEPT = 4
+"""How many periods of one counter are kept: period p lives in cell p & 3."""
+PERIOD_NONE = -1
+"""`counter_period` of a cell that was never used."""
+
+QUARTERS_PER_WEEK = 672
+ATTRIBUTE_SLOTS = 4
+ZONE_BUCKET_BITS = 44
+"""Instants are looked up by buckets of 2**44 microseconds (203 days) since ZONE_EPOCH_US."""
+ZONE_EPOCH_US = 946_684_800_000_000
+ZONE_BUCKETS = 181
+"""Enough buckets to reach 2100-01-01."""
+
+
+class Tariff(NamedTuple):
+    """The tables of a tariff image that pricing reads.
+
+    Attributes:
+        subscription_row: (subscriptions, SUBSCRIPTION_COLUMNS) int32 by subscription id.
+        counter_slot: int32, ids in `Vocabulary.counters`, in the order of the offer's counters.
+        account_wallet: int32, wallet ids in drawing order.
+        cell_ptr: (offers * event_types + 1,) int32: candidates of an offer for an event type, best first.
+        candidate_charge: int32. candidate_attribute: (candidates, ATTRIBUTE_SLOTS) int32 required codes, 0 =
+            any.
+        charge_ptr: (charges + 1,) int32 into the versions. version_start, version_end: int64 microseconds,
+            half-open.
+        version_row: (versions, VERSION_COLUMNS) int64.
+        tier_upper: int64, exclusive upper bounds of cumulated quantity, INT64_MAX when open. price: int64.
+        calendar_zone: int32. calendar_band: (calendars, QUARTERS_PER_WEEK) uint8.
+        counter_kind, counter_zone: int32. offer_counter: (offers, counters) int32 position in the
+            subscription's slots.
+        zone_ptr: (zones + 1,) int32. zone_bucket: (zones, ZONE_BUCKETS) int32 transition in force where a
+            bucket starts.
+        zone_instant, zone_offset: int64 microseconds.
+        event_types: (1,) int64, how many event types the image knows.
+    """
+
+    subscription_row: Any
+    counter_slot: Any
+    account_wallet: Any
+    cell_ptr: Any
+    candidate_charge: Any
+    candidate_attribute: Any
+    charge_ptr: Any
+    version_start: Any
+    version_end: Any
+    version_row: Any
+    tier_upper: Any
+    price: Any
+    calendar_zone: Any
+    calendar_band: Any
+    counter_kind: Any
+    counter_zone: Any
+    offer_counter: Any
+    zone_ptr: Any
+    zone_bucket: Any
+    zone_instant: Any
+    zone_offset: Any
+    event_types: Any
+
+
+class Accounts(NamedTuple):
+    """The arrays of `rating.state.AccountState`, updated in place.
+
+    Attributes:
+        counter_period: (slots, PERIODS_KEPT) int32, period * 4 + kind, PERIOD_NONE when never used.
+        counter_used: (slots, PERIODS_KEPT) int64 base steps.
+        balance_hi: (wallets,) int64. balance_lo: (wallets,) uint64.
+    """
+
+    counter_period: Any
+    counter_used: Any
+    balance_hi: Any
+    balance_lo: Any
+
+
+class Usage(NamedTuple):
+    """The columns of an EdrBlock that pricing reads."""
+
+    event_at: Any
+    quantity: Any
+    event_type: Any
+    attributes: Any
+    subscription: Any
+
+
+class Answer(NamedTuple):
+    """The columns of a RatedBlock, written.
+
+    Attributes:
+        split_row .. split_balance_lo: with spare room. split_count: (1,) int64 rows written so far.
+        moved_hi: (1,) int64, moved_lo: (1,) uint64: sum of all balance decreases, for the conservation check.
+    """
+
+    reason: Any
+    charge_version: Any
+    rated_quantity: Any
+    counter_before: Any
+    tier: Any
+    band: Any
+    amount: Any
+    wallet: Any
+    balance_hi: Any
+    balance_lo: Any
+    split_row: Any
+    split_wallet: Any
+    split_amount: Any
+    split_balance_hi: Any
+    split_balance_lo: Any
+    split_count: Any
+    moved_hi: Any
+    moved_lo: Any

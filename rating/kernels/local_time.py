@@ -1,0 +1,80 @@
+"""Local time for kernels: offset of a zone at an instant, quarter of the week, calendar period.
+
+Twins: `rating.reference` (zoneinfo and datetime).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from rating.kernels.layout import (
+    PERIOD_DAY,
+    PERIOD_EVER,
+    PERIOD_MONTH,
+    ZONE_BUCKET_BITS,
+    ZONE_BUCKETS,
+    ZONE_EPOCH_US,
+)
+
+I64 = np.int64
+QUARTER_US = 900_000_000
+DAY_US = 86_400_000_000
+WEEKDAY_OF_EPOCH = 3
+"""1970-01-01 was a Thursday; weeks start on Monday."""
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def local_instant(
+    at: Any, zone: Any, zone_ptr: Any, zone_bucket: Any, zone_instant: Any, zone_offset: Any
+) -> Any:
+    """Return `at` (int64 microseconds UTC) on the clock of `zone`: microseconds since 1970 local.
+
+    Args:
+        zone: zone index; zone_ptr .. zone_offset: `rating.kernels.layout.Tariff`.
+    """
+    bucket = (at - I64(ZONE_EPOCH_US)) >> I64(ZONE_BUCKET_BITS)
+    bucket = min(max(bucket, I64(0)), I64(ZONE_BUCKETS - 1))
+    index = I64(zone_bucket[zone, bucket])
+    end = I64(zone_ptr[zone + 1])
+    while index + 1 < end and zone_instant[index + 1] <= at:
+        index += 1
+    return at + zone_offset[index]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def quarter_of_week(local: Any) -> Any:
+    """Return 0 .. 671: the quarter of an hour within the week, from Monday 00:00."""
+    quarter = local // I64(QUARTER_US)
+    return (quarter + I64(WEEKDAY_OF_EPOCH * 96)) % I64(672)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def months_since_1970(day: Any) -> Any:
+    """Return 12 * (year - 1970) + month - 1 of a day counted from 1970-01-01.
+
+    Years are counted from 1 March in eras of 400 years, so that the leap day ends a year.
+    """
+    shifted = day + I64(719_468)
+    era = shifted // I64(146_097)
+    day_of_era = shifted - era * I64(146_097)
+    year = (
+        day_of_era - day_of_era // I64(1_460) + day_of_era // I64(36_524) - day_of_era // I64(146_096)
+    ) // I64(365)
+    day_of_year = day_of_era - (I64(365) * year + year // I64(4) - year // I64(100))
+    month_from_march = (I64(5) * day_of_year + I64(2)) // I64(153)
+    return (era * I64(400) + year - I64(1970)) * I64(12) + month_from_march + I64(2)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def period_number(kind: Any, local: Any) -> Any:
+    """Return the number of the day, month or year since 1970 in which a local instant lies; 0 for `ever`."""
+    if kind == PERIOD_EVER:
+        return I64(0)
+    day = local // I64(DAY_US)
+    if kind == PERIOD_DAY:
+        return day
+    months = months_since_1970(day)
+    return months if kind == PERIOD_MONTH else months // I64(12)

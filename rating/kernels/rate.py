@@ -1,0 +1,297 @@
+"""The account stage's loop: match, find the version, count, price, round, and draw from wallets, row by row.
+
+A row either moves everything (counter and wallets) or nothing. Rows of one account must come in their order;
+rows of different accounts do not influence each other. Twin: `rating.reference`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from rating.kernels.balance import WALLET_NONE, pay_alone, pay_together
+from rating.kernels.flat import price_flat
+from rating.kernels.graduated import price_graduated
+from rating.kernels.hashing import prefetch
+from rating.kernels.increments import round_up
+from rating.kernels.layout import (
+    BANDS,
+    CALENDAR,
+    COUNTER,
+    COUNTER_FIRST,
+    COUNTER_PTR,
+    DIVISOR,
+    EXTRA,
+    FACTOR,
+    FEE_HI,
+    FEE_LO,
+    FIRST,
+    MODE,
+    NEXT,
+    OFFER,
+    PERIODS_KEPT,
+    POSTPAID,
+    PRICE_PTR,
+    SUBSCRIPTION_COLUMNS,
+    TIER_COUNT,
+    TIER_PTR,
+    VERSION_ID,
+    WALLET_COUNT,
+    WALLET_FIRST,
+    WALLET_PTR,
+)
+from rating.kernels.local_time import local_instant, period_number, quarter_of_week
+from rating.kernels.match import find_charge, latest_version
+from rating.kernels.wide import add, divide_round, multiply, narrow
+
+I64 = np.int64
+U = np.uint64
+INT64_MAX = 2**63 - 1
+QUANTITY_MAX = 2**62
+NO_MATCHING_CHARGE = 300
+NO_PRICE_VERSION = 301
+COUNTER_PERIOD_CLOSED = 302
+AMOUNT_OVERFLOW = 303
+COUNTER_OVERFLOW = 304
+INSUFFICIENT_BALANCE = 305
+FAR = 24
+"""Rows ahead whose subscription is fetched into the processor's cache."""
+NEAR = 8
+"""Rows ahead whose counters and balances are fetched, their subscription being there by then."""
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def to_amount(hi: Any, lo: Any, divisor: Any, extra: Any, mode: Any, factor: Any) -> Any:
+    """Return (amount in billionths, overflow) of a sum of part * price, rounded once."""
+    hi, lo = divide_round(hi, lo, divisor, extra, mode)
+    rounded, too_large = narrow(hi, lo)
+    hi, lo = multiply(rounded, factor)
+    amount, overflow = narrow(hi, lo)
+    return amount, overflow or too_large
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -> Any:
+    """Rate rows from `start` on; return the row for which split columns have no room, else the row count.
+
+    Args:
+        start: int64, first row.
+        usage: `layout.Usage`, every quantity in 0 .. 2**62, every subscription below the image's.
+        tariff: `layout.Tariff`.
+        accounts: `layout.Accounts`, updated.
+        answer: `layout.Answer`, written; call again with larger split columns and the returned row.
+    """
+    # a field of a named tuple read inside the loop would count references, an atomic operation each time
+    event_at, quantities, event_type, attributes, subscriptions = usage
+    (
+        subscription_row,
+        counter_slot,
+        account_wallet,
+        cell_ptr,
+        candidate_charge,
+        candidate_attribute,
+        charge_ptr,
+        version_start,
+        version_end,
+        version_row,
+        tier_upper,
+        price,
+        calendar_zone,
+        calendar_band,
+        counter_kind,
+        counter_zone,
+        offer_counter,
+        zone_ptr,
+        zone_bucket,
+        zone_instant,
+        zone_offset,
+        event_types,
+    ) = tariff
+    counter_period, counter_used, wallet_hi, wallet_lo = accounts
+    (
+        out_reason,
+        out_version,
+        out_quantity,
+        out_before,
+        out_tier,
+        out_band,
+        out_amount,
+        out_wallet,
+        out_balance_hi,
+        out_balance_lo,
+        split_row,
+        split_wallet,
+        split_amount,
+        split_hi,
+        split_lo,
+        split_count,
+        moved_hi,
+        moved_lo,
+    ) = answer
+    row_base = subscription_row.ctypes.data
+    period_base = counter_period.ctypes.data
+    used_base = counter_used.ctypes.data
+    slot_base = counter_slot.ctypes.data
+    account_base = account_wallet.ctypes.data
+    hi_base = wallet_hi.ctypes.data
+    lo_base = wallet_lo.ctypes.data
+    types = event_types[0]
+    count = I64(len(subscriptions))
+    for row in range(start, count):
+        if row + FAR < count:
+            prefetch(row_base + I64(subscriptions[row + FAR]) * I64(4 * SUBSCRIPTION_COLUMNS))
+        if row + NEAR < count and subscriptions[row + NEAR] >= 0:
+            ahead = I64(subscriptions[row + NEAR])
+            slot_ahead = I64(subscription_row[ahead, COUNTER_FIRST])
+            wallet_ahead = I64(subscription_row[ahead, WALLET_FIRST])
+            prefetch(period_base + slot_ahead * I64(4 * PERIODS_KEPT))
+            prefetch(used_base + slot_ahead * I64(8 * PERIODS_KEPT))
+            prefetch(used_base + (slot_ahead + I64(1)) * I64(8 * PERIODS_KEPT))
+            prefetch(slot_base + I64(4) * subscription_row[ahead, COUNTER_PTR])
+            prefetch(account_base + I64(4) * subscription_row[ahead, WALLET_PTR])
+            prefetch(hi_base + wallet_ahead * I64(8))
+            prefetch(lo_base + wallet_ahead * I64(8))
+        out_version[row] = -1
+        out_quantity[row] = 0
+        out_before[row] = 0
+        out_tier[row] = 0
+        out_band[row] = 0
+        out_amount[row] = 0
+        out_wallet[row] = WALLET_NONE
+        out_balance_hi[row] = 0
+        out_balance_lo[row] = 0
+        out_reason[row] = NO_MATCHING_CHARGE
+        subscription = I64(subscriptions[row])
+        kind_of_event = I64(event_type[row])
+        if subscription < 0 or kind_of_event >= types:
+            continue
+        offer = I64(subscription_row[subscription, OFFER])
+        if offer < 0:
+            continue
+        charge = find_charge(
+            offer * types + kind_of_event, attributes, row, cell_ptr, candidate_charge, candidate_attribute
+        )
+        if charge < 0:
+            continue
+        at = event_at[row]
+        version = latest_version(charge, at, charge_ptr, version_start)
+        if version < 0 or at >= version_end[version]:
+            out_reason[row] = NO_PRICE_VERSION
+            continue
+        out_version[row] = version_row[version, VERSION_ID]
+        counter = version_row[version, COUNTER]
+        slot = I64(0)
+        cell = I64(0)
+        period = I64(0)
+        before = I64(0)
+        if counter >= 0:
+            slot = I64(
+                counter_slot[subscription_row[subscription, COUNTER_PTR] + offer_counter[offer, counter]]
+            )
+            kind = I64(counter_kind[counter])
+            local = local_instant(
+                at, I64(counter_zone[counter]), zone_ptr, zone_bucket, zone_instant, zone_offset
+            )
+            number = period_number(kind, local)
+            cell = number & I64(PERIODS_KEPT - 1)
+            period = number * I64(4) + kind
+            stored = I64(counter_period[slot, cell])
+            if stored == period:
+                before = counter_used[slot, cell]
+            elif stored > period and stored & I64(3) == kind:
+                out_reason[row] = COUNTER_PERIOD_CLOSED
+                continue
+        quantity = round_up(quantities[row], version_row[version, FIRST], version_row[version, NEXT])
+        calendar = version_row[version, CALENDAR]
+        band = I64(0)
+        if calendar >= 0:
+            local = local_instant(
+                at, I64(calendar_zone[calendar]), zone_ptr, zone_bucket, zone_instant, zone_offset
+            )
+            band = I64(calendar_band[calendar, quarter_of_week(local)])
+        tiers = version_row[version, TIER_COUNT]
+        tier = I64(0)
+        if tiers == 0:
+            hi, lo = price_flat(quantity, price[version_row[version, PRICE_PTR] + band])
+        else:
+            hi, lo, tier = price_graduated(
+                quantity,
+                before,
+                tier_upper,
+                version_row[version, TIER_PTR],
+                tiers,
+                price,
+                version_row[version, PRICE_PTR] + band,
+                version_row[version, BANDS],
+            )
+        if quantity > 0:
+            hi, lo, _ = add(hi, lo, version_row[version, FEE_HI], U(version_row[version, FEE_LO]))
+        amount, overflow = to_amount(
+            hi,
+            lo,
+            version_row[version, DIVISOR],
+            version_row[version, EXTRA],
+            version_row[version, MODE],
+            version_row[version, FACTOR],
+        )
+        if overflow or quantity > QUANTITY_MAX:
+            out_reason[row] = AMOUNT_OVERFLOW
+            continue
+        if counter >= 0 and before > I64(INT64_MAX) - quantity:
+            out_reason[row] = COUNTER_OVERFLOW
+            continue
+        if amount > 0:
+            first = I64(subscription_row[subscription, WALLET_PTR])
+            wallets = I64(subscription_row[subscription, WALLET_COUNT])
+            postpaid = I64(subscription_row[subscription, POSTPAID])
+            if wallets > 1 and split_count[0] + wallets > len(split_row):
+                return row
+            wallet = I64(WALLET_NONE)
+            hi, lo = I64(0), U(0)
+            if wallets > 0:
+                wallet = I64(account_wallet[first])
+                old_hi, old_lo = wallet_hi[wallet], wallet_lo[wallet]
+                hi, lo, fall_hi, fall_lo, paid = pay_alone(old_hi, old_lo, amount, wallets == postpaid)
+                if paid:
+                    wallet_hi[wallet] = hi
+                    wallet_lo[wallet] = lo
+                    hi_moved, lo_moved, _ = add(moved_hi[0], moved_lo[0], fall_hi, fall_lo)
+                    moved_hi[0] = hi_moved
+                    moved_lo[0] = lo_moved
+                else:
+                    wallet, hi, lo = pay_together(
+                        row,
+                        amount,
+                        first,
+                        first + wallets - postpaid,
+                        first + wallets,
+                        account_wallet,
+                        wallet_hi,
+                        wallet_lo,
+                        split_row,
+                        split_wallet,
+                        split_amount,
+                        split_hi,
+                        split_lo,
+                        split_count,
+                        moved_hi,
+                        moved_lo,
+                    )
+            if wallet == WALLET_NONE:
+                out_reason[row] = INSUFFICIENT_BALANCE
+                continue
+            out_wallet[row] = wallet
+            out_balance_hi[row] = hi
+            out_balance_lo[row] = lo
+        if counter >= 0:
+            counter_period[slot, cell] = period
+            counter_used[slot, cell] = before + quantity
+        out_quantity[row] = quantity
+        out_before[row] = before
+        out_tier[row] = tier
+        out_band[row] = band
+        out_amount[row] = amount
+        out_reason[row] = 0
+    return count

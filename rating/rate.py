@@ -1,0 +1,172 @@
+"""The one public verb of rating: price a block of EDRs and draw from wallets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from schemas.arrays import Int32Array, Int64Array
+from schemas.cdr import ATTRIBUTE_SLOTS
+from schemas.edr import EdrBlock
+from schemas.quantity import QUANTITY_MAX
+from schemas.rated_item import WALLET_NONE, WALLET_SPLIT, RatedBlock
+
+from rating.kernels.layout import ACCOUNT, SUBSCRIPTION_COLUMNS, Answer, Usage
+from rating.kernels.rate import rate_rows
+from rating.kernels.wide import join
+from rating.state import AccountState
+from rating.tariff_image import TariffImage
+
+AnyArray = np.ndarray[Any, Any]
+
+
+class UnableToRate(ValueError):
+    """A block, an image and a state do not fit together, or an amount was lost: a programming error."""
+
+
+def rate(edrs: EdrBlock, image: TariffImage, state: AccountState) -> RatedBlock:
+    """Rate a block of EDRs in order, updating counters and wallets in `state`.
+
+    Args:
+        edrs: quantities in 0 .. QUANTITY_MAX, ids of the image's vocabulary.
+        image: the tariff image in force.
+        state: grown to the image's vocabulary; updated in place.
+
+    Returns:
+        One row per EDR. Refused rows (reason >= 300) have moved nothing: all zero, WALLET_NONE, and the
+        charge version that refused them or -1.
+
+    Raises:
+        UnableToRate: before anything moved when the arguments do not fit together; afterwards when the
+        amounts of the
+            rated items are not what the balances lost.
+    """
+    usage = _usage(edrs, image, state)
+    answer = _answer(len(edrs), max(len(edrs) // 4, image.wallets_max))
+    accounts = state.kernel_view()
+    row = int(rate_rows(0, usage, image.tariff, accounts, answer))
+    while row < len(edrs):
+        answer = _with_split_room(answer)
+        row = int(rate_rows(row, usage, image.tariff, accounts, answer))
+    rated = _block(answer)
+    _check_conservation(rated, moved=join(answer.moved_hi[0], answer.moved_lo[0]))
+    return rated
+
+
+def account_of(edrs: EdrBlock, image: TariffImage) -> Int32Array:
+    """Return (n,) the account id of each EDR, -1 where the image does not know the subscription."""
+    rows = image.tariff.subscription_row
+    if not len(rows):
+        return np.full(len(edrs), -1, np.int32)
+    account = np.take(
+        rows.reshape(-1), edrs.subscription.astype(np.int64) * SUBSCRIPTION_COLUMNS + ACCOUNT, mode="clip"
+    )
+    account[edrs.subscription < 0] = -1
+    return account
+
+
+def exact_sum(values: Int64Array) -> int:
+    """Return the sum of int64 values without overflow."""
+    low = values & 0xFFFFFFFF
+    return (int((values >> 32).sum(dtype=np.int64)) << 32) + int(low.sum(dtype=np.int64))
+
+
+def _usage(edrs: EdrBlock, image: TariffImage, state: AccountState) -> Usage:
+    count = len(edrs)
+    usage = Usage(
+        event_at=_column(edrs.event_at, np.int64),
+        quantity=_column(edrs.quantity, np.int64),
+        event_type=_column(edrs.event_type, np.uint16),
+        attributes=_column(edrs.attributes, np.int32),
+        subscription=_column(edrs.subscription, np.int32),
+    )
+    _require(all(len(column) == count for column in usage), "columns of different lengths")
+    _require(usage.attributes.shape == (count, ATTRIBUTE_SLOTS), "attributes are not (n, ATTRIBUTE_SLOTS)")
+    _require(
+        len(state.counter_period) >= image.counter_count, "the state has not grown to the image's counters"
+    )
+    _require(len(state.balance_hi) >= image.wallet_count, "the state has not grown to the image's wallets")
+    if count:
+        _require(0 <= usage.quantity.min(), "a quantity is negative")
+        _require(usage.quantity.max() <= QUANTITY_MAX, "a quantity exceeds QUANTITY_MAX")
+        _require(-1 <= usage.subscription.min(), "a subscription id is negative")
+        _require(
+            usage.subscription.max() < len(image.tariff.subscription_row),
+            "a subscription is not in the image",
+        )
+    return usage
+
+
+def _column(array: AnyArray, dtype: type) -> AnyArray:
+    _require(array.dtype == dtype, f"a column is {array.dtype}, not {np.dtype(dtype)}")
+    # a read-only or strided array would make numba compile the kernel once more
+    return np.require(array, requirements=["C", "W"])
+
+
+def _require(holds: bool, otherwise: str) -> None:  # noqa: FBT001
+    if not holds:
+        raise UnableToRate(otherwise)
+
+
+def _answer(count: int, room: int) -> Answer:
+    return Answer(
+        reason=np.empty(count, np.uint16),
+        charge_version=np.empty(count, np.int32),
+        rated_quantity=np.empty(count, np.int64),
+        counter_before=np.empty(count, np.int64),
+        tier=np.empty(count, np.uint8),
+        band=np.empty(count, np.uint8),
+        amount=np.empty(count, np.int64),
+        wallet=np.empty(count, np.int32),
+        balance_hi=np.empty(count, np.int64),
+        balance_lo=np.empty(count, np.uint64),
+        split_row=np.empty(room, np.int64),
+        split_wallet=np.empty(room, np.int32),
+        split_amount=np.empty(room, np.int64),
+        split_balance_hi=np.empty(room, np.int64),
+        split_balance_lo=np.empty(room, np.uint64),
+        split_count=np.zeros(1, np.int64),
+        moved_hi=np.zeros(1, np.int64),
+        moved_lo=np.zeros(1, np.uint64),
+    )
+
+
+_SPLIT = ("split_row", "split_wallet", "split_amount", "split_balance_hi", "split_balance_lo")
+
+
+def _with_split_room(answer: Answer) -> Answer:
+    longer = {name: np.resize(getattr(answer, name), 2 * len(answer.split_row)) for name in _SPLIT}
+    return answer._replace(**longer)
+
+
+def _block(answer: Answer) -> RatedBlock:
+    splits = int(answer.split_count[0])
+    return RatedBlock(
+        reason=answer.reason,
+        charge_version=answer.charge_version,
+        rated_quantity=answer.rated_quantity,
+        counter_before=answer.counter_before,
+        tier=answer.tier,
+        band=answer.band,
+        amount=answer.amount,
+        wallet=answer.wallet,
+        balance_hi=answer.balance_hi,
+        balance_lo=answer.balance_lo,
+        split_row=answer.split_row[:splits].copy(),
+        split_wallet=answer.split_wallet[:splits].copy(),
+        split_amount=answer.split_amount[:splits].copy(),
+        split_balance_hi=answer.split_balance_hi[:splits].copy(),
+        split_balance_lo=answer.split_balance_lo[:splits].copy(),
+    )
+
+
+def _check_conservation(rated: RatedBlock, *, moved: int) -> None:
+    """Raise unless what was rated is what balances lost, and split parts add up to their items."""
+    total = exact_sum(rated.amount)
+    _require(total == moved, f"items of {total} billionths moved {moved}")
+    split_total = exact_sum(rated.split_amount)
+    of_split_items = exact_sum(rated.amount[rated.wallet == WALLET_SPLIT])
+    _require(split_total == of_split_items, f"split items of {of_split_items} billionths drew {split_total}")
+    _require(
+        exact_sum(rated.amount[rated.wallet == WALLET_NONE]) == 0, "an item moved nothing but has an amount"
+    )

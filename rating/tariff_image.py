@@ -1,0 +1,138 @@
+"""Tariff images: a whole catalog compiled to frozen tables, named by its content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from schemas.arrays import BoolArray, Int32Array
+from schemas.catalog import Catalog
+
+from rating.image_access import AccessIndex, OpeningReadings, compile_access, compile_opening_readings
+from rating.image_accounts import OpeningCredits, compile_accounts
+from rating.image_calendars import compile_calendars
+from rating.image_charges import ChargeVersion, compile_charges
+from rating.image_prices import UnableToCompileImage
+from rating.kernels.layout import Tariff
+from rating.vocabulary import Vocabulary
+
+__all__ = [
+    "AccessIndex",
+    "ChargeVersion",
+    "OpeningCredits",
+    "OpeningReadings",
+    "TariffImage",
+    "UnableToCompileImage",
+    "compile_image",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class TariffImage:
+    """Everything that rating needs of a catalog, as arrays that nothing writes to.
+
+    Arrays by id cover the vocabulary as it was when the image was compiled; -1 marks what the image does not
+    contain.
+
+    Attributes:
+        content_hash: `schemas.catalog.Catalog.content_hash`. image_id: its id in `Vocabulary.images`.
+        access: access points, for the resource stage.
+        tariff: what the kernels read.
+        account_currency: (accounts,) currency ids.
+        account_wallet_ptr: (accounts + 1,) into account_wallet, wallet ids in drawing order, and
+            wallet_prepaid.
+        wallets_max: most wallets of one account, at least 1.
+        wallet_count, counter_count: how much state `rating.state.AccountState` must hold.
+        charge_versions: what the ids of charge versions mean, in the order of charges and starts.
+        opening: opening balances. opening_readings: opening indexes.
+    """
+
+    content_hash: str
+    image_id: int
+    access: AccessIndex
+    tariff: Tariff
+    account_currency: Int32Array
+    account_wallet_ptr: Int32Array
+    account_wallet: Int32Array
+    wallet_prepaid: BoolArray
+    wallets_max: int
+    wallet_count: int
+    counter_count: int
+    charge_versions: tuple[ChargeVersion, ...]
+    opening: OpeningCredits
+    opening_readings: OpeningReadings
+
+    def opening_credits(self, previous_wallet_count: int) -> OpeningCredits:
+        """Return the opening balances of the wallets whose id is not below `previous_wallet_count`."""
+        fresh = self.opening.wallet >= previous_wallet_count
+        return OpeningCredits(
+            self.opening.account[fresh], self.opening.wallet[fresh], self.opening.amount[fresh]
+        )
+
+    def describe_charge_version(self, charge_version: int) -> ChargeVersion:
+        """Return what a charge version id means.
+
+        Raises:
+            KeyError: when the image has no such charge version.
+        """
+        for version in self.charge_versions:
+            if version.id == charge_version:
+                return version
+        raise KeyError(charge_version)
+
+
+def compile_image(catalog: Catalog, vocabulary: Vocabulary) -> TariffImage:
+    """Compile a checked catalog, giving ids to its names in `vocabulary`; same inputs, same image.
+
+    Raises:
+        UnableToCompileImage: when a document asks for what the kernels cannot hold exactly. The vocabulary
+        may have
+            grown by then; use a copy to try out a catalog.
+        rating.zones.UnableToReadZone: when a zone is unknown.
+    """
+    vocabulary.sources.extend(pl.Series(sorted(catalog.sources), dtype=pl.String))
+    calendars = compile_calendars(catalog)
+    charges = compile_charges(catalog, vocabulary, calendars)
+    accounts = compile_accounts(catalog, vocabulary, charges)
+    access = compile_access(catalog, vocabulary)
+    vocabulary.images.extend(pl.Series([catalog.content_hash], dtype=pl.String))
+    return TariffImage(
+        content_hash=catalog.content_hash,
+        image_id=vocabulary.images.id(catalog.content_hash),
+        access=access,
+        tariff=Tariff(
+            subscription_row=accounts.subscription_row,
+            counter_slot=accounts.counter_slot,
+            account_wallet=accounts.account_wallet,
+            cell_ptr=charges.cell_ptr,
+            candidate_charge=charges.candidate_charge,
+            candidate_attribute=charges.candidate_attribute,
+            charge_ptr=charges.charge_ptr,
+            version_start=charges.version_start,
+            version_end=charges.version_end,
+            version_row=charges.version_row,
+            tier_upper=charges.tier_upper,
+            price=charges.price,
+            calendar_zone=calendars.calendar_zone,
+            calendar_band=calendars.calendar_band,
+            counter_kind=calendars.counter_kind,
+            counter_zone=calendars.counter_zone,
+            offer_counter=charges.offer_counter,
+            zone_ptr=calendars.zone_ptr,
+            zone_bucket=calendars.zone_bucket,
+            zone_instant=calendars.zone_instant,
+            zone_offset=calendars.zone_offset,
+            event_types=np.array([len(vocabulary.event_types)], np.int64),
+        ),
+        account_currency=accounts.account_currency,
+        account_wallet_ptr=accounts.account_wallet_ptr,
+        account_wallet=accounts.account_wallet,
+        wallet_prepaid=accounts.wallet_prepaid,
+        wallets_max=max(1, int(np.diff(accounts.account_wallet_ptr).max(initial=1))),
+        wallet_count=accounts.wallet_count,
+        counter_count=accounts.counter_count,
+        charge_versions=charges.versions,
+        opening=accounts.opening,
+        opening_readings=compile_opening_readings(catalog),
+    )

@@ -1,0 +1,69 @@
+"""Time zones as transition tables, so that kernels can read a clock without Python."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+from schemas.arrays import Int32Array, Int64Array
+from schemas.catalog import TIME_MIN
+from schemas.cdr import TIMESTAMP_MAX_US, TIMESTAMP_MIN_US
+
+from rating.kernels.layout import ZONE_BUCKET_BITS, ZONE_BUCKETS, ZONE_EPOCH_US
+
+SECOND_US = 1_000_000
+DAY_S = 86_400
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class UnableToReadZone(ValueError):
+    """The IANA time zone database has no such zone."""
+
+
+def zone_transitions(zone: str) -> tuple[Int64Array, Int64Array]:
+    """Return when the clock of an IANA zone changes its offset between 2000-01-01 and 2100-01-01.
+
+    Returns:
+        instants: (t,) microseconds UTC, ascending; the first is `schemas.catalog.TIME_MIN`.
+        offsets: (t,) microseconds to add to UTC from that instant on; the last holds for ever.
+
+    Raises:
+        UnableToReadZone: when the zone is unknown.
+    """
+    try:
+        clock = ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise UnableToReadZone(f"{zone!r} is not a time zone of the IANA database") from error
+    first, last = TIMESTAMP_MIN_US // SECOND_US, TIMESTAMP_MAX_US // SECOND_US
+    instants, offsets = [TIME_MIN], [_offset_s(clock, first)]
+    # no zone has changed twice within one day since 2000, so probing days finds every change
+    for day in range(first, last, DAY_S):
+        if _offset_s(clock, day + DAY_S) != offsets[-1]:
+            change = _first_change(clock, day, day + DAY_S)
+            instants.append(change * SECOND_US)
+            offsets.append(_offset_s(clock, change))
+    return np.array(instants, np.int64), np.array(offsets, np.int64) * SECOND_US
+
+
+def _offset_s(clock: ZoneInfo, second: int) -> int:
+    offset = (_EPOCH + timedelta(seconds=second)).astimezone(clock).utcoffset()
+    assert offset is not None
+    return offset // timedelta(seconds=1)
+
+
+def _first_change(clock: ZoneInfo, low: int, high: int) -> int:
+    before = _offset_s(clock, low)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _offset_s(clock, middle) == before:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def zone_buckets(instants: Int64Array) -> Int32Array:
+    """Return (ZONE_BUCKETS,) the transition in force where each bucket of `local_instant` starts."""
+    starts = ZONE_EPOCH_US + (np.arange(ZONE_BUCKETS, dtype=np.int64) << ZONE_BUCKET_BITS)
+    return (np.searchsorted(instants, starts, side="right") - 1).astype(np.int32)
