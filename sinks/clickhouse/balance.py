@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from sinks.clickhouse.client import Connection
+from sinks.clickhouse.table import DATABASE
 from sinks.clickhouse.tables.block import FACT_BLOCK, OUTCOME_COLUMNS
 from sinks.clickhouse.tables.dimensions import DIM_CHARGE_VERSION, DIM_CURRENCY
 from sinks.clickhouse.tables.rejection import FACT_REJECTION
-from sinks.clickhouse.tables.table import DATABASE
 from sinks.clickhouse.tables.usage import FACT_USAGE
 from sinks.clickhouse.tables.wallet_operation import FACT_WALLET_OPERATION, USAGE_PAYMENT
 
@@ -53,7 +53,8 @@ SELECT claim, what, sum(expected) AS expected, sum(found) AS found FROM (
 _AMOUNTS = f"""
 SELECT claim, concat('rated amount in ', currency) AS what, sum(header) AS expected, sum(fact) AS found FROM (
   SELECT b.claim AS claim, c.code AS currency, b.total AS header, toDecimal128(0, 9) AS fact FROM (
-    SELECT claim, pair.1 AS code, pair.2 AS total FROM {FACT_BLOCK.qualified} ARRAY JOIN CAST(amounts, 'Array(Tuple(UInt16, Decimal(38, 9)))') AS pair
+    SELECT claim, code, total FROM {FACT_BLOCK.qualified}
+    ARRAY JOIN mapKeys(amounts) AS code, mapValues(amounts) AS total
   ) AS b LEFT JOIN {DIM_CURRENCY.qualified} AS c ON c.id = b.code
   UNION ALL
   SELECT u.claim, v.currency, toDecimal128(0, 9), u.total FROM (
@@ -78,9 +79,10 @@ def find_differences(connection: Connection) -> list[Difference]:
     Raises:
         UnableToQuery: when the tables cannot be read.
     """
-    return [difference for sql in (_COUNTS, _AMOUNTS, _TWICE, _BALANCES) for difference in _differences(connection, sql)]
+    checks = (_COUNTS, _AMOUNTS, _TWICE, _BALANCES)
+    return [difference for sql in checks for difference in _differences(connection, sql)]
 
 
 def _differences(connection: Connection, sql: str) -> Iterator[Difference]:
-    for row in connection.select(sql).to_pylist():
+    for row in connection.rows(sql):
         yield Difference(row["claim"], row["what"], row["expected"], row["found"])

@@ -8,9 +8,9 @@ from typing import Final
 from schemas.output import OutputBlock
 from sinks.clickhouse.client import UnableToStore
 from sinks.clickhouse.completeness import BlockKey, check_count
+from sinks.clickhouse.table import Table
 from sinks.clickhouse.tables.place import ingest_day
 from sinks.clickhouse.tables.rejection import FACT_REJECTION
-from sinks.clickhouse.tables.table import Table
 from sinks.clickhouse.tables.usage import FACT_USAGE, usage_rows
 from sinks.clickhouse.tables.wallet_operation import FACT_WALLET_OPERATION, operation_rows
 

@@ -40,8 +40,8 @@ READER_SETTINGS: Final[Mapping[str, Any]] = {
 }
 """Settings of the connection that answers analysts."""
 
-# 74, 75: cannot read from or write to a file; 76: cannot open; 159, 160: timeout; 202: too many queries; 209, 210: network;
-# 241: memory; 243: disk full; 252: too many parts
+# 74, 75: cannot read from or write to a file; 76: cannot open; 159, 160: timeout; 202: too many queries;
+# 209, 210: network; 241: memory; 243: disk full; 252: too many parts
 _TRANSIENT_CODES: Final = frozenset({74, 75, 76, 159, 160, 202, 209, 210, 241, 243, 252})
 _TRANSIENT_ERRNOS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE})
 _ERRNO_TEXT: Final = re.compile(r"errno: (\d+)")
@@ -80,7 +80,7 @@ class Connection:
         """Return a connection to the embedded store in the directory `path`, created when absent.
 
         Raises:
-            UnableToOpenStore: when another process has it open, another store is open in this process, or it is damaged.
+            UnableToOpenStore: when another process has it open, this process has another one open, or it is damaged.
         """
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -130,15 +130,25 @@ class Connection:
     def select(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """Return the result of one reading statement; `{name:Type}` in it stands for `parameters[name]`.
 
+        A String column in which some value is no UTF-8 comes as binary.
+
         Raises:
             UnableToQuery: when it is no single reading statement, is wrong, or exceeds the connection's bounds.
         """
         statement = single_reading_statement(sql)
         try:
             data = self._client.raw_query(statement, dict(parameters or {}), fmt="ArrowStream")
-            return pa.ipc.open_stream(data).read_all()
+            return _with_binary(pa.ipc.open_stream(data).read_all())
         except (ClickHouseError, OSError, pa.ArrowInvalid) as error:
             raise UnableToQuery(str(error)) from error
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        """Return the result of `select` as one mapping per row, for small results.
+
+        Raises:
+            UnableToQuery: as `select`.
+        """
+        return self.select(sql).to_pylist()
 
     def close(self) -> None:
         """Close the connection; the directory is free when the process's last one is closed."""
@@ -162,6 +172,19 @@ def single_reading_statement(sql: str) -> str:
     if _OUTFILE.search(statement):
         raise UnableToQuery("INTO OUTFILE is not allowed here: results are returned, not written")
     return statement
+
+
+def _with_binary(rows: pa.Table) -> pa.Table:
+    """Return the rows with text columns that are no UTF-8 as binary: ClickHouse strings are bytes."""
+    for index, field in enumerate(rows.schema):
+        if pa.types.is_string(field.type):
+            column = rows.column(index)
+            try:
+                column.validate(full=True)
+            except pa.ArrowInvalid:
+                chunks = [chunk.view(pa.binary()) for chunk in column.chunks]
+                rows = rows.set_column(index, field.name, pa.chunked_array(chunks, pa.binary()))
+    return rows
 
 
 def _describe_opening(path: Path, error: Exception) -> str:

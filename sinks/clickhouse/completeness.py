@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sinks.clickhouse.client import Connection, UnableToStore
+from sinks.clickhouse.table import DATABASE
 from sinks.clickhouse.tables.block import FACT_BLOCK
 from sinks.clickhouse.tables.rejection import FACT_REJECTION
 from sinks.clickhouse.tables.usage import FACT_USAGE
@@ -48,12 +49,10 @@ def read_completeness(connection: Connection, start: BlockKey) -> Completeness:
     claim, block = start
     since = f"(claim, block) >= ({claim}, {block})"
     counted = ", ".join(_COUNTED.values())
-    headers = connection.select(f"SELECT claim, block, {counted} FROM {FACT_BLOCK.qualified} WHERE {since}").to_pylist()
-    earlier = connection.select(
-        f"SELECT toString(max(day)) AS day FROM {FACT_BLOCK.qualified} WHERE NOT ({since})"
-    )
+    headers = connection.rows(f"SELECT claim, block, {counted} FROM {FACT_BLOCK.qualified} WHERE {since}")
+    earlier = connection.rows(f"SELECT toString(max(day)) AS day FROM {FACT_BLOCK.qualified} WHERE NOT ({since})")
     # claims are journaled in order of time, so nothing from `start` on is of an earlier day than what precedes it
-    day = f"day >= '{earlier.column(0)[0].as_py()}'"
+    day = f"day >= '{earlier[0]['day']}'"
     present: dict[str, dict[BlockKey, int]] = {
         FACT_BLOCK.name: {(row["claim"], row["block"]): 1 for row in headers},
     }
@@ -61,12 +60,11 @@ def read_completeness(connection: Connection, start: BlockKey) -> Completeness:
         raise UnableToStore("the store is inconsistent: a block's header is stored twice", transient=False)
     for table, count in _COUNTED.items():
         usage = f" AND kind = {USAGE_PAYMENT}" if table == FACT_WALLET_OPERATION.name else ""
-        found = connection.select(
-            f"SELECT claim, block, count() AS n FROM {FACT_BLOCK.qualified.replace(FACT_BLOCK.name, table)} "
+        found = connection.rows(
+            f"SELECT claim, block, count() AS n FROM {DATABASE}.{table} "
             f"WHERE {day} AND {since}{usage} GROUP BY claim, block"
         )
-        keys = zip(found["claim"].to_pylist(), found["block"].to_pylist(), strict=True)
-        present[table] = dict(zip(keys, found["n"].to_pylist(), strict=True))
+        present[table] = {(row["claim"], row["block"]): row["n"] for row in found}
         for row in headers:
             check_count(table, (row["claim"], row["block"]), present[table], row[count])
     return Completeness(present)
@@ -81,6 +79,6 @@ def check_count(table: str, key: BlockKey, present: Mapping[BlockKey, int], expe
     found = present.get(key, 0)
     if found != expected:
         raise UnableToStore(
-            f"the store is inconsistent: {table} has {found} of the {expected} rows of block {key[1]} of claim {key[0]}",
+            f"the store is inconsistent: {table} has {found} rows of block {key[1]} of claim {key[0]}, not {expected}",
             transient=False,
         )

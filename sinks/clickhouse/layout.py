@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sinks.clickhouse.client import Connection, UnableToOpenStore, UnableToQuery, UnableToStore
 from sinks.clickhouse.migrations import FACTS, MIGRATIONS, SCHEMA_MIGRATION
+from sinks.clickhouse.table import DATABASE, Table
 from sinks.clickhouse.tables.dimensions import DIMENSIONS
-from sinks.clickhouse.tables.table import DATABASE, Table
 from sinks.clickhouse.views import VIEWS
 
 
@@ -33,22 +33,22 @@ def apply_migrations(connection: Connection) -> None:
 
 
 def _applied(connection: Connection) -> set[int]:
-    found = connection.select(f"SELECT DISTINCT version FROM {SCHEMA_MIGRATION.qualified}")
-    applied = set(found.column(0).to_pylist())
+    found = connection.rows(f"SELECT DISTINCT version FROM {SCHEMA_MIGRATION.qualified}")
+    applied = {int(row["version"]) for row in found}
     newest = MIGRATIONS[-1].version
     if applied and max(applied) > newest:
         raise UnableToOpenStore(
-            f"the store has layout {max(applied)}, this release knows {newest}: it was written by a newer octroi; use that"
+            f"the store has layout {max(applied)} and this release knows {newest}: use the newer octroi that wrote it"
         )
     return applied
 
 
 def _check_tables(connection: Connection) -> None:
     found: dict[str, list[tuple[str, str]]] = {}
-    columns = connection.select(
+    columns = connection.rows(
         f"SELECT table, name, type FROM system.columns WHERE database = '{DATABASE}' ORDER BY table, position"
     )
-    for row in columns.to_pylist():
+    for row in columns:
         found.setdefault(row["table"], []).append((row["name"], row["type"]))
     for table in (*FACTS, *DIMENSIONS.values()):
         _check_table(table, found.get(table.name, []))
@@ -59,6 +59,6 @@ def _check_table(table: Table, found: list[tuple[str, str]]) -> None:
     if found != declared:
         odd = sorted({f"{name} {type_}" for name, type_ in set(found) ^ set(declared)})
         raise UnableToOpenStore(
-            f"the table {table.name} is not as this release declares it (it differs in {', '.join(odd) or 'column order'}); "
+            f"the table {table.name} is not as this release declares it: {', '.join(odd) or 'column order'}; "
             "restore it, or move the store away and let octroi replay the log into a new one"
         )

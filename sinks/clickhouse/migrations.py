@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sinks.clickhouse.table import Column, Table
 from sinks.clickhouse.tables.block import FACT_BLOCK
 from sinks.clickhouse.tables.claim import FACT_CLAIM
 from sinks.clickhouse.tables.dimensions import DIMENSIONS, dictionary_ddl
 from sinks.clickhouse.tables.rejection import FACT_REJECTION
 from sinks.clickhouse.tables.rejection_event import FACT_REJECTION_EVENT
-from sinks.clickhouse.tables.table import Column, Table
 from sinks.clickhouse.tables.usage import FACT_USAGE
 from sinks.clickhouse.tables.wallet_operation import FACT_WALLET_OPERATION
 

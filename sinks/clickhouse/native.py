@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.arrays import Int64Array, UInt64Array
-from sinks.clickhouse.tables.table import Column, Table
+from sinks.clickhouse.table import Column, Table
 
 Chunks = Sequence[NDArray[Any]]
 """One column as consecutive arrays, (n,) or (n, 2) for 128-bit values."""

@@ -1,7 +1,7 @@
 """The store of facts: what the pipeline writes into and analysts read from.
 
-Exactly once: the facts of a block are inserted first, one part per table, its header last. A block whose header is stored
-is complete; of another one, `completeness` says which tables hold it already, and `write` leaves those out.
+Exactly once: the facts of a block are inserted first, one part per table, its header last. A block whose header is
+stored is complete; of another one, `completeness` says which tables hold it already, and `write` leaves those out.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from sinks.clickhouse.client import (
 from sinks.clickhouse.completeness import BlockKey, Completeness, read_completeness
 from sinks.clickhouse.layout import apply_migrations
 from sinks.clickhouse.native import UnableToEncode, native_block
+from sinks.clickhouse.table import DATABASE, Table
 from sinks.clickhouse.tables.block import FACT_BLOCK, block_table
 from sinks.clickhouse.tables.claim import FACT_CLAIM, FinishedClaim, claim_table
 from sinks.clickhouse.tables.dimensions import DIM_TENANT, DIMENSIONS, dictionary_name
 from sinks.clickhouse.tables.place import ingest_day
 from sinks.clickhouse.tables.rejection import FACT_REJECTION, rejection_table
 from sinks.clickhouse.tables.rejection_event import FACT_REJECTION_EVENT, RejectionEvent, rejection_event_table
-from sinks.clickhouse.tables.table import DATABASE, Table
 from sinks.clickhouse.tables.usage import FACT_USAGE, usage_columns
 from sinks.clickhouse.tables.wallet_operation import (
     FACT_WALLET_OPERATION,
@@ -53,6 +53,7 @@ __all__ = [
     "UnableToQuery",
     "UnableToStore",
 ]
+
 
 class Store:
     """An open store. One thread writes while others query; writes follow one another under a lock."""
@@ -226,13 +227,14 @@ class Store:
     def _write_names(self, table: Table, rows: pa.Table) -> None:
         stored = self._one(f"SELECT count() = 0 ? -1 : toInt64(max(id)) AS id FROM {table.qualified}")
         complete = rows.select(table.names).cast(table.schema)
-        fresh = complete.filter(pc.greater(complete["id"].cast(pa.int64()), stored))
+        fresh = complete.filter(pc.greater(complete["id"].cast(pa.int64()), pa.scalar(stored, pa.int64())))
         if fresh.num_rows == 0:
             return
         self._writer.insert_arrow(table.qualified, fresh)
         name = dictionary_name(table)
         loaded = self._one(
-            f"SELECT count() AS n FROM system.dictionaries WHERE concat(database, '.', name) = '{name}' AND status = 'LOADED'"
+            "SELECT count() AS n FROM system.dictionaries "
+            f"WHERE concat(database, '.', name) = '{name}' AND status = 'LOADED'"
         )
         if loaded:
             self._writer.execute(f"SYSTEM RELOAD DICTIONARY {name}")
@@ -252,16 +254,17 @@ class Store:
         return find_differences(self._writer)
 
     def _one(self, sql: str) -> int:
-        return int(self._writer.select(sql).column(0)[0].as_py())
+        (row,) = self._writer.rows(sql)
+        return int(next(iter(row.values())))
 
     def _stored_ids(self, table: Table, column: str, where: str) -> set[int]:
-        found = self._writer.select(f"SELECT DISTINCT {column} FROM {table.qualified} WHERE {where}")
-        return set(found.column(0).to_pylist())
+        found = self._writer.rows(f"SELECT DISTINCT {column} FROM {table.qualified} WHERE {where}")
+        return {int(row[column]) for row in found}
 
     def _tenant_ids(self, names: set[str]) -> Mapping[str, int]:
         if self._tenants is None:
-            found = self._writer.select(f"SELECT id, code FROM {DIM_TENANT.qualified}")
-            self._tenants = dict(zip(found["code"].to_pylist(), found["id"].to_pylist(), strict=True))
+            found = self._writer.rows(f"SELECT id, code FROM {DIM_TENANT.qualified}")
+            self._tenants = {row["code"]: row["id"] for row in found}
         unknown = sorted(names - self._tenants.keys())
         if unknown:
             first = len(self._tenants)

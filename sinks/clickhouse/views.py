@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schemas.rejection import EXPLANATIONS, Outcome, Reason, Stage
+from sinks.clickhouse.table import BALANCE, DATABASE, TIMESTAMP, quoted
 from sinks.clickhouse.tables.block import OUTCOME_COLUMNS
 from sinks.clickhouse.tables.dimensions import looked_up
-from sinks.clickhouse.tables.table import BALANCE, DATABASE, NAME, TIMESTAMP, quoted
 
 QUANTITY = "Decimal(38, 12)"
 
@@ -68,7 +68,9 @@ _CLAIM = _per_row("claim", "UInt32", "journal entry that brought the record")
 _RECORD = _per_row("record", "UInt32", "record number within the claim")
 _DAY = _per_row("day", "Date", "ingest day (UTC)")
 _SUBSCRIPTION = _per_row("subscription", "String", "subscription", looked_up("subscription", "code", "f.subscription"))
-_ACCESS_POINT = _per_row("access_point", "String", "what the usage named", looked_up("access_point", "code", "f.access_point"))
+_ACCESS_POINT = _per_row(
+    "access_point", "String", "what the usage named", looked_up("access_point", "code", "f.access_point")
+)
 _EVENT_TYPE = _per_row("event_type", "String", "event type", looked_up("event_type", "code", "f.event_type"))
 _EVENT_AT = _per_row("event_at", TIMESTAMP, "start of the usage (UTC)")
 _QUANTITY = _per_row("quantity", QUANTITY, "measured quantity, in `unit`", _in_units("f.quantity"))
@@ -120,7 +122,8 @@ RATED_ITEM = View(
         _per_row("price_plan", "String", "price plan", looked_up("charge_version", "price_plan", "f.charge_version")),
         _per_row("price_version_start", TIMESTAMP, "start of the price plan version that priced it",
                  looked_up("charge_version", "version_start", "f.charge_version")),
-        _per_row("charge_version", "String", "charge/plan@start#hash", looked_up("charge_version", "code", "f.charge_version")),
+        _per_row("charge_version", "String", "charge/plan@start#hash",
+                 looked_up("charge_version", "code", "f.charge_version")),
         _EVENT_AT,
         _QUANTITY,
         _QUANTITY_STEPS,
@@ -140,9 +143,9 @@ RATED_ITEM = View(
 )  # fmt: skip
 
 _OPERATIONS = f"""(
-  SELECT tenant, account, toUInt32(wallet) AS wallet, event_at AS at, 0 AS kind, claim, record, 0 AS part,
-    -toDecimal128(amount, 9) AS amount, balance_after, day
-  FROM {DATABASE}.fact_usage WHERE wallet >= 0 AND amount != 0
+  SELECT tenant, account, toUInt32(u.wallet) AS wallet, event_at AS at, 0 AS kind, claim, record, 0 AS part,
+    -toDecimal128(u.amount, 9) AS amount, balance_after, day
+  FROM {DATABASE}.fact_usage AS u WHERE u.wallet >= 0 AND u.amount != 0
   UNION ALL
   SELECT tenant, account, wallet, at, kind, claim, record, part, amount, balance_after, day
   FROM {DATABASE}.fact_wallet_operation WHERE amount != 0
@@ -176,7 +179,8 @@ WALLET_OPERATION = View(
 
 _REJECTIONS = f"""{DATABASE}.fact_rejection AS f
 LEFT JOIN (
-  SELECT claim, record, argMax(event, by_claim) AS event, argMax(reason, by_claim) AS reason, max(by_claim) AS decided_by
+  SELECT claim, record, argMax(event, by_claim) AS event, argMax(reason, by_claim) AS reason,
+    max(by_claim) AS decided_by
   FROM {DATABASE}.fact_rejection_event GROUP BY claim, record
 ) AS e ON e.claim = f.claim AND e.record = f.record"""
 
@@ -202,10 +206,11 @@ REJECTION = View(
         _per_row("event_at", f"Nullable({TIMESTAMP})", "start of the usage (UTC), null when unknown",
                  "nullIf(f.event_at, toDateTime64(0, 6, 'UTC'))"),
         _per_row("access_point", "String", "the identifier in the record"),
-        _per_row("raw", "String", "the record's bytes"),
+        _per_row("raw", "String", "the record, bytes that are no UTF-8 replaced", "toValidUTF8(f.raw)"),
+        _per_row("raw_hex", "String", "the record's bytes in hexadecimal", "hex(f.raw)"),
         _per_row("raw_truncated", "Bool", "whether the record has more bytes than are kept"),
         _per_row("retry_count", "UInt16", "how often it was tried before"),
-        _per_row("decided_by", "UInt32", "the journal entry that discarded or replayed it; 0 when open", "e.decided_by"),
+        _per_row("decided_by", "UInt32", "journal entry that discarded or replayed it; 0 when open", "e.decided_by"),
         _per_row("decision_reason", "String", "the reason somebody gave", "e.reason"),
         _DAY,
     ),
@@ -220,7 +225,8 @@ def _summed(columns: tuple[str, ...]) -> str:
     return (
         f"(SELECT claim, tenant, source, retry, received_at, {sums} FROM {DATABASE}.fact_block "
         f"GROUP BY claim, tenant, source, retry, received_at) AS f "
-        f"LEFT JOIN (SELECT claim, any(name) AS name FROM {DATABASE}.fact_claim GROUP BY claim) AS c ON c.claim = f.claim"
+        f"LEFT JOIN (SELECT claim, any(name) AS name FROM {DATABASE}.fact_claim GROUP BY claim) AS c "
+        "ON c.claim = f.claim"
     )
 
 

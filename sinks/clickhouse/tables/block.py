@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,8 +10,8 @@ import pyarrow as pa
 
 from schemas.money import AMOUNT_DECIMALS, from_scaled
 from schemas.output import BlockHeader
-from sinks.clickhouse.tables.place import as_date, ingest_day
-from sinks.clickhouse.tables.table import BALANCE, TIMESTAMP, Column, Table
+from sinks.clickhouse.table import BALANCE, TIMESTAMP, Column, Table
+from sinks.clickhouse.tables.place import as_date, ingest_day, instant
 
 OUTCOME_COLUMNS = ("accepted", "absorbed", "duplicate", "superseded", "filtered", "rejected", "parked")
 """The record sheet: received = the sum of these."""
@@ -53,11 +52,6 @@ FACT_BLOCK = Table(
     ),
     order_by="claim, block",
 )
-
-
-def instant(microseconds: int) -> datetime:
-    """Return an instant in microseconds UTC as a datetime."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
 
 
 def block_table(headers: Sequence[BlockHeader], tenants: Mapping[str, int]) -> pa.Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sinks.clickhouse.tables.table import DATABASE, NAME, TIMESTAMP, Column, Table, quoted
+from sinks.clickhouse.table import DATABASE, NAME, TIMESTAMP, Column, Table, quoted
 
 _ID = Column("id", "UInt32", "dense id, from 0")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -16,13 +16,18 @@ MICROSECONDS_PER_DAY = 86_400_000_000
 
 
 def ingest_day(received_at: int) -> int:
-    """Return the UTC day, counted from 1970-01-01, of an instant in microseconds: a function of the log, not of the clock."""
+    """Return the UTC day, counted from 1970-01-01, of an instant in microseconds."""
     return received_at // MICROSECONDS_PER_DAY
 
 
 def as_date(day: int) -> date:
     """Return the calendar date of a day counted from 1970-01-01."""
     return date(1970, 1, 1) + timedelta(days=day)
+
+
+def instant(microseconds: int) -> datetime:
+    """Return an instant in microseconds UTC as a datetime."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 
 from schemas.output import OutputBlock
+from sinks.clickhouse.table import TIMESTAMP, Column, Table
 from sinks.clickhouse.tables.place import Places
-from sinks.clickhouse.tables.table import TIMESTAMP, Column, Table
 
 FACT_REJECTION = Table(
     "fact_rejection",

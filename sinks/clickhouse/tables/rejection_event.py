@@ -8,9 +8,8 @@ from typing import Literal
 
 import pyarrow as pa
 
-from sinks.clickhouse.tables.block import instant
-from sinks.clickhouse.tables.place import as_date, ingest_day
-from sinks.clickhouse.tables.table import NAME, TIMESTAMP, Column, Table
+from sinks.clickhouse.table import NAME, TIMESTAMP, Column, Table
+from sinks.clickhouse.tables.place import as_date, ingest_day, instant
 
 FACT_REJECTION_EVENT = Table(
     "fact_rejection_event",

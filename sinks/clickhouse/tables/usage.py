@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from schemas.output import OutputBlock
 from sinks.clickhouse.native import wide
+from sinks.clickhouse.table import AMOUNT, BALANCE, TIMESTAMP, Column, Table
 from sinks.clickhouse.tables.place import Places
-from sinks.clickhouse.tables.table import AMOUNT, BALANCE, TIMESTAMP, Column, Table
 
 FACT_USAGE = Table(
     "fact_usage",

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from schemas.output import OpeningCredit, OutputBlock
 from sinks.clickhouse.native import wide, wide_integers
+from sinks.clickhouse.table import BALANCE, TIMESTAMP, Column, Table
 from sinks.clickhouse.tables.place import Places, ingest_day
-from sinks.clickhouse.tables.table import BALANCE, TIMESTAMP, Column, Table
 
 USAGE_PAYMENT = 0
 OPENING_CREDIT = 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +16,7 @@ NAME = "LowCardinality(String)"
 DURABLE = "fsync_after_insert = 1, fsync_part_directory = 1"
 """A stored row survives power loss: a block's header must never outlive its facts."""
 
-_NUMPY: dict[str, type[np.generic]] = {
+_NUMPY: dict[str, type[np.integer[Any]]] = {
     "UInt8": np.uint8,
     "UInt16": np.uint16,
     "UInt32": np.uint32,
@@ -74,7 +75,7 @@ class Column:
         return 2 if self.type.startswith("Decimal(38") else 1
 
     @property
-    def dtype(self) -> np.dtype[np.generic]:
+    def dtype(self) -> np.dtype[np.integer[Any]]:
         """The NumPy type whose bytes are the column's bytes (per word).
 
         Raises:
