@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt64Array
-from schemas.catalog import Catalog
 
 from rating.image_prices import UnableToCompileImage
 from rating.kernels.hashing import hash_ranges
 from rating.kernels.index import fill_slots, hash_chained
 from rating.vocabulary import Vocabulary
+from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt64Array
+from schemas.catalog import Catalog
 
 CAPACITY_MIN = 16
 PADDING = 16
@@ -75,9 +75,7 @@ def compile_access(catalog: Catalog, vocabulary: Vocabulary) -> AccessIndex:
     slot_entry = np.zeros(capacity, np.int32)
     clash = int(fill_slots(hi, lo, slot_hi, slot_lo, slot_entry))
     if clash >= 0:
-        raise UnableToCompileImage(
-            f"access point {identifiers[clash]} has the hash of another one; rename it"
-        )
+        raise UnableToCompileImage(f"access point {identifiers[clash]} has the hash of another one; rename it")
     return AccessIndex(
         slot_hi=slot_hi,
         slot_lo=slot_lo,

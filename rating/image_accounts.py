@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from schemas.arrays import BoolArray, Int32Array, Int64Array
-from schemas.catalog import Catalog
 
 from rating.image_charges import ChargeTables
 from rating.image_prices import UnableToCompileImage
 from rating.kernels import layout
 from rating.vocabulary import Vocabulary
+from schemas.arrays import BoolArray, Int32Array, Int64Array
+from schemas.catalog import Catalog
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +104,9 @@ def _wallets(catalog: Catalog, vocabulary: Vocabulary) -> pl.DataFrame:
     return frame
 
 
-def _subscriptions(
-    catalog: Catalog, vocabulary: Vocabulary, charges: ChargeTables
-) -> tuple[Int32Array, Int32Array]:
+def _subscriptions(catalog: Catalog, vocabulary: Vocabulary, charges: ChargeTables) -> tuple[Int32Array, Int32Array]:
     """Return (subscription_row without its wallet columns, counter_slot)."""
-    offers = pl.DataFrame({"offer": list(charges.offers)}, schema={"offer": pl.String}).with_row_index(
-        "offer_index"
-    )
+    offers = pl.DataFrame({"offer": list(charges.offers)}, schema={"offer": pl.String}).with_row_index("offer_index")
     frame = catalog.subscriptions.join(offers, on="offer", how="left", maintain_order="left")
     ids = vocabulary.subscriptions.ids(frame["subscription"])
     row = np.zeros((len(vocabulary.subscriptions), layout.SUBSCRIPTION_COLUMNS), np.int32)

@@ -6,9 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from schemas.arrays import Int32Array, Int64Array, UInt8Array
-from schemas.catalog import Catalog
-from schemas.price_plan import Band, Calendar
 
 from rating.kernels.layout import (
     PERIOD_DAY,
@@ -19,6 +16,9 @@ from rating.kernels.layout import (
     ZONE_BUCKETS,
 )
 from rating.zones import zone_buckets, zone_transitions
+from schemas.arrays import Int32Array, Int64Array, UInt8Array
+from schemas.catalog import Catalog
+from schemas.price_plan import Band, Calendar
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 PERIOD_KINDS = {"day": PERIOD_DAY, "month": PERIOD_MONTH, "year": PERIOD_YEAR, "ever": PERIOD_EVER}
@@ -49,9 +49,7 @@ def compile_calendars(catalog: Catalog) -> CalendarTables:
         rating.zones.UnableToReadZone: when a zone is unknown.
     """
     calendars, counters = tuple(sorted(catalog.calendars)), tuple(sorted(catalog.counters))
-    used = {catalog.calendars[code].zone for code in calendars} | {
-        catalog.counters[code].zone for code in counters
-    }
+    used = {catalog.calendars[code].zone for code in calendars} | {catalog.counters[code].zone for code in counters}
     zones = tuple(sorted(used))
     transitions = [zone_transitions(zone) for zone in zones]
     sizes = [len(instants) for instants, _ in transitions]

@@ -10,15 +10,15 @@ from itertools import pairwise
 
 import numpy as np
 import polars as pl
-from schemas.arrays import Int32Array, Int64Array
-from schemas.catalog import TIME_MAX, Catalog
-from schemas.cdr import ATTRIBUTE_SLOTS, EVENT_TYPE_NONE
-from schemas.price_plan import Charge, PriceVersion, utc_microseconds
 
 from rating.image_calendars import CalendarTables
 from rating.image_prices import CompiledVersion, UnableToCompileImage, compile_version
 from rating.kernels import layout
 from rating.vocabulary import Vocabulary
+from schemas.arrays import Int32Array, Int64Array
+from schemas.catalog import TIME_MAX, Catalog
+from schemas.cdr import ATTRIBUTE_SLOTS, EVENT_TYPE_NONE
+from schemas.price_plan import Charge, PriceVersion, utc_microseconds
 
 _HASH_DIGITS = 8
 
@@ -80,12 +80,8 @@ def version_name(charge: Charge, version: PriceVersion, catalog: Catalog) -> str
     currency.
     """
     unit = catalog.units[catalog.event_types[charge.event_type].unit]
-    calendar = (
-        catalog.calendars[version.calendar].model_dump(mode="json") if version.calendar is not None else None
-    )
-    counter = (
-        catalog.counters[version.counter].model_dump(mode="json") if version.counter is not None else None
-    )
+    calendar = catalog.calendars[version.calendar].model_dump(mode="json") if version.calendar is not None else None
+    counter = catalog.counters[version.counter].model_dump(mode="json") if version.counter is not None else None
     content = {
         "version": version.model_dump(mode="json"),
         "currency": catalog.price_plans[charge.price_plan].currency,
@@ -153,9 +149,7 @@ def _in_order(price_plan: str, catalog: Catalog) -> list[PriceVersion]:
     versions = sorted(catalog.price_plans[price_plan].versions, key=lambda version: version.start)
     for earlier, later in pairwise(versions):
         if earlier.end is None or earlier.end > later.start:
-            raise UnableToCompileImage(
-                f"price plan {price_plan}: the version of {later.start} overlaps the one before"
-            )
+            raise UnableToCompileImage(f"price plan {price_plan}: the version of {later.start} overlaps the one before")
     return versions
 
 
@@ -164,9 +158,7 @@ def _describe(id_: int, name: str, charge: Charge, version: PriceVersion, catalo
     if version.counter is not None:
         counted = catalog.units[catalog.counters[version.counter].unit]
         if counted.dimension != unit.dimension:
-            raise UnableToCompileImage(
-                f"{name}: counter {version.counter} counts {counted.code}, not {unit.code}"
-            )
+            raise UnableToCompileImage(f"{name}: counter {version.counter} counts {counted.code}, not {unit.code}")
     return ChargeVersion(
         id=id_,
         name=name,
@@ -201,9 +193,7 @@ def _pack_versions(
         row[layout.FEE_LO] = np.uint64(version.fee & (2**64 - 1)).astype(np.int64)
         row[layout.FIRST] = version.first
         row[layout.NEXT] = version.next
-        row[layout.CALENDAR] = (
-            -1 if document.calendar is None else calendars.calendars.index(document.calendar)
-        )
+        row[layout.CALENDAR] = -1 if document.calendar is None else calendars.calendars.index(document.calendar)
         row[layout.BANDS] = version.bands
         row[layout.COUNTER] = -1 if document.counter is None else calendars.counters.index(document.counter)
         row[layout.TIER_PTR] = len(upper)
@@ -220,23 +210,18 @@ def _candidates(
     """Return (cell_ptr, candidate_charge, candidate_attribute): who may price what, best candidate first."""
     types = len(vocabulary.event_types)
     index = {code: position for position, code in enumerate(charges)}
-    cells: list[tuple[int, str]] = []
-    for number, offer in enumerate(offers):
-        # sorted() is stable: ties of priority keep the offer's order
-        for code in sorted(catalog.offers[offer].charges, key=lambda code: catalog.charges[code].priority):
-            cells.append((number * types + vocabulary.event_types.id(catalog.charges[code].event_type), code))
-    cells.sort(key=lambda cell: cell[0])
-    counts = (
-        np.bincount([cell for cell, _ in cells], minlength=len(offers) * types)
-        if cells
-        else np.zeros(0, np.int64)
+    # ties of priority keep the offer's order
+    cells = sorted(
+        (number * types + vocabulary.event_types.id(charge.event_type), charge.priority, position, charge.code)
+        for number, offer in enumerate(offers)
+        for position, charge in enumerate(catalog.charges[code] for code in catalog.offers[offer].charges)
     )
-    ptr = np.zeros(len(offers) * types + 1, np.int32)
-    ptr[1 : len(counts) + 1] = np.cumsum(counts)
+    counts = np.bincount(np.array([cell for cell, *_ in cells], np.int64), minlength=len(offers) * types)
+    ptr = np.cumsum([0, *counts]).astype(np.int32)
     required = np.zeros((len(cells), ATTRIBUTE_SLOTS), np.int32)
-    for row, (_, code) in zip(required, cells, strict=True):
+    for row, (*_, code) in zip(required, cells, strict=True):
         row[:] = _required_attributes(catalog.charges[code], catalog, vocabulary)
-    return ptr, np.array([index[code] for _, code in cells], np.int32), required
+    return ptr, np.array([index[code] for *_, code in cells], np.int32), required
 
 
 def _required_attributes(charge: Charge, catalog: Catalog, vocabulary: Vocabulary) -> list[int]:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from schemas.arrays import Int32Array, Int64Array
-from schemas.cdr import ATTRIBUTE_SLOTS
-from schemas.edr import EdrBlock
-from schemas.quantity import QUANTITY_MAX
-from schemas.rated_item import WALLET_NONE, WALLET_SPLIT, RatedBlock
 
 from rating.kernels.layout import ACCOUNT, SUBSCRIPTION_COLUMNS, Answer, Usage
 from rating.kernels.rate import rate_rows
 from rating.kernels.wide import join
 from rating.state import AccountState
 from rating.tariff_image import TariffImage
+from schemas.arrays import Int32Array, Int64Array
+from schemas.cdr import ATTRIBUTE_SLOTS
+from schemas.edr import EdrBlock
+from schemas.quantity import QUANTITY_MAX
+from schemas.rated_item import WALLET_NONE, WALLET_SPLIT, RatedBlock
 
 AnyArray = np.ndarray[Any, Any]
 
@@ -82,14 +82,12 @@ def _usage(edrs: EdrBlock, image: TariffImage, state: AccountState) -> Usage:
     )
     _require(all(len(column) == count for column in usage), "columns of different lengths")
     _require(usage.attributes.shape == (count, ATTRIBUTE_SLOTS), "attributes are not (n, ATTRIBUTE_SLOTS)")
-    _require(
-        len(state.counter_period) >= image.counter_count, "the state has not grown to the image's counters"
-    )
+    _require(len(state.counter_period) >= image.counter_count, "the state has not grown to the image's counters")
     _require(len(state.balance_hi) >= image.wallet_count, "the state has not grown to the image's wallets")
     if count:
-        _require(0 <= usage.quantity.min(), "a quantity is negative")
+        _require(usage.quantity.min() >= 0, "a quantity is negative")
         _require(usage.quantity.max() <= QUANTITY_MAX, "a quantity exceeds QUANTITY_MAX")
-        _require(-1 <= usage.subscription.min(), "a subscription id is negative")
+        _require(usage.subscription.min() >= -1, "a subscription id is negative")
         _require(
             usage.subscription.max() < len(image.tariff.subscription_row),
             "a subscription is not in the image",
@@ -167,6 +165,4 @@ def _check_conservation(rated: RatedBlock, *, moved: int) -> None:
     split_total = exact_sum(rated.split_amount)
     of_split_items = exact_sum(rated.amount[rated.wallet == WALLET_SPLIT])
     _require(split_total == of_split_items, f"split items of {of_split_items} billionths drew {split_total}")
-    _require(
-        exact_sum(rated.amount[rated.wallet == WALLET_NONE]) == 0, "an item moved nothing but has an amount"
-    )
+    _require(exact_sum(rated.amount[rated.wallet == WALLET_NONE]) == 0, "an item moved nothing but has an amount")

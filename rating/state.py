@@ -8,12 +8,12 @@ from hashlib import sha256
 from typing import Any
 
 import numpy as np
-from schemas.arrays import Int32Array, Int64Array, UInt64Array
 
 from rating.kernels.balance import credit_wallets
 from rating.kernels.layout import PERIOD_NONE, PERIODS_KEPT, Accounts
 from rating.kernels.wide import join
 from rating.vocabulary import Vocabulary
+from schemas.arrays import Int32Array, Int64Array, UInt64Array
 
 
 class UnableToCredit(ValueError):
@@ -62,9 +62,7 @@ class AccountState:
             one
                 exceeds what a balance can hold.
         """
-        if len(wallet) != len(amount) or (
-            len(wallet) and not 0 <= wallet.min() <= wallet.max() < self.wallet_count
-        ):
+        if len(wallet) != len(amount) or (len(wallet) and not 0 <= wallet.min() <= wallet.max() < self.wallet_count):
             raise UnableToCredit("no such wallet")
         wallets, amounts = np.array(wallet, np.int32), np.array(amount, np.int64)
         stopped = int(credit_wallets(wallets, amounts, self.balance_hi, self.balance_lo))
@@ -98,9 +96,7 @@ class AccountState:
             if found.dtype != wanted.dtype or found.shape[1:] != wanted.shape[1:]:
                 raise UnableToLoadState(f"{name} is {found.dtype}{found.shape}")
         state = cls(**{name: np.array(arrays[name], order="C") for name in cls.__slots__})
-        if len(state.counter_period) != len(state.counter_used) or len(state.balance_hi) != len(
-            state.balance_lo
-        ):
+        if len(state.counter_period) != len(state.counter_used) or len(state.balance_hi) != len(state.balance_lo):
             raise UnableToLoadState("arrays of different lengths")
         return state
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from schemas.arrays import BoolArray, Int32Array
-from schemas.catalog import Catalog
 
 from rating.image_access import AccessIndex, OpeningReadings, compile_access, compile_opening_readings
 from rating.image_accounts import OpeningCredits, compile_accounts
@@ -16,6 +14,8 @@ from rating.image_charges import ChargeVersion, compile_charges
 from rating.image_prices import UnableToCompileImage
 from rating.kernels.layout import Tariff
 from rating.vocabulary import Vocabulary
+from schemas.arrays import BoolArray, Int32Array
+from schemas.catalog import Catalog
 
 __all__ = [
     "AccessIndex",
@@ -66,9 +66,7 @@ class TariffImage:
     def opening_credits(self, previous_wallet_count: int) -> OpeningCredits:
         """Return the opening balances of the wallets whose id is not below `previous_wallet_count`."""
         fresh = self.opening.wallet >= previous_wallet_count
-        return OpeningCredits(
-            self.opening.account[fresh], self.opening.wallet[fresh], self.opening.amount[fresh]
-        )
+        return OpeningCredits(self.opening.account[fresh], self.opening.wallet[fresh], self.opening.amount[fresh])
 
     def describe_charge_version(self, charge_version: int) -> ChargeVersion:
         """Return what a charge version id means.

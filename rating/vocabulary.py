@@ -11,17 +11,16 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 import polars as pl
 import pyarrow as pa
+
 from schemas.arrays import Int32Array
 
 
 class NameTable:
-    """Append-only names <-> ids 0, 1, 2, …"""
+    """Append-only names with the ids 0, 1, 2 and so on."""
 
     def __init__(self, names: pl.Series | None = None) -> None:
         """Start with `names` (unique strings), in the order of their ids."""
-        self._names = (
-            pl.Series("name", [], pl.String) if names is None else names.cast(pl.String).rename("name")
-        )
+        self._names = pl.Series("name", [], pl.String) if names is None else names.cast(pl.String).rename("name")
         self._single: dict[str, int] | None = None
 
     def __len__(self) -> int:
@@ -36,9 +35,7 @@ class NameTable:
     def extend(self, names: pl.Series) -> None:
         """Give ids to the names not yet known, in sorted order: ids do not depend on the order of `names`."""
         known = self._names.to_frame()
-        fresh = (
-            names.cast(pl.String).rename("name").drop_nulls().to_frame().join(known, on="name", how="anti")
-        )
+        fresh = names.cast(pl.String).rename("name").drop_nulls().to_frame().join(known, on="name", how="anti")
         added = fresh.get_column("name").unique().sort()
         if len(added):
             self._names = pl.concat([self._names, added])
@@ -48,14 +45,9 @@ class NameTable:
         """Return (n,) the id of each name, -1 where unknown."""
         table = self._names.to_frame().with_row_index("id")
         found = (
-            names.cast(pl.String)
-            .rename("name")
-            .to_frame()
-            .join(table, on="name", how="left", maintain_order="left")
+            names.cast(pl.String).rename("name").to_frame().join(table, on="name", how="left", maintain_order="left")
         )
-        return np.ascontiguousarray(
-            found.get_column("id").cast(pl.Int64).fill_null(-1).to_numpy().astype(np.int32)
-        )
+        return np.ascontiguousarray(found.get_column("id").cast(pl.Int64).fill_null(-1).to_numpy().astype(np.int32))
 
     def id(self, name: str) -> int:
         """Return the id of one name, -1 when unknown."""

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
+
+from rating.kernels.layout import ZONE_BUCKET_BITS, ZONE_BUCKETS, ZONE_EPOCH_US
 from schemas.arrays import Int32Array, Int64Array
 from schemas.catalog import TIME_MIN
 from schemas.cdr import TIMESTAMP_MAX_US, TIMESTAMP_MIN_US
-
-from rating.kernels.layout import ZONE_BUCKET_BITS, ZONE_BUCKETS, ZONE_EPOCH_US
 
 SECOND_US = 1_000_000
 DAY_S = 86_400

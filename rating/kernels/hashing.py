@@ -61,7 +61,7 @@ def hash128_bytes(data: bytes, seed_hi: int = 0, seed_lo: int = 0) -> tuple[int,
     return h1, (h2 + h1) & _M64
 
 
-if config.DISABLE_JIT:  # kernels run as Python: same answers, no machine code
+if config.DISABLE_JIT:  # type: ignore[attr-defined]  # kernels run as Python: same answers, no machine code
 
     def load64(address: int) -> Any:
         """Return the 8 bytes at `address` as a little-endian uint64."""
@@ -160,9 +160,7 @@ else:
 
 
 @njit(cache=True, nogil=True)
-def hash_ranges(
-    data: Any, start: Any, end: Any, seed_hi: Any, seed_lo: Any, out_hi: Any, out_lo: Any
-) -> None:
+def hash_ranges(data: Any, start: Any, end: Any, seed_hi: Any, seed_lo: Any, out_hi: Any, out_lo: Any) -> None:
     """Hash n byte ranges; (0, 0) is replaced by (0, 1), because empty slots of tables are (0, 0).
 
     Args:

@@ -13,9 +13,7 @@ U = np.uint64
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def hash_chained(
-    data: Any, start: Any, end: Any, seed_hi: Any, seed_lo: Any, out_hi: Any, out_lo: Any
-) -> None:
+def hash_chained(data: Any, start: Any, end: Any, seed_hi: Any, seed_lo: Any, out_hi: Any, out_lo: Any) -> None:
     """Hash n byte ranges, each from its own 128-bit seed; (0, 0) is replaced by (0, 1).
 
     Args:

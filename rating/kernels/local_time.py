@@ -27,9 +27,7 @@ WEEKDAY_OF_EPOCH = 3
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def local_instant(
-    at: Any, zone: Any, zone_ptr: Any, zone_bucket: Any, zone_instant: Any, zone_offset: Any
-) -> Any:
+def local_instant(at: Any, zone: Any, zone_ptr: Any, zone_bucket: Any, zone_instant: Any, zone_offset: Any) -> Any:
     """Return `at` (int64 microseconds UTC) on the clock of `zone`: microseconds since 1970 local.
 
     Args:
@@ -60,9 +58,7 @@ def months_since_1970(day: Any) -> Any:
     shifted = day + I64(719_468)
     era = shifted // I64(146_097)
     day_of_era = shifted - era * I64(146_097)
-    year = (
-        day_of_era - day_of_era // I64(1_460) + day_of_era // I64(36_524) - day_of_era // I64(146_096)
-    ) // I64(365)
+    year = (day_of_era - day_of_era // I64(1_460) + day_of_era // I64(36_524) - day_of_era // I64(146_096)) // I64(365)
     day_of_year = day_of_era - (I64(365) * year + year // I64(4) - year // I64(100))
     month_from_march = (I64(5) * day_of_year + I64(2)) // I64(153)
     return (era * I64(400) + year - I64(1970)) * I64(12) + month_from_march + I64(2)

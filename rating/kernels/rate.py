@@ -73,7 +73,7 @@ def to_amount(hi: Any, lo: Any, divisor: Any, extra: Any, mode: Any, factor: Any
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -> Any:
+def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -> Any:  # noqa: PLR0915
     """Rate rows from `start` on; return the row for which split columns have no room, else the row count.
 
     Args:
@@ -187,13 +187,9 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -
         period = I64(0)
         before = I64(0)
         if counter >= 0:
-            slot = I64(
-                counter_slot[subscription_row[subscription, COUNTER_PTR] + offer_counter[offer, counter]]
-            )
+            slot = I64(counter_slot[subscription_row[subscription, COUNTER_PTR] + offer_counter[offer, counter]])
             kind = I64(counter_kind[counter])
-            local = local_instant(
-                at, I64(counter_zone[counter]), zone_ptr, zone_bucket, zone_instant, zone_offset
-            )
+            local = local_instant(at, I64(counter_zone[counter]), zone_ptr, zone_bucket, zone_instant, zone_offset)
             number = period_number(kind, local)
             cell = number & I64(PERIODS_KEPT - 1)
             period = number * I64(4) + kind
@@ -207,9 +203,7 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -
         calendar = version_row[version, CALENDAR]
         band = I64(0)
         if calendar >= 0:
-            local = local_instant(
-                at, I64(calendar_zone[calendar]), zone_ptr, zone_bucket, zone_instant, zone_offset
-            )
+            local = local_instant(at, I64(calendar_zone[calendar]), zone_ptr, zone_bucket, zone_instant, zone_offset)
             band = I64(calendar_band[calendar, quarter_of_week(local)])
         tiers = version_row[version, TIER_COUNT]
         tier = I64(0)

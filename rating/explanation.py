@@ -1,0 +1,160 @@
+"""How one amount came about, as data and in words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
+
+from pydantic import BaseModel, ConfigDict
+
+from schemas.money import RoundingMode, from_scaled
+from schemas.quantity import Unit, describe_quantity
+
+_DIGITS = 18
+
+
+class TierPart(BaseModel):
+    """The part of a rated quantity that one tier priced.
+
+    Attributes:
+        tier: index from 0. up_to: exclusive upper bound as the plan writes it, None when open.
+        quantity: base steps. unit_price: price of `per`. amount: quantity * unit_price / per, as decimal text; "…" marks
+            digits cut off in writing (nothing is cut in the computation).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    tier: int
+    up_to: str | None
+    quantity: int
+    unit_price: Decimal
+    per: str
+    amount: str
+
+
+class CounterUse(BaseModel):
+    """What an item did to a counter: its period in words, and base steps before and after."""
+
+    model_config = ConfigDict(frozen=True)
+
+    counter: str
+    period: str
+    before: int
+    after: int
+
+
+class BandUse(BaseModel):
+    """The time band of an item: its index and name, and the local time that decided."""
+
+    model_config = ConfigDict(frozen=True)
+
+    calendar: str
+    index: int
+    name: str
+    zone: str
+    local_time: datetime
+
+
+class Explanation(BaseModel):
+    """Which rule made an amount: everything that went into it, step by step.
+
+    Attributes:
+        charge, price_plan, version_start, version_end, model, currency: the rule.
+        unit, unit_steps: the unit of the event type, and how many base steps it is worth.
+        event_at: start of the usage. quantity, rated_quantity: base steps before and after increments.
+        increments: "60 s, then 30 s", None when usage is not rounded up.
+        band, counter: None without calendar or counter.
+        parts: tier by tier; empty for a quantity of zero.
+        connection_fee: what was added once.
+        exact: the sum before rounding, as decimal text.
+        rounding_mode, rounding_decimals: how it was rounded, once.
+        amount: billionths of the currency unit; may exceed what a rated item can hold.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    charge: str
+    price_plan: str
+    version_start: datetime
+    version_end: datetime | None
+    model: str
+    currency: str
+    event_type: str
+    unit: str
+    unit_steps: int
+    event_at: datetime
+    quantity: int
+    rated_quantity: int
+    increments: str | None
+    band: BandUse | None
+    counter: CounterUse | None
+    parts: tuple[TierPart, ...]
+    connection_fee: Decimal
+    exact: str
+    rounding_mode: RoundingMode
+    rounding_decimals: int
+    amount: int
+
+    def lines(self) -> list[str]:
+        """Return the explanation in words, one step per line."""
+        until = f" until {_instant(self.version_end)}" if self.version_end is not None else ""
+        told = [
+            f"{_amount(self)} {self.currency} for {self._units(self.quantity)} of {self.event_type}",
+            f"charge {self.charge}, price plan {self.price_plan} ({self.model}), "
+            f"version in force since {_instant(self.version_start)}{until}",
+            f"the usage started at {_instant(self.event_at)}",
+        ]
+        if self.band is not None:
+            told.append(
+                f"time band {self.band.name} of calendar {self.band.calendar}: it was "
+                f"{self.band.local_time:%a %Y-%m-%d %H:%M:%S} in {self.band.zone}"
+            )
+        if self.increments is not None:
+            told.append(
+                f"increments of {self.increments}: {self._units(self.quantity)} count as "
+                f"{self._units(self.rated_quantity)}"
+            )
+        if self.counter is not None:
+            told.append(
+                f"counter {self.counter.counter} ({self.counter.period}): {self._units(self.counter.before)} before, "
+                f"{self._units(self.counter.after)} after"
+            )
+        told.extend(self._part_line(part) for part in self.parts)
+        if self.connection_fee and self.rated_quantity:
+            told.append(f"connection fee: {_plain(self.connection_fee)}")
+        told.append(
+            f"sum {self.exact}, rounded {self.rounding_mode.value.replace('_', ' ')} to {self.rounding_decimals} "
+            f"decimals: {_amount(self)} {self.currency}"
+        )
+        return told
+
+    def _part_line(self, part: TierPart) -> str:
+        name = "price" if self.model == "flat" else f"tier {part.tier + 1}"
+        bound = f" (below {part.up_to})" if part.up_to is not None else ""
+        return (
+            f"{name}{bound}: {self._units(part.quantity)} at {_plain(part.unit_price)} per {part.per} = {part.amount}"
+        )
+
+    def _units(self, steps: int) -> str:
+        return f"{_plain(describe_quantity(steps, Unit(self.unit, '', self.unit_steps)))} {self.unit}"
+
+
+def fraction_text(value: Fraction) -> str:
+    """Return a non-negative fraction in decimal digits, cut off with "…" where it has more than 18 decimals."""
+    scaled, rest = divmod(value.numerator * 10**_DIGITS, value.denominator)
+    return _plain(from_scaled(scaled, _DIGITS)) + ("…" if rest else "")
+
+
+def _amount(explanation: Explanation) -> str:
+    shown = from_scaled(explanation.amount, 9)
+    return f"{shown:.{explanation.rounding_decimals}f}"
+
+
+def _plain(value: Decimal) -> str:
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _instant(instant: datetime) -> str:
+    return instant.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"

@@ -1,0 +1,174 @@
+"""The twin of `rating.rate`: a whole block priced by `rating.reference`, with state in dictionaries keyed by names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+from rating.explanation import Explanation
+from rating.image_charges import version_name
+from rating.reference import period_at, price, standing_tier, to_datetime
+from rating.vocabulary import Vocabulary
+from schemas.catalog import Catalog
+from schemas.edr import EdrBlock
+from schemas.money import AMOUNT_MAX
+from schemas.price_plan import Charge, Counter, PriceVersion, utc_microseconds
+from schemas.quantity import QUANTITY_MAX
+from schemas.rejection import Reason
+
+COUNTER_MAX = 2**63 - 1
+BALANCE_MIN = -(2**127)
+PERIODS_KEPT = 4
+
+
+@dataclass(frozen=True)
+class Movement:
+    """One wallet operation: what was drawn from a wallet, and its balance afterwards, in billionths."""
+
+    wallet: str
+    amount: int
+    balance_after: int
+
+
+@dataclass(frozen=True)
+class ReferenceItem:
+    """What became of one EDR; everything but `reason` and `charge_version` is empty when it was refused."""
+
+    reason: Reason
+    charge_version: str | None = None
+    rated_quantity: int = 0
+    counter_before: int = 0
+    tier: int = 0
+    band: int = 0
+    amount: int = 0
+    movements: tuple[Movement, ...] = ()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One kept period of a counter."""
+
+    kind: str
+    period: int
+    used: int
+
+
+@dataclass
+class ReferenceState:
+    """State by name.
+
+    Attributes:
+        counters: (subscription, counter, period mod 4) -> the period kept there.
+        balances: "account/wallet" -> billionths.
+    """
+
+    counters: dict[tuple[str, str, int], Cell] = field(default_factory=dict)
+    balances: dict[str, int] = field(default_factory=dict)
+
+
+class ReferenceRater:
+    """Rates blocks by one catalog, changing a state that outlives it."""
+
+    def __init__(self, catalog: Catalog, vocabulary: Vocabulary, state: ReferenceState) -> None:
+        """Look up by name what the catalog's frames hold; credit the opening balances of wallets not seen before."""
+        self._catalog = catalog
+        self._vocabulary = vocabulary
+        self._state = state
+        self._contracts = {row["subscription"]: row for row in catalog.subscriptions.to_dicts()}
+        self._wallets: dict[str, list[tuple[bool, int, str]]] = {}
+        for row in catalog.wallets.to_dicts():
+            name = f"{row['account']}/{row['wallet']}"
+            self._wallets.setdefault(row["account"], []).append((not row["prepaid"], row["priority"], name))
+            if name not in state.balances:
+                state.balances[name] = row["opening_balance"]
+
+    def rate(self, edrs: EdrBlock) -> list[ReferenceItem]:
+        """Rate a block, row by row."""
+        return [self._rate_one(edrs, row) for row in range(len(edrs))]
+
+    def _rate_one(self, edrs: EdrBlock, row: int) -> ReferenceItem:
+        event_at, quantity = int(edrs.event_at[row]), int(edrs.quantity[row])
+        subscription = self._vocabulary.subscriptions.name(int(edrs.subscription[row]))
+        contract = self._contracts.get(subscription)
+        charge = self._matching_charge(contract["offer"], edrs, row) if contract is not None else None
+        if contract is None or charge is None:
+            return ReferenceItem(Reason.NO_MATCHING_CHARGE)
+        version = self._version_in_force(charge, event_at)
+        if version is None:
+            return ReferenceItem(Reason.NO_PRICE_VERSION)
+        name = version_name(charge, version, self._catalog)
+        before, key, cell = 0, None, None
+        if version.counter is not None:
+            key, cell = self._cell(subscription, self._catalog.counters[version.counter], event_at)
+            kept = self._state.counters.get(key)
+            if kept is not None and kept.kind == cell.kind and kept.period > cell.period:
+                return ReferenceItem(Reason.COUNTER_PERIOD_CLOSED, name)
+            before = kept.used if kept is not None and (kept.kind, kept.period) == (cell.kind, cell.period) else 0
+        priced = price(self._catalog, charge, version, quantity=quantity, event_at=event_at, counter_before=before)
+        if priced.amount > AMOUNT_MAX or priced.rated_quantity > QUANTITY_MAX:
+            return ReferenceItem(Reason.AMOUNT_OVERFLOW, name)
+        if key is not None and before + priced.rated_quantity > COUNTER_MAX:
+            return ReferenceItem(Reason.COUNTER_OVERFLOW, name)
+        movements = self._draw(contract["account"], priced.amount)
+        if movements is None:
+            return ReferenceItem(Reason.INSUFFICIENT_BALANCE, name)
+        if key is not None and cell is not None:
+            self._state.counters[key] = Cell(cell.kind, cell.period, before + priced.rated_quantity)
+        return ReferenceItem(
+            reason=Reason.NONE,
+            charge_version=name,
+            rated_quantity=priced.rated_quantity,
+            counter_before=before,
+            tier=self._last_tier(priced, version, before),
+            band=priced.band.index if priced.band is not None else 0,
+            amount=priced.amount,
+            movements=movements,
+        )
+
+    def _matching_charge(self, offer: str, edrs: EdrBlock, row: int) -> Charge | None:
+        event_type = self._vocabulary.event_types.name(int(edrs.event_type[row]))
+        if event_type not in self._catalog.event_types:
+            return None
+        names = self._catalog.event_types[event_type].attributes
+        values = {
+            name: self._vocabulary.attribute_values.name(int(edrs.attributes[row, slot]))
+            for slot, name in enumerate(names)
+        }
+        matching = [
+            charge
+            for charge in (self._catalog.charges[code] for code in self._catalog.offers[offer].charges)
+            if charge.event_type == event_type and all(values[name] == value for name, value in charge.filters.items())
+        ]
+        return min(matching, key=lambda charge: charge.priority, default=None)
+
+    def _version_in_force(self, charge: Charge, event_at: int) -> PriceVersion | None:
+        for version in self._catalog.price_plans[charge.price_plan].versions:
+            if utc_microseconds(version.start) <= event_at and (
+                version.end is None or event_at < utc_microseconds(version.end)
+            ):
+                return version
+        return None
+
+    def _cell(self, subscription: str, counter: Counter, event_at: int) -> tuple[tuple[str, str, int], Cell]:
+        period = period_at(counter.period, to_datetime(event_at).astimezone(ZoneInfo(counter.zone)))
+        return (subscription, counter.code, period % PERIODS_KEPT), Cell(counter.period, period, 0)
+
+    def _last_tier(self, priced: Explanation, version: PriceVersion, before: int) -> int:
+        if priced.parts:
+            return priced.parts[-1].tier
+        return standing_tier(before, version.tiers or (), self._catalog) if version.model == "graduated" else 0
+
+    def _draw(self, account: str, amount: int) -> tuple[Movement, ...] | None:
+        """Return the wallet operations that pay an amount, having made them; None, having made none, when it cannot."""
+        parts: list[tuple[str, int]] = []
+        rest = amount
+        for postpaid, _, wallet in sorted(self._wallets.get(account, [])):
+            part = rest if postpaid else min(rest, max(0, self._state.balances[wallet]))
+            if part:
+                parts.append((wallet, part))
+            rest -= part
+        if rest or any(self._state.balances[wallet] - part < BALANCE_MIN for wallet, part in parts):
+            return None
+        for wallet, part in parts:
+            self._state.balances[wallet] -= part
+        return tuple(Movement(wallet, part, self._state.balances[wallet]) for wallet, part in parts)
