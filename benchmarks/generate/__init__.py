@@ -1,0 +1,1 @@
+"""Seeded usage generators: the same seed gives the same bytes on any machine."""
