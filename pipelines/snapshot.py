@@ -60,7 +60,7 @@ class StageState:
     def empty(cls) -> StageState:
         """Return the state before the first entry of the log."""
         vocabulary = Vocabulary()
-        return cls(vocabulary, ResourceState(), AccountState.empty())
+        return cls(vocabulary, ResourceState(), AccountState())
 
 
 def _arrays(state: StageState) -> dict[str, AnyArray]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
 
 from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt16Array, UInt64Array
 
@@ -70,3 +72,13 @@ class CdrBlock:
     def __len__(self) -> int:
         """Return the number of records."""
         return len(self.record)
+
+
+def select_records(cdrs: CdrBlock, rows: Int64Array) -> CdrBlock:
+    """Return the block with only the records at `rows` (ascending); buffers are shared."""
+    columns = {
+        item.name: np.ascontiguousarray(getattr(cdrs, item.name)[rows])
+        for item in fields(cdrs)
+        if item.name not in ("position", "raw", "text")
+    }
+    return replace(cdrs, **columns)

@@ -7,27 +7,405 @@ that it misses is emitted again, the same, after a crash.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from apps.embedded.files import ClaimedFile, QuarantinedFile, inspect_file
-from apps.embedded.images import ActiveImage, activate, archive_catalog, opening_credit_rows, recompile
+from apps.embedded.files import (
+    QuarantinedFile,
+    ReadableFile,
+    UnableToReadArchive,
+    inspect_file,
+    sha256_of,
+    unknown_source,
+)
+from apps.embedded.images import ActiveImage, activate, archive_catalog, recompile
 from apps.embedded.layout import DataDirectory
 from apps.embedded.threads import Ahead, Writer
 from apps.settings import Settings
 from billing.catalog.store import load_catalog
 from pipelines.account.stage import ClaimContext, finish_edrs, finish_records
-from pipelines.mediation.decode import decode_blocks, describe
+from pipelines.mediation.decode import Decoder, describe
 from pipelines.resource.stage import process
 from pipelines.snapshot import StageState, read_latest_snapshot, write_snapshot
 from pipelines.spool.claims import Terms
 from pipelines.spool.journal import Discard, EdrRetry, FileClaim, ImageClaim, Journal, JournalEntry, RecordRetry
-from schemas.cdr import BlockPosition, CdrBlock
+from schemas.cdr import BlockPosition, CdrBlock, select_records
 from schemas.edr import PACKED_WORDS, unpack
-from schemas.output import OutputBlock
-from sinks.clickhouse.store import Completeness, Store
+from schemas.output import BlockHeader, OutputBlock
+from sinks.clickhouse.store import FinishedClaim, RejectionEvent, Store
 
-EDR_BLOCK = 50_000
-"""Retried EDRs per block."""
+EDRS_PER_BLOCK = 50_000
+DECODE_AHEAD = 3
+CLAIMS_PER_WRITE = 200
+
+
+@dataclass(slots=True)
+class StageTimes:
+    """Seconds of wall time spent in each stage's own code (the stages overlap)."""
+
+    decode: float = 0.0
+    resource: float = 0.0
+    account: float = 0.0
+    store: float = 0.0
+    verify: float = 0.0
+    snapshot: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimReport:
+    """What became of one journal entry in this run."""
+
+    entry: JournalEntry
+    headers: tuple[BlockHeader, ...] = ()
+    quarantine: QuarantinedFile | None = None
+    sha256: str = ""
+    duplicate_of: int = 0
+
+    def total(self, column: str) -> int:
+        """Return the sum of one header column."""
+        return sum(int(getattr(header, column)) for header in self.headers)
+
+
+def _nothing(records: int) -> None:
+    """Report progress to nobody."""
+
+
+@dataclass(slots=True)
+class Engine:
+    """Everything that one owner of a data directory has open. Use `open_engine`.
+
+    Attributes:
+        report: told sentences that an operator must see. progress: told the records of every block that passed.
+    """
+
+    directory: DataDirectory
+    settings: Settings
+    journal: Journal
+    state: StageState
+    store: Store
+    writer: Writer
+    secret: bytes
+    now: Callable[[], int]
+    report: Callable[[str], None]
+    progress: Callable[[int], None] = _nothing
+    active: ActiveImage | None = None
+    times: StageTimes = field(default_factory=StageTimes)
+    complete: frozenset[tuple[int, int]] = frozenset()
+    _hashes: dict[str, int] = field(default_factory=dict)
+    _finished: list[FinishedClaim] = field(default_factory=list)
+    _since_snapshot: int = 0
+
+    @property
+    def terms(self) -> Terms:
+        """What new claims fix."""
+        settings = self.settings
+        return Terms(
+            settings.block_bytes, settings.dedup_window_days, settings.file_bytes_max, settings.expansion_max
+        )
+
+    @property
+    def sources(self) -> list[str]:
+        """The sources of the active catalog."""
+        return sorted(self.active.catalog.sources) if self.active else []
+
+    # ---- the log
+
+    def recover(self) -> list[ClaimReport]:
+        """Bring the state to the end of the journal, emitting again what the store misses."""
+        if self.state.image:
+            self.active = recompile(self.directory, self.state.image, self.state)
+        self.complete = self.store.completeness(*self.state.position).complete
+        known = self.store.query("SELECT sha256, min(claim) AS claim FROM fact_claim WHERE kind = 'file' GROUP BY sha256")
+        self._hashes = dict(zip(known["sha256"].to_pylist(), known["claim"].to_pylist(), strict=True))
+        reports = [self.process(entry) for entry in self.journal.entries[self.state.claim - 1 :]]
+        self.complete = frozenset()
+        return reports
+
+    def take_catalog(self) -> ClaimReport | None:
+        """Activate the catalog directory when it differs from the active image.
+
+        Raises:
+            billing.catalog.store.UnableToLoadCatalog: when it is invalid; nothing changed.
+        """
+        catalog = load_catalog(self.directory.catalog)
+        if catalog.content_hash == self.state.image:
+            return None
+        archive_catalog(self.directory, catalog)
+        entry = ImageClaim(
+            claim=self.journal.next_claim,
+            received_at=self.journal.stage_time(self.now()),
+            content_hash=catalog.content_hash,
+        )
+        self.journal.append(entry)
+        return self.process(entry)
+
+    def process(self, entry: JournalEntry) -> ClaimReport:
+        """Take one entry of the log through the stages; the state moves past it."""
+        if isinstance(entry, FileClaim | RecordRetry):
+            report = self._process_records(entry)
+        elif isinstance(entry, EdrRetry):
+            report = ClaimReport(entry, tuple(self._emit_all(self._retried_edrs(entry))))
+        elif isinstance(entry, ImageClaim):
+            activation = activate(self.directory, entry, self.state)
+            self.active = activation.active
+            activation.store(self.store, entry, self.state, tenant=self.settings.tenant)
+            report = ClaimReport(entry)
+        else:
+            report = ClaimReport(entry)
+        self._store_events(entry)
+        self._finish(report)
+        self.state.claim, self.state.block = entry.claim + 1, 0
+        if self._since_snapshot >= self.settings.snapshot_records:
+            self.snapshot()
+        return report
+
+    # ---- records
+
+    def _process_records(self, entry: FileClaim | RecordRetry) -> ClaimReport:
+        root = self._root(entry)
+        path = self.directory.spool.archive / root.stored
+        digest = _Digest(path) if isinstance(entry, FileClaim) else None
+        file = self._inspect(root)
+        if isinstance(file, QuarantinedFile):
+            self.report(f"{root.name} ({root.source}) is quarantined: {file.code}: {file.message}")
+            return self._file_report(entry, digest, quarantine=file)
+        headers = tuple(self._emit_all(self._output_blocks(entry, root, file)))
+        return self._file_report(entry, digest, headers=headers)
+
+    def _root(self, entry: FileClaim | RecordRetry) -> FileClaim:
+        if isinstance(entry, FileClaim):
+            return entry
+        root = self.journal.entries[entry.file_claim - 1]
+        if not isinstance(root, FileClaim):
+            raise UnableToReadArchive(f"claim {entry.claim} retries claim {entry.file_claim}, which is no file")
+        return root
+
+    def _inspect(self, root: FileClaim) -> ReadableFile | QuarantinedFile:
+        started = time.monotonic()
+        active = self._image()
+        if root.source not in active.catalog.sources:
+            return unknown_source(root.source, active)
+        context = active.decode_context(
+            root.source, self.state, tenant=self.settings.tenant, secret=self.secret
+        )
+        found = inspect_file(
+            self.directory.spool.archive / root.stored,
+            context,
+            bytes_max=root.bytes_max,
+            ratio_max=root.expansion_max,
+        )
+        self.times.verify += time.monotonic() - started
+        return found
+
+    def _decoded(self, entry: FileClaim | RecordRetry, root: FileClaim, file: ReadableFile) -> Iterator[CdrBlock]:
+        wanted = np.array(sorted(entry.records), np.int64) if isinstance(entry, RecordRetry) else None
+        blocks = file.blocks(claim=entry.claim, block_bytes=root.block_bytes)
+        resume = self._resume_block(entry)
+        while True:
+            started = time.monotonic()
+            cdrs = next(blocks, None)
+            self.times.decode += time.monotonic() - started
+            if cdrs is None:
+                return
+            if cdrs.position.block < resume:
+                continue
+            if wanted is not None:
+                rows = np.flatnonzero(np.isin(cdrs.record, wanted))
+                if len(rows) == 0:
+                    continue
+                cdrs = select_records(cdrs, rows)
+            yield cdrs
+
+    def _output_blocks(
+        self, entry: FileClaim | RecordRetry, root: FileClaim, file: ReadableFile
+    ) -> Iterator[OutputBlock]:
+        active = self._image()
+        self.state.resource.dedup.window_days = root.window_days
+        drops_conflicts = active.catalog.sources[root.source].on_same_key == "duplicate"
+        context = self._context(entry, root.source)
+        say = _describe_with(file.decoder)
+        for cdrs in Ahead(self._decoded(entry, root, file), DECODE_AHEAD):
+            started = time.monotonic()
+            result = process(
+                cdrs,
+                active.image.access,
+                self.state.resource,
+                stage_time=entry.received_at,
+                conflict_is_duplicate=drops_conflicts,
+            )
+            between = time.monotonic()
+            output = finish_records(
+                cdrs, result.reason, result.edrs, active.image, self.state.account, self.state.vocabulary, context, say
+            )
+            self.times.resource += between - started
+            self.times.account += time.monotonic() - between
+            yield output
+
+    def _resume_block(self, entry: JournalEntry) -> int:
+        """Return the first block of an entry that the state does not include yet."""
+        return self.state.block if self.state.claim == entry.claim else 0
+
+    def _context(self, entry: FileClaim | RecordRetry | EdrRetry, source: str) -> ClaimContext:
+        retry_count = 0 if isinstance(entry, FileClaim) else entry.retry_count
+        return ClaimContext(
+            self.settings.tenant, self.state.vocabulary.sources.id(source), entry.received_at, retry_count
+        )
+
+    def _retried_edrs(self, entry: EdrRetry) -> Iterator[OutputBlock]:
+        path = self.directory.spool.archive / entry.stored
+        try:
+            packed = np.fromfile(path, np.int64).reshape(-1, PACKED_WORDS)
+        except OSError as error:
+            raise UnableToReadArchive(f"cannot read {path.name}: {error.strerror}") from error
+        context = self._context(entry, entry.source)
+        active = self._image()
+        resume = self._resume_block(entry)
+        for block, first in enumerate(range(0, len(packed), EDRS_PER_BLOCK)):
+            if block < resume:
+                continue
+            position = BlockPosition(entry.claim, block, first)
+            edrs = unpack(packed[first : first + EDRS_PER_BLOCK], position)
+            yield finish_edrs(edrs, active.image, self.state.account, self.state.vocabulary, context)
+
+    def _emit_all(self, blocks: Iterator[OutputBlock]) -> Iterator[BlockHeader]:
+        for output in blocks:
+            header = output.header
+            if (header.claim, header.block) not in self.complete:
+                self.writer.put(output)
+            self.state.claim, self.state.block = header.claim, header.block + 1
+            self._since_snapshot += header.received
+            self.progress(header.received)
+            if self._since_snapshot >= self.settings.snapshot_records:
+                self.snapshot()
+            yield header
+
+    # ---- what is known of claims
+
+    def _file_report(
+        self,
+        entry: FileClaim | RecordRetry,
+        digest: _Digest | None,
+        *,
+        headers: tuple[BlockHeader, ...] = (),
+        quarantine: QuarantinedFile | None = None,
+    ) -> ClaimReport:
+        if digest is None:
+            return ClaimReport(entry, headers, quarantine)
+        sha256 = digest.result()
+        first = self._hashes.setdefault(sha256, entry.claim)
+        return ClaimReport(entry, headers, quarantine, sha256, first if first < entry.claim else 0)
+
+    def _store_events(self, entry: JournalEntry) -> None:
+        if isinstance(entry, RecordRetry | EdrRetry | Discard):
+            event = "discarded" if isinstance(entry, Discard) else "replayed"
+            reason = entry.reason if isinstance(entry, Discard) else ""
+            self.store.write_rejection_events(
+                [
+                    RejectionEvent(claim, record, event, reason, entry.received_at, entry.claim)  # type: ignore[arg-type]
+                    for claim, record in entry.refused
+                ]
+            )
+
+    def _finish(self, report: ClaimReport) -> None:
+        entry = report.entry
+        file = entry if isinstance(entry, FileClaim) else None
+        refusal = report.quarantine
+        self._finished.append(
+            FinishedClaim(
+                claim=entry.claim,
+                tenant=self.settings.tenant,
+                kind=entry.kind,
+                received_at=entry.received_at,
+                source=self.state.vocabulary.sources.id(file.source) if file else -1,
+                name=file.name if file else "",
+                sha256=report.sha256,
+                size=file.size if file else 0,
+                status="quarantined" if refusal else "done",
+                code=refusal.code if refusal else "",
+                message=refusal.message if refusal else "",
+                duplicate_of=report.duplicate_of,
+            )
+        )
+        if len(self._finished) >= CLAIMS_PER_WRITE:
+            self.flush()
+
+    # ---- durability
+
+    def flush(self) -> None:
+        """Wait until everything processed so far is stored."""
+        self.writer.flush()
+        self.store.write_claims(self._finished)
+        self._finished = []
+        self.times.store = self.writer.figures.busy_s
+
+    def snapshot(self) -> None:
+        """Store everything, then write the state down."""
+        self.flush()
+        started = time.monotonic()
+        write_snapshot(self.directory.snapshots, self.state)
+        self._since_snapshot = 0
+        self.times.snapshot += time.monotonic() - started
+
+    def _image(self) -> ActiveImage:
+        if self.active is None:
+            raise UnableToReadArchive("the journal has usage before any tariff image")
+        return self.active
+
+    def close(self) -> None:
+        """Let go of the directory."""
+        self.writer.close()
+        self.store.close()
+        self.journal.close()
+
+
+class _Digest:
+    """A file's SHA-256, computed beside its decoding."""
+
+    def __init__(self, path: object) -> None:
+        self._result = ""
+        self._error: OSError | None = None
+        self._thread = threading.Thread(target=self._run, args=(path,), name="digest", daemon=True)
+        self._thread.start()
+
+    def _run(self, path: object) -> None:
+        try:
+            self._result = sha256_of(path)  # type: ignore[arg-type]
+        except OSError as error:
+            self._error = error
+
+    def result(self) -> str:
+        """Wait for the hash."""
+        self._thread.join()
+        if self._error is not None:
+            raise UnableToReadArchive(f"cannot read a claimed file: {self._error.strerror}") from self._error
+        return self._result
+
+
+def _describe_with(decoder: Decoder) -> Callable[[CdrBlock, int], str]:
+    return lambda cdrs, row: describe(decoder, cdrs, row)
+
+
+def open_engine(
+    directory: DataDirectory, settings: Settings, *, now: Callable[[], int], report: Callable[[str], None]
+) -> Engine:
+    """Open everything in a data directory whose lock the caller holds; call `recover` next.
+
+    Raises:
+        UnableToUseDataDirectory, UnableToReadJournal, UnableToOpenStore: with the reason in words.
+    """
+    directory.prepare()
+    journal = Journal(directory.journal)
+    state = read_latest_snapshot(directory.snapshots, report) or StageState.empty()
+    store = Store.open(directory.store)
+    store.migrate()
+    writer = Writer(
+        store=store.write,
+        flush_records=settings.flush_records,
+        flush_s=settings.flush_ms / 1000,
+        backlog_records=2 * settings.flush_records,
+    )
+    writer.start()
+    return Engine(directory, settings, journal, state, store, writer, directory.secret(), now, report)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
 from apps.embedded.layout import DataDirectory
+from apps.embedded.names import Counts, counts_of, new_names
 from billing.catalog.store import copy_catalog, load_catalog
 from pipelines.mediation.context import DecodeContext
 from pipelines.snapshot import StageState
+from pipelines.spool.journal import ImageClaim
 from rating.tariff_image import TariffImage, compile_image
 from schemas.catalog import Catalog
 from schemas.output import OpeningCredit
+from sinks.clickhouse.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,41 +48,43 @@ def archive_catalog(directory: DataDirectory, catalog: Catalog) -> None:
         copy_catalog(directory.catalog, target)
 
 
-def activate(directory: DataDirectory, content_hash: str, state: StageState) -> tuple[ActiveImage, list[tuple[int, int, int]]]:
-    """Compile an archived catalog and make it the active image of `state`.
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """What an activation brought: names, and the opening credits of wallets seen for the first time."""
 
-    Returns:
-        The image, and the opening credits (account, wallet, amount) of wallets seen for the first time; they are already
-        in the balances.
-    """
-    catalog = load_catalog(directory.images / content_hash)
+    active: ActiveImage
+    before: Counts
+    credits: tuple[OpeningCredit, ...]
+
+    def store(self, store: Store, entry: ImageClaim, state: StageState, *, tenant: str) -> None:
+        """Store the names and the credits; what is stored already is left out."""
+        store.write_names(new_names(self.active.catalog, self.active.image, state.vocabulary, self.before, entry))
+        store.write_credits(self.credits, tenant=tenant)
+
+
+def activate(directory: DataDirectory, entry: ImageClaim, state: StageState) -> Activation:
+    """Compile an archived catalog and make it the active image of `state`, opening balances and registers included."""
+    catalog = load_catalog(directory.images / entry.content_hash)
+    before = counts_of(state.vocabulary)
     known_wallets = len(state.vocabulary.wallets)
     image = compile_image(catalog, state.vocabulary)
     state.account.grow(state.vocabulary)
-    credits = [
-        (int(account), int(wallet), int(amount))
-        for account, wallet, amount in zip(*image.opening_credits(known_wallets), strict=True)
-    ]
-    for _, wallet, amount in credits:
-        state.account.credit(wallet, amount)
-    opening = image.opening_readings
-    if len(opening.series_hi):
-        state.resource.registers.open(opening.series_hi, opening.series_lo, opening.at, opening.index)
-    state.image = content_hash
-    return ActiveImage(catalog, image), credits
+    opening = image.opening_credits(known_wallets)
+    state.account.credit(opening.wallet, opening.amount)
+    readings = image.opening_readings
+    if len(readings.series_hi):
+        state.resource.registers.open(readings.series_hi, readings.series_lo, readings.at, readings.index)
+    state.image = entry.content_hash
+    moved = zip(opening.account.tolist(), opening.wallet.tolist(), opening.amount.tolist(), strict=True)
+    credits = tuple(
+        OpeningCredit(entry.claim, row, account, wallet, amount, amount, entry.received_at)
+        for row, (account, wallet, amount) in enumerate(moved)
+        if amount
+    )
+    return Activation(ActiveImage(catalog, image), before, credits)
 
 
 def recompile(directory: DataDirectory, content_hash: str, state: StageState) -> ActiveImage:
     """Compile the image that was active at a snapshot; the state has everything it brought already."""
     catalog = load_catalog(directory.images / content_hash)
     return ActiveImage(catalog, compile_image(catalog, state.vocabulary))
-
-
-def opening_credit_rows(claim: int, at: int, credits: list[tuple[int, int, int]], state: StageState) -> list[OpeningCredit]:
-    """Return the wallet operations of an activation."""
-    return [
-        OpeningCredit(claim, row, account, wallet, amount, state.account.balance(wallet), at)
-        for row, (account, wallet, amount) in enumerate(credits)
-    ]
-
-

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.refusals import OUTCOME_OF, refused_records, unrated_edrs
-from rating.rate import account_of, rate
+from rating.rate import account_of, exact_sum, rate
 from rating.state import AccountState
 from rating.tariff_image import TariffImage
 from rating.vocabulary import Vocabulary
@@ -100,7 +100,7 @@ def _finish(
         usage_rows=usage,
         operation_rows=len(rated.split_row),
         rejection_rows=refusals.num_rows,
-        quantity=_exact_sum(edrs.quantity[rated.reason == 0] if unrated else edrs.quantity),
+        quantity=exact_sum(edrs.quantity[rated.reason == 0] if unrated else edrs.quantity),
         amounts=_amounts(rated, account, image),
         **counts,
     )
@@ -111,19 +111,10 @@ def _concatenate(first: pa.RecordBatch, second: pa.RecordBatch) -> pa.RecordBatc
     return pa.Table.from_batches([first, second]).combine_chunks().to_batches()[0] if first.num_rows else second
 
 
-def _exact_sum(values: Int64Array) -> int:
-    """Sum without wrapping: int64 while the bound allows, else Python integers."""
-    if len(values) == 0:
-        return 0
-    if int(values.max()) * len(values) < 2**63 and int(values.min()) >= 0:
-        return int(values.sum())
-    return sum(values.tolist())
-
-
 def _amounts(rated: RatedBlock, account: Int32Array, image: TariffImage) -> dict[int, int]:
     moved = np.flatnonzero((rated.reason == 0) & (rated.wallet != WALLET_NONE))
     if len(moved) == 0:
         return {}
     currency = image.account_currency[account[moved]]
     amounts = rated.amount[moved]
-    return {int(code): _exact_sum(amounts[currency == code]) for code in np.unique(currency)}
+    return {int(code): exact_sum(amounts[currency == code]) for code in np.unique(currency)}

@@ -23,10 +23,17 @@ class UnableToClaim(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a claim fixes for good: the size of its blocks and the deduplication window (None: unlimited)."""
+    """What a claim fixes for good.
+
+    Attributes:
+        block_bytes: bytes per block. window_days: deduplication window, None for unlimited.
+        bytes_max, expansion_max: largest decoded size, in bytes and as a multiple of the stored size.
+    """
 
     block_bytes: int
     window_days: int | None
+    bytes_max: int
+    expansion_max: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +139,8 @@ class Spool:
             size=stored.stat().st_size,
             block_bytes=terms.block_bytes,
             window_days=terms.window_days,
+            bytes_max=terms.bytes_max,
+            expansion_max=terms.expansion_max,
         )
         journal.append(entry)
         return entry

@@ -29,7 +29,8 @@ class _Entry(BaseModel):
 class FileClaim(_Entry):
     """A usage file was claimed; `stored` is its name in the archive, `name` what its sender called it.
 
-    `block_bytes` fixes the block boundaries, so that a replay cuts the same blocks whatever the settings are by then.
+    The bounds are those in force when it was claimed, so that a replay cuts the same blocks and quarantines the same
+    files whatever the settings are by then.
     """
 
     kind: Literal["file"] = "file"
@@ -38,7 +39,9 @@ class FileClaim(_Entry):
     stored: str
     size: int
     block_bytes: int
-    window_days: int | None = None
+    window_days: int | None
+    bytes_max: int
+    expansion_max: int
 
 
 class ImageClaim(_Entry):

@@ -1,0 +1,106 @@
+"""Intake: dropped and named files become claims, one after another, and go through the stages."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from apps.embedded.engine import ClaimReport, Engine
+from pipelines.spool.claims import UnableToClaim
+
+Command = tuple[Callable[[Engine], Any], "Future[Any]"]
+
+
+@dataclass(slots=True)
+class Intake:
+    """The owner's main loop: commands first, then files.
+
+    Attributes:
+        engine: recovered, with an active image.
+        commands: asked by other processes through the owner's socket; run between two claims.
+        claimed: told of every claim that is finished.
+    """
+
+    engine: Engine
+    claimed: Callable[[ClaimReport], None]
+    commands: queue.Queue[Command] = field(default_factory=queue.Queue)
+    failures: list[str] = field(default_factory=list)
+    _refused: set[Path] = field(default_factory=set)
+
+    def submit(self, action: Callable[[Engine], Any]) -> Future[Any]:
+        """Ask the main loop to run `action` between two claims; return its future."""
+        future: Future[Any] = Future()
+        self.commands.put((action, future))
+        return future
+
+    def adopt(self) -> None:
+        """Journal and process what a crash left archived but not journaled."""
+        engine = self.engine
+        for entry in engine.directory.spool.adopt(engine.journal, now=engine.now(), terms=engine.terms):
+            self.claimed(engine.process(entry))
+
+    def take(self, files: Iterable[tuple[str, Path]]) -> None:
+        """Copy, claim and process named files; those that cannot be read are reported and left."""
+        engine = self.engine
+        for source, path in files:
+            try:
+                entry = engine.directory.spool.take_copy(
+                    engine.journal, source, path, now=engine.now(), terms=engine.terms
+                )
+            except UnableToClaim as error:
+                self._refuse(path, error)
+                continue
+            self.claimed(engine.process(entry))
+
+    def drain(self) -> int:
+        """Claim and process until the spool is empty; return how many files were taken."""
+        taken = 0
+        while True:
+            self.run_commands()
+            waiting = [item for item in self.engine.directory.spool.waiting(self._sources()) if item[1] not in self._refused]
+            if not waiting:
+                return taken
+            source, path = waiting[0]
+            taken += self._claim(source, path)
+
+    def follow(self, stop: threading.Event, poll_s: float) -> None:
+        """Drain again and again until `stop` is set."""
+        while not stop.is_set():
+            if not self.drain():
+                self.engine.flush()
+                stop.wait(poll_s)
+
+    def run_commands(self) -> None:
+        """Run what other processes asked for."""
+        while True:
+            try:
+                action, future = self.commands.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                future.set_result(action(self.engine))
+            except Exception as error:  # noqa: BLE001 - answered to whoever asked
+                future.set_exception(error)
+
+    def _sources(self) -> list[str]:
+        return self.engine.sources
+
+    def _claim(self, source: str, path: Path) -> int:
+        engine = self.engine
+        try:
+            entry = engine.directory.spool.claim(engine.journal, source, path, now=engine.now(), terms=engine.terms)
+        except UnableToClaim as error:
+            self._refuse(path, error)
+            return 0
+        self.claimed(engine.process(entry))
+        return 1
+
+    def _refuse(self, path: Path, error: UnableToClaim) -> None:
+        self._refused.add(path)
+        self.failures.append(str(error))
+        self.engine.report(str(error))

@@ -1,0 +1,86 @@
+"""What an owner and its clients say to each other over the local socket.
+
+Each way a frame: 4 bytes of length (big endian), then one JSON object; an answer with `arrow` true is followed by a second
+frame, an Arrow IPC stream. One request per connection.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import struct
+from contextlib import contextmanager
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+FRAME_MAX = 1 << 31
+_HEAD = struct.Struct(">I")
+_PATH_MAX = 100
+
+
+class UnableToTalk(Exception):
+    """The other side is gone, or says something that is not our protocol."""
+
+
+@contextmanager
+def reachable(path: Path) -> Iterator[str]:
+    """Yield an address for a socket at `path`, however long the path is (the kernel allows about 100 bytes)."""
+    if len(os.fsencode(path)) <= _PATH_MAX:
+        yield str(path)
+        return
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{directory}/{path.name}"
+    finally:
+        os.close(directory)
+
+
+def send_frame(connection: socket.socket, payload: bytes) -> None:
+    """Send one frame."""
+    connection.sendall(_HEAD.pack(len(payload)) + payload)
+
+
+def receive_frame(connection: socket.socket) -> bytes:
+    """Receive one frame.
+
+    Raises:
+        UnableToTalk: when the connection ends early or the frame is too large.
+    """
+    (length,) = _HEAD.unpack(_receive(connection, _HEAD.size))
+    if length > FRAME_MAX:
+        raise UnableToTalk(f"a frame of {length} bytes is too large")
+    return _receive(connection, length)
+
+
+def _receive(connection: socket.socket, length: int) -> bytes:
+    parts = bytearray()
+    while len(parts) < length:
+        chunk = connection.recv(min(length - len(parts), 1 << 20))
+        if not chunk:
+            raise UnableToTalk("the connection ended early")
+        parts += chunk
+    return bytes(parts)
+
+
+def send_answer(connection: socket.socket, answer: dict[str, Any], table: pa.Table | None = None) -> None:
+    """Send an answer, and a table with it."""
+    send_frame(connection, json.dumps(answer | {"arrow": table is not None}).encode())
+    if table is not None:
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+        send_frame(connection, sink.getvalue().to_pybytes())
+
+
+def receive_answer(connection: socket.socket) -> tuple[dict[str, Any], pa.Table | None]:
+    """Receive an answer and the table that may come with it."""
+    try:
+        answer = json.loads(receive_frame(connection))
+    except ValueError as error:
+        raise UnableToTalk("the answer is not JSON") from error
+    table = pa.ipc.open_stream(receive_frame(connection)).read_all() if answer["arrow"] else None
+    return answer, table
