@@ -1,0 +1,1 @@
+"""The business: what is sold, to whom, and what is owed. One folder per room."""

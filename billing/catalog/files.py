@@ -1,0 +1,124 @@
+"""The bytes of a catalog: which files make it up, read once, bounded."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+
+from billing.catalog.documents import add_document
+from billing.catalog.models import Documents, Entry, Problems
+from billing.catalog.yaml_text import read_nodes
+from schemas.price_plan import SubscriptionTable
+
+YAML_BYTES_MAX = 64 * 2**20
+TABLE_BYTES_MAX = 2**30
+_SUFFIXES = (".yaml", ".yml")
+
+
+@dataclass(slots=True)
+class CatalogFiles:
+    """Every file that a catalog was read from.
+
+    Attributes:
+        data: bytes by name relative to the directory, with "/" between folders.
+        documents: the valid documents of its YAML files.
+        tables: (display name, relative name) of every table that could be read, once each.
+    """
+
+    data: dict[str, bytes] = field(default_factory=dict)
+    documents: Documents = field(default_factory=Documents)
+    tables: list[tuple[str, str]] = field(default_factory=list)
+
+    def content_hash(self) -> str:
+        """Return SHA-256 (hex) over name and bytes of every file in order of name, each after its length."""
+        digest = sha256()
+        for name, data in sorted(self.data.items()):
+            for part in (name.encode(), data):
+                digest.update(len(part).to_bytes(8, "big"))
+                digest.update(part)
+        return digest.hexdigest()
+
+
+def read_files(directory: Path, problems: Problems) -> CatalogFiles:
+    """Return all files of the catalog in a directory: YAML files below it, and the tables that they name."""
+    files = CatalogFiles()
+    for name in sorted(_yaml_names(directory, problems)):
+        shown = (directory / name).as_posix()
+        try:
+            data = _read(directory / name, YAML_BYTES_MAX)
+        except _Unreadable as error:
+            problems.add(shown, 0, "", f"the file {error.message}", error.fix)
+            files.documents.complete = False
+            continue
+        files.data[name] = data
+        nodes, whole = read_nodes(data, shown, problems)
+        files.documents.complete &= whole
+        for node in nodes:
+            add_document(node, shown, files.documents, problems)
+    if not files.data and not problems:
+        fix = "add a document with `kind: offer`, its charges and their price plans"
+        problems.add(directory.as_posix(), 0, "", "there is nothing to sell: no .yaml file", fix)
+    for entry in files.documents.files:
+        _read_table(entry, directory, files, problems)
+    return files
+
+
+def _yaml_names(directory: Path, problems: Problems) -> Iterator[str]:
+    """Yield the YAML files below a directory, but none whose name, or folder's name, starts with a dot."""
+
+    def unreadable(error: OSError) -> None:
+        message = f"the directory cannot be read: {error.strerror}"
+        problems.add(Path(error.filename).as_posix(), 0, "", message, "check the name and the permissions")
+
+    for folder, folders, names in os.walk(directory, onerror=unreadable):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        below = Path(folder).relative_to(directory)
+        for name in names:
+            if name.endswith(_SUFFIXES) and not name.startswith("."):
+                yield (below / name).as_posix()
+
+
+class _Unreadable(Exception):
+    """A file cannot be read."""
+
+    def __init__(self, message: str, fix: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fix = fix
+
+
+def _read(path: Path, limit: int) -> bytes:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise _Unreadable("is not a regular file", "replace it by a file")
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise _Unreadable(f"cannot be read: {error.strerror}", "check the name and the permissions") from error
+    if len(data) > limit:
+        fix = "split it; many subscriptions belong into the CSV file of a `subscription_table`"
+        raise _Unreadable(f"is larger than {limit >> 20} MiB", fix)
+    return data
+
+
+def _read_table(entry: Entry[SubscriptionTable], directory: Path, files: CatalogFiles, problems: Problems) -> None:
+    """Read the CSV file that a document names, relative to its YAML file."""
+    written = entry.document.file
+    path = Path(entry.file).parent / written
+    name = PurePosixPath(os.path.relpath(path, directory)).as_posix()
+    try:
+        if not path.resolve().is_relative_to(directory.resolve()):
+            raise _Unreadable("is outside the catalog", "move it below the catalog's directory")
+        if name in files.data:
+            raise _Unreadable("is read already", "remove this document, or name another file")
+        files.data[name] = _read(path, TABLE_BYTES_MAX)
+    except (_Unreadable, OSError, ValueError, RuntimeError) as failure:  # the last three: resolving odd paths
+        error = failure if isinstance(failure, _Unreadable) else _Unreadable("has no usable path", "rename it")
+        problems.at(entry, ("file",), f'the table "{written}" {error.message}', error.fix)
+        files.documents.complete = False
+        return
+    files.tables.append((path.as_posix(), name))

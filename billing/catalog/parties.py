@@ -1,0 +1,228 @@
+"""Who bought what: documents and tables as frames, and the rules that hold across all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from billing.catalog.checking import Context
+from billing.catalog.models import Path
+from billing.catalog.origins import Origins
+from billing.catalog.rules_pricing import offer_currencies
+from billing.catalog.wording import choose
+from schemas.catalog import (
+    ACCESS_POINT_FRAME,
+    ACCOUNT_FRAME,
+    OPENING_READING_FRAME,
+    SUBSCRIPTION_FRAME,
+    TIME_MAX,
+    TIME_MIN,
+    WALLET_FRAME,
+)
+from schemas.money import AMOUNT_DECIMALS, to_scaled
+from schemas.price_plan import Account, Offer, Subscription, utc_microseconds
+
+PREPAID, PRINCIPAL = "prepaid", "principal"
+_ORIGIN = {"origin": pl.Int64()}
+_ACCOUNTS = pl.Schema({**ACCOUNT_FRAME, **_ORIGIN})
+_SUBSCRIPTIONS = pl.Schema({**SUBSCRIPTION_FRAME, **_ORIGIN})
+_ACCESS_POINTS = pl.Schema({**ACCESS_POINT_FRAME, **_ORIGIN})
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """The frames of `schemas.catalog`, sorted, plus the column `origin` in the first three."""
+
+    accounts: pl.DataFrame
+    subscriptions: pl.DataFrame
+    access_points: pl.DataFrame
+    wallets: pl.DataFrame
+    opening_readings: pl.DataFrame
+
+
+def gather_parties(ctx: Context, tables: list[pl.DataFrame], origins: Origins) -> Parties:
+    """Return the frames of all documents and of `tables` (see `tables.read_table`)."""
+    accounts, wallets = _account_rows(ctx, origins)
+    subscriptions, points, readings = _subscription_rows(ctx, origins)
+    return Parties(
+        accounts=_together(accounts, _ACCOUNTS, tables).sort("account", "origin"),
+        subscriptions=_together(subscriptions, _SUBSCRIPTIONS, tables).sort("subscription", "origin"),
+        access_points=_together(points, _ACCESS_POINTS, tables).sort("access_point", "start_at", "origin"),
+        wallets=_wallets(wallets, tables).sort("account", "wallet"),
+        opening_readings=_frame(readings, OPENING_READING_FRAME).sort("access_point", "series", "at"),
+    )
+
+
+def _frame(rows: list[tuple[Any, ...]], schema: pl.Schema) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _together(rows: list[tuple[Any, ...]], schema: pl.Schema, tables: list[pl.DataFrame]) -> pl.DataFrame:
+    return pl.concat([_frame(rows, schema), *(table.select(schema.names()) for table in tables)])
+
+
+def _wallets(rows: list[tuple[Any, ...]], tables: list[pl.DataFrame]) -> pl.DataFrame:
+    frames = [_frame(rows, WALLET_FRAME)]
+    for table in tables:
+        prepaid = table.filter(pl.col("prepaid_balance").is_not_null())
+        frames.append(_wallet_frame(prepaid, PREPAID, pl.col("prepaid_balance")))
+        frames.append(_wallet_frame(table.filter("postpaid"), PRINCIPAL, pl.lit(0)))
+    return pl.concat(frames)
+
+
+def _wallet_frame(table: pl.DataFrame, wallet: str, balance: pl.Expr) -> pl.DataFrame:
+    return table.select(
+        "account",
+        wallet=pl.lit(wallet),
+        prepaid=pl.lit(wallet == PREPAID),
+        priority=pl.lit(0, pl.Int32),
+        opening_balance=balance.cast(pl.Int64),
+    )
+
+
+def _account_rows(ctx: Context, origins: Origins) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    accounts: list[tuple[Any, ...]] = []
+    wallets: list[tuple[Any, ...]] = []
+    for entry in ctx.documents.of(Account).values():
+        account = entry.document
+        accounts.append((account.code, account.currency, origins.value(entry, ())))
+        for wallet in account.wallets:
+            balance = _scaled(wallet.opening_balance)
+            wallets.append((account.code, wallet.code, wallet.type == "prepaid", wallet.priority, balance))
+    return accounts, wallets
+
+
+def _scaled(balance: Any) -> int:
+    """Return a balance in billionths; 0 for one that the rules have refused already."""
+    try:
+        scaled = to_scaled(balance, AMOUNT_DECIMALS)
+    except (ValueError, ArithmeticError):
+        return 0
+    return scaled if abs(scaled) < 2**63 else 0
+
+
+def _subscription_rows(
+    ctx: Context, origins: Origins
+) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    subscriptions: list[tuple[Any, ...]] = []
+    points: list[tuple[Any, ...]] = []
+    readings: list[tuple[Any, ...]] = []
+    for entry in ctx.documents.of(Subscription).values():
+        bought = entry.document
+        subscriptions.append((bought.code, bought.account, bought.offer, origins.value(entry, ())))
+        for index, point in enumerate(bought.access_points):
+            start = utc_microseconds(point.start) if point.start is not None else TIME_MIN
+            end = utc_microseconds(point.end) if point.end is not None else TIME_MAX
+            points.append((point.id, bought.code, start, end, origins.value(entry, ("access_points", index))))
+            for reading in point.opening_readings:
+                steps = ctx.steps(reading.index) or 0
+                readings.append((point.id, reading.series, utc_microseconds(reading.at), steps))
+    return subscriptions, points, readings
+
+
+def check_parties(ctx: Context, parties: Parties, origins: Origins) -> None:
+    """Check what holds across documents and tables.
+
+    Codes are unique, accounts and offers are known, currencies agree, and an identifier belongs to one subscription
+    at a time.
+    """
+    check = _Check(ctx, origins)
+    check.unique(parties.accounts, "account")
+    check.unique(parties.subscriptions, "subscription")
+    _check_references(check, parties)
+    _check_windows(check, parties.access_points)
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    ctx: Context
+    origins: Origins
+
+    def refuse(
+        self,
+        rows: pl.DataFrame,
+        column: str,
+        path: Path,
+        explain: Callable[[dict[str, Any]], tuple[str, str]],
+    ) -> None:
+        if len(rows):
+            self.origins.report(rows, self.ctx.problems, column=column, path=path, explain=explain)
+
+    def unique(self, frame: pl.DataFrame, name: str) -> None:
+        """Say which rows have a code that a row before has. `frame` is sorted by code and origin."""
+        again = frame.with_columns(first=pl.col("origin").shift(1)).filter(pl.col(name) == pl.col(name).shift(1))
+        self.refuse(again, name, ("code",), lambda row: self._twice(row, name))
+
+    def _twice(self, row: dict[str, Any], name: str) -> tuple[str, str]:
+        message = f'the {name} "{row[name]}" is declared already, at {self.place(row["first"])}'
+        return message, "remove one of them, or rename it"
+
+    def place(self, origin: int) -> str:
+        """Return FILE:LINE."""
+        file, line, _ = self.origins.place(origin, "", ())
+        return f"{file}:{line}"
+
+
+def _check_references(check: _Check, parties: Parties) -> None:
+    ctx = check.ctx
+    currencies = offer_currencies(ctx)
+    offers = pl.DataFrame(
+        [(code, currencies.get(code)) for code in ctx.documents.of(Offer)],
+        schema={"offer": pl.String, "offer_currency": pl.String},
+        orient="row",
+    ).with_columns(known_offer=pl.col("offer").is_not_null())
+    accounts = parties.accounts.unique("account", keep="first").select("account", "currency")
+    bought = parties.subscriptions.join(accounts, on="account", how="left").join(offers, on="offer", how="left")
+    _check_unknown(check, bought.filter(pl.col("currency").is_null()), "account", accounts["account"])
+    _check_unknown(check, bought.filter(pl.col("known_offer").is_null()), "offer", offers["offer"])
+    other = bought.filter(pl.col("currency") != pl.col("offer_currency"))
+    check.refuse(other, "currency", ("offer",), _explain_currency)
+
+
+def _explain_currency(row: dict[str, Any]) -> tuple[str, str]:
+    message = (
+        f'the account "{row["account"]}" is billed in {row["currency"]}, '
+        f'but the offer "{row["offer"]}" is priced in {row["offer_currency"]}'
+    )
+    return message, f"choose an offer in {row['currency']}, or an account in {row['offer_currency']}"
+
+
+def _check_unknown(check: _Check, rows: pl.DataFrame, kind: str, known: pl.Series) -> None:
+    """Say which rows name an account or offer that is nowhere."""
+    documents = check.ctx.documents
+    if not documents.complete:
+        return
+    broken = [code for of, code in documents.broken if of == kind]
+    rows = rows.filter(pl.col(kind).is_not_null(), ~pl.col(kind).is_in(broken))
+    names = known.drop_nulls().head(1000).to_list()
+    declare = f"declare it with `kind: {kind}`"
+    check.refuse(
+        rows,
+        kind,
+        (kind,),
+        lambda row: (f'the {kind} "{row[kind]}" is unknown', choose(row[kind], names, otherwise=declare)),
+    )
+
+
+def _check_windows(check: _Check, points: pl.DataFrame) -> None:
+    """Say where an identifier belongs to two subscriptions, or twice to one. `points` is sorted by identifier, start.
+
+    In that order, whenever two windows of an identifier overlap, so do two neighbours.
+    """
+    before = points.select(pl.all().shift(1).name.suffix("_before"))
+    pairs = pl.concat([points, before], how="horizontal")
+    overlapping = pairs.filter(
+        pl.col("access_point") == pl.col("access_point_before"), pl.col("start_at") < pl.col("end_at_before")
+    )
+    check.refuse(overlapping, "access_point", ("id",), lambda row: _explain_overlap(check, row))
+
+
+def _explain_overlap(check: _Check, row: dict[str, Any]) -> tuple[str, str]:
+    message = (
+        f'the access point "{row["access_point"]}" belongs to subscription "{row["subscription_before"]}" '
+        f"at the same time ({check.place(row['origin_before'])})"
+    )
+    return message, "end one of them before the other starts, or remove one"

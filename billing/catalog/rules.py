@@ -1,0 +1,54 @@
+"""All rules over documents. Pure: they read documents and say what is wrong; nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from billing.catalog.checking import Context
+from billing.catalog.models import Entry
+from billing.catalog.rules_accounts import check_account, check_subscription
+from billing.catalog.rules_pricing import (
+    check_calendar,
+    check_charge,
+    check_counter,
+    check_event_type,
+    check_offer,
+    check_price_plan,
+)
+from billing.catalog.rules_sources import check_source
+from schemas.price_plan import (
+    Account,
+    Calendar,
+    Charge,
+    Counter,
+    Document,
+    EventType,
+    Offer,
+    PricePlan,
+    Subscription,
+)
+from schemas.source import SourceBase
+
+_CHECKS: tuple[tuple[type[Document], Callable[[Context, Entry[Any]], None]], ...] = (
+    (EventType, check_event_type),
+    (Calendar, check_calendar),
+    (Counter, check_counter),
+    (PricePlan, check_price_plan),
+    (Charge, check_charge),
+    (Offer, check_offer),
+    (Account, check_account),
+    (Subscription, check_subscription),
+    (SourceBase, check_source),
+)
+
+
+def check_documents(ctx: Context, directory: str) -> None:
+    """Check every document against the rules of its model, and that there is something to sell."""
+    for model, check in _CHECKS:
+        for entry in ctx.documents.of(model).values():
+            check(ctx, entry)
+    offers = ctx.documents.of(Offer)
+    if not offers and ctx.documents.complete and not any(kind == "offer" for kind, _ in ctx.documents.broken):
+        fix = "add a document with `kind: offer`, its charges and their price plans"
+        ctx.problems.add(directory, 0, "", "there is nothing to sell: the catalog has no offer", fix)

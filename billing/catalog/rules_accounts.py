@@ -1,0 +1,64 @@
+"""Rules of accounts and subscriptions written as documents; what concerns rows of tables is in `parties`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from billing.catalog.checking import Context, fits, units_of
+from billing.catalog.models import Entry, Path
+from schemas.money import AMOUNT_DECIMALS, AMOUNT_MAX, from_scaled
+from schemas.price_plan import AccessPoint, Account, Subscription, Wallet
+
+BALANCE_MAX = from_scaled(AMOUNT_MAX, AMOUNT_DECIMALS)
+"""Largest opening balance of one wallet."""
+
+
+def check_account(ctx: Context, entry: Entry[Account]) -> None:
+    """Check an account: the currency; distinct wallets, at least one, at most one of them postpaid."""
+    account = entry.document
+    ctx.currency(entry, ("currency",), account.currency)
+    if not account.wallets:
+        fix = "add a wallet, or leave `wallets` out for one postpaid wallet"
+        ctx.problems.at(entry, ("wallets",), "an account without wallets cannot pay", fix)
+    postpaid = [index for index, wallet in enumerate(account.wallets) if wallet.type == "postpaid"]
+    for index in postpaid[1:]:
+        message = f'the wallet "{account.wallets[postpaid[0]].code}" is postpaid already'
+        ctx.problems.at(entry, ("wallets", index, "type"), message, "keep at most one postpaid wallet")
+    seen: set[str] = set()
+    for index, wallet in enumerate(account.wallets):
+        if wallet.code in seen:
+            message = f'the wallet "{wallet.code}" is repeated'
+            ctx.problems.at(entry, ("wallets", index, "code"), message, "give each wallet its own code")
+        seen.add(wallet.code)
+        _check_balance(ctx, entry, ("wallets", index, "opening_balance"), wallet)
+
+
+def _check_balance(ctx: Context, entry: Entry[Account], path: Path, wallet: Wallet) -> None:
+    balance = wallet.opening_balance
+    if balance < 0:
+        ctx.problems.at(entry, path, f"{balance} is negative", "write 0 or more")
+    elif balance > BALANCE_MAX:
+        ctx.problems.at(entry, path, f"{balance} is too large", f"write at most {BALANCE_MAX}")
+    elif not fits(balance, AMOUNT_DECIMALS):
+        ctx.problems.at(entry, path, f"{balance} has too many decimals", f"write at most {AMOUNT_DECIMALS}")
+
+
+def check_subscription(ctx: Context, entry: Entry[Subscription]) -> None:
+    """Check the access points of a subscription, each alone."""
+    for index, point in enumerate(entry.document.access_points):
+        _check_access_point(ctx, entry, ("access_points", index), point)
+
+
+def _check_access_point(ctx: Context, entry: Entry[Any], path: Path, point: AccessPoint) -> None:
+    ctx.period(entry, path, point.start, point.end)
+    seen: set[tuple[str, object]] = set()
+    for index, reading in enumerate(point.opening_readings):
+        here: Path = (*path, "opening_readings", index)
+        found = ctx.quantity(entry, (*here, "index"), reading.index)
+        if found is not None and found[1].dimension != "energy":
+            fix = f"use one of {units_of('energy', ctx.units)}"
+            ctx.problems.at(entry, (*here, "index"), f'"{reading.index}" is not energy', fix)
+        if (reading.series, reading.at) in seen:
+            message = f'the register "{reading.series}" has two opening readings at the same instant'
+            ctx.problems.at(entry, (*here, "series"), message, "remove one of them")
+        seen.add((reading.series, reading.at))

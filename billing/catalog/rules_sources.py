@@ -1,0 +1,154 @@
+"""Rules of source definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from billing.catalog.checking import Context, units_of
+from billing.catalog.models import Entry, Path
+from billing.catalog.wording import choose
+from schemas.price_plan import EventType
+from schemas.quantity import QUANTITY_MAX, Unit
+from schemas.source import CloudEventsSource, DelimitedSource, EventMapping, R151Source, SourceBase
+
+CLOUD_EVENTS_IDENTITY = ("source", "id")
+_NO_DELIMITER = frozenset('"\r\n\0')
+
+
+def check_source(ctx: Context, entry: Entry[SourceBase]) -> None:
+    """Check a source of any format."""
+    source = entry.document
+    if isinstance(source, R151Source):
+        _check_r151(ctx, entry, source)
+    elif isinstance(source, DelimitedSource):
+        _check_delimited(ctx, entry, source)
+        _check_mapping(ctx, entry, source.mapping)
+    elif isinstance(source, CloudEventsSource):
+        _check_cloud_events(ctx, entry, source.mapping)
+        _check_mapping(ctx, entry, source.mapping)
+
+
+def _check_r151(ctx: Context, entry: Entry[Any], source: R151Source) -> None:
+    event_type = ctx.reference(entry, ("event_type",), EventType, "event_type", source.event_type)
+    unit = ctx.units.get(event_type.unit) if event_type is not None else None
+    if unit is not None and unit.dimension != "energy":
+        message = f'R151 carries energy, but the event type "{source.event_type}" measures {unit.dimension}'
+        fix = f"name an event type whose unit is one of {units_of('energy', ctx.units)}"
+        ctx.problems.at(entry, ("event_type",), message, fix)
+
+
+def _check_delimited(ctx: Context, entry: Entry[Any], source: DelimitedSource) -> None:
+    if source.delimiter in _NO_DELIMITER or not source.delimiter.isascii():
+        fix = 'write one ASCII character, such as ";" or "\\t"'
+        ctx.problems.at(entry, ("delimiter",), "this cannot be a delimiter", fix)
+    ctx.unique(entry, ("columns",), source.columns, "column")
+    if source.header and source.columns:
+        fix = "write `header: false`, or remove `columns`"
+        ctx.problems.at(entry, ("columns",), "a file with a header names its columns itself", fix, key=True)
+    if source.header:
+        return
+    if not source.columns:
+        ctx.problems.at(entry, ("columns",), "a file without header needs columns", "add `columns: [first, second]`")
+        return
+    for path, name in _fields(source.mapping):
+        if name not in source.columns:
+            ctx.problems.at(entry, path, f'there is no column "{name}"', choose(name, source.columns))
+
+
+def _check_cloud_events(ctx: Context, entry: Entry[Any], mapping: EventMapping) -> None:
+    if sorted(mapping.identity) != sorted(CLOUD_EVENTS_IDENTITY):
+        message = "the identity of a CloudEvent is always its source and id"
+        ctx.problems.at(entry, ("mapping", "identity"), message, "write `identity: [source, id]`")
+    for path, name in _fields(mapping):
+        if not all(name.split(".")):
+            ctx.problems.at(entry, path, f'"{name}" is not a path', "write names joined by dots, such as data.bytes")
+
+
+def _fields(mapping: EventMapping) -> Iterator[tuple[Path, str]]:
+    """Yield (path, name) of every field that a mapping reads."""
+    for index, name in enumerate(mapping.identity):
+        yield ("mapping", "identity", index), name
+    yield ("mapping", "access_point"), mapping.access_point
+    yield ("mapping", "time", "field"), mapping.time.field
+    if mapping.quantity.field is not None:
+        yield ("mapping", "quantity", "field"), mapping.quantity.field
+    if mapping.event_type.field is not None:
+        yield ("mapping", "event_type", "field"), mapping.event_type.field
+    for attribute, name in mapping.attributes.items():
+        yield ("mapping", "attributes", attribute), name
+    for index, item in enumerate(mapping.filters):
+        yield ("mapping", "filters", index, "field"), item.field
+
+
+def _check_mapping(ctx: Context, entry: Entry[Any], mapping: EventMapping) -> None:
+    ctx.unique(entry, ("mapping", "identity"), mapping.identity, "field")
+    _check_time(ctx, entry, mapping)
+    event_types = list(_event_types(ctx, entry, mapping))
+    _check_quantity(ctx, entry, mapping, event_types)
+    for attribute in mapping.attributes:
+        for event_type in event_types:
+            if attribute not in event_type.attributes:
+                message = f'the event type "{event_type.code}" has no attribute "{attribute}"'
+                fix = choose(attribute, event_type.attributes, otherwise=f"add it: `attributes: [{attribute}]`")
+                ctx.problems.at(entry, ("mapping", "attributes", attribute), message, fix, key=True)
+    for index, item in enumerate(mapping.filters):
+        if not item.keep and not item.drop:
+            fix = "add `keep: […]` or `drop: […]`"
+            ctx.problems.at(entry, ("mapping", "filters", index), "the filter neither keeps nor drops anything", fix)
+
+
+def _check_time(ctx: Context, entry: Entry[Any], mapping: EventMapping) -> None:
+    time = mapping.time
+    if time.zone is None:
+        return
+    ctx.zone(entry, ("mapping", "time", "zone"), time.zone)
+    if time.format != "iso":
+        message = f"{time.format} counts from 1970-01-01T00:00:00Z and has no zone"
+        ctx.problems.at(entry, ("mapping", "time", "zone"), message, "remove `zone`", key=True)
+
+
+def _event_types(ctx: Context, entry: Entry[Any], mapping: EventMapping) -> Iterator[EventType]:
+    """Yield the event types that a mapping may give, each once; check the rule that gives them."""
+    rule, path = mapping.event_type, ("mapping", "event_type")
+    if (rule.constant is None) == (rule.field is None):
+        fix = "write either `constant: …`, or `field: …` with `values`"
+        ctx.problems.at(entry, path, "the event type is either a constant or read from a field", fix)
+    if rule.constant is not None:
+        found = ctx.reference(entry, (*path, "constant"), EventType, "event_type", rule.constant)
+        if found is not None:
+            yield found
+    if rule.field is not None and not rule.values:
+        ctx.problems.at(entry, path, "no value gives an event type", "add `values: {value in the file: event type}`")
+    if rule.field is None and rule.values:
+        ctx.problems.at(entry, (*path, "values"), "there is no field to look up", "add `field: …`", key=True)
+    seen = {rule.constant}
+    for value, code in rule.values.items():
+        found = ctx.reference(entry, (*path, "values", value), EventType, "event_type", code)
+        if found is not None and code not in seen:
+            yield found
+        seen.add(code)
+
+
+def _check_quantity(ctx: Context, entry: Entry[Any], mapping: EventMapping, event_types: list[EventType]) -> None:
+    quantity, path = mapping.quantity, ("mapping", "quantity")
+    if (quantity.constant is None) == (quantity.field is None):
+        fix = "write either `field: …` or `constant: …`"
+        ctx.problems.at(entry, path, "the quantity is either read from a field or a constant", fix)
+    unit = ctx.unit(entry, (*path, "unit"), quantity.unit) if quantity.unit is not None else None
+    for event_type in event_types:
+        own = ctx.units.get(event_type.unit)
+        if own is None:
+            continue
+        if unit is not None and unit.dimension != own.dimension:
+            message = f'{unit.code} measures {unit.dimension}, but "{event_type.code}" measures {own.dimension}'
+            fix = f"use one of {units_of(own.dimension, ctx.units)}"
+            ctx.problems.at(entry, (*path, "unit"), message, fix)
+        _check_constant(ctx, entry, quantity.constant, unit or own)
+
+
+def _check_constant(ctx: Context, entry: Entry[Any], constant: int | None, unit: Unit) -> None:
+    if constant is not None and constant * unit.step_count > QUANTITY_MAX:
+        ctx.problems.at(
+            entry, ("mapping", "quantity", "constant"), "the quantity is too large", "write a smaller number"
+        )

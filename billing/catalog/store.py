@@ -1,0 +1,154 @@
+"""Catalogs in directories: load one with every check, and keep an exact copy of one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import zoneinfo
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from billing.catalog.checking import Context, known_units
+from billing.catalog.files import CatalogFiles, read_files
+from billing.catalog.models import D, Problems, UnableToLoadCatalog
+from billing.catalog.origins import Origins
+from billing.catalog.parties import check_parties, gather_parties
+from billing.catalog.rules import check_documents
+from billing.catalog.tables import read_table
+from schemas.catalog import Catalog
+from schemas.price_plan import Calendar, Charge, Counter, EventType, Offer, PricePlan
+from schemas.source import SourceBase
+
+
+class UnableToCopyCatalog(Exception):
+    """The copy could not be made, or would not be the catalog that was asked for."""
+
+
+def load_catalog(directory: Path) -> Catalog:
+    """Return the catalog in a directory: every `*.yaml` and `*.yml` below it, and the tables that they name.
+
+    A catalog that loads compiles: no reference in it is unknown, and no number in it is out of bounds.
+
+    Raises:
+        UnableToLoadCatalog: with everything that is wrong, each with file, line, field and fix.
+    """
+    problems = Problems()
+    files = read_files(directory, problems)
+    if not files.data:
+        problems.raise_any()
+    content_hash = files.content_hash()
+    origins = Origins()
+    tables = _read_tables(files, origins, problems)
+    units = known_units(files.documents, problems)
+    ctx = Context(files.documents, units, frozenset(zoneinfo.available_timezones()), problems)
+    check_documents(ctx, directory.as_posix())
+    parties = gather_parties(ctx, tables, origins)
+    del tables
+    check_parties(ctx, parties, origins)
+    problems.raise_any()
+    return Catalog(
+        content_hash=content_hash,
+        units=units,
+        event_types=_by_code(ctx, EventType),
+        calendars=_by_code(ctx, Calendar),
+        counters=_by_code(ctx, Counter),
+        price_plans=_by_code(ctx, PricePlan),
+        charges=_by_code(ctx, Charge),
+        offers=_by_code(ctx, Offer),
+        sources=_by_code(ctx, SourceBase),
+        accounts=parties.accounts.drop("origin"),
+        wallets=parties.wallets,
+        subscriptions=parties.subscriptions.drop("origin"),
+        access_points=parties.access_points.drop("origin"),
+        opening_readings=parties.opening_readings,
+    )
+
+
+def _read_tables(files: CatalogFiles, origins: Origins, problems: Problems) -> list[pl.DataFrame]:
+    """Return the rows of every table, letting go of its bytes."""
+    tables = []
+    for shown, name in files.tables:
+        table = read_table(files.data.pop(name), shown, origins, problems)
+        if table is None:
+            files.documents.complete = False
+        else:
+            tables.append(table)
+    return tables
+
+
+def _by_code(ctx: Context, model: type[D]) -> dict[str, Any]:
+    return {code: entry.document for code, entry in sorted(ctx.documents.of(model).items())}
+
+
+def copy_catalog(directory: Path, target: Path, *, content_hash: str | None = None) -> str:
+    """Copy exactly the files of a catalog to a new directory, and return their content hash.
+
+    The copy is complete and on disk, or not there at all. A target that holds the same files already is left alone.
+
+    Args:
+        directory: the catalog.
+        target: the directory to make; its parent is made when absent.
+        content_hash: what the files must hash to, when they might have changed since they were loaded.
+
+    Raises:
+        UnableToLoadCatalog: when a file cannot be read or parsed.
+        UnableToCopyCatalog: when the files hash to something else, the target holds other files, or the disk refuses.
+    """
+    problems = Problems()
+    files = read_files(directory, problems)
+    problems.raise_any()
+    found = files.content_hash()
+    if content_hash is not None and found != content_hash:
+        raise UnableToCopyCatalog(f"{directory} has changed since it was loaded; load it again")
+    if target.exists():
+        _expect_copy(target, found)
+        return found
+    try:
+        _write(files, target)
+    except OSError as error:
+        if not target.exists():
+            raise UnableToCopyCatalog(f"cannot copy {directory} to {target}: {error.strerror}") from error
+        _expect_copy(target, found)  # another process was faster
+    return found
+
+
+def _expect_copy(target: Path, content_hash: str) -> None:
+    try:
+        held = read_files(target, problems := Problems())
+        problems.raise_any()
+    except UnableToLoadCatalog as error:
+        raise UnableToCopyCatalog(f"{target} exists and is not a catalog; remove it") from error
+    if held.content_hash() != content_hash:
+        raise UnableToCopyCatalog(f"{target} exists and holds another catalog; remove it")
+
+
+def _write(files: CatalogFiles, target: Path) -> None:
+    """Write all files beside the target, then rename: no crash leaves half a copy under its name."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        for name, data in sorted(files.data.items()):
+            path = partial / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        for folder, _, _ in os.walk(partial, topdown=False):
+            _sync(Path(folder))
+        partial.rename(target)
+        _sync(target.parent)
+    except OSError:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
