@@ -1,0 +1,24 @@
+"""What every test process does first: where kernels are cached, how hard properties are tried."""
+
+from __future__ import annotations
+
+from apps.jit import prepare_cache
+
+prepare_cache()  # numba reads NUMBA_CACHE_DIR when it is imported, so nothing that imports it may come earlier
+
+import os  # noqa: E402
+
+from hypothesis import HealthCheck, settings  # noqa: E402
+
+# CI is deterministic: the same commit gives the same verdict. No deadline anywhere: the first example pays for compiling.
+settings.register_profile(
+    "ci",
+    derandomize=True,
+    deadline=None,
+    max_examples=100,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("dev", deadline=None, max_examples=100)
+settings.register_profile("soak", deadline=None, max_examples=5_000, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
