@@ -14,7 +14,7 @@ MACHINE_PATH = re.compile(
     rf"(?<![\w./~-])/(?:{'|'.join(('work', 'root', 'home', 'Users', 'workspace', 'opt/wheels'))})/"
 )
 REGISTRY = re.compile(
-    r"\bpypi\.org|pythonhosted\.org|registry\.npmjs|repo\.anaconda|(?<!no-emit-)(?:extra-)?index-url|(?<!no-emit-)find-links"
+    r"\bpypi\.org|pythonhosted\.org|registry\.npmjs|repo\.anaconda|(?<!no-emit-)(?:extra-)?(?:index[-]url|find[-]links)"
 )
 
 
@@ -39,7 +39,7 @@ def test_the_patterns_find_what_they_are_for() -> None:
     assert MACHINE_PATH.search("see " + "/home" + "/ana/octroi")
     assert MACHINE_PATH.search("'" + "/root" + "/.cache'")
     assert not MACHINE_PATH.search("the /homepage of docs/home/")
-    assert REGISTRY.search("--extra-" + "index-url somewhere")
+    assert REGISTRY.search("--extra-index" + "-url somewhere")
     assert not REGISTRY.search("--no-emit-index-url")
 
 
