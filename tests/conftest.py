@@ -7,6 +7,8 @@ from apps.jit import prepare_cache
 prepare_cache()  # numba reads NUMBA_CACHE_DIR when it is imported, so nothing that imports it may come earlier
 
 import os  # noqa: E402
+import sys  # noqa: E402
+from pathlib import Path  # noqa: E402
 
 from hypothesis import HealthCheck, settings  # noqa: E402
 
@@ -22,3 +24,5 @@ settings.register_profile(
 settings.register_profile("dev", deadline=None, max_examples=100)
 settings.register_profile("soak", deadline=None, max_examples=5_000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
+
+sys.path.append(str(Path(__file__).parent / "support"))  # helpers that tests of several folders share

@@ -1,0 +1,127 @@
+"""A catalog written as YAML, compiled, with its state and its twin: what tests of rating rate usage in."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from billing.catalog.store import load_catalog
+from rating.rate import rate
+from rating.reference_block import Movement, ReferenceItem, ReferenceRater, ReferenceState
+from rating.state import AccountState
+from rating.tariff_image import TariffImage, compile_image
+from rating.vocabulary import Vocabulary
+from schemas.catalog import Catalog
+from schemas.cdr import ATTRIBUTE_SLOTS, BlockPosition
+from schemas.edr import EdrBlock
+from schemas.price_plan import utc_microseconds
+from schemas.rated_item import WALLET_NONE, WALLET_SPLIT, RatedBlock
+from schemas.rejection import Reason
+
+
+def instant(text: str) -> int:
+    """Return an ISO 8601 instant with zone in microseconds UTC."""
+    moment = datetime.fromisoformat(text)
+    assert moment.tzinfo is not None, text
+    return utc_microseconds(moment)
+
+
+def catalog_from(*documents: str) -> Catalog:
+    """Return the catalog of some YAML documents."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "catalog.yaml").write_text("\n---\n".join(documents), encoding="utf-8")
+        return load_catalog(Path(folder))
+
+
+@dataclass(frozen=True)
+class Use:
+    """One usage by names: quantity in base steps, `at` in microseconds UTC."""
+
+    subscription: str
+    event_type: str
+    at: int
+    quantity: int
+    attributes: dict[str, str] = field(default_factory=dict)
+
+
+class World:
+    """A catalog in force, over a state that may have seen other catalogs."""
+
+    def __init__(self, catalog: Catalog, before: World | None = None) -> None:
+        self.catalog = catalog
+        self.vocabulary = before.vocabulary if before is not None else Vocabulary()
+        self.state = before.state if before is not None else AccountState()
+        self.twin_state = before.twin_state if before is not None else ReferenceState()
+        self.image: TariffImage = compile_image(catalog, self.vocabulary)
+        opening = self.image.opening_credits(self.state.wallet_count)
+        self.state.grow(self.vocabulary)
+        self.state.credit(opening.wallet, opening.amount)
+        self.twin = ReferenceRater(catalog, self.vocabulary, self.twin_state)
+
+    def block(self, uses: Sequence[Use]) -> EdrBlock:
+        """Return usage as the columns that rating takes."""
+        attributes = np.zeros((len(uses), ATTRIBUTE_SLOTS), np.int32)
+        for row, use in enumerate(uses):
+            for name, value in use.attributes.items():
+                slot = self.catalog.event_types[use.event_type].attributes.index(name)
+                attributes[row, slot] = max(0, self.vocabulary.attribute_values.id(value))
+        return EdrBlock(
+            position=BlockPosition(1, 0, 0),
+            record=np.arange(len(uses), dtype=np.int64),
+            event_at=np.array([use.at for use in uses], np.int64),
+            span_s=np.zeros(len(uses), np.int64),
+            quantity=np.array([use.quantity for use in uses], np.int64),
+            event_type=np.array([self.vocabulary.event_types.id(use.event_type) for use in uses], np.uint16),
+            attributes=attributes,
+            access_point=np.zeros(len(uses), np.int32),
+            subscription=np.array([self.vocabulary.subscriptions.id(use.subscription) for use in uses], np.int32),
+        )
+
+    def rate(self, uses: Sequence[Use]) -> RatedBlock:
+        """Rate usage with the kernels."""
+        return rate(self.block(uses), self.image, self.state)
+
+    def rate_twin(self, uses: Sequence[Use]) -> list[ReferenceItem]:
+        """Rate usage with the twin."""
+        return self.twin.rate(self.block(uses))
+
+    def balance(self, wallet: str) -> int:
+        """Return the balance of "account/wallet" in billionths."""
+        return self.state.balance(self.vocabulary.wallets.id(wallet))
+
+    def items(self, rated: RatedBlock) -> list[ReferenceItem]:
+        """Return what the kernels answered in the twin's words."""
+        return [_item(self.vocabulary, rated, row) for row in range(len(rated.reason))]
+
+
+def _item(vocabulary: Vocabulary, rated: RatedBlock, row: int) -> ReferenceItem:
+    wallet = int(rated.wallet[row])
+    if wallet == WALLET_NONE:
+        parts = []
+    elif wallet == WALLET_SPLIT:
+        parts = [
+            (rated.split_wallet[part], rated.split_amount[part], _wide(rated.split_balance_hi, rated.split_balance_lo, part))
+            for part in np.flatnonzero(rated.split_row == row)
+        ]
+    else:
+        parts = [(wallet, rated.amount[row], _wide(rated.balance_hi, rated.balance_lo, row))]
+    version = int(rated.charge_version[row])
+    return ReferenceItem(
+        reason=Reason(int(rated.reason[row])),
+        charge_version=vocabulary.charge_versions.name(version) if version >= 0 else None,
+        rated_quantity=int(rated.rated_quantity[row]),
+        counter_before=int(rated.counter_before[row]),
+        tier=int(rated.tier[row]),
+        band=int(rated.band[row]),
+        amount=int(rated.amount[row]),
+        movements=tuple(Movement(vocabulary.wallets.name(int(name)), int(part), left) for name, part, left in parts),
+    )
+
+
+def _wide(hi: np.ndarray, lo: np.ndarray, row: int) -> int:
+    return (int(hi[row]) << 64) | int(lo[row])
