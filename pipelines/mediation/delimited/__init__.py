@@ -1,0 +1,1 @@
+"""Delimited text (CSV), quoting after RFC 4180."""

@@ -1,0 +1,179 @@
+"""Decode delimited text: header, blocks of records, fields, CDRs.
+
+Blank lines are no records. A quote opens a quoted field only as the field's first byte. A line ends with LF or CR LF.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+
+from pipelines.mediation.blocks import ROWS_MAX, split_blocks
+from pipelines.mediation.context import DecodeContext
+from pipelines.mediation.delimited.header import column_slots, read_head, split_header
+from pipelines.mediation.extract import PADDING, DecodedBlock, FieldMatrix, copy_padded, extract
+from pipelines.mediation.failures import UnableToCompileSource
+from pipelines.mediation.kernels import encoding, fields
+from pipelines.mediation.kernels.delimited import split_plain
+from pipelines.mediation.kernels.quoted import skip_record, split_quoted, unescape_quotes
+from pipelines.mediation.plan import MappingPlan, compile_mapping
+from schemas.arrays import Int32Array, UInt8Array
+from schemas.cdr import BlockPosition
+from schemas.source import DelimitedSource
+
+NEWLINE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class DelimitedDecoder:
+    """A compiled delimited source."""
+
+    source: DelimitedSource
+    plan: MappingPlan
+
+    def check(self, stream: BinaryIO) -> None:
+        """Check encoding marks and the header of a file, given from its first byte."""
+        self._open(stream)
+
+    def decode(self, stream: BinaryIO, *, claim: int, block_bytes: int) -> Iterator[DecodedBlock]:
+        """Yield the CDRs of a file, given from its first byte."""
+        opened = self._open(stream)
+        if opened is None:
+            return
+        splitter, rest = opened
+        blocks = split_blocks(
+            stream,
+            splitter,
+            carried=rest,
+            block_bytes=block_bytes,
+            record_bytes_max=self.source.record_bytes_max,
+        )
+        record = 0
+        for number, matrix in enumerate(blocks):
+            yield extract(self.plan, matrix, BlockPosition(claim, number, record))
+            record += len(matrix)
+
+    def _open(self, stream: BinaryIO) -> tuple[DelimitedSplitter, bytes] | None:
+        head = read_head(stream, self.source)
+        columns = self.source.columns
+        if self.source.header:
+            columns, head = split_header(stream, head, self.source)
+            if not columns:
+                return None
+        return DelimitedSplitter(self.source, self.plan, column_slots(columns, self.plan.fields)), head
+
+
+@dataclass(frozen=True, slots=True)
+class DelimitedSplitter:
+    """Splits the records of one file.
+
+    Attributes:
+        slots: (c,) the slot of each column, or -1.
+    """
+
+    source: DelimitedSource
+    plan: MappingPlan
+    slots: Int32Array
+
+    @property
+    def fields(self) -> int:
+        """How many fields the source maps."""
+        return len(self.plan.fields)
+
+    def split(self, buffer: UInt8Array, size: int, *, final: bool) -> tuple[FieldMatrix, int]:
+        """Return the complete records of a buffer, and how many bytes they take."""
+        high, nul, quote = encoding.survey(buffer, size)
+        buffer[size : size + PADDING] = NEWLINE
+        if final and size and buffer[size - 1] != NEWLINE:
+            size += 1
+        rows_max = min(ROWS_MAX, size // 2 + 1)
+        start = np.empty((self.fields, rows_max), np.int32)
+        end = np.empty((self.fields, rows_max), np.int32)
+        raw_start, raw_end = np.empty(rows_max, np.int64), np.empty(rows_max, np.int64)
+        reason = np.empty(rows_max, np.uint16)
+        delimiter, escapes = ord(self.source.delimiter), 0
+        if quote:
+            rows, consumed, escapes = split_quoted(
+                buffer, size, final, delimiter, self.slots, start, end, raw_start, raw_end, reason
+            )
+        else:
+            rows, consumed = split_plain(
+                buffer, size, delimiter, self.slots, start, end, raw_start, raw_end, reason
+            )
+        matrix = FieldMatrix(
+            raw=buffer[:size],
+            raw_start=raw_start[:rows],
+            raw_end=raw_end[:rows],
+            text=buffer[:size],
+            start=start,
+            end=end,
+            reason=reason[:rows],
+            columns=len(self.slots),
+        )
+        self._finish(matrix, high=high, nul=nul, escaped=escapes > 0)
+        return matrix, consumed
+
+    def skip(self, buffer: UInt8Array, size: int, state: int) -> tuple[int, int]:
+        """Look for the end of a record too long to hold: a newline outside quotes."""
+        end, state = skip_record(buffer, size, ord(self.source.delimiter), state)
+        return end, state
+
+    def _finish(self, matrix: FieldMatrix, *, high: bool, nul: bool, escaped: bool) -> None:
+        """Refuse records for their bytes and bring the fields' text into its final form, UTF-8 without escapes."""
+        utf8 = self.source.encoding == "utf-8"
+        encoding.refuse_bytes(
+            matrix.raw,
+            self.source.record_bytes_max,
+            nul,
+            high and utf8,
+            matrix.raw_start,
+            matrix.raw_end,
+            matrix.start,
+            matrix.end,
+            matrix.reason,
+        )
+        if escaped:
+            matrix.text = copy_padded(matrix.raw, 0)
+            for slot in range(self.fields):
+                unescape_quotes(matrix.text, *matrix.column(slot))
+        if high and not utf8:
+            to_utf8(matrix)
+        if self.source.null:
+            null = np.frombuffer(bytearray(self.source.null.encode()), np.uint8)
+            for slot in range(self.fields):
+                fields.blank_nulls(matrix.text, *matrix.column(slot), null)
+
+
+def to_utf8(matrix: FieldMatrix) -> None:
+    """Transcode the ISO 8859-1 fields of a matrix that hold bytes from 0x80 on."""
+    columns = [matrix.column(slot) for slot in range(len(matrix.start))]
+    growth = sum(encoding.latin1_growth(matrix.text, *column) for column in columns)
+    out = len(matrix.text)
+    matrix.text = copy_padded(matrix.text, growth)
+    for column in columns:
+        out = encoding.latin1_to_utf8(matrix.text, *column, out)
+
+
+def make_delimited(context: DecodeContext, source: DelimitedSource) -> DelimitedDecoder:
+    """Return the decoder of a delimited source.
+
+    Raises:
+        UnableToCompileSource: when the definition contradicts itself or the catalog.
+    """
+    if len(source.delimiter.encode("utf-8", "replace")) != 1 or source.delimiter in '"\r\n\0':
+        raise UnableToCompileSource("delimiter: it must be one ASCII character, no quote and no line end")
+    if source.header and source.columns:
+        raise UnableToCompileSource("columns: with a header, columns are found by name; remove `columns`")
+    if not source.header and not source.columns:
+        raise UnableToCompileSource("columns: without a header, list the names of the columns in order")
+    twice = sorted({name for name in source.columns if source.columns.count(name) > 1})
+    if twice:
+        raise UnableToCompileSource(f"columns: {', '.join(map(repr, twice))} named more than once")
+    plan = compile_mapping(context, source.mapping)
+    missing = [name for name in plan.fields if not source.header and name not in source.columns]
+    if missing:
+        raise UnableToCompileSource(f"mapping: {', '.join(map(repr, missing))} not among `columns`")
+    return DelimitedDecoder(source, plan)

@@ -1,0 +1,110 @@
+"""The head of a delimited file: byte order mark, header record, and which column goes to which field."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import BinaryIO
+
+import numpy as np
+
+from pipelines.mediation.blocks import read_into
+from pipelines.mediation.failures import UnableToDecodeFile
+from pipelines.mediation.kernels.quoted import FIELD_START, skip_record
+from schemas.arrays import Int32Array
+from schemas.source import DelimitedSource
+
+UTF8_MARK = b"\xef\xbb\xbf"
+OTHER_MARKS = {b"\xff\xfe": "UTF-16 (or UTF-32)", b"\xfe\xff": "UTF-16", b"\x00\x00\xfe\xff": "UTF-32"}
+HEAD_BYTES = 65_536
+SAMPLE_BYTES = 256
+NUL_SHARE = 4
+"""A quarter of NUL bytes at the start of a file means UTF-16 or no text at all."""
+
+
+def read_head(stream: BinaryIO, source: DelimitedSource) -> bytes:
+    """Return the first bytes of the file, without a UTF-8 byte order mark; empty for an empty file.
+
+    Raises:
+        UnableToDecodeFile: WRONG_ENCODING when they show another encoding than the source's.
+    """
+    buffer = np.empty(HEAD_BYTES, np.uint8)
+    head = buffer[: read_into(stream, buffer, 0, HEAD_BYTES)].tobytes()
+    for mark, name in OTHER_MARKS.items():
+        if head.startswith(mark):
+            raise UnableToDecodeFile("WRONG_ENCODING", f"the file is {name}, not {source.encoding}")
+    sample = head[:SAMPLE_BYTES]
+    if len(sample) >= NUL_SHARE and sample.count(0) * NUL_SHARE >= len(sample):
+        raise UnableToDecodeFile("WRONG_ENCODING", f"the file begins with NUL bytes: not {source.encoding} text")
+    if not head.startswith(UTF8_MARK):
+        return head
+    if source.encoding != "utf-8":
+        raise UnableToDecodeFile("WRONG_ENCODING", f"the file is marked as UTF-8, the source says {source.encoding}")
+    return head[len(UTF8_MARK) :]
+
+
+def split_header(stream: BinaryIO, head: bytes, source: DelimitedSource) -> tuple[tuple[str, ...], bytes]:
+    """Return (column names, bytes after the header); no names when the file holds nothing but blank lines.
+
+    Args:
+        stream: the bytes after `head`.
+        head: what `read_head` returned.
+        source: the source definition.
+
+    Raises:
+        UnableToDecodeFile: MALFORMED_HEADER, WRONG_ENCODING or DUPLICATE_COLUMN.
+    """
+    head = head.lstrip(b"\r\n")
+    state, seen = FIELD_START, 0
+    while True:
+        chunk = np.frombuffer(bytearray(head[seen:]), np.uint8)
+        end, state = skip_record(chunk, len(chunk), ord(source.delimiter), state)
+        if end >= 0:
+            return _names(head[: seen + end], source), head[seen + end :]
+        seen = len(head)
+        if seen > source.record_bytes_max:
+            raise UnableToDecodeFile("MALFORMED_HEADER", f"the header is longer than {source.record_bytes_max} bytes")
+        buffer = np.empty(HEAD_BYTES, np.uint8)
+        more = buffer[: read_into(stream, buffer, 0, HEAD_BYTES)].tobytes()
+        if not more:
+            return _names(head, source), b""
+        head += more
+        if seen == 0:
+            head = head.lstrip(b"\r\n")
+
+
+def _names(line: bytes, source: DelimitedSource) -> tuple[str, ...]:
+    if b"\x00" in line:
+        raise UnableToDecodeFile("WRONG_ENCODING", "the header contains NUL bytes")
+    try:
+        text = line.decode(source.encoding)
+    except UnicodeDecodeError as error:
+        raise UnableToDecodeFile(
+            "WRONG_ENCODING", f"byte {error.start} of the header is not {source.encoding}"
+        ) from error
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=source.delimiter, strict=True))
+    except csv.Error as error:
+        raise UnableToDecodeFile("MALFORMED_HEADER", f"the header cannot be split into columns: {error}") from error
+    names = tuple(rows[0]) if rows else ()
+    named = [name for name in names if name]
+    twice = sorted({name for name in named if named.count(name) > 1})
+    if twice:
+        raise UnableToDecodeFile("DUPLICATE_COLUMN", f"the header names {', '.join(map(repr, twice))} more than once")
+    return names
+
+
+def column_slots(columns: tuple[str, ...], fields: tuple[str, ...]) -> Int32Array:
+    """Return (c,) the slot of each column, -1 for columns that the source does not use.
+
+    Raises:
+        UnableToDecodeFile: MISSING_COLUMN when a field has no column.
+    """
+    missing = [name for name in fields if name not in columns]
+    if missing:
+        raise UnableToDecodeFile(
+            "MISSING_COLUMN",
+            f"the file has no column {', '.join(map(repr, missing))}; it has {', '.join(map(repr, columns))}"[:1000],
+        )
+    slots = {name: slot for slot, name in enumerate(fields)}
+    return np.array([slots.get(name, -1) for name in columns], np.int32)

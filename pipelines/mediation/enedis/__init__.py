@@ -1,0 +1,1 @@
+"""Flows of Enedis, the French distribution grid operator."""

@@ -1,0 +1,1 @@
+"""CloudEvents 1.0 in JSON, one event per line."""

@@ -1,0 +1,187 @@
+"""From field offsets to CDR columns: what every format has in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipelines.mediation.kernels import fields, identities, quantities, timestamps
+from pipelines.mediation.plan import MappingPlan
+from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt16Array, UInt64Array
+from schemas.cdr import ATTRIBUTE_SLOTS, EVENT_TYPE_NONE, BlockPosition, CdrBlock
+from schemas.rejection import Reason
+
+PADDING = 64
+"""Bytes after the last one of a buffer that kernels may read."""
+
+
+@dataclass(slots=True)
+class FieldMatrix:
+    """The n records of a block as offsets of f fields into one text buffer.
+
+    Attributes:
+        raw: (b,) the block's bytes, followed by `PADDING` readable ones; raw_start, raw_end: (n,) each record's bytes.
+        text: (t,) buffer that `start` and `end` point into; padded; `raw` itself when nothing was unescaped.
+        start, end: (f, m >= n) offsets; equal where a field is absent or empty. Zero where `reason` is below 6.
+        reason: (n,) reasons found so far.
+        columns: how many fields a record of this file should have; 0 where the format does not count them.
+    """
+
+    raw: UInt8Array
+    raw_start: Int64Array
+    raw_end: Int64Array
+    text: UInt8Array
+    start: Int32Array
+    end: Int32Array
+    reason: UInt16Array
+    columns: int
+
+    def __len__(self) -> int:
+        """Return the number of records."""
+        return len(self.reason)
+
+    def column(self, slot: int) -> tuple[Int32Array, Int32Array]:
+        """Return (start, end) of one field, each (n,)."""
+        n = len(self.reason)
+        return self.start[slot, :n], self.end[slot, :n]
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedBlock(CdrBlock):
+    """A CDR block that still knows its fields, so that a refusal can quote them."""
+
+    matrix: FieldMatrix
+
+
+def pad(data: bytes) -> UInt8Array:
+    """Return a writable copy of `data` with readable bytes after it; the array's length is that of `data`."""
+    buffer = np.zeros(len(data) + PADDING, np.uint8)
+    buffer[: len(data)] = np.frombuffer(data, np.uint8)
+    return buffer[: len(data)]
+
+
+def copy_padded(text: UInt8Array, room: int) -> UInt8Array:
+    """Return a padded copy of `text` with `room` more bytes at its end."""
+    copy = np.empty(len(text) + room + PADDING, np.uint8)
+    copy[: len(text)] = text
+    copy[len(text) + room :] = 0
+    return copy[: len(text) + room]
+
+
+def extract(plan: MappingPlan, matrix: FieldMatrix, position: BlockPosition) -> DecodedBlock:
+    """Return the CDRs of a block: the passes run in the order of their reason codes, so the smallest code stays."""
+    n = len(matrix)
+    reason = matrix.reason
+    for item in plan.filters:
+        found = np.empty(n, np.int32)
+        fields.look_up(
+            matrix.text, *matrix.column(item.slot), item.table.hi, item.table.lo, item.table.value, 0, found
+        )
+        fields.keep_only(found, item.excluded, reason)
+    for slot in plan.required:
+        fields.require(*matrix.column(slot), reason)
+    fields.require_identity(matrix.start, matrix.end, plan.identity, reason)
+    kind, event_type = _event_types(plan, matrix)
+    event_at = _event_times(plan, matrix)
+    quantity = _quantities(plan, matrix, kind)
+    key_hi, key_lo, content = np.empty(n, np.uint64), np.empty(n, np.uint64), np.empty(n, np.uint64)
+    seed_hi, seed_lo = np.uint64(plan.seed[0]), np.uint64(plan.seed[1])
+    identities.identify(
+        matrix.text, matrix.start, matrix.end, plan.identity, seed_hi, seed_lo, key_hi, key_lo
+    )
+    identities.summarise(matrix.text, matrix.start, matrix.end, plan.content, key_hi, key_lo, content)
+    access_hi, access_lo = access_hashes(matrix, plan.access)
+    access_start, access_end = matrix.column(plan.access)
+    return DecodedBlock(
+        position=position,
+        record=np.arange(position.first_record, position.first_record + n, dtype=np.int64),
+        raw=matrix.raw,
+        raw_start=matrix.raw_start,
+        raw_end=matrix.raw_end,
+        reason=reason,
+        key_hi=key_hi,
+        key_lo=key_lo,
+        content=content,
+        access_hi=access_hi,
+        access_lo=access_lo,
+        access_start=access_start.astype(np.int64),
+        access_end=access_end.astype(np.int64),
+        text=matrix.text,
+        event_at=event_at,
+        quantity=quantity,
+        event_type=event_type,
+        attributes=_attributes(plan, matrix, kind),
+        series_hi=np.zeros(n, np.uint64),
+        series_lo=np.zeros(n, np.uint64),
+        matrix=matrix,
+    )
+
+
+def access_hashes(matrix: FieldMatrix, slot: int) -> tuple[UInt64Array, UInt64Array]:
+    """Return (hi, lo) of the access point's identifier, each (n,)."""
+    hi, lo = np.empty(len(matrix), np.uint64), np.empty(len(matrix), np.uint64)
+    identities.name_access_points(matrix.text, *matrix.column(slot), hi, lo)
+    return hi, lo
+
+
+def _event_types(plan: MappingPlan, matrix: FieldMatrix) -> tuple[Int32Array, UInt16Array]:
+    """Return each record's index among the source's event types (-1 unknown) and its vocabulary id."""
+    types = plan.event_type
+    if types.slot < 0:
+        n = len(matrix)
+        return np.zeros(n, np.int32), np.full(n, types.codes[0], np.uint16)
+    kind = np.empty(len(matrix), np.int32)
+    table = types.table
+    fields.look_up(matrix.text, *matrix.column(types.slot), table.hi, table.lo, table.value, -1, kind)
+    matrix.reason[(matrix.reason == 0) & (kind < 0)] = Reason.UNKNOWN_EVENT_TYPE
+    return kind, np.append(types.codes, np.uint16(EVENT_TYPE_NONE))[kind]
+
+
+def _event_times(plan: MappingPlan, matrix: FieldMatrix) -> Int64Array:
+    event_at = np.empty(len(matrix), np.int64)
+    start, end = matrix.column(plan.time.slot)
+    if plan.time.unit_us:
+        timestamps.read_epoch(matrix.text, start, end, plan.time.unit_us, event_at, matrix.reason)
+        return event_at
+    zone = plan.time.zone
+    thresholds = np.empty(0, np.int64) if zone is None else zone.thresholds
+    offsets = np.zeros(1, np.int64) if zone is None else zone.offsets
+    timestamps.read_iso(
+        matrix.text, start, end, zone is not None, thresholds, offsets, event_at, matrix.reason
+    )
+    return event_at
+
+
+def _quantities(plan: MappingPlan, matrix: FieldMatrix, kind: Int32Array) -> Int64Array:
+    if plan.quantity.slot < 0:
+        return np.append(plan.quantity.constants, np.int64(0))[kind]
+    quantity = np.empty(len(matrix), np.int64)
+    start, end = matrix.column(plan.quantity.slot)
+    quantities.read_quantities(
+        matrix.text, start, end, kind, plan.quantity.factors, plan.quantity.half_up, quantity, matrix.reason
+    )
+    return quantity
+
+
+def _attributes(plan: MappingPlan, matrix: FieldMatrix, kind: Int32Array) -> Int32Array:
+    """Return (n, ATTRIBUTE_SLOTS) vocabulary ids; which attribute a slot holds depends on the event type."""
+    n = len(matrix)
+    attributes = np.zeros((n, ATTRIBUTE_SLOTS), np.int32)
+    if not plan.attribute_slots:
+        return attributes
+    values = np.zeros((len(plan.attribute_slots) + 1, n), np.int32)  # the last row is the absent attribute
+    table = plan.attribute_table
+    for row, slot in enumerate(plan.attribute_slots):
+        fields.look_up(matrix.text, *matrix.column(slot), table.hi, table.lo, table.value, 0, values[row])
+    layout = plan.event_type.attributes
+    if len(layout) == 1:
+        for place in range(ATTRIBUTE_SLOTS):
+            attributes[:, place] = values[layout[0, place]]
+        attributes[kind < 0] = 0
+        return attributes
+    rows = np.arange(n)
+    for place in range(ATTRIBUTE_SLOTS):
+        holder = np.append(layout[:, place], np.int32(-1))[kind]
+        attributes[:, place] = values[holder, rows]
+    return attributes

@@ -1,0 +1,23 @@
+"""Failures of the decode stage that concern a whole file or a whole source, not one record."""
+
+from __future__ import annotations
+
+
+class UnableToDecodeFile(Exception):
+    """The file as a whole is not what its source promises; it is quarantined whole.
+
+    Attributes:
+        code: stable: WRONG_ENCODING, MALFORMED_HEADER, MISSING_COLUMN, DUPLICATE_COLUMN, MALFORMED_XML, WRONG_FLOW,
+            WRONG_UNIT or RECORD_TOO_LONG.
+        message: what is wrong and where, in words.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        """Keep the code beside the message."""
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
+class UnableToCompileSource(ValueError):
+    """The source definition contradicts itself, or names an event type, attribute or unit that does not fit."""

@@ -1,0 +1,74 @@
+"""Eight bytes at a time: find byte values in 64-bit words without a branch per byte."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import config, njit
+
+from rating.kernels.hashing import load64
+
+U = np.uint64
+ONES = U(0x0101010101010101)
+LOW7 = U(0x7F7F7F7F7F7F7F7F)
+TOP3 = U(0xE0E0E0E0E0E0E0E0)
+NONE = U(0)
+
+
+@njit(cache=True, nogil=True)
+def repeat(byte: Any) -> Any:
+    """Return the word whose eight bytes are all `byte`."""
+    return U(byte) * ONES
+
+
+@njit(cache=True, nogil=True)
+def matches(word: Any, pattern: Any) -> Any:
+    """Return a mask with the top bit of every byte of `word` that equals that byte of `pattern`. Exact."""
+    difference = word ^ pattern
+    return ~(((difference & LOW7) + LOW7) | difference | LOW7)
+
+
+@njit(cache=True, nogil=True)
+def controls(word: Any) -> Any:
+    """Return a mask with the top bit of every byte of `word` below 0x20."""
+    return matches(word & TOP3, NONE)
+
+
+if config.DISABLE_JIT:
+
+    def first(mask: Any) -> int:
+        """Return the index (0 .. 7) of the lowest byte marked in a non-zero mask."""
+        value = int(mask)
+        return ((value & -value).bit_length() - 1) >> 3
+
+else:
+    from numba.cpython.unsafe.numbers import trailing_zeros
+
+    @njit(cache=True, nogil=True)
+    def first(mask: Any) -> Any:
+        """Return the index (0 .. 7) of the lowest byte marked in a non-zero mask."""
+        return np.int64(trailing_zeros(mask) >> U(3))
+
+
+@njit(cache=True, nogil=True)
+def find(base: Any, at: Any, size: Any, pattern: Any) -> Any:
+    """Return the first offset >= `at` whose byte is the pattern's, or `size` (8 bytes after it must be readable)."""
+    while at < size:
+        mask = matches(load64(base + at), pattern)
+        if mask != NONE:
+            return min(at + first(mask), size)
+        at += 8
+    return size
+
+
+@njit(cache=True, nogil=True)
+def find_either(base: Any, at: Any, size: Any, pattern: Any, other: Any) -> Any:
+    """Return the first offset >= `at` whose byte is that of either pattern, or `size`."""
+    while at < size:
+        word = load64(base + at)
+        mask = matches(word, pattern) | matches(word, other)
+        if mask != NONE:
+            return min(at + first(mask), size)
+        at += 8
+    return size

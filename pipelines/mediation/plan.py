@@ -1,0 +1,251 @@
+"""Compile a source's mapping into small arrays that kernels read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipelines.mediation.context import DecodeContext
+from pipelines.mediation.failures import UnableToCompileSource
+from pipelines.mediation.tables import ValueTable, value_table
+from pipelines.mediation.zones import ZoneTable, zone_table
+from rating.kernels.hashing import hash128_bytes
+from schemas.arrays import Int32Array, Int64Array, UInt16Array
+from schemas.cdr import ATTRIBUTE_SLOTS
+from schemas.price_plan import EventType
+from schemas.quantity import QUANTITY_MAX
+from schemas.source import EventMapping, EventTime, EventTypeRule, Filter, Quantity
+
+EPOCH_UNITS_US = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class TimePlan:
+    """Where the event time is and how it reads: `unit_us` 0 = ISO text; without `zone` an offset is required."""
+
+    slot: int
+    unit_us: int
+    zone: ZoneTable | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventTypePlan:
+    """The event types a source may yield; records refer to them by index.
+
+    Attributes:
+        slot: the field that decides, -1 when it is always the first.
+        table: field value -> index.
+        blank_is_known: an empty field has an entry.
+        codes: (e,) vocabulary ids.
+        attributes: (e, ATTRIBUTE_SLOTS) index into `MappingPlan.attribute_slots`, -1 where the slot stays 0.
+    """
+
+    slot: int
+    table: ValueTable
+    blank_is_known: bool
+    codes: UInt16Array
+    attributes: Int32Array
+
+
+@dataclass(frozen=True, slots=True)
+class QuantityPlan:
+    """The quantity: field `slot`, or -1 and `constants`.
+
+    Attributes:
+        factors: (e,) base steps of one source unit, per event type.
+        constants: (e,) base steps of the constant quantity, per event type.
+    """
+
+    slot: int
+    half_up: bool
+    factors: Int64Array
+    constants: Int64Array
+
+
+@dataclass(frozen=True, slots=True)
+class FilterPlan:
+    """Exclude a record when the look-up of `slot` gives `excluded`: 0 is "not in the table", 1 is "in it"."""
+
+    slot: int
+    table: ValueTable
+    excluded: int
+
+
+@dataclass(frozen=True, slots=True)
+class MappingPlan:
+    """A mapping over numbered fields (slots).
+
+    Attributes:
+        fields: the name of each slot.
+        identity: (k,) slots of the identity, in order.
+        content: (c,) slots of the other mapped fields, in a fixed order.
+        required: slots that must not be empty.
+        attribute_slots: the slot of each mapped attribute; `attribute_table`: value -> vocabulary id.
+        seed: of identity keys: the installation's secret, tenant and source.
+    """
+
+    fields: tuple[str, ...]
+    identity: Int32Array
+    content: Int32Array
+    required: tuple[int, ...]
+    access: int
+    time: TimePlan
+    event_type: EventTypePlan
+    quantity: QuantityPlan
+    attribute_slots: tuple[int, ...]
+    attribute_table: ValueTable
+    filters: tuple[FilterPlan, ...]
+    seed: tuple[int, int]
+
+
+def compile_mapping(context: DecodeContext, mapping: EventMapping, extra_fields: Iterable[str] = ()) -> MappingPlan:
+    """Return the plan of `mapping`; `extra_fields` get slots too.
+
+    Raises:
+        UnableToCompileSource: when the mapping does not fit the event types, attributes or units.
+    """
+    slots: dict[str, int] = {}
+
+    def slot(name: str) -> int:
+        return slots.setdefault(name, len(slots))
+
+    identity = [slot(name) for name in dict.fromkeys(mapping.identity)]
+    access = slot(mapping.access_point)
+    time = compile_time(mapping.time, slot(mapping.time.field))
+    known = _event_types(context, mapping.event_type)
+    decider = mapping.event_type.field
+    decider_slot = -1 if decider is None else slot(decider)
+    quantity_slot = -1 if mapping.quantity.field is None else slot(mapping.quantity.field)
+    names = sorted(mapping.attributes)
+    attribute_slots = tuple(slot(mapping.attributes[name]) for name in names)
+    _check_attributes(names, known.values())
+    content = [s for s in (access, time.slot, quantity_slot, decider_slot, *attribute_slots) if s not in identity]
+    blank = "" in mapping.event_type.values
+    required = [access, time.slot, quantity_slot, -1 if blank else decider_slot]
+    filters = tuple(_compile_filter(item, slot(item.field)) for item in mapping.filters)
+    for name in extra_fields:
+        slot(name)
+    return MappingPlan(
+        fields=tuple(slots),
+        identity=np.array(identity, np.int32),
+        content=np.array([s for s in dict.fromkeys(content) if s >= 0], np.int32),
+        required=tuple(s for s in dict.fromkeys(required) if s >= 0),
+        access=access,
+        time=time,
+        event_type=_compile_event_types(context, mapping.event_type, known, decider_slot, names),
+        quantity=_compile_quantity(context, mapping.quantity, quantity_slot, list(known.values())),
+        attribute_slots=attribute_slots,
+        attribute_table=value_table({text: code for text, code in context.attribute_codes.items() if text}),
+        filters=filters,
+        seed=identity_seed(context),
+    )
+
+
+def identity_seed(context: DecodeContext) -> tuple[int, int]:
+    """Return the seed of identity keys: the secret, chained with the tenant and the source's code."""
+    hi, lo = int.from_bytes(context.secret[:8], "little"), int.from_bytes(context.secret[8:], "little")
+    return hash128_bytes(context.source.code.encode(), *hash128_bytes(context.tenant.encode(), hi, lo))
+
+
+def compile_time(time: EventTime, slot: int) -> TimePlan:
+    """Return how `time` reads from `slot`.
+
+    Raises:
+        UnableToCompileSource: when the zone does not exist, or is given for an epoch count.
+    """
+    if time.format == "iso":
+        return TimePlan(slot, 0, None if time.zone is None else zone_table(time.zone))
+    if time.zone is not None:
+        raise UnableToCompileSource(f"time: {time.format} counts from 1970 in UTC; remove the zone {time.zone!r}")
+    return TimePlan(slot, EPOCH_UNITS_US[time.format], None)
+
+
+def _event_types(context: DecodeContext, rule: EventTypeRule) -> dict[str, EventType]:
+    if (rule.constant is None) == (rule.field is None):
+        raise UnableToCompileSource("event_type: give either `constant` or `field` with `values`")
+    if rule.field is not None and not rule.values:
+        raise UnableToCompileSource(f"event_type: list the `values` of {rule.field!r} and their event types")
+    if rule.field is None and rule.values:
+        raise UnableToCompileSource("event_type: `values` need a `field`")
+    codes = sorted(set(rule.values.values())) if rule.constant is None else [rule.constant]
+    return {code: known_event_type(context, code) for code in codes}
+
+
+def known_event_type(context: DecodeContext, code: str) -> EventType:
+    """Return the event type of the catalog that has this code.
+
+    Raises:
+        UnableToCompileSource: when there is none.
+    """
+    if code not in context.event_types or code not in context.event_type_codes:
+        known = ", ".join(sorted(context.event_types)) or "none"
+        raise UnableToCompileSource(f"event_type: the catalog has no event type {code!r} (known: {known})")
+    return context.event_types[code]
+
+
+def _check_attributes(names: Iterable[str], event_types: Iterable[EventType]) -> None:
+    declared = {name for event_type in event_types for name in event_type.attributes}
+    for name in names:
+        if name not in declared:
+            raise UnableToCompileSource(f"attributes: no event type of this source declares the attribute {name!r}")
+
+
+def _compile_event_types(
+    context: DecodeContext, rule: EventTypeRule, known: Mapping[str, EventType], slot: int, names: list[str]
+) -> EventTypePlan:
+    index = {code: i for i, code in enumerate(known)}
+    attributes = np.full((len(known), ATTRIBUTE_SLOTS), -1, np.int32)
+    for row, event_type in enumerate(known.values()):
+        for place, name in enumerate(event_type.attributes):
+            if name in names:
+                attributes[row, place] = names.index(name)
+    return EventTypePlan(
+        slot=slot,
+        table=value_table({text: index[code] for text, code in rule.values.items()}),
+        blank_is_known="" in rule.values,
+        codes=np.array([context.event_type_codes[code] for code in known], np.uint16),
+        attributes=attributes,
+    )
+
+
+def unit_factor(context: DecodeContext, unit: str | None, event_type: EventType) -> int:
+    """Return how many base steps one source unit is worth for this event type; without a unit, the event type's.
+
+    Raises:
+        UnableToCompileSource: when a unit is unknown or of another dimension.
+    """
+    for code in (event_type.unit, unit):
+        if code is not None and code not in context.units:
+            raise UnableToCompileSource(f"quantity: there is no unit {code!r}")
+    target = context.units[event_type.unit]
+    given = target if unit is None else context.units[unit]
+    if given.dimension != target.dimension:
+        raise UnableToCompileSource(
+            f"quantity: unit {given.code!r} ({given.dimension}) does not convert into {target.code!r} "
+            f"({target.dimension}) of event type {event_type.code!r}"
+        )
+    return given.step_count
+
+
+def _compile_quantity(
+    context: DecodeContext, quantity: Quantity, slot: int, event_types: list[EventType]
+) -> QuantityPlan:
+    if (quantity.constant is None) == (quantity.field is None):
+        raise UnableToCompileSource("quantity: give either `field` or `constant`")
+    factors = [unit_factor(context, quantity.unit, event_type) for event_type in event_types]
+    constants = [factor * (quantity.constant or 0) for factor in factors]
+    if max(constants) > QUANTITY_MAX:
+        raise UnableToCompileSource(f"quantity: the constant {quantity.constant} is larger than a quantity can be")
+    return QuantityPlan(
+        slot, quantity.excess_decimals == "half_up", np.array(factors, np.int64), np.array(constants, np.int64)
+    )
+
+
+def _compile_filter(item: Filter, slot: int) -> FilterPlan:
+    if bool(item.keep) == bool(item.drop):
+        raise UnableToCompileSource(f"filters: give either `keep` or `drop` for {item.field!r}")
+    if item.keep:
+        return FilterPlan(slot, value_table(dict.fromkeys(item.keep, 1)), excluded=0)
+    return FilterPlan(slot, value_table(dict.fromkeys(item.drop, 1)), excluded=1)
