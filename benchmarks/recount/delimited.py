@@ -61,10 +61,8 @@ class _Reader:
         for rule in self._filters:
             value = pl.col(rule["field"])
             keep = keep & (value.is_in(rule["keep"]) if rule.get("keep") else ~value.is_in(rule["drop"]))
-        needed = [self._access_point, self._time, self._quantity, self._type]
-        complete = pl.all_horizontal(pl.col(name) != "" for name in needed)
-        self.filtered += int(table.select((complete & ~keep).sum()).item())
-        table = table.filter(~complete | keep)
+        self.filtered += int(table.select((~keep).sum()).item())
+        table = table.filter(keep)
         decoded = table.select(*self._decoded(table.columns))
         needed = ["identity", "event_at", "quantity", "event_type"]
         good = pl.all_horizontal(pl.col(name).is_not_null() for name in needed)
