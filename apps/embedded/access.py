@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, Protocol
 
 from apps.clock import now_us
-from apps.embedded.commands import perform
 from apps.embedded.layout import DataDirectory
 from apps.embedded.lock import DirectoryIsOwned, OwnerLock
 from apps.embedded.protocol import UnableToTalk, reachable, receive_answer, send_frame
 from apps.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from sinks.clickhouse.store import Store
 
 STARTING_S = 20.0
 """How long an owner may take from its lock to its socket: it replays its log in between."""
@@ -65,26 +67,34 @@ class _Remote:
 
 
 class _Local:
-    def __init__(self, directory: DataDirectory, settings: Settings) -> None:
+    """The store opened by this process, for as long as the command lasts."""
+
+    def __init__(self, directory: DataDirectory, settings: Settings, say: Callable[[str], None]) -> None:
         self._directory = directory
         self._settings = settings
+        self._say = say
+        self._store: Store | None = None
+
+    def _opened(self) -> Store:
+        from apps.embedded.engine import open_store
+
+        if self._store is None:
+            self._store = open_store(self._directory)
+        return self._store
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
-        from sinks.clickhouse.store import Store
-
-        store = Store.open(self._directory.store)
-        try:
-            store.migrate()
-            return store.query(sql, parameters)
-        finally:
-            store.close()
+        return self._opened().query(sql, parameters)
 
     def command(self, request: dict[str, Any]) -> Any:
-        from apps.embedded.engine import open_engine
+        from apps.embedded.commands import differences_as_json, perform
+        from apps.embedded.engine import open_engine, open_store
 
+        if request["op"] == "balance":
+            return differences_as_json(self._opened())
+        self.close()
         action = perform(request)
-        reports: list[str] = []
-        engine = open_engine(self._directory, self._settings, now=now_us, report=reports.append)
+        engine = open_engine(
+            self._directory, self._settings, open_store(self._directory), now=now_us, report=self._say)
         try:
             engine.recover()
             engine.take_catalog()
@@ -93,6 +103,11 @@ class _Local:
             return result
         finally:
             engine.close()
+
+    def close(self) -> None:
+        if self._store is not None:
+            self._store.close()
+            self._store = None
 
 
 def _responds(directory: DataDirectory) -> bool:
@@ -105,8 +120,8 @@ def _responds(directory: DataDirectory) -> bool:
 
 
 @contextmanager
-def reach(directory: DataDirectory, settings: Settings) -> Iterator[Access]:
-    """Yield access to a data directory.
+def reach(directory: DataDirectory, settings: Settings, say: Callable[[str], None]) -> Iterator[Access]:
+    """Yield access to a data directory; `say` is told what an operator must see while it is being opened.
 
     Raises:
         UnableToReach: when there is no data directory, or its owner does not answer in time.
@@ -126,5 +141,9 @@ def reach(directory: DataDirectory, settings: Settings) -> Iterator[Access]:
             time.sleep(0.1)
             continue
         with lock:
-            yield _Local(directory, settings)
+            local = _Local(directory, settings, say)
+            try:
+                yield local
+            finally:
+                local.close()
         return

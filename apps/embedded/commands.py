@@ -8,6 +8,7 @@ from typing import Any
 from apps.embedded.engine import ClaimReport, Engine
 from apps.embedded.retry import Selection, discard, replay
 from schemas.output import BlockHeader
+from sinks.clickhouse.store import Store
 
 SUMMED = (
     "received", "accepted", "absorbed", "duplicate", "superseded", "filtered", "rejected", "parked",
@@ -52,3 +53,11 @@ def summarise(reports: list[ClaimReport]) -> dict[str, Any]:
     """Return what a list of claims came to."""
     headers = tuple(header for report in reports for header in report.headers)
     return {"claims": [report.entry.claim for report in reports], **totals(headers)}
+
+
+def differences_as_json(store: Store) -> list[dict[str, Any]]:
+    """Return what the balance check finds."""
+    return [
+        {"claim": found.claim, "what": found.what, "expected": str(found.expected), "found": str(found.found)}
+        for found in store.balance_check()
+    ]

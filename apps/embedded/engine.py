@@ -23,6 +23,7 @@ from apps.embedded.files import (
 )
 from apps.embedded.images import ActiveImage, activate, archive_catalog, recompile
 from apps.embedded.layout import DataDirectory
+from apps.embedded.ports import FactStore
 from apps.embedded.threads import Ahead, Writer
 from apps.settings import Settings
 from billing.catalog.store import load_catalog
@@ -85,7 +86,7 @@ class Engine:
     settings: Settings
     journal: Journal
     state: StageState
-    store: Store
+    store: FactStore
     writer: Writer
     secret: bytes
     now: Callable[[], int]
@@ -388,19 +389,39 @@ def _describe_with(decoder: Decoder) -> Callable[[CdrBlock, int], str]:
     return lambda cdrs, row: describe(decoder, cdrs, row)
 
 
-def open_engine(
-    directory: DataDirectory, settings: Settings, *, now: Callable[[], int], report: Callable[[str], None]
-) -> Engine:
-    """Open everything in a data directory whose lock the caller holds; call `recover` next.
+def open_store(directory: DataDirectory) -> Store:
+    """Open the store of a data directory in this release's layout.
 
     Raises:
-        UnableToUseDataDirectory, UnableToReadJournal, UnableToOpenStore: with the reason in words.
+        UnableToOpenStore: with the reason in words.
+    """
+    store = Store.open(directory.store)
+    store.migrate()
+    return store
+
+
+def open_engine(
+    directory: DataDirectory,
+    settings: Settings,
+    store: FactStore,
+    *,
+    now: Callable[[], int],
+    report: Callable[[str], None],
+) -> Engine:
+    """Open the rest of a data directory whose lock the caller holds; call `recover` next.
+
+    Raises:
+        UnableToUseDataDirectory, UnableToReadJournal: with the reason in words.
     """
     directory.prepare()
     journal = Journal(directory.journal)
     state = read_latest_snapshot(directory.snapshots, report) or StageState.empty()
-    store = Store.open(directory.store)
-    store.migrate()
+    writer = start_writer(store, settings)
+    return Engine(directory, settings, journal, state, store, writer, directory.secret(), now, report)
+
+
+def start_writer(store: FactStore, settings: Settings) -> Writer:
+    """Return a running writer in front of a store."""
     writer = Writer(
         store=store.write,
         flush_records=settings.flush_records,
@@ -408,4 +429,4 @@ def open_engine(
         backlog_records=2 * settings.flush_records,
     )
     writer.start()
-    return Engine(directory, settings, journal, state, store, writer, directory.secret(), now, report)
+    return writer

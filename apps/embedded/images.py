@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from apps.embedded.layout import DataDirectory
 from apps.embedded.names import Counts, counts_of, new_names
+from apps.embedded.ports import FactStore
 from billing.catalog.store import copy_catalog, load_catalog
 from pipelines.mediation.context import DecodeContext
 from pipelines.snapshot import StageState
@@ -13,7 +14,6 @@ from pipelines.spool.journal import ImageClaim
 from rating.tariff_image import TariffImage, compile_image
 from schemas.catalog import Catalog
 from schemas.output import OpeningCredit
-from sinks.clickhouse.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Activation:
     before: Counts
     credits: tuple[OpeningCredit, ...]
 
-    def store(self, store: Store, entry: ImageClaim, state: StageState, *, tenant: str) -> None:
+    def store(self, store: FactStore, entry: ImageClaim, state: StageState, *, tenant: str) -> None:
         """Store the names and the credits; what is stored already is left out."""
         store.write_names(new_names(self.active.catalog, self.active.image, state.vocabulary, self.before, entry))
         store.write_credits(self.credits, tenant=tenant)

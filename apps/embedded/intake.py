@@ -24,10 +24,13 @@ class Intake:
         engine: recovered, with an active image.
         commands: asked by other processes through the owner's socket; run between two claims.
         claimed: told of every claim that is finished.
+        stop: set when the run shall end after the claim in hand.
+        failures: files that could not be taken, in words.
     """
 
     engine: Engine
     claimed: Callable[[ClaimReport], None]
+    stop: threading.Event
     commands: queue.Queue[Command] = field(default_factory=queue.Queue)
     failures: list[str] = field(default_factory=list)
     _refused: set[Path] = field(default_factory=set)
@@ -48,6 +51,8 @@ class Intake:
         """Copy, claim and process named files; those that cannot be read are reported and left."""
         engine = self.engine
         for source, path in files:
+            if self.stop.is_set():
+                return
             try:
                 entry = engine.directory.spool.take_copy(
                     engine.journal, source, path, now=engine.now(), terms=engine.terms
@@ -60,20 +65,25 @@ class Intake:
     def drain(self) -> int:
         """Claim and process until the spool is empty; return how many files were taken."""
         taken = 0
-        while True:
+        while not self.stop.is_set():
             self.run_commands()
-            waiting = [item for item in self.engine.directory.spool.waiting(self._sources()) if item[1] not in self._refused]
-            if not waiting:
-                return taken
-            source, path = waiting[0]
-            taken += self._claim(source, path)
+            waiting = self.engine.directory.spool.waiting(self.engine.sources)
+            fresh = [item for item in waiting if item[1] not in self._refused]
+            for source, path in fresh:
+                if self.stop.is_set():
+                    break
+                taken += self._claim(source, path)
+                self.run_commands()
+            if not fresh:
+                break
+        return taken
 
-    def follow(self, stop: threading.Event, poll_s: float) -> None:
+    def follow(self, poll_s: float) -> None:
         """Drain again and again until `stop` is set."""
-        while not stop.is_set():
+        while not self.stop.is_set():
             if not self.drain():
                 self.engine.flush()
-                stop.wait(poll_s)
+                self.stop.wait(poll_s)
 
     def run_commands(self) -> None:
         """Run what other processes asked for."""
@@ -86,9 +96,6 @@ class Intake:
                 future.set_result(action(self.engine))
             except Exception as error:  # noqa: BLE001 - answered to whoever asked
                 future.set_exception(error)
-
-    def _sources(self) -> list[str]:
-        return self.engine.sources
 
     def _claim(self, source: str, path: Path) -> int:
         engine = self.engine

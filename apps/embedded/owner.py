@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from apps.embedded.commands import perform
+from apps.embedded.commands import differences_as_json, perform
 from apps.embedded.intake import Intake
 from apps.embedded.protocol import UnableToTalk, reachable, receive_frame, send_answer
 from sinks.clickhouse.store import Store
@@ -70,5 +70,7 @@ class OwnerServer:
     def _handle(self, request: dict[str, Any]) -> tuple[dict[str, Any], pa.Table | None]:
         if request["op"] == "query":
             return {}, self._store.query(request["sql"], request.get("parameters"))
+        if request["op"] == "balance":
+            return {"result": differences_as_json(self._store)}, None
         action: Callable[..., Any] = perform(request)
         return {"result": self._intake.submit(action).result()}, None

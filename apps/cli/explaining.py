@@ -1,0 +1,48 @@
+"""`octroi explain`: which rule made an amount."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from apps.cli.failures import MISMATCH, WrongUsage, honest, say
+from apps.cli.options import AsJson, Data, data_directory, read_settings
+from apps.cli.output import print_json
+
+
+@honest
+def explain(
+    rated_item: Annotated[str, typer.Argument(metavar="RATED_ITEM_ID", help="Such as ri-3-1207 (view rated_item, column id).")],
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Explain an amount: price plan version, tier, time band, increment, counter and rounding.
+
+    The amount is computed again, slowly and in decimals, from the catalog that was in force; exit code 1 when it differs
+    from the stored one.
+    """
+    from apps.embedded.access import reach
+    from apps.embedded.explain import explain_item
+    from schemas.ids import RatedItemId
+
+    try:
+        wanted = RatedItemId.parse(rated_item)
+    except ValueError as error:
+        raise WrongUsage(str(error)) from error
+    settings = read_settings(data)
+    directory = data_directory(settings)
+    with reach(directory, settings, say) as access:
+        told = explain_item(access, directory, wanted)
+    if as_json:
+        print_json(told.as_dict())
+    else:
+        print("\n".join(told.lines()))
+    if not told.agrees:
+        say("the stored amount and the recomputed one differ")
+        raise typer.Exit(MISMATCH)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Example: octroi explain ri-3-1207")(explain)

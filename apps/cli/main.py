@@ -1,0 +1,27 @@
+"""The application and its commands."""
+
+from __future__ import annotations
+
+import typer
+
+from apps.cli import explaining, processing, querying, rejects, setup, trying
+
+app = typer.Typer(
+    name="octroi",
+    help="Usage mediation, rating and billing at stream speed. Start with `octroi demo`.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+processing.add_to(app)
+rejects.add_to(app)
+querying.add_to(app)
+explaining.add_to(app)
+trying.add_to(app)
+setup.add_to(app)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

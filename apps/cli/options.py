@@ -1,0 +1,33 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from apps.embedded.layout import DataDirectory
+    from apps.settings import Settings
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", "-d", metavar="DIR", help="Data directory (default: setting data_dir, octroi-data)."),
+]
+
+
+def read_settings(data: Path | None, **given: Any) -> Settings:
+    """Return the settings, the command line's `data` first."""
+    from apps.settings import Settings
+
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return Settings(**chosen, **({} if data is None else {"data_dir": data}))
+
+
+def data_directory(settings: Settings) -> DataDirectory:
+    """Return the data directory of the settings."""
+    from apps.embedded.layout import DataDirectory
+
+    return DataDirectory(settings.data_dir)

@@ -1,0 +1,76 @@
+"""`octroi query` and `octroi balance`: reading the store, through its owner when one runs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from apps.cli.failures import MISMATCH, honest, say
+from apps.cli.options import AsJson, Data, data_directory, read_settings
+from apps.cli.output import print_json, print_result, print_table, rows_of
+
+SHEETS = ("file", "hour", "tenant", "source")
+_RECORD = ("received", "accepted", "absorbed", "duplicate", "superseded", "filtered", "rejected", "parked", "difference")
+_EDR = ("edrs", "rated", "unrated", "cancelled", "difference")
+
+
+@honest
+def query(
+    sql: Annotated[str, typer.Argument(metavar="SQL", help="One reading statement over the views, in ClickHouse SQL.")],
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Query rated usage: views rated_item, edr, wallet_operation, rejection, record_sheet, edr_sheet, account_balance, revenue."""
+    from apps.embedded.access import reach
+
+    settings = read_settings(data)
+    with reach(data_directory(settings), settings, say) as access:
+        print_result(access.query(sql), as_json=as_json)
+
+
+@honest
+def balance(
+    by: Annotated[str, typer.Option(help=f"One of {', '.join(SHEETS)}.")] = "file",
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show both balance sheets, recounted from the facts; exit with 1 when something does not balance."""
+    from apps.cli.failures import WrongUsage
+    from apps.embedded.access import reach
+
+    if by not in SHEETS:
+        raise WrongUsage(f"--by takes {', '.join(SHEETS)}")
+    settings = read_settings(data)
+    with reach(data_directory(settings), settings, say) as access:
+        records = access.query(_sheet("record_sheet", by, _RECORD))
+        edrs = access.query(_sheet("edr_sheet", by, _EDR))
+        differences: list[dict[str, Any]] = access.command({"op": "balance"})
+    closes = not differences and not any(
+        row["difference"] for sheet in (records, edrs) for row in sheet.to_pylist()
+    )
+    if as_json:
+        print_json(
+            {"records": rows_of(records), "edrs": rows_of(edrs), "differences": differences, "balanced": closes}
+        )
+    else:
+        print_result(records, as_json=False, title="Records: received = accepted + … + parked")
+        print_result(edrs, as_json=False, title="EDRs = rated + unrated + cancelled")
+        if differences:
+            columns = ["claim", "what", "expected", "found"]
+            print_table("Facts that differ from the sheets", columns, [[row[c] for c in columns] for row in differences])
+        print("balanced" if closes else "NOT balanced")
+    if not closes:
+        raise typer.Exit(MISMATCH)
+
+
+def _sheet(view: str, by: str, columns: tuple[str, ...]) -> str:
+    keys = "claim, file, source, retry" if by == "file" else f"{by}, retry"
+    sums = ", ".join(f"sum({column}) AS {column}" for column in columns)
+    return f"SELECT {keys}, {sums} FROM {view} GROUP BY {keys} ORDER BY {keys}"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(epilog="Example: octroi query 'SELECT charge, sum(amount) FROM rated_item GROUP BY charge'")(query)
+    app.command(epilog="Example: octroi balance --by source")(balance)

@@ -1,0 +1,97 @@
+"""Explaining a stored amount: the twin prices it again from the catalog that was in force."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from apps.embedded.access import Access
+from apps.embedded.layout import DataDirectory
+from billing.catalog.store import load_catalog
+from rating.explanation import Explanation
+from rating.reference import UnableToExplain, find_charge_version, price
+from schemas.ids import RatedItemId
+from schemas.money import AMOUNT_DECIMALS, from_scaled
+from schemas.price_plan import utc_microseconds
+
+_ITEM = """
+SELECT r.*, f.counter_before AS counter_steps
+FROM rated_item AS r
+INNER JOIN (SELECT claim, record, counter_before FROM fact_usage WHERE claim = {claim:UInt32} AND record = {record:UInt32}) AS f
+ON f.claim = r.claim AND f.record = r.record
+WHERE r.claim = {claim:UInt32} AND r.record = {record:UInt32}
+"""
+_OPERATIONS = """
+SELECT wallet, amount, balance_after FROM wallet_operation
+WHERE claim = {claim:UInt32} AND record = {record:UInt32} AND kind = 'usage' ORDER BY part
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedItem:
+    """A stored rated item, its explanation, and the wallet operations that paid it."""
+
+    item: dict[str, Any]
+    explanation: Explanation
+    operations: list[dict[str, Any]]
+
+    @property
+    def recomputed(self) -> Decimal:
+        """The twin's amount, in currency units."""
+        return from_scaled(self.explanation.amount, AMOUNT_DECIMALS)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the stored amount is the recomputed one."""
+        return bool(self.recomputed == self.item["amount"])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything for JSON."""
+        return {
+            "item": self.item,
+            "explanation": self.explanation.model_dump(mode="json"),
+            "wallet_operations": self.operations,
+            "recomputed": self.recomputed,
+            "agrees": self.agrees,
+        }
+
+    def lines(self) -> list[str]:
+        """Return everything in words."""
+        item = self.item
+        told = [
+            f"{item['id']}: account {item['account']}, subscription {item['subscription']}, "
+            f"access point {item['access_point']}, source {item['source']}",
+            *self.explanation.lines(),
+        ]
+        told += [
+            f"wallet {row['wallet']}: {row['amount'].normalize():f} {item['currency']}, balance afterwards "
+            f"{row['balance_after'].normalize():f}"
+            for row in self.operations
+        ]
+        verdict = "as stored" if self.agrees else f"but {item['amount'].normalize():f} is stored"
+        return [*told, f"computed again in decimals: {self.recomputed.normalize():f} {item['currency']}, {verdict}"]
+
+
+def explain_item(access: Access, directory: DataDirectory, wanted: RatedItemId) -> ExplainedItem:
+    """Return the explanation of one rated item.
+
+    Raises:
+        UnableToExplain: when there is no such item.
+    """
+    place = {"claim": wanted.claim, "record": wanted.record}
+    found = access.query(_ITEM, place).to_pylist()
+    if not found:
+        raise UnableToExplain(f"there is no rated item {wanted}")
+    item = found[0]
+    catalog = load_catalog(directory.images / item["image"])
+    charge, version = find_charge_version(catalog, item["charge_version"])
+    explanation = price(
+        catalog,
+        charge,
+        version,
+        quantity=item["quantity_steps"],
+        event_at=utc_microseconds(item["event_at"]),
+        counter_before=item.pop("counter_steps"),
+    )
+    return ExplainedItem(item, explanation, access.query(_OPERATIONS, place).to_pylist())

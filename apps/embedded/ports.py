@@ -1,0 +1,69 @@
+"""What the engine needs of a store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from schemas.output import OpeningCredit, OutputBlock
+from sinks.clickhouse.store import Completeness, FinishedClaim, RejectionEvent
+
+
+class FactStore(Protocol):
+    """The writing and reading side of `sinks.clickhouse.store.Store` that the engine uses."""
+
+    def write(self, blocks: Sequence[OutputBlock]) -> None:
+        """Store the facts of blocks, then their headers."""
+
+    def completeness(self, from_claim: int, from_block: int) -> Completeness:
+        """Return which blocks are stored from some point of the log on."""
+
+    def write_names(self, names: Mapping[str, pa.Table]) -> None:
+        """Store what ids stand for."""
+
+    def write_credits(self, credits: Sequence[OpeningCredit], *, tenant: str) -> None:
+        """Store opening credits."""
+
+    def write_claims(self, claims: Sequence[FinishedClaim]) -> None:
+        """Store the ends of claims."""
+
+    def write_rejection_events(self, events: Sequence[RejectionEvent]) -> None:
+        """Store what happened to rejections."""
+
+    def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
+        """Return the result of one reading statement."""
+
+    def close(self) -> None:
+        """Close the store."""
+
+
+class NoStore:
+    """Keeps nothing: the store of a dry run."""
+
+    def write(self, blocks: Sequence[OutputBlock]) -> None:
+        """Drop the blocks."""
+
+    def completeness(self, from_claim: int, from_block: int) -> Completeness:
+        """Return that nothing is stored."""
+        return Completeness({})
+
+    def write_names(self, names: Mapping[str, pa.Table]) -> None:
+        """Drop the names."""
+
+    def write_credits(self, credits: Sequence[OpeningCredit], *, tenant: str) -> None:
+        """Drop the credits."""
+
+    def write_claims(self, claims: Sequence[FinishedClaim]) -> None:
+        """Drop the claims."""
+
+    def write_rejection_events(self, events: Sequence[RejectionEvent]) -> None:
+        """Drop the events."""
+
+    def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
+        """Return an empty table."""
+        return pa.table({})
+
+    def close(self) -> None:
+        """Close nothing."""

@@ -1,0 +1,92 @@
+"""A dry run: files go through every stage on the state of the latest snapshot, and nothing is kept."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from apps.clock import now_us
+from apps.embedded.engine import Engine, start_writer
+from apps.embedded.images import recompile
+from apps.embedded.layout import DataDirectory
+from apps.embedded.ports import NoStore
+from apps.embedded.session import RunReport, amounts_of
+from apps.settings import Settings
+from billing.catalog.store import copy_catalog, load_catalog
+from pipelines.snapshot import StageState, read_latest_snapshot
+from pipelines.spool.claims import UnableToClaim
+from pipelines.spool.journal import FileClaim, ImageClaim, Journal
+
+NEVER = 2**62
+
+
+def rehearse(
+    directory: DataDirectory, settings: Settings, files: Sequence[tuple[str, Path]], *, say: Callable[[str], None]
+) -> RunReport:
+    """Return what processing the files would do, under the catalog of the next start and the latest snapshot's state.
+
+    Raises:
+        UnableToLoadCatalog: when the catalog is invalid.
+        UnableToClaim: when a file cannot be read.
+    """
+    catalog = load_catalog(directory.catalog)
+    state = read_latest_snapshot(directory.snapshots, say) or StageState.empty()
+    report = RunReport()
+    with tempfile.TemporaryDirectory(prefix="octroi-dry-run-") as temporary:
+        scratch = DataDirectory(Path(temporary))
+        scratch.prepare()
+        copy_catalog(directory.catalog, scratch.images / catalog.content_hash)
+        secret = directory.secret() if directory.journal.exists() else secrets.token_bytes(16)
+        store = NoStore()
+        engine = Engine(
+            scratch,
+            settings.model_copy(update={"snapshot_records": NEVER}),
+            Journal(scratch.journal),
+            state,
+            store,
+            start_writer(store, settings),
+            secret,
+            now_us,
+            say,
+        )
+        try:
+            if state.image == catalog.content_hash:
+                engine.active = recompile(scratch, state.image, state)
+            else:
+                engine.process(ImageClaim(claim=state.claim, received_at=now_us(), content_hash=catalog.content_hash))
+            started = time.monotonic()
+            for source, path in files:
+                report.claims.append(engine.process(_as_claim(engine, source, path)))
+            engine.flush()
+            report.process_s = time.monotonic() - started
+            report.times = engine.times
+            report.amounts = amounts_of(engine, report)
+        finally:
+            engine.close()
+    return report
+
+
+def _as_claim(engine: Engine, source: str, path: Path) -> FileClaim:
+    """Return the claim that a file would become, pointing at the file where it is."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise UnableToClaim(f"cannot take {path}: {error.strerror}") from error
+    terms = engine.terms
+    return FileClaim(
+        claim=engine.state.claim,
+        received_at=engine.now(),
+        source=source,
+        name=path.name,
+        stored=str(path.resolve()),
+        size=size,
+        block_bytes=terms.block_bytes,
+        window_days=terms.window_days,
+        bytes_max=terms.bytes_max,
+        expansion_max=terms.expansion_max,
+    )
