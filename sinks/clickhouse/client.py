@@ -23,6 +23,8 @@ WRITER_SETTINGS: Final[Mapping[str, Any]] = {
     "min_insert_block_size_bytes": 1 << 50,
     "max_insert_block_size": 1 << 40,
     "max_insert_threads": 1,
+    # a column wins over an alias of the same name, as in standard SQL: sum(amount) AS amount is harmless
+    "prefer_column_name_to_alias": 1,
     # the rows themselves say what is stored; asynchronous or deduplicated inserts would blur it
     "async_insert": 0,
     "insert_deduplicate": 0,
@@ -35,6 +37,7 @@ READER_SETTINGS: Final[Mapping[str, Any]] = {
     "result_overflow_mode": "throw",
     "max_memory_usage": 1 << 30,
     "max_execution_time": 300,
+    "prefer_column_name_to_alias": 1,
     # last: with readonly no setting can be changed any more
     "readonly": 1,
 }

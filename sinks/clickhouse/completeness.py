@@ -47,12 +47,9 @@ def read_completeness(connection: Connection, start: BlockKey) -> Completeness:
             not atomic, or a block was stored twice.
     """
     claim, block = start
-    since = f"(claim, block) >= ({claim}, {block})"
+    since = f"claim >= {claim} AND (claim, block) >= ({claim}, {block})"
     counted = ", ".join(_COUNTED.values())
     headers = connection.rows(f"SELECT claim, block, {counted} FROM {FACT_BLOCK.qualified} WHERE {since}")
-    earlier = connection.rows(f"SELECT toString(max(day)) AS day FROM {FACT_BLOCK.qualified} WHERE NOT ({since})")
-    # claims are journaled in order of time, so nothing from `start` on is of an earlier day than what precedes it
-    day = f"day >= '{earlier[0]['day']}'"
     present: dict[str, dict[BlockKey, int]] = {
         FACT_BLOCK.name: {(row["claim"], row["block"]): 1 for row in headers},
     }
@@ -61,8 +58,7 @@ def read_completeness(connection: Connection, start: BlockKey) -> Completeness:
     for table, count in _COUNTED.items():
         usage = f" AND kind = {USAGE_PAYMENT}" if table == FACT_WALLET_OPERATION.name else ""
         found = connection.rows(
-            f"SELECT claim, block, count() AS n FROM {DATABASE}.{table} "
-            f"WHERE {day} AND {since}{usage} GROUP BY claim, block"
+            f"SELECT claim, block, count() AS n FROM {DATABASE}.{table} WHERE {since}{usage} GROUP BY claim, block"
         )
         present[table] = {(row["claim"], row["block"]): row["n"] for row in found}
         for row in headers:

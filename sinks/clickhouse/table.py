@@ -99,6 +99,7 @@ class Table:
         columns: in order.
         order_by: the sorting key.
         partitioned: by `day`, the ingest day, so that an insert of one day is one part, hence atomic.
+        by_claim: keeps the lowest and highest claim of every part, so that a restart reads only the latest parts.
     """
 
     name: str
@@ -106,6 +107,7 @@ class Table:
     columns: tuple[Column, ...]
     order_by: str
     partitioned: bool = True
+    by_claim: bool = False
 
     @property
     def qualified(self) -> str:
@@ -125,7 +127,10 @@ class Table:
     @property
     def ddl(self) -> str:
         """The statement that creates the table if it does not exist."""
-        columns = ",\n  ".join(column.ddl for column in self.columns)
+        lines = [column.ddl for column in self.columns]
+        if self.by_claim:
+            lines.append("INDEX claims claim TYPE minmax GRANULARITY 1000000")
+        columns = ",\n  ".join(lines)
         partition = "PARTITION BY day " if self.partitioned else ""
         return (
             f"CREATE TABLE IF NOT EXISTS {self.qualified} (\n  {columns}\n) ENGINE = MergeTree {partition}"

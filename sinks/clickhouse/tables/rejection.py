@@ -32,6 +32,7 @@ FACT_REJECTION = Table(
         Column("day", "Date", "ingest day: UTC date at which the claim was journaled"),
     ),
     order_by="tenant, source, reason, claim, record",
+    by_claim=True,
 )
 
 

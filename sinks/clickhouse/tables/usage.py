@@ -41,6 +41,7 @@ FACT_USAGE = Table(
         Column("day", "Date", "ingest day: UTC date at which the claim was journaled"),
     ),
     order_by="tenant, account, charge_version, event_at",
+    by_claim=True,
 )
 
 

@@ -35,6 +35,7 @@ FACT_WALLET_OPERATION = Table(
         Column("day", "Date", "ingest day: UTC date at which the claim was journaled"),
     ),
     order_by="tenant, account, wallet, at",
+    by_claim=True,
 )
 
 
