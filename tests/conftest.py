@@ -10,19 +10,31 @@ import os  # noqa: E402
 import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
 
+import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 
 # CI is deterministic: the same commit gives the same verdict. No deadline anywhere: the first example pays for compiling.
 settings.register_profile(
     "ci",
+    database=None,
     derandomize=True,
     deadline=None,
     max_examples=100,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.register_profile("dev", deadline=None, max_examples=100)
-settings.register_profile("soak", deadline=None, max_examples=5_000, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("dev", database=None, deadline=None, max_examples=100)
+settings.register_profile(
+    "soak", database=None, deadline=None, max_examples=5_000, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
 
 sys.path.append(str(Path(__file__).parent / "support"))  # helpers that tests of several folders share
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """Real public usage files; they lie beside the repository because their licences forbid copies in it."""
+    found = Path(__file__).resolve().parents[2] / "shared" / "samples"
+    assert found.is_dir(), f"the sample files are expected in {found}"
+    return found

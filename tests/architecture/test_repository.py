@@ -11,7 +11,7 @@ LINES_MAX = 500
 
 # written so that this file does not match itself
 MACHINE_PATH = re.compile(
-    rf"(?<![\w./~-])/(?:{'|'.join(('work', 'root', 'home', 'Users', 'workspace', 'opt/wheels'))})/"
+    rf"(?:^|[^a-z])/(?:{'|'.join(('work', 'farm', 'root', 'home', 'Users', 'workspace', 'opt/wheels'))})/"
 )
 REGISTRY = re.compile(
     r"\bpypi\.org|pythonhosted\.org|registry\.npmjs|repo\.anaconda|(?<!no-emit-)(?:extra-)?(?:index[-]url|find[-]links)"
@@ -38,6 +38,7 @@ def test_no_tracked_file_names_a_package_registry(tracked: list[Path], root: Pat
 def test_the_patterns_find_what_they_are_for() -> None:
     assert MACHINE_PATH.search("see " + "/home" + "/ana/octroi")
     assert MACHINE_PATH.search("'" + "/root" + "/.cache'")
+    assert MACHINE_PATH.search("file:/" + "/farm" + "/wheels")
     assert not MACHINE_PATH.search("the /homepage of docs/home/")
     assert REGISTRY.search("--extra-index" + "-url somewhere")
     assert not REGISTRY.search("--no-emit-index-url")
