@@ -30,7 +30,7 @@ def refused_records(
     """Return the rejected and parked records of a block (REJECTION_SCHEMA), in order.
 
     Args:
-        cdrs: the block; reason: (n,) final reason of each row. describe: says what is wrong with a row, in words.
+        cdrs: the block; reason: (n,) final reason of each row. describe: says, in words, what the decoder has against a row.
         retry_count: how often these records were replayed before.
     """
     outcome = OUTCOME_OF[reason]
@@ -42,8 +42,10 @@ def refused_records(
     named = codes >= Reason.UNKNOWN_EVENT_TYPE  # earlier reasons leave the field offsets undefined
     length = np.where(named, cdrs.access_end[rows] - cdrs.access_start[rows], 0)
     timed = codes >= Reason.INVALID_QUANTITY
-    details = [describe(cdrs, int(row)) for row in rows[:DESCRIBED_MAX]]
-    details += [EXPLANATIONS[Reason(code)] for code in codes[DESCRIBED_MAX:].tolist()]
+    details = [
+        describe(cdrs, row) if code < FIRST_RESOURCE_REASON and index < DESCRIBED_MAX else EXPLANATIONS[Reason(code)]
+        for index, (row, code) in enumerate(zip(rows.tolist(), codes.tolist(), strict=True))
+    ]
     return _batch(
         cdrs.position,
         cdrs.record[rows],

@@ -1,0 +1,184 @@
+"""`octroi demo`: three industries, a million records, from generated files to money."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from apps.cli.failures import WrongUsage, say
+from apps.cli.options import data_directory, read_settings
+from apps.cli.output import print_json, print_table, rows_of
+from apps.cli.processing import process_files
+from apps.cli.progress import records_bar
+from apps.embedded.access import reach
+from apps.embedded.session import RunReport
+from benchmarks.catalogs.write import write_cloud_catalog, write_electricity_catalog, write_telephony_catalog
+from benchmarks.generate.cloud import write_cloud
+from benchmarks.generate.meters import write_meters
+from benchmarks.generate.telephony import write_telephony
+
+MARKER = ".octroi-demo"
+REGISTERS = 6
+METER_DAYS = 31
+INDUSTRIES = {"telephony": "telephony", "meters": "electricity", "events": "cloud and IoT"}
+"""Source -> industry."""
+
+_STAGES = """
+SELECT source, sum(received) AS received, sum(accepted) AS edrs, sum(absorbed) AS absorbed, sum(duplicate) AS duplicate,
+  sum(filtered) AS filtered, sum(rejected) AS rejected, sum(parked) AS parked
+FROM record_sheet GROUP BY source ORDER BY source
+"""
+_MONEY = """
+SELECT source, charge, count() AS items, sum(quantity) AS quantity, unit, sum(amount) AS amount, currency
+FROM rated_item GROUP BY source, charge, unit, currency ORDER BY source, charge
+"""
+_LARGEST = """
+SELECT account, count() AS items, sum(amount) AS amount, any(currency) AS currency
+FROM rated_item GROUP BY account ORDER BY amount DESC, account LIMIT 5
+"""
+_ONE_ITEM = "SELECT id FROM rated_item WHERE tier > 0 ORDER BY amount DESC, id LIMIT 1"
+_ONE_REJECTION = "SELECT any(reason) AS reason FROM rejection WHERE stage = 'resource'"
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How many records and customers each industry has."""
+
+    telephony: int
+    subscribers: int
+    meters: int
+    cloud: int
+    devices: int
+    projects: int
+
+    @classmethod
+    def of(cls, records: int) -> Sizes:
+        """Share `records`: about half telephony, a quarter readings, a quarter events."""
+        meters = max(records // 4 // (REGISTERS * (METER_DAYS + 1)), 10)
+        rest = max(records - meters * REGISTERS * (METER_DAYS + 1), 300)
+        telephony = rest * 2 // 3
+        return cls(
+            telephony=telephony,
+            subscribers=max(telephony // 20, 100),
+            meters=meters,
+            cloud=rest - telephony,
+            devices=max(rest // 60, 50),
+            projects=max(rest // 600, 10),
+        )
+
+
+def run_demo(root: Path, *, records: int, seed: int, as_json: bool) -> None:
+    """Generate, process and show; the data directory stays for queries.
+
+    Raises:
+        WrongUsage: when `root` exists and was not made by a demo.
+    """
+    _clear(root)
+    sizes = Sizes.of(records)
+    settings = read_settings(root)
+    _generate(root, sizes, seed, quiet=as_json)
+    report = process_files(data_directory(settings), settings, [], follow=False, quiet=as_json)
+    with reach(data_directory(settings), settings, say) as access:
+        shown = {
+            "stages": rows_of(access.query(_STAGES)),
+            "money": access.query(_MONEY).to_pylist(),
+            "largest_accounts": access.query(_LARGEST).to_pylist(),
+        }
+        item = access.query(_ONE_ITEM).to_pylist()
+        reason = access.query(_ONE_REJECTION).to_pylist()
+        differences = access.command({"op": "balance"})
+    if as_json:
+        print_json(report.as_dict() | shown | {"differences": differences})
+        return
+    _show(report, shown)
+    if differences:
+        raise AssertionError(f"the demo does not balance: {differences}")
+    _next_steps(root, item[0]["id"] if item else "", reason[0]["reason"] if reason else "")
+
+
+def _clear(root: Path) -> None:
+    if root.exists():
+        if not (root / MARKER).exists() and any(root.iterdir()):
+            raise WrongUsage(f"{root} exists and is not an earlier demo's; choose another with --data")
+        shutil.rmtree(root)
+    root.mkdir(parents=True)
+    (root / MARKER).touch()
+
+
+def _generate(root: Path, sizes: Sizes, seed: int, *, quiet: bool) -> None:
+    if not quiet:
+        print("Generating usage of three industries …", file=sys.stderr)
+    write_telephony_catalog(root / "catalog", subscribers=sizes.subscribers)
+    write_electricity_catalog(root / "catalog", meters=sizes.meters)
+    write_cloud_catalog(root / "catalog", devices=sizes.devices, projects=sizes.projects)
+    total = sizes.telephony + sizes.cloud + sizes.meters * REGISTERS * (METER_DAYS + 1)
+    spool = root / "spool"
+    lock = threading.Lock()
+    with records_bar("generating", total=total, quiet=quiet) as progress:
+
+        def passed(records: int) -> None:
+            with lock:
+                progress(records)
+
+        write_telephony(
+            spool / "telephony",
+            records=sizes.telephony,
+            subscribers=sizes.subscribers,
+            seed=seed,
+            bad=True,
+            on_records=passed,
+        )
+        write_meters(spool / "meters", meters=sizes.meters, days=METER_DAYS, seed=seed, on_records=passed)
+        write_cloud(
+            spool / "events",
+            records=sizes.cloud,
+            devices=sizes.devices,
+            projects=sizes.projects,
+            seed=seed,
+            bad=True,
+            on_records=passed,
+        )
+
+
+def _show(report: RunReport, shown: dict[str, Any]) -> None:
+    figures = report.as_dict()
+    columns = ["received", "edrs", "absorbed", "duplicate", "filtered", "rejected", "parked"]
+    rows = [[INDUSTRIES.get(row["source"], row["source"]), *(int(row[c]) for c in columns)] for row in shown["stages"]]
+    rows.append(["all", *(sum(row[index] for row in rows) for index in range(1, len(columns) + 1))])
+    print_table("Records: what became of them", ["industry", *columns], rows)
+    print_table(
+        "Money: rated items by charge",
+        ["industry", "charge", "items", "quantity", "unit", "amount", ""],
+        [
+            [INDUSTRIES.get(r["source"], r["source"]), r["charge"], r["items"], r["quantity"], r["unit"], r["amount"], r["currency"]]
+            for r in shown["money"]
+        ],
+    )
+    print_table(
+        "The largest accounts",
+        ["account", "items", "amount", ""],
+        [[r["account"], r["items"], r["amount"], r["currency"]] for r in shown["largest_accounts"]],
+    )
+    seconds, totals = figures["seconds"], figures["totals"]
+    stages = ("decode", "resource", "account", "store")
+    print_table(
+        "Throughput",
+        ["stage", "seconds", "records/s"],
+        [[s, f"{seconds[f'stage_{s}']:.2f}", _rate(totals["received"], seconds[f"stage_{s}"])] for s in stages]
+        + [["end to end (stages overlap)", f"{seconds['process']:.2f}", _rate(totals["received"], seconds["process"])]],
+    )
+
+
+def _rate(records: int, seconds: float) -> int:
+    return round(records / max(seconds, 0.001))
+
+
+def _next_steps(root: Path, item: str, reason: str) -> None:
+    print("Both sheets balance. Try next:")
+    print(f"  octroi explain {item} --data {root}")
+    print(f"  octroi rejects list --code {reason or 'UNKNOWN_ACCESS_POINT'} --data {root}")
+    print(f"  octroi query \"SELECT event_day, sum(amount) FROM revenue GROUP BY event_day ORDER BY event_day\" --data {root}")
