@@ -36,7 +36,7 @@ class Context:
         table = self.documents.of(model)
         if code in table:
             return table[code].document
-        if self.documents.complete and (kind, code) not in self.documents.broken:
+        if not self.documents.may_be(kind, code):
             fix = choose(code, table, otherwise=f"declare it: `kind: {kind}`, `code: {code}`")
             self.problems.at(entry, path, f'the {kind.replace("_", " ")} "{code}" is unknown', fix)
         return None
@@ -57,7 +57,7 @@ class Context:
         """Return the unit that `code` names; otherwise say that it is unknown."""
         if code in self.units:
             return self.units[code]
-        if self.documents.complete and ("unit", code) not in self.documents.broken:
+        if not self.documents.may_be("unit", code):
             self.problems.at(entry, path, f'the unit "{code}" is unknown', choose(code, self.units))
         return None
 

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from billing.catalog.models import Documents, Entry, Node, Problems, dotted
+from billing.catalog.models import ANY_KIND, Documents, Entry, Node, Problems, dotted
 from billing.catalog.wording import choose, describe_error
 from schemas.price_plan import (
     Account,
@@ -49,7 +49,7 @@ def add_document(node: Node, file: str, documents: Documents, problems: Problems
     model = _model_of(node, file, problems)
     kind, code = _text(node, "kind"), _text(node, "code")
     if model is None:
-        documents.broken.add((kind, code))
+        documents.broken.add((ANY_KIND, code))
         return
     try:
         entry = Entry(model.model_validate(node.plain()), file, node)

@@ -10,6 +10,11 @@ from schemas.price_plan import Document
 
 PROBLEMS_MAX = 1000
 """How many problems are kept; the others are counted."""
+WORDS_MAX = 400
+"""How many characters of a message are kept: it may quote a value of any length."""
+
+ANY_KIND = "*"
+"""Stands in `Documents.broken` for a kind that could not be told."""
 
 Path = Sequence[str | int]
 """Where a value stands within its document: ("versions", 0, "tiers", 1, "up_to")."""
@@ -126,7 +131,8 @@ class Problems:
     def add(self, file: str, line: int, field: str, message: str, fix: str) -> None:
         """Add one problem."""
         if len(self._found) < PROBLEMS_MAX:
-            self._found.append(Problem(file, line, field, message, fix))
+            message, fix = (text if len(text) <= WORDS_MAX else f"{text[:WORDS_MAX]}…" for text in (message, fix))
+            self._found.append(Problem(file, line, field[:WORDS_MAX], message, fix))
         else:
             self._more += 1
 
@@ -169,6 +175,10 @@ class Documents:
     files: list[Entry[Any]] = field(default_factory=list)
     broken: set[tuple[str, str]] = field(default_factory=set)
     complete: bool = True
+
+    def may_be(self, kind: str, code: str) -> bool:
+        """Return whether a document that was not found may be among those that could not be read."""
+        return not self.complete or (kind, code) in self.broken or (ANY_KIND, code) in self.broken
 
     def of(self, model: type[D]) -> dict[str, Entry[D]]:
         """Return the documents of one model by code."""

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from billing.catalog.checking import Context
-from billing.catalog.models import Path
+from billing.catalog.models import ANY_KIND, Path
 from billing.catalog.origins import Origins
 from billing.catalog.rules_pricing import offer_currencies
 from billing.catalog.wording import choose
@@ -22,7 +22,7 @@ from schemas.catalog import (
     TIME_MIN,
     WALLET_FRAME,
 )
-from schemas.money import AMOUNT_DECIMALS, to_scaled
+from schemas.money import AMOUNT_DECIMALS, CURRENCY_DECIMALS, to_scaled
 from schemas.price_plan import Account, Offer, Subscription, utc_microseconds
 
 PREPAID, PRINCIPAL = "prepaid", "principal"
@@ -174,11 +174,14 @@ def _check_references(check: _Check, parties: Parties) -> None:
         schema={"offer": pl.String, "offer_currency": pl.String},
         orient="row",
     ).with_columns(known_offer=pl.col("offer").is_not_null())
-    accounts = parties.accounts.unique("account", keep="first").select("account", "currency")
+    accounts = parties.accounts.unique("account", keep="first").select(
+        "account", "currency", known_account=pl.col("account").is_not_null()
+    )
     bought = parties.subscriptions.join(accounts, on="account", how="left").join(offers, on="offer", how="left")
-    _check_unknown(check, bought.filter(pl.col("currency").is_null()), "account", accounts["account"])
+    _check_unknown(check, bought.filter(pl.col("known_account").is_null()), "account", accounts["account"])
     _check_unknown(check, bought.filter(pl.col("known_offer").is_null()), "offer", offers["offer"])
-    other = bought.filter(pl.col("currency") != pl.col("offer_currency"))
+    listed = pl.col("currency").is_in(list(CURRENCY_DECIMALS)), pl.col("offer_currency").is_in(list(CURRENCY_DECIMALS))
+    other = bought.filter(pl.col("currency") != pl.col("offer_currency"), *listed)
     check.refuse(other, "currency", ("offer",), _explain_currency)
 
 
@@ -195,7 +198,7 @@ def _check_unknown(check: _Check, rows: pl.DataFrame, kind: str, known: pl.Serie
     documents = check.ctx.documents
     if not documents.complete:
         return
-    broken = [code for of, code in documents.broken if of == kind]
+    broken = [code for of, code in documents.broken if of in (kind, ANY_KIND)]
     rows = rows.filter(pl.col(kind).is_not_null(), ~pl.col(kind).is_in(broken))
     names = known.drop_nulls().head(1000).to_list()
     declare = f"declare it with `kind: {kind}`"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from billing.catalog.checking import Context
-from billing.catalog.models import Entry
+from billing.catalog.models import ANY_KIND, Entry
 from billing.catalog.rules_accounts import check_account, check_subscription
 from billing.catalog.rules_pricing import (
     check_calendar,
@@ -49,6 +49,7 @@ def check_documents(ctx: Context, directory: str) -> None:
         for entry in ctx.documents.of(model).values():
             check(ctx, entry)
     offers = ctx.documents.of(Offer)
-    if not offers and ctx.documents.complete and not any(kind == "offer" for kind, _ in ctx.documents.broken):
+    lost = any(kind in ("offer", ANY_KIND) for kind, _ in ctx.documents.broken)
+    if not offers and not lost and ctx.documents.complete:
         fix = "add a document with `kind: offer`, its charges and their price plans"
         ctx.problems.add(directory, 0, "", "there is nothing to sell: the catalog has no offer", fix)

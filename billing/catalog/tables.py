@@ -135,8 +135,8 @@ class _Check:
     origins: Origins
     problems: Problems
 
-    def refuse(self, column: str, wrong: pl.Expr, message: str, fix: str) -> None:
-        """Say so where `wrong` holds; "{}" in the message is the value."""
+    def refuse(self, column: str, wrong: pl.Expr, message: str, fix: str | Callable[[str], str]) -> None:
+        """Say so where `wrong` holds; "{}" in the message is the value; the fix may depend on it."""
         rows = self.frame.filter(wrong).select("origin", pl.col(column).fill_null("").alias("value"))
         if len(rows):
             self.origins.report(
@@ -144,7 +144,10 @@ class _Check:
                 self.problems,
                 column=column,
                 path=(),
-                explain=lambda row: (message.format(row["value"]), fix),
+                explain=lambda row: (
+                    message.format(row["value"]),
+                    fix if isinstance(fix, str) else fix(row["value"]),
+                ),
             )
 
 
@@ -160,7 +163,8 @@ def _check_names(check: _Check) -> None:
     too_long = point.str.len_chars() > IDENTIFIER_MAX
     check.refuse("access_point", too_long, "the identifier is too long", f"write at most {IDENTIFIER_MAX} characters")
     unlisted = ~pl.col("currency").is_in(list(CURRENCY_DECIMALS))
-    check.refuse("currency", unlisted, 'octroi does not bill in the currency "{}"', choose("", CURRENCY_DECIMALS))
+    message = 'octroi does not bill in the currency "{}"'
+    check.refuse("currency", unlisted, message, lambda code: choose(code, CURRENCY_DECIMALS))
 
 
 def _check_wallets(check: _Check) -> None:

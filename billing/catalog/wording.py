@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from billing.catalog.models import Node
 
 CHOICES_SHOWN = 12
+WORD_MAX = 128
 CANDIDATES_MAX = 10_000
 """How many known names are compared with an unknown one."""
 INSTANT = 'write an instant with its zone, such as "2026-01-01T00:00:00Z"'
@@ -31,10 +32,10 @@ _TIME_ERRORS = ("datetime", "timezone", "date")
 
 def choose(word: object, known: Iterable[str], *, otherwise: str = "declare it") -> str:
     """Return the fix for an unknown name: the known name most like it, or those there are."""
-    names = list(islice(known, CANDIDATES_MAX))
+    names = list(dict.fromkeys(islice(known, CANDIDATES_MAX)))
     if not names:
         return otherwise
-    text = str(word)
+    text = str(word)[:WORD_MAX]
     folded = {name.casefold(): name for name in names}
     close = difflib.get_close_matches(text.casefold(), folded, n=1)
     if close:
