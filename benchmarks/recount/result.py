@@ -72,6 +72,11 @@ class Recount:
         outcomes = self.accepted + self.duplicates + self.filtered + self.absorbed + self.rejected + self.parked
         return self.records == outcomes and self.accepted == self.rated + self.unrated
 
+    def differences(self, other: Recount) -> dict[str, tuple[Any, Any]]:
+        """Return (mine, theirs) of every figure that is not the same, by its name; nothing when all agree."""
+        mine, theirs = self.as_dict(), other.as_dict()
+        return {name: (mine[name], theirs[name]) for name in mine if mine[name] != theirs[name]}
+
     def as_dict(self) -> dict[str, Any]:
         """Return every figure under its name, ready for JSON."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}

@@ -259,6 +259,13 @@ def test_generated_feeds_balance(tmp_path: Path) -> None:
     assert everything.amount_total == telephony.amount_total + electricity.amount_total + cloud.amount_total
 
 
+def test_differences_name_what_is_not_the_same() -> None:
+    mine = Recount(records=2, accepted=2, amount_by_charge={"voice": 1})
+    theirs = Recount(records=2, accepted=1, amount_by_charge={"voice": 2})
+    assert mine.differences(theirs) == {"accepted": (2, 1), "amount_by_charge": ({"voice": 1}, {"voice": 2})}
+    assert not mine.differences(mine)
+
+
 @pytest.mark.parametrize("files", [1, 7])
 def test_the_number_of_files_does_not_change_the_totals(tmp_path: Path, files: int) -> None:
     write_telephony_catalog(tmp_path / "catalog", subscribers=300)
