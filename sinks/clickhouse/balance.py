@@ -68,9 +68,9 @@ SELECT toUInt32(0) AS claim, concat('balance of wallet ', account, '/', wallet) 
 FROM {DATABASE}.account_balance WHERE balance != latest_balance ORDER BY account, wallet LIMIT 1000"""
 
 _TWICE = f"""
-SELECT claim, 'records rated twice' AS what, toDecimal128(0, 0) AS expected,
-  toDecimal128(count() - uniqExact(record), 0) AS found
-FROM {FACT_USAGE.qualified} GROUP BY claim HAVING count() != uniqExact(record) ORDER BY claim"""
+SELECT claim, 'blocks stored twice' AS what, toDecimal128(0, 0) AS expected,
+  toDecimal128(count() - uniqExact(block), 0) AS found
+FROM {FACT_BLOCK.qualified} GROUP BY claim HAVING count() != uniqExact(block) ORDER BY claim"""
 
 
 def find_differences(connection: Connection) -> list[Difference]:

@@ -36,6 +36,8 @@ READER_SETTINGS: Final[Mapping[str, Any]] = {
     "max_result_bytes": 256 << 20,
     "result_overflow_mode": "throw",
     "max_memory_usage": 1 << 30,
+    "max_bytes_before_external_group_by": 400 << 20,
+    "max_bytes_before_external_sort": 400 << 20,
     "max_execution_time": 300,
     "prefer_column_name_to_alias": 1,
     # last: with readonly no setting can be changed any more

@@ -250,8 +250,12 @@ class Store:
         return self._reader.select(sql, parameters)
 
     def balance_check(self) -> list[Difference]:
-        """Return where the facts, counted again, differ from the headers, and balances from their operations."""
-        return find_differences(self._writer)
+        """Return where the facts, counted again, differ from the headers, and balances from their operations.
+
+        Raises:
+            UnableToQuery: when the tables cannot be read.
+        """
+        return find_differences(self._reader)
 
     def _one(self, sql: str) -> int:
         (row,) = self._writer.rows(sql)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import output_blocks
 import pyarrow as pa
 import pytest
 
@@ -16,20 +15,10 @@ from sinks.clickhouse.client import Connection
 from sinks.clickhouse.store import Store, UnableToStore
 
 
-def _load(name: str) -> ModuleType:
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
 @pytest.fixture
 def made() -> ModuleType:
     """The maker of output blocks."""
-    return _load("output_blocks")
+    return output_blocks
 
 
 @pytest.fixture

@@ -152,7 +152,7 @@ def test_a_block_stored_twice_is_noticed(store: Store, made: ModuleType) -> None
     store.write(blocks[:1], nothing_known)
     with pytest.raises(UnableToStore, match="header is stored twice"):
         store.completeness(2, 0)
-    assert (2, "records rated twice") in {(found.claim, found.what) for found in store.balance_check()}
+    assert (2, "blocks stored twice") in {(found.claim, found.what) for found in store.balance_check()}
 
 
 def test_a_block_that_contradicts_its_header_is_refused_whole(store: Store, made: ModuleType) -> None:
