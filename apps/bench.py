@@ -102,7 +102,7 @@ def _remove(directory: Path) -> None:
 def _run_once(directory: DataDirectory) -> dict[str, Any]:
     """Run `octroi run` in a process of its own; return its report and its peak memory."""
     command = [sys.executable, "-m", "apps.bench", str(directory.root)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_TIMEOUT_S, check=False)  # noqa: S603
+    done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_TIMEOUT_S, check=False)
     if done.returncode:
         raise RuntimeError(f"the measured run failed with {done.returncode}: {done.stderr[-2000:]}")
     figures: dict[str, Any] = json.loads(done.stdout)
@@ -147,11 +147,7 @@ def compare(outcome: dict[str, Any], expected: Recount) -> list[str]:
             "refusals by reason",
             dict(sorted(outcome["reasons"].items())),
             dict(
-                sorted(
-                    (
-                        expected.rejected_by_reason | expected.parked_by_reason | expected.unrated_by_reason
-                    ).items()
-                )
+                sorted((expected.rejected_by_reason | expected.parked_by_reason | expected.unrated_by_reason).items())
             ),
         ),
         ("balance differences", outcome["differences"], []),

@@ -37,8 +37,8 @@ SELECT source, charge, count() AS items, sum(quantity) AS quantity, unit, sum(am
 FROM rated_item GROUP BY source, charge, unit, currency ORDER BY source, charge
 """
 _LARGEST = """
-SELECT account, count() AS items, sum(amount) AS amount, any(currency) AS currency
-FROM rated_item GROUP BY account ORDER BY amount DESC, account LIMIT 5
+SELECT account, count() AS items, sum(r.amount) AS amount, any(r.currency) AS currency
+FROM rated_item AS r GROUP BY account ORDER BY sum(r.amount) DESC, account LIMIT 5
 """
 _ONE_ITEM = "SELECT id FROM rated_item WHERE tier > 0 ORDER BY amount DESC, id LIMIT 1"
 _ONE_REJECTION = "SELECT any(reason) AS reason FROM rejection WHERE stage = 'resource'"
@@ -154,7 +154,15 @@ def _show(report: RunReport, shown: dict[str, Any]) -> None:
         "Money: rated items by charge",
         ["industry", "charge", "items", "quantity", "unit", "amount", ""],
         [
-            [INDUSTRIES.get(r["source"], r["source"]), r["charge"], r["items"], r["quantity"], r["unit"], r["amount"], r["currency"]]
+            [
+                INDUSTRIES.get(r["source"], r["source"]),
+                r["charge"],
+                r["items"],
+                r["quantity"],
+                r["unit"],
+                r["amount"],
+                r["currency"],
+            ]
             for r in shown["money"]
         ],
     )
@@ -181,4 +189,6 @@ def _next_steps(root: Path, item: str, reason: str) -> None:
     print("Both sheets balance. Try next:")
     print(f"  octroi explain {item} --data {root}")
     print(f"  octroi rejects list --code {reason or 'UNKNOWN_ACCESS_POINT'} --data {root}")
-    print(f"  octroi query \"SELECT event_day, sum(amount) FROM revenue GROUP BY event_day ORDER BY event_day\" --data {root}")
+    print(
+        f'  octroi query "SELECT event_day, sum(amount) FROM revenue GROUP BY event_day ORDER BY event_day" --data {root}'
+    )

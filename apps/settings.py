@@ -69,7 +69,8 @@ def origins(given: dict[str, Any]) -> dict[str, str]:
         (CONFIG_FILE, TomlConfigSettingsSource(Settings, Path(CONFIG_FILE))()),
     ]
     return {
-        name: next((origin for origin, values in sources if name in values), "default") for name in Settings.model_fields
+        name: next((origin for origin, values in sources if name in values), "default")
+        for name in Settings.model_fields
     }
 
 

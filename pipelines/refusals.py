@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -63,7 +64,7 @@ def refused_records(
 
 
 def unrated_edrs(
-    edrs: EdrBlock, reason: UInt16Array, access_point: Callable[[Int64Array], pa.Array], retry_count: int
+    edrs: EdrBlock, reason: UInt16Array, access_point: Callable[[Int64Array], pa.Array[Any]], retry_count: int
 ) -> pa.RecordBatch:
     """Return the EDRs that the account stage refused (REJECTION_SCHEMA), in order.
 
@@ -91,7 +92,7 @@ def unrated_edrs(
     )
 
 
-def _binary(data: UInt8Array, start: Int64Array, length: Int64Array) -> pa.Array:
+def _binary(data: UInt8Array, start: Int64Array, length: Int64Array) -> pa.Array[Any]:
     offsets = np.zeros(len(start) + 1, np.int64)
     np.cumsum(length, out=offsets[1:])
     if offsets[-1] >= 2**31:
@@ -99,15 +100,15 @@ def _binary(data: UInt8Array, start: Int64Array, length: Int64Array) -> pa.Array
     offsets32 = offsets.astype(np.int32)
     out = np.empty(int(offsets[-1]), np.uint8)
     gather(data, start, offsets32, out)
-    return pa.Array.from_buffers(pa.binary(), len(start), [None, pa.py_buffer(offsets32), pa.py_buffer(out)])
+    return pa.Array.from_buffers(pa.binary(), len(start), [None, pa.py_buffer(offsets32.data), pa.py_buffer(out.data)])
 
 
-def _text(data: UInt8Array, start: Int64Array, length: Int64Array) -> pa.Array:
+def _text(data: UInt8Array, start: Int64Array, length: Int64Array) -> pa.Array[Any]:
     found = _binary(data, start, length)
     try:
         return found.cast(pa.string())
     except pa.ArrowInvalid:  # an identifier outside UTF-8: shown with replacement characters, kept whole in `raw`
-        return pa.array([value.decode("utf-8", "replace") for value in found.to_pylist()], pa.string())
+        return pa.array([bytes(value or b"").decode("utf-8", "replace") for value in found.to_pylist()], pa.string())
 
 
 def _batch(
@@ -118,11 +119,11 @@ def _batch(
     reason: UInt16Array,
     outcome: UInt8Array,
     event_at: Int64Array,
-    access_point: pa.Array,
-    detail: pa.Array,
-    raw: pa.Array,
+    access_point: pa.Array[Any],
+    detail: pa.Array[Any],
+    raw: pa.Array[Any],
     raw_truncated: np.ndarray[tuple[int, ...], np.dtype[np.bool_]],
-    edr: pa.Array,
+    edr: pa.Array[Any],
     retry_count: int,
 ) -> pa.RecordBatch:
     m = len(record)

@@ -137,7 +137,7 @@ def _manifest_of_latest(directory: Path) -> tuple[Path, dict[str, Any]] | None:
 
 def _checksum(array: AnyArray) -> str:
     """SHA-256, not a CRC: an unchanged file is recognised by it, and a collision would keep a stale balance."""
-    return hashlib.sha256(memoryview(array).cast("B") if array.size else b"").hexdigest()
+    return hashlib.sha256(array.data.cast("B") if array.size else b"").hexdigest()
 
 
 def _write_array(
@@ -152,7 +152,7 @@ def _write_array(
         except OSError:  # a file system without links: write it again
             pass
     with path.open("wb") as handle:
-        handle.write(memoryview(array).cast("B") if array.size else b"")
+        handle.write(array.data.cast("B") if array.size else b"")
         handle.flush()
         os.fsync(handle.fileno())
     return entry

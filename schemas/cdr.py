@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -76,7 +77,7 @@ class CdrBlock:
 
 def select_records(cdrs: CdrBlock, rows: Int64Array) -> CdrBlock:
     """Return the block with only the records at `rows` (ascending); buffers are shared."""
-    columns = {
+    columns: dict[str, Any] = {
         item.name: np.ascontiguousarray(getattr(cdrs, item.name)[rows])
         for item in fields(cdrs)
         if item.name not in ("position", "raw", "text")

@@ -47,10 +47,12 @@ PACKED_WORDS = 6 + ATTRIBUTE_SLOTS
 def pack(edrs: EdrBlock, rows: Int64Array) -> Int64Array:
     """Return (m, PACKED_WORDS) int64: the EDRs `rows` with all that rating needs, so that they can be retried."""
     packed = np.empty((len(rows), PACKED_WORDS), np.int64)
-    for word, column in enumerate(
-        (edrs.event_at, edrs.span_s, edrs.quantity, edrs.event_type, edrs.access_point, edrs.subscription)
-    ):
-        packed[:, word] = column[rows]
+    packed[:, 0] = edrs.event_at[rows]
+    packed[:, 1] = edrs.span_s[rows]
+    packed[:, 2] = edrs.quantity[rows]
+    packed[:, 3] = edrs.event_type[rows]
+    packed[:, 4] = edrs.access_point[rows]
+    packed[:, 5] = edrs.subscription[rows]
     packed[:, 6:] = edrs.attributes[rows]
     return packed
 

@@ -1,7 +1,8 @@
 """Why a record did not become a rated item: outcomes and stable reason codes.
 
 Every record that enters ends in exactly one `Outcome`. Reason codes are a contract: never renumbered, never reused. When
-several apply, the smallest code is reported, so that two implementations agree.
+several apply, one is reported by rule, so that two implementations agree: what makes the bytes unreadable (1..5) first, then
+the source's filters, then the smallest code.
 """
 
 from __future__ import annotations
@@ -143,23 +144,22 @@ class Rejection(BaseModel):
     retry_count: int
 
 
-REJECTION_SCHEMA = pa.schema(
-    [
-        pa.field("claim", pa.uint32(), nullable=False),
-        pa.field("record", pa.uint32(), nullable=False),
-        pa.field("block", pa.uint32(), nullable=False),
-        pa.field("stage", pa.uint8(), nullable=False),
-        pa.field("reason", pa.uint16(), nullable=False),
-        pa.field("outcome", pa.uint8(), nullable=False),
-        pa.field("event_at", pa.int64(), nullable=False),
-        pa.field("access_point", pa.string(), nullable=False),
-        pa.field("detail", pa.string(), nullable=False),
-        pa.field("raw", pa.binary(), nullable=False),
-        pa.field("raw_truncated", pa.bool_(), nullable=False),
-        pa.field("edr", pa.binary(), nullable=False),
-        pa.field("retry_count", pa.uint16(), nullable=False),
-    ]
+_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
+    ("claim", pa.uint32()),
+    ("record", pa.uint32()),
+    ("block", pa.uint32()),
+    ("stage", pa.uint8()),
+    ("reason", pa.uint16()),
+    ("outcome", pa.uint8()),
+    ("event_at", pa.int64()),
+    ("access_point", pa.string()),
+    ("detail", pa.string()),
+    ("raw", pa.binary()),
+    ("raw_truncated", pa.bool_()),
+    ("edr", pa.binary()),
+    ("retry_count", pa.uint16()),
 )
+REJECTION_SCHEMA = pa.schema([pa.field(name, kind, nullable=False) for name, kind in _COLUMNS])
 """Columns of a rejection; `event_at` is microseconds UTC, 0 when unknown. `raw` is the record's bytes (at most
 RAW_BYTES_MAX), `edr` the packed EDR of an unrated one (`schemas.edr.pack`), empty for records. Parity with `Rejection`
 is tested."""

@@ -13,7 +13,9 @@ from apps.cli.output import print_json
 
 @honest
 def explain(
-    rated_item: Annotated[str, typer.Argument(metavar="RATED_ITEM_ID", help="Such as ri-3-1207 (view rated_item, column id).")],
+    rated_item: Annotated[
+        str, typer.Argument(metavar="RATED_ITEM_ID", help="Such as ri-3-1207 (view rated_item, column id).")
+    ],
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:

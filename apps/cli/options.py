@@ -18,12 +18,12 @@ Data = Annotated[
 ]
 
 
-def read_settings(data: Path | None, **given: Any) -> Settings:
+def read_settings(data: Path | None) -> Settings:
     """Return the settings, the command line's `data` first."""
     from apps.settings import Settings
 
-    chosen = {name: value for name, value in given.items() if value is not None}
-    return Settings(**chosen, **({} if data is None else {"data_dir": data}))
+    chosen: dict[str, Any] = {} if data is None else {"data_dir": data}
+    return Settings(**chosen)
 
 
 def data_directory(settings: Settings) -> DataDirectory:

@@ -11,7 +11,17 @@ from apps.cli.options import AsJson, Data, data_directory, read_settings
 from apps.cli.output import print_json, print_result, print_table, rows_of
 
 SHEETS = ("file", "hour", "tenant", "source")
-_RECORD = ("received", "accepted", "absorbed", "duplicate", "superseded", "filtered", "rejected", "parked", "difference")
+_RECORD = (
+    "received",
+    "accepted",
+    "absorbed",
+    "duplicate",
+    "superseded",
+    "filtered",
+    "rejected",
+    "parked",
+    "difference",
+)
 _EDR = ("edrs", "rated", "unrated", "cancelled", "difference")
 
 
@@ -21,7 +31,11 @@ def query(
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
-    """Query rated usage: views rated_item, edr, wallet_operation, rejection, record_sheet, edr_sheet, account_balance, revenue."""
+    """Query rated usage.
+
+    Views: rated_item, edr, wallet_operation, rejection, record_sheet, edr_sheet, account_balance, revenue;
+    `SELECT name, comment FROM system.columns WHERE table = 'rated_item'` says what the columns mean.
+    """
     from apps.embedded.access import reach
 
     settings = read_settings(data)
@@ -46,19 +60,17 @@ def balance(
         records = access.query(_sheet("record_sheet", by, _RECORD))
         edrs = access.query(_sheet("edr_sheet", by, _EDR))
         differences: list[dict[str, Any]] = access.command({"op": "balance"})
-    closes = not differences and not any(
-        row["difference"] for sheet in (records, edrs) for row in sheet.to_pylist()
-    )
+    closes = not differences and not any(row["difference"] for sheet in (records, edrs) for row in sheet.to_pylist())
     if as_json:
-        print_json(
-            {"records": rows_of(records), "edrs": rows_of(edrs), "differences": differences, "balanced": closes}
-        )
+        print_json({"records": rows_of(records), "edrs": rows_of(edrs), "differences": differences, "balanced": closes})
     else:
         print_result(records, as_json=False, title="Records: received = accepted + … + parked")
         print_result(edrs, as_json=False, title="EDRs = rated + unrated + cancelled")
         if differences:
             columns = ["claim", "what", "expected", "found"]
-            print_table("Facts that differ from the sheets", columns, [[row[c] for c in columns] for row in differences])
+            print_table(
+                "Facts that differ from the sheets", columns, [[row[c] for c in columns] for row in differences]
+            )
         print("balanced" if closes else "NOT balanced")
     if not closes:
         raise typer.Exit(MISMATCH)

@@ -96,7 +96,9 @@ def show(ids: Ids = None, data: Data = None, as_json: AsJson = False) -> None:
     wanted = ", ".join(f"({claim}, {record})" for claim, record in pairs)
     settings = read_settings(data)
     with reach(data_directory(settings), settings, say) as access:
-        rows = rows_of(access.query(f"SELECT * FROM rejection WHERE (claim, record) IN ({wanted}) ORDER BY claim, record"))
+        rows = rows_of(
+            access.query(f"SELECT * FROM rejection WHERE (claim, record) IN ({wanted}) ORDER BY claim, record")
+        )
     if not rows:
         raise WrongUsage(f"no rejection {', '.join(ids or [])}")
     if as_json:
@@ -141,7 +143,7 @@ def discard(
     _run({"op": "discard", "selection": selection, "reason": reason}, data, as_json)
 
 
-def _run(request: dict[str, Any], data: Any, as_json: bool) -> None:  # noqa: FBT001 - passed on as typer gives it
+def _run(request: dict[str, Any], data: Any, as_json: bool) -> None:
     from apps.embedded.access import reach
 
     settings = read_settings(data)

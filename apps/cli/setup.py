@@ -30,7 +30,12 @@ def show(
         print_json({name: {"value": value, "origin": sources[name]} for name, value in values.items()})
         return
     rows = [
-        [name, "" if value is None else str(value), *([sources[name]] if origin else []), Settings.model_fields[name].description]
+        [
+            name,
+            "" if value is None else str(value),
+            *([sources[name]] if origin else []),
+            Settings.model_fields[name].description,
+        ]
         for name, value in values.items()
     ]
     print_table("", ["setting", "value", *(["origin"] if origin else []), "meaning"], rows)

@@ -93,8 +93,7 @@ class _Local:
             return differences_as_json(self._opened())
         self.close()
         action = perform(request)
-        engine = open_engine(
-            self._directory, self._settings, open_store(self._directory), now=now_us, report=self._say)
+        engine = open_engine(self._directory, self._settings, open_store(self._directory), now=now_us, report=self._say)
         try:
             engine.recover()
             engine.take_catalog()

@@ -103,9 +103,7 @@ class Engine:
     def terms(self) -> Terms:
         """What new claims fix."""
         settings = self.settings
-        return Terms(
-            settings.block_bytes, settings.dedup_window_days, settings.file_bytes_max, settings.expansion_max
-        )
+        return Terms(settings.block_bytes, settings.dedup_window_days, settings.file_bytes_max, settings.expansion_max)
 
     @property
     def sources(self) -> list[str]:
@@ -119,8 +117,10 @@ class Engine:
         if self.state.image:
             self.active = recompile(self.directory, self.state.image, self.state)
         self.complete = self.store.completeness(*self.state.position).complete
-        known = self.store.query("SELECT sha256, min(claim) AS claim FROM fact_claim WHERE kind = 'file' GROUP BY sha256")
-        self._hashes = dict(zip(known["sha256"].to_pylist(), known["claim"].to_pylist(), strict=True))
+        known = self.store.query(
+            "SELECT sha256, min(claim) AS claim FROM fact_claim WHERE kind = 'file' GROUP BY sha256"
+        )
+        self._hashes = {row["sha256"]: row["claim"] for row in known.to_pylist()}
         reports = [self.process(entry) for entry in self.journal.entries[self.state.claim - 1 :]]
         self.complete = frozenset()
         return reports
@@ -189,9 +189,7 @@ class Engine:
         active = self._image()
         if root.source not in active.catalog.sources:
             return unknown_source(root.source, active)
-        context = active.decode_context(
-            root.source, self.state, tenant=self.settings.tenant, secret=self.secret
-        )
+        context = active.decode_context(root.source, self.state, tenant=self.settings.tenant, secret=self.secret)
         found = inspect_file(
             self.directory.spool.archive / root.stored,
             context,

@@ -18,8 +18,9 @@ from schemas.price_plan import utc_microseconds
 _ITEM = """
 SELECT r.*, f.counter_before AS counter_steps
 FROM rated_item AS r
-INNER JOIN (SELECT claim, record, counter_before FROM fact_usage WHERE claim = {claim:UInt32} AND record = {record:UInt32}) AS f
-ON f.claim = r.claim AND f.record = r.record
+INNER JOIN (
+  SELECT claim, record, counter_before FROM fact_usage WHERE claim = {claim:UInt32} AND record = {record:UInt32}
+) AS f ON f.claim = r.claim AND f.record = r.record
 WHERE r.claim = {claim:UInt32} AND r.record = {record:UInt32}
 """
 _OPERATIONS = """

@@ -94,7 +94,7 @@ class Intake:
                 return
             try:
                 future.set_result(action(self.engine))
-            except Exception as error:  # noqa: BLE001 - answered to whoever asked
+            except Exception as error:
                 future.set_exception(error)
 
     def _claim(self, source: str, path: Path) -> int:

@@ -65,7 +65,9 @@ def new_names(
             for row in _fresh(vocabulary.images, before["images"]).to_dicts()
         ],
     }
-    return tables | {name: pa.Table.from_pylist(found, DIMENSIONS[name].schema) for name, found in rows.items() if found}
+    return tables | {
+        name: pa.Table.from_pylist(found, DIMENSIONS[name].schema) for name, found in rows.items() if found
+    }
 
 
 def _wallets(catalog: Catalog, vocabulary: Vocabulary, before: int) -> pl.DataFrame:
@@ -74,9 +76,7 @@ def _wallets(catalog: Catalog, vocabulary: Vocabulary, before: int) -> pl.DataFr
     )
     named = split.unnest("parts").join(catalog.wallets, on=["account", "wallet"], how="left", maintain_order="left")
     owners = pl.Series(vocabulary.accounts.ids(named["account"])).cast(pl.UInt32)
-    return named.select(
-        "id", pl.col("wallet").alias("code"), owners.alias("account"), pl.col("prepaid").cast(pl.UInt8)
-    )
+    return named.select("id", pl.col("wallet").alias("code"), owners.alias("account"), pl.col("prepaid").cast(pl.UInt8))
 
 
 def _charge_versions(image: TariffImage, before: int) -> list[dict[str, Any]]:

@@ -62,7 +62,7 @@ class OwnerServer:
                 answer, table = self._handle(request)
             except UnableToTalk:
                 return
-            except Exception as error:  # noqa: BLE001 - the asker gets it, in words
+            except Exception as error:
                 answer, table = {"error": str(error), "type": type(error).__name__}, None
             connection.settimeout(None)
             send_answer(connection, answer, table)

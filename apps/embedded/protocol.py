@@ -10,8 +10,8 @@ import json
 import os
 import socket
 import struct
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 

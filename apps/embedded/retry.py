@@ -13,7 +13,6 @@ from pipelines.spool.files import write_durably
 from pipelines.spool.journal import Discard, EdrRetry, FileClaim, Journal, RecordRetry
 from schemas.edr import PACKED_WORDS
 from schemas.rejection import Reason, Stage
-from sinks.clickhouse.store import Store
 
 SELECTED_MAX = 100_000
 """Rejections one command answers at most; the rest stays open for the next."""

@@ -135,7 +135,17 @@ def run_session(
         try:
             server = OwnerServer(directory.socket, store, intake)
             try:
-                _work(engine, intake, report, files, follow=follow, stop=stop, poll_s=settings.poll_ms / 1000, say=say, started=started)
+                _work(
+                    engine,
+                    intake,
+                    report,
+                    files,
+                    follow=follow,
+                    stop=stop,
+                    poll_s=settings.poll_ms / 1000,
+                    say=say,
+                    started=started,
+                )
             finally:
                 server.close()
         finally:

@@ -45,7 +45,7 @@ class Ahead(Generic[Item]):
             for item in items:
                 if not self._offer(item):
                     return
-        except BaseException as error:  # noqa: BLE001 - handed to the consumer, whatever it is
+        except BaseException as error:
             end = _End(error)
         self._offer(end)
 
@@ -168,7 +168,7 @@ class Writer:
             started = time.monotonic()
             try:
                 self.store(blocks)
-            except BaseException as error:  # noqa: BLE001 - handed to the caller of put or flush
+            except BaseException as error:
                 with self._changed:
                     self._error = error
                     self._changed.notify_all()

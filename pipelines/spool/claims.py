@@ -127,9 +127,7 @@ class Spool:
                 adopted.append(self._journal(journal, match[2], match[3], path, now, terms))
         return adopted
 
-    def _journal(
-        self, journal: Journal, source: str, name: str, stored: Path, now: int, terms: Terms
-    ) -> FileClaim:
+    def _journal(self, journal: Journal, source: str, name: str, stored: Path, now: int, terms: Terms) -> FileClaim:
         entry = FileClaim(
             claim=journal.next_claim,
             received_at=journal.stage_time(now),

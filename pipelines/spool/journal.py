@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -178,10 +179,8 @@ class Journal:
 
     def _reopen(self, position: int) -> None:
         """Drop whatever part of a failed entry reached the file or the buffer."""
-        try:
+        with suppress(OSError):  # the buffered part cannot be flushed either
             self._handle.close()
-        except OSError:  # the buffered part cannot be flushed either
-            pass
         os.truncate(self._path, position)
         self._handle = self._path.open("ab")
 
