@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.mediation.kernels import fields, identities, quantities, timestamps
+from pipelines.mediation.kernels import contents, encoding, fields, identities, quantities, timestamps
 from pipelines.mediation.plan import MappingPlan
 from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt16Array, UInt64Array
 from schemas.cdr import ATTRIBUTE_SLOTS, EVENT_TYPE_NONE, BlockPosition, CdrBlock
@@ -54,6 +54,22 @@ class DecodedBlock(CdrBlock):
     matrix: FieldMatrix
 
 
+STAGGER = 80
+"""Offsets between the rows of a matrix beyond its width: rows a power of two apart would share one cache set."""
+
+
+def offsets(fields: int, width: int) -> Int32Array:
+    """Return an uninitialised (fields, >= width) matrix of offsets."""
+    return np.empty((fields, width + STAGGER), np.int32)
+
+
+def survey(buffer: UInt8Array, size: int) -> tuple[bool, bool, bool]:
+    """Return (high, nul, quote): whether the first `size` bytes hold a byte >= 0x80, a NUL, a double quote."""
+    whole = size & ~7
+    high, nul, quote = encoding.survey(buffer[:whole].view(np.uint64), buffer[whole:size])
+    return bool(high), bool(nul), bool(quote)
+
+
 def pad(data: bytes) -> UInt8Array:
     """Return a writable copy of `data` with readable bytes after it; the array's length is that of `data`."""
     buffer = np.zeros(len(data) + PADDING, np.uint8)
@@ -74,10 +90,7 @@ def extract(plan: MappingPlan, matrix: FieldMatrix, position: BlockPosition) -> 
     n = len(matrix)
     reason = matrix.reason
     for item in plan.filters:
-        found = np.empty(n, np.int32)
-        fields.look_up(
-            matrix.text, *matrix.column(item.slot), item.table.hi, item.table.lo, item.table.value, 0, found
-        )
+        found = item.table.look_up(matrix.text, *matrix.column(item.slot))
         fields.keep_only(found, item.excluded, reason)
     for slot in plan.required:
         fields.require(*matrix.column(slot), reason)
@@ -87,10 +100,8 @@ def extract(plan: MappingPlan, matrix: FieldMatrix, position: BlockPosition) -> 
     quantity = _quantities(plan, matrix, kind)
     key_hi, key_lo, content = np.empty(n, np.uint64), np.empty(n, np.uint64), np.empty(n, np.uint64)
     seed_hi, seed_lo = np.uint64(plan.seed[0]), np.uint64(plan.seed[1])
-    identities.identify(
-        matrix.text, matrix.start, matrix.end, plan.identity, seed_hi, seed_lo, key_hi, key_lo
-    )
-    identities.summarise(matrix.text, matrix.start, matrix.end, plan.content, key_hi, key_lo, content)
+    identities.identify(matrix.text, matrix.start, matrix.end, plan.identity, seed_hi, seed_lo, key_hi, key_lo)
+    contents.summarise(matrix.text, matrix.start, matrix.end, plan.content, key_hi, key_lo, content)
     access_hi, access_lo = access_hashes(matrix, plan.access)
     access_start, access_end = matrix.column(plan.access)
     return DecodedBlock(
@@ -131,9 +142,7 @@ def _event_types(plan: MappingPlan, matrix: FieldMatrix) -> tuple[Int32Array, UI
     if types.slot < 0:
         n = len(matrix)
         return np.zeros(n, np.int32), np.full(n, types.codes[0], np.uint16)
-    kind = np.empty(len(matrix), np.int32)
-    table = types.table
-    fields.look_up(matrix.text, *matrix.column(types.slot), table.hi, table.lo, table.value, -1, kind)
+    kind = types.table.look_up(matrix.text, *matrix.column(types.slot))
     matrix.reason[(matrix.reason == 0) & (kind < 0)] = Reason.UNKNOWN_EVENT_TYPE
     return kind, np.append(types.codes, np.uint16(EVENT_TYPE_NONE))[kind]
 
@@ -147,9 +156,7 @@ def _event_times(plan: MappingPlan, matrix: FieldMatrix) -> Int64Array:
     zone = plan.time.zone
     thresholds = np.empty(0, np.int64) if zone is None else zone.thresholds
     offsets = np.zeros(1, np.int64) if zone is None else zone.offsets
-    timestamps.read_iso(
-        matrix.text, start, end, zone is not None, thresholds, offsets, event_at, matrix.reason
-    )
+    timestamps.read_iso(matrix.text, start, end, zone is not None, thresholds, offsets, event_at, matrix.reason)
     return event_at
 
 
@@ -167,21 +174,11 @@ def _quantities(plan: MappingPlan, matrix: FieldMatrix, kind: Int32Array) -> Int
 def _attributes(plan: MappingPlan, matrix: FieldMatrix, kind: Int32Array) -> Int32Array:
     """Return (n, ATTRIBUTE_SLOTS) vocabulary ids; which attribute a slot holds depends on the event type."""
     n = len(matrix)
-    attributes = np.zeros((n, ATTRIBUTE_SLOTS), np.int32)
     if not plan.attribute_slots:
-        return attributes
-    values = np.zeros((len(plan.attribute_slots) + 1, n), np.int32)  # the last row is the absent attribute
-    table = plan.attribute_table
+        return np.zeros((n, ATTRIBUTE_SLOTS), np.int32)
+    values = np.empty((len(plan.attribute_slots), n), np.int32)
     for row, slot in enumerate(plan.attribute_slots):
-        fields.look_up(matrix.text, *matrix.column(slot), table.hi, table.lo, table.value, 0, values[row])
-    layout = plan.event_type.attributes
-    if len(layout) == 1:
-        for place in range(ATTRIBUTE_SLOTS):
-            attributes[:, place] = values[layout[0, place]]
-        attributes[kind < 0] = 0
-        return attributes
-    rows = np.arange(n)
-    for place in range(ATTRIBUTE_SLOTS):
-        holder = np.append(layout[:, place], np.int32(-1))[kind]
-        attributes[:, place] = values[holder, rows]
+        values[row] = plan.attribute_table.look_up(matrix.text, *matrix.column(slot))
+    attributes = np.empty((n, ATTRIBUTE_SLOTS), np.int32)
+    fields.place_attributes(plan.event_type.attributes, kind, values, attributes)
     return attributes

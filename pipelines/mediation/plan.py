@@ -137,7 +137,7 @@ def compile_mapping(context: DecodeContext, mapping: EventMapping, extra_fields:
         event_type=_compile_event_types(context, mapping.event_type, known, decider_slot, names),
         quantity=_compile_quantity(context, mapping.quantity, quantity_slot, list(known.values())),
         attribute_slots=attribute_slots,
-        attribute_table=value_table({text: code for text, code in context.attribute_codes.items() if text}),
+        attribute_table=value_table(context.attribute_codes, missing=0),
         filters=filters,
         seed=identity_seed(context),
     )
@@ -203,7 +203,7 @@ def _compile_event_types(
                 attributes[row, place] = names.index(name)
     return EventTypePlan(
         slot=slot,
-        table=value_table({text: index[code] for text, code in rule.values.items()}),
+        table=value_table({text: index[code] for text, code in rule.values.items()}, missing=-1),
         blank_is_known="" in rule.values,
         codes=np.array([context.event_type_codes[code] for code in known], np.uint16),
         attributes=attributes,
@@ -247,5 +247,5 @@ def _compile_filter(item: Filter, slot: int) -> FilterPlan:
     if bool(item.keep) == bool(item.drop):
         raise UnableToCompileSource(f"filters: give either `keep` or `drop` for {item.field!r}")
     if item.keep:
-        return FilterPlan(slot, value_table(dict.fromkeys(item.keep, 1)), excluded=0)
-    return FilterPlan(slot, value_table(dict.fromkeys(item.drop, 1)), excluded=1)
+        return FilterPlan(slot, value_table(dict.fromkeys(item.keep, 1), missing=0), excluded=0)
+    return FilterPlan(slot, value_table(dict.fromkeys(item.drop, 1), missing=0), excluded=1)

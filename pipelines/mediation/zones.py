@@ -61,7 +61,9 @@ def zone_table(name: str) -> ZoneTable:
     try:
         zone = ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise UnableToCompileSource(f"there is no time zone {name!r}; write an IANA name such as Europe/Paris") from error
+        raise UnableToCompileSource(
+            f"there is no time zone {name!r}; write an IANA name such as Europe/Paris"
+        ) from error
     thresholds: list[int] = []
     offsets = [_offset(zone, FIRST)]
     low = FIRST

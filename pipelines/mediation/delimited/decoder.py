@@ -14,7 +14,7 @@ import numpy as np
 from pipelines.mediation.blocks import ROWS_MAX, split_blocks
 from pipelines.mediation.context import DecodeContext
 from pipelines.mediation.delimited.header import column_slots, read_head, split_header
-from pipelines.mediation.extract import PADDING, DecodedBlock, FieldMatrix, copy_padded, extract
+from pipelines.mediation.extract import PADDING, DecodedBlock, FieldMatrix, copy_padded, extract, offsets, survey
 from pipelines.mediation.failures import UnableToCompileSource
 from pipelines.mediation.kernels import encoding, fields
 from pipelines.mediation.kernels.delimited import split_plain
@@ -85,13 +85,12 @@ class DelimitedSplitter:
 
     def split(self, buffer: UInt8Array, size: int, *, final: bool) -> tuple[FieldMatrix, int]:
         """Return the complete records of a buffer, and how many bytes they take."""
-        high, nul, quote = encoding.survey(buffer, size)
+        high, nul, quote = survey(buffer, size)
         buffer[size : size + PADDING] = NEWLINE
         if final and size and buffer[size - 1] != NEWLINE:
             size += 1
         rows_max = min(ROWS_MAX, size // 2 + 1)
-        start = np.empty((self.fields, rows_max), np.int32)
-        end = np.empty((self.fields, rows_max), np.int32)
+        start, end = offsets(self.fields, rows_max), offsets(self.fields, rows_max)
         raw_start, raw_end = np.empty(rows_max, np.int64), np.empty(rows_max, np.int64)
         reason = np.empty(rows_max, np.uint16)
         delimiter, escapes = ord(self.source.delimiter), 0
@@ -100,9 +99,7 @@ class DelimitedSplitter:
                 buffer, size, final, delimiter, self.slots, start, end, raw_start, raw_end, reason
             )
         else:
-            rows, consumed = split_plain(
-                buffer, size, delimiter, self.slots, start, end, raw_start, raw_end, reason
-            )
+            rows, consumed = split_plain(buffer, size, delimiter, self.slots, start, end, raw_start, raw_end, reason)
         matrix = FieldMatrix(
             raw=buffer[:size],
             raw_start=raw_start[:rows],

@@ -16,9 +16,9 @@ from pipelines.mediation.blocks import read_into, split_blocks
 from pipelines.mediation.context import DecodeContext
 from pipelines.mediation.enedis.r151_xml import PRM_BYTES_MAX, PrmReader, check_xml, declared_encoding
 from pipelines.mediation.explain import field_value, quote_value
-from pipelines.mediation.extract import DecodedBlock, FieldMatrix, access_hashes, copy_padded
-from pipelines.mediation.failures import UnableToCompileSource, UnableToDecodeFile
-from pipelines.mediation.kernels import encoding, fields, identities, quantities, r151, timestamps
+from pipelines.mediation.extract import DecodedBlock, FieldMatrix, access_hashes, copy_padded, offsets, survey
+from pipelines.mediation.failures import UnableToDecodeFile
+from pipelines.mediation.kernels import contents, encoding, fields, identities, quantities, r151, timestamps
 from pipelines.mediation.plan import identity_seed, known_event_type, unit_factor
 from pipelines.mediation.tables import ValueTable, value_table
 from pipelines.mediation.zones import ZoneTable, zone_table
@@ -76,9 +76,7 @@ class R151Decoder:
         buffer = np.empty(HEAD_BYTES, np.uint8)
         head = buffer[: read_into(stream, buffer, 0, HEAD_BYTES)].tobytes()
         splitter = R151Splitter(self.source.record_bytes_max, declared_encoding(head))
-        blocks = split_blocks(
-            stream, splitter, carried=head, block_bytes=block_bytes, record_bytes_max=PRM_BYTES_MAX
-        )
+        blocks = split_blocks(stream, splitter, carried=head, block_bytes=block_bytes, record_bytes_max=PRM_BYTES_MAX)
         record = 0
         for number, matrix in enumerate(blocks):
             assert isinstance(matrix, ReadingMatrix)
@@ -91,15 +89,11 @@ class R151Decoder:
         for slot in REQUIRED:
             fields.require(*matrix.column(slot), reason)
         event_at, quantity = self._read(matrix)
-        found = np.empty(n, np.int32)
-        doubt, certain = matrix.column(r151.DOUBT_SLOT), self.certain
-        fields.look_up(matrix.text, *doubt, certain.hi, certain.lo, certain.value, 0, found)
-        reason[(reason == 0) & (found == 0)] = Reason.DOUBTFUL_READING
+        certain = self.certain.look_up(matrix.text, *matrix.column(r151.DOUBT_SLOT))
+        reason[(reason == 0) & (certain == 0)] = Reason.DOUBTFUL_READING
         attributes = np.zeros((n, ATTRIBUTE_SLOTS), np.int32)
         if self.class_slot >= 0:
-            column, table = matrix.column(r151.CLASS_SLOT), self.classes
-            fields.look_up(matrix.text, *column, table.hi, table.lo, table.value, 0, found)
-            attributes[:, self.class_slot] = found
+            attributes[:, self.class_slot] = self.classes.look_up(matrix.text, *matrix.column(r151.CLASS_SLOT))
         key_hi, key_lo, content = self._keys(matrix)
         access_hi, access_lo = access_hashes(matrix, r151.PRM_SLOT)
         series_hi, series_lo = self._series(matrix, access_hi, access_lo)
@@ -141,10 +135,8 @@ class R151Decoder:
     def _keys(self, matrix: FieldMatrix) -> tuple[UInt64Array, UInt64Array, UInt64Array]:
         n, text, start, end = len(matrix), matrix.text, matrix.start, matrix.end
         hi, lo, content = np.empty(n, np.uint64), np.empty(n, np.uint64), np.empty(n, np.uint64)
-        identities.identify(
-            text, start, end, IDENTITY.copy(), np.uint64(self.seed[0]), np.uint64(self.seed[1]), hi, lo
-        )
-        identities.summarise(text, start, end, CONTENT.copy(), hi, lo, content)
+        identities.identify(text, start, end, IDENTITY.copy(), np.uint64(self.seed[0]), np.uint64(self.seed[1]), hi, lo)
+        contents.summarise(text, start, end, CONTENT.copy(), hi, lo, content)
         return hi, lo, content
 
     def _series(
@@ -200,7 +192,7 @@ class R151Splitter:
 
     def split(self, buffer: UInt8Array, size: int, *, final: bool) -> tuple[FieldMatrix, int]:
         """Return the records of the complete PRM elements of a buffer, and how many bytes they take."""
-        high, _, _ = encoding.survey(buffer, size)
+        high, _, _ = survey(buffer, size)
         buffer[size : size + 16] = 0
         simple = self.encoding == "utf-8" or not high
         consumed = 0
@@ -233,7 +225,7 @@ class R151Splitter:
 
     def _scan(self, buffer: UInt8Array, size: int) -> tuple[ReadingMatrix, int, bool]:
         room = size // r151.RECORD_BYTES_MIN + 1
-        start, end = np.empty((r151.SLOTS, room), np.int32), np.empty((r151.SLOTS, room), np.int32)
+        start, end = offsets(r151.SLOTS, room), offsets(r151.SLOTS, room)
         raw_start, raw_end = np.empty(room, np.int64), np.empty(room, np.int64)
         kind = np.empty(room, np.int32)
         bounds = np.cumsum([0, *map(len, r151.NAMES)]).astype(np.int64)
@@ -245,9 +237,7 @@ class R151Splitter:
         )
         reason = np.zeros(rows, np.uint16)
         raw = buffer[:size]
-        matrix = ReadingMatrix(
-            raw, raw_start[:rows], raw_end[:rows], raw, start, end, reason, r151.SLOTS, kind[:rows]
-        )
+        matrix = ReadingMatrix(raw, raw_start[:rows], raw_end[:rows], raw, start, end, reason, r151.SLOTS, kind[:rows])
         return matrix, consumed, simple
 
     def _parse(self, raw: UInt8Array, consumed: int) -> ReadingMatrix:
@@ -291,7 +281,7 @@ def make_r151(context: DecodeContext, source: R151Source) -> R151Decoder:
         class_slot=attributes.index(CLASS_ATTRIBUTE) if CLASS_ATTRIBUTE in attributes else -1,
         factor=unit_factor(context, INDEX_UNIT, event_type),
         seed=grid_seed,
-        classes=value_table({text: code for text, code in context.attribute_codes.items() if text}),
-        certain=value_table(CERTAIN),
+        classes=value_table(context.attribute_codes, missing=0),
+        certain=value_table(CERTAIN, missing=0),
         zone=zone_table(ZONE),
     )

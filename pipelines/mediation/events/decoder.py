@@ -15,7 +15,7 @@ import numpy as np
 from pipelines.mediation.blocks import ROWS_MAX, read_into, split_blocks
 from pipelines.mediation.context import DecodeContext
 from pipelines.mediation.events.paths import PathTree, compile_paths
-from pipelines.mediation.extract import PADDING, DecodedBlock, FieldMatrix, copy_padded, extract
+from pipelines.mediation.extract import PADDING, DecodedBlock, FieldMatrix, copy_padded, extract, offsets, survey
 from pipelines.mediation.failures import UnableToCompileSource, UnableToDecodeFile
 from pipelines.mediation.kernels import encoding
 from pipelines.mediation.kernels.json_lines import DEPTH_MAX, SCRATCH_BYTES, check_envelope, walk_lines
@@ -69,26 +69,24 @@ class CloudEventsDecoder:
 
     def split(self, buffer: UInt8Array, size: int, *, final: bool) -> tuple[FieldMatrix, int]:
         """Return the complete lines of a buffer as records, and how many bytes they take."""
-        high, nul, _ = encoding.survey(buffer, size)
+        high, nul, _ = survey(buffer, size)
         buffer[size : size + PADDING] = NEWLINE
         if final and size and buffer[size - 1] != NEWLINE:
             size += 1
         rows_max = min(ROWS_MAX, size // 2 + 1)
-        start = np.empty((self.fields, rows_max), np.int32)
-        end = np.empty((self.fields, rows_max), np.int32)
+        start, end = offsets(self.fields, rows_max), offsets(self.fields, rows_max)
         raw_start, raw_end = np.empty(rows_max, np.int64), np.empty(rows_max, np.int64)
         reason = np.empty(rows_max, np.uint16)
-        table = self.paths.table
+        paths = self.paths
         rows, consumed, escapes = walk_lines(
             buffer,
             size,
-            table.hi,
-            table.lo,
-            table.value,
-            self.paths.node_slot,
-            self.paths.covers,
+            paths.keys,
+            paths.names,
+            paths.node_slot,
+            paths.covers,
             np.zeros(SCRATCH_BYTES, np.uint8),
-            np.full(len(self.paths.node_slot), -1, np.int64),
+            np.full(len(paths.node_slot), -1, np.int64),
             np.zeros(DEPTH_MAX + 1, np.int64),
             start,
             end,
@@ -122,9 +120,7 @@ class CloudEventsDecoder:
             matrix.text = copy_padded(matrix.raw, 0)
             for slot in range(self.fields):
                 unescape_strings(matrix.text, *matrix.column(slot))
-        check_envelope(
-            matrix.raw, matrix.text, matrix.start, matrix.end, self.version, self.required, matrix.reason
-        )
+        check_envelope(matrix.raw, matrix.text, matrix.start, matrix.end, self.version, self.required, matrix.reason)
 
 
 def read_head(stream: BinaryIO) -> bytes:

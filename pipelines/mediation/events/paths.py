@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipelines.mediation.extract import PADDING
 from pipelines.mediation.failures import UnableToCompileSource
-from pipelines.mediation.tables import ValueTable, hash_table
-from rating.kernels.hashing import hash128_bytes
-from schemas.arrays import BoolArray, Int32Array
+from pipelines.mediation.kernels.json_lines import key_place
+from schemas.arrays import BoolArray, Int32Array, Int64Array, UInt8Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +17,13 @@ class PathTree:
     """Paths as nodes; node 0 is the whole event.
 
     Attributes:
-        table: hash of (parent node, key) -> node.
+        keys, names: the table of `kernels.json_lines.walk_object`.
         node_slot: (k,) slot of a node that is a configured path, else -1.
         covers: (k, f) whether slot f is at or below node k.
     """
 
-    table: ValueTable
+    keys: Int64Array
+    names: UInt8Array
     node_slot: Int32Array
     covers: BoolArray
 
@@ -49,5 +50,19 @@ def compile_paths(paths: tuple[str, ...]) -> PathTree:
     for slot, trail in enumerate(ends):
         node_slot[trail[-1]] = slot
         covers[trail, slot] = True
-    table = hash_table({hash128_bytes(key.encode(), parent, 0): node for (parent, key), node in nodes.items()})
-    return PathTree(table, node_slot, covers)
+    return _key_table(nodes, node_slot, covers)
+
+
+def _key_table(nodes: dict[tuple[int, str], int], node_slot: Int32Array, covers: BoolArray) -> PathTree:
+    capacity = 1 << max(1, (4 * len(nodes)).bit_length())
+    keys = np.full((capacity, 5), -1, np.int64)
+    names = bytearray()
+    for (parent, key), node in nodes.items():
+        data = key.encode()
+        word = int.from_bytes(data[:8], "little")
+        place = int(key_place(np.uint64(word), len(data), parent)) & (capacity - 1)
+        while keys[place, 3] >= 0:
+            place = (place + 1) & (capacity - 1)
+        keys[place] = int(np.uint64(word).astype(np.int64)), len(data), parent, node, len(names)
+        names += data
+    return PathTree(keys, np.frombuffer(names + bytes(PADDING), np.uint8), node_slot, covers)

@@ -8,24 +8,38 @@ import numpy as np
 from numba import njit
 
 from pipelines.mediation.kernels.reasons import INVALID_ENCODING, NUL_BYTE, RECORD_TOO_LONG
+from pipelines.mediation.kernels.words import NONE, matches, repeat
 
 U = np.uint64
+HIGH_BITS = U(0x8080808080808080)
 RAW_KEPT = 65_536
 """Bytes that are kept of a record longer than the source accepts."""
 
 
 @njit(cache=True, nogil=True)
-def survey(buffer: Any, size: Any) -> Any:
-    """Return (high, nul, quote): whether the first `size` bytes hold a byte >= 0x80, a NUL, a double quote."""
-    high = np.uint8(0)
-    nul = np.uint8(0)
-    quote = np.uint8(0)
-    for i in range(size):
-        byte = buffer[i]
-        high |= byte
-        nul |= np.uint8(byte == 0)
-        quote |= np.uint8(byte == 34)
-    return high >= 128, nul != 0, quote != 0
+def survey(words: Any, tail: Any) -> Any:
+    """Return (high, nul, quote): whether a block holds a byte >= 0x80, a NUL, a double quote.
+
+    Args:
+        words: (w,) uint64, most of the block; tail: (t < 8,) uint8, the rest.
+    """
+    quotes = repeat(34)
+    high = U(0)
+    nul = U(0)
+    quote = U(0)
+    for i in range(len(words)):
+        word = words[i]
+        high |= word
+        nul |= matches(word, NONE)
+        quote |= matches(word, quotes)
+    has_high = (high & HIGH_BITS) != U(0)
+    has_nul = nul != U(0)
+    has_quote = quote != U(0)
+    for i in range(len(tail)):
+        has_high |= tail[i] >= 128
+        has_nul |= tail[i] == 0
+        has_quote |= tail[i] == 34
+    return has_high, has_nul, has_quote
 
 
 @njit(cache=True, nogil=True)

@@ -1,4 +1,4 @@
-"""Hashes that name things: identity keys, contents, access points, registers."""
+"""Hashes that name things: identity keys, access points, registers."""
 
 from __future__ import annotations
 
@@ -32,25 +32,6 @@ def identify(text: Any, start: Any, end: Any, slots: Any, seed_hi: Any, seed_lo:
             b = U(1)
         hi[i] = a
         lo[i] = b
-
-
-@njit(cache=True, nogil=True)
-def summarise(text: Any, start: Any, end: Any, slots: Any, hi: Any, lo: Any, content: Any) -> None:
-    """Hash the fields beside the identity, started from the identity key; 0 is replaced by 1 (0 marks a void key).
-
-    Args:
-        text, start, end, slots: as for `identify`.
-        hi, lo: (n,) uint64 identity keys.
-        content: (n,) uint64, written.
-    """
-    base = text.ctypes.data
-    for i in range(len(hi)):
-        a = hi[i]
-        b = lo[i]
-        for j in range(len(slots)):
-            at = start[slots[j], i]
-            a, b = hash128(base + at, np.int64(end[slots[j], i] - at), a, b)
-        content[i] = b if b != U(0) else U(1)
 
 
 @njit(cache=True, nogil=True)

@@ -10,7 +10,7 @@ from numba import njit
 from pipelines.mediation.kernels.json_text import literal_end, number_end, string_end, unescape
 from pipelines.mediation.kernels.reasons import FIELD_MISSING, MALFORMED_RECORD
 from pipelines.mediation.kernels.words import find, repeat
-from rating.kernels.hashing import hash128
+from rating.kernels.hashing import load64, mix64
 
 U = np.uint64
 DEPTH_MAX = 64
@@ -26,25 +26,45 @@ AFTER = 4
 
 
 @njit(cache=True, nogil=True)
-def _child(text: Any, at: Any, end: Any, escapes: Any, parent: Any, hi: Any, lo: Any, nodes: Any, scratch: Any) -> Any:
-    """Return the path node that the key text[at:end] leads to from `parent`, or -1."""
-    if parent < 0:
-        return -1
-    address = text.ctypes.data + at
-    length = end - at
-    if escapes > 0:
-        if length > KEY_BYTES_MAX:
-            return -1
-        length = unescape(text, at, end, scratch, 0)
-        address = scratch.ctypes.data
-    a, b = hash128(address, length, U(parent), U(0))
-    mask = U(len(nodes) - 1)
-    place = b & mask
-    while hi[place] != U(0) or lo[place] != U(0):
-        if hi[place] == a and lo[place] == b:
-            return np.int64(nodes[place])
-        place = (place + U(1)) & mask
-    return -1
+def key_place(word: Any, length: Any, parent: Any) -> Any:
+    """Return the hash of a key below a node: of its first 8 bytes (padded with NULs), its length and the node."""
+    return mix64(word ^ (U(length) << U(52)) ^ (U(parent) << U(44)))
+
+
+@njit(cache=True, nogil=True)
+def _child(key: Any, length: Any, parent: Any, keys: Any, mask: Any, names: Any) -> Any:
+    """Return the path node that a key leads to from `parent`, or -1.
+
+    Args:
+        key, length: address and bytes of the key; parent: the node it is below.
+        keys, mask, names: addresses of the tables of `walk_object`, and the number of places less one.
+    """
+    word = load64(key)
+    if length < 8:
+        word &= (U(1) << U(8 * length)) - U(1)
+    place = np.int64(key_place(word, length, parent) & mask)
+    while True:
+        entry = keys + 40 * place
+        node = np.int64(load64(entry + 24))
+        if node < 0:
+            return node
+        same = load64(entry) == word and load64(entry + 8) == U(length) and load64(entry + 16) == U(parent)
+        if same and _same(key, names + np.int64(load64(entry + 32)), length):
+            return node
+        place = (place + 1) & np.int64(mask)
+
+
+@njit(cache=True, nogil=True)
+def _same(a: Any, b: Any, length: Any) -> Any:
+    """Return whether `length` bytes at two addresses are equal, given that the first 8 of them are."""
+    done = 8
+    while done + 8 <= length:
+        if load64(a + done) != load64(b + done):
+            return False
+        done += 8
+    if done >= length:
+        return True
+    return (load64(a + done) ^ load64(b + done)) << U(8 * (done + 8 - length)) == U(0)
 
 
 @njit(cache=True, nogil=True)
@@ -53,9 +73,8 @@ def walk_object(
     at: Any,
     stop: Any,
     row: Any,
-    hi: Any,
-    lo: Any,
-    nodes: Any,
+    keys: Any,
+    names: Any,
     node_slot: Any,
     covers: Any,
     seen: Any,
@@ -69,7 +88,9 @@ def walk_object(
     Args:
         text: (b,) uint8; the byte at `stop` is a line feed or carriage return.
         at, stop, row: the line and its row in `start`/`end`.
-        hi, lo, nodes: (cap,) table from hash128(key, seed (parent node, 0)) to a node of the path tree; node 0 is the root.
+        keys: (cap, 5) int64, open-addressing table by `key_place`: the first 8 bytes of a key, its length, the node it is
+            below, the node it leads to (-1: empty place) and where its name begins in `names`; node 0 is the event.
+        names: (k,) uint8, padded.
         node_slot: (k,) int32 slot of a node that is a configured path, else -1.
         covers: (k, f) bool: slot f is at or below node k.
         seen: (k,) int64 row in which a node was last met, -1 at first; changed.
@@ -79,6 +100,10 @@ def walk_object(
     Returns:
         (reason, escapes): reason 0, NUL_BYTE or MALFORMED_RECORD; escapes counts those in configured values.
     """
+    base = text.ctypes.data
+    keys_base = keys.ctypes.data
+    names_base = names.ctypes.data
+    mask = U(len(keys) - 1)
     depth = 0  # stack[d] is the node of an object at depth d, -1 when no path leads there, -2 for an array
     state = VALUE
     node = 0
@@ -112,11 +137,18 @@ def walk_object(
                 continue
             if byte != 34:
                 return MALFORMED_RECORD, 0
-            close, escapes, problem = string_end(text, at + 1, stop)
+            close, escapes, problem = string_end(base + at + 1, base + stop)
             if problem == MALFORMED_RECORD:
                 return MALFORMED_RECORD, 0
             worst = max(worst, problem)
-            node = _child(text, at + 1, close, escapes, stack[depth], hi, lo, nodes, scratch)
+            key = base + at + 1
+            length = close - key
+            node = -1
+            if stack[depth] >= 0 and length <= KEY_BYTES_MAX:
+                if escapes > 0:
+                    length = unescape(text, at + 1, close - base, scratch, 0)
+                    key = scratch.ctypes.data
+                node = _child(key, length, stack[depth], keys_base, mask, names_base)
             if node >= 0:
                 if seen[node] == row:
                     for slot in range(len(start)):
@@ -124,7 +156,7 @@ def walk_object(
                             start[slot, row] = 0
                             end[slot, row] = 0
                 seen[node] = row
-            at = close + 1
+            at = close - base + 1
             while at < stop and (text[at] == 32 or text[at] == 9 or text[at] == 13):
                 at += 1
             if at >= stop or text[at] != 58:
@@ -154,16 +186,17 @@ def walk_object(
         escapes = 0
         if byte == 34:
             first = at + 1
-            close, escapes, problem = string_end(text, first, stop)
+            close, escapes, problem = string_end(base + first, base + stop)
             if problem == MALFORMED_RECORD:
                 return MALFORMED_RECORD, 0
             worst = max(worst, problem)
+            close -= base
             at = close + 1
         elif byte == 45 or 48 <= byte <= 57:
-            at = number_end(text, at)
+            at = number_end(base + at) - base
             close = at
         else:
-            at = literal_end(text, at)
+            at = literal_end(base + at) - base
             close = first if byte == 110 else at
         if at < 0:
             return MALFORMED_RECORD, 0
@@ -178,9 +211,8 @@ def walk_object(
 def walk_lines(
     text: Any,
     size: Any,
-    hi: Any,
-    lo: Any,
-    nodes: Any,
+    keys: Any,
+    names: Any,
     node_slot: Any,
     covers: Any,
     scratch: Any,
@@ -196,7 +228,7 @@ def walk_lines(
 
     Args:
         text: (b,) uint8 with at least 16 readable bytes after `size`; size: bytes to read.
-        hi, lo, nodes, node_slot, covers, scratch, seen, stack: as for `walk_object`.
+        keys, names, node_slot, covers, scratch, seen, stack: as for `walk_object`.
         start, end: (f, m) int32, written; zero where a path is absent and in refused records.
         raw_start, raw_end: (m,) int64 the line without its end, written.
         reason: (m,) uint16, written: 0, NUL_BYTE or MALFORMED_RECORD.
@@ -222,7 +254,19 @@ def walk_lines(
                 start[slot, row] = 0
                 end[slot, row] = 0
             found, more = walk_object(
-                text, at, stop, row, hi, lo, nodes, node_slot, covers, seen, scratch, stack, start, end
+                text,
+                at,
+                stop,
+                row,
+                keys,
+                names,
+                node_slot,
+                covers,
+                seen,
+                scratch,
+                stack,
+                start,
+                end,
             )
             escapes += more
             if found != 0:
@@ -238,9 +282,7 @@ def walk_lines(
 
 
 @njit(cache=True, nogil=True)
-def check_envelope(
-    raw: Any, text: Any, start: Any, end: Any, version: Any, strings: Any, reason: Any
-) -> None:
+def check_envelope(raw: Any, text: Any, start: Any, end: Any, version: Any, strings: Any, reason: Any) -> None:
     """Check the context attributes that CloudEvents 1.0 requires.
 
     An absent or empty one is FIELD_MISSING; one that is no string, or another specversion than "1.0", MALFORMED_RECORD.

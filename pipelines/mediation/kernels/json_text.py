@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from pipelines.mediation.kernels.reasons import MALFORMED_RECORD, NUL_BYTE
-from pipelines.mediation.kernels.words import controls, first, matches, repeat
+from pipelines.mediation.kernels.words import byte_at, controls, first, matches, repeat
 from rating.kernels.hashing import load64
 
 U = np.uint64
@@ -17,11 +17,11 @@ BACKSLASH = 92
 
 
 @njit(cache=True, nogil=True)
-def hex4(text: Any, at: Any) -> Any:
-    """Return the number four hexadecimal digits make, or -1."""
+def hex4(at: Any) -> Any:
+    """Return the number four hexadecimal digits at an address make, or -1."""
     value = 0
     for i in range(4):
-        byte = np.int64(text[at + i])
+        byte = byte_at(at + i)
         if 48 <= byte <= 57:
             digit = byte - 48
         elif 65 <= byte <= 70:
@@ -35,52 +35,50 @@ def hex4(text: Any, at: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _check_escape(text: Any, at: Any) -> Any:
-    """Return (length, problem) of the escape whose backslash is at `at`; reads at most 12 bytes."""
-    letter = text[at + 1]
+def _check_escape(at: Any) -> Any:
+    """Return (length, problem) of the escape whose backslash is at address `at`; reads at most 12 bytes."""
+    letter = byte_at(at + 1)
     if letter != 117:
         simple = letter == 34 or letter == 92 or letter == 47 or letter == 98 or letter == 102
         simple |= letter == 110 or letter == 114 or letter == 116
         return 2, 0 if simple else MALFORMED_RECORD
-    code = hex4(text, at + 2)
+    code = hex4(at + 2)
     if code == 0:
         return 6, NUL_BYTE
     if code < 0 or 0xDC00 <= code <= 0xDFFF:
         return 6, MALFORMED_RECORD
     if code < 0xD800 or code > 0xDBFF:
         return 6, 0
-    if text[at + 6] != BACKSLASH or text[at + 7] != 117:
+    if byte_at(at + 6) != BACKSLASH or byte_at(at + 7) != 117:
         return 6, MALFORMED_RECORD
-    low = hex4(text, at + 8)
+    low = hex4(at + 8)
     return 12, 0 if 0xDC00 <= low <= 0xDFFF else MALFORMED_RECORD
 
 
 @njit(cache=True, nogil=True)
-def string_end(text: Any, at: Any, stop: Any) -> Any:
-    """Return (offset of the closing quote, number of escapes, problem) of the string whose first byte is at `at`.
+def string_end(at: Any, stop: Any) -> Any:
+    """Return (address of the closing quote, number of escapes, problem) of the string whose first byte is at `at`.
 
     Args:
-        text: (b,) uint8 with 16 readable bytes after `stop`; the byte at `stop` is a control character.
-        at, stop: where to look.
+        at, stop: addresses; 16 bytes after `stop` are readable, and the byte at `stop` is a control character.
     """
-    base = text.ctypes.data
     quotes = repeat(QUOTE)
     backslashes = repeat(BACKSLASH)
     escapes = 0
     worst = 0
     while at < stop:
-        word = load64(base + at)
+        word = load64(at)
         mask = matches(word, quotes) | matches(word, backslashes) | controls(word)
         if mask == U(0):
             at += 8
             continue
         at += first(mask)
-        byte = text[at]
+        byte = byte_at(at)
         if byte == QUOTE:
             return at, escapes, worst
         if byte != BACKSLASH or at + 1 >= stop:
             return at, escapes, MALFORMED_RECORD
-        length, problem = _check_escape(text, at)
+        length, problem = _check_escape(at)
         if problem == MALFORMED_RECORD:
             return at, escapes, problem
         worst = max(worst, problem)
@@ -90,42 +88,48 @@ def string_end(text: Any, at: Any, stop: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def number_end(text: Any, at: Any) -> Any:
-    """Return the offset after the number at `at`, or -1 when it is none. Any byte but those of numbers ends it."""
-    if text[at] == 45:
+def number_end(at: Any) -> Any:
+    """Return the address after the number at `at`, or -1 when it is none. Any byte but those of numbers ends it."""
+    if byte_at(at) == 45:
         at += 1
-    if text[at] == 48:
+    if byte_at(at) == 48:
         at += 1
-    elif 49 <= text[at] <= 57:
-        while 48 <= text[at] <= 57:
+    elif 49 <= byte_at(at) <= 57:
+        while 48 <= byte_at(at) <= 57:
             at += 1
     else:
         return -1
-    if text[at] == 46:
+    if byte_at(at) == 46:
         at += 1
-        if text[at] < 48 or text[at] > 57:
+        if byte_at(at) < 48 or byte_at(at) > 57:
             return -1
-        while 48 <= text[at] <= 57:
+        while 48 <= byte_at(at) <= 57:
             at += 1
-    if text[at] == 69 or text[at] == 101:
+    if byte_at(at) == 69 or byte_at(at) == 101:
         at += 1
-        if text[at] == 43 or text[at] == 45:
+        if byte_at(at) == 43 or byte_at(at) == 45:
             at += 1
-        if text[at] < 48 or text[at] > 57:
+        if byte_at(at) < 48 or byte_at(at) > 57:
             return -1
-        while 48 <= text[at] <= 57:
+        while 48 <= byte_at(at) <= 57:
             at += 1
     return at
 
 
 @njit(cache=True, nogil=True)
-def literal_end(text: Any, at: Any) -> Any:
-    """Return the offset after `true`, `false` or `null` at `at`, or -1."""
-    if text[at] == 116 and text[at + 1] == 114 and text[at + 2] == 117 and text[at + 3] == 101:
+def literal_end(at: Any) -> Any:
+    """Return the address after `true`, `false` or `null` at `at`, or -1."""
+    if byte_at(at) == 116 and byte_at(at + 1) == 114 and byte_at(at + 2) == 117 and byte_at(at + 3) == 101:
         return at + 4
-    if text[at] == 110 and text[at + 1] == 117 and text[at + 2] == 108 and text[at + 3] == 108:
+    if byte_at(at) == 110 and byte_at(at + 1) == 117 and byte_at(at + 2) == 108 and byte_at(at + 3) == 108:
         return at + 4
-    if text[at] == 102 and text[at + 1] == 97 and text[at + 2] == 108 and text[at + 3] == 115 and text[at + 4] == 101:
+    if (
+        byte_at(at) == 102
+        and byte_at(at + 1) == 97
+        and byte_at(at + 2) == 108
+        and byte_at(at + 3) == 115
+        and byte_at(at + 4) == 101
+    ):
         return at + 5
     return -1
 
@@ -166,10 +170,10 @@ def unescape(text: Any, at: Any, end: Any, out: Any, to: Any) -> Any:
             continue
         letter = text[at + 1]
         if letter == 117:
-            code = hex4(text, at + 2)
+            code = hex4(text.ctypes.data + at + 2)
             at += 6
             if 0xD800 <= code <= 0xDBFF:
-                code = 0x10000 + ((code - 0xD800) << 10) + (hex4(text, at + 2) - 0xDC00)
+                code = 0x10000 + ((code - 0xD800) << 10) + (hex4(text.ctypes.data + at + 2) - 0xDC00)
                 at += 6
             to = _put_utf8(out, to, code)
             continue

@@ -153,9 +153,7 @@ def read_iso(
 
 
 @njit(cache=True, nogil=True)
-def read_day_end(
-    text: Any, start: Any, end: Any, thresholds: Any, offsets: Any, event_at: Any, reason: Any
-) -> None:
+def read_day_end(text: Any, start: Any, end: Any, thresholds: Any, offsets: Any, event_at: Any, reason: Any) -> None:
     """Read civil dates `YYYY-MM-DD` as the instant at which that day ends in the zone.
 
     Args:

@@ -14,6 +14,16 @@ ONES = U(0x0101010101010101)
 LOW7 = U(0x7F7F7F7F7F7F7F7F)
 TOP3 = U(0xE0E0E0E0E0E0E0E0)
 NONE = U(0)
+BYTE = U(0xFF)
+
+
+@njit(cache=True, nogil=True)
+def byte_at(address: Any) -> Any:
+    """Return the byte at an address as an int64 (8 bytes from there must be readable).
+
+    Helpers take addresses where they are called often: every array argument costs two atomic operations per call.
+    """
+    return np.int64(load64(address) & BYTE)
 
 
 @njit(cache=True, nogil=True)
