@@ -6,44 +6,13 @@ decimals (`quantity_steps` is the exact integer, in base steps of the unit).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from schemas.rejection import EXPLANATIONS, Outcome, Reason, Stage
 from sinks.clickhouse.table import BALANCE, DATABASE, TIMESTAMP, quoted
 from sinks.clickhouse.tables.block import OUTCOME_COLUMNS
 from sinks.clickhouse.tables.dimensions import looked_up
+from sinks.clickhouse.view import View, ViewColumn
 
 QUANTITY = "Decimal(38, 12)"
-
-
-@dataclass(frozen=True, slots=True)
-class ViewColumn:
-    """One column of a view: name, type, what it means, and how it is computed."""
-
-    name: str
-    type: str
-    comment: str
-    expression: str
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """One view: its columns computed from `source` (everything after FROM)."""
-
-    name: str
-    comment: str
-    columns: tuple[ViewColumn, ...]
-    source: str
-
-    @property
-    def ddl(self) -> str:
-        """The statement that creates the view or replaces it."""
-        columns = ",\n  ".join(f"`{c.name}` {c.type} COMMENT {quoted(c.comment)}" for c in self.columns)
-        selected = ",\n  ".join(f"{c.expression} AS `{c.name}`" for c in self.columns)
-        return (
-            f"CREATE OR REPLACE VIEW {DATABASE}.{self.name} (\n  {columns}\n) AS SELECT\n  {selected}\n"
-            f"FROM {self.source}\nCOMMENT {quoted(self.comment)}"
-        )
 
 
 def _per_row(name: str, type_: str, comment: str, expression: str | None = None) -> ViewColumn:
@@ -310,9 +279,12 @@ REVENUE = View(
     ),
     f"""(
   SELECT tenant, account, {looked_up("charge_version", "charge", "charge_version")} AS charge,
-    {looked_up("charge_version", "currency", "charge_version")} AS currency, toDate(event_at) AS event_day,
-    count() AS items, sum(amount) AS amount
-  FROM {DATABASE}.fact_usage GROUP BY tenant, account, charge, currency, event_day
+    {looked_up("charge_version", "currency", "charge_version")} AS currency, event_day,
+    sum(items) AS items, sum(amount) AS amount
+  FROM (
+    SELECT tenant, account, charge_version, toDate(event_at) AS event_day, count() AS items, sum(amount) AS amount
+    FROM {DATABASE}.fact_usage GROUP BY tenant, account, charge_version, event_day
+  ) GROUP BY tenant, account, charge, currency, event_day
 ) AS f""",
 )
 
