@@ -60,7 +60,7 @@ class Explanation(BaseModel):
     """Which rule made an amount: everything that went into it, step by step.
 
     Attributes:
-        charge, price_plan, version_start, version_end, model, currency: the rule.
+        charge, price_plan, version_start, version_end, model, currency, event_type: the rule.
         unit, unit_steps: the unit of the event type, and how many base steps it is worth.
         event_at: start of the usage. quantity, rated_quantity: base steps before and after increments.
         increments: "60 s, then 30 s", None when usage is not rounded up.

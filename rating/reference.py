@@ -178,7 +178,8 @@ def period_at(kind: PeriodKind, local: datetime) -> int:
 
 def round_fraction(value: Fraction, decimals: int, mode: RoundingMode) -> int:
     """Return a fraction in units of 10**-decimals, rounded; negative values mirror positive ones."""
-    exact = abs(value) * 10**decimals
+    power: int = 10**decimals
+    exact = abs(value) * power
     whole = exact.numerator // exact.denominator
     rest = exact - whole
     half = Fraction(1, 2)

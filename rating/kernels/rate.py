@@ -73,7 +73,7 @@ def to_amount(hi: Any, lo: Any, divisor: Any, extra: Any, mode: Any, factor: Any
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -> Any:  # noqa: PLR0915
+def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -> Any:
     """Rate rows from `start` on; return the row for which split columns have no room, else the row count.
 
     Args:

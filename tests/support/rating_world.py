@@ -105,7 +105,11 @@ def _item(vocabulary: Vocabulary, rated: RatedBlock, row: int) -> ReferenceItem:
         parts = []
     elif wallet == WALLET_SPLIT:
         parts = [
-            (rated.split_wallet[part], rated.split_amount[part], _wide(rated.split_balance_hi, rated.split_balance_lo, part))
+            (
+                rated.split_wallet[part],
+                rated.split_amount[part],
+                _wide(rated.split_balance_hi, rated.split_balance_lo, part),
+            )
             for part in np.flatnonzero(rated.split_row == row)
         ]
     else:

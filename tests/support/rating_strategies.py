@@ -1,0 +1,193 @@
+"""Whole random catalogs, as documents, and usage that looks for their edges."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import strategies as st
+from rating_world import Use, instant
+
+ZONES = ("UTC", "Europe/Paris", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu")
+BORDERS = [
+    instant(text)
+    for text in (
+        "2025-01-01T00:00:00+01:00",
+        "2026-03-29T01:00:00Z",  # summer time starts in Paris
+        "2026-03-08T07:00:00Z",  # and in New York
+        "2026-04-04T15:00:00Z",  # and ends on Lord Howe, by half an hour
+        "2026-10-25T01:00:00Z",
+        "2026-05-01T00:00:00Z",
+        "2026-05-01T00:00:00+02:00",
+        "2026-07-01T00:00:00Z",
+        "2027-01-01T00:00:00-05:00",
+    )
+]
+START, MIDDLE, END = "2024-01-01T00:00:00Z", "2026-05-01T00:00:00Z", "2026-07-01T00:00:00+02:00"
+HOUR_US = 3_600_000_000
+LARGE = 2**62
+
+decimals_text = st.one_of(
+    st.sampled_from(["0", "0.1", "0.12", "1", "0.0005", "0.000000000001", "8999999.999999999999", "33.333333333333"]),
+    st.integers(0, 10**14).map(lambda digits: f"{digits // 10**12}.{digits % 10**12:012d}"),
+)
+clock = st.builds(lambda hour, quarter: f"{hour:02d}:{quarter * 15:02d}", st.integers(0, 23), st.integers(0, 3))
+days = st.lists(st.sampled_from(["mon", "tue", "wed", "thu", "fri", "sat", "sun"]), min_size=1, max_size=4, unique=True)
+
+
+@st.composite
+def calendars(draw: Any, code: str) -> dict[str, Any]:
+    """Return a calendar of up to three bands and the rest."""
+    bands: list[dict[str, Any]] = []
+    for index in range(draw(st.integers(0, 3))):
+        band: dict[str, Any] = {"name": f"b{index}"}
+        shape = draw(st.sampled_from(["days", "times", "both"]))
+        if shape != "times":
+            band["days"] = draw(days)
+        if shape != "days":
+            start, end = draw(st.lists(clock, min_size=2, max_size=2, unique=True))
+            band |= {"start": start, "end": end}
+        bands.append(band)
+    return {"kind": "calendar", "code": code, "zone": draw(st.sampled_from(ZONES)), "bands": [*bands, {"name": "rest"}]}
+
+
+@st.composite
+def versions(draw: Any, unit: str, scale: int, calendar: dict[str, Any], counter: str) -> dict[str, Any]:
+    """Return a price version without its dates. Quantities are written in `unit`, `scale` of which make a usual one."""
+    timed, counted = draw(st.booleans()), draw(st.integers(0, 3)) > 0
+    model = draw(st.sampled_from(["flat", "graduated"]))
+    names = [band["name"] for band in calendar["bands"]] if timed else []
+
+    def price() -> Any:
+        if names and draw(st.booleans()):
+            return {name: draw(decimals_text) for name in names}
+        return draw(decimals_text)
+
+    def amount_of(most: int) -> str:
+        return f"{draw(st.integers(1, most))} {unit}"
+
+    version: dict[str, Any] = {
+        "model": model,
+        "per": draw(st.sampled_from([f"1 {unit}", f"{scale} {unit}", f"7 {unit}"])),
+    }
+    if model == "flat":
+        version["price"] = price()
+    else:
+        bounds = sorted(draw(st.lists(st.integers(1, 4 * scale), max_size=3, unique=True)))
+        tiers = [{"up_to": f"{bound} {unit}", "price": price()} for bound in bounds]
+        version["tiers"] = [*tiers, {"price": price()}]
+    if timed:
+        version["calendar"] = calendar["code"]
+    if counted:
+        version["counter"] = counter
+    if draw(st.booleans()):
+        version["increments"] = {"first": amount_of(2 * scale), "next": amount_of(scale)}
+    if draw(st.booleans()):
+        version["connection_fee"] = draw(st.sampled_from(["0", "0.05", "0.000000001", "8999999.999999999"]))
+    if draw(st.booleans()):
+        mode = draw(st.sampled_from(["half_up", "half_even", "up", "down"]))
+        version["rounding"] = {"mode": mode, "decimals": draw(st.integers(0, 9))}
+    return version
+
+
+@st.composite
+def catalogs(draw: Any) -> list[dict[str, Any]]:
+    """Return the documents of a catalog: two event types, every pricing shape, several wallets and offers."""
+    event_types = [
+        {"kind": "event_type", "code": "call", "unit": "s", "attributes": ["zone", "way"]},
+        {"kind": "event_type", "code": "data", "unit": "kB"},
+    ]
+    calendar = draw(calendars("week"))
+    counters = [
+        {
+            "kind": "counter",
+            "code": f"count-{event_type}",
+            "unit": unit,
+            "period": draw(st.sampled_from(["day", "month", "year", "ever"])),
+            "zone": draw(st.sampled_from(ZONES)),
+        }
+        for event_type, unit in (("call", "min"), ("data", "MB"))
+    ]
+    plans = []
+    for event_type, unit, scale in (("call", "s", 60), ("data", "kB", 1000)):
+        for index in range(draw(st.integers(1, 2))):
+            dated = [
+                {"start": start}
+                | ({"end": end} if end else {})
+                | draw(versions(unit, scale, calendar, f"count-{event_type}"))
+                for start, end in draw(
+                    st.sampled_from(
+                        [[(START, None)], [(START, MIDDLE), (MIDDLE, None)], [(START, MIDDLE), (MIDDLE, END)]]
+                    )
+                )
+            ]
+            plans.append({"kind": "price_plan", "code": f"{event_type}-{index}", "currency": "EUR", "versions": dated})
+    charges = [
+        {
+            "kind": "charge",
+            "code": f"charge-{index}",
+            "event_type": plan["code"].partition("-")[0],
+            "priority": draw(st.integers(0, 1)),
+            "price_plan": plan["code"],
+            "filters": draw(st.sampled_from([{}, {"zone": "EU"}, {"zone": "EU", "way": "in"}, {"way": "out"}]))
+            if plan["code"].startswith("call")
+            else {},
+        }
+        for index, plan in enumerate(plans)
+    ]
+    codes = [charge["code"] for charge in charges]
+    offers = [
+        {"kind": "offer", "code": "all", "charges": draw(st.permutations(codes))},
+        {"kind": "offer", "code": "some", "charges": draw(st.lists(st.sampled_from(codes), min_size=1, unique=True))},
+    ]
+    accounts = [draw(_accounts(code)) for code in ("a", "b")]
+    subscriptions = [
+        {"kind": "subscription", "code": f"s{index}", "account": account, "offer": offer}
+        for index, (account, offer) in enumerate([("a", "all"), ("a", "some"), ("b", "all")])
+    ]
+    return [*event_types, calendar, *counters, *plans, *charges, *offers, *accounts, *subscriptions]
+
+
+@st.composite
+def _accounts(draw: Any, code: str) -> dict[str, Any]:
+    balances = draw(st.lists(st.sampled_from(["0", "0.01", "1", "2.5", "1000000000"]), max_size=3))
+    wallets = [
+        {"code": f"w{index}", "type": "prepaid", "priority": draw(st.integers(0, 1)), "opening_balance": balance}
+        for index, balance in enumerate(balances)
+    ]
+    if not wallets or draw(st.booleans()):
+        wallets.append({"code": "credit", "type": "postpaid"})
+    return {"kind": "account", "code": code, "currency": "EUR", "wallets": wallets}
+
+
+def yaml_of(documents: list[dict[str, Any]]) -> list[str]:
+    """Return documents as YAML (of which JSON is a part)."""
+    return [json.dumps(document) for document in documents]
+
+
+quantities = st.one_of(
+    st.integers(0, 5),
+    st.integers(0, 600_000),
+    st.integers(0, 100).map(lambda count: count * 60_000),
+    st.sampled_from([LARGE, LARGE - 1, LARGE // 2, 10**15]),
+)
+instants = st.one_of(
+    st.builds(
+        lambda border, off: border + off, st.sampled_from(BORDERS), st.sampled_from([-1, 0, 1, -HOUR_US, HOUR_US])
+    ),
+    st.integers(instant("2025-12-01T00:00:00Z"), instant("2026-09-01T00:00:00Z")),
+)
+calls = st.builds(
+    Use,
+    subscription=st.sampled_from(["s0", "s1", "s2"]),
+    event_type=st.just("call"),
+    at=instants,
+    quantity=quantities,
+    attributes=st.fixed_dictionaries(
+        {}, optional={"zone": st.sampled_from(["EU", "US"]), "way": st.sampled_from(["in", "out"])}
+    ),
+)
+downloads = st.builds(
+    Use, subscription=st.sampled_from(["s0", "s1", "s2"]), event_type=st.just("data"), at=instants, quantity=quantities
+)
+usage = st.lists(st.one_of(calls, downloads), min_size=5, max_size=40)

@@ -1,0 +1,31 @@
+"""Kernels import nothing of ours, so they repeat constants of the vocabulary: these must stay equal."""
+
+from __future__ import annotations
+
+from rating.kernels import balance, layout, rate, wide
+from rating.zones import TIMESTAMP_MAX_US, TIMESTAMP_MIN_US
+from schemas import cdr, quantity, rated_item
+from schemas.money import RoundingCode
+from schemas.rejection import Reason
+
+
+def test_reasons_are_the_vocabularys() -> None:
+    for reason in Reason:
+        if reason >= 300:
+            assert getattr(rate, reason.name) == reason
+
+
+def test_rounding_modes_are_the_vocabularys() -> None:
+    assert {code.name: getattr(wide, code.name) for code in RoundingCode} == {code.name: code for code in RoundingCode}
+
+
+def test_wallet_marks_and_bounds_are_the_vocabularys() -> None:
+    assert balance.WALLET_NONE == rated_item.WALLET_NONE
+    assert balance.WALLET_SPLIT == rated_item.WALLET_SPLIT
+    assert rate.QUANTITY_MAX == quantity.QUANTITY_MAX
+    assert layout.ATTRIBUTE_SLOTS == cdr.ATTRIBUTE_SLOTS
+
+
+def test_zone_buckets_cover_all_timestamps() -> None:
+    assert layout.ZONE_EPOCH_US == TIMESTAMP_MIN_US
+    assert layout.ZONE_EPOCH_US + (layout.ZONE_BUCKETS << layout.ZONE_BUCKET_BITS) >= TIMESTAMP_MAX_US
