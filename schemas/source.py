@@ -25,8 +25,8 @@ class EventTime(Document):
 
     `iso` reads ISO 8601 / RFC 3339 (`T` or blank between date and time, optional fraction, optional offset or Z);
     `epoch_s`, `epoch_ms` and `epoch_us` are counts since 1970-01-01T00:00:00Z. `zone` (an IANA name) is for times without
-    an offset; without it such a record is rejected (TIMESTAMP_WITHOUT_ZONE). In the doubled hour of autumn the first is taken; in
-    the missing hour of spring the clock is read with the offset before the change.
+    an offset; without it such a record is rejected (TIMESTAMP_WITHOUT_ZONE). In the doubled hour of autumn the first is
+    taken; in the missing hour of spring the clock is read with the offset before the change.
     """
 
     field: FieldName

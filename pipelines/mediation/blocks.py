@@ -43,7 +43,7 @@ class Splitter(Protocol):
 
 def read_into(stream: BinaryIO, buffer: UInt8Array, start: int, end: int) -> int:
     """Fill buffer[start:end] from the stream and return where the bytes end: before `end` only at the end of the stream."""
-    view = memoryview(buffer)
+    view = buffer.data
     while start < end:
         count = stream.readinto(view[start:end])  # type: ignore[attr-defined]
         if not count:

@@ -1,6 +1,7 @@
 """Claiming: a dropped file becomes part of the log by two durable steps, rename into the archive, then a journal entry.
 
-A crash between the two leaves an archived file without an entry; it is adopted at the next start, in order of its number.
+A crash between the two leaves an archived file without an entry; it is adopted at the next start, whatever number it was
+going to have.
 """
 
 from __future__ import annotations
@@ -65,13 +66,10 @@ class Spool:
         for source in sorted(sources):
             directory = self.incoming / source
             try:
-                names = sorted(path.name for path in directory.iterdir()) if directory.exists() else []
+                paths = sorted(directory.iterdir()) if directory.exists() else []
+                found += [(source, path) for path in paths if _is_finished(path.name) and path.is_file()]
             except OSError as error:
                 raise UnableToClaim(f"cannot list {directory}: {error.strerror}") from error
-            for name in names:
-                path = directory / name
-                if not name.startswith(".") and not name.endswith(_UNFINISHED) and path.is_file():
-                    found.append((source, path))
         return found
 
     def unknown(self, sources: list[str]) -> list[str]:
@@ -88,20 +86,23 @@ class Spool:
         """Move a dropped file into the archive and journal it.
 
         Raises:
-            UnableToClaim: when the file cannot be read or moved; it is where it was.
+            UnableToClaim: when the file cannot be read, moved or journaled, or is a link; it is where it was, or beside
+                it when its name was taken meanwhile.
         """
+        if path.is_symlink():
+            raise UnableToClaim(f"cannot claim {path}: it is a link, and what it points to could change; drop the file")
         stored = self.archive / self.stored_name(journal.next_claim, source, path.name)
         try:
             sync_file(path)
             path.replace(stored)
-            sync_directory(self.archive)
         except OSError as error:
             raise UnableToClaim(f"cannot claim {path}: {error.strerror}") from error
         try:
+            sync_directory(self.archive)
             return self._journal(journal, source, path.name, stored, now, terms)
         except OSError as error:
-            stored.replace(path)
-            raise UnableToClaim(f"cannot journal the claim of {path}: {error.strerror}") from error
+            back = _put_back(stored, path)
+            raise UnableToClaim(f"cannot journal the claim of {path}: {error.strerror}; it is {back}") from error
 
     def take_copy(self, journal: Journal, source: str, path: Path, *, now: int, terms: Terms) -> FileClaim:
         """Copy a file that is not ours to move into the archive and journal it.
@@ -119,12 +120,20 @@ class Spool:
             raise UnableToClaim(f"cannot take {path}: {error.strerror}") from error
 
     def adopt(self, journal: Journal, *, now: int, terms: Terms) -> list[FileClaim]:
-        """Journal archived files that a crash left without an entry."""
+        """Journal archived files that a crash left without an entry, in order of the number they were going to have.
+
+        Raises:
+            UnableToClaim: when the archive cannot be listed or an entry cannot be written; the rest stays for next time.
+        """
+        known = {entry.stored for entry in journal.entries if isinstance(entry, FileClaim)}
         adopted = []
-        for path in sorted(self.archive.iterdir()):
-            match = _STORED.fullmatch(path.name)
-            if match and int(match[1]) == journal.next_claim and path.is_file():
-                adopted.append(self._journal(journal, match[2], match[3], path, now, terms))
+        try:
+            for path in sorted(self.archive.iterdir()):
+                match = _STORED.fullmatch(path.name)
+                if match and path.name not in known and path.is_file():
+                    adopted.append(self._journal(journal, match[2], match[3], path, now, terms))
+        except OSError as error:
+            raise UnableToClaim(f"cannot adopt what is left in {self.archive}: {error.strerror}") from error
         return adopted
 
     def _journal(self, journal: Journal, source: str, name: str, stored: Path, now: int, terms: Terms) -> FileClaim:
@@ -132,7 +141,7 @@ class Spool:
             claim=journal.next_claim,
             received_at=journal.stage_time(now),
             source=source,
-            name=name,
+            name=_readable(name),
             stored=stored.name,
             size=stored.stat().st_size,
             block_bytes=terms.block_bytes,
@@ -142,3 +151,22 @@ class Spool:
         )
         journal.append(entry)
         return entry
+
+
+def _is_finished(name: str) -> bool:
+    return not name.startswith(".") and not name.endswith(_UNFINISHED)
+
+
+def _readable(name: str) -> str:
+    """Return a file name as text: bytes outside UTF-8, which no JSON can hold, become replacement characters."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _put_back(stored: Path, path: Path) -> Path:
+    """Undo the move of a file; its sender may have dropped the next one under the same name meanwhile."""
+    free, attempt = path, 0
+    while free.exists():
+        attempt += 1
+        free = path.with_name(f"{path.name}.{attempt}")
+    stored.replace(free)
+    return free

@@ -14,6 +14,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from pipelines.spool.files import sync_directory
+
 
 class UnableToReadJournal(Exception):
     """The journal is damaged, or was written by a newer release."""
@@ -124,6 +126,7 @@ class Journal:
         if good < len(content):
             self._handle.truncate(good)
             os.fsync(self._handle.fileno())
+        sync_directory(path.parent)  # an entry is only as durable as the name of the file that it is in
 
     def _read(self, content: bytes) -> int:
         good = 0
@@ -164,9 +167,12 @@ class Journal:
 
         Raises:
             OSError: when it cannot be written; the journal is then as it was before.
+            ValueError: when its number or time does not follow the latest entry's.
         """
         if entry.claim != self.next_claim:
             raise ValueError(f"entry {entry.claim} cannot follow entry {self.next_claim - 1}")
+        if entry.received_at != self.stage_time(entry.received_at):
+            raise ValueError(f"entry {entry.claim} would be received before entry {entry.claim - 1}")
         position = self._handle.seek(0, os.SEEK_END)
         try:
             self._handle.write(_line(entry))
@@ -183,6 +189,8 @@ class Journal:
             self._handle.close()
         os.truncate(self._path, position)
         self._handle = self._path.open("ab")
+        with suppress(OSError):  # the caller raises already; this keeps the entry from coming back after a crash
+            os.fsync(self._handle.fileno())
 
     def close(self) -> None:
         """Close the file."""

@@ -61,7 +61,7 @@ def hash128_bytes(data: bytes, seed_hi: int = 0, seed_lo: int = 0) -> tuple[int,
     return h1, (h2 + h1) & _M64
 
 
-if config.DISABLE_JIT:  # type: ignore[attr-defined]  # kernels run as Python: same answers, no machine code
+if config.DISABLE_JIT:  # kernels run as Python: same answers, no machine code
 
     def load64(address: int) -> Any:
         """Return the 8 bytes at `address` as a little-endian uint64."""

@@ -37,7 +37,7 @@ def split(value: int) -> tuple[np.int64, np.uint64]:
     return I64(hi - (1 << 64) if hi >> 63 else hi), U(value & _M64)
 
 
-if config.DISABLE_JIT:  # type: ignore[attr-defined]
+if config.DISABLE_JIT:
 
     def _wrapped(value: int) -> tuple[Any, Any, bool]:
         hi, lo = split(value)

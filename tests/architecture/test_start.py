@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = {"chdb", "clickhouse_connect", "llvmlite", "lxml", "numba", "numpy", "polars", "pyarrow"}
+HEAVY = {"chdb", "clickhouse_connect", "llvmlite", "numba", "numpy", "polars", "pyarrow"}
 
 _PROBE = """
 import json, sys

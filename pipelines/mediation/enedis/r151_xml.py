@@ -181,7 +181,8 @@ class PrmReader:
         parents, text = self._path[1:], "".join(self._text).strip(_WHITE)
         self._text.clear()
         in_index = len(parents) == 3 and parents[:2] == [PRM, DAY] and parents[2] in _INDEXES
-        if (number == ID_PRM and parents == [PRM]) or (DATE <= number <= DISTRIBUTOR_CALENDAR and parents == [PRM, DAY]) or (number >= CLASS and in_index):
+        in_day = DATE <= number <= DISTRIBUTOR_CALENDAR and parents == [PRM, DAY]
+        if (number == ID_PRM and parents == [PRM]) or in_day or (number >= CLASS and in_index):
             self._held[number] = text
         elif number in _INDEXES and parents == [PRM, DAY]:
             calendar = DISTRIBUTOR_CALENDAR if number == DISTRIBUTOR_INDEX else SUPPLIER_CALENDAR

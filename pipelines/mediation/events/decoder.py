@@ -1,7 +1,7 @@
-"""Decode CloudEvents: one JSON object per line, required attributes, fields by dotted path, CDRs.
+r"""Decode CloudEvents: one JSON object per line, required attributes, fields by dotted path, CDRs.
 
 Values of mapped paths may be strings or numbers; null, objects and arrays count as absent. Of duplicate keys the last
-wins. A NUL (even as `\\u0000`) and an unpaired surrogate anywhere in the event refuse it.
+wins. A NUL (even as `\u0000`) and an unpaired surrogate anywhere in the event refuse it.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ enough, because contents are compared only under equal 128-bit keys. Twin: `cont
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ _M = 0xC6A4A7935BD1E995
 _M64 = 0xFFFFFFFFFFFFFFFF
 
 
-def content_bytes(fields: Sequence[bytes], key_hi: int, key_lo: int) -> int:
+def content_bytes(fields: list[bytes] | tuple[bytes, ...], key_hi: int, key_lo: int) -> int:
     """Return the content hash of `fields` under an identity key, slowly: the twin of `summarise`."""
     state = key_hi ^ key_lo
     for data in fields:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 from catalog_texts import CATALOG, line_of, write_catalog
 
-from billing.catalog.models import Problem, UnableToLoadCatalog
+from billing.catalog.models import UnableToLoadCatalog
 from billing.catalog.store import load_catalog
 
 
@@ -493,13 +493,3 @@ def test_problem(name: str, tmp_path: Path) -> None:
     assert matching, caught.value
     assert len(caught.value.problems) <= 2, "one mistake is told once, or twice where two documents disagree"
     assert all(problem.message and problem.fix for problem in caught.value.problems)
-
-
-def test_form() -> None:
-    problem = Problem(
-        "catalog/plans.yaml", 12, "versions.0.tiers.1.up_to", 'the unit "Gb" is unknown', 'did you mean "GB"?'
-    )
-    told = 'catalog/plans.yaml:12: versions.0.tiers.1.up_to: the unit "Gb" is unknown. Fix: did you mean "GB"?'
-    assert str(problem) == told
-    assert str(Problem("catalog", 0, "", "it is empty", "fill it")) == "catalog: it is empty. Fix: fill it"
-    assert str(UnableToLoadCatalog([problem, problem])) == f"{told}\n{told}"

@@ -14,7 +14,7 @@ from catalog_texts import CATALOG, write_catalog
 from polars.testing import assert_frame_equal
 
 from billing.catalog import store
-from billing.catalog.models import UnableToLoadCatalog
+from billing.catalog.models import Problem, UnableToLoadCatalog
 from billing.catalog.store import UnableToCopyCatalog, copy_catalog, load_catalog
 from rating.tariff_image import compile_image
 from rating.vocabulary import Vocabulary
@@ -205,3 +205,13 @@ def test_copy_of_a_broken_catalog_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnableToLoadCatalog, match=r"x\.yaml:2"):
         copy_catalog(source, tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
+
+
+def test_how_a_problem_is_told() -> None:
+    problem = Problem(
+        "catalog/plans.yaml", 12, "versions.0.tiers.1.up_to", 'the unit "Gb" is unknown', 'did you mean "GB"?'
+    )
+    told = 'catalog/plans.yaml:12: versions.0.tiers.1.up_to: the unit "Gb" is unknown. Fix: did you mean "GB"?'
+    assert str(problem) == told
+    assert str(Problem("catalog", 0, "", "it is empty", "fill it")) == "catalog: it is empty. Fix: fill it"
+    assert str(UnableToLoadCatalog([problem, problem])) == f"{told}\n{told}"
