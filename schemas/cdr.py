@@ -78,8 +78,14 @@ class CdrBlock:
 def select_records(cdrs: CdrBlock, rows: Int64Array) -> CdrBlock:
     """Return the block with only the records at `rows` (ascending); buffers are shared."""
     columns: dict[str, Any] = {
-        item.name: np.ascontiguousarray(getattr(cdrs, item.name)[rows])
+        item.name: _rows_of(getattr(cdrs, item.name), rows)
         for item in fields(cdrs)
         if item.name not in ("position", "raw", "text")
     }
     return replace(cdrs, **columns)
+
+
+def _rows_of(column: Any, rows: Int64Array) -> Any:
+    """Return some rows of a column, or of whatever else a decoder keeps beside its columns, row by row."""
+    found = column[rows]
+    return np.ascontiguousarray(found) if isinstance(found, np.ndarray) else found

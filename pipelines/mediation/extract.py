@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
@@ -40,6 +41,17 @@ class FieldMatrix:
     def __len__(self) -> int:
         """Return the number of records."""
         return len(self.reason)
+
+    def __getitem__(self, rows: Int64Array) -> Self:
+        """Return the records at `rows`; buffers are shared."""
+        return replace(
+            self,
+            raw_start=self.raw_start[rows],
+            raw_end=self.raw_end[rows],
+            start=np.ascontiguousarray(self.start[:, rows]),
+            end=np.ascontiguousarray(self.end[:, rows]),
+            reason=self.reason[rows],
+        )
 
     def column(self, slot: int) -> tuple[Int32Array, Int32Array]:
         """Return (start, end) of one field, each (n,)."""

@@ -7,8 +7,8 @@ billed are filtered; a day without classes (a missing day) yields no record.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import BinaryIO
+from dataclasses import dataclass, replace
+from typing import BinaryIO, Self
 
 import numpy as np
 
@@ -44,6 +44,10 @@ class ReadingMatrix(FieldMatrix):
     """A field matrix with `kind`: (n,) which element each record is."""
 
     kind: Int32Array
+
+    def __getitem__(self, rows: Int64Array) -> Self:
+        """Return the records at `rows`; buffers are shared."""
+        return replace(FieldMatrix.__getitem__(self, rows), kind=self.kind[rows])
 
 
 @dataclass(frozen=True, slots=True)
