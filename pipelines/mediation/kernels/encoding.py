@@ -9,6 +9,7 @@ from numba import njit
 
 from pipelines.mediation.kernels.reasons import INVALID_ENCODING, NUL_BYTE, RECORD_TOO_LONG
 from pipelines.mediation.kernels.words import NONE, matches, repeat
+from rating.kernels.hashing import load64
 
 U = np.uint64
 HIGH_BITS = U(0x8080808080808080)
@@ -78,11 +79,21 @@ def is_utf8(buffer: Any, at: Any, end: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _has_nul(buffer: Any, at: Any, end: Any) -> Any:
-    for i in range(at, end):
-        if buffer[i] == 0:
-            return True
-    return False
+def _marks(base: Any, at: Any, end: Any) -> Any:
+    """Return (high, nul): masks that are zero when no byte of [at, end) is >= 0x80, or NUL."""
+    high = NONE
+    nul = NONE
+    while at + 8 <= end:
+        word = load64(base + at)
+        high |= word
+        nul |= matches(word, NONE)
+        at += 8
+    if at < end:
+        kept = (U(1) << U(8 * (end - at))) - U(1)
+        word = load64(base + at)
+        high |= word & kept
+        nul |= matches(word, NONE) & kept
+    return high & HIGH_BITS, nul
 
 
 @njit(cache=True, nogil=True)
@@ -102,20 +113,25 @@ def refuse_bytes(
     A refused record has no fields. Of a record that is too long only the first 64 KiB are kept.
 
     Args:
-        buffer: (b,) uint8; bytes_max: longest record accepted.
+        buffer: (b,) uint8, with 8 readable bytes after it; bytes_max: longest record accepted.
         check_nul, check_utf8: bool; false where `survey` found that no record can fail.
         raw_start, raw_end: (n,) int64; raw_end is cut for records that are too long.
         start, end: (f, m >= n) int32, zeroed for refused records.
         reason: (n,) uint16, changed.
     """
+    base = buffer.ctypes.data
     for i in range(len(raw_start)):
         found = 0
+        high = NONE
+        nul = NONE
+        if check_nul or check_utf8:
+            high, nul = _marks(base, raw_start[i], raw_end[i])
         if raw_end[i] - raw_start[i] > bytes_max:
             found = RECORD_TOO_LONG
             raw_end[i] = min(raw_end[i], raw_start[i] + RAW_KEPT)
-        elif check_nul and _has_nul(buffer, raw_start[i], raw_end[i]):
+        elif check_nul and nul != NONE:
             found = NUL_BYTE
-        elif check_utf8 and not is_utf8(buffer, raw_start[i], raw_end[i]):
+        elif check_utf8 and high != NONE and not is_utf8(buffer, raw_start[i], raw_end[i]):
             found = INVALID_ENCODING
         if found != 0:
             if reason[i] == 0 or reason[i] > found:
