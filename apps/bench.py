@@ -51,10 +51,10 @@ def bench_end_to_end(*, records: int, seed: int, runs: int, json_file: Path | No
         measured, outcomes = [], []
         for number in range(runs):
             say(f"run {number + 1} of {runs}")
-            directory = _prepare(root / "run", inputs)
+            # a run's directory stays until the end: ext4 is slow to give out the inodes of files deleted just before
+            directory = _prepare(root / f"run-{number + 1}", inputs)
             measured.append(_run_once(directory))
             outcomes.append(_read_back(directory))
-            _remove(root / "run")
         say("recounting with polars, independently")
         expected = recount_telephony(sorted((inputs / "spool" / "telephony").iterdir()), inputs / "catalog")
         problems = [problem for outcome in outcomes for problem in compare(outcome, expected)]
@@ -91,12 +91,6 @@ def _prepare(directory: Path, inputs: Path) -> DataDirectory:
         for path in (inputs / source).iterdir():
             os.link(path, directory / source / path.name)
     return DataDirectory(directory)
-
-
-def _remove(directory: Path) -> None:
-    import shutil
-
-    shutil.rmtree(directory)
 
 
 def _run_once(directory: DataDirectory) -> dict[str, Any]:
