@@ -60,10 +60,13 @@ class DedupWindow:
 
     Attributes:
         window_days: how many days before stage time are kept; None keeps everything.
-        buckets: event day (days since 1970-01-01 UTC) -> keys.
+        first_day: the first day (since 1970-01-01 UTC) whose keys are all remembered. It never goes back, so that a window
+            that is widened later does not reach days that were forgotten.
+        buckets: event day -> keys.
     """
 
     window_days: int | None = None
+    first_day: int = 0
     buckets: dict[int, Bucket] = field(default_factory=dict)
 
     @property
@@ -71,14 +74,13 @@ class DedupWindow:
         """How many keys are held."""
         return sum(segment.count for bucket in self.buckets.values() for segment in bucket.segments)
 
-    def oldest_day(self, stage_time: int) -> int | None:
-        """Return the first day inside the window at `stage_time` (microseconds UTC), None when unlimited."""
-        return None if self.window_days is None else stage_time // DAY_US - self.window_days
-
-    def drop_before(self, day: int | None) -> None:
-        """Forget whole days before `day`."""
-        for old in [d for d in self.buckets if day is not None and d < day]:
+    def move_to(self, stage_time: int) -> int:
+        """Forget the days that `stage_time` leaves behind; return the instant (microseconds UTC) where the window starts."""
+        if self.window_days is not None:
+            self.first_day = max(self.first_day, stage_time // DAY_US - self.window_days)
+        for old in [day for day in self.buckets if day < self.first_day]:
             del self.buckets[old]
+        return self.first_day * DAY_US
 
     def decide(
         self,
@@ -119,14 +121,34 @@ class DedupWindow:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What became of each row: verdict (n,), and where new keys were placed so that they can be given back."""
+    """What became of each row.
+
+    Attributes:
+        verdict: (n,) of the dedup kernels. place: (n,) slot of the row's key in the open segment of its day, else -1.
+        taken: the open segments, each with the rows that were decided there.
+    """
 
     verdict: UInt8Array
     place: Int64Array
     taken: list[tuple[Segment, Int64Array]]
 
-    def give_back(self, refused: BoolArray) -> None:
-        """Void the keys of rows that were refused after all, so that they may come again."""
-        if refused.any():
-            for segment, rows in self.taken:
-                kernels.void(segment.contents, rows, refused, self.verdict, self.place)
+    def first_rows(self) -> Int64Array:
+        """Return (n,) the row that took the row's key in this block (itself for a new one), -1 when none did."""
+        first = np.full(len(self.verdict), -1, np.int64)
+        for _, rows in self.taken:
+            took = rows[self.verdict[rows] == kernels.NEW]
+            first[took] = took
+            again = rows[(self.verdict[rows] != kernels.NEW) & (self.place[rows] >= 0)]
+            if len(took) and len(again):
+                took = took[np.argsort(self.place[took])]
+                index = np.searchsorted(self.place[took], self.place[again])
+                found = took[np.minimum(index, len(took) - 1)]
+                same = self.place[found] == self.place[again]
+                first[again[same]] = found[same]
+        return first
+
+    def settle(self, held: UInt64Array) -> None:
+        """Write down which content holds the key that each new row took, held (n,): 0 leaves it free to come again."""
+        for segment, rows in self.taken:
+            took = rows[self.verdict[rows] == kernels.NEW]
+            segment.contents[self.place[took]] = held[took]

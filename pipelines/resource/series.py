@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pipelines.resource.kernels.series import difference, open_registers
-from schemas.arrays import Int64Array, UInt8Array, UInt64Array
+from schemas.arrays import BoolArray, Int64Array, UInt8Array, UInt64Array
+from schemas.cdr import CdrBlock
 
 LOAD_MAX = 0.5
 CAPACITY_MIN = 1024
@@ -19,6 +20,16 @@ def _zeros_u64() -> UInt64Array:
 
 def _zeros_i64() -> Int64Array:
     return np.zeros(CAPACITY_MIN, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """Answers of the series kernel, each (n,): see `pipelines.resource.kernels.series.difference`."""
+
+    held: UInt64Array
+    start_at: Int64Array
+    consumed: Int64Array
+    answer: UInt8Array
 
 
 @dataclass(slots=True)
@@ -46,25 +57,32 @@ class RegisterTable:
         capacity = 1 << (int((self.count + rows) * 2 / LOAD_MAX) - 1).bit_length()
         self.key_hi, self.key_lo = np.zeros(capacity, np.uint64), np.zeros(capacity, np.uint64)
         self.last_at, self.last_index = np.zeros(capacity, np.int64), np.zeros(capacity, np.int64)
-        self.count = 0
-        self._read(np.arange(len(held), dtype=np.int64), *old)
+        self.count = open_registers(self.key_hi, self.key_lo, self.last_at, self.last_index, *old)
 
-    def _read(
-        self, rows: Int64Array, hi: UInt64Array, lo: UInt64Array, at: Int64Array, index: Int64Array
-    ) -> tuple[UInt8Array, Int64Array, Int64Array]:
-        n = len(hi)
-        answer, start_at, consumed = np.zeros(n, np.uint8), np.zeros(n, np.int64), np.zeros(n, np.int64)
+    def read(self, cdrs: CdrBlock, rows: Int64Array, first: Int64Array, usable: BoolArray) -> Differences:
+        """Take the rows `rows` of a block in order (arguments and answers of the series kernel)."""
+        self._make_room(int(np.count_nonzero(cdrs.series_hi[rows] | cdrs.series_lo[rows])))
+        n = len(cdrs)
+        found = Differences(np.zeros(n, np.uint64), np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.uint8))
         self.count += difference(
-            self.key_hi, self.key_lo, self.last_at, self.last_index, rows, hi, lo, at, index, start_at, consumed, answer
+            self.key_hi,
+            self.key_lo,
+            self.last_at,
+            self.last_index,
+            rows,
+            cdrs.series_hi,
+            cdrs.series_lo,
+            cdrs.event_at,
+            cdrs.quantity,
+            first,
+            usable,
+            cdrs.content,
+            found.held,
+            found.start_at,
+            found.consumed,
+            found.answer,
         )
-        return answer, start_at, consumed
-
-    def read(
-        self, rows: Int64Array, hi: UInt64Array, lo: UInt64Array, at: Int64Array, index: Int64Array
-    ) -> tuple[UInt8Array, Int64Array, Int64Array]:
-        """Take the readings `rows` of a block in order; return (answer, start_at, consumed) of the series kernel."""
-        self._make_room(len(rows))
-        return self._read(rows, hi, lo, at, index)
+        return found
 
     def open(self, hi: UInt64Array, lo: UInt64Array, at: Int64Array, index: Int64Array) -> None:
         """Open the registers not yet known with their opening readings (columns of equal length)."""

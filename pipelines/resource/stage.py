@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipelines.resource.dedup import DedupWindow
+from pipelines.resource.dedup import Decision, DedupWindow
 from pipelines.resource.kernels import attribute as attribution
 from pipelines.resource.kernels import dedup as verdicts
 from pipelines.resource.kernels import series as readings
@@ -22,6 +22,16 @@ from schemas.edr import EdrBlock
 from schemas.rejection import Reason
 
 SECOND_US = 1_000_000
+UNOWNED = np.zeros(3, np.uint16)
+"""Reason by answer of the attribution kernel."""
+UNOWNED[attribution.UNKNOWN] = Reason.UNKNOWN_ACCESS_POINT
+UNOWNED[attribution.NOT_VALID_AT] = Reason.ACCESS_POINT_NOT_VALID_AT
+REASON_OF_ANSWER = np.zeros(8, np.uint16)
+"""Reason by answer of the series kernel; OTHER and UNUSABLE depend on more."""
+REASON_OF_ANSWER[readings.OPENED] = Reason.OPENING_READING
+REASON_OF_ANSWER[readings.OUT_OF_ORDER] = Reason.READING_OUT_OF_ORDER
+REASON_OF_ANSWER[readings.DECREASED] = Reason.INDEX_DECREASED
+REASON_OF_ANSWER[readings.SAME] = Reason.DUPLICATE
 
 
 @dataclass(slots=True)
@@ -54,10 +64,7 @@ def process(
     """
     reason = cdrs.reason.copy()
     is_reading = (cdrs.series_hi != 0) | (cdrs.series_lo != 0)
-    oldest = state.dedup.oldest_day(stage_time)
-    state.dedup.drop_before(oldest)
-    if oldest is not None:
-        reason[(reason == 0) & (cdrs.event_at < oldest * 86_400 * SECOND_US)] = Reason.BEYOND_WINDOW
+    reason[(reason == 0) & (cdrs.event_at < state.dedup.move_to(stage_time))] = Reason.BEYOND_WINDOW
     candidate = reason == 0
     # a reading closes the period that ends at its instant, so it belongs to whoever owned the instant before
     instant = cdrs.event_at - is_reading
@@ -71,17 +78,15 @@ def process(
         answer == attribution.FOUND,
     )
     verdict = decision.verdict
+    conflict = Reason.DUPLICATE if conflict_is_duplicate else Reason.SAME_KEY_OTHER_CONTENT
+    unowned = UNOWNED[answer]
     reason[candidate & (verdict == verdicts.DUPLICATE)] = Reason.DUPLICATE
-    reason[candidate & (verdict == verdicts.CONFLICT)] = (
-        Reason.DUPLICATE if conflict_is_duplicate else Reason.SAME_KEY_OTHER_CONTENT
-    )
+    reason[candidate & (verdict == verdicts.CONFLICT)] = conflict
     unusable = candidate & (verdict == verdicts.UNUSABLE)
-    reason[unusable & (answer == attribution.UNKNOWN)] = Reason.UNKNOWN_ACCESS_POINT
-    reason[unusable & (answer == attribution.NOT_VALID_AT)] = Reason.ACCESS_POINT_NOT_VALID_AT
+    reason[unusable] = unowned[unusable]
     event_at, span_s, quantity = cdrs.event_at, np.zeros(len(cdrs), np.int64), cdrs.quantity
     if is_reading.any():
-        event_at, span_s, quantity = _difference(cdrs, state.registers, is_reading, reason)
-        decision.give_back((reason == Reason.READING_OUT_OF_ORDER) | (reason == Reason.INDEX_DECREASED))
+        event_at, span_s, quantity = _difference(cdrs, state.registers, decision, unowned, conflict, reason)
     edrs = _select(cdrs, reason == 0, event_at, span_s, quantity, subscription, access_point)
     return ResourceResult(edrs, reason)
 
@@ -113,19 +118,28 @@ def _attribute(
 
 
 def _difference(
-    cdrs: CdrBlock, registers: RegisterTable, is_reading: BoolArray, reason: UInt16Array
+    cdrs: CdrBlock,
+    registers: RegisterTable,
+    decision: Decision,
+    unowned: UInt16Array,
+    conflict: Reason,
+    reason: UInt16Array,
 ) -> tuple[Int64Array, Int64Array, Int64Array]:
-    rows = np.flatnonzero(is_reading & (reason == 0)).astype(np.int64)
-    answer, start_at, consumed = registers.read(rows, cdrs.series_hi, cdrs.series_lo, cdrs.event_at, cdrs.quantity)
+    first = decision.first_rows()
+    rows = np.flatnonzero(first >= 0).astype(np.int64)
+    found = registers.read(cdrs, rows, first, unowned == 0)
+    decision.settle(found.held)
     event_at, quantity = cdrs.event_at.copy(), cdrs.quantity.copy()
     span_s = np.zeros(len(cdrs), np.int64)
-    measured = rows[answer[rows] == readings.MEASURED]
-    event_at[measured] = start_at[measured]
-    span_s[measured] = (cdrs.event_at[measured] - start_at[measured]) // SECOND_US
-    quantity[measured] = consumed[measured]
-    reason[rows[answer[rows] == readings.OPENED]] = Reason.OPENING_READING
-    reason[rows[answer[rows] == readings.OUT_OF_ORDER]] = Reason.READING_OUT_OF_ORDER
-    reason[rows[answer[rows] == readings.DECREASED]] = Reason.INDEX_DECREASED
+    answer = found.answer[rows]
+    measured = rows[answer == readings.MEASURED]
+    event_at[measured] = found.start_at[measured]
+    span_s[measured] = (cdrs.event_at[measured] - found.start_at[measured]) // SECOND_US
+    quantity[measured] = found.consumed[measured]
+    reason[rows] = REASON_OF_ANSWER[answer]
+    reason[rows[answer == readings.OTHER]] = conflict
+    unusable = rows[answer == readings.UNUSABLE]
+    reason[unusable] = unowned[unusable]
     return event_at, span_s, quantity
 
 

@@ -68,7 +68,7 @@ def insert(
     Args:
         table, contents, rows, key_hi, key_lo, content, verdict: as for `probe`; the caller guarantees room for m keys.
         usable: (n,) bool; a row that is not usable consumes no key and becomes UNUSABLE unless its key is known.
-        place: (n,) int64; the slot of each NEW row, so that `void` can take it back.
+        place: (n,) int64; the slot of each NEW row, and of each row whose key is in this segment already.
 
     Returns:
         How many slots were newly occupied.
@@ -93,6 +93,7 @@ def insert(
                 held = contents[slot]
                 if held != U(0):
                     verdict[i] = DUPLICATE if held == content[i] else CONFLICT
+                    place[i] = np.int64(slot)
                 elif usable[i]:
                     contents[slot] = content[i]
                     verdict[i] = NEW
@@ -113,20 +114,6 @@ def insert(
                 break
             slot = (slot + U(1)) & mask
     return occupied
-
-
-@njit(cache=True, nogil=True)
-def void(contents: Any, rows: Any, refused: Any, verdict: Any, place: Any) -> None:
-    """Take back the keys of NEW rows that were refused after all.
-
-    Args:
-        contents: (cap,) uint64 of the open segment; rows: (m,) int64; refused: (n,) bool; verdict: (n,) uint8;
-            place: (n,) int64 as written by `insert`.
-    """
-    for j in range(len(rows)):
-        i = rows[j]
-        if refused[i] and verdict[i] == NEW:
-            contents[place[i]] = U(0)
 
 
 @njit(cache=True, nogil=True)
