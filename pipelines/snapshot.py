@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from rating.vocabulary import Vocabulary
 
 KEPT = 3
 FORMAT = 1
+_NAME = re.compile(r"\d{10}-\d{8}")
 AnyArray = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -83,6 +85,7 @@ def _facts(state: StageState) -> dict[str, Any]:
         "image": state.image,
         "register_count": state.resource.registers.count,
         "window_days": dedup.window_days,
+        "first_day": dedup.first_day,
         "segments": {str(day): [s.count for s in bucket.segments] for day, bucket in dedup.buckets.items()},
     }
 
@@ -108,7 +111,7 @@ def write_snapshot(directory: Path, state: StageState) -> Path:
             files[key] = _write_array(temporary, key, array, previous)
         for key, table in state.vocabulary.to_tables().items():
             files[f"names.{key}"] = _write_table(temporary, f"names.{key}", table)
-        write_durably(temporary / "manifest.json", json.dumps(_facts(state) | {"files": files}).encode())
+        write_durably(temporary / "manifest.json", _sealed(_facts(state) | {"files": files}))
         sync_directory(temporary)
         temporary.rename(target)
     except OSError:
@@ -123,14 +126,31 @@ def write_snapshot(directory: Path, state: StageState) -> Path:
 def _names(directory: Path) -> list[str]:
     if not directory.exists():
         return []
-    return sorted((p.name for p in directory.iterdir() if not p.name.startswith(".")), reverse=True)
+    return sorted((path.name for path in directory.iterdir() if _NAME.fullmatch(path.name)), reverse=True)
+
+
+def _sealed(manifest: dict[str, Any]) -> bytes:
+    """Return a manifest with its checksum: a wrong position is worse than a wrong array."""
+    return json.dumps({"sha256": _checksum_of(manifest), "manifest": manifest}).encode()
+
+
+def _unsealed(content: bytes) -> dict[str, Any]:
+    sealed = json.loads(content)
+    manifest: dict[str, Any] = sealed["manifest"]
+    if sealed["sha256"] != _checksum_of(manifest):
+        raise UnableToReadSnapshot("its manifest does not match its checksum")
+    return manifest
+
+
+def _checksum_of(manifest: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
 def _manifest_of_latest(directory: Path) -> tuple[Path, dict[str, Any]] | None:
     for name in _names(directory)[:1]:
         try:
-            return directory / name, json.loads((directory / name / "manifest.json").read_bytes())
-        except (OSError, ValueError):
+            return directory / name, _unsealed((directory / name / "manifest.json").read_bytes())
+        except (OSError, ValueError, TypeError, KeyError, UnableToReadSnapshot):
             return None
     return None
 
@@ -167,23 +187,35 @@ def _write_table(directory: Path, key: str, table: pa.Table) -> dict[str, Any]:
     return {"sha256": hashlib.sha256(content).hexdigest()}
 
 
-def read_latest_snapshot(directory: Path, report: Callable[[str], None]) -> StageState | None:
+def read_latest_snapshot(
+    directory: Path, report: Callable[[str], None], *, set_aside: bool = False
+) -> StageState | None:
     """Return the newest readable snapshot, or None when there is none.
 
     Args:
         directory: where snapshots are. report: told, in a sentence, of each damaged one that is passed over.
+        set_aside: give damaged ones a hidden name, so that no later snapshot is linked to them or gives way to them; for
+            the owner of the directory only.
     """
     for name in _names(directory):
         try:
             return _read(directory / name)
         except UnableToReadSnapshot as error:
             report(f"snapshot {name} is passed over: {error}; an older one and a longer replay take its place")
+            if set_aside:
+                _set_aside(directory / name)
     return None
+
+
+def _set_aside(snapshot: Path) -> None:
+    aside = snapshot.with_name(f".{snapshot.name}.damaged")
+    shutil.rmtree(aside, ignore_errors=True)
+    snapshot.rename(aside)
 
 
 def _read(directory: Path) -> StageState:
     try:
-        manifest = json.loads((directory / "manifest.json").read_bytes())
+        manifest = _unsealed((directory / "manifest.json").read_bytes())
         if manifest["format"] != FORMAT:
             raise UnableToReadSnapshot(f"its format is {manifest['format']}, this release reads {FORMAT}")
         arrays = {
@@ -197,7 +229,7 @@ def _read(directory: Path) -> StageState:
             if key.startswith("names.")
         }
         return _rebuild(manifest, arrays, tables)
-    except (OSError, ValueError, KeyError, pa.ArrowInvalid) as error:
+    except (OSError, ValueError, TypeError, KeyError, pa.ArrowInvalid) as error:
         raise UnableToReadSnapshot(f"{type(error).__name__}: {error}") from error
 
 
@@ -234,7 +266,7 @@ def _rebuild(manifest: dict[str, Any], arrays: dict[str, AnyArray], tables: dict
     )
     return StageState(
         Vocabulary.from_tables(tables),
-        ResourceState(DedupWindow(manifest["window_days"], buckets), registers),
+        ResourceState(DedupWindow(manifest["window_days"], manifest["first_day"], buckets), registers),
         account,
         manifest["claim"],
         manifest["block"],
