@@ -15,6 +15,9 @@ from pipelines.spool.journal import FileClaim, Journal
 
 _STORED = re.compile(r"(\d{10})~([^~]+)~([^~]+)")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+_UNSAFE_IN_SOURCE = re.compile(r"[^A-Za-z0-9._:@+-]")
+_NAME_MAX, _SOURCE_MAX = 100, 128
+"""Characters of an archive name: with its number and a temporary suffix it stays below the usual 255 bytes."""
 _UNFINISHED = (".tmp", ".part", ".partial", ".filepart")
 
 
@@ -73,14 +76,21 @@ class Spool:
         return found
 
     def unknown(self, sources: list[str]) -> list[str]:
-        """Return the directories below incoming that belong to no source."""
-        if not self.incoming.exists():
-            return []
-        return sorted(p.name for p in self.incoming.iterdir() if p.is_dir() and p.name not in sources)
+        """Return what lies in incoming and is no source's directory, files included.
+
+        Raises:
+            UnableToClaim: when incoming cannot be listed.
+        """
+        try:
+            names = [path.name for path in self.incoming.iterdir()] if self.incoming.exists() else []
+        except OSError as error:
+            raise UnableToClaim(f"cannot list {self.incoming}: {error.strerror}") from error
+        return sorted(_readable(name) for name in names if name not in sources and _is_finished(name))
 
     def stored_name(self, claim: int, source: str, name: str) -> str:
         """Return the archive name of a claimed file."""
-        return f"{claim:010d}~{source}~{_UNSAFE.sub('_', name)[:120]}"
+        source = _UNSAFE_IN_SOURCE.sub("_", source)[:_SOURCE_MAX]
+        return f"{claim:010d}~{source}~{_UNSAFE.sub('_', name)[:_NAME_MAX]}"
 
     def claim(self, journal: Journal, source: str, path: Path, *, now: int, terms: Terms) -> FileClaim:
         """Move a dropped file into the archive and journal it.
@@ -91,7 +101,7 @@ class Spool:
         """
         if path.is_symlink():
             raise UnableToClaim(f"cannot claim {path}: it is a link, and what it points to could change; drop the file")
-        stored = self.archive / self.stored_name(journal.next_claim, source, path.name)
+        stored = self._place(journal, source, path)
         try:
             sync_file(path)
             path.replace(stored)
@@ -110,7 +120,7 @@ class Spool:
         Raises:
             UnableToClaim: when the file cannot be read or copied; nothing is left of it.
         """
-        stored = self.archive / self.stored_name(journal.next_claim, source, path.name)
+        stored = self._place(journal, source, path)
         try:
             with path.open("rb") as handle:
                 copy_durably(handle, stored)
@@ -122,6 +132,8 @@ class Spool:
     def adopt(self, journal: Journal, *, now: int, terms: Terms) -> list[FileClaim]:
         """Journal archived files that a crash left without an entry, in order of the number they were going to have.
 
+        Copies that a crash left unfinished are removed: what they were copied from is where it was.
+
         Raises:
             UnableToClaim: when the archive cannot be listed or an entry cannot be written; the rest stays for next time.
         """
@@ -129,12 +141,22 @@ class Spool:
         adopted = []
         try:
             for path in sorted(self.archive.iterdir()):
+                if path.name.startswith(".") and path.name.endswith(".tmp"):
+                    path.unlink()
+                    continue
                 match = _STORED.fullmatch(path.name)
                 if match and path.name not in known and path.is_file():
                     adopted.append(self._journal(journal, match[2], match[3], path, now, terms))
         except OSError as error:
             raise UnableToClaim(f"cannot adopt what is left in {self.archive}: {error.strerror}") from error
         return adopted
+
+    def _place(self, journal: Journal, source: str, path: Path) -> Path:
+        """Return where the next claim's file goes; what a crash left there is adopted, never overwritten."""
+        stored = self.archive / self.stored_name(journal.next_claim, source, path.name)
+        if stored.exists():
+            raise UnableToClaim(f"cannot claim {path}: {stored} waits to be journaled; start again to adopt it")
+        return stored
 
     def _journal(self, journal: Journal, source: str, name: str, stored: Path, now: int, terms: Terms) -> FileClaim:
         entry = FileClaim(

@@ -27,11 +27,11 @@ def sync_file(path: Path) -> None:
         os.close(handle)
 
 
-def write_durably(path: Path, content: bytes) -> None:
-    """Write `content` to `path` so that after a crash the file is there whole or not at all."""
+def write_durably(path: Path, content: bytes, mode: int = 0o666) -> None:
+    """Write `content` to `path`, with permissions `mode`, so that after a crash the file is there whole or not at all."""
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        with temporary.open("wb") as handle:
+        with open(temporary, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as handle:
             handle.write(content)
             handle.flush()
             os.fsync(handle.fileno())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,6 +20,10 @@ from pipelines.spool.files import sync_directory
 
 class UnableToReadJournal(Exception):
     """The journal is damaged, or was written by a newer release."""
+
+
+class UnableToWriteJournal(Exception):
+    """An entry failed, and it is not known whether it is in the file: only opening the journal again tells."""
 
 
 class _Entry(BaseModel):
@@ -109,6 +114,10 @@ def _parse(line: bytes) -> JournalEntry | None:
     return _ADAPTER.validate_json(body)
 
 
+def _told(error: ValidationError) -> str:
+    return "; ".join(f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors())
+
+
 class Journal:
     """The open journal. One process appends; entries are durable when `append` returns."""
 
@@ -136,7 +145,7 @@ class Journal:
                 entry = _parse(content[good:end]) if end >= 0 else None
             except ValidationError as error:
                 raise UnableToReadJournal(
-                    f"{self._path}: entry {len(self._entries) + 1} is whole but unknown to this release: {error}"
+                    f"{self._path}: entry {len(self._entries) + 1} is whole but unknown to this release: {_told(error)}"
                 ) from error
             if entry is None:
                 if end >= 0 and end + 1 < len(content):
@@ -149,9 +158,9 @@ class Journal:
         return good
 
     @property
-    def entries(self) -> tuple[JournalEntry, ...]:
-        """All entries, in order; entry i has claim number i + 1."""
-        return tuple(self._entries)
+    def entries(self) -> Sequence[JournalEntry]:
+        """All entries so far, in order; entry i has claim number i + 1."""
+        return self._entries
 
     @property
     def next_claim(self) -> int:
@@ -167,6 +176,7 @@ class Journal:
 
         Raises:
             OSError: when it cannot be written; the journal is then as it was before.
+            UnableToWriteJournal: when it cannot even be taken back; the process must end.
             ValueError: when its number or time does not follow the latest entry's.
         """
         if entry.claim != self.next_claim:
@@ -178,17 +188,23 @@ class Journal:
             self._handle.write(_line(entry))
             self._handle.flush()
             os.fsync(self._handle.fileno())
-        except OSError:
-            self._reopen(position)
+        except OSError as error:
+            self._take_back(position, error)
             raise
         self._entries.append(entry)
 
-    def _reopen(self, position: int) -> None:
+    def _take_back(self, position: int, failure: OSError) -> None:
         """Drop whatever part of a failed entry reached the file or the buffer."""
         with suppress(OSError):  # the buffered part cannot be flushed either
             self._handle.close()
-        os.truncate(self._path, position)
-        self._handle = self._path.open("ab")
+        try:
+            os.truncate(self._path, position)
+            self._handle = self._path.open("ab")
+        except OSError as error:
+            raise UnableToWriteJournal(
+                f"{self._path}: entry {self.next_claim} failed ({failure.strerror}) and cannot be taken back "
+                f"({error.strerror}); start again when the disk is well"
+            ) from error
         with suppress(OSError):  # the caller raises already; this keeps the entry from coming back after a crash
             os.fsync(self._handle.fileno())
 
