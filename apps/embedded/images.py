@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from apps.embedded.layout import DataDirectory
 from apps.embedded.names import Counts, counts_of, new_names
 from apps.embedded.ports import FactStore
+from billing.catalog.models import UnableToLoadCatalog
 from billing.catalog.store import copy_catalog, load_catalog
 from pipelines.mediation.context import DecodeContext
 from pipelines.snapshot import StageState
@@ -14,6 +15,10 @@ from pipelines.spool.journal import ImageClaim
 from rating.tariff_image import TariffImage, compile_image
 from schemas.catalog import Catalog
 from schemas.output import OpeningCredit
+
+
+class UnableToReadImage(Exception):
+    """An archived catalog is not the one that the log names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +47,23 @@ class ActiveImage:
 
 
 def archive_catalog(directory: DataDirectory, catalog: Catalog) -> None:
-    """Keep the catalog's files under its hash, so that its image can be compiled again."""
-    target = directory.images / catalog.content_hash
-    if not target.exists():
-        copy_catalog(directory.catalog, target)
+    """Keep the catalog's files under its hash, so that its image can be compiled again.
+
+    Raises:
+        UnableToCopyCatalog: when the files changed since they were loaded, or cannot be copied.
+    """
+    copy_catalog(directory.catalog, directory.images / catalog.content_hash, content_hash=catalog.content_hash)
+
+
+def _archived(directory: DataDirectory, content_hash: str) -> Catalog:
+    path = directory.images / content_hash
+    try:
+        catalog = load_catalog(path)
+    except UnableToLoadCatalog as error:
+        raise UnableToReadImage(f"{path} is needed to continue the log, but: {error}") from error
+    if catalog.content_hash != content_hash:
+        raise UnableToReadImage(f"{path} was changed since it was in force; restore its files")
+    return catalog
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +82,7 @@ class Activation:
 
 def activate(directory: DataDirectory, entry: ImageClaim, state: StageState) -> Activation:
     """Compile an archived catalog and make it the active image of `state`, opening balances and registers included."""
-    catalog = load_catalog(directory.images / entry.content_hash)
+    catalog = _archived(directory, entry.content_hash)
     before = counts_of(state.vocabulary)
     known_wallets = len(state.vocabulary.wallets)
     image = compile_image(catalog, state.vocabulary)
@@ -86,5 +104,5 @@ def activate(directory: DataDirectory, entry: ImageClaim, state: StageState) -> 
 
 def recompile(directory: DataDirectory, content_hash: str, state: StageState) -> ActiveImage:
     """Compile the image that was active at a snapshot; the state has everything it brought already."""
-    catalog = load_catalog(directory.images / content_hash)
+    catalog = _archived(directory, content_hash)
     return ActiveImage(catalog, compile_image(catalog, state.vocabulary))

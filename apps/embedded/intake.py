@@ -63,16 +63,23 @@ class Intake:
             self.claimed(engine.process(entry))
 
     def drain(self) -> int:
-        """Claim and process until the spool is empty; return how many files were taken."""
+        """Claim and process until the spool is empty; return how many files were taken.
+
+        A file that cannot be claimed is tried once; the next drain tries it again.
+        """
         taken = 0
+        refused: set[Path] = set()
         while not self.stop.is_set():
             self.run_commands()
             waiting = self.engine.directory.spool.waiting(self.engine.sources)
-            fresh = [item for item in waiting if item[1] not in self._refused]
+            fresh = [item for item in waiting if item[1] not in refused]
             for source, path in fresh:
                 if self.stop.is_set():
                     break
-                taken += self._claim(source, path)
+                if self._claim(source, path):
+                    taken += 1
+                else:
+                    refused.add(path)
                 self.run_commands()
             if not fresh:
                 break
@@ -86,28 +93,38 @@ class Intake:
                 self.stop.wait(poll_s)
 
     def run_commands(self) -> None:
-        """Run what other processes asked for."""
+        """Run what other processes asked for.
+
+        Raises:
+            Exception: what stopped a command after it had written an entry of the log: the state is in the middle of
+                that entry, which only the next start can finish.
+        """
         while True:
             try:
                 action, future = self.commands.get_nowait()
             except queue.Empty:
                 return
+            journaled = self.engine.journal.next_claim
             try:
                 future.set_result(action(self.engine))
             except Exception as error:
                 future.set_exception(error)
+                if self.engine.journal.next_claim != journaled:
+                    raise
 
-    def _claim(self, source: str, path: Path) -> int:
+    def _claim(self, source: str, path: Path) -> bool:
         engine = self.engine
         try:
             entry = engine.directory.spool.claim(engine.journal, source, path, now=engine.now(), terms=engine.terms)
         except UnableToClaim as error:
             self._refuse(path, error)
-            return 0
+            return False
+        self._refused.discard(path)
         self.claimed(engine.process(entry))
-        return 1
+        return True
 
     def _refuse(self, path: Path, error: UnableToClaim) -> None:
-        self._refused.add(path)
-        self.failures.append(str(error))
-        self.engine.report(str(error))
+        if path not in self._refused:
+            self._refused.add(path)
+            self.failures.append(str(error))
+            self.engine.report(str(error))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.mediation.context import SECRET_BYTES
 from pipelines.spool.claims import Spool
 from pipelines.spool.files import write_durably
 
@@ -15,13 +17,18 @@ class UnableToUseDataDirectory(Exception):
     """The data directory cannot be read or written."""
 
 
+class TenantDiffers(Exception):
+    """The data directory holds the usage of another tenant than the settings name."""
+
+
 @dataclass(frozen=True, slots=True)
 class DataDirectory:
     """A data directory.
 
     catalog/ what is sold and which sources exist · spool/SOURCE/ files to process · archive/ claimed files ·
     journal.log the claim journal · images/ catalogs that were active · state/ snapshots · store/ facts (ClickHouse) ·
-    secret seeds identity hashes · owner.lock and owner.sock of the process that owns the directory.
+    secret seeds identity hashes · tenant whose usage is in here · owner.lock and owner.sock of the process that owns the
+    directory.
     """
 
     root: Path
@@ -79,10 +86,35 @@ class DataDirectory:
         except OSError as error:
             raise UnableToUseDataDirectory(f"cannot use {self.root}: {error.strerror}") from error
 
+    def bind(self, tenant: str) -> None:
+        """Make the directory `tenant`'s at first use: every identity in it is hashed with the tenant.
+
+        Raises:
+            TenantDiffers: when it is another tenant's.
+        """
+        path = self.root / "tenant"
+        if not path.exists():
+            write_durably(path, f"{tenant}\n".encode())
+        held = path.read_text(errors="replace").strip()
+        if held != tenant:
+            raise TenantDiffers(
+                f"{self.root} belongs to tenant {held!r}, but the setting `tenant` is {tenant!r}; "
+                "set it back, or take another data directory"
+            )
+
     def secret(self) -> bytes:
-        """Return the installation's 16 secret bytes, made at first use; identities are hashed with them."""
+        """Return the installation's 16 secret bytes, made before the first claim; identities are hashed with them.
+
+        Raises:
+            UnableToUseDataDirectory: when it is gone or damaged although there are claims: with another one, a record
+                that is sent again would not be recognised.
+        """
         path = self.root / "secret"
         if not path.exists():
-            write_durably(path, secrets.token_bytes(16).hex().encode())
-            path.chmod(0o600)
-        return bytes.fromhex(path.read_text().strip())
+            if self.journal.exists() and self.journal.stat().st_size:
+                raise UnableToUseDataDirectory(f"{path} is gone; restore it: records sent again are recognised by it")
+            write_durably(path, secrets.token_bytes(SECRET_BYTES).hex().encode(), mode=0o600)
+        text = path.read_bytes().strip()
+        if not re.fullmatch(rb"[0-9a-f]{%d}" % (2 * SECRET_BYTES), text):
+            raise UnableToUseDataDirectory(f"{path} is damaged; restore it: records sent again are recognised by it")
+        return bytes.fromhex(text.decode())

@@ -24,11 +24,16 @@ class OwnerLock:
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(self._handle, 0)
+            os.write(self._handle, f"{os.getpid()}\n".encode())
         except BlockingIOError as error:
+            pid = os.pread(self._handle, 32, 0).decode("ascii", "replace").strip()
             os.close(self._handle)
-            raise DirectoryIsOwned(f"another octroi process owns {path.parent}") from error
-        os.ftruncate(self._handle, 0)
-        os.write(self._handle, f"{os.getpid()}\n".encode())
+            owner = f" (pid {pid})" if pid else ""
+            raise DirectoryIsOwned(f"another octroi process{owner} owns {path.parent}") from error
+        except OSError:
+            os.close(self._handle)
+            raise
 
     def release(self) -> None:
         """Give the directory up."""

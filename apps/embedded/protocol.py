@@ -67,20 +67,31 @@ def _receive(connection: socket.socket, length: int) -> bytes:
 
 
 def send_answer(connection: socket.socket, answer: dict[str, Any], table: pa.Table | None = None) -> None:
-    """Send an answer, and a table with it."""
-    send_frame(connection, json.dumps(answer | {"arrow": table is not None}).encode())
-    if table is not None:
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, table.schema) as writer:
-            writer.write_table(table)
-        send_frame(connection, sink.getvalue().to_pybytes())
+    """Send an answer, and a table with it; a table too large for a frame becomes an error."""
+    payload = None if table is None else _stream_of(table)
+    if payload is not None and len(payload) > FRAME_MAX:
+        answer, payload = {"error": f"the result has {len(payload)} bytes, more than {FRAME_MAX}; ask for less"}, None
+    send_frame(connection, json.dumps(answer | {"arrow": payload is not None}).encode())
+    if payload is not None:
+        send_frame(connection, payload)
+
+
+def _stream_of(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue().to_pybytes()
 
 
 def receive_answer(connection: socket.socket) -> tuple[dict[str, Any], pa.Table | None]:
-    """Receive an answer and the table that may come with it."""
+    """Receive an answer and the table that may come with it.
+
+    Raises:
+        UnableToTalk: when what comes is not an answer.
+    """
     try:
-        answer = json.loads(receive_frame(connection))
-    except ValueError as error:
-        raise UnableToTalk("the answer is not JSON") from error
-    table = pa.ipc.open_stream(receive_frame(connection)).read_all() if answer["arrow"] else None
+        answer: dict[str, Any] = json.loads(receive_frame(connection))
+        table = pa.ipc.open_stream(receive_frame(connection)).read_all() if answer["arrow"] else None
+    except (ValueError, KeyError, TypeError) as error:
+        raise UnableToTalk("the answer is not one of our protocol") from error
     return answer, table

@@ -21,7 +21,7 @@ class _End:
 
 
 class Ahead(Generic[Item]):
-    """Runs an iterator in a thread, at most `depth` items ahead of its consumer."""
+    """Runs an iterator in a thread: `depth` items wait for the consumer at most, and one more is being made."""
 
     def __init__(self, items: Iterator[Item], depth: int) -> None:
         """Start at once."""
@@ -63,6 +63,10 @@ class Ahead(Generic[Item]):
         """End the thread; items not yet taken are dropped."""
         self._stopped.set()
         self._thread.join()
+
+
+class WriterIsClosed(Exception):
+    """The writer was closed; nothing is stored any more."""
 
 
 @dataclass(slots=True)
@@ -111,9 +115,10 @@ class Writer:
 
         Raises:
             Exception: whatever the store raised; nothing more is stored after that.
+            WriterIsClosed: when it was closed.
         """
         with self._changed:
-            while self._error is None and self._waiting_records + self._storing_records > self.backlog_records:
+            while self._is_running and self._waiting_records + self._storing_records > self.backlog_records:
                 self._changed.wait()
             self._raise()
             if not self._waiting:
@@ -123,11 +128,11 @@ class Writer:
             self._changed.notify_all()
 
     def flush(self) -> None:
-        """Wait until everything handed over is stored."""
+        """Wait until everything handed over is stored; raises as `put` does."""
         with self._changed:
             self._flushing = True
             self._changed.notify_all()
-            while self._error is None and (self._waiting or self._storing_records):
+            while self._is_running and (self._waiting or self._storing_records):
                 self._changed.wait()
             self._flushing = False
             self._raise()
@@ -140,9 +145,15 @@ class Writer:
         if self._thread is not None:
             self._thread.join()
 
+    @property
+    def _is_running(self) -> bool:
+        return self._error is None and not self._closing
+
     def _raise(self) -> None:
         if self._error is not None:
             raise self._error
+        if self._closing:
+            raise WriterIsClosed
 
     def _due(self) -> bool:
         if not self._waiting:
@@ -156,7 +167,7 @@ class Writer:
     def _take(self) -> list[OutputBlock] | None:
         with self._changed:
             while not self._closing and not self._due():
-                self._changed.wait(timeout=self.flush_s if self._waiting else None)
+                self._changed.wait(timeout=self._oldest + self.flush_s - time.monotonic() if self._waiting else None)
             if self._closing:
                 return None
             blocks, self._waiting = self._waiting, []
