@@ -6,6 +6,7 @@ directory is named by a hash over every kernel source: another kernel anywhere i
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import shutil
@@ -36,17 +37,26 @@ def _cache_base() -> Path:
 def prepare_cache() -> Path:
     """Point numba at this version's cache directory; call it before the first import of numba.
 
-    A directory that cannot be written falls back to a temporary one: slower starts, same answers.
+    A directory that cannot be written, or is somebody else's (numba loads what it finds there as code), falls back to a
+    temporary one: slower starts, same answers.
     """
     base = _cache_base() / "kernels"
     chosen = base / kernel_fingerprint()
     try:
-        chosen.mkdir(parents=True, exist_ok=True)
+        chosen.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _require_own(chosen)
         _prune(base, chosen)
     except OSError:
         chosen = Path(tempfile.mkdtemp(prefix="octroi-kernels-"))
+        atexit.register(shutil.rmtree, chosen, ignore_errors=True)
     os.environ["NUMBA_CACHE_DIR"] = str(chosen)
     return chosen
+
+
+def _require_own(directory: Path) -> None:
+    status = directory.stat()
+    if status.st_uid != os.getuid() or status.st_mode & 0o002:
+        raise PermissionError(f"{directory} is somebody else's")
 
 
 def _prune(base: Path, chosen: Path) -> None:
