@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from apps.embedded.agreement import agreed_state
 from apps.embedded.files import (
     QuarantinedFile,
     ReadableFile,
@@ -113,7 +114,12 @@ class Engine:
     # ---- the log
 
     def recover(self) -> list[ClaimReport]:
-        """Bring the state to the end of the journal, emitting again what the store misses."""
+        """Bring the state to the end of the journal, emitting again what the store misses.
+
+        Raises:
+            UnableToReadJournal: when snapshot or store know of entries that the journal does not have.
+        """
+        self.state = agreed_state(self.journal, self.state, self.store, self.report)
         if self.state.image:
             self.active = recompile(self.directory, self.state.image, self.state)
         self.complete = self.store.completeness(*self.state.position).complete
