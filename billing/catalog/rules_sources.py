@@ -96,6 +96,9 @@ def _check_mapping(ctx: Context, entry: Entry[Any], mapping: EventMapping) -> No
         if not item.keep and not item.drop:
             fix = "add `keep: […]` or `drop: […]`"
             ctx.problems.at(entry, ("mapping", "filters", index), "the filter neither keeps nor drops anything", fix)
+        if item.keep and item.drop:
+            fix = "remove one of them"
+            ctx.problems.at(entry, ("mapping", "filters", index), "the filter has both `keep` and `drop`", fix)
 
 
 def _check_time(ctx: Context, entry: Entry[Any], mapping: EventMapping) -> None:
