@@ -42,6 +42,10 @@ SELECT sum(received) AS records, sum(accepted) AS accepted, sum(duplicate) AS du
 """
 
 
+class UnableToMeasure(Exception):
+    """A measured run failed or took too long."""
+
+
 def bench_end_to_end(*, records: int, seed: int, runs: int, json_file: Path | None) -> bool:
     """Run the benchmark and print it; return whether every run agreed with the recount."""
     with tempfile.TemporaryDirectory(prefix="octroi-bench-") as temporary:
@@ -96,9 +100,12 @@ def _prepare(directory: Path, inputs: Path) -> DataDirectory:
 def _run_once(directory: DataDirectory) -> dict[str, Any]:
     """Run `octroi run` in a process of its own; return its report and its peak memory."""
     command = [sys.executable, "-m", "apps.bench", str(directory.root)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_TIMEOUT_S, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_TIMEOUT_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise UnableToMeasure(f"a measured run did not end in {RUN_TIMEOUT_S} s") from error
     if done.returncode:
-        raise RuntimeError(f"the measured run failed with {done.returncode}: {done.stderr[-2000:]}")
+        raise UnableToMeasure(f"a measured run failed with {done.returncode}: {done.stderr[-2000:]}")
     figures: dict[str, Any] = json.loads(done.stdout)
     return figures
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 import threading
@@ -9,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from apps.cli.failures import WrongUsage, say
-from apps.cli.options import data_directory, read_settings
+from apps.cli.failures import INTERRUPTED, MISMATCH, OK, WrongUsage, say
+from apps.cli.options import open_settings
 from apps.cli.output import print_json, print_table, rows_of
 from apps.cli.processing import process_files
 from apps.cli.progress import records_bar
-from apps.embedded.access import reach
+from apps.embedded.access import reach, take_over
+from apps.embedded.layout import DataDirectory
 from apps.embedded.session import RunReport
 from benchmarks.catalogs.write import write_cloud_catalog, write_electricity_catalog, write_telephony_catalog
 from benchmarks.generate.cloud import write_cloud
@@ -71,40 +73,51 @@ class Sizes:
         )
 
 
-def run_demo(root: Path, *, records: int, seed: int, as_json: bool) -> None:
-    """Generate, process and show; the data directory stays for queries.
+def run_demo(root: Path, *, records: int, seed: int, as_json: bool) -> int:
+    """Generate, process and show; the data directory stays for queries. Return the exit code.
 
     Raises:
         WrongUsage: when `root` exists and was not made by a demo.
+        DirectoryIsOwned: when a process works on an earlier demo's.
     """
-    _clear(root)
+    settings, directory = open_settings(root)
+    _clear(directory)
     sizes = Sizes.of(records)
-    settings = read_settings(root)
     _generate(root, sizes, seed, quiet=as_json)
-    report = process_files(data_directory(settings), settings, [], follow=False, quiet=as_json)
-    with reach(data_directory(settings), settings, say) as access:
+    report = process_files(directory, settings, [], follow=False, quiet=as_json)
+    with reach(directory, settings, say) as access:
         shown = {
             "stages": rows_of(access.query(_STAGES)),
-            "money": access.query(_MONEY).to_pylist(),
-            "largest_accounts": access.query(_LARGEST).to_pylist(),
+            "money": rows_of(access.query(_MONEY)),
+            "largest_accounts": rows_of(access.query(_LARGEST)),
         }
         item = access.query(_ONE_ITEM).to_pylist()
         reason = access.query(_ONE_REJECTION).to_pylist()
         differences = access.command({"op": "balance"})
     if as_json:
         print_json(report.as_dict() | shown | {"differences": differences})
-        return
-    _show(report, shown)
+    else:
+        _show(report, shown)
+    if report.interrupted:
+        say(f"interrupted; `octroi run {root}` does the rest, `octroi demo` starts again")
+        return INTERRUPTED
     if differences:
-        raise AssertionError(f"the demo does not balance: {differences}")
-    _next_steps(root, item[0]["id"] if item else "", reason[0]["reason"] if reason else "")
+        say(f"the demo does not balance: {differences}")
+        return MISMATCH
+    if not as_json:
+        _next_steps(root, item[0]["id"] if item else "", reason[0]["reason"] if reason else "")
+    return OK
 
 
-def _clear(root: Path) -> None:
+def _clear(directory: DataDirectory) -> None:
+    root = directory.root
+    if root.is_symlink() or (root.exists() and not root.is_dir()):
+        raise WrongUsage(f"{root} is no directory; choose another with --data")
     if root.exists():
         if not (root / MARKER).exists() and any(root.iterdir()):
             raise WrongUsage(f"{root} exists and is not an earlier demo's; choose another with --data")
-        shutil.rmtree(root)
+        with take_over(directory):
+            shutil.rmtree(root)
     root.mkdir(parents=True)
     (root / MARKER).touch()
 
@@ -187,8 +200,9 @@ def _rate(records: int, seconds: float) -> int:
 
 def _next_steps(root: Path, item: str, reason: str) -> None:
     print("Both sheets balance. Try next:")
-    print(f"  octroi explain {item} --data {root}")
-    print(f"  octroi rejects list --code {reason or 'UNKNOWN_ACCESS_POINT'} --data {root}")
+    data = shlex.quote(str(root))
+    print(f"  octroi explain {item} --data {data}")
+    print(f"  octroi rejects list --code {reason or 'UNKNOWN_ACCESS_POINT'} --data {data}")
     print(
-        f'  octroi query "SELECT event_day, sum(amount) FROM revenue GROUP BY event_day ORDER BY event_day" --data {root}'
+        f'  octroi query "SELECT event_day, sum(amount) FROM revenue GROUP BY event_day ORDER BY event_day" --data {data}'
     )

@@ -1,12 +1,15 @@
-"""Settings: `OCTROI_…` environment variables, then `.env`, then `octroi.toml`, then defaults."""
+"""Settings: `OCTROI_…` environment variables, then `.env`, then `octroi.toml`, then defaults.
+
+A setting that holds a secret is a pydantic `SecretStr`: it is shown masked, and never repeated in a message.
+"""
 
 from __future__ import annotations
 
-import os
+import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -17,6 +20,10 @@ from pydantic_settings import (
 )
 
 CONFIG_FILE = "octroi.toml"
+
+
+class UnableToReadSettings(Exception):
+    """A setting is wrong or unknown, or the file that holds it cannot be read."""
 
 
 class Settings(BaseSettings):
@@ -60,20 +67,45 @@ class Settings(BaseSettings):
         return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls, Path(CONFIG_FILE))
 
 
-def origins(given: dict[str, Any]) -> dict[str, str]:
+def load_settings(given: dict[str, Any], kind: type[Settings] = Settings) -> Settings:
+    """Return the settings; `given` is what the command line says.
+
+    Raises:
+        UnableToReadSettings: when a value is wrong, octroi.toml has an unknown key, or a file cannot be read.
+    """
+    try:
+        written = TomlConfigSettingsSource(kind, Path(CONFIG_FILE))()
+        unknown = sorted(set(written) - set(kind.model_fields))
+        if unknown:
+            known = ", ".join(kind.model_fields)
+            raise UnableToReadSettings(f"{CONFIG_FILE}: there is no setting {', '.join(unknown)}; there are {known}")
+        return kind(**given)
+    except tomllib.TOMLDecodeError as error:
+        raise UnableToReadSettings(f"{CONFIG_FILE}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise UnableToReadSettings(f"{CONFIG_FILE} or .env is not UTF-8: {error}") from error
+    except ValidationError as error:
+        raise UnableToReadSettings(f"wrong setting: {_describe(error, kind)}") from error
+
+
+def _describe(error: ValidationError, kind: type[Settings]) -> str:
+    told = []
+    for item in error.errors():
+        name = ".".join(str(part) for part in item["loc"])
+        field = kind.model_fields.get(str(item["loc"][0])) if item["loc"] else None
+        secret = field is None or SecretStr.__name__ in str(field.annotation)
+        told.append(f"{name}: {item['msg']}" + ("" if secret else f" (given {item['input']!r})"))
+    return "; ".join(told)
+
+
+def origins(given: dict[str, Any], kind: type[Settings] = Settings) -> dict[str, str]:
     """Return where each setting's value comes from."""
     sources: list[tuple[str, dict[str, Any]]] = [
         ("command line", given),
-        ("environment", EnvSettingsSource(Settings)()),
-        (".env", DotEnvSettingsSource(Settings, env_file=".env")()),
-        (CONFIG_FILE, TomlConfigSettingsSource(Settings, Path(CONFIG_FILE))()),
+        ("environment", EnvSettingsSource(kind)()),
+        (".env", DotEnvSettingsSource(kind, env_file=".env")()),
+        (CONFIG_FILE, TomlConfigSettingsSource(kind, Path(CONFIG_FILE))()),
     ]
     return {
-        name: next((origin for origin, values in sources if name in values), "default")
-        for name in Settings.model_fields
+        name: next((origin for origin, values in sources if name in values), "default") for name in kind.model_fields
     }
-
-
-def quiet_output() -> bool:
-    """Return whether colours are unwanted (NO_COLOR is set)."""
-    return bool(os.environ.get("NO_COLOR"))

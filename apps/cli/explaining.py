@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from apps.cli.failures import MISMATCH, WrongUsage, honest, say
-from apps.cli.options import AsJson, Data, data_directory, read_settings
-from apps.cli.output import print_json
+from apps.cli.options import AsJson, Data, open_settings
+from apps.cli.output import print_json, printable
 
 
 @honest
@@ -24,22 +24,22 @@ def explain(
     The amount is computed again, slowly and in decimals, from the catalog that was in force; exit code 1 when it differs
     from the stored one.
     """
-    from apps.embedded.access import reach
-    from apps.embedded.explain import explain_item
     from schemas.ids import RatedItemId
 
     try:
         wanted = RatedItemId.parse(rated_item)
     except ValueError as error:
         raise WrongUsage(str(error)) from error
-    settings = read_settings(data)
-    directory = data_directory(settings)
+    settings, directory = open_settings(data)
+    from apps.embedded.access import reach
+    from apps.embedded.explain import explain_item
+
     with reach(directory, settings, say) as access:
         told = explain_item(access, directory, wanted)
     if as_json:
         print_json(told.as_dict())
     else:
-        print("\n".join(told.lines()))
+        print(printable("\n".join(told.lines()), newlines=True))
     if not told.agrees:
         say("the stored amount and the recomputed one differ")
         raise typer.Exit(MISMATCH)

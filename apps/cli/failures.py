@@ -1,37 +1,47 @@
 """What a failure means to whoever called: one sentence on stderr and an honest exit code.
 
 0 ok · 1 something does not balance · 2 wrong usage · 3 wrong configuration or catalog · 4 a file, the store or its owner is
-not available · 5 partly done (a file was quarantined or could not be taken, or too many rejections) · 130 interrupted.
+not available · 5 partly done (a file was quarantined or could not be taken, or too many rejections) · 70 a defect of octroi,
+with its traceback · 130 interrupted.
 """
 
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 import typer
 
-OK, MISMATCH, USAGE, CONFIGURATION, UNAVAILABLE, PARTIAL, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+from apps.cli.output import printable
+
+OK, MISMATCH, USAGE, CONFIGURATION, UNAVAILABLE, PARTIAL, DEFECT, INTERRUPTED = 0, 1, 2, 3, 4, 5, 70, 130
 
 _EXIT_CODES = {
+    "NoCatalog": CONFIGURATION,
     "UnableToLoadCatalog": CONFIGURATION,
     "UnableToCopyCatalog": UNAVAILABLE,
     "UnableToCompileImage": CONFIGURATION,
     "UnableToCompileSource": CONFIGURATION,
-    "ValidationError": CONFIGURATION,
-    "TOMLDecodeError": CONFIGURATION,
+    "UnableToRetry": CONFIGURATION,
+    "TenantDiffers": CONFIGURATION,
+    "UnableToReadSettings": CONFIGURATION,
     "UnableToUseDataDirectory": UNAVAILABLE,
     "UnableToReach": UNAVAILABLE,
     "UnableToReadJournal": UNAVAILABLE,
+    "UnableToWriteJournal": UNAVAILABLE,
+    "UnableToReadImage": UNAVAILABLE,
     "UnableToReadArchive": UNAVAILABLE,
     "UnableToOpenStore": UNAVAILABLE,
     "UnableToStore": UNAVAILABLE,
     "UnableToTalk": UNAVAILABLE,
     "UnableToClaim": UNAVAILABLE,
+    "UnableToMeasure": UNAVAILABLE,
     "DirectoryIsOwned": UNAVAILABLE,
-    "OwnerRefused": USAGE,
+    "OSError": UNAVAILABLE,
+    "UnableToHandOver": USAGE,
     "UnableToQuery": USAGE,
     "UnableToSelect": USAGE,
     "UnableToExplain": USAGE,
@@ -45,18 +55,17 @@ class WrongUsage(Exception):
 
 
 def exit_code_of(error: BaseException) -> int | None:
-    """Return the exit code that an exception stands for, None for one that nobody expected."""
-    for kind in type(error).__mro__:
-        if kind.__name__ in _EXIT_CODES:
-            return _EXIT_CODES[kind.__name__]
-    if isinstance(error, OSError):
-        return UNAVAILABLE
-    return None
+    """Return the exit code that an exception stands for, None for one that nobody expected.
+
+    An owner's refusal (`OwnerRefused`) stands for what the owner's own exception stands for.
+    """
+    names = [*getattr(error, "kinds", ()), *(kind.__name__ for kind in type(error).__mro__)]
+    return next((_EXIT_CODES[name] for name in names if name in _EXIT_CODES), None)
 
 
 def say(sentence: str) -> None:
     """Tell the operator something, on stderr."""
-    print(f"octroi: {sentence}", file=sys.stderr, flush=True)
+    print(f"octroi: {printable(sentence, newlines=True)}", file=sys.stderr, flush=True)
 
 
 Arguments = ParamSpec("Arguments")
@@ -69,27 +78,38 @@ def honest(command: Callable[Arguments, Returned]) -> Callable[Arguments, Return
     @functools.wraps(command)
     def wrapped(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Returned:
         try:
-            return command(*args, **kwargs)
+            returned = command(*args, **kwargs)
+            sys.stdout.flush()
+            return returned
         except KeyboardInterrupt:
-            say("interrupted; the next run continues from the journal")
+            say("interrupted")
             raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:  # whoever read our output has seen enough (`octroi query … | head`)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(OK) from None
+        except typer.Exit:
+            raise
         except Exception as error:
             code = exit_code_of(error)
             if code is None:
-                raise
+                _report_defect()
+                raise typer.Exit(DEFECT) from error
             say(_in_words(error))
             raise typer.Exit(code) from None
 
     return wrapped
 
 
+def _report_defect() -> None:
+    import traceback
+
+    traceback.print_exc()
+    say(
+        "this is a defect of octroi: please report the lines above. Nothing is lost: the next run goes on from the journal"
+    )
+
+
 def _in_words(error: Exception) -> str:
-    if type(error).__name__ == "ValidationError" and hasattr(error, "errors"):
-        told = "; ".join(
-            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']} (given {item['input']!r})"
-            for item in error.errors()
-        )
-        return f"wrong setting: {told}"
     if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}"
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
     return str(error)

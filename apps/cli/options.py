@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,15 +19,27 @@ Data = Annotated[
 
 
 def read_settings(data: Path | None) -> Settings:
-    """Return the settings, the command line's `data` first."""
-    from apps.settings import Settings
+    """Return the settings, the command line's `data` first.
 
-    chosen: dict[str, Any] = {} if data is None else {"data_dir": data}
-    return Settings(**chosen)
+    Raises:
+        UnableToReadSettings: when one is wrong.
+    """
+    from apps.settings import load_settings
+
+    return load_settings({} if data is None else {"data_dir": data})
 
 
-def data_directory(settings: Settings) -> DataDirectory:
-    """Return the data directory of the settings."""
+def open_settings(data: Path | None) -> tuple[Settings, DataDirectory]:
+    """Return the settings and the data directory. Call it before importing what may load kernels: it says where they
+    are cached.
+
+    Raises:
+        UnableToReadSettings: when a setting is wrong.
+    """
+    from apps.jit import prepare_cache
+
+    prepare_cache()
     from apps.embedded.layout import DataDirectory
 
-    return DataDirectory(settings.data_dir)
+    settings = read_settings(data)
+    return settings, DataDirectory(settings.data_dir)

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from apps.cli.failures import MISMATCH, honest, say
-from apps.cli.options import AsJson, Data, data_directory, read_settings
+from apps.cli.failures import MISMATCH, WrongUsage, honest, say
+from apps.cli.options import AsJson, Data, open_settings
 from apps.cli.output import print_json, print_result, print_table, rows_of
 
 SHEETS = ("file", "hour", "tenant", "source")
@@ -22,6 +22,10 @@ _RECORD = (
     "parked",
     "difference",
 )
+_QUARANTINED = """
+SELECT claim, s.code AS source, name AS file, code, message FROM fact_claim AS c
+LEFT JOIN dim_source AS s ON toInt64(s.id) = c.source WHERE c.status = 'quarantined' ORDER BY claim
+"""
 _EDR = ("edrs", "rated", "unrated", "cancelled", "difference")
 
 
@@ -36,36 +40,51 @@ def query(
     Views: rated_item, edr, wallet_operation, rejection, record_sheet, edr_sheet, account_balance, revenue;
     `SELECT name, comment FROM system.columns WHERE table = 'rated_item'` says what the columns mean.
     """
+    settings, directory = open_settings(data)
     from apps.embedded.access import reach
 
-    settings = read_settings(data)
-    with reach(data_directory(settings), settings, say) as access:
-        print_result(access.query(sql), as_json=as_json)
+    with reach(directory, settings, say) as access:
+        found = access.query(sql)
+    print_result(found, as_json=as_json)
 
 
 @honest
 def balance(
-    by: Annotated[str, typer.Option(help=f"One of {', '.join(SHEETS)}.")] = "file",
+    by: Annotated[
+        str, typer.Option(metavar="KEY", help=f"One row per {', '.join(SHEETS[:-1])} or {SHEETS[-1]}.")
+    ] = "file",
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
     """Show both balance sheets, recounted from the facts; exit with 1 when something does not balance."""
-    from apps.cli.failures import WrongUsage
-    from apps.embedded.access import reach
-
     if by not in SHEETS:
         raise WrongUsage(f"--by takes {', '.join(SHEETS)}")
-    settings = read_settings(data)
-    with reach(data_directory(settings), settings, say) as access:
+    settings, directory = open_settings(data)
+    from apps.embedded.access import reach
+
+    with reach(directory, settings, say) as access:
         records = access.query(_sheet("record_sheet", by, _RECORD))
         edrs = access.query(_sheet("edr_sheet", by, _EDR))
+        quarantined = access.query(_QUARANTINED)
         differences: list[dict[str, Any]] = access.command({"op": "balance"})
     closes = not differences and not any(row["difference"] for sheet in (records, edrs) for row in sheet.to_pylist())
     if as_json:
-        print_json({"records": rows_of(records), "edrs": rows_of(edrs), "differences": differences, "balanced": closes})
+        print_json(
+            {
+                "records": rows_of(records),
+                "edrs": rows_of(edrs),
+                "quarantined": rows_of(quarantined),
+                "differences": differences,
+                "balanced": closes,
+            }
+        )
     else:
         print_result(records, as_json=False, title="Records: received = accepted + … + parked")
         print_result(edrs, as_json=False, title="EDRs = rated + unrated + cancelled")
+        if quarantined.num_rows:
+            print_result(
+                quarantined, as_json=False, title="Files refused whole (quarantined): nothing in them was counted"
+            )
         if differences:
             columns = ["claim", "what", "expected", "found"]
             print_table(

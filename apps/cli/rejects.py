@@ -2,31 +2,64 @@
 
 from __future__ import annotations
 
+import re
+from difflib import get_close_matches
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from apps.cli.failures import WrongUsage, honest, say
-from apps.cli.options import AsJson, Data, data_directory, read_settings
-from apps.cli.output import print_json, print_result, rows_of
+from apps.cli.options import AsJson, Data, open_settings
+from apps.cli.output import count, print_json, print_result, printable, rows_of
 
 rejects = typer.Typer(help="Records and EDRs that were refused.", no_args_is_help=True)
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[CLAIM-RECORD]…", help="Rejections, as `list` shows them.")]
 Code = Annotated[str | None, typer.Option("--code", help="Reason, such as UNKNOWN_ACCESS_POINT.")]
 OfSource = Annotated[str | None, typer.Option("--source", help="Source of the record.")]
-OfClaim = Annotated[int | None, typer.Option("--claim", help="Journal entry that brought the record.")]
+OfClaim = Annotated[
+    int | None, typer.Option("--claim", min=1, max=2**32 - 1, help="Journal entry that brought the record.")
+]
 Everything = Annotated[bool, typer.Option("--all", help="Every open rejection.")]
+STATUSES = ("OPEN", "REPLAYED", "DISCARDED", "ALL")
+CHARACTERS_SHOWN = 2000
+_OUTCOMES = (
+    ("rated", "rated"),
+    ("unrated", "unrated again"),
+    ("absorbed", "absorbed"),
+    ("duplicate", "duplicate"),
+    ("superseded", "superseded"),
+    ("filtered", "filtered"),
+    ("rejected", "rejected again"),
+    ("parked", "parked again"),
+)
+_ID = re.compile(r"([0-9]{1,10})-([0-9]{1,10})")
 
 
 def _pairs(ids: list[str] | None) -> list[list[int]]:
     pairs = []
     for text in ids or []:
-        claim, dash, record = text.partition("-")
-        if not (dash and claim.isdigit() and record.isdigit()):
-            raise WrongUsage(f"{text!r} is no rejection; `octroi rejects list` shows them as CLAIM-RECORD")
-        pairs.append([int(claim), int(record)])
+        match = _ID.fullmatch(text)
+        if match is None:
+            raise WrongUsage(
+                f"{text!r} is no rejection; `octroi rejects list` shows them as CLAIM-RECORD, such as 3-1207"
+            )
+        pairs.append([int(match[1]), int(match[2])])
     return pairs
+
+
+def _reason(code: str | None) -> str | None:
+    """Return a reason's name, however it was typed."""
+    from schemas.rejection import Reason
+
+    if code is None:
+        return None
+    known = [reason.name for reason in Reason if reason is not Reason.NONE]
+    if code.upper() in known:
+        return code.upper()
+    near = get_close_matches(code.upper(), known, 1)
+    raise WrongUsage(f"{code} is no reason code" + (f"; did you mean {near[0]}?" if near else ""))
 
 
 def _selection(
@@ -39,7 +72,7 @@ def _selection(
         return None
     if not given:
         raise WrongUsage("say which rejections: CLAIM-RECORD, --code, --source, --claim or --all")
-    return {"ids": _pairs(ids), "code": code, "source": source, "claim": claim}
+    return {"ids": _pairs(ids), "code": _reason(code), "source": source, "claim": claim}
 
 
 @rejects.command("list", epilog="Example: octroi rejects list --code UNKNOWN_ACCESS_POINT")
@@ -48,25 +81,26 @@ def show_list(
     code: Code = None,
     source: OfSource = None,
     claim: OfClaim = None,
-    status: Annotated[str, typer.Option(help="OPEN, REPLAYED, DISCARDED or ALL.")] = "OPEN",
+    status: Annotated[str, typer.Option(help=f"{', '.join(STATUSES[:-1])} or {STATUSES[-1]}.")] = "OPEN",
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="Most rows.")] = 50,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
     """List rejections, and how many there are by reason."""
-    from apps.embedded.access import reach
-
-    if status not in ("OPEN", "REPLAYED", "DISCARDED", "ALL"):
-        raise WrongUsage("--status takes OPEN, REPLAYED, DISCARDED or ALL")
-    terms = {"reason": code, "source": source, "status": None if status == "ALL" else status}
+    status = status.upper()
+    if status not in STATUSES:
+        raise WrongUsage(f"--status takes {', '.join(STATUSES[:-1])} or {STATUSES[-1]}")
+    terms = {"reason": _reason(code), "source": source, "status": None if status == "ALL" else status}
     parameters: dict[str, Any] = {name: value for name, value in terms.items() if value is not None}
     where = [f"{name} = {{{name}:String}}" for name in parameters]
     if claim is not None:
         where.append("claim = {claim:UInt32}")
         parameters["claim"] = claim
     condition = " AND ".join(where) or "1"
-    settings = read_settings(data)
-    with reach(data_directory(settings), settings, say) as access:
+    settings, directory = open_settings(data)
+    from apps.embedded.access import reach
+
+    with reach(directory, settings, say) as access:
         found = access.query(
             "SELECT concat(toString(claim), '-', toString(record)) AS id, source, stage, reason, status, access_point, "
             f"event_at, retry_count, detail FROM rejection WHERE {condition} ORDER BY claim, record LIMIT {limit}",
@@ -80,22 +114,26 @@ def show_list(
     if as_json:
         print_json({"rejections": rows_of(found), "by_reason": rows_of(counts)})
         return
-    print_result(found, as_json=False, title=f"Rejections ({status.lower()}), the first {limit}")
-    print_result(counts, as_json=False, title="By reason")
+    total = sum(row["rejections"] for row in counts.to_pylist())
+    kind = "" if status == "ALL" else f", {status.lower()}"
+    shown = f"; the first {limit:,} (--limit shows more)" if total > limit else ""
+    print_result(found, as_json=False, title=f"{count(total, 'rejection')}{kind}{shown}", empty="nothing to show")
+    if total:
+        print_result(counts, as_json=False, title="By reason")
 
 
 @rejects.command(epilog="Example: octroi rejects show 3-1207")
 @honest
 def show(ids: Ids = None, data: Data = None, as_json: AsJson = False) -> None:
     """Show rejections whole: reason, parameters, the record's text and bytes."""
-    from apps.embedded.access import reach
-
     pairs = _pairs(ids)
     if not pairs:
-        raise WrongUsage("say which rejection: CLAIM-RECORD")
+        raise WrongUsage("say which rejections: CLAIM-RECORD, as `octroi rejects list` shows them")
     wanted = ", ".join(f"({claim}, {record})" for claim, record in pairs)
-    settings = read_settings(data)
-    with reach(data_directory(settings), settings, say) as access:
+    settings, directory = open_settings(data)
+    from apps.embedded.access import reach
+
+    with reach(directory, settings, say) as access:
         rows = rows_of(
             access.query(f"SELECT * FROM rejection WHERE (claim, record) IN ({wanted}) ORDER BY claim, record")
         )
@@ -106,9 +144,16 @@ def show(ids: Ids = None, data: Data = None, as_json: AsJson = False) -> None:
         return
     for row in rows:
         print(f"rejection {row['claim']}-{row['record']}")
+        if bytes.fromhex(row["raw_hex"]) == str(row["raw"]).encode():
+            del row["raw_hex"]  # it says nothing more
         for name, value in row.items():
             if value not in (None, ""):
-                print(f"  {name:16} {value}")
+                print(f"  {name:16} {_shortened(printable(str(value)))}")
+
+
+def _shortened(text: str) -> str:
+    more = len(text) - CHARACTERS_SHOWN
+    return text if more <= 0 else f"{text[:CHARACTERS_SHOWN]}… {more:,} more; --json prints all"
 
 
 @rejects.command(epilog="Example: octroi rejects replay --code UNKNOWN_ACCESS_POINT")
@@ -122,8 +167,17 @@ def replay(
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
-    """Try open rejections again under the catalog now in force."""
-    _run({"op": "replay", "selection": _selection(ids, code, source, claim, everything=everything)}, data, as_json)
+    """Try open rejections again under the catalog now in force; exit code 2 when none matches.
+
+    The retry is a journal entry of its own: what becomes of its records is on its own line of `octroi balance`.
+    """
+    result = _ask({"op": "replay", "selection": _selection(ids, code, source, claim, everything=everything)}, data)
+    if as_json:
+        print_json(result)
+        return
+    told = [f"{result[name]:,} {word}" for name, word in _OUTCOMES if result[name]]
+    print(f"{count(result['replayed'], 'rejection')} tried again: {', '.join(told)}")
+    _say_rest(result)
 
 
 @rejects.command(epilog="Example: octroi rejects discard 3-1207 --reason 'test call'")
@@ -138,21 +192,28 @@ def discard(
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
-    """Set open rejections aside for good, with a reason."""
+    """Set open rejections aside for good, with a reason; exit code 2 when none matches."""
     selection = _selection(ids, code, source, claim, everything=everything)
-    _run({"op": "discard", "selection": selection, "reason": reason}, data, as_json)
-
-
-def _run(request: dict[str, Any], data: Any, as_json: bool) -> None:
-    from apps.embedded.access import reach
-
-    settings = read_settings(data)
-    with reach(data_directory(settings), settings, say) as access:
-        result = access.command(request)
+    result = _ask({"op": "discard", "selection": selection, "reason": reason}, data)
     if as_json:
         print_json(result)
-    else:
-        print(", ".join(f"{name} {value}" for name, value in result.items() if value not in (0, [])))
+        return
+    print(f"{count(result['discarded'], 'rejection')} discarded: {printable(reason.strip())}")
+    _say_rest(result)
+
+
+def _ask(request: dict[str, Any], data: Path | None) -> dict[str, Any]:
+    settings, directory = open_settings(data)
+    from apps.embedded.access import reach
+
+    with reach(directory, settings, say) as access:
+        result: dict[str, Any] = access.command(request)
+    return result
+
+
+def _say_rest(result: dict[str, Any]) -> None:
+    if result["left"]:
+        say(f"{count(result['left'], 'more rejection')} matched and stayed open: run the command again")
 
 
 def add_to(app: typer.Typer) -> None:

@@ -21,11 +21,11 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show the settings: OCTROI_… environment variables, then .env, then octroi.toml, then defaults."""
-    from apps.settings import Settings, origins
+    from apps.settings import origins
 
     settings = read_settings(data)
     values = settings.model_dump(mode="json")
-    sources = origins({} if data is None else {"data_dir": data})
+    sources = origins({} if data is None else {"data_dir": data}, type(settings))
     if as_json:
         print_json({name: {"value": value, "origin": sources[name]} for name, value in values.items()})
         return
@@ -34,7 +34,7 @@ def show(
             name,
             "" if value is None else str(value),
             *([sources[name]] if origin else []),
-            Settings.model_fields[name].description,
+            type(settings).model_fields[name].description,
         ]
         for name, value in values.items()
     ]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from apps.clock import now_us
+from apps.embedded.facts import differences_as_json, open_store
 from apps.embedded.layout import DataDirectory
 from apps.embedded.lock import DirectoryIsOwned, OwnerLock
 from apps.embedded.protocol import UnableToTalk, reachable, receive_answer, send_frame
@@ -18,8 +19,10 @@ from apps.settings import Settings
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from apps.embedded.engine import Engine
     from sinks.clickhouse.store import Store
 
+WAIT_S = 0.1
 STARTING_S = 20.0
 """How long an owner may take from its lock to its socket: it replays its log in between."""
 
@@ -29,7 +32,12 @@ class UnableToReach(Exception):
 
 
 class OwnerRefused(Exception):
-    """The owner could not do what was asked; the message is the owner's."""
+    """The owner could not do what was asked; the message is the owner's, `kinds` the classes of its exception."""
+
+    def __init__(self, message: str, kinds: Sequence[str] = ()) -> None:
+        """Keep what the owner's exception was."""
+        super().__init__(message)
+        self.kinds = tuple(kinds)
 
 
 class Access(Protocol):
@@ -47,13 +55,18 @@ class _Remote:
         self._directory = directory
 
     def _ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], pa.Table | None]:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            with reachable(self._directory.socket) as address:
-                connection.connect(address)
-            send_frame(connection, json.dumps(request).encode())
-            answer, table = receive_answer(connection)
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+                with reachable(self._directory.socket) as address:
+                    connection.connect(address)
+                send_frame(connection, json.dumps(request).encode())
+                answer, table = receive_answer(connection)
+        except (OSError, UnableToTalk) as error:
+            raise UnableToReach(
+                f"the process that owns {self._directory.root} ended before it answered; try again ({error})"
+            ) from error
         if "error" in answer:
-            raise OwnerRefused(answer["error"])
+            raise OwnerRefused(answer["error"], answer.get("kinds", ()))
         return answer, table
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
@@ -76,8 +89,6 @@ class _Local:
         self._store: Store | None = None
 
     def _opened(self) -> Store:
-        from apps.embedded.engine import open_store
-
         if self._store is None:
             self._store = open_store(self._directory)
         return self._store
@@ -86,14 +97,13 @@ class _Local:
         return self._opened().query(sql, parameters)
 
     def command(self, request: dict[str, Any]) -> Any:
-        from apps.embedded.commands import differences_as_json, perform
-        from apps.embedded.engine import open_engine, open_store
-
         if request["op"] == "balance":
             return differences_as_json(self._opened())
+        from apps.embedded.commands import perform
+
         self.close()
         action = perform(request)
-        engine = open_engine(self._directory, self._settings, open_store(self._directory), now=now_us, report=self._say)
+        engine, _ = open_owned(self._directory, self._settings, self._say)
         try:
             engine.recover()
             engine.take_catalog()
@@ -118,6 +128,38 @@ def _responds(directory: DataDirectory) -> bool:
         return False
 
 
+def open_owned(directory: DataDirectory, settings: Settings, say: Callable[[str], None]) -> tuple[Engine, Store]:
+    """Open engine and store of a data directory whose lock the caller holds; closing the engine closes both.
+
+    Raises:
+        Exception: why they cannot be opened; then neither is open.
+    """
+    from apps.embedded.engine import open_engine
+
+    store = open_store(directory)
+    try:
+        return open_engine(directory, settings, store, now=now_us, report=say), store
+    except BaseException:
+        store.close()
+        raise
+
+
+def take_over(directory: DataDirectory) -> OwnerLock:
+    """Return the lock of a data directory; wait while a command that is soon done holds it.
+
+    Raises:
+        DirectoryIsOwned: when the process that holds it answers on the socket, or holds it for too long.
+    """
+    deadline = time.monotonic() + STARTING_S
+    while True:
+        try:
+            return OwnerLock(directory.lock)
+        except DirectoryIsOwned:
+            if _responds(directory) or time.monotonic() > deadline:
+                raise
+        time.sleep(WAIT_S)
+
+
 @contextmanager
 def reach(directory: DataDirectory, settings: Settings, say: Callable[[str], None]) -> Iterator[Access]:
     """Yield access to a data directory; `say` is told what an operator must see while it is being opened.
@@ -137,7 +179,7 @@ def reach(directory: DataDirectory, settings: Settings, say: Callable[[str], Non
         except DirectoryIsOwned as error:
             if time.monotonic() > deadline:
                 raise UnableToReach(f"{error}, and it does not answer on its socket") from error
-            time.sleep(0.1)
+            time.sleep(WAIT_S)
             continue
         with lock:
             local = _Local(directory, settings, say)

@@ -7,20 +7,14 @@ from typing import Any
 
 from apps.embedded.engine import ClaimReport, Engine
 from apps.embedded.retry import Selection, discard, replay
-from schemas.output import BlockHeader
-from sinks.clickhouse.store import Store
 
 SUMMED = (
     "received", "accepted", "absorbed", "duplicate", "superseded", "filtered", "rejected", "parked",
     "edrs", "rated", "unrated",
 )  # fmt: skip
 
-
-def selection_to_json(selection: Selection | None) -> dict[str, Any] | None:
-    """Return a selection as JSON; None stands for all."""
-    if selection is None:
-        return None
-    return {"ids": list(selection.ids), "code": selection.code, "source": selection.source, "claim": selection.claim}
+OPERATIONS = ("query", "balance", "replay", "discard")
+"""What an owner can be asked; the first two change nothing."""
 
 
 def _selection(value: dict[str, Any] | None) -> Selection | None:
@@ -31,33 +25,26 @@ def _selection(value: dict[str, Any] | None) -> Selection | None:
 
 
 def perform(request: dict[str, Any]) -> Callable[[Engine], Any]:
-    """Return the action that a request means.
+    """Return the action that a request means; a selection of null, written out, means all.
 
     Raises:
-        ValueError: when the operation is unknown.
+        ValueError, KeyError, TypeError: when the request is none of ours.
     """
-    selection = _selection(request.get("selection"))
-    if request["op"] == "replay":
-        return lambda engine: summarise(replay(engine, selection))
-    if request["op"] == "discard":
-        return lambda engine: {"discarded": discard(engine, selection, request["reason"])}
-    raise ValueError(f"unknown operation {request['op']!r}")
+    match request["op"]:
+        case "replay":
+            selection = _selection(request["selection"])
+            return lambda engine: _replayed(*replay(engine, selection))
+        case "discard":
+            selection, reason = _selection(request["selection"]), str(request["reason"])
+            return lambda engine: _discarded(*discard(engine, selection, reason))
+        case other:
+            raise ValueError(f"unknown operation {other!r}")
 
 
-def totals(headers: tuple[BlockHeader, ...]) -> dict[str, int]:
-    """Return the sums of the sheets of some blocks."""
-    return {column: sum(int(getattr(header, column)) for header in headers) for column in SUMMED}
+def _replayed(reports: list[ClaimReport], tried: int, left: int) -> dict[str, Any]:
+    totals = {column: sum(report.total(column) for report in reports) for column in SUMMED}
+    return {"claims": [report.entry.claim for report in reports], "replayed": tried, "left": left, **totals}
 
 
-def summarise(reports: list[ClaimReport]) -> dict[str, Any]:
-    """Return what a list of claims came to."""
-    headers = tuple(header for report in reports for header in report.headers)
-    return {"claims": [report.entry.claim for report in reports], **totals(headers)}
-
-
-def differences_as_json(store: Store) -> list[dict[str, Any]]:
-    """Return what the balance check finds."""
-    return [
-        {"claim": found.claim, "what": found.what, "expected": str(found.expected), "found": str(found.found)}
-        for found in store.balance_check()
-    ]
+def _discarded(discarded: int, left: int) -> dict[str, Any]:
+    return {"discarded": discarded, "left": left}

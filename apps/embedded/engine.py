@@ -37,7 +37,7 @@ from pipelines.spool.journal import Discard, EdrRetry, FileClaim, ImageClaim, Jo
 from schemas.cdr import BlockPosition, CdrBlock, select_records
 from schemas.edr import PACKED_WORDS, unpack
 from schemas.output import BlockHeader, OutputBlock
-from sinks.clickhouse.store import FinishedClaim, RejectionEvent, Store
+from sinks.clickhouse.store import FinishedClaim, RejectionEvent
 
 EDRS_PER_BLOCK = 50_000
 DECODE_AHEAD = 3
@@ -175,7 +175,7 @@ class Engine:
         root = self._root(entry)
         path = self.directory.spool.archive / root.stored
         digest = _Digest(path) if isinstance(entry, FileClaim) else None
-        file = self._inspect(root)
+        file = self.inspect(root)
         if isinstance(file, QuarantinedFile):
             self.report(f"{root.name} ({root.source}) is quarantined: {file.code}: {file.message}")
             return self._file_report(entry, digest, quarantine=file)
@@ -190,7 +190,12 @@ class Engine:
             raise UnableToReadArchive(f"claim {entry.claim} retries claim {entry.file_claim}, which is no file")
         return root
 
-    def _inspect(self, root: FileClaim) -> ReadableFile | QuarantinedFile:
+    def inspect(self, root: FileClaim) -> ReadableFile | QuarantinedFile:
+        """Return whether a claimed file can be decoded under the active image.
+
+        Raises:
+            UnableToReadArchive: when its bytes cannot be read.
+        """
         started = time.monotonic()
         active = self._image()
         if root.source not in active.catalog.sources:
@@ -393,17 +398,6 @@ def _describe_with(decoder: Decoder) -> Callable[[CdrBlock, int], str]:
     return lambda cdrs, row: describe(decoder, cdrs, row)
 
 
-def open_store(directory: DataDirectory) -> Store:
-    """Open the store of a data directory in this release's layout.
-
-    Raises:
-        UnableToOpenStore: with the reason in words.
-    """
-    store = Store.open(directory.store)
-    store.migrate()
-    return store
-
-
 def open_engine(
     directory: DataDirectory,
     settings: Settings,
@@ -418,10 +412,12 @@ def open_engine(
         UnableToUseDataDirectory, UnableToReadJournal: with the reason in words.
     """
     directory.prepare()
+    directory.bind(settings.tenant)
+    secret = directory.secret()
     journal = Journal(directory.journal)
-    state = read_latest_snapshot(directory.snapshots, report) or StageState.empty()
+    state = read_latest_snapshot(directory.snapshots, report, set_aside=True) or StageState.empty()
     writer = start_writer(store, settings)
-    return Engine(directory, settings, journal, state, store, writer, directory.secret(), now, report)
+    return Engine(directory, settings, journal, state, store, writer, secret, now, report)
 
 
 def start_writer(store: FactStore, settings: Settings) -> Writer:

@@ -13,12 +13,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from apps.embedded.commands import differences_as_json, perform
+from apps.embedded.commands import OPERATIONS, perform
+from apps.embedded.engine import Engine
+from apps.embedded.facts import differences_as_json
 from apps.embedded.intake import Intake
 from apps.embedded.protocol import UnableToTalk, reachable, receive_frame, send_answer
 from sinks.clickhouse.store import Store
 
 REQUEST_TIMEOUT_S = 30.0
+REQUEST_BYTES_MAX = 16 << 20
 
 
 class OwnerServer:
@@ -57,13 +60,17 @@ class OwnerServer:
     def _answer(self, connection: socket.socket) -> None:
         with connection, suppress(OSError, UnableToTalk):
             connection.settimeout(REQUEST_TIMEOUT_S)
+            request: Any = None
             try:
-                request = json.loads(receive_frame(connection))
+                request = json.loads(receive_frame(connection, REQUEST_BYTES_MAX))
                 answer, table = self._handle(request)
             except UnableToTalk:
                 return
             except Exception as error:
-                answer, table = {"error": str(error), "type": type(error).__name__}, None
+                kinds = [kind.__name__ for kind in type(error).__mro__]
+                known = isinstance(request, dict) and request.get("op") in OPERATIONS
+                told = str(error) if known else f"this is none of our requests: {type(error).__name__}: {error}"
+                answer, table = {"error": told, "kinds": kinds}, None
             connection.settimeout(None)
             send_answer(connection, answer, table)
 
@@ -71,6 +78,12 @@ class OwnerServer:
         if request["op"] == "query":
             return {}, self._store.query(request["sql"], request.get("parameters"))
         if request["op"] == "balance":
-            return {"result": differences_as_json(self._store)}, None
-        action: Callable[..., Any] = perform(request)
+            # a block's facts are stored before its header: what differs meanwhile is looked at again between two claims
+            found = differences_as_json(self._store) and self._intake.submit(self._balance).result()
+            return {"result": found}, None
+        action: Callable[[Engine], Any] = perform(request)
         return {"result": self._intake.submit(action).result()}, None
+
+    def _balance(self, engine: Engine) -> list[dict[str, Any]]:
+        engine.flush()
+        return differences_as_json(self._store)

@@ -44,14 +44,14 @@ def send_frame(connection: socket.socket, payload: bytes) -> None:
     connection.sendall(_HEAD.pack(len(payload)) + payload)
 
 
-def receive_frame(connection: socket.socket) -> bytes:
-    """Receive one frame.
+def receive_frame(connection: socket.socket, bytes_max: int = FRAME_MAX) -> bytes:
+    """Receive one frame of at most `bytes_max` bytes.
 
     Raises:
         UnableToTalk: when the connection ends early or the frame is too large.
     """
     (length,) = _HEAD.unpack(_receive(connection, _HEAD.size))
-    if length > FRAME_MAX:
+    if length > bytes_max:
         raise UnableToTalk(f"a frame of {length} bytes is too large")
     return _receive(connection, length)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import tempfile
 import time
@@ -13,7 +14,7 @@ from apps.embedded.engine import Engine, start_writer
 from apps.embedded.images import recompile
 from apps.embedded.layout import DataDirectory
 from apps.embedded.ports import NoStore
-from apps.embedded.session import RunReport, amounts_of
+from apps.embedded.session import RunReport
 from apps.settings import Settings
 from billing.catalog.store import copy_catalog, load_catalog
 from pipelines.snapshot import StageState, read_latest_snapshot
@@ -59,22 +60,26 @@ def rehearse(
                 engine.process(ImageClaim(claim=state.claim, received_at=now_us(), content_hash=catalog.content_hash))
             started = time.monotonic()
             for source, path in files:
-                report.claims.append(engine.process(_as_claim(engine, source, path)))
+                report.add(engine.process(_as_claim(engine, source, path)), state.vocabulary.currencies)
             engine.flush()
             report.process_s = time.monotonic() - started
             report.times = engine.times
-            report.amounts = amounts_of(engine, report)
         finally:
             engine.close()
     return report
 
 
 def _as_claim(engine: Engine, source: str, path: Path) -> FileClaim:
-    """Return the claim that a file would become, pointing at the file where it is."""
+    """Return the claim that a file would become; in the archive of the dry run is a link to the file."""
+    if path.exists() and not path.is_file():
+        raise UnableToClaim(f"cannot take {path}: a dry run reads a file more than once, and this is no regular file")
     try:
         size = path.stat().st_size
         with path.open("rb"):
             pass
+        spool = engine.directory.spool
+        stored = spool.stored_name(engine.state.claim, source, path.name)
+        (spool.archive / stored).symlink_to(path.resolve())
     except OSError as error:
         raise UnableToClaim(f"cannot take {path}: {error.strerror}") from error
     terms = engine.terms
@@ -82,8 +87,8 @@ def _as_claim(engine: Engine, source: str, path: Path) -> FileClaim:
         claim=engine.state.claim,
         received_at=engine.now(),
         source=source,
-        name=path.name,
-        stored=str(path.resolve()),
+        name=os.fsencode(path.name).decode("utf-8", "replace"),
+        stored=stored,
         size=size,
         block_bytes=terms.block_bytes,
         window_days=terms.window_days,

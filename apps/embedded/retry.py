@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from apps.embedded.engine import ClaimReport, Engine
+from apps.embedded.files import QuarantinedFile, UnableToReadArchive
 from pipelines.spool.files import write_durably
 from pipelines.spool.journal import Discard, EdrRetry, FileClaim, Journal, RecordRetry
 from schemas.edr import PACKED_WORDS
@@ -20,6 +21,10 @@ SELECTED_MAX = 100_000
 
 class UnableToSelect(ValueError):
     """A selection of rejections is empty, wrong, or names one that was answered already."""
+
+
+class UnableToRetry(Exception):
+    """The records of a file cannot be decoded under the catalog now in force; their rejections stay open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,8 @@ def answered(journal: Journal) -> set[tuple[int, int]]:
     }
 
 
-def _open(engine: Engine, selection: Selection | None) -> list[dict[str, Any]]:
+def _open(engine: Engine, selection: Selection | None) -> tuple[list[dict[str, Any]], int]:
+    """Return the open rejections that are meant, at most SELECTED_MAX, and how many more there are."""
     engine.flush()
     where, values = (ALL, {}) if selection is None else selection.where()
     rows = engine.store.query(
@@ -85,18 +91,19 @@ def _open(engine: Engine, selection: Selection | None) -> list[dict[str, Any]]:
     found = [row for row in rows if (row["claim"], row["record"]) not in closed]
     if not found:
         raise UnableToSelect("no open rejection matches")
-    return found
+    counted = engine.store.query(f"SELECT count() AS n FROM rejection WHERE status = 'OPEN' AND {where}", values)
+    return found, int(counted["n"][0].as_py()) - len(rows)
 
 
-def discard(engine: Engine, selection: Selection | None, reason: str) -> int:
-    """Set open rejections aside for good; return how many.
+def discard(engine: Engine, selection: Selection | None, reason: str) -> tuple[int, int]:
+    """Set open rejections aside for good; return how many, and how many more match.
 
     Raises:
         UnableToSelect: when none matches, or the reason is empty.
     """
     if not reason.strip():
         raise UnableToSelect("a discard needs a reason")
-    rows = _open(engine, selection)
+    rows, left = _open(engine, selection)
     journal = engine.journal
     entry = Discard(
         claim=journal.next_claim,
@@ -107,25 +114,28 @@ def discard(engine: Engine, selection: Selection | None, reason: str) -> int:
     journal.append(entry)
     engine.process(entry)
     engine.flush()
-    return len(rows)
+    return len(rows), left
 
 
-def replay(engine: Engine, selection: Selection | None) -> list[ClaimReport]:
-    """Try open rejections again under the catalog now in force; return what became of them.
+def replay(engine: Engine, selection: Selection | None) -> tuple[list[ClaimReport], int, int]:
+    """Try open rejections again under the catalog now in force.
+
+    Returns:
+        What became of them, how many were tried, and how many more match.
 
     Raises:
         UnableToSelect: when none matches.
+        UnableToReadArchive, UnableToRetry: when a file is gone or cannot be decoded; nothing was tried.
     """
-    rows = _open(engine, selection)
-    reports = []
-    records = [row for row in rows if row["stage"] != Stage.ACCOUNT]
-    for key, group in groupby(sorted(records, key=lambda row: _root(engine, row)), lambda row: _root(engine, row)):
-        reports.append(_replay_records(engine, key, list(group)))
+    rows, left = _open(engine, selection)
+    records = sorted((row for row in rows if row["stage"] != Stage.ACCOUNT), key=lambda row: _root(engine, row))
+    by_file = [(_file(engine, root), list(group)) for root, group in groupby(records, lambda row: _root(engine, row))]
+    reports = [_replay_records(engine, file.claim, group) for file, group in by_file]
     edrs = sorted((row for row in rows if row["stage"] == Stage.ACCOUNT), key=lambda row: row["source"])
     for source, group in groupby(edrs, lambda row: row["source"]):
         reports.append(_replay_edrs(engine, source, list(group)))
     engine.flush()
-    return reports
+    return reports, len(rows), left
 
 
 def _root(engine: Engine, row: dict[str, Any]) -> int:
@@ -133,10 +143,23 @@ def _root(engine: Engine, row: dict[str, Any]) -> int:
     return entry.file_claim if isinstance(entry, RecordRetry) else entry.claim
 
 
+def _file(engine: Engine, claim: int) -> FileClaim:
+    """Return the claim of a file that can be decoded now: journaled all the same, its retry would close the rejections
+    and bring nothing back.
+    """
+    root = engine.journal.entries[claim - 1]
+    if not isinstance(root, FileClaim):
+        raise UnableToReadArchive(f"claim {claim} is no file")
+    if not (engine.directory.spool.archive / root.stored).is_file():
+        raise UnableToReadArchive(f"archive/{root.stored} is gone: the records of claim {claim} cannot be tried again")
+    found = engine.inspect(root)
+    if isinstance(found, QuarantinedFile):
+        raise UnableToRetry(f"{root.name} (claim {claim}) cannot be decoded now: {found.code}: {found.message}")
+    return root
+
+
 def _replay_records(engine: Engine, file_claim: int, rows: list[dict[str, Any]]) -> ClaimReport:
     journal = engine.journal
-    if not isinstance(journal.entries[file_claim - 1], FileClaim):
-        raise UnableToSelect(f"claim {file_claim} is no file")
     entry = RecordRetry(
         claim=journal.next_claim,
         received_at=journal.stage_time(engine.now()),

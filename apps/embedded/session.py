@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,16 +14,18 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from apps.clock import now_us
+from apps.embedded.access import open_owned, take_over
 from apps.embedded.commands import SUMMED
-from apps.embedded.engine import ClaimReport, Engine, StageTimes, open_engine, open_store
+from apps.embedded.engine import ClaimReport, Engine, StageTimes
 from apps.embedded.intake import Intake
 from apps.embedded.layout import DataDirectory
-from apps.embedded.lock import OwnerLock
 from apps.embedded.owner import OwnerServer
 from apps.settings import Settings
 from pipelines.spool.journal import FileClaim
+from rating.vocabulary import NameTable
 from schemas.money import AMOUNT_DECIMALS, from_scaled
+
+CLAIMS_KEPT_FOLLOWING = 1000
 
 
 @dataclass(slots=True)
@@ -29,30 +33,40 @@ class RunReport:
     """What one run did.
 
     Attributes:
-        claims: the entries finished in this run, replayed ones included.
-        failures: files that could not be taken, in words.
+        claims: the entries finished in this run, replayed ones included; of a run that follows, the latest only.
+        sums: header columns summed over all of them. amounts: rated amounts by currency code, in billionths.
+        quarantined: how many files were refused whole. failures: files that could not be taken, in words.
         open_s: seconds until the engine was ready; replay_s: spent replaying the log; process_s: spent on files until every
             row was readable; close_s: for the last snapshot.
         times: seconds inside each stage.
+        interrupted: whether somebody stopped it before its end.
     """
 
-    claims: list[ClaimReport] = field(default_factory=list)
+    claims: deque[ClaimReport] = field(default_factory=deque)
+    sums: Counter[str] = field(default_factory=Counter)
+    amounts: dict[str, int] = field(default_factory=dict)
+    quarantined: int = 0
     failures: list[str] = field(default_factory=list)
     open_s: float = 0.0
     replay_s: float = 0.0
     process_s: float = 0.0
     close_s: float = 0.0
     times: StageTimes = field(default_factory=StageTimes)
-    amounts: dict[str, int] = field(default_factory=dict)
+    interrupted: bool = False
+
+    def add(self, claim: ClaimReport, currencies: NameTable) -> None:
+        """Count one finished claim."""
+        self.claims.append(claim)
+        self.sums.update({column: claim.total(column) for column in SUMMED})
+        self.quarantined += claim.quarantine is not None
+        for header in claim.headers:
+            for currency, amount in header.amounts.items():
+                code = currencies.name(currency)
+                self.amounts[code] = self.amounts.get(code, 0) + amount
 
     def total(self, column: str) -> int:
         """Return the sum of a header column over all claims."""
-        return sum(claim.total(column) for claim in self.claims)
-
-    @property
-    def quarantined(self) -> list[ClaimReport]:
-        """Files that were refused whole."""
-        return [claim for claim in self.claims if claim.quarantine is not None]
+        return self.sums[column]
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything for JSON."""
@@ -62,6 +76,7 @@ class RunReport:
             "totals": {column: self.total(column) for column in SUMMED},
             "amounts": {code: str(from_scaled(value, AMOUNT_DECIMALS)) for code, value in self.amounts.items()},
             "failures": self.failures,
+            "interrupted": self.interrupted,
             "seconds": {name.removesuffix("_s"): round(getattr(self, name), 3) for name in seconds}
             | {f"stage_{name}": round(getattr(self.times, name), 3) for name in StageTimes.__slots__},
         }
@@ -83,18 +98,27 @@ def _file_as_dict(claim: ClaimReport) -> dict[str, Any]:
     }
 
 
+class Stop(threading.Event):
+    """Set when the run shall end after the claim in hand; `by` is the signal that said so, 0 when none did."""
+
+    by = 0
+
+
 @contextmanager
-def stopping() -> Iterator[threading.Event]:
+def stopping() -> Iterator[Stop]:
     """Yield an event that SIGTERM and the first SIGINT set: the claim in hand is finished, then the run ends well.
 
     A second SIGINT interrupts at once; the journal and the store are then brought together at the next start.
     """
-    stop = threading.Event()
+    stop = Stop()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         if stop.is_set() and number == signal.SIGINT:
             raise KeyboardInterrupt
+        stop.by = number
         stop.set()
+        # not print: the signal may come while something is being printed
+        os.write(2, b"octroi: finishing the file in hand; interrupt again to end at once, the next run continues\n")
 
     previous = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -125,13 +149,16 @@ def run_session(
         Exception: whatever the engine raises; the next run continues from the journal.
     """
     directory.prepare()
-    report = RunReport()
+    report = RunReport(claims=deque(maxlen=CLAIMS_KEPT_FOLLOWING if follow else None))
     started = time.monotonic()
-    with OwnerLock(directory.lock):
-        store = open_store(directory)
-        engine = open_engine(directory, settings, store, now=now_us, report=say)
+    with take_over(directory):
+        engine, store = open_owned(directory, settings, say)
         engine.progress = progress
-        intake = Intake(engine, report.claims.append, stop, failures=report.failures)
+
+        def claimed(claim: ClaimReport) -> None:
+            report.add(claim, engine.state.vocabulary.currencies)
+
+        intake = Intake(engine, claimed, stop, failures=report.failures)
         try:
             server = OwnerServer(directory.socket, store, intake)
             try:
@@ -151,7 +178,6 @@ def run_session(
         finally:
             engine.close()
     report.times = engine.times
-    report.amounts = amounts_of(engine, report)
     return report
 
 
@@ -169,14 +195,15 @@ def _work(
 ) -> None:
     opened = time.monotonic()
     report.open_s = opened - started
-    report.claims.extend(engine.recover())
+    for claim in engine.recover():
+        intake.claimed(claim)
     replayed = time.monotonic()
     report.replay_s = replayed - opened
     engine.take_catalog()
     spool = engine.directory.spool
     spool.prepare(engine.sources)
     for name in spool.unknown(engine.sources):
-        say(f"spool/{name} belongs to no source of the catalog; its files wait")
+        say(f"spool/{name} belongs to no source of the catalog; it waits")
     ready = time.monotonic()
     report.open_s += ready - replayed
     intake.adopt()
@@ -189,14 +216,3 @@ def _work(
     closing = time.monotonic()
     engine.snapshot()
     report.close_s = time.monotonic() - closing
-
-
-def amounts_of(engine: Engine, report: RunReport) -> dict[str, int]:
-    """Return the rated amounts of a run by currency, in billionths."""
-    sums: dict[str, int] = {}
-    for claim in report.claims:
-        for header in claim.headers:
-            for currency, amount in header.amounts.items():
-                code = engine.state.vocabulary.currencies.name(currency)
-                sums[code] = sums.get(code, 0) + amount
-    return sums
