@@ -97,7 +97,7 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.FIELD_COUNT: "the record has another number of fields than the source defines",
     Reason.FIELD_MISSING: "a field that the source needs is absent or empty",
     Reason.FILTERED_BY_SOURCE: "a filter of the source excludes the record",
-    Reason.IDENTITY_MISSING: "an identity field is empty, so the record cannot be deduplicated",
+    Reason.IDENTITY_MISSING: "all identity fields are empty, so the record cannot be deduplicated",
     Reason.UNKNOWN_EVENT_TYPE: "no event type is defined for this value",
     Reason.INVALID_TIMESTAMP: "the event time cannot be read in the source's format",
     Reason.TIMESTAMP_WITHOUT_ZONE: "the event time has no zone and the source names none",

@@ -86,6 +86,10 @@ def _names(line: bytes, source: DelimitedSource) -> tuple[str, ...]:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=source.delimiter, strict=True))
     except csv.Error as error:
         raise UnableToDecodeFile("MALFORMED_HEADER", f"the header cannot be split into columns: {error}") from error
+    if len(rows) > 1:
+        raise UnableToDecodeFile(
+            "MALFORMED_HEADER", "the header holds a carriage return that ends no line; lines end with LF or CR LF"
+        )
     names = tuple(rows[0]) if rows else ()
     named = [name for name in names if name]
     twice = sorted({name for name in named if named.count(name) > 1})

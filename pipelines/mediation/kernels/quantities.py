@@ -15,8 +15,8 @@ from pipelines.mediation.kernels.reasons import (
 )
 
 QUANTITY_MAX = 2**62
-EXPONENT_MAX = 100_000
-"""Exponents are clamped here: far above, every number but zero overflows; far below, it is all fraction."""
+EXPONENT_MAX = 10**9
+"""Exponents are clamped here, far above the digits a record can hold: no digit can bring such a number back into range."""
 
 
 @njit(cache=True, nogil=True)
@@ -62,7 +62,7 @@ def _whole_steps(text: Any, at: Any, end: Any, zeros: Any, factor: Any) -> Any:
         at += 1
         if byte == 46:
             continue
-        if value > (QUANTITY_MAX - 9) // 10:
+        if value > QUANTITY_MAX // 10:
             return -1
         value = 10 * value + (np.int64(byte) - 48)
     if value == 0:
