@@ -1,0 +1,118 @@
+"""Deduplication: exact over 128 bits, by event day, within a window that never goes back."""
+
+from __future__ import annotations
+
+import pytest
+from resource_world import DAY_US, START_US, Row, Stage, held_keys
+
+from pipelines.resource.dedup import CAPACITY_MIN, LOAD_MAX, Bucket
+from schemas.rejection import Reason
+
+NONE, DUPLICATE, OTHER = Reason.NONE, Reason.DUPLICATE, Reason.SAME_KEY_OTHER_CONTENT
+
+
+@pytest.mark.parametrize("bit", [0, 1, 9, 31, 32, 62, 63, 64, 65, 96, 126, 127])
+def test_keys_that_differ_in_one_bit_are_two_records(bit: int) -> None:
+    key = 0x0123456789ABCDEF_FEDCBA9876543210
+    stage = Stage()
+    assert stage.take([Row(key=key), Row(key=key ^ (1 << bit))]) == [NONE, NONE]
+    assert stage.take([Row(key=key), Row(key=key ^ (1 << bit))]) == [DUPLICATE, DUPLICATE]
+
+
+@pytest.mark.parametrize(("drops", "answer"), [(False, OTHER), (True, DUPLICATE)])
+@pytest.mark.parametrize("together", [True, False])
+def test_the_same_identity_with_another_content(drops: bool, answer: Reason, together: bool) -> None:
+    stage = Stage(conflict_is_duplicate=drops)
+    rows = [Row(key=1), Row(key=1), Row(key=1, content=2), Row(key=1)]
+    found = stage.take(rows) if together else [reason for row in rows for reason in stage.take([row])]
+    assert found == [NONE, DUPLICATE, answer, DUPLICATE]
+
+
+def test_an_identity_belongs_to_its_event_day() -> None:
+    stage = Stage()
+    rows = [Row(key=1, at=START_US), Row(key=1, at=START_US + DAY_US - 1), Row(key=1, at=START_US + DAY_US)]
+    assert stage.take(rows) == [NONE, DUPLICATE, NONE]
+    assert sorted(held_keys(stage.state)) == [(START_US // DAY_US, 1), (START_US // DAY_US + 1, 1)]
+
+
+def test_rows_of_many_days_keep_their_order_within_each() -> None:
+    stage = Stage()
+    days = [2, 0, 1, 0, 2, 1]
+    rows = [Row(key=1, at=START_US + day * DAY_US, content=index + 1) for index, day in enumerate(days)]
+    assert stage.take(rows) == [NONE, NONE, NONE, OTHER, OTHER, OTHER]
+    assert sorted(held_keys(stage.state).values()) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("window_days", "at", "reason"),
+    [
+        (0, START_US, NONE),
+        (0, START_US - 1, Reason.BEYOND_WINDOW),
+        (3, START_US - 3 * DAY_US, NONE),
+        (3, START_US - 3 * DAY_US - 1, Reason.BEYOND_WINDOW),
+        (None, 0, NONE),
+    ],
+)
+def test_records_before_the_window_are_parked(window_days: int | None, at: int, reason: Reason) -> None:
+    stage = Stage()
+    stage.state.dedup.window_days = window_days
+    assert stage.take([Row(key=1, at=at)], stage_time=START_US + DAY_US - 1) == [reason]
+
+
+def test_the_window_moves_with_stage_time_and_forgets_whole_days() -> None:
+    stage = Stage()
+    stage.state.dedup.window_days = 1
+    rows = [Row(key=1, at=START_US - DAY_US), Row(key=1, at=START_US)]
+    assert stage.take(rows, START_US) == [NONE, NONE]
+    assert stage.take(rows, START_US + DAY_US - 1) == [DUPLICATE, DUPLICATE]
+    assert stage.take(rows, START_US + DAY_US) == [Reason.BEYOND_WINDOW, DUPLICATE]
+    assert stage.state.dedup.key_count == 1
+
+
+@pytest.mark.parametrize("widened", [30, None])
+def test_a_window_that_is_widened_does_not_reach_days_that_were_forgotten(widened: int | None) -> None:
+    """Otherwise what was accepted and forgotten would be accepted, and paid, again."""
+    stage = Stage()
+    old, kept = Row(key=1, at=START_US - 5 * DAY_US), Row(key=1, at=START_US - DAY_US)
+    assert stage.take([old, kept]) == [NONE, NONE]
+    stage.state.dedup.window_days = 2
+    assert stage.take([]) == []
+    stage.state.dedup.window_days = widened
+    assert stage.take([old, kept]) == [Reason.BEYOND_WINDOW, DUPLICATE]
+
+
+def test_a_day_grows_by_larger_segments_and_stays_exact() -> None:
+    stage = Stage()
+    rows = [Row(key=(index << 64) | (index % 7 + 1)) for index in range(1, 3_000)]
+    for first in range(0, len(rows), 500):
+        assert set(stage.take(rows[first : first + 500])) == {NONE}
+    (bucket,) = stage.state.dedup.buckets.values()
+    assert len(bucket.segments) > 1
+    assert stage.state.dedup.key_count == len(rows)
+    assert set(stage.take(rows)) == {DUPLICATE}
+    assert set(stage.take([Row(key=row.key, content=2) for row in rows])) == {OTHER}
+    assert stage.state.dedup.key_count == len(rows)
+
+
+@pytest.mark.parametrize("rows", [1, 700, 10_000])
+def test_a_segment_is_never_fuller_than_its_load(rows: int) -> None:
+    bucket = Bucket()
+    for _ in range(5):
+        segment = bucket.open_for(rows)
+        assert segment.room >= rows
+        segment.count += rows
+        assert segment.count <= LOAD_MAX * len(segment.contents)
+    sizes = [len(segment.contents) for segment in bucket.segments]
+    assert sizes[0] >= CAPACITY_MIN
+    assert all(size & (size - 1) == 0 for size in sizes)
+    assert sizes == sorted(sizes)
+
+
+def test_a_day_of_duplicates_takes_no_more_room() -> None:
+    stage = Stage()
+    rows = [Row(key=index + 1) for index in range(100)]
+    stage.take(rows)
+    before = [len(bucket.segments) for bucket in stage.state.dedup.buckets.values()]
+    for _ in range(20):
+        stage.take(rows)
+    assert [len(bucket.segments) for bucket in stage.state.dedup.buckets.values()] == before

@@ -1,0 +1,140 @@
+"""Meter readings: consumption is the difference of consecutive indexes of one register."""
+
+from __future__ import annotations
+
+import pytest
+from resource_world import ALWAYS, START_US, Row, Stage, held_keys, held_registers, openings
+
+from pipelines.resource.series import CAPACITY_MIN, RegisterTable
+from schemas.rejection import Reason
+
+HOUR_US = 3_600_000_000
+NONE, OPENED = Reason.NONE, Reason.OPENING_READING
+LATE, LOWER = Reason.READING_OUT_OF_ORDER, Reason.INDEX_DECREASED
+DUPLICATE, OTHER = Reason.DUPLICATE, Reason.SAME_KEY_OTHER_CONTENT
+
+
+def reading(hour: int, index: int, *, series: int = 7, key: int | None = None, content: int | None = None) -> Row:
+    """Return a reading whose identity is its register and instant unless said otherwise."""
+    return Row(
+        key=key or (series << 32) + hour + 1,
+        at=START_US + hour * HOUR_US,
+        quantity=index,
+        content=content or index + 1,
+        series=series,
+    )
+
+
+def both_ways(rows: list[Row], windows: dict = ALWAYS) -> list[tuple[Reason, tuple | None]]:
+    """Process rows as one block and one by one; return the one answer."""
+    whole, single = Stage(windows), Stage(windows)
+    together = whole.answers(rows)
+    assert [answer for row in rows for answer in single.answers([row])] == together
+    assert held_registers(whole.state) == held_registers(single.state)
+    assert held_keys(whole.state) == held_keys(single.state)
+    return together
+
+
+def test_the_first_reading_opens_and_the_next_measure() -> None:
+    rows = [reading(0, 100), reading(1, 130), reading(1 + 24, 130)]
+    assert both_ways(rows) == [
+        (OPENED, None),
+        (NONE, (START_US, 3600, 30, 10, 100)),
+        (NONE, (START_US + HOUR_US, 86_400, 0, 10, 100)),
+    ]
+
+
+def test_a_gap_is_measured_over_its_whole_length() -> None:
+    ((_, _), (_, edr)) = both_ways([reading(0, 0), reading(24 * 40, 12_345)])
+    assert edr == (START_US, 40 * 86_400, 12_345, 10, 100)
+
+
+def test_each_register_has_its_own_series() -> None:
+    rows = [reading(0, 5, series=7), reading(1, 50, series=1 << 64 | 7), reading(2, 6, series=7)]
+    rows.append(reading(3, 53, series=1 << 64 | 7))
+    answers = both_ways(rows)
+    assert [reason for reason, _ in answers] == [OPENED, OPENED, NONE, NONE]
+    assert [edr[2] for _, edr in answers if edr] == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("second", "reason"),
+    [
+        (reading(1, 130), NONE),
+        (reading(1, 100), NONE),  # nothing was consumed
+        (reading(1, 99), LOWER),
+        (reading(1, 0), LOWER),  # the meter was replaced, or its index rolled over
+        (reading(-1, 130), LATE),
+        (reading(0, 130, key=99), LATE),  # another identity at the same instant
+        (reading(0, 100), DUPLICATE),
+    ],
+)
+def test_what_a_second_reading_is(second: Row, reason: Reason) -> None:
+    answers = both_ways([reading(0, 100), second])
+    assert [found for found, _ in answers] == [OPENED, reason]
+
+
+@pytest.mark.parametrize("refused", [reading(2, 50), reading(1, 140, key=5)])
+def test_a_refused_reading_leaves_its_register_and_its_key_as_they_were(refused: Row) -> None:
+    stage = Stage()
+    stage.take([reading(0, 100), reading(1, 130)])
+    registers, keys = held_registers(stage.state), held_keys(stage.state)
+    assert stage.take([refused])[0] in (LATE, LOWER)
+    assert (held_registers(stage.state), held_keys(stage.state)) == (registers, keys)
+    assert stage.answers([reading(3, 150)]) == [(NONE, (START_US + HOUR_US, 7200, 20, 10, 100))]
+
+
+@pytest.mark.parametrize(
+    ("rows", "reasons"),
+    [
+        # the correction of a bad index, with the same identity
+        ([reading(0, 100), reading(1, 5), reading(1, 105)], [OPENED, LOWER, NONE]),
+        # the bad one again, then the correction, then both again
+        (
+            [reading(0, 100), reading(1, 5), reading(1, 5), reading(1, 105), reading(1, 105), reading(1, 5)],
+            [OPENED, LOWER, LOWER, NONE, DUPLICATE, OTHER],
+        ),
+        # the correction comes after the next reading: too late for its register
+        ([reading(0, 100), reading(1, 5), reading(2, 110), reading(1, 105)], [OPENED, LOWER, NONE, LATE]),
+        # the correction names an access point that nobody knows
+        ([reading(0, 100), reading(1, 5), Row(key=(7 << 32) + 2, access=9, at=START_US + HOUR_US, series=7)],
+         [OPENED, LOWER, Reason.UNKNOWN_ACCESS_POINT]),
+        # plain usage under the identity of a refused reading
+        ([reading(0, 100), reading(1, 5), Row(key=(7 << 32) + 2, at=START_US + HOUR_US)], [OPENED, LOWER, NONE]),
+    ],
+)  # fmt: skip
+def test_a_refused_reading_does_not_make_the_next_one_a_duplicate(rows: list[Row], reasons: list[Reason]) -> None:
+    assert [reason for reason, _ in both_ways(rows)] == reasons
+
+
+def test_a_duplicate_reading_measures_nothing_twice() -> None:
+    stage = Stage()
+    rows = [reading(0, 100), reading(1, 130), reading(2, 150)]
+    assert [reason for reason, _ in stage.answers(rows)] == [OPENED, NONE, NONE]
+    assert stage.take(rows) == [DUPLICATE, DUPLICATE, DUPLICATE]
+    assert held_registers(stage.state) == {7: (START_US + 2 * HOUR_US, 150)}
+
+
+def test_an_opening_reading_of_the_catalog_makes_the_first_reading_measure() -> None:
+    stage = Stage()
+    stage.state.registers.open(*openings((7, START_US, 40)))
+    assert stage.answers([reading(2, 100)]) == [(NONE, (START_US, 7200, 60, 10, 100))]
+
+
+def test_an_opening_reading_does_not_move_a_register_that_is_open() -> None:
+    stage = Stage()
+    stage.take([reading(5, 100)])
+    stage.state.registers.open(*openings((7, START_US, 40), (8, START_US, 1), (8, START_US + 1, 2)))
+    assert held_registers(stage.state) == {7: (START_US + 5 * HOUR_US, 100), 8: (START_US, 1)}
+
+
+def test_the_table_grows_and_forgets_no_register() -> None:
+    table = RegisterTable()
+    for first in range(0, 5 * CAPACITY_MIN, 500):
+        # few low bits: every probe goes a long way
+        table.open(*openings(*(((index << 64) | (index % 5), index, index) for index in range(first + 1, first + 501))))
+    assert table.count == 5 * CAPACITY_MIN // 500 * 500 + 500
+    assert table.count <= len(table.key_hi) / 2
+    stage = Stage()
+    stage.state.registers = table
+    assert len(held_registers(stage.state)) == table.count
