@@ -32,8 +32,11 @@ def rehearse(
     Raises:
         UnableToLoadCatalog: when the catalog is invalid.
         UnableToClaim: when a file cannot be read.
+        TenantDiffers: when the data is another tenant's.
     """
     catalog = load_catalog(directory.catalog)
+    if directory.journal.exists():
+        directory.bind(settings.tenant)
     state = read_latest_snapshot(directory.snapshots, say) or StageState.empty()
     report = RunReport()
     with tempfile.TemporaryDirectory(prefix="octroi-dry-run-") as temporary:
