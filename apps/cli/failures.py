@@ -7,6 +7,7 @@ with its traceback · 130 interrupted.
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import sys
@@ -110,6 +111,11 @@ def _report_defect() -> None:
 
 
 def _in_words(error: Exception) -> str:
-    if isinstance(error, OSError) and error.filename:
-        return f"{os.fsdecode(error.filename)}: {error.strerror}"
-    return str(error)
+    told = str(error)
+    if isinstance(error, OSError):
+        told = error.strerror or told
+        told = f"{os.fsdecode(error.filename)}: {told}" if error.filename else f"cannot read or write: {told}"
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    if full or getattr(error, "transient", False):
+        told += ". Nothing is lost: remove the cause and run again"
+    return told

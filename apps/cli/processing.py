@@ -162,6 +162,8 @@ def show_report(report: RunReport, *, as_json: bool, heading: str = "") -> None:
 def _remark(item: dict[str, Any]) -> str:
     if item["quarantined"]:
         return f"quarantined: {item['quarantined']['code']}"
+    if not item["received"]:
+        return "no record in it"
     return f"same bytes as claim {item['duplicate_of']}" if item["duplicate_of"] else ""
 
 

@@ -1,0 +1,209 @@
+"""Bad files and bad records through the command line: a typed refusal, everything counted, no traceback."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_calls import ANA, HEADER, NOON, STRANGER, WITH_STRANGER, call, calls, write_calls, write_catalog
+from cli_octroi import COMMAND, Told, balanced, environment, octroi, query
+
+GZIPPED = gzip.compress(calls(call(f"gz-{number}") for number in range(2000)).encode())
+MEMORY_MAX_MIB = 1500
+
+
+BAD_FILES = {
+    "truncated.gz": (GZIPPED[:-20], "CORRUPT_ARCHIVE"),
+    "damaged.gz": (GZIPPED[:2000] + b"!" * 8 + GZIPPED[2008:], "CORRUPT_ARCHIVE"),
+    "utf-16.csv": (calls([call("u16")]).encode("utf-16"), "WRONG_ENCODING"),
+    "only NULs.csv": (b"\0" * 5000, "WRONG_ENCODING"),
+    "no column.csv": (b"id,caller,at\n1,2,3\n", "MISSING_COLUMN"),
+    "column twice.csv": (b"id,caller,at,seconds,id\n1,2,3,4,5\n", "DUPLICATE_COLUMN"),
+    "calls.zip": (b"PK\x03\x04" + b"\0" * 100, "UNSUPPORTED_ARCHIVE"),
+    "bomb.gz": (gzip.compress(b"\0" * (1 << 24)) * 16, "ARCHIVE_BOMB"),
+}
+
+
+def _around(name: str, bad: bytes) -> bytes:
+    """A file with a bad record between two good ones."""
+    first, last = call(f"{name}-1").encode(), call(f"{name}-3").encode()
+    return HEADER.encode() + b"\n" + first + b"\n" + bad + b"\n" + last + b"\n"
+
+
+BAD_RECORDS = {
+    "NUL_BYTE": b"nul,33600000001\0," + NOON.encode() + b",60",
+    "RECORD_TOO_LONG": b"x" * 10_000_000,
+    "INVALID_ENCODING": call("é").encode("latin-1"),
+    "FIELD_COUNT": b"fields,33600000001",
+    "MALFORMED_RECORD": b'"quote"s,33600000001,' + NOON.encode() + b",60",
+    "FIELD_MISSING": call("missing", "").encode(),
+    "IDENTITY_MISSING": call("").encode(),
+    "INVALID_QUANTITY": call("sixty", "sixty").encode(),
+    "NEGATIVE_QUANTITY": call("negative", "-1").encode(),
+    "QUANTITY_PRECISION": call("precision", "0.00001").encode(),
+    "QUANTITY_OVERFLOW": call("overflow", 10**25).encode(),
+    "TIMESTAMP_WITHOUT_ZONE": call("zone", at="2026-10-05T12:00:00").encode(),
+    "INVALID_TIMESTAMP": call("time", at="yesterday").encode(),
+    "TIMESTAMP_OUT_OF_RANGE": call("range", at="1999-12-31T23:59:59Z").encode(),
+    "UNKNOWN_ACCESS_POINT": call("unknown", caller=STRANGER).encode(),
+}
+
+
+EMPTY_FILES = {"no byte.csv": b"", "no line.csv": HEADER.encode(), "header only.csv": HEADER.encode() + b"\n"}
+
+CUT = calls(call(f"cut-{number}") for number in range(3)).encode()
+TWICE = calls(call(f"twice-{number}", 10) for number in range(5)).encode()
+OTHER_FILES = {
+    "cut.csv": CUT[: CUT.rindex(b",") - 5],
+    "monday.csv": TWICE,
+    "tuesday.csv": TWICE,
+    "conflict.csv": calls([call("conflict", 10), call("conflict", 11)]).encode(),
+}
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What one command made of all the files above."""
+
+    data: Path
+    told: Told
+    files: dict[str, Any]
+    rejections: dict[int, list[dict[str, Any]]]
+    sheets: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def taken(tmp_path_factory: pytest.TempPathFactory) -> Taken:
+    """Everything bad at once: no file knows the identities of another."""
+    directory = tmp_path_factory.mktemp("bad")
+    data = write_catalog(directory / "data")
+    contents = {name: content for name, (content, _) in BAD_FILES.items()} | EMPTY_FILES | OTHER_FILES
+    contents |= {f"{reason}.csv": _around(reason, bad) for reason, bad in BAD_RECORDS.items()}
+    for name, content in contents.items():
+        (directory / name).write_bytes(content)
+    told = octroi("ingest", *(directory / name for name in contents), "--source", "calls", "--data", data, "--json")
+    rejections: dict[int, list[dict[str, Any]]] = {}
+    for row in query(
+        data, "SELECT *, concat(toString(claim), '-', toString(record)) AS id FROM rejection ORDER BY record"
+    ):
+        rejections.setdefault(row["claim"], []).append(row)
+    return Taken(data, told, {file["name"]: file for file in told.json["files"]}, rejections, balanced(data))
+
+
+def test_good_files_are_processed_beside_bad_ones(taken: Taken) -> None:
+    assert taken.told.code == 5
+    totals = taken.told.json["totals"]
+    assert totals["rated"] == 2 * len(BAD_RECORDS) + 2 + 5 + 1
+    assert totals["duplicate"] == 5
+    assert totals["rejected"] == len(BAD_RECORDS) + 1 + 1
+    assert totals["received"] == totals["accepted"] + totals["duplicate"] + totals["rejected"]
+    cents = 60 * 2 * len(BAD_RECORDS) + 60 * 2 + 10 * 5 + 10
+    assert {code: Decimal(amount) for code, amount in taken.told.json["amounts"].items()} == {
+        "EUR": Decimal(cents) / 100
+    }
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_a_bad_file_is_quarantined_whole_and_loudly(taken: Taken, name: str) -> None:
+    _, code = BAD_FILES[name]
+    file = taken.files[name]
+    assert (file["quarantined"]["code"], file["received"]) == (code, 0)
+    assert f"{name} (calls) is quarantined: {code}: " in taken.told.err
+    listed = [row for row in taken.sheets["quarantined"] if row["claim"] == file["claim"]]
+    assert [(row["file"], row["source"], row["code"]) for row in listed] == [(name, "calls", code)]
+
+
+@pytest.mark.parametrize("reason", BAD_RECORDS)
+def test_a_bad_record_is_refused_alone_with_its_reason(taken: Taken, reason: str) -> None:
+    file, bad = taken.files[f"{reason}.csv"], BAD_RECORDS[reason]
+    assert [file[column] for column in ("received", "accepted", "rated", "rejected")] == [3, 2, 2, 1]
+    (row,) = taken.rejections[file["claim"]]
+    assert (row["id"], row["reason"], row["status"]) == (f"{file['claim']}-1", reason, "OPEN")
+    kept = bytes.fromhex(row["raw_hex"])
+    assert bad.startswith(kept)
+    assert (len(kept), row["raw_truncated"]) == (min(len(bad), 65_536), len(bad) > 65_536)
+
+
+@pytest.mark.parametrize("name", EMPTY_FILES)
+def test_an_empty_file_is_taken_and_counted_as_nothing(taken: Taken, name: str) -> None:
+    file = taken.files[name]
+    assert (file["received"], file["quarantined"], file["claim"] in taken.rejections) == (0, None, False)
+
+
+def test_a_file_cut_off_in_its_last_record_keeps_the_others(taken: Taken) -> None:
+    file = taken.files["cut.csv"]
+    assert [file[column] for column in ("received", "accepted", "rejected")] == [3, 2, 1]
+    (refused,) = taken.rejections[file["claim"]]
+    assert (refused["record"], refused["reason"], refused["detail"]) == (2, "FIELD_COUNT", "3 fields instead of 4")
+
+
+def test_the_same_file_under_another_name_brings_only_duplicates(taken: Taken) -> None:
+    monday, tuesday = taken.files["monday.csv"], taken.files["tuesday.csv"]
+    assert (monday["accepted"], monday["duplicate"], monday["duplicate_of"]) == (5, 0, 0)
+    assert (tuesday["accepted"], tuesday["duplicate"], tuesday["duplicate_of"]) == (0, 5, monday["claim"])
+
+
+def test_the_same_identity_with_another_content_is_a_conflict(taken: Taken) -> None:
+    file = taken.files["conflict.csv"]
+    (refused,) = taken.rejections[file["claim"]]
+    assert (file["rated"], refused["record"], refused["reason"]) == (1, 1, "SAME_KEY_OTHER_CONTENT")
+
+
+def test_people_see_what_became_of_every_file(taken: Taken, tmp_path: Path) -> None:
+    (tmp_path / "nothing.csv").write_bytes(b"")
+    file = write_calls(tmp_path / "twice.csv", *(call(f"twice-{number}", 10) for number in range(5)))
+    told = octroi("ingest", tmp_path / "nothing.csv", file, "--source", "calls", "--data", taken.data).ok()
+    remarks = {line.split()[2]: line.rstrip() for line in told.out.splitlines() if ".csv" in line}
+    assert remarks["nothing.csv"].endswith("no record in it")
+    assert remarks["twice.csv"].endswith(f"same bytes as claim {taken.files['monday.csv']['claim']}")
+
+
+def test_too_many_refusals_end_with_5_when_a_limit_is_given(taken: Taken, tmp_path: Path) -> None:
+    file = write_calls(tmp_path / "half bad.csv", call("limit-1"), call("limit-2", "sixty"))
+    arguments = ("--source", "calls", "--data", taken.data, "--dry-run", "--rejects-max")
+    assert octroi("ingest", file, *arguments, 50).code == 0
+    told = octroi("ingest", file, *arguments, 49.9)
+    assert told.code == 5
+    assert "50.00 % of the records were refused, more than 49.9 %" in told.err
+
+
+def test_an_access_point_that_becomes_known_is_rated_by_a_replay(tmp_path: Path) -> None:
+    data = write_catalog(tmp_path / "data")
+    file = write_calls(tmp_path / "calls.csv", call(1, 60), call(2, 60, STRANGER))
+    octroi("ingest", file, "--source", "calls", "--data", data).ok()
+    write_catalog(data, WITH_STRANGER)
+    result = octroi("rejects", "replay", "--code", "UNKNOWN_ACCESS_POINT", "--data", data, "--json").ok().json
+    assert (result["replayed"], result["rated"], result["left"]) == (1, 1, 0)
+    sums = query(
+        data, "SELECT account, count() AS items, sum(amount) AS amount FROM rated_item GROUP BY account ORDER BY 1"
+    )
+    assert [(row["account"], row["items"], Decimal(row["amount"])) for row in sums] == [
+        ("ana", 1, Decimal("0.60")),
+        ("eve", 1, Decimal("0.60")),
+    ]
+    balanced(data)
+
+
+def test_a_gzip_bomb_is_read_in_bounded_memory(tmp_path: Path) -> None:
+    """The expansion is allowed here, so that all of it is read: a gibibyte that is one record."""
+    data = write_catalog(tmp_path / "data")
+    bomb = tmp_path / "bomb.gz"
+    bomb.write_bytes(gzip.compress(HEADER.encode() + b"\n") + gzip.compress(b"x" * (1 << 24)) * 64)
+    command = [*COMMAND, "ingest", str(bomb), "--source", "calls", "--data", str(data)]
+    child = os.spawnve(os.P_NOWAIT, command[0], command, environment(OCTROI_EXPANSION_MAX="1000000"))
+    _, status, used = os.wait4(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert used.ru_maxrss / 1024 < MEMORY_MAX_MIB
+    (row,) = octroi("rejects", "list", "--data", data, "--json").ok().json["rejections"]
+    assert (row["id"], row["reason"]) == ("2-0", "RECORD_TOO_LONG")
+
+
+def test_wallets_are_charged_what_the_items_cost(taken: Taken) -> None:
+    (sums,) = query(taken.data, f"SELECT sum(amount) AS paid FROM rated_item WHERE access_point = '{ANA}'")
+    (wallet,) = query(taken.data, "SELECT balance FROM account_balance WHERE account = 'ana'")
+    assert Decimal(wallet["balance"]) == -Decimal(sums["paid"]) != 0
