@@ -84,7 +84,9 @@ class DataDirectory:
                 path.mkdir(parents=True, exist_ok=True)
             os.listdir(self.root)
         except OSError as error:
-            raise UnableToUseDataDirectory(f"cannot use {self.root}: {error.strerror}") from error
+            place = error.filename or self.root
+            why = "it is no directory" if isinstance(error, FileExistsError) else error.strerror
+            raise UnableToUseDataDirectory(f"cannot use {place}: {why}") from error
 
     def bind(self, tenant: str) -> None:
         """Make the directory `tenant`'s at first use: every identity in it is hashed with the tenant.
@@ -111,7 +113,7 @@ class DataDirectory:
         """
         path = self.root / "secret"
         if not path.exists():
-            if self.journal.exists() and self.journal.stat().st_size:
+            if self.journal.is_file() and self.journal.stat().st_size:
                 raise UnableToUseDataDirectory(f"{path} is gone; restore it: records sent again are recognised by it")
             write_durably(path, secrets.token_bytes(SECRET_BYTES).hex().encode(), mode=0o600)
         text = path.read_bytes().strip()
