@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import sys
@@ -47,7 +48,7 @@ SELECT account, count() AS items, sum(r.amount) AS amount, any(r.currency) AS cu
 FROM rated_item AS r GROUP BY account ORDER BY sum(r.amount) DESC, account LIMIT 5
 """
 _ONE_ITEM = "SELECT id FROM rated_item WHERE tier > 0 ORDER BY amount DESC, id LIMIT 1"
-_ONE_REJECTION = "SELECT any(reason) AS reason FROM rejection WHERE stage = 'resource'"
+_ONE_REJECTION = "SELECT min(reason) AS reason FROM rejection WHERE stage = 'resource'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,11 +221,16 @@ def _rate(records: int, seconds: float) -> int:
     return round(records / max(seconds, 0.001))
 
 
+def _command() -> str:
+    """Return how this octroi is called from here: by its name when the path knows it, which `make demo` does not need."""
+    beside = Path(sys.executable).with_name("octroi")
+    return "octroi" if shutil.which("octroi") or not beside.exists() else shlex.quote(os.path.relpath(beside))
+
+
 def _next_steps(root: Path, item: str, reason: str) -> None:
     print("Both sheets balance. Try next:")
-    data = shlex.quote(str(root))
-    print(f"  octroi explain {item} --data {data}")
-    print(f"  octroi rejects list --code {reason or 'UNKNOWN_ACCESS_POINT'} --data {data}")
-    print(
-        f'  octroi query "SELECT event_day, sum(amount) FROM revenue GROUP BY event_day ORDER BY event_day" --data {data}'
-    )
+    octroi, data = _command(), shlex.quote(str(root))
+    print(f"  {octroi} explain {item} --data {data}")
+    print(f"  {octroi} rejects list --code {reason or 'UNKNOWN_ACCESS_POINT'} --data {data}")
+    sql = "SELECT event_day, sum(amount) FROM revenue GROUP BY event_day ORDER BY event_day"
+    print(f'  {octroi} query "{sql}" --data {data}')
