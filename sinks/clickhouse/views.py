@@ -45,6 +45,9 @@ _EVENT_AT = _per_row("event_at", TIMESTAMP, "start of the usage (UTC)")
 _QUANTITY = _per_row("quantity", QUANTITY, "measured quantity, in `unit`", _in_units("f.quantity"))
 _QUANTITY_STEPS = _per_row("quantity_steps", "Int64", "the same, exact, in base steps", "f.quantity")
 _UNIT = _per_row("unit", "String", "unit of quantities", looked_up("event_type", "unit", "f.event_type"))
+_PREPAID = _per_row(
+    "prepaid", "Bool", "whether the wallet is prepaid", f"toBool({looked_up('wallet', 'prepaid', 'f.wallet')})"
+)
 _IMAGE = _per_row("image", "String", "hash of the tariff image that rated it", looked_up("image", "code", "f.image"))
 
 EDR = View(
@@ -133,7 +136,7 @@ WALLET_OPERATION = View(
         _ACCOUNT_ID,
         _per_row("wallet", "String", "wallet", looked_up("wallet", "code", "f.wallet")),
         _per_row("wallet_id", "UInt32", "its id", "f.wallet"),
-        _per_row("prepaid", "Bool", "whether the wallet is prepaid", looked_up("wallet", "prepaid", "f.wallet")),
+        _PREPAID,
         _per_row("kind", "String", "usage or opening", "if(f.kind = 1, 'opening', 'usage')"),
         _CLAIM,
         _RECORD,
@@ -251,7 +254,7 @@ ACCOUNT_BALANCE = View(
         _ACCOUNT_ID,
         _per_row("wallet", "String", "wallet", looked_up("wallet", "code", "f.wallet")),
         _per_row("wallet_id", "UInt32", "its id", "f.wallet"),
-        _per_row("prepaid", "Bool", "whether the wallet is prepaid", looked_up("wallet", "prepaid", "f.wallet")),
+        _PREPAID,
         _per_row("balance", BALANCE, "sum of the wallet's operations"),
         _per_row("latest_balance", BALANCE, "balance after the latest operation in log order: the same"),
         _per_row("currency", "String", "ISO 4217 code", looked_up("account", "currency", "f.account")),
