@@ -235,7 +235,7 @@ def _read(directory: Path) -> StageState:
 
 def _read_array(path: Path, entry: dict[str, Any]) -> AnyArray:
     array = np.fromfile(path, np.dtype(entry["dtype"])).reshape(entry["shape"])
-    if _checksum(array) != entry["sha256"]:
+    if path.stat().st_size != array.nbytes or _checksum(array) != entry["sha256"]:
         raise UnableToReadSnapshot(f"{path.name} does not match its checksum")
     return array
 

@@ -45,16 +45,17 @@ def _halves(values: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def cdr_block(rows: Sequence[Row], position: BlockPosition | None = None) -> CdrBlock:
-    """Return rows as a block; record i's bytes are "i;" and its access point is named by its number."""
+    """Return rows as a block; record i's bytes are "i|access;", its access point's number."""
     position = position or BlockPosition(1, 0, 0)
     count = len(rows)
     key_hi, key_lo = _halves([row.key for row in rows])
     access_hi, access_lo = _halves([row.access for row in rows])
     series_hi, series_lo = _halves([row.series for row in rows])
-    raws = [f"{index}|{row.access};".encode() for index, row in enumerate(rows)]
+    records = range(position.first_record, position.first_record + count)
+    raws = [f"{record}|{row.access};".encode() for record, row in zip(records, rows, strict=True)]
     ends = np.cumsum([len(raw) for raw in raws], dtype=np.int64)
     starts = ends - np.array([len(raw) for raw in raws], np.int64)
-    names = np.array([len(f"{index}|") for index in range(count)], np.int64)
+    names = np.array([len(f"{record}|") for record in records], np.int64)
     raw = np.frombuffer(b"".join(raws) + bytes(16), np.uint8).copy()
     return CdrBlock(
         position=position,

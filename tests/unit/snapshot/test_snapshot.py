@@ -1,0 +1,159 @@
+"""Snapshots: what is written is read back, the latest three are kept, and unchanged arrays are not written again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import polars as pl
+import pytest
+from resource_account import CALLS, Line
+from resource_world import DAY_US, START_US, Row, held_keys, held_registers, openings
+
+from pipelines.snapshot import KEPT, StageState, describe_state, read_latest_snapshot, write_snapshot
+
+
+def fail(told: str) -> None:
+    raise AssertionError(told)
+
+
+def read(directory: Path) -> StageState:
+    state = read_latest_snapshot(directory, fail)
+    assert state is not None
+    return state
+
+
+def busy_line(rows: int = 50) -> Line:
+    """Return a line with keys on two days, registers, balances, counters and names."""
+    line = Line().activate()
+    line.take([Row(key=index + 1, at=START_US + index % 2 * DAY_US, access=index % 3 + 1) for index in range(rows)])
+    line.state.resource.registers.open(*openings((5, START_US, 40), (1 << 64, START_US, 41)))
+    line.state.image = "ab" * 32
+    line.state.resource.dedup.window_days = 30
+    line.state.resource.dedup.first_day = 4
+    return line
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+def test_nothing_written_is_nothing_read(tmp_path: Path) -> None:
+    assert read_latest_snapshot(tmp_path, fail) is None
+    assert read_latest_snapshot(tmp_path / "missing", fail) is None
+
+
+def test_an_empty_state_is_read_back(tmp_path: Path) -> None:
+    write_snapshot(tmp_path, StageState.empty())
+    state = read(tmp_path)
+    assert state.position == (1, 0)
+    assert (held_keys(state.resource), held_registers(state.resource), state.image) == ({}, {}, "")
+    assert state.account.wallet_count == 0
+    assert len(state.vocabulary.attribute_values) == 1  # the blank one
+
+
+def test_everything_of_a_state_is_read_back(tmp_path: Path) -> None:
+    line = busy_line()
+    written = line.state
+    write_snapshot(tmp_path / "deep" / "state", written)
+    state = read(tmp_path / "deep" / "state")
+    assert state.position == written.position == (1, 1)
+    assert state.image == "ab" * 32
+    assert held_keys(state.resource) == held_keys(written.resource)
+    assert len(held_keys(state.resource)) == 50
+    assert held_registers(state.resource) == {5: (START_US, 40), 1 << 64: (START_US, 41)}
+    assert (state.resource.dedup.window_days, state.resource.dedup.first_day) == (30, 4)
+    assert state.account.checksum() == written.account.checksum()
+    assert state.vocabulary.wallets.names.to_list() == written.vocabulary.wallets.names.to_list()
+    assert describe_state(state) == describe_state(written)
+
+
+def test_a_state_that_was_read_can_be_written_to(tmp_path: Path) -> None:
+    write_snapshot(tmp_path, busy_line().state)
+    line = Line(read(tmp_path)).activate(CALLS % "2")
+    output = line.take([Row(key=1, access=3), Row(key=1000, access=3)], block=1)
+    assert (output.header.duplicate, output.header.rated) == (1, 1)
+    line.state.resource.registers.open(*openings((9, START_US, 1)))
+    assert line.state.resource.registers.count == 3
+
+
+def test_the_latest_by_position_is_read_and_three_are_kept(tmp_path: Path) -> None:
+    state = busy_line().state
+    for claim, block in ((2, 0), (2, 9), (10, 0), (9, 0), (100_000, 3)):
+        state.claim, state.block = claim, block
+        write_snapshot(tmp_path, state)
+    assert names(tmp_path) == ["0000000009-00000000", "0000000010-00000000", "0000100000-00000003"]
+    assert KEPT == 3
+    assert read(tmp_path).position == (100_000, 3)
+
+
+def test_writing_the_same_position_again_writes_nothing(tmp_path: Path) -> None:
+    line = busy_line()
+    path = write_snapshot(tmp_path, line.state)
+    before = {found.name: found.stat().st_mtime_ns for found in path.iterdir()}
+    assert write_snapshot(tmp_path, line.state) == path
+    assert {found.name: found.stat().st_mtime_ns for found in path.iterdir()} == before
+
+
+def test_what_did_not_change_is_linked_and_what_did_is_not(tmp_path: Path) -> None:
+    line = busy_line()
+    first = write_snapshot(tmp_path, line.state)
+    line.take([Row(key=1_000, at=START_US + DAY_US, access=3)], claim=2)
+    second = write_snapshot(tmp_path, line.state)
+    linked = {path.name for path in second.glob("*.bin") if path.samefile(first / path.name)}
+    today = (START_US // DAY_US) + 1
+    assert {path.name for path in second.glob("*.bin")} - linked == {
+        f"dedup.{today}.0.table.bin",
+        f"dedup.{today}.0.contents.bin",
+        "account.balance_lo.bin",
+        "account.counter_used.bin",
+    }
+    assert f"dedup.{today - 1}.0.table.bin" in linked
+    assert read(tmp_path).position == (2, 1)
+
+
+def test_the_older_snapshot_does_not_change_when_a_newer_one_is_linked_to_it(tmp_path: Path) -> None:
+    line = busy_line()
+    first = write_snapshot(tmp_path, line.state)
+    content = {path.name: path.read_bytes() for path in first.iterdir()}
+    for claim in (2, 3):
+        line.take([Row(key=1_000 + claim, access=2)], claim=claim)
+        write_snapshot(tmp_path, line.state)
+    assert {path.name: path.read_bytes() for path in first.iterdir()} == content
+
+
+def test_a_file_system_without_links_gets_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+    line = busy_line()
+    write_snapshot(tmp_path, line.state)
+    line.state.claim = 2
+    second = write_snapshot(tmp_path, line.state)
+    assert {path.stat().st_nlink for path in second.iterdir()} == {1}
+    assert read(tmp_path).position == (2, 1)
+
+
+def test_days_that_were_forgotten_are_not_in_the_next_snapshot(tmp_path: Path) -> None:
+    line = busy_line()
+    write_snapshot(tmp_path, line.state)
+    line.state.resource.dedup.window_days = 0
+    line.state.resource.dedup.move_to(START_US + DAY_US)
+    line.state.claim = 2
+    write_snapshot(tmp_path, line.state)
+    assert {day for day, _ in held_keys(read(tmp_path).resource)} == {START_US // DAY_US + 1}
+
+
+def test_a_state_is_described_in_sizes() -> None:
+    state = busy_line().state
+    sizes = describe_state(state)
+    assert (sizes["dedup_keys"], sizes["registers"], sizes["accounts"], sizes["subscriptions"]) == (50, 2, 3, 3)
+    assert sizes["dedup_bytes"] == 2 * 1024 * (16 + 8)  # two days of 1024 slots
+
+
+def test_names_with_every_character_survive(tmp_path: Path) -> None:
+    state = StageState.empty()
+    state.vocabulary.accounts.extend(pl.Series(["é", "", "a\nb", "\0", "😀", "~" * 300]))
+    write_snapshot(tmp_path, state)
+    assert read(tmp_path).vocabulary.accounts.names.to_list() == state.vocabulary.accounts.names.to_list()
