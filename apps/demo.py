@@ -21,6 +21,7 @@ from apps.embedded.access import reach, take_over
 from apps.embedded.layout import DataDirectory
 from apps.embedded.rehearse import rehearse
 from apps.embedded.session import RunReport
+from apps.jit import is_cold
 from apps.settings import Settings
 from benchmarks.catalogs.write import write_cloud_catalog, write_electricity_catalog, write_telephony_catalog
 from benchmarks.generate.cloud import write_cloud
@@ -36,8 +37,10 @@ INDUSTRIES = {"telephony": "telephony", "meters": "electricity", "events": "clou
 
 _STAGES = """
 SELECT source, sum(received) AS received, sum(accepted) AS edrs, sum(absorbed) AS absorbed, sum(duplicate) AS duplicate,
-  sum(filtered) AS filtered, sum(rejected) AS rejected, sum(parked) AS parked
-FROM record_sheet GROUP BY source ORDER BY source
+  sum(filtered) AS filtered, sum(rejected) AS rejected, sum(parked) AS parked, sum(e.rated) AS rated,
+  sum(e.unrated) AS unrated
+FROM record_sheet AS r LEFT JOIN (SELECT claim, rated, unrated FROM edr_sheet) AS e ON e.claim = r.claim
+GROUP BY source ORDER BY source
 """
 _MONEY = """
 SELECT source, charge, count() AS items, sum(quantity) AS quantity, unit, sum(amount) AS amount, currency
@@ -89,7 +92,7 @@ def run_demo(root: Path, *, records: int, seed: int, as_json: bool) -> int:
     _clear(directory)
     sizes = Sizes.of(records)
     _write_catalogs(root / "catalog", sizes)
-    _say("Compiling kernels, once per machine …", quiet=as_json)
+    _say("Compiling kernels, once per machine …", quiet=as_json or not is_cold())
     _rehearse(directory, settings, seed)
     _say("Generating usage of three industries …", quiet=as_json)
     _generate(root / "spool", sizes, seed, quiet=as_json)
@@ -182,7 +185,7 @@ def _generate(spool: Path, sizes: Sizes, seed: int, *, quiet: bool) -> None:
 
 def _show(report: RunReport, shown: dict[str, Any]) -> None:
     figures = report.as_dict()
-    columns = ["received", "edrs", "absorbed", "duplicate", "filtered", "rejected", "parked"]
+    columns = ["received", "edrs", "absorbed", "duplicate", "filtered", "rejected", "parked", "rated", "unrated"]
     rows = [[INDUSTRIES.get(row["source"], row["source"]), *(int(row[c]) for c in columns)] for row in shown["stages"]]
     rows.append(["all", *(sum(row[index] for row in rows) for index in range(1, len(columns) + 1))])
     print_table("Records: what became of them", ["industry", *columns], rows)

@@ -53,6 +53,11 @@ def prepare_cache() -> Path:
     return chosen
 
 
+def is_cold() -> bool:
+    """Return whether no kernel is cached yet, so that the first use of each takes its compilation."""
+    return not any(Path(os.environ["NUMBA_CACHE_DIR"]).rglob("*.nbi"))
+
+
 def _require_own(directory: Path) -> None:
     status = directory.stat()
     if status.st_uid != os.getuid() or status.st_mode & 0o002:

@@ -103,8 +103,11 @@ def process_files(
         NoCatalog: when the data directory has none; nothing was created.
     """
     from apps.embedded.session import run_session, stopping
+    from apps.jit import is_cold
 
     _require_catalog(directory)
+    if is_cold() and not quiet:
+        say("compiling kernels: their first use on a machine takes up to half a minute")
     with records_bar("rating", quiet=quiet) as progress, stopping() as stop:
         report = run_session(directory, settings, files, follow=follow, stop=stop, say=say, progress=progress)
     # SIGTERM is how a service manager ends a run that follows: that is its orderly end
@@ -150,7 +153,7 @@ def show_report(report: RunReport, *, as_json: bool, heading: str = "") -> None:
             print(f"… and {count(len(rows) - FILES_SHOWN, 'file')} before; `octroi balance` shows all")
     totals = figures["totals"]
     money = ", ".join(f"{decimal_text(Decimal(amount))} {code}" for code, amount in figures["amounts"].items())
-    seconds = figures["seconds"]["process"]
+    seconds = figures["seconds"]["replay"] + figures["seconds"]["process"]
     rate = f", {totals['received'] / seconds:,.0f} records/s" if totals["received"] and seconds > 0 else ""
     told = [count(totals["received"], "record"), count(totals["rated"], "rated item"), *([money] if money else [])]
     print(f"{', '.join(told)}; {seconds:.2f} s{rate}")

@@ -26,6 +26,7 @@ _QUARANTINED = """
 SELECT claim, s.code AS source, name AS file, code, message FROM fact_claim AS c
 LEFT JOIN dim_source AS s ON toInt64(s.id) = c.source WHERE c.status = 'quarantined' ORDER BY claim
 """
+_FINISHED = "SELECT uniqExact(claim) AS n FROM fact_claim"
 _EDR = ("edrs", "rated", "unrated", "cancelled", "difference")
 
 
@@ -61,11 +62,14 @@ def balance(
         raise WrongUsage(f"--by takes {', '.join(SHEETS)}")
     settings, directory = open_settings(data)
     from apps.embedded.access import reach
+    from pipelines.spool.journal import count_entries
 
     with reach(directory, settings, say) as access:
         records = access.query(_sheet("record_sheet", by, _RECORD))
         edrs = access.query(_sheet("edr_sheet", by, _EDR))
         quarantined = access.query(_QUARANTINED)
+        finished: int = access.query(_FINISHED).to_pylist()[0]["n"]
+        unfinished = max(0, count_entries(directory.journal) - finished)
         differences: list[dict[str, Any]] = access.command({"op": "balance"})
     closes = not differences and not any(row["difference"] for sheet in (records, edrs) for row in sheet.to_pylist())
     if as_json:
@@ -74,6 +78,7 @@ def balance(
                 "records": rows_of(records),
                 "edrs": rows_of(edrs),
                 "quarantined": rows_of(quarantined),
+                "unfinished": unfinished,
                 "differences": differences,
                 "balanced": closes,
             }
@@ -90,6 +95,9 @@ def balance(
             print_table(
                 "Facts that differ from the sheets", columns, [[row[c] for c in columns] for row in differences]
             )
+        if unfinished:
+            entries = "1 entry of the journal is" if unfinished == 1 else f"{unfinished:,} entries of the journal are"
+            print(f"{entries} not finished and not counted here; `octroi run` finishes what was interrupted")
         print("balanced" if closes else "NOT balanced")
     if not closes:
         raise typer.Exit(MISMATCH)

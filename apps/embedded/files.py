@@ -57,7 +57,7 @@ def inspect_file(
             check_file(decoder, stream)
     except UnableToReadFile as error:
         if error.code == "UNREADABLE":
-            raise UnableToReadArchive(str(error)) from error
+            raise UnableToReadArchive(f"{error.message}; the log needs it: restore it from a backup") from error
         return QuarantinedFile(error.code, error.message)
     except UnableToDecodeFile as error:
         return QuarantinedFile(error.code, error.message)

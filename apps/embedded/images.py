@@ -60,7 +60,7 @@ def _archived(directory: DataDirectory, content_hash: str) -> Catalog:
     try:
         catalog = load_catalog(path)
     except UnableToLoadCatalog as error:
-        raise UnableToReadImage(f"{path} is needed to continue the log, but: {error}") from error
+        raise UnableToReadImage(f"{path} is needed to continue the log: restore it from a backup ({error})") from error
     if catalog.content_hash != content_hash:
         raise UnableToReadImage(f"{path} was changed since it was in force; restore its files")
     return catalog

@@ -111,8 +111,8 @@ def test_a_catalog_edited_since_it_was_loaded_is_not_archived(directory: DataDir
     ("name", "content", "told"),
     [
         ("parties.yaml", DEARER, "was changed since it was in force"),
-        ("plans.yaml", "kind: [", "is needed to continue the log, but"),
-        ("plans.yaml", "", "is needed to continue the log, but"),
+        ("plans.yaml", "kind: [", "is needed to continue the log"),
+        ("plans.yaml", "", "is needed to continue the log"),
     ],
 )
 def test_an_archived_catalog_that_was_changed_is_refused(
