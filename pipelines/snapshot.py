@@ -29,6 +29,8 @@ from rating.vocabulary import Vocabulary
 
 KEPT = 3
 FORMAT = 1
+SMALL_SLOTS = 4096
+"""Smaller segments share one file: usage may be spread over tens of thousands of days."""
 _NAME = re.compile(r"\d{10}-\d{8}")
 AnyArray = np.ndarray[Any, np.dtype[Any]]
 
@@ -69,10 +71,16 @@ def _arrays(state: StageState) -> dict[str, AnyArray]:
     registers = state.resource.registers
     arrays: dict[str, AnyArray] = {f"account.{name}": array for name, array in state.account.to_arrays().items()}
     arrays |= {f"register.{name}": getattr(registers, name) for name in ("key_hi", "key_lo", "last_at", "last_index")}
+    small = [Segment.empty(0)]
     for day, bucket in state.resource.dedup.buckets.items():
         for index, segment in enumerate(bucket.segments):
-            arrays[f"dedup.{day}.{index}.table"] = segment.table
-            arrays[f"dedup.{day}.{index}.contents"] = segment.contents
+            if len(segment.contents) < SMALL_SLOTS:
+                small.append(segment)
+            else:
+                arrays[f"dedup.{day}.{index}.table"] = segment.table
+                arrays[f"dedup.{day}.{index}.contents"] = segment.contents
+    arrays["dedup.small.table"] = np.concatenate([segment.table for segment in small])
+    arrays["dedup.small.contents"] = np.concatenate([segment.contents for segment in small])
     return arrays
 
 
@@ -86,7 +94,10 @@ def _facts(state: StageState) -> dict[str, Any]:
         "register_count": state.resource.registers.count,
         "window_days": dedup.window_days,
         "first_day": dedup.first_day,
-        "segments": {str(day): [s.count for s in bucket.segments] for day, bucket in dedup.buckets.items()},
+        "segments": {
+            str(day): [[len(segment.contents), segment.count] for segment in bucket.segments]
+            for day, bucket in dedup.buckets.items()
+        },
     }
 
 
@@ -252,15 +263,18 @@ def _rebuild(manifest: dict[str, Any], arrays: dict[str, AnyArray], tables: dict
         **{name: arrays[f"register.{name}"] for name in ("key_hi", "key_lo", "last_at", "last_index")},
         count=manifest["register_count"],
     )
-    buckets = {
-        int(day): Bucket(
-            [
-                Segment(arrays[f"dedup.{day}.{index}.table"], arrays[f"dedup.{day}.{index}.contents"], count)
-                for index, count in enumerate(counts)
-            ]
-        )
-        for day, counts in manifest["segments"].items()
-    }
+    buckets: dict[int, Bucket] = {}
+    small = 0
+    for day, segments in manifest["segments"].items():
+        bucket = buckets[int(day)] = Bucket()
+        for index, (slots, count) in enumerate(segments):
+            if slots < SMALL_SLOTS:
+                table = arrays["dedup.small.table"][2 * small : 2 * (small + slots)].copy()
+                contents = arrays["dedup.small.contents"][small : small + slots].copy()
+                small += slots
+            else:
+                table, contents = arrays[f"dedup.{day}.{index}.table"], arrays[f"dedup.{day}.{index}.contents"]
+            bucket.segments.append(Segment(table, contents, count))
     account = AccountState.from_arrays(
         {key.removeprefix("account."): array for key, array in arrays.items() if key.startswith("account.")}
     )
@@ -272,18 +286,3 @@ def _rebuild(manifest: dict[str, Any], arrays: dict[str, AnyArray], tables: dict
         manifest["block"],
         manifest["image"],
     )
-
-
-def describe_state(state: StageState) -> dict[str, int]:
-    """Return the sizes that an operator asks for."""
-    return {
-        "dedup_keys": state.resource.dedup.key_count,
-        "dedup_bytes": sum(
-            segment.table.nbytes + segment.contents.nbytes
-            for bucket in state.resource.dedup.buckets.values()
-            for segment in bucket.segments
-        ),
-        "registers": state.resource.registers.count,
-        "accounts": len(state.vocabulary.accounts),
-        "subscriptions": len(state.vocabulary.subscriptions),
-    }

@@ -15,7 +15,8 @@ from schemas.arrays import BoolArray, Int64Array, UInt8Array, UInt64Array
 
 DAY_US = 86_400_000_000
 LOAD_MAX = 0.7
-CAPACITY_MIN = 1024
+CAPACITY_MIN = 64
+"""A day with one record takes 1.5 KB, so that records strewn over a century stay bounded."""
 GROWTH = 4
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from resource_account import CALLS, Line, facts
 from resource_world import START_US, Row, held_keys, held_registers
 
+from pipelines import snapshot
 from pipelines.snapshot import StageState, read_latest_snapshot, write_snapshot
 from schemas.rejection import Outcome, Reason
 
@@ -73,14 +74,24 @@ def test_every_record_ends_in_one_outcome_and_every_edr_too(rows: list[Row], whe
 
 
 @FEW
-@given(rows=usage, where=cuts, at=st.integers(0, 4), window=st.sampled_from([None, 3]))
+@given(
+    rows=usage,
+    where=cuts,
+    at=st.integers(0, 4),
+    window=st.sampled_from([None, 3]),
+    small=st.sampled_from([0, 100, 4096]),
+)
 def test_going_on_from_a_snapshot_is_like_never_having_stopped(
-    rows: list[Row], where: list[int], at: int, window: int | None
+    rows: list[Row], where: list[int], at: int, window: int | None, small: int
 ) -> None:
     bounds = list(pairwise([0, *(min(cut, len(rows)) for cut in where), len(rows)]))
     straight, stopped = Line().activate(), Line().activate()
     straight.state.resource.dedup.window_days = stopped.state.resource.dedup.window_days = window
-    with tempfile.TemporaryDirectory() as folder, mock.patch("os.fsync"):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        mock.patch("os.fsync"),
+        mock.patch.object(snapshot, "SMALL_SLOTS", small),
+    ):
         for block, (start, end) in enumerate(bounds):
             if block == at:
                 write_snapshot(Path(folder), stopped.state)
