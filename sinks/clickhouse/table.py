@@ -13,8 +13,10 @@ TIMESTAMP = "DateTime64(6, 'UTC')"
 AMOUNT = "Decimal(18, 9)"
 BALANCE = "Decimal(38, 9)"
 NAME = "LowCardinality(String)"
-DURABLE = "fsync_after_insert = 1, fsync_part_directory = 1"
-"""A stored row survives power loss: a block's header must never outlive its facts."""
+DURABLE = "fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1"
+"""A stored row survives power loss: neither a block's header nor a snapshot may outlive its facts. Merged parts too: chdb
+removes the parts that they replace soon after (`old_parts_lifetime` is 0), while the kernel may still hold the new ones back.
+"""
 
 _NUMPY: dict[str, type[np.integer[Any]]] = {
     "UInt8": np.uint8,
