@@ -13,6 +13,7 @@ import numpy as np
 from pipelines.mediation.context import DecodeContext
 from pipelines.mediation.decode import Decoder, check_file, decode_blocks, make_decoder
 from pipelines.mediation.delimited import header
+from pipelines.mediation.enedis import r151 as r151_decoder
 from pipelines.mediation.events import decoder as events_decoder
 from schemas.cdr import CdrBlock
 from schemas.price_plan import EventType
@@ -182,6 +183,7 @@ def blocks_of(
     with (
         mock.patch.object(header, "HEAD_BYTES", head_bytes or header.HEAD_BYTES),
         mock.patch.object(events_decoder, "HEAD_BYTES", head_bytes or events_decoder.HEAD_BYTES),
+        mock.patch.object(r151_decoder, "HEAD_BYTES", head_bytes or r151_decoder.HEAD_BYTES),
     ):
         check_file(source, stream())
         blocks = list(decode_blocks(source, stream(), claim=7, block_bytes=block_bytes))

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import BinaryIO, Self
+from typing import BinaryIO, Self, cast
 
 import numpy as np
 
 from pipelines.mediation.blocks import read_into, split_blocks
 from pipelines.mediation.context import DecodeContext
-from pipelines.mediation.enedis.r151_xml import PRM_BYTES_MAX, PrmReader, check_xml, declared_encoding
+from pipelines.mediation.enedis.r151_xml import PRM_BYTES_MAX, CheckedXml, PrmReader, declared_encoding
 from pipelines.mediation.explain import field_value, quote_value
 from pipelines.mediation.extract import DecodedBlock, FieldMatrix, access_hashes, copy_padded, offsets, survey
 from pipelines.mediation.failures import UnableToDecodeFile
@@ -29,6 +29,7 @@ from schemas.rejection import EXPLANATIONS, Reason
 from schemas.source import R151Source
 
 HEAD_BYTES = 4096
+CHECK_BYTES = 1 << 20
 CLASS_ATTRIBUTE = "class"
 ZONE = "Europe/Paris"
 INDEX_UNIT = "Wh"
@@ -72,20 +73,24 @@ class R151Decoder:
     zone: ZoneTable
 
     def check(self, stream: BinaryIO) -> None:
-        """Check a file, given from its first byte, to its end."""
-        check_xml(stream)
+        """Check a file, given from its first byte, to its end: it is parsed, and split as it will be decoded."""
+        head = read_head(stream)
+        encoding = declared_encoding(head)
+        for _ in self._split(cast(BinaryIO, CheckedXml(stream, head)), b"", encoding, CHECK_BYTES):
+            pass
 
     def decode(self, stream: BinaryIO, *, claim: int, block_bytes: int) -> Iterator[DecodedBlock]:
         """Yield the CDRs of a file, given from its first byte."""
-        buffer = np.empty(HEAD_BYTES, np.uint8)
-        head = buffer[: read_into(stream, buffer, 0, HEAD_BYTES)].tobytes()
-        splitter = R151Splitter(self.source.record_bytes_max, declared_encoding(head))
-        blocks = split_blocks(stream, splitter, carried=head, block_bytes=block_bytes, record_bytes_max=PRM_BYTES_MAX)
+        head = read_head(stream)
         record = 0
-        for number, matrix in enumerate(blocks):
+        for number, matrix in enumerate(self._split(stream, head, declared_encoding(head), block_bytes)):
             assert isinstance(matrix, ReadingMatrix)
             yield self._extract(matrix, BlockPosition(claim, number, record))
             record += len(matrix)
+
+    def _split(self, stream: BinaryIO, head: bytes, encoding: str, block_bytes: int) -> Iterator[FieldMatrix]:
+        splitter = R151Splitter(self.source.record_bytes_max, encoding)
+        return split_blocks(stream, splitter, carried=head, block_bytes=block_bytes, record_bytes_max=PRM_BYTES_MAX)
 
     def _extract(self, matrix: ReadingMatrix, position: BlockPosition) -> DecodedBlock:
         n, reason = len(matrix), matrix.reason
@@ -175,6 +180,12 @@ class R151Decoder:
         return f"{FIELD_NAMES[slot]} is {quote_value(field_value(block, slot, row))}"
 
 
+def read_head(stream: BinaryIO) -> bytes:
+    """Return the first bytes of a file, where its encoding is declared."""
+    buffer = np.empty(HEAD_BYTES, np.uint8)
+    return buffer[: read_into(stream, buffer, 0, HEAD_BYTES)].tobytes()
+
+
 @dataclass(slots=True)
 class R151Splitter:
     """Splits one document at the ends of its PRM elements.
@@ -220,7 +231,7 @@ class R151Splitter:
         return matrix, size if final else consumed
 
     def skip(self, buffer: UInt8Array, size: int, state: int) -> tuple[int, int]:
-        """Refuse: `check` has measured every PRM.
+        """Refuse the file: a PRM cannot be skipped like a line.
 
         Raises:
             UnableToDecodeFile: always.
@@ -237,7 +248,7 @@ class R151Splitter:
         held = np.zeros((len(r151.NAMES), 2), np.int32)
         holders = np.array([r151.PRM, r151.PRM, r151.DAY, r151.UNKNOWN], np.int64)
         rows, consumed, simple = r151.scan_prms(
-            buffer, size, names, bounds, held, holders, start, end, raw_start, raw_end, kind
+            buffer, size, int(self.started), names, bounds, held, holders, start, end, raw_start, raw_end, kind
         )
         reason = np.zeros(rows, np.uint16)
         raw = buffer[:size]

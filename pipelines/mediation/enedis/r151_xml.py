@@ -29,14 +29,15 @@ from pipelines.mediation.kernels.r151 import (
     VALUE,
 )
 
-READ_BYTES = 1 << 20
 PRM_BYTES_MAX = 16 << 20
-HEAD_BYTES = 4096
 ENCODINGS = ("utf-8", "us-ascii", "ascii", "iso-8859-1", "iso-8859-15", "windows-1252")
 """Encodings in which a byte below 0x80 always means itself."""
 _DECLARED = re.compile(rb"^\s*<\?xml[^>]*?encoding\s*=\s*[\"']([A-Za-z0-9._-]+)[\"']")
 _NUMBERS = {name.decode(): number for number, name in enumerate(NAMES)}
 _INDEXES = (SUPPLIER_INDEX, DISTRIBUTOR_INDEX, MAXIMUM_POWER)
+_PARENTS = {PRM: [], DAY: [PRM]} | {number: [PRM, DAY] for number in _INDEXES}
+"""What these stand in, below the root. Elsewhere they refuse the file: a flow of another shape must not pass unseen."""
+_LEAVES = (ID_PRM, DATE, SUPPLIER_CALENDAR, DISTRIBUTOR_CALENDAR, CLASS, VALUE, DOUBT)
 _WHITE = "".join(chr(code) for code in range(33))
 
 
@@ -100,31 +101,40 @@ def _refuse_doctype(*_: object) -> None:
     raise UnableToDecodeFile("MALFORMED_XML", "the file has a document type declaration; none is accepted")
 
 
-def check_xml(stream: BinaryIO) -> None:
-    """Check that a file is a well-formed R151 flow in Wh whose PRM elements can be held; an empty file is fine.
+class CheckedXml:
+    """A stream that parses what is read from it: a file that is no well-formed R151 flow in Wh fails while it is read.
 
-    Raises:
-        UnableToDecodeFile: MALFORMED_XML, WRONG_ENCODING, WRONG_FLOW, WRONG_UNIT or RECORD_TOO_LONG.
+    A file of nothing but white space is as good as an empty one.
     """
-    chunk = stream.read(READ_BYTES)
-    declared_encoding(chunk[:HEAD_BYTES])
-    parser = expat.ParserCreate()
-    _Head(parser).listen()
-    open_bytes, seen = 0, False
-    try:
-        while chunk:
-            seen = seen or bool(chunk.strip())
-            parser.Parse(chunk, False)
-            last = chunk.rfind(b"</PRM")
-            open_bytes = open_bytes + len(chunk) if last < 0 else len(chunk) - last
-            if open_bytes > PRM_BYTES_MAX:
-                raise UnableToDecodeFile("RECORD_TOO_LONG", f"a PRM is longer than {PRM_BYTES_MAX} bytes")
-            chunk = stream.read(READ_BYTES)
-        if seen:
-            parser.Parse(b"", True)
-    except expat.ExpatError as error:
-        reason = expat.ErrorString(error.code)
-        raise UnableToDecodeFile("MALFORMED_XML", f"line {error.lineno}, column {error.offset}: {reason}") from error
+
+    def __init__(self, stream: BinaryIO, head: bytes) -> None:
+        """Give `head`, then the bytes of `stream`."""
+        self._stream = stream
+        self._head = head
+        self._blank = True
+        self._parser = expat.ParserCreate()
+        _Head(self._parser).listen()
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Read as `io.RawIOBase.readinto` does.
+
+        Raises:
+            UnableToDecodeFile: MALFORMED_XML, WRONG_FLOW or WRONG_UNIT.
+        """
+        piece, self._head = self._head[: len(buffer)], self._head[len(buffer) :]
+        if piece:
+            buffer[: len(piece)] = piece
+        else:
+            count = self._stream.readinto(buffer)  # type: ignore[attr-defined]
+            piece = bytes(buffer[:count])
+        self._blank = self._blank and not piece.strip()
+        try:
+            self._parser.Parse(piece, not piece and not self._blank)
+        except expat.ExpatError as error:
+            reason = expat.ErrorString(error.code)
+            where = f"line {error.lineno}, column {error.offset}"
+            raise UnableToDecodeFile("MALFORMED_XML", f"{where}: {reason}") from error
+        return len(piece)
 
 
 @dataclass(slots=True)
@@ -144,6 +154,8 @@ class PrmReader:
     _held: dict[int, str] = field(default_factory=dict)
     _text: list[str] = field(default_factory=list)
     _begin: int = 0
+    _leaf: int = 0
+    """Depth of the open element whose text counts, 0: none. An element inside it makes its text unreadable."""
 
     def read(self, piece: bytes, encoding: str, *, has_root: bool) -> None:
         """Read whole PRM elements; `has_root`: the piece begins with the document, not after a PRM."""
@@ -153,9 +165,10 @@ class PrmReader:
         def start(name: str, _: dict[str, str]) -> None:
             self._start(_NUMBERS.get(name, UNKNOWN), parser.CurrentByteIndex - len(prefix))
 
-        def end(_: str) -> None:
-            here = parser.CurrentByteIndex - len(prefix)
-            self._end(piece.index(b">", max(here, 0)) + 1)
+        def end(name: str) -> None:
+            here = max(parser.CurrentByteIndex - len(prefix), 0)
+            closed = not piece.startswith(b"</" + name.encode(), here)  # <name/>: expat stands after it
+            self._end(here if closed else piece.index(b">", here) + 1)
 
         parser.StartElementHandler, parser.EndElementHandler = start, end
         parser.CharacterDataHandler = self._text.append
@@ -166,25 +179,35 @@ class PrmReader:
             raise UnableToDecodeFile("MALFORMED_XML", expat.ErrorString(error.code)) from error
 
     def _start(self, number: int, offset: int) -> None:
+        if number in _PARENTS and self._path[1:] != _PARENTS[number]:
+            raise UnableToDecodeFile("WRONG_FLOW", f"a {NAMES[number].decode()} element stands where none belongs")
         self._path.append(number)
+        if self._leaf:
+            self._text.append("<>")
+            return
         self._text.clear()
-        if number == PRM and len(self._path) == 2:
+        if number in _LEAVES:
+            self._leaf = len(self._path)
+        elif number == PRM:
             self._held = {}
-        elif number == DAY and self._path[1:] == [PRM, DAY]:
+        elif number == DAY:
             self._held = {key: text for key, text in self._held.items() if key == ID_PRM}
-        elif number in _INDEXES and self._path[1:-1] == [PRM, DAY]:
+        elif number in _INDEXES:
             self._begin = offset
             self._held = {key: text for key, text in self._held.items() if key < CLASS}
 
     def _end(self, offset: int) -> None:
         number = self._path.pop()
+        if len(self._path) >= self._leaf > 0:
+            return
+        self._leaf = 0
         parents, text = self._path[1:], "".join(self._text).strip(_WHITE)
         self._text.clear()
         in_index = len(parents) == 3 and parents[:2] == [PRM, DAY] and parents[2] in _INDEXES
         in_day = DATE <= number <= DISTRIBUTOR_CALENDAR and parents == [PRM, DAY]
         if (number == ID_PRM and parents == [PRM]) or in_day or (number >= CLASS and in_index):
             self._held[number] = text
-        elif number in _INDEXES and parents == [PRM, DAY]:
+        elif number in _INDEXES:
             calendar = DISTRIBUTOR_CALENDAR if number == DISTRIBUTOR_INDEX else SUPPLIER_CALENDAR
             slots = (ID_PRM, DATE, calendar, CLASS, VALUE, DOUBT)
             self.values.append(tuple(self._held.get(slot, "") for slot in slots))

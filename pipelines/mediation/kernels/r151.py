@@ -1,5 +1,7 @@
 """Enedis R151 in its usual form: nested elements without attributes, comments, CDATA or entities in what is read.
 
+PRM elements stand directly below the root.
+
 Layout: Enedis.SGE.XSD.0315 Flux R151 v1.2.0. Whatever else is well-formed XML is left to a full parser.
 """
 
@@ -10,7 +12,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from pipelines.mediation.kernels.words import find, find_either, repeat
+from pipelines.mediation.kernels.words import controls, find, first, matches, repeat
 from rating.kernels.hashing import load64
 
 U = np.uint64
@@ -51,8 +53,8 @@ CLASS_SLOT = 3
 VALUE_SLOT = 4
 DOUBT_SLOT = 5
 SLOTS = 6
-RECORD_BYTES_MIN = 41
-"""Length of an empty Puissance_Maximale, the shortest record."""
+RECORD_BYTES_MIN = 39
+"""Length of an empty Classe_Temporelle, the shortest record."""
 
 
 @njit(cache=True, nogil=True)
@@ -80,6 +82,26 @@ def _number(address: Any, length: Any, names: Any, bounds: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
+def _name_end(base: Any, at: Any, size: Any) -> Any:
+    """Return the first offset >= `at` of white space or `>`, or `size`."""
+    blank = repeat(32)
+    closing = repeat(62)
+    while at < size:
+        word = load64(base + at)
+        mask = matches(word, blank) | matches(word, closing) | controls(word)
+        if mask != U(0):
+            return min(at + first(mask), size)
+        at += 8
+    return size
+
+
+@njit(cache=True, nogil=True)
+def _is_declaration(buffer: Any, at: Any) -> Any:
+    """Return whether the `<?` at `at` begins an XML declaration, which holds no `>` but its last byte."""
+    return buffer[at + 2] == 120 and buffer[at + 3] == 109 and buffer[at + 4] == 108 and buffer[at + 5] <= 32
+
+
+@njit(cache=True, nogil=True)
 def _expected(context: Any, number: Any) -> Any:
     """Return whether an element may stand in its context: 0 the flow, 1 PRM, 2 Donnees_Releve, 3 an index."""
     if number == UNKNOWN:
@@ -102,6 +124,7 @@ def _forget(held: Any, first: Any, last: Any) -> None:
 def scan_prms(
     buffer: Any,
     size: Any,
+    depth: Any,
     names: Any,
     bounds: Any,
     held: Any,
@@ -116,6 +139,7 @@ def scan_prms(
 
     Args:
         buffer: (b,) uint8 with 16 readable bytes after `size`; size: bytes to read.
+        depth: elements open before the first byte: 0 at the head of a document, 1 after a PRM.
         names, bounds: (k,) uint8 and (13,) int64: NAMES joined, and where each begins; padded.
         held: (12, 2) int32 working space: where the text of each element was last met.
         holders: (4,) int64 working space: PRM, PRM, DAY and any: the element that each context stands in.
@@ -129,7 +153,6 @@ def scan_prms(
     base = buffer.ctypes.data
     opening = repeat(60)
     closing = repeat(62)
-    blank = repeat(32)
     context = 0
     row = 0
     rows = 0
@@ -143,10 +166,15 @@ def scan_prms(
         byte = buffer[at + 1]
         if byte == 33:
             return rows, consumed, False
-        if byte == 63 and context > 0:
-            return rows, consumed, False
+        if byte == 63:
+            if context > 0 or depth > 0 or not _is_declaration(buffer, at):
+                return rows, consumed, False
+            at = tag_end + 1
+            continue
         if byte == 47:
-            if context > 0:
+            if context == 0:
+                depth -= 1
+            else:
                 if _number(base + at + 2, tag_end - at - 2, names, bounds) != holders[context]:
                     return rows, consumed, False
                 if context == 3:
@@ -171,18 +199,24 @@ def scan_prms(
                     consumed = tag_end + 1
             at = tag_end + 1
             continue
-        name_end = find_either(base, at + 1, tag_end, blank, closing)
+        name_end = _name_end(base, at + 1, tag_end)
         length = name_end - at - 1
         number = _number(base + at + 1, length, names, bounds)
+        if name_end != tag_end and (depth > 0 or number == PRM):  # only the root may have attributes
+            return rows, consumed, False
         if context == 0:
             if number == PRM:
-                if name_end != tag_end:
+                if depth != 1:
                     return rows, consumed, False
                 context = 1
                 _forget(held, ID_PRM, ID_PRM)
+            elif number == DAY or SUPPLIER_INDEX <= number <= MAXIMUM_POWER:
+                return rows, consumed, False
+            elif buffer[tag_end - 1] != 47:
+                depth += 1
             at = tag_end + 1
             continue
-        if name_end != tag_end or buffer[tag_end - 1] == 47 or not _expected(context, number):
+        if buffer[tag_end - 1] == 47 or not _expected(context, number):
             return rows, consumed, False
         if number == DAY:
             context = 2
@@ -203,16 +237,16 @@ def scan_prms(
         if buffer[text_end + 1] != 47 or buffer[last] != 62 or not _same(base + at + 1, base + text_end + 2, length):
             return rows, consumed, False
         if number != UNKNOWN:
-            first = tag_end + 1
+            begin = tag_end + 1
             stop = text_end
-            while first < stop and buffer[first] <= 32:
-                first += 1
-            while first < stop and buffer[stop - 1] <= 32:
+            while begin < stop and buffer[begin] <= 32:
+                begin += 1
+            while begin < stop and buffer[stop - 1] <= 32:
                 stop -= 1
-            for i in range(first, stop):
-                if buffer[i] == 38:
+            for i in range(begin, stop):
+                if buffer[i] == 38 or buffer[i] == 13:  # an entity; a line end that XML reads as a line feed
                     return rows, consumed, False
-            held[number, 0] = first
+            held[number, 0] = begin
             held[number, 1] = stop
         at = last + 1
 
@@ -234,8 +268,8 @@ def last_prm_end(buffer: Any, size: Any) -> Any:
         if at + 3 >= size:
             return found
         second = buffer[at + 1]
-        if second == 33 and buffer[at + 2] == 45:  # <!-- … -->
-            at += 4
+        if second == 33 and buffer[at + 2] == 45:  # <!-- … -->, at least seven bytes
+            at += 6
             lead = 45
         elif second == 33 and buffer[at + 2] == 91:  # <![CDATA[ … ]]>
             at += 9
