@@ -87,7 +87,9 @@ def record_twin(source: DelimitedSource, columns: tuple[str, ...], raw: bytes, f
             text = value.decode(source.encoding).encode()
             texts[name] = b"" if source.null is not None and text == source.null.encode() else text
     found = map_record(context(source), source.mapping, texts, reason)
-    kept = raw if len(raw) <= source.record_bytes_max else raw[:RAW_BYTES_MAX]
+    kept = (
+        raw if len(raw) <= source.record_bytes_max else raw[: RAW_BYTES_MAX + 1]
+    )  # one more, so that a rejection knows it was cut
     return shown(found["reason"], kept, found["access_point"], found["event_at"], found["rest"])
 
 

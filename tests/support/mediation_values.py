@@ -125,7 +125,9 @@ def key_of(context: DecodeContext, identity: list[bytes], *more: bytes) -> tuple
     return nonzero(state)
 
 
-def map_record(context: DecodeContext, mapping: EventMapping, texts: dict[str, bytes], reason: int) -> dict[str, Any]:
+def map_record(
+    context: DecodeContext, mapping: EventMapping, texts: dict[str, bytes], reason: int, envelope: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """Return what a record's mapped fields mean.
 
     Args:
@@ -133,6 +135,7 @@ def map_record(context: DecodeContext, mapping: EventMapping, texts: dict[str, b
         mapping: the source's.
         texts: the text of each mapped field, empty where it is absent.
         reason: what was found before (1..5), or 0.
+        envelope: fields that the format itself requires.
 
     Returns:
         reason, access_point, event_at and rest as `mediation_world.shown` takes them.
@@ -142,7 +145,7 @@ def map_record(context: DecodeContext, mapping: EventMapping, texts: dict[str, b
         value = texts[item.field].decode("utf-8", "surrogateescape")
         if (item.keep and value not in item.keep) or value in item.drop:
             found.append(Reason.FILTERED_BY_SOURCE)
-    needed = [mapping.access_point, mapping.time.field]
+    needed = [*envelope, mapping.access_point, mapping.time.field]
     if mapping.quantity.field:
         needed.append(mapping.quantity.field)
     if mapping.event_type.field and "" not in mapping.event_type.values:

@@ -7,7 +7,7 @@ wins. A NUL (even as `\u0000`) and an unpaired surrogate anywhere in the event r
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import numpy as np
@@ -146,5 +146,7 @@ def make_cloudevents(context: DecodeContext, source: CloudEventsSource) -> Cloud
         raise UnableToCompileSource("identity: a CloudEvent is always identified by `source` and `id`; write both")
     mapping = source.mapping.model_copy(update={"identity": IDENTITY})
     plan = compile_mapping(context, mapping, extra_fields=REQUIRED)
-    required = np.array([plan.fields.index(name) for name in REQUIRED], np.int32)
-    return CloudEventsDecoder(source, plan, compile_paths(plan.fields), plan.fields.index(VERSION), required)
+    required = [plan.fields.index(name) for name in REQUIRED]
+    plan = replace(plan, required=tuple(dict.fromkeys((*required, *plan.required))))
+    version = plan.fields.index(VERSION)
+    return CloudEventsDecoder(source, plan, compile_paths(plan.fields), version, np.array(required, np.int32))

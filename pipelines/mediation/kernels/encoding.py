@@ -13,8 +13,8 @@ from rating.kernels.hashing import load64
 
 U = np.uint64
 HIGH_BITS = U(0x8080808080808080)
-RAW_KEPT = 65_537  # one byte more than a rejection keeps, so that it says that there was more
-"""Bytes that are kept of a record longer than the source accepts."""
+RAW_KEPT = 65_537
+"""Bytes that are kept of a record longer than the source accepts: one more than a rejection keeps, so that it knows."""
 
 
 @njit(cache=True, nogil=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from pipelines.mediation.kernels.json_text import literal_end, number_end, string_end, unescape
-from pipelines.mediation.kernels.reasons import FIELD_MISSING, MALFORMED_RECORD
+from pipelines.mediation.kernels.reasons import MALFORMED_RECORD
 from pipelines.mediation.kernels.words import find, repeat
 from rating.kernels.hashing import load64, mix64
 
@@ -283,9 +283,9 @@ def walk_lines(
 
 @njit(cache=True, nogil=True)
 def check_envelope(raw: Any, text: Any, start: Any, end: Any, version: Any, strings: Any, reason: Any) -> None:
-    """Check the context attributes that CloudEvents 1.0 requires.
+    """Refuse events whose context attributes have no form that CloudEvents 1.0 allows (MALFORMED_RECORD).
 
-    An absent or empty one is FIELD_MISSING; one that is no string, or another specversion than "1.0", MALFORMED_RECORD.
+    A required attribute that is there must be a string, and `specversion` must be "1.0".
 
     Args:
         raw: (b,) uint8 the block as received: a string has a quote before its first byte.
@@ -296,19 +296,11 @@ def check_envelope(raw: Any, text: Any, start: Any, end: Any, version: Any, stri
     for i in range(len(reason)):
         if reason[i] != 0:
             continue
-        missing = False
-        wrong = False
         for j in range(len(strings)):
             at = start[strings[j], i]
-            if end[strings[j], i] == at:
-                missing = True
-            elif raw[at - 1] != 34:
-                wrong = True
+            if end[strings[j], i] != at and raw[at - 1] != 34:
+                reason[i] = MALFORMED_RECORD
         at = start[version, i]
         size = end[version, i] - at
         if size > 0 and (size != 3 or text[at] != 49 or text[at + 1] != 46 or text[at + 2] != 48):
-            wrong = True
-        if wrong:
             reason[i] = MALFORMED_RECORD
-        elif missing:
-            reason[i] = FIELD_MISSING
