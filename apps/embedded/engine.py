@@ -204,6 +204,7 @@ class Engine:
         found = inspect_file(
             self.directory.spool.archive / root.stored,
             context,
+            size=root.size,
             bytes_max=root.bytes_max,
             ratio_max=root.expansion_max,
         )
@@ -267,9 +268,12 @@ class Engine:
     def _retried_edrs(self, entry: EdrRetry) -> Iterator[OutputBlock]:
         path = self.directory.spool.archive / entry.stored
         try:
-            packed = np.fromfile(path, np.int64).reshape(-1, PACKED_WORDS)
+            words = np.fromfile(path, np.int64)
         except OSError as error:
             raise UnableToReadArchive(f"cannot read {path.name}: {error.strerror}") from error
+        if len(words) != len(entry.refused) * PACKED_WORDS:
+            raise UnableToReadArchive(f"{path.name} is damaged; the log needs it: restore it from a backup")
+        packed = words.reshape(-1, PACKED_WORDS)
         context = self._context(entry, entry.source)
         active = self._image()
         resume = self._resume_block(entry)

@@ -43,14 +43,16 @@ class ReadableFile:
 
 
 def inspect_file(
-    path: Path, context: DecodeContext, *, bytes_max: int, ratio_max: int
+    path: Path, context: DecodeContext, *, size: int, bytes_max: int, ratio_max: int
 ) -> ReadableFile | QuarantinedFile:
-    """Verify a file from its container to its header.
+    """Verify a file from its container to its header; `size` is how many bytes it had when it was claimed.
 
     Raises:
-        UnableToReadArchive: when the bytes cannot be read at all.
+        UnableToReadArchive: when the bytes cannot be read at all, or some are gone: a replay would say something else.
     """
     try:
+        if path.stat().st_size < size:
+            raise UnableToReadArchive(f"{path.name} lost bytes; the log needs it: restore it from a backup")
         container = check_container(path, bytes_max=bytes_max, ratio_max=ratio_max)
         decoder = make_decoder(context)
         with open_container(path, container.kind) as stream:
@@ -64,7 +66,8 @@ def inspect_file(
     except UnableToCompileSource as error:
         return QuarantinedFile("SOURCE_DEFINITION", str(error))
     except OSError as error:
-        raise UnableToReadArchive(f"cannot read {path.name}: {error.strerror}") from error
+        told = f"cannot read {path.name}: {error.strerror}; the log needs it: restore it from a backup"
+        raise UnableToReadArchive(told) from error
     return ReadableFile(path, container.kind, decoder, container.decoded_bytes)
 
 

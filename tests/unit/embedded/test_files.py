@@ -50,7 +50,7 @@ def context(world: tuple[ActiveImage, StageState]) -> DecodeContext:
 
 
 def inspect(path: Path, context: DecodeContext, **bounds: int) -> ReadableFile | QuarantinedFile:
-    return inspect_file(path, context, **{"bytes_max": 1 << 30, "ratio_max": 100} | bounds)
+    return inspect_file(path, context, **{"size": 0, "bytes_max": 1 << 30, "ratio_max": 100} | bounds)
 
 
 @pytest.mark.parametrize("compress", [bytes, gzip.compress])
@@ -95,6 +95,17 @@ def test_a_file_that_is_gone_stops_the_log(tmp_path: Path, context: DecodeContex
     """Quarantining it would be another answer than the first time."""
     with pytest.raises(UnableToReadArchive, match="missing"):
         inspect(tmp_path / "missing", context)
+
+
+@pytest.mark.parametrize("lost", [1, len(ROW), 10 * len(ROW)])
+def test_a_file_that_lost_bytes_since_it_was_claimed_stops_the_log(
+    tmp_path: Path, context: DecodeContext, lost: int
+) -> None:
+    """Fewer records than the first time: what was stored of the others would stay, and the state would forget them."""
+    path = tmp_path / "usage"
+    path.write_bytes((ROW * 10)[:-lost])
+    with pytest.raises(UnableToReadArchive, match="usage lost bytes"):
+        inspect(path, context, size=len(ROW) * 10)
 
 
 @pytest.mark.parametrize("step", ["check_container", "open_container", "check_file"])
