@@ -8,28 +8,75 @@ from sinks.clickhouse.table import DATABASE, Table
 from sinks.clickhouse.tables.dimensions import DIMENSIONS
 from sinks.clickhouse.views import VIEWS
 
+_OURS = f"database = '{DATABASE}'"
 
-def apply_migrations(connection: Connection) -> None:
-    """Apply the missing steps in order, replace the views, and check that the tables are as declared.
+
+ROOM_BYTES = 64 << 20
+"""Free space below which no definition is written.
+
+On a full disk ClickHouse leaves half a definition, says that all is well, and can never open the directory again.
+"""
+
+
+def create_database(connection: Connection) -> None:
+    """Create the database when it does not exist.
 
     Raises:
-        UnableToOpenStore: when the layout is a newer release's, a step fails, or a table is not as declared.
+        UnableToOpenStore: when the disk is too full for it.
+        UnableToStore, UnableToQuery: when ClickHouse refuses.
+    """
+    if not connection.rows(f"SELECT name FROM system.databases WHERE name = '{DATABASE}'"):
+        _expect_room(connection)
+        connection.execute(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
+
+
+def apply_migrations(connection: Connection) -> None:
+    """Apply the missing steps in order, replace views that changed, and check that the tables are as declared.
+
+    Raises:
+        UnableToOpenStore: when the layout is a newer release's, a step fails, a table is not as declared, or the disk is too
+            full for a step.
     """
     try:
-        connection.execute(SCHEMA_MIGRATION.ddl)
+        if not connection.rows(f"SELECT name FROM system.tables WHERE {_OURS} AND name = '{SCHEMA_MIGRATION.name}'"):
+            _expect_room(connection)
+            connection.execute(SCHEMA_MIGRATION.ddl)
         applied = _applied(connection)
         for migration in MIGRATIONS:
             if migration.version in applied:
                 continue
+            _expect_room(connection)
             for statement in migration.statements:
                 connection.execute(statement)
             row = f"VALUES ({migration.version}, '{migration.name}')"
             connection.execute(f"INSERT INTO {SCHEMA_MIGRATION.qualified} (version, name) {row}")
         _check_tables(connection)
-        for view in VIEWS:
-            connection.execute(view.ddl)
+        _replace_views(connection)
     except (UnableToStore, UnableToQuery) as error:
         raise UnableToOpenStore(f"cannot bring the store to this release's layout: {error}") from error
+
+
+def _expect_room(connection: Connection) -> None:
+    (disk,) = connection.rows("SELECT min(unreserved_space) AS free FROM system.disks")
+    if disk["free"] < ROOM_BYTES:
+        raise UnableToOpenStore(
+            f"the disk has {disk['free'] >> 20} MiB left, and tables are only created or changed while it has "
+            f"{ROOM_BYTES >> 20}: make room and try again"
+        )
+
+
+def _replace_views(connection: Connection) -> None:
+    """Replace the views whose definition is not this release's: what is as it should be is not written again."""
+    held = connection.rows(
+        f"SELECT name, create_table_query AS ddl FROM system.tables WHERE {_OURS} AND engine = 'View'"
+    )
+    definitions = {row["name"]: row["ddl"] for row in held}
+    for view in VIEWS:
+        plain = view.ddl.replace("CREATE OR REPLACE VIEW", "CREATE VIEW", 1)
+        formatted = connection.select("SELECT formatQuerySingleLine({ddl:String}) AS ddl", {"ddl": plain}).to_pylist()
+        if definitions.get(view.name) != formatted[0]["ddl"]:
+            _expect_room(connection)
+            connection.execute(view.ddl)
 
 
 def _applied(connection: Connection) -> set[int]:

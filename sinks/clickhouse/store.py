@@ -26,7 +26,7 @@ from sinks.clickhouse.client import (
     UnableToStore,
 )
 from sinks.clickhouse.completeness import BlockKey, Completeness, read_completeness
-from sinks.clickhouse.layout import apply_migrations
+from sinks.clickhouse.layout import apply_migrations, create_database
 from sinks.clickhouse.native import UnableToEncode, native_block
 from sinks.clickhouse.table import DATABASE, Table
 from sinks.clickhouse.tables.block import FACT_BLOCK, block_table
@@ -75,9 +75,9 @@ class Store:
         """
         writer = Connection.embedded(path, WRITER_SETTINGS)
         try:
-            writer.execute(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
+            create_database(writer)
             reader = Connection.embedded(path, READER_SETTINGS, database=DATABASE)
-        except UnableToStore as error:
+        except (UnableToStore, UnableToQuery) as error:
             writer.close()
             raise UnableToOpenStore(f"cannot open the store {path}: {error}") from error
         except UnableToOpenStore:
@@ -91,7 +91,7 @@ class Store:
         self._writer.close()
 
     def migrate(self) -> None:
-        """Bring the layout to this release's: missing steps are applied, views are replaced.
+        """Bring the layout to this release's: missing steps are applied, views that changed are replaced.
 
         Raises:
             UnableToOpenStore: when the layout is a newer release's, or not what its steps made.
