@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
 from pipelines.mediation.failures import UnableToCompileSource
+from rating.zones import UnableToReadZone, zone_transitions
 from schemas.arrays import Int64Array
 
-FIRST = datetime(1999, 12, 29, tzinfo=UTC)
-LAST = datetime(2100, 1, 4, tzinfo=UTC)
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-STEP = timedelta(days=1)
-"""Two changes of one zone are further apart than this (checked against zoneinfo in a test)."""
-SECOND = timedelta(seconds=1)
+SECOND_US = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +28,6 @@ class ZoneTable:
     offsets: Int64Array
 
 
-def _offset(zone: ZoneInfo, instant: datetime) -> int:
-    offset = zone.utcoffset(instant.astimezone(zone))
-    return 0 if offset is None else int(offset.total_seconds())
-
-
-def _change(zone: ZoneInfo, low: datetime, high: datetime) -> datetime:
-    """Return the first second in (low, high] whose offset is not that of `low`."""
-    before = _offset(zone, low)
-    while high - low > SECOND:
-        middle = low + (high - low) // 2
-        middle -= timedelta(microseconds=middle.microsecond)
-        if _offset(zone, middle) == before:
-            low = middle
-        else:
-            high = middle
-    return high
-
-
 def zone_table(name: str) -> ZoneTable:
     """Return the offsets of the IANA zone `name` as the installed time zone database has them.
 
@@ -59,20 +35,10 @@ def zone_table(name: str) -> ZoneTable:
         UnableToCompileSource: when there is no such zone.
     """
     try:
-        zone = ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        instants, offsets_us = zone_transitions(name)
+    except UnableToReadZone as error:
         raise UnableToCompileSource(
             f"there is no time zone {name!r}; write an IANA name such as Europe/Paris"
         ) from error
-    thresholds: list[int] = []
-    offsets = [_offset(zone, FIRST)]
-    low = FIRST
-    while low < LAST:
-        high = low + STEP
-        after = _offset(zone, high)
-        if after != offsets[-1]:
-            instant = (_change(zone, low, high) - EPOCH) // SECOND
-            thresholds.append(instant + max(offsets[-1], after))
-            offsets.append(after)
-        low = high
-    return ZoneTable(np.array(thresholds, np.int64), np.array(offsets, np.int64))
+    offsets = offsets_us // SECOND_US
+    return ZoneTable(instants[1:] // SECOND_US + np.maximum(offsets[:-1], offsets[1:]), offsets)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mediation_values import read_day_end, read_epoch, read_iso, read_quantity
+from mediation_values import EPOCH, read_day_end, read_epoch, read_iso, read_quantity
 
 from pipelines.mediation.extract import pad
 from pipelines.mediation.kernels import quantities, timestamps
@@ -135,3 +137,12 @@ def test_an_objection_found_before_stays(texts: list[bytes]) -> None:
     kind, factors = np.zeros(len(texts), np.int32), np.array([1000], np.int64)
     quantities.read_quantities(*columns(texts), kind, factors, False, quantity, reason)
     assert set(reason.tolist()) == {Reason.INVALID_TIMESTAMP}
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_every_change_of_a_clock_is_where_zoneinfo_has_it(zone: str) -> None:
+    seconds = [
+        int(t) + off for t in TABLES[zone].thresholds for off in (-7200, -3600, -1800, -1, 0, 1, 1800, 3600, 7200)
+    ]
+    texts = [(EPOCH + timedelta(seconds=second)).strftime("%Y-%m-%d %H:%M:%S").encode() for second in seconds]
+    assert kernel_iso(texts, zone) == [read_iso(text, zone) for text in texts]
