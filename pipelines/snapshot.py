@@ -125,9 +125,9 @@ def write_snapshot(directory: Path, state: StageState) -> Path:
         write_durably(temporary / "manifest.json", _sealed(_facts(state) | {"files": files}))
         sync_directory(temporary)
         temporary.rename(target)
-    except OSError:
+    except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
-        raise
+        raise OSError(error.errno, error.strerror, str(target)) from error
     sync_directory(directory)
     for old in _names(directory)[KEPT:]:
         shutil.rmtree(directory / old)

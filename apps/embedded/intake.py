@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import queue
 import threading
 from collections.abc import Callable, Iterable
@@ -12,6 +13,9 @@ from typing import Any
 
 from apps.embedded.engine import ClaimReport, Engine
 from pipelines.spool.claims import UnableToClaim
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+"""Not the file's fault: the next one would fail as well."""
 
 Command = tuple[Callable[[Engine], Any], "Future[Any]"]
 
@@ -48,7 +52,11 @@ class Intake:
             self.claimed(engine.process(entry))
 
     def take(self, files: Iterable[tuple[str, Path]]) -> None:
-        """Copy, claim and process named files; those that cannot be read are reported and left."""
+        """Copy, claim and process named files; those that cannot be read are reported and left.
+
+        Raises:
+            UnableToClaim: when there is no room for any file.
+        """
         engine = self.engine
         for source, path in files:
             if self.stop.is_set():
@@ -66,6 +74,9 @@ class Intake:
         """Claim and process until the spool is empty; return how many files were taken.
 
         A file that cannot be claimed is tried once; the next drain tries it again.
+
+        Raises:
+            UnableToClaim: when there is no room for any file.
         """
         taken = 0
         refused: set[Path] = set()
@@ -124,6 +135,8 @@ class Intake:
         return True
 
     def _refuse(self, path: Path, error: UnableToClaim) -> None:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno in _NO_ROOM:
+            raise error
         if path not in self._refused:
             self._refused.add(path)
             self.failures.append(str(error))
