@@ -67,7 +67,7 @@ def dressed(draw: Any, point: Prm) -> str:
         )
         if kind == "comment":
             where = draw(st.sampled_from(["<Valeur>", "</Valeur>", "<Donnees_Releve>", "</PRM>", "<Id_PRM>"]))
-            said = draw(st.sampled_from(["", "x", "</PRM>", "<PRM><Id_PRM>1</Id_PRM></PRM>", "> - >", ">"]))
+            said = draw(st.sampled_from(["", "x", "</PRM>", "<PRM><Id_PRM>1</Id_PRM></PRM>", "></PRM>", ">"]))
             text = text.replace(where, f"{where}<!--{said}-->", 1)
         elif kind == "cdata":
             said = draw(st.sampled_from(["7", "</PRM>", "<a>", "]]", "&amp;"]))

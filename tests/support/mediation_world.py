@@ -146,6 +146,17 @@ def records_of(block: CdrBlock) -> list[Record]:
     return found
 
 
+_DECODERS: dict[str, Decoder] = {}
+
+
+def _decoder(source: Source) -> Decoder:
+    """Return the decoder of a source in this installation, compiled once."""
+    text = source.model_dump_json()
+    if text not in _DECODERS:
+        _DECODERS[text] = make_decoder(context(source))
+    return _DECODERS[text]
+
+
 class TrickleStream(io.BytesIO):
     """A stream that gives a few bytes at a time, as a pipe or a slow disk may."""
 
@@ -175,7 +186,7 @@ def blocks_of(
         step: how many bytes the stream gives at once; 0: all that are asked for.
     """
     if isinstance(source, DelimitedSource | CloudEventsSource | R151Source):
-        source = make_decoder(context(source))
+        source = _decoder(source)
 
     def stream() -> Any:
         return TrickleStream(data, step) if step else io.BytesIO(data)

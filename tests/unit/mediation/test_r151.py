@@ -42,6 +42,7 @@ REFUSED: list[tuple[str, bytes]] = [
     ("WRONG_FLOW", document("<Lot>" + prm_xml(Prm()) + "</Lot>")),
     ("WRONG_FLOW", document(Prm(), "<Lot>" + prm_xml(Prm()) + "</Lot>", Prm())),
     ("WRONG_FLOW", document(Prm(), "<Lot a='/>'>" + prm_xml(Prm()) + "</Lot>", Prm())),
+    ("WRONG_FLOW", document(Prm(), "<Lot a='/>'>" + prm_xml(Prm()) + "</Lot>")),
     ("WRONG_FLOW", document("<PRM>" + prm_xml(Prm()) + "</PRM>")),
     ("WRONG_FLOW", document(Prm(), DAY_XML, Prm())),
     ("WRONG_FLOW", document(f"<PRM><Id_PRM>1</Id_PRM><Grille>{DAY_XML}</Grille></PRM>")),
@@ -64,6 +65,22 @@ def test_a_file_that_is_no_r151_flow_is_refused_before_its_first_block(code: str
 )
 def test_a_file_may_hold_nothing(data: bytes) -> None:
     assert decode(r151(), data) == []
+
+
+HIDING = ["<!--{}-->", "<!-->{}-->", "<![CDATA[{}]]>", "<?app {}?>", "<?app > {} ?>", "<?xml-app > {} ?>"]
+
+
+@pytest.mark.parametrize("hiding", HIDING)
+@pytest.mark.parametrize("block_bytes", [1, 700, 1 << 20])
+def test_what_is_no_element_is_no_usage(hiding: str, block_bytes: int) -> None:
+    hidden = hiding.format(prm_xml(Prm("11111111111111")))
+    if "CDATA" in hiding:
+        hidden = f"<Note>{hidden}</Note>"
+    data = document(hidden, Prm(), hidden, Prm(), hidden)
+    if "CDATA" not in hiding:
+        data = data.replace(b"<R151 ", hidden.encode() + b"<R151 ")
+    found = decode(r151(), data, block_bytes=block_bytes, head_bytes=64)
+    assert [record.access_point for record in found] == [b"99740456235087"] * 2
 
 
 def test_a_value_is_never_a_part_of_its_text() -> None:
