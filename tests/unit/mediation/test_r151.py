@@ -83,6 +83,13 @@ def test_what_is_no_element_is_no_usage(hiding: str, block_bytes: int) -> None:
     assert [record.access_point for record in found] == [b"99740456235087"] * 2
 
 
+def test_a_line_end_inside_a_text_is_a_line_feed_as_xml_has_it() -> None:
+    data = document(Prm(days=(Day(indexes=(Index(name="H\r\nP"), Index(name="H\rP"))),)))
+    found = decode(r151(), data)
+    assert comparable(found) == decode_twin(r151(), data)
+    assert found[0].rest == found[1].rest
+
+
 def test_a_value_is_never_a_part_of_its_text() -> None:
     point = prm_xml(Prm()).replace("<Valeur>1000", "<Valeur>12<b>5</b>34")
     assert reasons(r151(), document(point)) == ["INVALID_QUANTITY"]
