@@ -26,7 +26,7 @@ def identify(text: Any, start: Any, end: Any, slots: Any, seed_hi: Any, seed_lo:
         a = U(seed_hi)
         b = U(seed_lo)
         for j in range(len(slots)):
-            at = start[slots[j], i]
+            at = np.int64(start[slots[j], i])
             a, b = hash128(base + at, np.int64(end[slots[j], i] - at), a, b)
         if a == U(0) and b == U(0):
             b = U(1)
@@ -43,7 +43,7 @@ def name_access_points(text: Any, start: Any, end: Any, hi: Any, lo: Any) -> Non
     """
     base = text.ctypes.data
     for i in range(len(hi)):
-        a, b = hash128(base + start[i], np.int64(end[i] - start[i]), U(0), U(0))
+        a, b = hash128(base + np.int64(start[i]), np.int64(end[i] - start[i]), U(0), U(0))
         if a == U(0) and b == U(0):
             b = U(1)
         hi[i] = a

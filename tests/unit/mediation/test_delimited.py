@@ -114,6 +114,11 @@ def test_a_header_may_be_longer_than_what_is_read_at_once() -> None:
     assert [record.rest for record in decode(SOURCE, data, head_bytes=100)] == [GOOD.rest]
 
 
+@pytest.mark.parametrize("count", [1, 255, 70_000, 200_000])
+def test_blank_lines_before_the_header_hide_nothing(count: int) -> None:
+    assert [record.rest for record in decode(SOURCE, b"\n" * count + CDR_HEADER + CDR_LINE)] == [GOOD.rest]
+
+
 QUOTING: list[tuple[bytes, str, bytes | None]] = [
     (b'"336""11"', "NONE", b'336"11'),
     (b'""""', "NONE", b'"'),
