@@ -26,7 +26,7 @@ class FieldMatrix:
         text: (t,) buffer that `start` and `end` point into; padded; `raw` itself when nothing was unescaped.
         start, end: (f, m >= n) offsets; equal where a field is absent or empty. Zero where `reason` is below 6.
         reason: (n,) reasons found so far.
-        columns: how many fields a record of this file should have; 0 where the format does not count them.
+        columns: how many fields a record of this file should have, where its format counts them.
     """
 
     raw: UInt8Array
@@ -80,13 +80,6 @@ def survey(buffer: UInt8Array, size: int) -> tuple[bool, bool, bool]:
     whole = size & ~7
     high, nul, quote = encoding.survey(buffer[:whole].view(np.uint64), buffer[whole:size])
     return bool(high), bool(nul), bool(quote)
-
-
-def pad(data: bytes) -> UInt8Array:
-    """Return a writable copy of `data` with readable bytes after it; the array's length is that of `data`."""
-    buffer = np.zeros(len(data) + PADDING, np.uint8)
-    buffer[: len(data)] = np.frombuffer(data, np.uint8)
-    return buffer[: len(data)]
 
 
 def copy_padded(text: UInt8Array, room: int) -> UInt8Array:

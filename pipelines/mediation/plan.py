@@ -37,14 +37,12 @@ class EventTypePlan:
     Attributes:
         slot: the field that decides, -1 when it is always the first.
         table: field value -> index.
-        blank_is_known: an empty field has an entry.
         codes: (e,) vocabulary ids.
         attributes: (e, ATTRIBUTE_SLOTS) index into `MappingPlan.attribute_slots`, -1 where the slot stays 0.
     """
 
     slot: int
     table: ValueTable
-    blank_is_known: bool
     codes: UInt16Array
     attributes: Int32Array
 
@@ -204,7 +202,6 @@ def _compile_event_types(
     return EventTypePlan(
         slot=slot,
         table=value_table({text: index[code] for text, code in rule.values.items()}, missing=-1),
-        blank_is_known="" in rule.values,
         codes=np.array([context.event_type_codes[code] for code in known], np.uint16),
         attributes=attributes,
     )

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mediation_values import EPOCH, read_day_end, read_epoch, read_iso, read_quantity
 
-from pipelines.mediation.extract import pad
 from pipelines.mediation.kernels import quantities, timestamps
 from pipelines.mediation.zones import ZoneTable, zone_table
 from schemas.rejection import Reason
@@ -27,7 +26,8 @@ def columns(texts: list[bytes]) -> tuple[Any, Any, Any]:
     """Return (text, start, end) of fields that lie side by side."""
     ends = np.cumsum([len(text) for text in texts]).astype(np.int32)
     lengths = np.array([len(text) for text in texts], np.int32)
-    return pad(b"".join(texts)), ends - lengths, ends
+    text = np.frombuffer(b"".join(texts) + bytes(64), np.uint8).copy()  # kernels may read after the last field
+    return text, ends - lengths, ends
 
 
 def _answers(value: Any, reason: Any) -> list[tuple[int, Reason]]:
