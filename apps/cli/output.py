@@ -53,13 +53,14 @@ def plain(value: Any) -> Any:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON document on stdout."""
-    everything = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
-    text = json.dumps(plain(value), indent=2, ensure_ascii=everything, allow_nan=False)
+    """Print one JSON document on stdout, in ASCII when stdout or a file name in it is no UTF-8."""
+    told = plain(value)
+    text = json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)
     try:
-        print(text)
-    except UnicodeEncodeError:  # a file name that is no UTF-8
-        print(json.dumps(plain(value), indent=2, allow_nan=False))
+        text.encode(sys.stdout.encoding or "ascii", "strict")
+    except UnicodeEncodeError:
+        text = json.dumps(told, indent=2, allow_nan=False)
+    print(text)
 
 
 def rows_of(table: pa.Table) -> list[dict[str, Any]]:

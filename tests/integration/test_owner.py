@@ -21,7 +21,7 @@ from cli_octroi import balanced, end, octroi, query, running, until
 from apps.embedded import access
 from apps.embedded.layout import DataDirectory
 from apps.embedded.lock import OwnerLock
-from apps.embedded.owner import REQUEST_BYTES_MAX
+from apps.embedded.owner import REQUEST_BYTES_MAX, REQUEST_TIMEOUT_S
 from apps.embedded.protocol import receive_frame, send_frame
 
 
@@ -158,6 +158,14 @@ def test_nonsense_on_the_socket_is_refused_and_changes_nothing(owned: Path, sent
     assert error in told
     assert bool(got) == bool(error)
     assert query(owned, answered) == before
+
+
+def test_a_request_that_announces_too_much_is_not_waited_for(owned: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(REQUEST_TIMEOUT_S / 2)
+        connection.connect(str(owned / "owner.sock"))
+        connection.sendall(struct.pack(">I", REQUEST_BYTES_MAX + 1))
+        assert connection.recv(1) == b""
 
 
 def test_a_second_owner_is_refused_by_name(owned: Path) -> None:

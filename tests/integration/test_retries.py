@@ -115,6 +115,18 @@ def test_a_corrected_record_is_rated_once_and_no_more(data: Path) -> None:
     assert _listed(data, "--status", "REPLAYED") == ["2-1"]
 
 
+def test_a_retry_that_the_store_does_not_know_of_is_not_done_twice(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The journal decides what was answered, whatever the store still shows as open."""
+    write_catalog(data, WITH_STRANGER)
+    with monkeypatch.context() as patched:
+        patched.setattr("sinks.clickhouse.store.Store.write_rejection_events", lambda store, events: None)
+        assert _figures(_ask(data, "replay", "2-1"))["rated"] == 1
+    assert "2-1" in _listed(data)
+    assert octroi("rejects", "replay", "2-1", "--data", data).code == 2
+    assert octroi("rejects", "discard", "2-1", "--reason", "twice", "--data", data).code == 2
+    assert _paid(data) == {"ana": Decimal("0.60"), "eve": Decimal("0.60")}
+
+
 def test_an_unrated_edr_is_rated_when_the_price_is_there(data: Path) -> None:
     write_catalog(data, FROM_NIGHT)
     result = _ask(data, "replay", "--code", "NO_PRICE_VERSION")
