@@ -95,14 +95,14 @@ def decode_twin(source: R151Source, data: bytes) -> list[Record]:
     ]
 
 
-def canonical(raw: bytes) -> bytes:
+def canonical(raw: bytes, encoding: str = "UTF-8") -> bytes:
     """Return an element in a form that is the same for the same tree."""
-    return ElementTree.canonicalize(raw.decode()).encode()
+    return ElementTree.canonicalize(raw.decode(encoding)).encode()
 
 
-def comparable(records: list[Record]) -> list[Record]:
+def comparable(records: list[Record], encoding: str = "UTF-8") -> list[Record]:
     """Return records whose raw element is canonical, to compare with the twin's."""
-    return [replace(record, raw=canonical(record.raw)) for record in records]
+    return [replace(record, raw=canonical(record.raw, encoding)) for record in records]
 
 
 def _text(parent: ElementTree.Element, tag: str) -> str:

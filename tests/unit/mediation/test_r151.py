@@ -83,6 +83,15 @@ def test_what_is_no_element_is_no_usage(hiding: str, block_bytes: int) -> None:
     assert [record.access_point for record in found] == [b"99740456235087"] * 2
 
 
+@pytest.mark.parametrize("name", ["Classe_Temporelle", DISTRIBUTOR, POWER])
+def test_an_index_without_content_keeps_its_own_bytes_only(name: str) -> None:
+    empty = f"<{name} a='>'/>"
+    data = document(prm_xml(Prm()).replace("</Donnees_Releve>", f"{empty}<{name}>/></{name}>{empty}</Donnees_Releve>"))
+    found = decode(r151(), data)
+    assert raws(found)[1:] == [empty.encode(), f"<{name}>/></{name}>".encode(), empty.encode()]
+    assert comparable(found) == decode_twin(r151(), data)
+
+
 def test_a_line_end_inside_a_text_is_a_line_feed_as_xml_has_it() -> None:
     data = document(Prm(days=(Day(indexes=(Index(name="H\r\nP"), Index(name="H\rP"))),)))
     found = decode(r151(), data)
