@@ -133,13 +133,15 @@ def test_filters_keep_or_drop_what_they_name() -> None:
     assert reasons(_mapped(filters=[{"field": "zone", "keep": [""]}]), CDR_HEADER + b"".join(lines))[2] == "NONE"
 
 
-def test_look_ups_remember_no_wrong_answer() -> None:
+@pytest.mark.parametrize("prefix", ["v", "12345678", "long name ", "a name of more bytes than are remembered "])
+def test_look_ups_remember_no_wrong_answer(prefix: str) -> None:
     """Thousands of texts share the few places in which a look-up remembers answers."""
-    values = {f"v{n}": ("call" if n % 3 else "data") for n in range(3_000)}
+    values = {f"{prefix}{n}": ("call" if n % 3 else "data") for n in range(3_000)}
     source = _mapped(event_type={"field": "switch", "values": values}, quantity={"constant": 1})
-    lines = [CDR_LINE.replace(b"a,", f"v{n % 4_000},".encode()) for n in range(0, 80_000, 7)]
+    numbers = [n % 4_000 for n in range(0, 80_000, 7)]
+    lines = [CDR_LINE.replace(b"a,", f"{prefix}{n},".encode()) for n in numbers]
     codes = [record.rest[5] if record.rest else None for record in decode(source, CDR_HEADER + b"".join(lines))]
-    assert codes == [(3 if n % 3 else 5) if n < 3_000 else None for n in (n % 4_000 for n in range(0, 80_000, 7))]
+    assert codes == [(3 if n % 3 else 5) if n < 3_000 else None for n in numbers]
 
 
 @pytest.mark.parametrize("block_bytes", [0, -1, BLOCK_BYTES_MAX + 1])
