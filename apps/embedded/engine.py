@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -174,12 +175,18 @@ class Engine:
     def _process_records(self, entry: FileClaim | RecordRetry) -> ClaimReport:
         root = self._root(entry)
         path = self.directory.spool.archive / root.stored
-        digest = _Digest(path) if isinstance(entry, FileClaim) else None
+        digest = _Digest(path, root.size) if isinstance(entry, FileClaim) else None
         file = self.inspect(root)
         if isinstance(file, QuarantinedFile):
             self.report(f"{root.name} ({root.source}) is quarantined: {file.code}: {file.message}")
             return self._file_report(entry, digest, quarantine=file)
         headers = tuple(self._emit_all(self._output_blocks(entry, root, file)))
+        grown = path.stat().st_size - root.size
+        if grown > 0:
+            self.report(
+                f"{root.name} ({root.source}) was still being written when it was taken: {grown:,} bytes that came later are "
+                "not read; drop the whole file again: what is known is then a duplicate"
+            )
         return self._file_report(entry, digest, headers=headers)
 
     def _root(self, entry: FileClaim | RecordRetry) -> FileClaim:
@@ -378,15 +385,15 @@ class Engine:
 class _Digest:
     """A file's SHA-256, computed beside its decoding."""
 
-    def __init__(self, path: object) -> None:
+    def __init__(self, path: Path, size: int) -> None:
         self._result = ""
         self._error: OSError | None = None
-        self._thread = threading.Thread(target=self._run, args=(path,), name="digest", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(path, size), name="digest", daemon=True)
         self._thread.start()
 
-    def _run(self, path: object) -> None:
+    def _run(self, path: Path, size: int) -> None:
         try:
-            self._result = sha256_of(path)  # type: ignore[arg-type]
+            self._result = sha256_of(path, size)
         except OSError as error:
             self._error = error
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
 
 from apps.embedded.images import ActiveImage
-from pipelines.mediation.container import UnableToReadFile, check_container, open_container
+from pipelines.mediation.container import ContainerInfo, Prefix, UnableToReadFile, check_container, open_container
 from pipelines.mediation.context import DecodeContext
 from pipelines.mediation.decode import Decoder, check_file, decode_blocks, make_decoder
 from pipelines.mediation.failures import UnableToCompileSource, UnableToDecodeFile
@@ -32,20 +33,27 @@ class ReadableFile:
     """A verified file and its decoder."""
 
     path: Path
-    kind: str
+    container: ContainerInfo
     decoder: Decoder
-    decoded_bytes: int
 
     def blocks(self, *, claim: int, block_bytes: int) -> Iterator[CdrBlock]:
-        """Yield the file's blocks, the same at every call."""
-        with open_container(self.path, self.kind) as stream:  # type: ignore[arg-type]
-            yield from decode_blocks(self.decoder, stream, claim=claim, block_bytes=block_bytes)
+        """Yield the file's blocks, the same at every call.
+
+        Raises:
+            UnableToReadArchive: when its bytes are no longer those that were verified.
+        """
+        try:
+            with open_container(self.path, self.container.kind, size=self.container.stored_bytes) as stream:
+                yield from decode_blocks(self.decoder, stream, claim=claim, block_bytes=block_bytes)
+        except (UnableToReadFile, UnableToDecodeFile, OSError, EOFError, zlib.error) as error:
+            told = f"{self.path.name} changed after it was verified; the log needs it: restore it from a backup"
+            raise UnableToReadArchive(told) from error
 
 
 def inspect_file(
     path: Path, context: DecodeContext, *, size: int, bytes_max: int, ratio_max: int
 ) -> ReadableFile | QuarantinedFile:
-    """Verify a file from its container to its header; `size` is how many bytes it had when it was claimed.
+    """Verify a file from its container to its header; `size` is how many bytes it had when it was claimed: only they count.
 
     Raises:
         UnableToReadArchive: when the bytes cannot be read at all, or some are gone: a replay would say something else.
@@ -53,9 +61,9 @@ def inspect_file(
     try:
         if path.stat().st_size < size:
             raise UnableToReadArchive(f"{path.name} lost bytes; the log needs it: restore it from a backup")
-        container = check_container(path, bytes_max=bytes_max, ratio_max=ratio_max)
+        container = check_container(path, size=size, bytes_max=bytes_max, ratio_max=ratio_max)
         decoder = make_decoder(context)
-        with open_container(path, container.kind) as stream:
+        with open_container(path, container.kind, size=size) as stream:
             check_file(decoder, stream)
     except UnableToReadFile as error:
         if error.code == "UNREADABLE":
@@ -68,13 +76,13 @@ def inspect_file(
     except OSError as error:
         told = f"cannot read {path.name}: {error.strerror}; the log needs it: restore it from a backup"
         raise UnableToReadArchive(told) from error
-    return ReadableFile(path, container.kind, decoder, container.decoded_bytes)
+    return ReadableFile(path, container, decoder)
 
 
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as handle:
-        return file_digest(handle, "sha256").hexdigest()
+def sha256_of(path: Path, size: int) -> str:
+    """Return the SHA-256 of a file's first `size` bytes, in hexadecimal."""
+    with path.open("rb", buffering=0) as handle:
+        return file_digest(Prefix(handle, size), "sha256").hexdigest()
 
 
 def unknown_source(source: str, active: ActiveImage) -> QuarantinedFile:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, Literal, cast
+from typing import TYPE_CHECKING, BinaryIO, Literal, cast
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 Kind = Literal["plain", "gzip"]
 
@@ -56,11 +63,39 @@ class ContainerInfo:
     decoded_bytes: int
 
 
-def check_container(path: str | Path, *, bytes_max: int, ratio_max: int) -> ContainerInfo:
+class Prefix(io.RawIOBase):
+    """The first bytes of a file: what a careless sender appends after the claim would change every replay."""
+
+    def __init__(self, file: FileIO, size: int) -> None:
+        """Read at most `size` bytes of `file`, which stays the caller's to close."""
+        super().__init__()
+        self._file = file
+        self._left = size
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        """Read into `buffer`; return how many bytes, 0 at the end.
+
+        Raises:
+            OSError: when the file ends before the prefix does.
+        """
+        wanted = memoryview(buffer)[: self._left]
+        count = self._file.readinto(wanted) or 0
+        if count == 0 and len(wanted):
+            raise OSError(errno.ENODATA, "the file lost bytes")
+        self._left -= count
+        return count
+
+
+def check_container(path: str | Path, *, size: int, bytes_max: int, ratio_max: int) -> ContainerInfo:
     """Verify a file's container: a gzip stream is expanded once, in bounded memory, to its end and checksum.
 
     Args:
         path: the file.
+        size: how many of its bytes count.
         bytes_max: largest decoded size accepted.
         ratio_max: largest expansion (decoded / stored) accepted beyond the first MiB.
 
@@ -69,18 +104,18 @@ def check_container(path: str | Path, *, bytes_max: int, ratio_max: int) -> Cont
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
-            head = file.read(8)
-            stored = path.stat().st_size
+        with path.open("rb", buffering=0) as file:
+            head = file.read(min(size, 8))
             _refuse_other_archives(head)
             file.seek(0)
             if head.startswith(GZIP_MAGIC):
-                return ContainerInfo("gzip", stored, _expanded_size(file, stored, bytes_max, ratio_max))
+                stored = cast(BinaryIO, Prefix(file, size))
+                return ContainerInfo("gzip", size, _expanded_size(stored, size, bytes_max, ratio_max))
     except OSError as error:
         raise UnableToReadFile("UNREADABLE", f"{path.name} cannot be read: {error.strerror or error}") from error
-    if stored > bytes_max:
-        raise UnableToReadFile("FILE_TOO_LARGE", f"the file has {stored} bytes, more than the {bytes_max} accepted")
-    return ContainerInfo("plain", stored, stored)
+    if size > bytes_max:
+        raise UnableToReadFile("FILE_TOO_LARGE", f"the file has {size} bytes, more than the {bytes_max} accepted")
+    return ContainerInfo("plain", size, size)
 
 
 def _refuse_other_archives(head: bytes) -> None:
@@ -128,15 +163,21 @@ def _check_bounds(total: int, stored: int, bytes_max: int, ratio_max: int) -> No
         raise UnableToReadFile("ARCHIVE_BOMB", f"the archive expands to more than {ratio_max} times its size")
 
 
-def open_container(path: str | Path, kind: Kind) -> BinaryIO:
-    """Open a verified container as a stream of decoded bytes that supports `readinto`.
+@contextmanager
+def open_container(path: str | Path, kind: Kind, *, size: int) -> Iterator[BinaryIO]:
+    """Open a verified container as a stream of decoded bytes that supports `readinto`; `size` of its bytes count.
 
     Raises:
         UnableToReadFile: when the file cannot be opened.
     """
     try:
-        if kind == "gzip":
-            return cast(BinaryIO, io.BufferedReader(gzip.open(path, "rb"), EXPAND_BYTES))
-        return open(path, "rb", buffering=0)
+        file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed below, whatever it yields
     except OSError as error:
         raise UnableToReadFile("UNREADABLE", f"{Path(path).name} cannot be read: {error.strerror or error}") from error
+    with file:
+        stored = Prefix(file, size)
+        if kind == "plain":
+            yield cast(BinaryIO, stored)
+            return
+        with gzip.GzipFile(fileobj=cast(BinaryIO, stored)) as expanded:
+            yield cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, expanded), EXPAND_BYTES))

@@ -11,18 +11,20 @@ COPY_BYTES = 8 << 20
 
 def sync_directory(directory: Path) -> None:
     """Make renames and creations inside `directory` durable."""
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    _sync(directory, os.O_DIRECTORY)
 
 
 def sync_file(path: Path) -> None:
     """Make the content of `path` durable."""
-    handle = os.open(path, os.O_RDONLY)
+    _sync(path, 0)
+
+
+def _sync(path: Path, flags: int) -> None:
+    handle = os.open(path, os.O_RDONLY | flags)
     try:
         os.fsync(handle)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         os.close(handle)
 

@@ -13,6 +13,9 @@ import pytest
 from cli_calls import ANA, HEADER, NOON, STRANGER, WITH_STRANGER, call, calls, write_calls, write_catalog
 from cli_octroi import COMMAND, Told, balanced, environment, octroi, query
 
+from pipelines.spool.claims import Spool
+from pipelines.spool.journal import FileClaim
+
 GZIPPED = gzip.compress(calls(call(f"gz-{number}") for number in range(2000)).encode())
 MEMORY_MAX_MIB = 900
 
@@ -207,3 +210,28 @@ def test_wallets_are_charged_what_the_items_cost(taken: Taken) -> None:
     (sums,) = query(taken.data, f"SELECT sum(amount) AS paid FROM rated_item WHERE access_point = '{ANA}'")
     (wallet,) = query(taken.data, "SELECT balance FROM account_balance WHERE account = 'ana'")
     assert Decimal(wallet["balance"]) == -Decimal(sums["paid"]) != 0
+
+
+def test_what_is_written_after_a_file_was_taken_is_told_and_comes_with_the_whole_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sender that writes on under the final name: every replay reads what the first run read."""
+    data, whole = write_catalog(tmp_path / "data"), calls(call(n, 10) for n in range(5))
+    dropped = data / "spool" / "calls" / "growing.csv"
+    dropped.parent.mkdir(parents=True)
+    dropped.write_text(calls([call(0, 10), call(1, 10)]))
+    claim = Spool.claim
+
+    def claim_early(self: Spool, *arguments: Any, **keywords: Any) -> FileClaim:
+        entry = claim(self, *arguments, **keywords)
+        (self.archive / entry.stored).write_text(whole)
+        return entry
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Spool, "claim", claim_early)
+        told = octroi("run", data, "--json").ok()
+    assert told.json["totals"]["rated"] == 2
+    assert f"growing.csv (calls) was still being written when it was taken: {3 * 38} bytes that came later" in told.err
+    dropped.write_text(whole)
+    again = octroi("run", data, "--json").ok().json["totals"]
+    assert (again["rated"], again["duplicate"]) == (3, 2)

@@ -57,8 +57,8 @@ def test_the_same_record_has_one_key_and_content_in_any_file(
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "usage"
         path.write_bytes(gzip.compress(data[:20]) + gzip.compress(data[20:]))
-        info = check_container(path, bytes_max=1 << 20, ratio_max=100)
-        with open_container(path, info.kind) as stream:
+        info = check_container(path, size=path.stat().st_size, bytes_max=1 << 20, ratio_max=100)
+        with open_container(path, info.kind, size=info.stored_bytes) as stream:
             unpacked = [
                 record
                 for block in decode_blocks(DECODER, stream, claim=9, block_bytes=7)

@@ -106,9 +106,14 @@ def column_slots(columns: tuple[str, ...], fields: tuple[str, ...]) -> Int32Arra
     """
     missing = [name for name in fields if name not in columns]
     if missing:
-        raise UnableToDecodeFile(
-            "MISSING_COLUMN",
-            f"the file has no column {', '.join(map(repr, missing))}; it has {', '.join(map(repr, columns))}"[:1000],
-        )
+        raise UnableToDecodeFile("MISSING_COLUMN", _missing(missing, columns, of=len(fields))[:1000])
     slots = {name: slot for slot, name in enumerate(fields)}
     return np.array([slots.get(name, -1) for name in columns], np.int32)
+
+
+def _missing(missing: list[str], columns: tuple[str, ...], *, of: int) -> str:
+    absent = ", ".join(map(repr, missing))
+    if len(missing) < of:
+        return f"the file has no column {absent}; it has {', '.join(map(repr, columns))}"
+    # the first line of a file without a header is somebody's usage: it is not repeated
+    return f"the first line names none of the columns {absent}: no header, or another delimiter? It has {len(columns)} fields"

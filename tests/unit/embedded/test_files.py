@@ -50,7 +50,11 @@ def context(world: tuple[ActiveImage, StageState]) -> DecodeContext:
 
 
 def inspect(path: Path, context: DecodeContext, **bounds: int) -> ReadableFile | QuarantinedFile:
-    return inspect_file(path, context, **{"size": 0, "bytes_max": 1 << 30, "ratio_max": 100} | bounds)
+    return inspect_file(
+        path,
+        context,
+        **{"size": path.stat().st_size if path.exists() else 1, "bytes_max": 1 << 30, "ratio_max": 100} | bounds,
+    )
 
 
 @pytest.mark.parametrize("compress", [bytes, gzip.compress])
@@ -61,7 +65,7 @@ def test_a_readable_file_gives_the_same_blocks_at_every_call(
     path.write_bytes(compress(ROW * 5000))
     file = inspect(path, context)
     assert isinstance(file, ReadableFile)
-    assert file.decoded_bytes == len(ROW) * 5000
+    assert file.container.decoded_bytes == len(ROW) * 5000
     first, second = (list(file.blocks(claim=7, block_bytes=4096)) for _ in range(2))
     assert len(first) > 1
     assert sum(len(block) for block in first) == 5000
@@ -136,4 +140,28 @@ def test_a_source_that_the_catalog_does_not_define_is_told_with_those_it_has(
 @pytest.mark.parametrize("content", [b"", b"x", bytes(3_000_000)])
 def test_the_hash_of_a_file_is_its_sha256(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "f").write_bytes(content)
-    assert sha256_of(tmp_path / "f") == hashlib.sha256(content).hexdigest()
+    assert sha256_of(tmp_path / "f", len(content)) == hashlib.sha256(content).hexdigest()
+
+
+def test_bytes_that_came_after_the_claim_are_not_read(tmp_path: Path, context: DecodeContext) -> None:
+    """A replay reads what the first run read, however long the sender went on writing."""
+    path = tmp_path / "usage"
+    path.write_bytes(ROW * 5 + ROW[:7])
+    size = len(ROW) * 3
+    file = inspect(path, context, size=size)
+    assert isinstance(file, ReadableFile)
+    assert sum(len(block) for block in file.blocks(claim=1, block_bytes=1 << 20)) == 3
+    assert sha256_of(path, size) == hashlib.sha256(ROW * 3).hexdigest()
+
+
+@pytest.mark.parametrize("change", [b"", b"\xff\xfe" + ROW])
+def test_a_file_that_changes_after_it_was_verified_stops_the_log(
+    tmp_path: Path, context: DecodeContext, change: bytes
+) -> None:
+    path = tmp_path / "usage"
+    path.write_bytes(gzip.compress(ROW * 5000, mtime=0))
+    file = inspect(path, context)
+    assert isinstance(file, ReadableFile)
+    path.write_bytes(change)
+    with pytest.raises(UnableToReadArchive, match="usage changed after it was verified"):
+        list(file.blocks(claim=1, block_bytes=1 << 20))

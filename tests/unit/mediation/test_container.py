@@ -24,18 +24,23 @@ def write(tmp_path: Path, data: bytes) -> Path:
     return path
 
 
+def check(path: Path, **bounds: int) -> ContainerInfo:
+    """Verify all bytes of a container."""
+    return check_container(path, size=path.stat().st_size if path.is_file() else 1, **bounds)
+
+
 def code_of(path: Path, *, bytes_max: int = 1 << 30, ratio_max: int = 1000) -> str:
     """Return the code with which a file is refused."""
     with pytest.raises(UnableToReadFile) as failure:
-        check_container(path, bytes_max=bytes_max, ratio_max=ratio_max)
+        check(path, bytes_max=bytes_max, ratio_max=ratio_max)
     assert failure.value.message
     return failure.value.code
 
 
 def read_all(path: Path) -> bytes:
     """Return all that a verified container holds."""
-    info = check_container(path, **LIMITS)
-    with open_container(path, info.kind) as stream:
+    info = check(path, **LIMITS)
+    with open_container(path, info.kind, size=info.stored_bytes) as stream:
         data = bytes(stream.read())
     assert len(data) == info.decoded_bytes
     return data
@@ -44,7 +49,7 @@ def read_all(path: Path) -> bytes:
 @pytest.mark.parametrize("data", [b"", b"\x1f", b"x", TEXT, b"P", b"BZ", b"\xfd7zXZ"])
 def test_a_plain_file_is_what_it_is(tmp_path: Path, data: bytes) -> None:
     path = write(tmp_path, data)
-    assert check_container(path, **LIMITS) == ContainerInfo("plain", len(data), len(data))
+    assert check(path, **LIMITS) == ContainerInfo("plain", len(data), len(data))
     assert read_all(path) == data
 
 
@@ -71,7 +76,7 @@ def test_a_gzip_file_is_expanded_to_its_last_member(
 ) -> None:
     monkeypatch.setattr(container, "READ_BYTES", read_bytes)
     path = write(tmp_path, data)
-    assert check_container(path, **LIMITS) == ContainerInfo("gzip", len(data), len(text))
+    assert check(path, **LIMITS) == ContainerInfo("gzip", len(data), len(text))
     assert read_all(path) == text
 
 
@@ -110,10 +115,10 @@ def test_other_archives_are_named(tmp_path: Path, head: bytes) -> None:
 
 def test_sizes_are_bounded_to_the_byte(tmp_path: Path) -> None:
     path = write(tmp_path, TEXT)
-    assert check_container(path, bytes_max=len(TEXT), ratio_max=1).decoded_bytes == len(TEXT)
+    assert check(path, bytes_max=len(TEXT), ratio_max=1).decoded_bytes == len(TEXT)
     assert code_of(path, bytes_max=len(TEXT) - 1) == "FILE_TOO_LARGE"
     path = write(tmp_path, gzip.compress(TEXT))
-    assert check_container(path, bytes_max=len(TEXT), ratio_max=1000).decoded_bytes == len(TEXT)
+    assert check(path, bytes_max=len(TEXT), ratio_max=1000).decoded_bytes == len(TEXT)
     assert code_of(path, bytes_max=len(TEXT) - 1) == "ARCHIVE_BOMB"
 
 
@@ -124,7 +129,7 @@ def test_a_bomb_stops_at_its_bound_and_takes_no_memory(tmp_path: Path) -> None:
     try:
         assert code_of(path, ratio_max=100) == "ARCHIVE_BOMB"
         assert code_of(path, bytes_max=50 << 20, ratio_max=10_000) == "ARCHIVE_BOMB"
-        assert check_container(path, bytes_max=1 << 30, ratio_max=10_000).decoded_bytes == 400 << 20
+        assert check(path, bytes_max=1 << 30, ratio_max=10_000).decoded_bytes == 400 << 20
         assert tracemalloc.get_traced_memory()[1] < 8 << 20
     finally:
         tracemalloc.stop()
@@ -132,7 +137,7 @@ def test_a_bomb_stops_at_its_bound_and_takes_no_memory(tmp_path: Path) -> None:
 
 def test_the_expansion_of_a_small_file_does_not_matter(tmp_path: Path) -> None:
     small, larger = gzip.compress(bytes(1 << 20)), gzip.compress(bytes((1 << 20) + 1))
-    assert check_container(write(tmp_path, small), bytes_max=1 << 30, ratio_max=2).decoded_bytes == 1 << 20
+    assert check(write(tmp_path, small), bytes_max=1 << 30, ratio_max=2).decoded_bytes == 1 << 20
     assert code_of(write(tmp_path, larger), ratio_max=2) == "ARCHIVE_BOMB"
 
 
@@ -144,4 +149,23 @@ def test_what_cannot_be_read_is_unreadable(tmp_path: Path) -> None:
     assert code_of(loop) == "UNREADABLE"
     for kind in ("plain", "gzip"):
         with pytest.raises(UnableToReadFile, match="UNREADABLE"):
-            open_container(tmp_path / "none.csv", kind)
+            open_container(tmp_path / "none.csv", kind, size=1).__enter__()
+
+
+@pytest.mark.parametrize("data", [TEXT, gzip.compress(TEXT, mtime=0)], ids=["plain", "gzip"])
+@pytest.mark.parametrize(
+    "later", [b"1", b"6,2026-05-01 10:00:00\n", gzip.compress(b"6\n", mtime=0)], ids=["1", "line", "gz"]
+)
+def test_bytes_that_come_after_the_claim_do_not_count(tmp_path: Path, data: bytes, later: bytes) -> None:
+    path = write(tmp_path, data + later)
+    info = check_container(path, size=len(data), **LIMITS)
+    assert (info.stored_bytes, info.decoded_bytes) == (len(data), len(TEXT))
+    with open_container(path, info.kind, size=len(data)) as stream:
+        assert bytes(stream.read()) == TEXT
+
+
+@pytest.mark.parametrize("data", [b"", TEXT[:-1], gzip.compress(TEXT, mtime=0)[:-1]], ids=["empty", "plain", "gzip"])
+def test_a_file_shorter_than_it_was_is_unreadable(tmp_path: Path, data: bytes) -> None:
+    path, size = write(tmp_path, data), len(data) + 1
+    with pytest.raises(OSError, match="lost bytes"), open_container(path, "plain", size=size) as stream:
+        stream.read()

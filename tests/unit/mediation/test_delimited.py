@@ -75,10 +75,10 @@ def test_a_file_may_hold_no_record(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("source", "data", "code", "says"),
     [
-        (SOURCE, CDR_LINE, "MISSING_COLUMN", "'id'"),
+        (SOURCE, CDR_LINE, "MISSING_COLUMN", "the first line names none of the columns 'id'"),
         (SOURCE, b"id,switch,caller,seconds,zone\n", "MISSING_COLUMN", "no column 'at'; it has 'id'"),
         (SOURCE, b"ID,switch,caller,at,seconds,zone\n", "MISSING_COLUMN", "'id'"),
-        (SOURCE, b"id;switch;caller;at;seconds;zone\n", "MISSING_COLUMN", "'id;switch;caller;at;seconds;zone'"),
+        (SOURCE, b"id;switch;caller;at;seconds;zone\n", "MISSING_COLUMN", "another delimiter? It has 1 fields"),
         (SOURCE, b"id,switch,caller,at,seconds,zone,at\n", "DUPLICATE_COLUMN", "'at'"),
         (SOURCE, b"id,switch,caller,at,seconds,zone,x,x\n", "DUPLICATE_COLUMN", "'x'"),
         (SOURCE, CDR_HEADER.replace(b"zone\n", b'"zone\n') + CDR_LINE, "MALFORMED_HEADER", "columns"),
