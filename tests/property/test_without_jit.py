@@ -1,0 +1,36 @@
+"""Kernels give the same answers when they run as Python, so that a debugger and coverage see what is read and billed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SUBSETS = {
+    "decoding": (
+        "tests/property/test_mediation_delimited_twin.py::test_decoder_and_twin_agree",
+        "tests/property/test_mediation_events_twin.py::test_decoder_and_twin_agree",
+        "tests/property/test_mediation_r151_twin.py::test_documents_in_usual_form",
+        "tests/property/test_mediation_values.py",
+    ),
+    "rating": (
+        "tests/property/test_rating_twin.py::test_kernels_and_twin_agree",
+        "tests/unit/rating/test_wide.py",
+        "tests/unit/rating/test_rate.py",
+        "tests/tables/test_rating_prices.py",
+        "tests/tables/test_rating_clocks.py",
+    ),
+}
+
+
+@pytest.mark.parametrize("part", SUBSETS)
+def test_kernels_agree_with_their_twins_without_machine_code(part: str) -> None:
+    environment = os.environ | {"NUMBA_DISABLE_JIT": "1", "HYPOTHESIS_PROFILE": "ci"}
+    command = [sys.executable, "-m", "pytest", "-n0", "-p", "no:cacheprovider", "-p", "no:randomly", *SUBSETS[part]]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=500, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " passed" in done.stdout
