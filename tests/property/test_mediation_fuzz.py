@@ -84,13 +84,12 @@ def decoded(source: Source, data: bytes, **options: int) -> list[Record] | str:
 
 def expect_nothing_lost(name: str, data: bytes, records: list[Record]) -> None:
     """Every byte belongs to one record, to a line end or to the header."""
-    at = 0
-    for record in records:
-        found = data.index(record.raw, at)
-        gap = data[at:found].removeprefix(b"\xef\xbb\xbf") if at == 0 else data[at:found]
-        assert not gap.strip(b"\r\n") or (name == "headed" and at == 0)
-        at = found + len(record.raw)
-    assert not data[at:].strip(b"\r\n") or (name == "headed" and not records)
+    end = len(data)
+    for record in reversed(records):  # from the end, so that a short record is not found in the header
+        found = data.rindex(record.raw, 0, end)
+        assert not data[found + len(record.raw) : end].strip(b"\r\n")
+        end = found
+    assert name == "headed" or not data[:end].removeprefix(b"\xef\xbb\xbf").strip(b"\r\n")
 
 
 def _is_plain_xml(data: bytes) -> bool:

@@ -67,8 +67,9 @@ def _skip(data: bytes, at: int, delimiter: bytes) -> int:
 
 
 def decode_twin(source: DelimitedSource, data: bytes) -> list[Record]:
-    """Return the records of a file whose header, if it must have one, is its first record that is not blank."""
-    records = split(data.removeprefix(b"\xef\xbb\xbf"), source.delimiter.encode())
+    """Return the records of a file whose header, if it must have one, is what follows the line ends that it begins with."""
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    records = split(data.lstrip(CR + LF) if source.header else data, source.delimiter.encode())
     columns = source.columns
     if source.header:
         first = next(records, None)
