@@ -26,6 +26,10 @@ class UnableToReadSettings(Exception):
     """A setting is wrong or unknown, or the file that holds it cannot be read."""
 
 
+FILE_BYTES_MAX = 1 << 33
+"""Records of one file are counted in 32 bits, and a line and its end are two bytes."""
+
+
 class Settings(BaseSettings):
     """How this installation runs. Nothing here changes an amount: what does is in the catalog."""
 
@@ -41,13 +45,13 @@ class Settings(BaseSettings):
     dedup_window_days: Annotated[int, Field(ge=1)] | None = Field(
         None, description="days of event time in which duplicates are recognised; unset: for ever"
     )
-    flush_records: Annotated[int, Field(ge=1)] = Field(500_000, description="records gathered into one insert")
+    flush_records: Annotated[int, Field(ge=1, le=4_000_000)] = Field(500_000, description="records gathered into one insert")
     flush_ms: Annotated[int, Field(ge=1)] = Field(1000, description="longest wait before an insert, milliseconds")
     snapshot_records: Annotated[int, Field(ge=1)] = Field(
         5_000_000, description="records between snapshots: what a crash makes replay at most"
     )
-    file_bytes_max: Annotated[int, Field(ge=1)] = Field(
-        1 << 40, description="largest decoded size of one file, bytes; beyond it the file is quarantined"
+    file_bytes_max: Annotated[int, Field(ge=1, le=FILE_BYTES_MAX)] = Field(
+        FILE_BYTES_MAX, description="largest decoded size of one file, bytes; beyond it the file is quarantined"
     )
     expansion_max: Annotated[int, Field(ge=1)] = Field(
         200, description="largest decoded size of a compressed file, as a multiple of its own size"

@@ -17,6 +17,8 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
+from sinks.clickhouse.results import has_plain_bytes, with_binary, with_texts
+
 WRITER_SETTINGS: Final[Mapping[str, Any]] = {
     # an insert must end in one part, whatever its size: parts appear atomically, one by one
     "min_insert_block_size_rows": 1 << 40,
@@ -135,7 +137,7 @@ class Connection:
     def select(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """Return the result of one reading statement; `{name:Type}` in it stands for `parameters[name]`.
 
-        A String column in which some value is no UTF-8 comes as binary.
+        A String column in which some value is no UTF-8 comes as binary; integers beyond 64 bits and IPv6 come as text.
 
         Raises:
             UnableToQuery: when it is no single reading statement, is wrong, or exceeds the connection's bounds.
@@ -143,9 +145,14 @@ class Connection:
         statement = single_reading_statement(sql)
         try:
             data = self._client.raw_query(statement, dict(parameters or {}), fmt="ArrowStream")
-            return _with_binary(pa.ipc.open_stream(data).read_all())
+            rows = with_binary(pa.ipc.open_stream(data).read_all())
+            return with_texts(rows, self._types(statement, parameters)) if has_plain_bytes(rows) else rows
         except (ClickHouseError, OSError, pa.ArrowInvalid) as error:
             raise UnableToQuery(str(error)) from error
+
+    def _types(self, statement: str, parameters: Mapping[str, Any] | None) -> list[str]:
+        data = self._client.raw_query(f"DESCRIBE TABLE ({statement})", dict(parameters or {}), fmt="ArrowStream")
+        return [row["type"] for row in pa.ipc.open_stream(data).read_all().to_pylist()]
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """Return the result of `select` as one mapping per row, for small results.
@@ -177,19 +184,6 @@ def single_reading_statement(sql: str) -> str:
     if _OUTFILE.search(statement):
         raise UnableToQuery("INTO OUTFILE is not allowed here: results are returned, not written")
     return statement
-
-
-def _with_binary(rows: pa.Table) -> pa.Table:
-    """Return the rows with text columns that are no UTF-8 as binary: ClickHouse strings are bytes."""
-    for index, field in enumerate(rows.schema):
-        if pa.types.is_string(field.type):
-            column = rows.column(index)
-            try:
-                column.validate(full=True)
-            except pa.ArrowInvalid:
-                chunks = [chunk.view(pa.binary()) for chunk in column.chunks]
-                rows = rows.set_column(index, field.name, pa.chunked_array(chunks, pa.binary()))
-    return rows
 
 
 def _describe_opening(path: Path, error: Exception) -> str:

@@ -121,3 +121,18 @@ def test_one_thread_writes_while_another_queries(store: Store, made: ModuleType)
     assert failures == []
     assert len(set(seen)) > 2
     assert store.query("SELECT count() AS n FROM fact_usage").to_pylist() == [{"n": ledger.totals.usage}]
+
+
+def test_integers_beyond_64_bits_and_addresses_come_as_text(store: Store) -> None:
+    sql = """
+    SELECT toInt128('-170141183460469231731687303715884105728') AS low, toUInt256(18446744073709551616) AS high,
+      toIPv6('2001:db8::1') AS address, CAST(NULL AS Nullable(Int128)) AS absent, toFixedString('ab', 2) AS bytes
+    FROM numbers({n:UInt8})"""
+    (row,) = store.query(sql, {"n": 1}).to_pylist()
+    assert row == {
+        "low": str(-(1 << 127)),
+        "high": str(1 << 64),
+        "address": "2001:db8::1",
+        "absent": None,
+        "bytes": b"ab",
+    }

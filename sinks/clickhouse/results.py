@@ -1,0 +1,53 @@
+"""Query results as people expect them: what ClickHouse hands to Arrow as plain bytes becomes text again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from ipaddress import IPv6Address
+
+import pyarrow as pa
+
+_NULLABLE = re.compile(r"Nullable\((.*)\)")
+_TEXT_OF: dict[str, Callable[[bytes], str]] = {
+    "Int128": lambda value: str(int.from_bytes(value, "little", signed=True)),
+    "Int256": lambda value: str(int.from_bytes(value, "little", signed=True)),
+    "UInt128": lambda value: str(int.from_bytes(value, "little")),
+    "UInt256": lambda value: str(int.from_bytes(value, "little")),
+    "IPv6": lambda value: str(IPv6Address(value)),
+}
+"""Types without an Arrow type of their own."""
+
+
+def has_plain_bytes(rows: pa.Table) -> bool:
+    """Return whether a column holds bytes of a fixed width, so that its ClickHouse type must be known."""
+    return any(pa.types.is_fixed_size_binary(field.type) for field in rows.schema)
+
+
+def with_texts(rows: pa.Table, types: Sequence[str]) -> pa.Table:
+    """Return the rows with integers beyond 64 bits and addresses as text.
+
+    Args:
+        rows: as Arrow brought them.
+        types: the ClickHouse type of each column.
+    """
+    for index, (field, type_) in enumerate(zip(rows.schema, types, strict=True)):
+        found = _NULLABLE.fullmatch(type_)
+        text_of = _TEXT_OF.get(found[1] if found else type_)
+        if text_of is not None and pa.types.is_fixed_size_binary(field.type):
+            values = [None if value is None else text_of(value) for value in rows.column(index).to_pylist()]
+            rows = rows.set_column(index, field.name, pa.array(values, pa.string()))
+    return rows
+
+
+def with_binary(rows: pa.Table) -> pa.Table:
+    """Return the rows with text columns that are no UTF-8 as binary: ClickHouse strings are bytes."""
+    for index, field in enumerate(rows.schema):
+        if pa.types.is_string(field.type):
+            column = rows.column(index)
+            try:
+                column.validate(full=True)
+            except pa.ArrowInvalid:
+                chunks = [chunk.view(pa.binary()) for chunk in column.chunks]
+                rows = rows.set_column(index, field.name, pa.chunked_array(chunks, pa.binary()))
+    return rows
