@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
 
 from apps.embedded.images import ActiveImage
-from pipelines.mediation.container import ContainerInfo, Prefix, UnableToReadFile, check_container, open_container
+from pipelines.mediation.container import ContainerInfo, check_container, open_container
 from pipelines.mediation.context import DecodeContext
 from pipelines.mediation.decode import Decoder, check_file, decode_blocks, make_decoder
 from pipelines.mediation.failures import UnableToCompileSource, UnableToDecodeFile
+from pipelines.mediation.unpack import Prefix, UnableToReadFile
 from schemas.cdr import CdrBlock
 
 
@@ -45,7 +45,7 @@ class ReadableFile:
         try:
             with open_container(self.path, self.container.kind, size=self.container.stored_bytes) as stream:
                 yield from decode_blocks(self.decoder, stream, claim=claim, block_bytes=block_bytes)
-        except (UnableToReadFile, UnableToDecodeFile, OSError, EOFError, zlib.error) as error:
+        except (UnableToReadFile, UnableToDecodeFile, OSError) as error:
             told = f"{self.path.name} changed after it was verified; the log needs it: restore it from a backup"
             raise UnableToReadArchive(told) from error
 

@@ -1,11 +1,8 @@
-"""Containers: plain or gzip files, verified to their last byte before anything inside is processed."""
+"""Containers: plain, gzip, zstandard or zip files, verified to their last byte before anything inside is processed."""
 
 from __future__ import annotations
 
-import errno
-import gzip
 import io
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,39 +10,32 @@ from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
+from pipelines.mediation.unpack import Prefix, UnableToReadFile, gzip_chunks, unsupported, zstd_chunks
+from pipelines.mediation.unzip import zip_chunks
+
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-Kind = Literal["plain", "gzip"]
+Kind = Literal["plain", "gzip", "zstandard", "zip"]
 
-GZIP_MAGIC = b"\x1f\x8b"
-UNSUPPORTED: dict[bytes, str] = {
+MAGICS: dict[bytes, Kind] = {
+    b"\x1f\x8b": "gzip",
+    b"\x28\xb5\x2f\xfd": "zstandard",
+    **{bytes([low]) + b"\x2a\x4d\x18": "zstandard" for low in range(0x50, 0x60)},  # skippable frames
     b"PK\x03\x04": "zip",
     b"PK\x05\x06": "zip",
+}
+UNSUPPORTED: dict[bytes, str] = {
     b"BZh": "bzip2",
     b"\xfd7zXZ\x00": "xz",
-    b"\x28\xb5\x2f\xfd": "zstandard",
     b"7z\xbc\xaf\x27\x1c": "7z",
+    b"PK\x07\x08": "split zip",
 }
-READ_BYTES = 1 << 16
-EXPAND_BYTES = 1 << 20
+TAR_MAGICS = (b"ustar\x00", b"ustar  \x00")
+TAR_MAGIC_AT = 257
+HEAD_BYTES = 512
 RATIO_FREE_BYTES = 1 << 20
 """Below this decoded size the expansion ratio does not matter: a small file of zeros is no attack."""
-
-
-class UnableToReadFile(Exception):
-    """The file cannot be read as bytes.
-
-    Attributes:
-        code: stable: UNREADABLE, FILE_TOO_LARGE, UNSUPPORTED_ARCHIVE, CORRUPT_ARCHIVE or ARCHIVE_BOMB.
-        message: what is wrong, in words.
-    """
-
-    def __init__(self, code: str, message: str) -> None:
-        """Keep the code beside the message."""
-        super().__init__(f"{code}: {message}")
-        self.code = code
-        self.message = message
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +53,14 @@ class ContainerInfo:
     decoded_bytes: int
 
 
-class Prefix(io.RawIOBase):
-    """The first bytes of a file: what a careless sender appends after the claim would change every replay."""
+class Unpacked(io.RawIOBase):
+    """Chunks of bytes as a stream."""
 
-    def __init__(self, file: FileIO, size: int) -> None:
-        """Read at most `size` bytes of `file`, which stays the caller's to close."""
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        """Read the chunks, none of which is empty, one after the other."""
         super().__init__()
-        self._file = file
-        self._left = size
+        self._chunks = chunks
+        self._rest = memoryview(b"")
 
     def readable(self) -> bool:
         """Return True."""
@@ -80,18 +70,19 @@ class Prefix(io.RawIOBase):
         """Read into `buffer`; return how many bytes, 0 at the end.
 
         Raises:
-            OSError: when the file ends before the prefix does.
+            UnableToReadFile: when the container is not what was verified.
         """
-        wanted = memoryview(buffer)[: self._left]
-        count = self._file.readinto(wanted) or 0
-        if count == 0 and len(wanted):
-            raise OSError(errno.ENODATA, "the file lost bytes")
-        self._left -= count
+        if not self._rest:
+            self._rest = memoryview(next(self._chunks, b""))
+        wanted = memoryview(buffer)
+        count = min(len(wanted), len(self._rest))
+        wanted[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
         return count
 
 
 def check_container(path: str | Path, *, size: int, bytes_max: int, ratio_max: int) -> ContainerInfo:
-    """Verify a file's container: a gzip stream is expanded once, in bounded memory, to its end and checksum.
+    """Verify a file's container: what is packed is expanded once, in bounded memory, to its end and checksum.
 
     Args:
         path: the file.
@@ -100,17 +91,15 @@ def check_container(path: str | Path, *, size: int, bytes_max: int, ratio_max: i
         ratio_max: largest expansion (decoded / stored) accepted beyond the first MiB.
 
     Raises:
-        UnableToReadFile: when it cannot be read, is truncated or corrupt, or exceeds a bound.
+        UnableToReadFile: when it cannot be read, is truncated or corrupt, exceeds a bound, or is of a kind that is not read.
     """
     path = Path(path)
     try:
         with path.open("rb", buffering=0) as file:
-            head = file.read(min(size, 8))
-            _refuse_other_archives(head)
-            file.seek(0)
-            if head.startswith(GZIP_MAGIC):
-                stored = cast(BinaryIO, Prefix(file, size))
-                return ContainerInfo("gzip", size, _expanded_size(stored, size, bytes_max, ratio_max))
+            head = file.read(min(size, HEAD_BYTES))
+            kind = _kind_of(head)
+            if kind != "plain":
+                return ContainerInfo(kind, size, _expanded_size(file, kind, size, bytes_max, ratio_max))
     except OSError as error:
         raise UnableToReadFile("UNREADABLE", f"{path.name} cannot be read: {error.strerror or error}") from error
     if size > bytes_max:
@@ -118,42 +107,40 @@ def check_container(path: str | Path, *, size: int, bytes_max: int, ratio_max: i
     return ContainerInfo("plain", size, size)
 
 
-def _refuse_other_archives(head: bytes) -> None:
-    for magic, name in UNSUPPORTED.items():
-        if head.startswith(magic):
-            raise UnableToReadFile("UNSUPPORTED_ARCHIVE", f"{name} archives are not read; unpack it or use gzip")
+def _kind_of(head: bytes) -> Kind:
+    if name := _unsupported_name(head):
+        raise unsupported(f"{name} archives are not read: unpack it, or use gzip, zstandard or zip")
+    return next((kind for magic, kind in MAGICS.items() if head.startswith(magic)), "plain")
 
 
-def _expanded_size(file: BinaryIO, stored: int, bytes_max: int, ratio_max: int) -> int:
-    total = 0
-    member = zlib.decompressobj(wbits=31)
-    pending = file.read(READ_BYTES)
-    try:
-        while pending:
-            total += len(member.decompress(pending, EXPAND_BYTES))
-            _check_bounds(total, stored, bytes_max, ratio_max)
-            if not member.eof:
-                pending = member.unconsumed_tail or file.read(READ_BYTES)
-                continue
-            pending = _next_member(member.unused_data, file)
-            if pending:
-                member = zlib.decompressobj(wbits=31)
-    except zlib.error as error:
-        raise UnableToReadFile("CORRUPT_ARCHIVE", f"the gzip stream is damaged after {total} bytes") from error
-    if not member.eof:
-        raise UnableToReadFile("CORRUPT_ARCHIVE", f"the gzip stream is truncated after {total} bytes")
+def _unsupported_name(head: bytes) -> str | None:
+    if head.startswith(TAR_MAGICS, TAR_MAGIC_AT):
+        return "tar"
+    return next((name for magic, name in UNSUPPORTED.items() if head.startswith(magic)), None)
+
+
+def _chunks(file: FileIO, kind: Kind, size: int) -> Iterator[bytes]:
+    file.seek(0)
+    if kind == "zip":
+        return zip_chunks(file, size)
+    stored = cast(BinaryIO, Prefix(file, size))
+    return gzip_chunks(stored) if kind == "gzip" else zstd_chunks(stored)
+
+
+def _expanded_size(file: FileIO, kind: Kind, stored: int, bytes_max: int, ratio_max: int) -> int:
+    total, head = 0, b""
+    for chunk in _chunks(file, kind, stored):
+        total += len(chunk)
+        _check_bounds(total, stored, bytes_max, ratio_max)
+        head += chunk[: HEAD_BYTES - len(head)]
+    _refuse_packed_twice(head, kind)
     return total
 
 
-def _next_member(rest: bytes, file: BinaryIO) -> bytes:
-    """Return the bytes from the next member on; zero padding after the last member is legal."""
-    while True:
-        rest = rest.lstrip(b"\x00")
-        if rest:
-            return rest
-        rest = file.read(READ_BYTES)
-        if not rest:
-            return b""
+def _refuse_packed_twice(head: bytes, kind: Kind) -> None:
+    inner = _unsupported_name(head) or next((name for magic, name in MAGICS.items() if head.startswith(magic)), None)
+    if inner:
+        raise unsupported(f"the {kind} file holds a {inner} archive: unpack it once")
 
 
 def _check_bounds(total: int, stored: int, bytes_max: int, ratio_max: int) -> None:
@@ -175,9 +162,7 @@ def open_container(path: str | Path, kind: Kind, *, size: int) -> Iterator[Binar
     except OSError as error:
         raise UnableToReadFile("UNREADABLE", f"{Path(path).name} cannot be read: {error.strerror or error}") from error
     with file:
-        stored = Prefix(file, size)
         if kind == "plain":
-            yield cast(BinaryIO, stored)
-            return
-        with gzip.GzipFile(fileobj=cast(BinaryIO, stored)) as expanded:
-            yield cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, expanded), EXPAND_BYTES))
+            yield cast(BinaryIO, Prefix(file, size))
+        else:
+            yield cast(BinaryIO, Unpacked(_chunks(file, kind, size)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -12,11 +13,14 @@ from typing import Any
 import pytest
 from cli_calls import ANA, HEADER, NOON, STRANGER, WITH_STRANGER, call, calls, write_calls, write_catalog
 from cli_octroi import COMMAND, Told, balanced, environment, octroi, query
+from containers import zip_of, zip_repeated, zipped, zstd_frame
 
 from pipelines.spool.claims import Spool
 from pipelines.spool.journal import FileClaim
 
 GZIPPED = gzip.compress(calls(call(f"gz-{number}") for number in range(2000)).encode())
+ZIPPED = zipped(calls(call(f"zip-{number}") for number in range(2000)).encode())
+ZSTD = zstd_frame(calls(call(f"zst-{number}") for number in range(2000)).encode())
 MEMORY_MAX_MIB = 900
 
 
@@ -27,9 +31,14 @@ BAD_FILES = {
     "only NULs.csv": (b"\0" * 5000, "WRONG_ENCODING"),
     "no column.csv": (b"id,caller,at\n1,2,3\n", "MISSING_COLUMN"),
     "column twice.csv": (b"id,caller,at,seconds,id\n1,2,3,4,5\n", "DUPLICATE_COLUMN"),
-    "calls.zip": (b"PK\x03\x04" + b"\0" * 100, "UNSUPPORTED_ARCHIVE"),
+    "two files.zip": (zip_of(("a.csv", calls([call("za")]).encode()), ("b.csv", calls([call("zb")]).encode())),
+                      "UNSUPPORTED_ARCHIVE"),
+    "truncated.zip": (ZIPPED[:-20], "CORRUPT_ARCHIVE"),
+    "truncated.zst": (ZSTD[:-20], "CORRUPT_ARCHIVE"),
     "bomb.gz": (gzip.compress(b"\0" * (1 << 24)) * 16, "ARCHIVE_BOMB"),
-}
+    "bomb.zst": (zstd_frame(b"\0" * (1 << 24)) * 16, "ARCHIVE_BOMB"),
+    "bomb.zip": (zip_repeated(b"\0" * (1 << 24), 16), "ARCHIVE_BOMB"),
+}  # fmt: skip
 
 
 def _around(name: str, bad: bytes) -> bytes:
@@ -57,6 +66,11 @@ BAD_RECORDS = {
 }
 
 
+PACKED_FILES = {
+    "packed.gz": gzip.compress(calls([call("packed-1", 10), call("packed-2", 20)]).encode()),
+    "packed.zst": zstd_frame(calls([call("packed-3", 10), call("packed-4", 20)]).encode()),
+    "packed.zip": zipped(calls([call("packed-5", 10), call("packed-6", 20)]).encode()),
+}
 EMPTY_FILES = {"no byte.csv": b"", "no line.csv": HEADER.encode(), "header only.csv": HEADER.encode() + b"\n"}
 
 CUT = calls(call(f"cut-{number}") for number in range(3)).encode()
@@ -85,7 +99,7 @@ def taken(tmp_path_factory: pytest.TempPathFactory) -> Taken:
     """Everything bad at once: no file knows the identities of another."""
     directory = tmp_path_factory.mktemp("bad")
     data = write_catalog(directory / "data")
-    contents = {name: content for name, (content, _) in BAD_FILES.items()} | EMPTY_FILES | OTHER_FILES
+    contents = {name: content for name, (content, _) in BAD_FILES.items()} | PACKED_FILES | EMPTY_FILES | OTHER_FILES
     contents |= {f"{reason}.csv": _around(reason, bad) for reason, bad in BAD_RECORDS.items()}
     for name, content in contents.items():
         (directory / name).write_bytes(content)
@@ -101,11 +115,11 @@ def taken(tmp_path_factory: pytest.TempPathFactory) -> Taken:
 def test_good_files_are_processed_beside_bad_ones(taken: Taken) -> None:
     assert taken.told.code == 5
     totals = taken.told.json["totals"]
-    assert totals["rated"] == 2 * len(BAD_RECORDS) + 2 + 5 + 1
+    assert totals["rated"] == 2 * len(BAD_RECORDS) + 2 * len(PACKED_FILES) + 2 + 5 + 1
     assert totals["duplicate"] == 5
     assert totals["rejected"] == len(BAD_RECORDS) + 1 + 1
     assert totals["received"] == totals["accepted"] + totals["duplicate"] + totals["rejected"]
-    cents = 60 * 2 * len(BAD_RECORDS) + 60 * 2 + 10 * 5 + 10
+    cents = 60 * 2 * len(BAD_RECORDS) + (10 + 20) * len(PACKED_FILES) + 60 * 2 + 10 * 5 + 10
     assert {code: Decimal(amount) for code, amount in taken.told.json["amounts"].items()} == {
         "EUR": Decimal(cents) / 100
     }
@@ -130,6 +144,13 @@ def test_a_bad_record_is_refused_alone_with_its_reason(taken: Taken, reason: str
     kept = bytes.fromhex(row["raw_hex"])
     assert bad.startswith(kept)
     assert (len(kept), row["raw_truncated"]) == (min(len(bad), 65_536), len(bad) > 65_536)
+
+
+@pytest.mark.parametrize("name", PACKED_FILES)
+def test_a_packed_file_is_rated(taken: Taken, name: str) -> None:
+    file = taken.files[name]
+    counts = [file[column] for column in ("received", "accepted", "rated", "rejected")]
+    assert (counts, file["quarantined"]) == ([2, 2, 2, 0], None)
 
 
 @pytest.mark.parametrize("name", EMPTY_FILES)
@@ -192,11 +213,20 @@ def test_an_access_point_that_becomes_known_is_rated_by_a_replay(tmp_path: Path)
     balanced(data)
 
 
-def test_a_gzip_bomb_is_read_in_bounded_memory(tmp_path: Path) -> None:
+TOO_LONG = b"x" * (1 << 24)
+BOMBS: dict[str, Callable[[], bytes]] = {
+    "bomb.gz": lambda: gzip.compress(HEADER.encode() + b"\n") + gzip.compress(TOO_LONG) * 32,
+    "bomb.zst": lambda: zstd_frame(HEADER.encode() + b"\n") + zstd_frame(TOO_LONG) * 32,
+    "bomb.zip": lambda: zip_repeated(TOO_LONG, 32, head=HEADER.encode() + b"\n"),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_is_read_in_bounded_memory(tmp_path: Path, name: str) -> None:
     """The expansion is allowed here, so that all of it is read: half a gibibyte that is one record."""
     data = write_catalog(tmp_path / "data")
-    bomb = tmp_path / "bomb.gz"
-    bomb.write_bytes(gzip.compress(HEADER.encode() + b"\n") + gzip.compress(b"x" * (1 << 24)) * 32)
+    bomb = tmp_path / name
+    bomb.write_bytes(BOMBS[name]())
     command = [*COMMAND, "ingest", str(bomb), "--source", "calls", "--data", str(data)]
     child = os.spawnve(os.P_NOWAIT, command[0], command, environment(OCTROI_EXPANSION_MAX="1000000"))
     _, status, used = os.wait4(child, 0)

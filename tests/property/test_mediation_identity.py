@@ -6,8 +6,10 @@ import csv
 import gzip
 import io
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
+from containers import zip_streamed, zip_wide, zipped, zstd_frame, zstd_skippable
 from hypothesis import given
 from hypothesis import strategies as st
 from mediation_world import CDR_COLUMNS, Record, blocks_of, content, context, decode, delimited, key, records_of
@@ -43,10 +45,38 @@ def one(**changes: str) -> Record:
     return record
 
 
+PACKERS: tuple[Callable[[bytes], bytes], ...] = (
+    bytes,
+    lambda data: gzip.compress(data[:20]) + gzip.compress(data[20:]),
+    lambda data: zstd_frame(data[:20]) + zstd_skippable(data) + zstd_frame(data[20:], checksum=False),
+    zipped,
+    zip_streamed,
+    zip_wide,
+)
+
+
+def read_from(packed: bytes) -> list[Record]:
+    """Return the records of a file in whatever container."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "usage"
+        path.write_bytes(packed)
+        info = check_container(path, size=len(packed), bytes_max=1 << 20, ratio_max=100)
+        with open_container(path, info.kind, size=info.stored_bytes) as stream:
+            blocks = decode_blocks(DECODER, stream, claim=9, block_bytes=7)
+            return [record for block in blocks for record in records_of(block)]
+
+
 @given(first=texts, second=texts, caller=texts, order=st.permutations(CDR_COLUMNS), end=st.sampled_from(["\n", "\r\n"]),
-       before=st.integers(0, 5), block_bytes=st.integers(1, 500))  # fmt: skip
+       before=st.integers(0, 5), block_bytes=st.integers(1, 500), pack=st.sampled_from(PACKERS))  # fmt: skip
 def test_the_same_record_has_one_key_and_content_in_any_file(
-    first: str, second: str, caller: str, order: list[str], end: str, before: int, block_bytes: int
+    first: str,
+    second: str,
+    caller: str,
+    order: list[str],
+    end: str,
+    before: int,
+    block_bytes: int,
+    pack: Callable[[bytes], bytes],
 ) -> None:
     row = FIELDS | {"id": first, "switch": second, "caller": caller}
     plain = one(id=first, switch=second, caller=caller)
@@ -54,17 +84,7 @@ def test_the_same_record_has_one_key_and_content_in_any_file(
     data = written([*others, row], tuple(order), end=end, quoting=csv.QUOTE_ALL)
     found = decode(DECODER, data, block_bytes=block_bytes, head_bytes=64)
     assert found[-1].rest == plain.rest
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "usage"
-        path.write_bytes(gzip.compress(data[:20]) + gzip.compress(data[20:]))
-        info = check_container(path, size=path.stat().st_size, bytes_max=1 << 20, ratio_max=100)
-        with open_container(path, info.kind, size=info.stored_bytes) as stream:
-            unpacked = [
-                record
-                for block in decode_blocks(DECODER, stream, claim=9, block_bytes=7)
-                for record in records_of(block)
-            ]
-    assert unpacked == found
+    assert read_from(pack(data)) == found
 
 
 @given(first=st.tuples(texts, texts), second=st.tuples(texts, texts))

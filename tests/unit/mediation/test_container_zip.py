@@ -1,0 +1,189 @@
+"""Zip archives (PKWARE APPNOTE): exactly one file is read, each byte of the archive is accounted for, the rest is refused."""
+
+from __future__ import annotations
+
+import struct
+import tracemalloc
+import zipfile
+import zlib
+from pathlib import Path
+
+import pytest
+from containers import (
+    TEXT,
+    check,
+    code_of,
+    flip,
+    places,
+    read_all,
+    refusal,
+    text_or_refusal,
+    write,
+    zip_by_hand,
+    zip_of,
+    zip_streamed,
+    zip_wide,
+    zipped,
+)
+
+from pipelines.mediation import unpack, unzip
+from pipelines.mediation.container import ContainerInfo
+
+WHOLE = zipped(TEXT)
+SUMS = struct.pack("<I", zlib.crc32(TEXT))
+SIZES = (len(zip_by_hand()) - 30 - 9 - 46 - 9 - 22, len(TEXT))
+
+
+GOOD = {
+    "deflated": (WHOLE, TEXT),
+    "stored": (zipped(TEXT, method=zipfile.ZIP_STORED), TEXT),
+    "by hand": (zip_by_hand(), TEXT),
+    "empty": (zipped(b""), b""),
+    "empty, stored": (zipped(b"", method=zipfile.ZIP_STORED), b""),
+    "streamed": (zip_streamed(TEXT), TEXT),
+    "streamed, zip64": (zip_streamed(TEXT, wide=True), TEXT),
+    "streamed, empty": (zip_streamed(b""), b""),
+    "zip64": (zip_wide(TEXT), TEXT),
+    "descriptor without signature": (zip_by_hand(descriptor=SUMS + struct.pack("<II", *SIZES), flags=8), TEXT),
+    "zip64 descriptor without signature": (zip_by_hand(descriptor=SUMS + struct.pack("<QQ", *SIZES), flags=8), TEXT),
+    "commented": (zipped(TEXT, comment=b"x" * 0xFFFF), TEXT),
+    "in a directory": (zipped(TEXT, name="2026/may/usage.csv"), TEXT),
+    "after its directory": (zip_of(("2026/", b""), ("2026/usage.csv", TEXT)), TEXT),
+    "before a directory": (zip_of(("usage.csv", TEXT), ("later/", b"")), TEXT),
+    "by old Windows programs": (zip_by_hand(name=b"2026\\usage.csv", mode=0), TEXT),
+    "from a pipe": (zip_by_hand(name=b"-", mode=0o010600), TEXT),
+    "UTF-8": (zipped(TEXT, name="données.csv"), TEXT),
+    "dots": (zipped(TEXT, name="a..b/usage..csv"), TEXT),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+@pytest.mark.parametrize("read_bytes", [1, 1 << 16])
+def test_the_one_file_in_a_zip_archive_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, read_bytes: int
+) -> None:
+    monkeypatch.setattr(unpack, "READ_BYTES", read_bytes)
+    monkeypatch.setattr(unzip, "READ_BYTES", read_bytes)
+    data, text = GOOD[name]
+    path = write(tmp_path, data)
+    assert check(path) == ContainerInfo("zip", len(data), len(text))
+    assert read_all(path) == text
+
+
+@pytest.mark.parametrize("expand_bytes", range(1, 40))
+def test_no_byte_is_held_back_when_the_output_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expand_bytes: int
+) -> None:
+    """Zlib has read all of a deflate stream before it has given all of it away."""
+    monkeypatch.setattr(unzip, "EXPAND_BYTES", expand_bytes)
+    for size in range(240, 270):
+        assert read_all(write(tmp_path, zipped(bytes(size)))) == bytes(size)
+
+
+UNSUPPORTED = {
+    "no file": (zip_of(), "holds no files, and one is read"),
+    "only a directory": (zip_of(("a/", b"")), "holds no files, and one is read"),
+    "two files": (zip_of(("a.csv", TEXT), ("b.csv", TEXT)), "holds 2 files, and one is read: send each by itself"),
+    "two empty files": (zip_of(("a.csv", b""), ("b.csv", b"")), "holds 2 files"),
+    "a directory with bytes": (zip_of(("a/", b"bytes"), ("b.csv", TEXT)), "holds 2 files"),
+    "encrypted": (zip_by_hand(flags=1), "is encrypted: send it without a password"),
+    "strongly encrypted": (zip_by_hand(flags=1 << 6), "is encrypted"),
+    "masked": (zip_by_hand(flags=1 << 13), "is encrypted"),
+    "AES": (zip_by_hand(method=99), "is encrypted"),
+    "bzip2": (zipped(TEXT, method=zipfile.ZIP_BZIP2), "compressed by bzip2 (method 12): use deflate"),
+    "LZMA": (zipped(TEXT, method=zipfile.ZIP_LZMA), "compressed by LZMA (method 14): use deflate"),
+    "deflate64": (zip_by_hand(method=9), "compressed by deflate64 (method 9): use deflate"),
+    "imploded": (zip_by_hand(method=6), "compressed by a rare method (method 6): use deflate"),
+    "patch": (zip_by_hand(flags=1 << 5), "needs a feature that is not read"),
+    "parent": (zip_by_hand(name=b"../usage.csv"), "leaves its directory"),
+    "parent in between": (zip_by_hand(name=b"a/../usage.csv"), "leaves its directory"),
+    "parent of Windows": (zip_by_hand(name=b"a\\..\\usage.csv"), "leaves its directory"),
+    "absolute": (zip_by_hand(name=b"/etc/passwd"), "leaves its directory"),
+    "share": (zip_by_hand(name=b"\\\\host\\usage.csv"), "leaves its directory"),
+    "drive": (zip_by_hand(name=b"C:usage.csv"), "leaves its directory"),
+    "NUL": (zip_by_hand(name=b"usage.csv\x00.exe"), "leaves its directory"),
+    "no name": (zip_by_hand(name=b""), "leaves its directory"),
+    "link": (zip_by_hand(b"/etc/passwd", mode=0o120777), "holds a link"),
+    "last of several disks": (zip_by_hand(disk=1), "part of one that was split"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNSUPPORTED)
+def test_other_zip_archives_are_refused_with_what_to_do(tmp_path: Path, name: str) -> None:
+    data, told = UNSUPPORTED[name]
+    refused = refusal(write(tmp_path, data))
+    assert refused.code == "UNSUPPORTED_ARCHIVE"
+    assert told in refused.message
+
+
+def test_a_refusal_repeats_nothing_of_the_archive(tmp_path: Path) -> None:
+    refused = refusal(write(tmp_path, zip_by_hand(name=b"../33600000001.csv")))
+    assert "33600000001" not in refused.message
+
+
+CORRUPT = {
+    "other checksum": zip_by_hand(crc=1),
+    "longer": zip_by_hand(decoded_bytes=len(TEXT) - 1),
+    "shorter": zip_by_hand(decoded_bytes=len(TEXT) + 1),
+    "stored, longer": zip_by_hand(method=0, stored=TEXT, decoded_bytes=len(TEXT) - 1),
+    "bytes after the deflate stream": zip_by_hand(stored=zlib.compress(TEXT, wbits=-15) + b"x"),
+    "deflate stream cut off": zip_by_hand(stored=zlib.compress(TEXT, wbits=-15)[:-1]),
+    "no deflate stream": zip_by_hand(b"", stored=b""),
+    "other name": zip_by_hand(local_name=b"other.csv"),
+    "name cut off": zip_by_hand(local_name=b"usage.cs"),
+    "entry elsewhere": zip_by_hand(offset=1),
+    "entry far away": zip_by_hand(offset=1 << 30),
+    "entry in 64 bits that are not there": zip_by_hand(offset=0xFFFF_FFFF),
+    "bytes between": zip_by_hand(descriptor=b"6,2026-05-01"),
+    "many bytes between": zip_by_hand(descriptor=bytes(30)),
+    "descriptor of another file": zip_by_hand(descriptor=SUMS + struct.pack("<II", SIZES[0], SIZES[1] + 1), flags=8),
+    "fewer entries than it says": zip_by_hand(count=2),
+    "more entries than it says": zip_by_hand(count=0),
+    "concatenated": zipped(TEXT) + zipped(TEXT),
+    "something before": zipped(TEXT)[:4] + zipped(TEXT),
+    "line after": zipped(TEXT) + b"6,2026-05-01\n",
+    "zeros after": zipped(TEXT) + bytes(512),
+    "an end within the comment": zipped(TEXT, comment=zip_of()),
+    "header only": b"PK\x03\x04" + bytes(100),
+    "end cut off": b"PK\x05\x06" + bytes(17),
+}
+
+
+@pytest.mark.parametrize("name", CORRUPT)
+def test_a_zip_archive_that_contradicts_itself_is_refused(tmp_path: Path, name: str) -> None:
+    assert code_of(write(tmp_path, CORRUPT[name])) == "CORRUPT_ARCHIVE"
+
+
+@pytest.mark.parametrize(
+    "data", [WHOLE, zip_streamed(TEXT, wide=True), zip_wide(TEXT)], ids=["usual", "streamed", "zip64"]
+)
+def test_a_truncated_zip_archive_is_refused(tmp_path: Path, data: bytes) -> None:
+    assert {code_of(write(tmp_path, data[:cut])) for cut in places(data, 300) if cut >= 4} == {"CORRUPT_ARCHIVE"}
+
+
+@pytest.mark.parametrize(
+    "data", [WHOLE, zip_streamed(TEXT, wide=True), zip_wide(TEXT)], ids=["usual", "streamed", "zip64"]
+)
+def test_a_damaged_zip_archive_is_refused_or_holds_the_same(tmp_path: Path, data: bytes) -> None:
+    """Times, versions and attributes are read by nobody, so damage there is no damage."""
+    found = [
+        text_or_refusal(write(tmp_path, flip(data, at, bits))) for at in places(data, 300)[4:] for bits in (1, 0x80)
+    ]
+    assert set(found) == {TEXT, "CORRUPT_ARCHIVE", "UNSUPPORTED_ARCHIVE"}
+    start = data.index(b"usage.csv") + 9
+    inside = [text_or_refusal(write(tmp_path, flip(data, at))) for at in range(start + 40, len(data) - 300, 211)]
+    assert set(inside) == {"CORRUPT_ARCHIVE"}
+
+
+def test_a_directory_of_a_million_files_takes_no_memory(tmp_path: Path) -> None:
+    entry = zip_by_hand(b"")
+    central = entry[entry.index(b"PK\x01\x02") : entry.index(b"PK\x05\x06")]
+    count = (16 << 20) // len(central)
+    end = struct.pack("<4sHHHHIIH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, count * len(central), 50, 0)
+    path = write(tmp_path, b"PK\x03\x04" + bytes(46) + central * count + end)
+    tracemalloc.start()
+    try:
+        assert "lists 65535 files" in refusal(path).message
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
