@@ -24,13 +24,14 @@ class EventTime(Document):
     """The event time.
 
     `iso` reads ISO 8601 / RFC 3339 (`T` or blank between date and time, optional fraction, optional offset or Z);
+    `compact` reads the same as `YYYYMMDDhhmmss`, optional fraction, optional offset or Z;
     `epoch_s`, `epoch_ms` and `epoch_us` are counts since 1970-01-01T00:00:00Z. `zone` (an IANA name) is for times without
     an offset; without it such a record is rejected (TIMESTAMP_WITHOUT_ZONE). In the doubled hour of autumn the first is
     taken; in the missing hour of spring the clock is read with the offset before the change.
     """
 
     field: FieldName
-    format: Literal["iso", "epoch_s", "epoch_ms", "epoch_us"] = "iso"
+    format: Literal["iso", "compact", "epoch_s", "epoch_ms", "epoch_us"] = "iso"
     zone: str | None = None
 
 
@@ -91,6 +92,68 @@ class DelimitedSource(SourceBase):
     mapping: EventMapping
 
 
+class Place(Document):
+    """Where something stands in a record: its first byte, counted from 1 as field manuals do, and its bytes."""
+
+    start: Annotated[int, Field(ge=1, le=65_536)]
+    width: Annotated[int, Field(ge=1, le=65_536)]
+
+    @property
+    def end(self) -> int:
+        """The number of its last byte."""
+        return self.start + self.width - 1
+
+
+class CountPlace(Place):
+    """Where a number of records stands."""
+
+    width: Annotated[int, Field(ge=1, le=18)]
+
+
+class FixedColumn(Place):
+    """One column of a fixed-width record."""
+
+    name: FieldName
+
+
+class HeaderRecords(Document):
+    """The records before the first one that counts: so many (`count`), or all that begin with `prefix`."""
+
+    prefix: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
+    count: Annotated[int, Field(ge=1, le=16)] | None = None
+
+
+class TrailerRecords(HeaderRecords):
+    """The records after the last one that counts; `record_count` is where the last of them says how many those are."""
+
+    record_count: CountPlace | None = None
+
+
+class FixedWidthSource(SourceBase):
+    """Text whose fields stand at fixed places: positions are bytes, whatever the encoding.
+
+    With `lines` a record is a line: of exactly `record_bytes`, or, without it, reaching the last column's end. Without
+    `lines` records of `record_bytes` follow each other; headers and trailers are as long. A file without its header or
+    trailer is refused whole. Fields lose blanks by `trim`; what is then `null` is read as empty.
+    """
+
+    format: Literal["fixed_width"]
+    columns: Annotated[tuple[FixedColumn, ...], Field(min_length=1)]
+    lines: bool = True
+    record_bytes: Annotated[int, Field(ge=1, le=65_536)] | None = None
+    header: HeaderRecords | None = None
+    trailer: TrailerRecords | None = None
+    trim: Literal["both", "left", "right", "none"] = "both"
+    encoding: Literal["utf-8", "latin-1"] = "utf-8"
+    null: str | None = None
+    mapping: EventMapping
+
+    @property
+    def reach(self) -> int:
+        """The number of the last byte of the last column."""
+        return max(column.end for column in self.columns)
+
+
 class CloudEventsSource(SourceBase):
     """CloudEvents 1.0, structured mode, one JSON object per line. Identity is always `source` + `id`."""
 
@@ -111,4 +174,4 @@ class R151Source(SourceBase):
     event_type: Code
 
 
-Source = Annotated[DelimitedSource | CloudEventsSource | R151Source, Field(discriminator="format")]
+Source = Annotated[DelimitedSource | FixedWidthSource | CloudEventsSource | R151Source, Field(discriminator="format")]

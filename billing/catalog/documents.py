@@ -22,7 +22,7 @@ from schemas.price_plan import (
     SubscriptionTable,
     UnitDocument,
 )
-from schemas.source import CloudEventsSource, DelimitedSource, R151Source, SourceBase
+from schemas.source import CloudEventsSource, DelimitedSource, FixedWidthSource, R151Source, SourceBase
 
 MODELS: dict[str, type[Document]] = {
     "unit": UnitDocument,
@@ -38,6 +38,7 @@ MODELS: dict[str, type[Document]] = {
 }
 SOURCES: dict[str, type[SourceBase]] = {
     "delimited": DelimitedSource,
+    "fixed_width": FixedWidthSource,
     "cloudevents": CloudEventsSource,
     "r151": R151Source,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from billing.catalog.checking import Context, units_of
@@ -10,7 +11,15 @@ from billing.catalog.models import Entry, Path
 from billing.catalog.wording import choose
 from schemas.price_plan import EventType
 from schemas.quantity import QUANTITY_MAX, Unit
-from schemas.source import CloudEventsSource, DelimitedSource, EventMapping, R151Source, SourceBase
+from schemas.source import (
+    CloudEventsSource,
+    DelimitedSource,
+    EventMapping,
+    FixedWidthSource,
+    HeaderRecords,
+    R151Source,
+    SourceBase,
+)
 
 CLOUD_EVENTS_IDENTITY = ("source", "id")
 _NO_DELIMITER = frozenset('"\r\n\0')
@@ -23,6 +32,9 @@ def check_source(ctx: Context, entry: Entry[SourceBase]) -> None:
         _check_r151(ctx, entry, source)
     elif isinstance(source, DelimitedSource):
         _check_delimited(ctx, entry, source)
+        _check_mapping(ctx, entry, source.mapping)
+    elif isinstance(source, FixedWidthSource):
+        _check_fixed_width(ctx, entry, source)
         _check_mapping(ctx, entry, source.mapping)
     elif isinstance(source, CloudEventsSource):
         _check_cloud_events(ctx, entry, source.mapping)
@@ -54,6 +66,57 @@ def _check_delimited(ctx: Context, entry: Entry[Any], source: DelimitedSource) -
     for path, name in _fields(source.mapping):
         if name not in source.columns:
             ctx.problems.at(entry, path, f'there is no column "{name}"', choose(name, source.columns))
+
+
+def _check_fixed_width(ctx: Context, entry: Entry[Any], source: FixedWidthSource) -> None:
+    names = [column.name for column in source.columns]
+    ctx.unique(entry, ("columns",), names, "column")
+    _check_places(ctx, entry, source)
+    for name, edge in (("header", source.header), ("trailer", source.trailer)):
+        if edge is not None:
+            _check_edge(ctx, entry, name, edge, source.encoding)
+    count = source.trailer.record_count if source.trailer is not None else None
+    if count is not None and not source.lines and source.record_bytes and count.end > source.record_bytes:
+        message = f"it ends at byte {count.end}, but the trailer has {source.record_bytes}"
+        ctx.problems.at(entry, ("trailer", "record_count"), message, "correct its start and width")
+    for path, name in _fields(source.mapping):
+        if name not in names:
+            ctx.problems.at(entry, path, f'there is no column "{name}"', choose(name, names))
+
+
+def _check_places(ctx: Context, entry: Entry[Any], source: FixedWidthSource) -> None:
+    """Check that columns lie side by side, inside the record, and that the record is not too long."""
+    by_start = sorted(enumerate(source.columns), key=lambda item: item[1].start)
+    for (_, before), (index, column) in pairwise(by_start):
+        if column.start <= before.end:
+            message = f'it begins inside the column "{before.name}", which has bytes {before.start} to {before.end}'
+            fix = f'start it at byte {before.end + 1}, or make "{before.name}" narrower'
+            ctx.problems.at(entry, ("columns", index, "start"), message, fix)
+    length = source.record_bytes
+    if length is None and not source.lines:
+        ctx.problems.at(entry, ("lines",), "without line ends a record needs a length", "add `record_bytes: …`")
+    for index, column in enumerate(source.columns):
+        if length is not None and column.end > length:
+            message = f"it ends at byte {column.end}, but a record has {length}"
+            ctx.problems.at(entry, ("columns", index, "width"), message, "make it narrower, or correct `record_bytes`")
+    if max(source.reach, length or 0) > source.record_bytes_max:
+        message = f"every record is longer than its maximum of {source.record_bytes_max} bytes"
+        fix = f"write `record_bytes_max: {max(source.reach, length or 0)}`"
+        ctx.problems.at(entry, ("columns",) if length is None else ("record_bytes",), message, fix)
+
+
+def _check_edge(ctx: Context, entry: Entry[Any], name: str, edge: HeaderRecords, encoding: str) -> None:
+    if (edge.prefix is None) == (edge.count is None):
+        fix = "write either `prefix: …` or `count: …`"
+        ctx.problems.at(entry, (name,), f"the {name} is known either by its prefix or by its number of records", fix)
+    prefix = edge.prefix or ""
+    if any(character in "\r\n\0" for character in prefix):
+        ctx.problems.at(entry, (name, "prefix"), "no record begins like this", "write it without line ends and NULs")
+    try:
+        prefix.encode(encoding)
+    except UnicodeEncodeError:
+        fix = "write what the bytes mean in that encoding"
+        ctx.problems.at(entry, (name, "prefix"), f"it cannot be written in {encoding}", fix)
 
 
 def _check_cloud_events(ctx: Context, entry: Entry[Any], mapping: EventMapping) -> None:
@@ -106,7 +169,7 @@ def _check_time(ctx: Context, entry: Entry[Any], mapping: EventMapping) -> None:
     if time.zone is None:
         return
     ctx.zone(entry, ("mapping", "time", "zone"), time.zone)
-    if time.format != "iso":
+    if time.format.startswith("epoch"):
         message = f"{time.format} counts from 1970-01-01T00:00:00Z and has no zone"
         ctx.problems.at(entry, ("mapping", "time", "zone"), message, "remove `zone`", key=True)
 

@@ -12,9 +12,10 @@ from pipelines.mediation.events.decoder import CloudEventsDecoder, make_cloudeve
 from pipelines.mediation.explain import DETAIL_MAX, describe_bytes, describe_fields
 from pipelines.mediation.extract import DecodedBlock
 from pipelines.mediation.failures import UnableToCompileSource, UnableToDecodeFile
+from pipelines.mediation.fixed_width.decoder import FixedWidthDecoder, make_fixed_width
 from schemas.cdr import CdrBlock
 from schemas.rejection import EXPLANATIONS, Reason
-from schemas.source import CloudEventsSource, DelimitedSource
+from schemas.source import CloudEventsSource, DelimitedSource, FixedWidthSource
 
 __all__ = [
     "BLOCK_BYTES",
@@ -31,7 +32,7 @@ __all__ = [
 BLOCK_BYTES = 8 << 20
 BLOCK_BYTES_MAX = 1 << 28
 
-Decoder = DelimitedDecoder | CloudEventsDecoder | R151Decoder
+Decoder = DelimitedDecoder | FixedWidthDecoder | CloudEventsDecoder | R151Decoder
 
 
 def make_decoder(context: DecodeContext) -> Decoder:
@@ -43,6 +44,8 @@ def make_decoder(context: DecodeContext) -> Decoder:
     source = context.source
     if isinstance(source, DelimitedSource):
         return make_delimited(context, source)
+    if isinstance(source, FixedWidthSource):
+        return make_fixed_width(context, source)
     if isinstance(source, CloudEventsSource):
         return make_cloudevents(context, source)
     return make_r151(context, source)
@@ -93,7 +96,7 @@ def describe(decoder: Decoder, block: CdrBlock, row: int) -> str:
     if not isinstance(block, DecodedBlock):
         return EXPLANATIONS[reason]
     if reason < Reason.FIELD_MISSING:
-        latin1 = isinstance(decoder, DelimitedDecoder) and decoder.source.encoding == "latin-1"
+        latin1 = isinstance(decoder, DelimitedDecoder | FixedWidthDecoder) and decoder.source.encoding == "latin-1"
         text = describe_bytes(decoder.source, "latin-1" if latin1 else "utf-8", block, row)
     elif isinstance(decoder, R151Decoder):
         text = decoder.describe(block, row)

@@ -9,7 +9,7 @@ from pipelines.mediation.extract import DecodedBlock
 from pipelines.mediation.plan import MappingPlan
 from schemas.cdr import CdrBlock
 from schemas.rejection import EXPLANATIONS, Reason
-from schemas.source import CloudEventsSource, DelimitedSource, R151Source
+from schemas.source import CloudEventsSource, DelimitedSource, FixedWidthSource, R151Source
 
 DETAIL_MAX = 200
 VALUE_MAX = 60
@@ -40,7 +40,10 @@ def raw_record(block: CdrBlock, row: int) -> bytes:
 
 
 def describe_bytes(
-    source: DelimitedSource | CloudEventsSource | R151Source, encoding: str, block: DecodedBlock, row: int
+    source: DelimitedSource | FixedWidthSource | CloudEventsSource | R151Source,
+    encoding: str,
+    block: DecodedBlock,
+    row: int,
 ) -> str:
     """Return what is wrong with a record that has no fields (reasons below 6)."""
     reason = Reason(int(block.reason[row]))
@@ -54,6 +57,12 @@ def describe_bytes(
             raw.decode(encoding)
         except UnicodeDecodeError as error:
             return f"byte {error.start} of the record (0x{raw[error.start]:02x}) is not valid {encoding}"
+        if isinstance(source, FixedWidthSource):
+            return "a character of several bytes lies across the edge of a column"
+    if reason == Reason.FIELD_COUNT and isinstance(source, FixedWidthSource):
+        if source.record_bytes is not None:
+            return f"{len(raw)} bytes instead of {source.record_bytes}"
+        return f"{len(raw)} bytes; the last column ends at byte {source.reach}"
     if reason == Reason.FIELD_COUNT and isinstance(source, DelimitedSource):
         text = io.StringIO(raw.decode(encoding, "replace"), newline="")
         try:

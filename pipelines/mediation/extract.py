@@ -161,7 +161,9 @@ def _event_times(plan: MappingPlan, matrix: FieldMatrix) -> Int64Array:
     zone = plan.time.zone
     thresholds = np.empty(0, np.int64) if zone is None else zone.thresholds
     offsets = np.zeros(1, np.int64) if zone is None else zone.offsets
-    timestamps.read_iso(matrix.text, start, end, zone is not None, thresholds, offsets, event_at, matrix.reason)
+    timestamps.read_iso(
+        matrix.text, start, end, plan.time.compact, zone is not None, thresholds, offsets, event_at, matrix.reason
+    )
     return event_at
 
 

@@ -23,10 +23,15 @@ EPOCH_UNITS_US = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
 
 @dataclass(frozen=True, slots=True)
 class TimePlan:
-    """Where the event time is and how it reads: `unit_us` 0 = ISO text; without `zone` an offset is required."""
+    """Where the event time is and how it reads: `unit_us` 0 = text; without `zone` an offset is required.
+
+    Attributes:
+        compact: the text is `YYYYMMDDhhmmss`, not ISO 8601's extended form.
+    """
 
     slot: int
     unit_us: int
+    compact: bool
     zone: ZoneTable | None
 
 
@@ -153,11 +158,12 @@ def compile_time(time: EventTime, slot: int) -> TimePlan:
     Raises:
         UnableToCompileSource: when the zone does not exist, or is given for an epoch count.
     """
-    if time.format == "iso":
-        return TimePlan(slot, 0, None if time.zone is None else zone_table(time.zone))
+    if time.format in ("iso", "compact"):
+        zone = None if time.zone is None else zone_table(time.zone)
+        return TimePlan(slot, 0, time.format == "compact", zone)
     if time.zone is not None:
         raise UnableToCompileSource(f"time: {time.format} counts from 1970 in UTC; remove the zone {time.zone!r}")
-    return TimePlan(slot, EPOCH_UNITS_US[time.format], None)
+    return TimePlan(slot, EPOCH_UNITS_US[time.format], False, None)
 
 
 def _event_types(context: DecodeContext, rule: EventTypeRule) -> dict[str, EventType]:

@@ -16,6 +16,7 @@ SAMPLES = Path(__file__).resolve().parents[2] / ".." / "shared" / "samples"
 CATALOGS = Path(__file__).resolve().parent / "sample_catalogs"
 
 ASTERISK_SAMPLE = SAMPLES / "telco" / "sip_cdr" / "own_asterisk_master.csv"
+FIXED_WIDTH_SAMPLE = SAMPLES / "telco" / "sip_cdr" / "own_fixed_width.cdr"
 FOCUS_SAMPLE = SAMPLES / "telco" / "cloud" / "focus_1.0_sample.csv"
 R151_SAMPLE = SAMPLES / "energy" / "fr_enedis_samples" / "electricore" / "r151.xml"
 
@@ -24,7 +25,7 @@ FOCUS_STRANGER = "69460568468"
 
 
 def write_sample_catalog(name: str, directory: Path) -> None:
-    """Write the catalog of one sample ("asterisk", "focus" or "r151", which is also its source's code)."""
+    """Write the catalog of one sample ("asterisk", "fixed_width", "focus" or "r151", which is also its source's code)."""
     shutil.copytree(CATALOGS / name, directory, dirs_exist_ok=True)
     if name == "focus":
         _write_focus_subscriptions(directory / "subscriptions.csv")
@@ -49,6 +50,20 @@ ASTERISK = Recount(
     filtered=1,
     rated=1,
     rated_by_charge={"voice": 1},
+    quantity_by_charge={"voice": 240_000},
+    rated_quantity_by_charge={"voice": 242_000},
+    amount_by_charge={"voice": 995_817_000},
+    amount_by_currency={"EUR": 995_817_000},
+)
+
+# Three records between header and trailer: the same call of 240 s at 19:58:30 in Paris, by day, hence the same price; a call
+# of 0 s, which costs nothing; a forwarding, which the source leaves out.
+FIXED_WIDTH = Recount(
+    records=3,
+    accepted=2,
+    filtered=1,
+    rated=2,
+    rated_by_charge={"voice": 2},
     quantity_by_charge={"voice": 240_000},
     rated_quantity_by_charge={"voice": 242_000},
     amount_by_charge={"voice": 995_817_000},

@@ -15,6 +15,8 @@ from benchmarks.recount import Recount
 from tests.integration.expected_samples import (
     ASTERISK,
     ASTERISK_SAMPLE,
+    FIXED_WIDTH,
+    FIXED_WIDTH_SAMPLE,
     FOCUS,
     FOCUS_SAMPLE,
     FOCUS_STRANGER,
@@ -24,7 +26,12 @@ from tests.integration.expected_samples import (
 )
 from tests.integration.stages_in_memory import run_stages
 
-SAMPLES = {"asterisk": (ASTERISK_SAMPLE, ASTERISK), "focus": (FOCUS_SAMPLE, FOCUS), "r151": (R151_SAMPLE, R151)}
+SAMPLES = {
+    "asterisk": (ASTERISK_SAMPLE, ASTERISK),
+    "fixed_width": (FIXED_WIDTH_SAMPLE, FIXED_WIDTH),
+    "focus": (FOCUS_SAMPLE, FOCUS),
+    "r151": (R151_SAMPLE, R151),
+}
 BILLION = 10**9
 
 
@@ -46,6 +53,22 @@ def test_asterisk_by_hand() -> None:
     amount = Fraction(seconds, 60) * Fraction("0.2345") + Fraction("0.05")
     assert ASTERISK.amount_by_charge == {"voice": math.floor(amount * 10**6 + Fraction(1, 2)) * 1000}
     assert ASTERISK.quantity_by_charge == {"voice": int(rows[0][13]) * 1000}
+
+
+def test_fixed_width_by_hand() -> None:
+    header, *records, trailer = FIXED_WIDTH_SAMPLE.read_text("ascii").splitlines()
+    assert header[:3] == "HDR"
+    assert (trailer[:3], int(trailer[13:23]), int(trailer[23:])) == ("TRL", len(records), 240)
+    assert [len(record) for record in records] == [74] * FIXED_WIDTH.records
+    calls = [record for record in records if record[:2] == "20"]
+    assert [(record[2:18].strip(), record[36:50], int(record[50:56])) for record in calls] == [
+        ("33612345678", "20260115195830", 240),
+        ("33612345678", "20260115201000", 0),
+    ]
+    seconds = 60 + math.ceil(Fraction(240 - 60, 7)) * 7
+    amount = Fraction(seconds, 60) * Fraction("0.2345") + Fraction("0.05")
+    assert FIXED_WIDTH.amount_by_charge == {"voice": math.floor(amount * 10**6 + Fraction(1, 2)) * 1000}
+    assert FIXED_WIDTH.rated_quantity_by_charge == {"voice": seconds * 1000}
 
 
 def test_r151_by_hand() -> None:

@@ -15,6 +15,8 @@ from benchmarks.recount import Recount
 from tests.integration.expected_samples import (
     ASTERISK,
     ASTERISK_SAMPLE,
+    FIXED_WIDTH,
+    FIXED_WIDTH_SAMPLE,
     FOCUS,
     FOCUS_SAMPLE,
     R151,
@@ -22,7 +24,12 @@ from tests.integration.expected_samples import (
     write_sample_catalog,
 )
 
-EXPECTED = {"asterisk": (ASTERISK_SAMPLE, ASTERISK), "focus": (FOCUS_SAMPLE, FOCUS), "r151": (R151_SAMPLE, R151)}
+EXPECTED = {
+    "asterisk": (ASTERISK_SAMPLE, ASTERISK),
+    "fixed_width": (FIXED_WIDTH_SAMPLE, FIXED_WIDTH),
+    "focus": (FOCUS_SAMPLE, FOCUS),
+    "r151": (R151_SAMPLE, R151),
+}
 
 BY_CHARGE = """
 SELECT charge, count() AS rated, sum(quantity_steps) AS quantity, sum(amount) AS amount, any(currency) AS currency

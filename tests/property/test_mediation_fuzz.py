@@ -9,6 +9,9 @@ from xml.etree import ElementTree
 import pytest
 from mediation_delimited import decode_twin as delimited_twin
 from mediation_events import decode_twin as events_twin
+from mediation_fixed_width import RECORD_BYTES, fixed_width
+from mediation_fixed_width import decode_twin as fixed_width_twin
+from mediation_fixed_width import record as fixed_record
 from mediation_r151 import DISTRIBUTOR, POWER, Day, Index, Prm, comparable, document
 from mediation_r151 import decode_twin as r151_twin
 from mediation_world import CDR_COLUMNS, CDR_HEADER, CDR_LINE, Record, Source, cloudevents, decode, delimited, r151
@@ -24,7 +27,7 @@ EVENT = (
 PRMS = [Prm(days=(Day(indexes=(Index(), Index(DISTRIBUTOR), Index(POWER, name=None))),)), Prm("2"), Prm("3")]
 CODES = {
     "WRONG_ENCODING", "MALFORMED_HEADER", "MISSING_COLUMN", "DUPLICATE_COLUMN", "MALFORMED_XML", "WRONG_FLOW", "WRONG_UNIT",
-    "RECORD_TOO_LONG",
+    "RECORD_TOO_LONG", "TRAILER_MISMATCH",
 }  # fmt: skip
 TOKENS = (
     b'"', b'""', b",", b"\n", b"\r", b"\r\n", b"\x00", b"\xff", b"\xef\xbb\xbf", b"\xc3\xa9", b"\\", b"\\u0000", b"\\ud800", b"{",
@@ -32,7 +35,8 @@ TOKENS = (
     b"<PRM>", b"</PRM>", b"<Valeur>", b"</Valeur>", b" ", b"\t", b"e", b"-", b"99999999999999999999", b"<PRM/>", b" a='>'",
 )  # fmt: skip
 
-Twin = Callable[[bytes], list[Record]]
+Twin = Callable[[bytes], list[Record] | str]
+"""What a file holds; of fixed width: or the code with which it is refused whole."""
 FAMILIES: dict[str, tuple[Source, bytes, Twin]] = {}
 
 
@@ -46,6 +50,19 @@ EVENTS = cloudevents(record_bytes_max=512)
 _family("headed", HEADED, CDR_HEADER + CDR_LINE * 3 + QUOTED * 2, lambda data: delimited_twin(HEADED, data))
 _family("headless", HEADLESS, CDR_LINE * 3 + QUOTED * 3 + CDR_LINE, lambda data: delimited_twin(HEADLESS, data))
 _family("events", EVENTS, EVENT * 4, lambda data: events_twin(EVENTS, data))
+FIXED = fixed_width(record_bytes_max=256)
+EDGED = fixed_width(
+    lines=False,
+    record_bytes=RECORD_BYTES,
+    encoding="latin-1",
+    header={"count": 1},
+    trailer={"prefix": "T", "record_count": {"start": 2, "width": 3}},
+)
+ROWS = [fixed_record(), fixed_record(zone=b"\xc3\xa9"), fixed_record(id=b"2", seconds=b"7")]
+_family("fixed", FIXED, b"\r\n".join(ROWS * 3), lambda data: fixed_width_twin(FIXED, data))
+_family(
+    "joined", EDGED, b"".join([b"H" * 42, *ROWS * 2, b"T  6".ljust(42)]), lambda data: fixed_width_twin(EDGED, data)
+)
 _family("r151", r151(), document(*PRMS, between="\n"), lambda data: r151_twin(r151(), data))
 
 
@@ -114,6 +131,9 @@ def survive(name: str, chance: random.Random) -> bool:
     if isinstance(found, str):
         if name == "r151":
             assert isinstance(decoded(source, data, **sizes), str)
+        if name == "joined":
+            assert decoded(source, data, **sizes) == found
+            assert found in ("WRONG_ENCODING", twin(data)), data
         return False
     assert decoded(source, data, **sizes) == found, (data, sizes)
     outcomes = [OUTCOMES[record.reason] for record in found]
@@ -127,7 +147,10 @@ def survive(name: str, chance: random.Random) -> bool:
         assert comparable(found) == twin(data), data
         assert usable + refused + filtered == len(twin(data))
         return True
-    expect_nothing_lost(name, data, found)
+    if name == "joined":  # whose header and trailer are no records: what is between them is the twin's
+        assert b"".join(record.raw for record in found) in data
+    else:
+        expect_nothing_lost(name, data, found)
     expected = twin(data)
     assert found == expected, data
     assert usable + refused + filtered == len(expected)

@@ -38,7 +38,7 @@ def kernel_iso(texts: list[bytes], zone: str | None) -> list[tuple[int, Reason]]
     """Return (event_at, reason) of each text as the kernel reads it."""
     event_at, reason = np.full(len(texts), -1, np.int64), np.zeros(len(texts), np.uint16)
     table = ZoneTable(np.empty(0, np.int64), np.zeros(1, np.int64)) if zone is None else TABLES[zone]
-    timestamps.read_iso(*columns(texts), zone is not None, table.thresholds, table.offsets, event_at, reason)
+    timestamps.read_iso(*columns(texts), False, zone is not None, table.thresholds, table.offsets, event_at, reason)
     return _answers(event_at, reason)
 
 

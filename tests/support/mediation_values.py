@@ -63,6 +63,14 @@ def read_iso(text: bytes, zone: str | None) -> tuple[int, Reason]:
     return _in_range(instant + int(fraction[:6].ljust(6, "0")))
 
 
+def read_compact(text: bytes, zone: str | None) -> tuple[int, Reason]:
+    """Return (microseconds UTC, reason) of a time whose date and clock are fourteen digits."""
+    match = re.fullmatch(rb"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(.*)", text, re.DOTALL)
+    if match is None:
+        return 0, Reason.INVALID_TIMESTAMP
+    return read_iso(b"%b-%b-%bT%b:%b:%b%b" % match.groups(), zone)
+
+
 def read_day_end(text: bytes, zone: str) -> tuple[int, Reason]:
     """Return (microseconds UTC, reason) of the end of a civil day."""
     if not re.fullmatch(rb"\d{4}-\d\d-\d\d", text, re.ASCII):
@@ -158,7 +166,10 @@ def map_record(
         kind = mapping.event_type.values.get(texts[mapping.event_type.field].decode("utf-8", "surrogateescape"))
         found += [Reason.UNKNOWN_EVENT_TYPE] if kind is None else []
     time, text = mapping.time, texts[mapping.time.field]
-    event_at, wrong = read_iso(text, time.zone) if time.format == "iso" else read_epoch(text, UNIT_US[time.format])
+    if time.format in UNIT_US:
+        event_at, wrong = read_epoch(text, UNIT_US[time.format])
+    else:
+        event_at, wrong = (read_iso if time.format == "iso" else read_compact)(text, time.zone)
     found += [wrong] if wrong else []
     steps = 0
     if kind is not None:

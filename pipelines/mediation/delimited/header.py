@@ -12,7 +12,7 @@ from pipelines.mediation.blocks import read_into
 from pipelines.mediation.failures import UnableToDecodeFile
 from pipelines.mediation.kernels.quoted import FIELD_START, skip_record
 from schemas.arrays import Int32Array
-from schemas.source import DelimitedSource
+from schemas.source import DelimitedSource, FixedWidthSource
 
 UTF8_MARK = b"\xef\xbb\xbf"
 OTHER_MARKS = {b"\xff\xfe": "UTF-16 (or UTF-32)", b"\xfe\xff": "UTF-16", b"\x00\x00\xfe\xff": "UTF-32"}
@@ -22,7 +22,7 @@ NUL_SHARE = 4
 """A quarter of NUL bytes at the start of a file means UTF-16 or no text at all."""
 
 
-def read_head(stream: BinaryIO, source: DelimitedSource) -> bytes:
+def read_head(stream: BinaryIO, source: DelimitedSource | FixedWidthSource) -> bytes:
     """Return the first bytes of the file, without a UTF-8 byte order mark; empty for an empty file.
 
     Raises:

@@ -61,6 +61,21 @@ def _civil_day(text: Any, at: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
+def _compact_day(text: Any, at: Any) -> Any:
+    """Return days since 1970 of `YYYYMMDD` at `at`, or -10**6 when it is no date."""
+    century = _two(text, at)
+    years = _two(text, at + 2)
+    month = _two(text, at + 4)
+    day = _two(text, at + 6)
+    if century < 0 or years < 0 or month < 1 or month > 12 or day < 1:
+        return -1_000_000
+    year = 100 * century + years
+    if day > 28 and day > _month_days(year, month):
+        return -1_000_000
+    return days_from_civil(year, month, day)
+
+
+@njit(cache=True, nogil=True)
 def _offset_seconds(text: Any, at: Any, end: Any) -> Any:
     """Return the offset `Z`, `+hh`, `+hhmm` or `+hh:mm` at the end of a time in seconds, or 10**6 when it is none."""
     byte = text[at]
@@ -91,12 +106,21 @@ def _segment(local: Any, thresholds: Any, near: Any) -> Any:
 
 @njit(cache=True, nogil=True)
 def read_iso(
-    text: Any, start: Any, end: Any, has_zone: Any, thresholds: Any, offsets: Any, event_at: Any, reason: Any
+    text: Any,
+    start: Any,
+    end: Any,
+    compact: Any,
+    has_zone: Any,
+    thresholds: Any,
+    offsets: Any,
+    event_at: Any,
+    reason: Any,
 ) -> None:
     """Read ISO 8601 date-times; a finer fraction than a microsecond is truncated.
 
     Args:
         text: (b,) uint8, padded; start, end: (n,) int32.
+        compact: bool; true: `YYYYMMDDhhmmss` stands where `YYYY-MM-DDThh:mm:ss` does otherwise.
         has_zone: bool; false: a time without offset is TIMESTAMP_WITHOUT_ZONE.
         thresholds: (k,) int64 local seconds from which the next offset holds; offsets: (k + 1,) int64 seconds east
             (see `pipelines.mediation.zones`).
@@ -104,20 +128,28 @@ def read_iso(
         reason: (n,) uint16, changed where it was 0.
     """
     near = 0
+    length = 14 if compact else 19
     for i in range(len(start)):
         event_at[i] = 0
         at = np.int64(start[i])
         stop = np.int64(end[i])
         found = INVALID_TIMESTAMP
-        if stop - at >= 19:
-            day = _civil_day(text, at)
-            hour = _two(text, at + 11)
-            minute = _two(text, at + 14)
-            second = _two(text, at + 17)
-            letter = text[at + 10]
-            well = day > -1_000_000 and 0 <= hour < 24 and 0 <= minute < 60 and 0 <= second < 60
-            well &= (letter == 84 or letter == 32 or letter == 116) and text[at + 13] == 58 and text[at + 16] == 58
-            p = at + 19
+        if stop - at >= length:
+            if compact:
+                day = _compact_day(text, at)
+                hour = _two(text, at + 8)
+                minute = _two(text, at + 10)
+                second = _two(text, at + 12)
+                well = True
+            else:
+                day = _civil_day(text, at)
+                hour = _two(text, at + 11)
+                minute = _two(text, at + 14)
+                second = _two(text, at + 17)
+                letter = text[at + 10]
+                well = (letter == 84 or letter == 32 or letter == 116) and text[at + 13] == 58 and text[at + 16] == 58
+            well = well and day > -1_000_000 and 0 <= hour < 24 and 0 <= minute < 60 and 0 <= second < 60
+            p = at + length
             micros = 0
             if well and p < stop and (text[p] == 46 or text[p] == 44):
                 p += 1
