@@ -73,8 +73,6 @@ def zip_chunks(file: FileIO, size: int) -> Iterator[bytes]:
     for chunk in _inflated(stored) if entry.method == DEFLATED else iter(lambda: stored.read(READ_BYTES), b""):
         total += len(chunk)
         crc = zlib.crc32(chunk, crc)
-        if total > entry.decoded_bytes:
-            break
         yield chunk
     if total != entry.decoded_bytes:
         raise corrupt(f"the file in the zip archive has not the {entry.decoded_bytes} bytes that it should have")

@@ -175,23 +175,27 @@ def zip_by_hand(
     stored: bytes | None = None,
     crc: int | None = None,
     decoded_bytes: int | None = None,
+    local_method: int | None = None,
+    before: bytes = b"",
     descriptor: bytes = b"",
     offset: int = 0,
     disk: int = 0,
+    entry_disk: int = 0,
     count: int = 1,
 ) -> bytes:
     """Return a zip archive of one file, with whatever is wrong with it."""
     local_name = name if local_name is None else local_name
+    local_method = method if local_method is None else local_method
     if stored is None:
         packer = zlib.compressobj(9, zlib.DEFLATED, -15)
         stored = packer.compress(data) + packer.flush()
     crc = zlib.crc32(data) if crc is None else crc
     decoded = len(data) if decoded_bytes is None else decoded_bytes
     local = struct.pack(
-        "<4sHHHHHIIIHH", b"PK\x03\x04", 20, flags, method, 0, 33, crc, len(stored), decoded, len(local_name), 0
+        "<4sHHHHHIIIHH", b"PK\x03\x04", 20, flags, local_method, 0, 33, crc, len(stored), decoded, len(local_name), 0
     )
-    body = local + local_name + stored + descriptor
+    body = before + local + local_name + stored + descriptor
     central = struct.pack("<4sHHHHHHIIIHHHHHII", b"PK\x01\x02", 3 << 8 | 20, 20, flags, method, 0, 33, crc, len(stored), decoded,
-                          len(name), 0, 0, 0, 0, mode << 16, offset) + name  # fmt: skip
+                          len(name), 0, 0, entry_disk, 0, mode << 16, len(before) + offset) + name  # fmt: skip
     end = struct.pack("<4sHHHHIIH", b"PK\x05\x06", disk, disk, count, count, len(central), len(body), 0)
     return body + central + end
