@@ -63,6 +63,9 @@ def lines(draw: Any) -> bytes:
         seconds=draw(st.sampled_from([b"61.5", b"000061", b"", b" 7"])),
         zone=draw(ZONES),
     )
+    if draw(st.integers(0, 9)) == 0:
+        at = draw(st.integers(0, RECORD_BYTES - 2))
+        whole = whole[:at] + "é".encode() + whole[at + 2 :]
     cut = draw(st.sampled_from([0, 0, 0, 0, 1, 5]))
     return whole[: len(whole) - cut] + draw(st.sampled_from([b"\n", b"\n", b"\r\n", b"", b"+\n", b"\r\r\n", b"\n\r\n"]))
 

@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SUBSETS = {
     "decoding": (
         "tests/property/test_mediation_delimited_twin.py::test_decoder_and_twin_agree",
+        "tests/property/test_mediation_fixed_width_twin.py::test_decoder_and_twin_agree",
         "tests/property/test_mediation_events_twin.py::test_decoder_and_twin_agree",
         "tests/property/test_mediation_r151_twin.py::test_documents_in_usual_form",
         "tests/property/test_mediation_values.py",

@@ -188,7 +188,11 @@ def test_a_character_may_fill_a_column_or_lie_between_columns() -> None:
     across[2]["width"] = 5
     between = R[:5] + "é".encode() + R[7:]
     assert reasons(fixed_width(columns=across), between) == ["NONE"]
-    assert reasons(SOURCE, between) == ["INVALID_ENCODING"]
+    assert reasons(SOURCE, between) == ["INVALID_ENCODING"]  # the caller begins inside it
+    assert reasons(SOURCE, R[:4] + "é".encode() + R[6:]) == ["INVALID_ENCODING"]  # the switch ends inside it
+    torn = R[:-1] + "é".encode() + R[1:]
+    assert reasons(JOINED, torn) == ["INVALID_ENCODING"] * 2
+    assert reasons(JOINED, R + b"\xa9" + R[1:]) == ["NONE", "INVALID_ENCODING"]
 
 
 def test_latin_1_text_is_the_same_as_its_utf_8_form() -> None:
