@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -49,6 +49,7 @@ class Catalog:
         content_hash: SHA-256 (hex) over the bytes of every file of the catalog, in order of name.
         units: built-in and declared units by code.
         accounts .. opening_readings: frames with exactly the schemas above, sorted by their leading columns.
+        source_places: "FILE:LINE" where each source is defined, for people.
     """
 
     content_hash: str
@@ -65,3 +66,4 @@ class Catalog:
     subscriptions: pl.DataFrame
     access_points: pl.DataFrame
     opening_readings: pl.DataFrame
+    source_places: dict[str, str] = field(default_factory=dict, compare=False)

@@ -45,6 +45,7 @@ _EXIT_CODES = {
     "UnableToHandOver": USAGE,
     "UnableToQuery": USAGE,
     "UnableToSelect": USAGE,
+    "UnableToFindSource": USAGE,
     "UnableToExplain": USAGE,
     "WrongUsage": USAGE,
 }

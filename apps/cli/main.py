@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from apps.cli import explaining, processing, querying, rejects, setup, trying
+from apps.cli import explaining, processing, querying, rejects, setup, sources, trying
 
 app = typer.Typer(
     name="octroi",
@@ -15,6 +15,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 processing.add_to(app)
+sources.add_to(app)
 rejects.add_to(app)
 querying.add_to(app)
 explaining.add_to(app)

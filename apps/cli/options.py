@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from apps.cli.failures import say
+
 if TYPE_CHECKING:
     from apps.embedded.layout import DataDirectory
     from apps.settings import Settings
@@ -43,3 +45,28 @@ def open_settings(data: Path | None) -> tuple[Settings, DataDirectory]:
 
     settings = read_settings(data)
     return settings, DataDirectory(settings.data_dir)
+
+
+class NoCatalog(Exception):
+    """The data directory has no catalog yet, so nothing can be rated."""
+
+
+def require_catalog(directory: DataDirectory) -> None:
+    """Check that a data directory has a catalog.
+
+    Raises:
+        NoCatalog: when it has none.
+    """
+    if not directory.catalog.is_dir():
+        raise NoCatalog(
+            f"{directory.root} has no directory catalog/: put the documents there that say what is sold and which sources "
+            "exist (`octroi demo` makes an example)"
+        )
+
+
+def say_when_cold(*, quiet: bool) -> None:
+    """Tell people why the first run on a machine takes longer. It loads kernels: call `open_settings` before."""
+    from apps.jit import is_cold
+
+    if is_cold() and not quiet:
+        say("compiling kernels: their first use on a machine takes up to half a minute")

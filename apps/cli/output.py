@@ -53,9 +53,13 @@ def plain(value: Any) -> Any:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON document on stdout, in ASCII when stdout or a file name in it is no UTF-8."""
+    """Print one JSON document on stdout, in ASCII when stdout or a file name in it is no UTF-8.
+
+    What commands a terminal and JSON would let pass (DEL, C1, directions of writing) is escaped, too.
+    """
     told = plain(value)
     text = json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)
+    text = _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
     try:
         text.encode(sys.stdout.encoding or "ascii", "strict")
     except UnicodeEncodeError:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from apps.cli.failures import INTERRUPTED, PARTIAL, WrongUsage, honest, say
-from apps.cli.options import AsJson, Data, open_settings
+from apps.cli.options import AsJson, Data, open_settings, require_catalog, say_when_cold
 from apps.cli.output import count, decimal_text, print_json, print_table
 from apps.cli.progress import records_bar
 
@@ -24,10 +24,6 @@ RejectsMax = Annotated[
     typer.Option("--rejects-max", min=0, max=100, metavar="PERCENT", help="Exit with 5 when more records are refused."),
 ]
 FILES_SHOWN = 40
-
-
-class NoCatalog(Exception):
-    """The data directory has no catalog yet, so nothing can be rated."""
 
 
 @honest
@@ -80,7 +76,8 @@ def ingest(
     if dry_run:
         from apps.embedded.rehearse import rehearse
 
-        _require_catalog(directory)
+        require_catalog(directory)
+        say_when_cold(quiet=as_json)
         report = rehearse(directory, settings, [(source, path) for path in files], say=say)
         show_report(report, as_json=as_json, heading="Dry run: nothing was kept")
         _judge(report, rejects_max)
@@ -103,24 +100,14 @@ def process_files(
         NoCatalog: when the data directory has none; nothing was created.
     """
     from apps.embedded.session import run_session, stopping
-    from apps.jit import is_cold
 
-    _require_catalog(directory)
-    if is_cold() and not quiet:
-        say("compiling kernels: their first use on a machine takes up to half a minute")
+    require_catalog(directory)
+    say_when_cold(quiet=quiet)
     with records_bar("rating", quiet=quiet) as progress, stopping() as stop:
         report = run_session(directory, settings, files, follow=follow, stop=stop, say=say, progress=progress)
     # SIGTERM is how a service manager ends a run that follows: that is its orderly end
     report.interrupted = stop.by == signal.SIGINT or (stop.by != 0 and not follow)
     return report
-
-
-def _require_catalog(directory: DataDirectory) -> None:
-    if not directory.catalog.is_dir():
-        raise NoCatalog(
-            f"{directory.root} has no directory catalog/: put the documents there that say what is sold and which sources "
-            "exist (`octroi demo` makes an example)"
-        )
 
 
 def _hand_over(directory: DataDirectory, source: str, files: list[Path], *, as_json: bool) -> None:

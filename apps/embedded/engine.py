@@ -35,6 +35,7 @@ from pipelines.resource.stage import process
 from pipelines.snapshot import StageState, read_latest_snapshot, write_snapshot
 from pipelines.spool.claims import Terms
 from pipelines.spool.journal import Discard, EdrRetry, FileClaim, ImageClaim, Journal, JournalEntry, RecordRetry
+from schemas.arrays import UInt16Array
 from schemas.cdr import BlockPosition, CdrBlock, select_records
 from schemas.edr import PACKED_WORDS, unpack
 from schemas.output import BlockHeader, OutputBlock
@@ -76,12 +77,21 @@ def _nothing(records: int) -> None:
     """Report progress to nobody."""
 
 
+Watch = Callable[[Decoder, CdrBlock, UInt16Array, OutputBlock], None]
+"""Told the decoder, a decoded block, the final reason of each of its records, and what came of it."""
+
+
+def _unwatched(decoder: Decoder, cdrs: CdrBlock, reason: UInt16Array, output: OutputBlock) -> None:
+    """Show a block to nobody."""
+
+
 @dataclass(slots=True)
 class Engine:
     """Everything that one owner of a data directory has open. Use `open_engine`.
 
     Attributes:
         report: told sentences that an operator must see. progress: told the records of every block that passed.
+        watch: shown every block of records before it is stored; it may read, not change.
     """
 
     directory: DataDirectory
@@ -94,6 +104,7 @@ class Engine:
     now: Callable[[], int]
     report: Callable[[str], None]
     progress: Callable[[int], None] = _nothing
+    watch: Watch = _unwatched
     active: ActiveImage | None = None
     times: StageTimes = field(default_factory=StageTimes)
     complete: frozenset[tuple[int, int]] = frozenset()
@@ -260,6 +271,7 @@ class Engine:
             )
             self.times.resource += between - started
             self.times.account += time.monotonic() - between
+            self.watch(file.decoder, cdrs, result.reason, output)
             yield output
 
     def _resume_block(self, entry: JournalEntry) -> int:

@@ -6,11 +6,12 @@ import os
 import secrets
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from apps.clock import now_us
-from apps.embedded.engine import Engine, start_writer
+from apps.embedded.engine import ClaimReport, Engine, start_writer
 from apps.embedded.images import recompile
 from apps.embedded.layout import DataDirectory
 from apps.embedded.ports import NoStore
@@ -30,15 +31,31 @@ def rehearse(
     """Return what processing the files would do, under the catalog of the next start and the latest snapshot's state.
 
     Raises:
+        UnableToClaim: when a file cannot be read; and whatever `rehearsing` raises.
+    """
+    report = RunReport()
+    with rehearsing(directory, settings, say=say) as engine:
+        started = time.monotonic()
+        for source, path in files:
+            report.add(rehearse_file(engine, source, path), engine.state.vocabulary.currencies)
+        engine.flush()
+        report.process_s = time.monotonic() - started
+        report.times = engine.times
+    return report
+
+
+@contextmanager
+def rehearsing(directory: DataDirectory, settings: Settings, *, say: Callable[[str], None]) -> Iterator[Engine]:
+    """Yield an engine with the catalog of the next start and the latest snapshot's state, which keeps nothing.
+
+    Raises:
         UnableToLoadCatalog: when the catalog is invalid.
-        UnableToClaim: when a file cannot be read.
         TenantDiffers: when the data is another tenant's.
     """
     catalog = load_catalog(directory.catalog)
     if directory.journal.exists():
         directory.bind(settings.tenant)
     state = read_latest_snapshot(directory.snapshots, say) or StageState.empty()
-    report = RunReport()
     with tempfile.TemporaryDirectory(prefix="octroi-dry-run-") as temporary:
         scratch = DataDirectory(Path(temporary))
         scratch.prepare()
@@ -61,15 +78,18 @@ def rehearse(
                 engine.active = recompile(scratch, state.image, state)
             else:
                 engine.process(ImageClaim(claim=state.claim, received_at=now_us(), content_hash=catalog.content_hash))
-            started = time.monotonic()
-            for source, path in files:
-                report.add(engine.process(_as_claim(engine, source, path)), state.vocabulary.currencies)
-            engine.flush()
-            report.process_s = time.monotonic() - started
-            report.times = engine.times
+            yield engine
         finally:
             engine.close()
-    return report
+
+
+def rehearse_file(engine: Engine, source: str, path: Path) -> ClaimReport:
+    """Take one file through the stages of an engine that keeps nothing.
+
+    Raises:
+        UnableToClaim: when it cannot be read.
+    """
+    return engine.process(_as_claim(engine, source, path))
 
 
 def _as_claim(engine: Engine, source: str, path: Path) -> FileClaim:

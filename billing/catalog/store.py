@@ -64,6 +64,7 @@ def load_catalog(directory: Path) -> Catalog:
         subscriptions=parties.subscriptions.drop("origin"),
         access_points=parties.access_points.drop("origin"),
         opening_readings=parties.opening_readings,
+        source_places={code: entry.place() for code, entry in ctx.documents.of(SourceBase).items()},
     )
 
 

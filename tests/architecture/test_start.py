@@ -24,7 +24,9 @@ print(json.dumps({"status": status, "loaded": sorted({name.partition(".")[0] for
 """
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["rejects", "--help"], ["version"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["rejects", "--help"], ["sources", "--help"], ["version"]]
+)
 def test_help_and_version_load_nothing_heavy(arguments: list[str], root: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", _PROBE, *arguments], cwd=root, capture_output=True, text=True, check=True, timeout=60
@@ -41,4 +43,6 @@ def test_the_installed_command_helps() -> None:
     ran = subprocess.run([command, "--help"], capture_output=True, text=True, check=False, timeout=60)
     assert ran.returncode == 0
     assert "Usage: octroi" in ran.stdout
-    assert {"run", "ingest", "rejects", "balance", "query", "explain", "demo", "bench"} <= set(ran.stdout.split())
+    assert {"run", "ingest", "sources", "rejects", "balance", "query", "explain", "demo", "bench"} <= set(
+        ran.stdout.split()
+    )

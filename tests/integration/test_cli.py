@@ -55,6 +55,9 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "rejects replay",
         "rejects show",
         "run",
+        "sources list",
+        "sources show",
+        "sources test",
         "version",
     ]
 

@@ -1,0 +1,138 @@
+"""What a source's decoder will do, in words: from the definition alone, whatever its format."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from schemas.catalog import Catalog
+from schemas.source import EventMapping, EventTime, EventTypeRule, Filter, R151Source, SourceBase
+
+_COMMON = (*SourceBase.model_fields, "format", "mapping")
+_SAME_KEY = {
+    "conflict": "a known identity with another content is rejected (SAME_KEY_OTHER_CONTENT)",
+    "duplicate": "a known identity with another content is dropped as a duplicate",
+}
+_R151_IDENTITY = ("Id_PRM", "Date_Releve", "calendar", "Id_Classe_Temporelle")
+
+
+def identity_of(source: SourceBase) -> tuple[str, ...]:
+    """Return the fields by which a source's records are known again."""
+    mapping = mapping_of(source)
+    return mapping.identity if mapping is not None else _R151_IDENTITY
+
+
+def access_point_of(source: SourceBase) -> str:
+    """Return the field that names the access point."""
+    mapping = mapping_of(source)
+    return mapping.access_point if mapping is not None else _R151_IDENTITY[0]
+
+
+def event_types_of(source: SourceBase) -> tuple[str, ...]:
+    """Return the event types that a source may yield, sorted."""
+    mapping = mapping_of(source)
+    if mapping is None:
+        return (source.event_type,) if isinstance(source, R151Source) else ()
+    rule = mapping.event_type
+    return (rule.constant,) if rule.constant is not None else tuple(sorted(set(rule.values.values())))
+
+
+def mapping_of(source: SourceBase) -> EventMapping | None:
+    """Return a source's mapping; None where the format itself says which field means what."""
+    mapping: EventMapping | None = getattr(source, "mapping", None)
+    return mapping
+
+
+def describe_source(source: SourceBase, catalog: Catalog) -> list[tuple[str, str]]:
+    """Return (what, how) of everything that happens to a record of a source."""
+    told = [("format", _format(source)), ("identity", f"{_joined(identity_of(source))}; {_same_key(source)}")]
+    told.append(("access point", access_point_of(source)))
+    mapping = mapping_of(source)
+    if mapping is not None:
+        told += _mapped(mapping, catalog)
+    elif isinstance(source, R151Source):
+        told += _readings(source, catalog)
+    return [*told, ("longest record", f"{source.record_bytes_max} bytes; longer ones are rejected (RECORD_TOO_LONG)")]
+
+
+def _format(source: SourceBase) -> str:
+    dumped = source.model_dump(mode="json", exclude_none=True)
+    options = {name: value for name, value in dumped.items() if name not in _COMMON}
+    written = (f"{name} {json.dumps(value, ensure_ascii=False)}" for name, value in options.items() if value != [])
+    return ", ".join([dumped["format"], *written])
+
+
+def _same_key(source: SourceBase) -> str:
+    return _SAME_KEY.get(source.on_same_key, f"a known identity with another content: {source.on_same_key}")
+
+
+def _mapped(mapping: EventMapping, catalog: Catalog) -> Iterator[tuple[str, str]]:
+    yield "time", _time(mapping.time)
+    yield "event type", _event_type(mapping.event_type)
+    codes = [mapping.event_type.constant] if mapping.event_type.constant else mapping.event_type.values.values()
+    for code in sorted(set(codes)):
+        yield f"quantity of {code}", _quantity(mapping, code, catalog)
+    for name, field in sorted(mapping.attributes.items()):
+        yield f"attribute {name}", field
+    for item in mapping.filters:
+        yield "filter", _filter(item)
+
+
+def _time(time: EventTime) -> str:
+    if time.format.startswith("epoch_"):
+        return f"{time.field}, {time.format.removeprefix('epoch_')} since 1970-01-01T00:00:00Z"
+    bare = "rejected (TIMESTAMP_WITHOUT_ZONE)" if time.zone is None else f"read in {time.zone}"
+    return f"{time.field}, {time.format}; without an offset it is {bare}"
+
+
+def _event_type(rule: EventTypeRule) -> str:
+    if rule.constant is not None:
+        return f"always {rule.constant}"
+    values = ", ".join(f"{value!r} is {code}" for value, code in rule.values.items())
+    return f"{rule.field}: {values}; other values are rejected (UNKNOWN_EVENT_TYPE)"
+
+
+def _quantity(mapping: EventMapping, event_type: str, catalog: Catalog) -> str:
+    quantity = mapping.quantity
+    own = catalog.units[catalog.event_types[event_type].unit]
+    unit = own if quantity.unit is None else catalog.units[quantity.unit]
+    kept = (
+        f"kept in {own.code}"
+        if unit.step_count == 1
+        else f"kept in {own.code}, {unit.step_count} steps to 1 {unit.code}"
+    )
+    if quantity.field is None:
+        return f"always {quantity.constant} {unit.code}, {kept}"
+    finer = "rounded half up" if quantity.excess_decimals == "half_up" else "rejected (QUANTITY_PRECISION)"
+    return f"{quantity.field} in {unit.code}, {kept}; what is finer is {finer}"
+
+
+def _filter(item: Filter) -> str:
+    verb, values = ("keeps", item.keep) if item.keep else ("leaves out", item.drop)
+    return f"{verb} records whose {item.field} is {_joined((repr(value) for value in values), 'or')}"
+
+
+def _readings(source: R151Source, catalog: Catalog) -> Iterator[tuple[str, str]]:
+    unit = catalog.event_types[source.event_type].unit
+    yield "time", "the end of the day Date_Releve in Europe/Paris"
+    yield "event type", f"always {source.event_type}"
+    yield (
+        f"quantity of {source.event_type}",
+        f"Valeur in Wh is an index, kept in {unit}; two indexes of one register make a consumption",
+    )
+    if "class" in catalog.event_types[source.event_type].attributes:
+        yield "attribute class", "Id_Classe_Temporelle"
+    yield "filter", f"keeps indexes of the {source.grid} grid; maximum powers and the other grid are left out"
+
+
+def _joined(names: Iterable[str], word: str = "and") -> str:
+    *first, last = names
+    return f"{', '.join(first)} {word} {last}" if first else last
+
+
+def definition(source: SourceBase) -> dict[str, Any]:
+    """Return a source as it was loaded, defaults included, ready for JSON and YAML."""
+    dumped: dict[str, Any] = source.model_dump(mode="json", exclude_none=True)
+    first = ("kind", "code", "format")
+    return {name: dumped[name] for name in first} | {n: v for n, v in dumped.items() if n not in first}
