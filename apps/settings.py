@@ -45,7 +45,9 @@ class Settings(BaseSettings):
     dedup_window_days: Annotated[int, Field(ge=1)] | None = Field(
         None, description="days of event time in which duplicates are recognised; unset: for ever"
     )
-    flush_records: Annotated[int, Field(ge=1, le=4_000_000)] = Field(500_000, description="records gathered into one insert")
+    flush_records: Annotated[int, Field(ge=1, le=4_000_000)] = Field(
+        500_000, description="records gathered into one insert"
+    )
     flush_ms: Annotated[int, Field(ge=1)] = Field(1000, description="longest wait before an insert, milliseconds")
     snapshot_records: Annotated[int, Field(ge=1)] = Field(
         5_000_000, description="records between snapshots: what a crash makes replay at most"
