@@ -110,7 +110,7 @@ def _find_file(file: FileIO, size: int) -> tuple[Entry, int]:
         raise unsupported(f"the zip archive holds {len(files) or 'no'} files, and one is read: send each by itself")
     _refuse_oddities(files[0])
     offsets = [*(entry.offset for entry in entries), at]
-    if offsets[0] != 0:
+    if offsets[0] != 0 or entries[-1].offset > at:
         raise corrupt("bytes of the zip archive belong to no file in it: pack the file again")
     starts = [_check_entry(file, entry, end) for entry, end in zip(entries, offsets[1:], strict=True)]
     return files[0], starts[entries.index(files[0])]

@@ -81,6 +81,24 @@ def test_no_byte_is_held_back_when_the_output_is_full(tmp_path: Path, monkeypatc
         assert read_all(write(tmp_path, zip_by_hand(text, stored=stored))) == text
 
 
+@pytest.mark.parametrize("far", [1 << 20, 1 << 31, (1 << 32) - 2, 1 << 40, (1 << 64) - 1])
+@pytest.mark.parametrize("gap", [0, 12])
+def test_nothing_is_sought_outside_the_archive(tmp_path: Path, far: int, gap: int) -> None:
+    """Such a file is damaged, not unreadable: nobody needs to restore it, and nothing stops."""
+    size = far - gap - 30 - len("a/")
+    wide = struct.pack("<HHQQQ", 1, 24, 0, size, 0)
+    first = _central(b"a/", 0xFFFF_FFFF, 0xFFFF_FFFF, wide)
+    second = _central(b"b", 0, 0xFFFF_FFFF, struct.pack("<HHQ", 1, 8, far))
+    local = struct.pack("<4sHHHHHIIIHH", b"PK\x03\x04", 20, 0, 0, 0, 33, 0, 0, 0, 2, 0) + b"a/"
+    end = struct.pack("<4sHHHHIIH", b"PK\x05\x06", 0, 0, 2, 2, len(first + second), len(local), 0)
+    assert code_of(write(tmp_path, local + first + second + end)) == "CORRUPT_ARCHIVE"
+
+
+def _central(name: bytes, size: int, offset: int, extra: bytes) -> bytes:
+    return struct.pack("<4sHHHHHHIIIHHHHHII", b"PK\x01\x02", 0, 45, 0, 0, 0, 33, 0, size, size, len(name), len(extra), 0, 0, 0, 0,
+                       offset) + name + extra  # fmt: skip
+
+
 def test_entries_are_listed_in_any_order(tmp_path: Path) -> None:
     data = zip_of(("2026/", b""), ("2026/usage.csv", TEXT))
     first, second, end = data.index(b"PK\x01\x02"), data.rindex(b"PK\x01\x02"), data.index(b"PK\x05\x06")
