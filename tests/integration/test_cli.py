@@ -305,3 +305,8 @@ def test_a_reader_that_has_seen_enough_is_no_failure(data: Path) -> None:
         )
         os.close(writing)
         assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_terminal_that_knows_ascii_alone_is_no_failure(data: Path) -> None:
+    told = octroi_process("query", "SELECT 'é' AS letter", "--data", data, PYTHONIOENCODING="ascii").ok()
+    assert r"\xe9" in told.out
