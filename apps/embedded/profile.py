@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pipelines.refusals import OUTCOME_OF
-from pipelines.resource.kernels.attribute import UNKNOWN, attribute
+from pipelines.resource.kernels.attribute import UNKNOWN
+from pipelines.resource.stage import attribute
 from rating.image_access import AccessIndex
 from rating.rate import exact_sum
 from schemas.arrays import BoolArray, Int64Array, UInt16Array, UInt64Array
@@ -140,25 +141,7 @@ class Profile:
         """Return (how many access points, how many of them the image does not know, whether that is all of them)."""
         hi, lo, exact = self.access_points.keys()
         n = len(hi)
-        subscription, access_point = np.empty(n, np.int32), np.empty(n, np.int32)
-        answer = np.empty(n, np.uint8)
-        attribute(
-            access.slot_hi,
-            access.slot_lo,
-            access.slot_entry,
-            access.window_ptr,
-            access.window_start,
-            access.window_end,
-            access.window_subscription,
-            access.window_access_point,
-            hi,
-            lo,
-            np.zeros(n, np.int64),
-            np.ones(n, np.bool_),
-            subscription,
-            access_point,
-            answer,
-        )
+        _, _, answer = attribute(access, hi, lo, np.zeros(n, np.int64), np.ones(n, np.bool_))
         return n, int(np.count_nonzero(answer == UNKNOWN)), exact
 
     def _count_reasons(self, reason: UInt16Array, record: Int64Array) -> None:

@@ -16,7 +16,7 @@ from pipelines.resource.kernels import dedup as verdicts
 from pipelines.resource.kernels import series as readings
 from pipelines.resource.series import RegisterTable
 from rating.tariff_image import AccessIndex
-from schemas.arrays import BoolArray, Int32Array, Int64Array, UInt8Array, UInt16Array
+from schemas.arrays import BoolArray, Int32Array, Int64Array, UInt8Array, UInt16Array, UInt64Array
 from schemas.cdr import CdrBlock
 from schemas.edr import EdrBlock
 from schemas.rejection import Reason
@@ -68,7 +68,7 @@ def process(
     candidate = reason == 0
     # a reading closes the period that ends at its instant, so it belongs to whoever owned the instant before
     instant = cdrs.event_at - is_reading
-    subscription, access_point, answer = _attribute(cdrs, access, instant, candidate)
+    subscription, access_point, answer = attribute(access, cdrs.access_hi, cdrs.access_lo, instant, candidate)
     decision = state.dedup.decide(
         cdrs.key_hi,
         cdrs.key_lo,
@@ -91,10 +91,11 @@ def process(
     return ResourceResult(edrs, reason)
 
 
-def _attribute(
-    cdrs: CdrBlock, access: AccessIndex, instant: Int64Array, candidate: BoolArray
+def attribute(
+    access: AccessIndex, access_hi: UInt64Array, access_lo: UInt64Array, instant: Int64Array, candidate: BoolArray
 ) -> tuple[Int32Array, Int32Array, UInt8Array]:
-    n = len(cdrs)
+    """Return (subscription, access point, answer of the kernel), each (n,), of access points at instants."""
+    n = len(access_hi)
     subscription, access_point = np.empty(n, np.int32), np.empty(n, np.int32)
     answer = np.empty(n, np.uint8)
     attribution.attribute(
@@ -106,8 +107,8 @@ def _attribute(
         access.window_end,
         access.window_subscription,
         access.window_access_point,
-        cdrs.access_hi,
-        cdrs.access_lo,
+        access_hi,
+        access_lo,
         instant,
         candidate,
         subscription,

@@ -10,6 +10,7 @@ from unittest import mock
 
 import numpy as np
 
+from pipelines.mediation import text as text_bytes
 from pipelines.mediation.context import DecodeContext
 from pipelines.mediation.decode import Decoder, check_file, decode_blocks, make_decoder
 from pipelines.mediation.delimited import header
@@ -193,6 +194,7 @@ def blocks_of(
 
     with (
         mock.patch.object(header, "HEAD_BYTES", head_bytes or header.HEAD_BYTES),
+        mock.patch.object(text_bytes, "HEAD_BYTES", head_bytes or text_bytes.HEAD_BYTES),
         mock.patch.object(events_decoder, "HEAD_BYTES", head_bytes or events_decoder.HEAD_BYTES),
         mock.patch.object(r151_decoder, "HEAD_BYTES", head_bytes or r151_decoder.HEAD_BYTES),
     ):

@@ -13,13 +13,13 @@ import numpy as np
 
 from pipelines.mediation.blocks import ROWS_MAX, split_blocks
 from pipelines.mediation.context import DecodeContext
-from pipelines.mediation.delimited.header import column_slots, read_head, split_header
+from pipelines.mediation.delimited.header import column_slots, split_header
 from pipelines.mediation.extract import PADDING, DecodedBlock, FieldMatrix, copy_padded, extract, offsets, survey
 from pipelines.mediation.failures import UnableToCompileSource
-from pipelines.mediation.kernels import encoding, fields
 from pipelines.mediation.kernels.delimited import split_plain
 from pipelines.mediation.kernels.quoted import skip_record, split_quoted, unescape_quotes
 from pipelines.mediation.plan import MappingPlan, compile_mapping
+from pipelines.mediation.text import blank_nulls, read_head, refuse_bytes, to_utf8
 from schemas.arrays import Int32Array, UInt8Array
 from schemas.cdr import BlockPosition
 from schemas.source import DelimitedSource
@@ -121,37 +121,14 @@ class DelimitedSplitter:
     def _finish(self, matrix: FieldMatrix, *, high: bool, nul: bool, escaped: bool) -> None:
         """Refuse records for their bytes and bring the fields' text into its final form, UTF-8 without escapes."""
         utf8 = self.source.encoding == "utf-8"
-        encoding.refuse_bytes(
-            matrix.raw,
-            self.source.record_bytes_max,
-            nul,
-            high and utf8,
-            matrix.raw_start,
-            matrix.raw_end,
-            matrix.start,
-            matrix.end,
-            matrix.reason,
-        )
+        refuse_bytes(matrix, bytes_max=self.source.record_bytes_max, nul=nul, utf8=high and utf8)
         if escaped:
             matrix.text = copy_padded(matrix.raw, 0)
             for slot in range(self.fields):
                 unescape_quotes(matrix.text, *matrix.column(slot))
         if high and not utf8:
             to_utf8(matrix)
-        if self.source.null:
-            null = np.frombuffer(bytearray(self.source.null.encode()), np.uint8)
-            for slot in range(self.fields):
-                fields.blank_nulls(matrix.text, *matrix.column(slot), null)
-
-
-def to_utf8(matrix: FieldMatrix) -> None:
-    """Transcode the ISO 8859-1 fields of a matrix that hold bytes from 0x80 on."""
-    columns = [matrix.column(slot) for slot in range(len(matrix.start))]
-    growth = sum(encoding.latin1_growth(matrix.text, *column) for column in columns)
-    out = len(matrix.text)
-    matrix.text = copy_padded(matrix.text, growth)
-    for column in columns:
-        out = encoding.latin1_to_utf8(matrix.text, *column, out)
+        blank_nulls(matrix, self.source.null)
 
 
 def make_delimited(context: DecodeContext, source: DelimitedSource) -> DelimitedDecoder:

@@ -11,36 +11,9 @@ import numpy as np
 from pipelines.mediation.blocks import read_into
 from pipelines.mediation.failures import UnableToDecodeFile
 from pipelines.mediation.kernels.quoted import FIELD_START, skip_record
+from pipelines.mediation.text import HEAD_BYTES
 from schemas.arrays import Int32Array
-from schemas.source import DelimitedSource, FixedWidthSource
-
-UTF8_MARK = b"\xef\xbb\xbf"
-OTHER_MARKS = {b"\xff\xfe": "UTF-16 (or UTF-32)", b"\xfe\xff": "UTF-16", b"\x00\x00\xfe\xff": "UTF-32"}
-HEAD_BYTES = 65_536
-SAMPLE_BYTES = 256
-NUL_SHARE = 4
-"""A quarter of NUL bytes at the start of a file means UTF-16 or no text at all."""
-
-
-def read_head(stream: BinaryIO, source: DelimitedSource | FixedWidthSource) -> bytes:
-    """Return the first bytes of the file, without a UTF-8 byte order mark; empty for an empty file.
-
-    Raises:
-        UnableToDecodeFile: WRONG_ENCODING when they show another encoding than the source's.
-    """
-    buffer = np.empty(HEAD_BYTES, np.uint8)
-    head = buffer[: read_into(stream, buffer, 0, HEAD_BYTES)].tobytes()
-    for mark, name in OTHER_MARKS.items():
-        if head.startswith(mark):
-            raise UnableToDecodeFile("WRONG_ENCODING", f"the file is {name}, not {source.encoding}")
-    sample = head[:SAMPLE_BYTES]
-    if len(sample) >= NUL_SHARE and sample.count(0) * NUL_SHARE >= len(sample):
-        raise UnableToDecodeFile("WRONG_ENCODING", f"the file begins with NUL bytes: not {source.encoding} text")
-    if not head.startswith(UTF8_MARK):
-        return head
-    if source.encoding != "utf-8":
-        raise UnableToDecodeFile("WRONG_ENCODING", f"the file is marked as UTF-8, the source says {source.encoding}")
-    return head[len(UTF8_MARK) :]
+from schemas.source import DelimitedSource
 
 
 def split_header(stream: BinaryIO, head: bytes, source: DelimitedSource) -> tuple[tuple[str, ...], bytes]:

@@ -18,9 +18,10 @@ from pipelines.mediation.enedis.r151_xml import PRM_BYTES_MAX, CheckedXml, PrmRe
 from pipelines.mediation.explain import field_value, quote_value
 from pipelines.mediation.extract import DecodedBlock, FieldMatrix, access_hashes, copy_padded, offsets, survey
 from pipelines.mediation.failures import UnableToDecodeFile
-from pipelines.mediation.kernels import contents, encoding, fields, identities, quantities, r151, timestamps
+from pipelines.mediation.kernels import contents, fields, identities, quantities, r151, timestamps
 from pipelines.mediation.plan import identity_seed, known_event_type, unit_factor
 from pipelines.mediation.tables import ValueTable, value_table
+from pipelines.mediation.text import refuse_bytes
 from pipelines.mediation.zones import ZoneTable, zone_table
 from rating.kernels.hashing import hash128_bytes
 from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt64Array
@@ -217,17 +218,7 @@ class R151Splitter:
             consumed = int(r151.last_prm_end(buffer, size))
             matrix = self._parse(buffer[:size], consumed)
         self.started = self.started or consumed > 0
-        encoding.refuse_bytes(
-            matrix.raw,
-            self.element_bytes_max,
-            False,
-            False,
-            matrix.raw_start,
-            matrix.raw_end,
-            matrix.start,
-            matrix.end,
-            matrix.reason,
-        )
+        refuse_bytes(matrix, bytes_max=self.element_bytes_max, nul=False, utf8=False)
         return matrix, size if final else consumed
 
     def skip(self, buffer: UInt8Array, size: int, state: int) -> tuple[int, int]:

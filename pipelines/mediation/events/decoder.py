@@ -17,10 +17,10 @@ from pipelines.mediation.context import DecodeContext
 from pipelines.mediation.events.paths import PathTree, compile_paths
 from pipelines.mediation.extract import PADDING, DecodedBlock, FieldMatrix, copy_padded, extract, offsets, survey
 from pipelines.mediation.failures import UnableToCompileSource, UnableToDecodeFile
-from pipelines.mediation.kernels import encoding
 from pipelines.mediation.kernels.json_lines import DEPTH_MAX, SCRATCH_BYTES, check_envelope, walk_lines
 from pipelines.mediation.kernels.json_text import unescape_strings
 from pipelines.mediation.plan import MappingPlan, compile_mapping
+from pipelines.mediation.text import refuse_bytes
 from schemas.arrays import Int32Array, UInt8Array
 from schemas.cdr import BlockPosition
 from schemas.source import CloudEventsSource
@@ -105,17 +105,7 @@ class CloudEventsDecoder:
         return buffer[:size].tobytes().find(b"\n") + 1 or -1, state
 
     def _finish(self, matrix: FieldMatrix, *, high: bool, nul: bool, escaped: bool) -> None:
-        encoding.refuse_bytes(
-            matrix.raw,
-            self.source.record_bytes_max,
-            nul,
-            high,
-            matrix.raw_start,
-            matrix.raw_end,
-            matrix.start,
-            matrix.end,
-            matrix.reason,
-        )
+        refuse_bytes(matrix, bytes_max=self.source.record_bytes_max, nul=nul, utf8=high)
         if escaped:
             matrix.text = copy_padded(matrix.raw, 0)
             for slot in range(self.fields):

@@ -8,10 +8,10 @@ from typing import BinaryIO
 import numpy as np
 
 from pipelines.mediation.blocks import read_into
-from pipelines.mediation.delimited.header import read_head
 from pipelines.mediation.extract import PADDING
 from pipelines.mediation.failures import UnableToDecodeFile
 from pipelines.mediation.kernels.fixed_width import LINE_EMPTY, LINE_FILLED, count_lines
+from pipelines.mediation.text import read_head
 from schemas.arrays import UInt8Array
 from schemas.source import FixedWidthSource, HeaderRecords, Place, TrailerRecords
 

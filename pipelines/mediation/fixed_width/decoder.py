@@ -14,13 +14,12 @@ import numpy as np
 
 from pipelines.mediation.blocks import ROWS_MAX, split_blocks
 from pipelines.mediation.context import DecodeContext
-from pipelines.mediation.delimited.decoder import to_utf8
 from pipelines.mediation.extract import PADDING, DecodedBlock, FieldMatrix, extract, offsets, survey
 from pipelines.mediation.failures import UnableToCompileSource
 from pipelines.mediation.fixed_width.body import Body, expect_count
-from pipelines.mediation.kernels import encoding, fields
 from pipelines.mediation.kernels.fixed_width import place_fields, split_lengths, split_lines
 from pipelines.mediation.plan import MappingPlan, compile_mapping
+from pipelines.mediation.text import blank_nulls, refuse_bytes, to_utf8
 from schemas.arrays import Int64Array, UInt8Array
 from schemas.cdr import BlockPosition
 from schemas.source import FixedWidthSource
@@ -117,23 +116,10 @@ class FixedWidthDecoder:
             matrix.end,
             matrix.reason,
         )
-        encoding.refuse_bytes(
-            matrix.raw,
-            source.record_bytes_max,
-            nul,
-            high and utf8,
-            matrix.raw_start,
-            matrix.raw_end,
-            matrix.start,
-            matrix.end,
-            matrix.reason,
-        )
+        refuse_bytes(matrix, bytes_max=source.record_bytes_max, nul=nul, utf8=high and utf8)
         if high and not utf8:
             to_utf8(matrix)
-        if source.null:
-            null = np.frombuffer(bytearray(source.null.encode()), np.uint8)
-            for slot in range(self.fields):
-                fields.blank_nulls(matrix.text, *matrix.column(slot), null)
+        blank_nulls(matrix, source.null)
 
 
 def make_fixed_width(context: DecodeContext, source: FixedWidthSource) -> FixedWidthDecoder:
