@@ -8,7 +8,7 @@ import polars as pl
 
 from schemas.price_plan import Calendar, Charge, Counter, EventType, Offer, PricePlan
 from schemas.quantity import Unit
-from schemas.source import CloudEventsSource, DelimitedSource, FixedWidthSource, R151Source
+from schemas.source import SourceBase
 
 ACCOUNT_FRAME = pl.Schema({"account": pl.String, "currency": pl.String})
 WALLET_FRAME = pl.Schema(
@@ -60,7 +60,7 @@ class Catalog:
     price_plans: dict[str, PricePlan]
     charges: dict[str, Charge]
     offers: dict[str, Offer]
-    sources: dict[str, DelimitedSource | FixedWidthSource | CloudEventsSource | R151Source]
+    sources: dict[str, SourceBase]
     accounts: pl.DataFrame
     wallets: pl.DataFrame
     subscriptions: pl.DataFrame

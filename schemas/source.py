@@ -73,6 +73,7 @@ class SourceBase(Document):
 
     kind: Literal["source"]
     code: Code
+    format: str
     on_same_key: Literal["duplicate", "conflict"] = "conflict"
     record_bytes_max: Annotated[int, Field(ge=256, le=4_194_304)] = 1_048_576
 
@@ -174,4 +175,10 @@ class R151Source(SourceBase):
     event_type: Code
 
 
-Source = Annotated[DelimitedSource | FixedWidthSource | CloudEventsSource | R151Source, Field(discriminator="format")]
+SOURCE_MODELS: dict[str, type[SourceBase]] = {
+    "delimited": DelimitedSource,
+    "fixed_width": FixedWidthSource,
+    "cloudevents": CloudEventsSource,
+    "r151": R151Source,
+}
+"""The document of each format, in the order in which they are explained."""

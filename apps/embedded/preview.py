@@ -20,7 +20,6 @@ from apps.embedded.profile import Profile, readable_from
 from apps.embedded.rehearse import rehearse_file, rehearsing
 from apps.settings import Settings
 from pipelines.mediation.decode import Decoder, describe
-from pipelines.mediation.enedis.r151 import FIELD_NAMES, R151Decoder
 from pipelines.mediation.explain import field_value, raw_record
 from pipelines.mediation.extract import DecodedBlock
 from pipelines.refusals import FIRST_RESOURCE_REASON, OUTCOME_OF
@@ -270,8 +269,9 @@ def _fields(decoder: Decoder, cdrs: CdrBlock, row: int) -> dict[str, str]:
     """Return the text of the fields that a decoder reads; none of a record whose bytes it refuses."""
     if not isinstance(cdrs, DecodedBlock) or 0 < cdrs.reason[row] < Reason.FIELD_MISSING:
         return {}
-    names = FIELD_NAMES if isinstance(decoder, R151Decoder) else decoder.plan.fields
-    return {name: field_value(cdrs, slot, row).decode("utf-8", "replace") for slot, name in enumerate(names)}
+    return {
+        name: field_value(cdrs, slot, row).decode("utf-8", "replace") for slot, name in enumerate(decoder.field_names)
+    }
 
 
 def shown_bytes(data: bytes, encoding: str) -> dict[str, Any]:

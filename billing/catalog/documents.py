@@ -22,7 +22,7 @@ from schemas.price_plan import (
     SubscriptionTable,
     UnitDocument,
 )
-from schemas.source import CloudEventsSource, DelimitedSource, FixedWidthSource, R151Source, SourceBase
+from schemas.source import SOURCE_MODELS, SourceBase
 
 MODELS: dict[str, type[Document]] = {
     "unit": UnitDocument,
@@ -35,12 +35,6 @@ MODELS: dict[str, type[Document]] = {
     "account": Account,
     "subscription": Subscription,
     "subscription_table": SubscriptionTable,
-}
-SOURCES: dict[str, type[SourceBase]] = {
-    "delimited": DelimitedSource,
-    "fixed_width": FixedWidthSource,
-    "cloudevents": CloudEventsSource,
-    "r151": R151Source,
 }
 KINDS = (*MODELS, "source")
 
@@ -83,7 +77,7 @@ def _model_of(node: Node, file: str, problems: Problems) -> type[Document] | Non
     models: dict[str, Any] = {**MODELS, "source": SourceBase}
     model: type[Document] | None = _choice(node, "kind", models, file, problems)
     if model is SourceBase:
-        model = _choice(node, "format", SOURCES, file, problems)
+        model = _choice(node, "format", SOURCE_MODELS, file, problems)
     return model
 
 

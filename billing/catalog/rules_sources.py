@@ -32,13 +32,13 @@ def check_source(ctx: Context, entry: Entry[SourceBase]) -> None:
         _check_r151(ctx, entry, source)
     elif isinstance(source, DelimitedSource):
         _check_delimited(ctx, entry, source)
-        _check_mapping(ctx, entry, source.mapping)
     elif isinstance(source, FixedWidthSource):
         _check_fixed_width(ctx, entry, source)
-        _check_mapping(ctx, entry, source.mapping)
     elif isinstance(source, CloudEventsSource):
         _check_cloud_events(ctx, entry, source.mapping)
-        _check_mapping(ctx, entry, source.mapping)
+    mapping: EventMapping | None = getattr(source, "mapping", None)
+    if mapping is not None:
+        _check_mapping(ctx, entry, mapping)
 
 
 def _check_r151(ctx: Context, entry: Entry[Any], source: R151Source) -> None:

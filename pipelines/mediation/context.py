@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from schemas.price_plan import EventType
 from schemas.quantity import Unit
-from schemas.source import CloudEventsSource, DelimitedSource, FixedWidthSource, R151Source
+from schemas.source import SourceBase
 
 SECRET_BYTES = 16
 
@@ -26,7 +26,7 @@ class DecodeContext:
     """
 
     tenant: str
-    source: DelimitedSource | FixedWidthSource | CloudEventsSource | R151Source
+    source: SourceBase
     event_types: dict[str, EventType]
     event_type_codes: dict[str, int]
     units: dict[str, Unit]

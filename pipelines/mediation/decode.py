@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO, Protocol
 
 from pipelines.mediation.context import DecodeContext
-from pipelines.mediation.delimited.decoder import DelimitedDecoder, make_delimited
-from pipelines.mediation.enedis.r151 import R151Decoder, make_r151
-from pipelines.mediation.events.decoder import CloudEventsDecoder, make_cloudevents
-from pipelines.mediation.explain import DETAIL_MAX, describe_bytes, describe_fields
+from pipelines.mediation.delimited.decoder import make_delimited
+from pipelines.mediation.enedis.r151 import make_r151
+from pipelines.mediation.events.decoder import make_cloudevents
+from pipelines.mediation.explain import DETAIL_MAX
 from pipelines.mediation.extract import DecodedBlock
 from pipelines.mediation.failures import UnableToCompileSource, UnableToDecodeFile
-from pipelines.mediation.fixed_width.decoder import FixedWidthDecoder, make_fixed_width
+from pipelines.mediation.fixed_width.decoder import make_fixed_width
 from schemas.cdr import CdrBlock
 from schemas.rejection import EXPLANATIONS, Reason
-from schemas.source import CloudEventsSource, DelimitedSource, FixedWidthSource
+from schemas.source import SourceBase
 
 __all__ = [
     "BLOCK_BYTES",
@@ -32,7 +32,35 @@ __all__ = [
 BLOCK_BYTES = 8 << 20
 BLOCK_BYTES_MAX = 1 << 28
 
-Decoder = DelimitedDecoder | FixedWidthDecoder | CloudEventsDecoder | R151Decoder
+
+class Decoder(Protocol):
+    """A compiled source."""
+
+    @property
+    def source(self) -> SourceBase:
+        """The definition it was compiled from."""
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        """The name of each field of its blocks' matrices."""
+
+    def check(self, stream: BinaryIO) -> None:
+        """Check all that must hold before a file's first block; raise UnableToDecodeFile."""
+
+    def decode(self, stream: BinaryIO, *, claim: int, block_bytes: int) -> Iterator[DecodedBlock]:
+        """Yield the CDRs of a file, given from its first byte."""
+
+    def describe(self, block: DecodedBlock, row: int) -> str:
+        """Return what the decoder objects to in one record, in words."""
+
+
+_MAKERS: dict[str, Callable[[DecodeContext, Any], Decoder]] = {
+    "delimited": make_delimited,
+    "fixed_width": make_fixed_width,
+    "cloudevents": make_cloudevents,
+    "r151": make_r151,
+}
+"""How the source of each format is compiled: a new format takes its place here and in `schemas.source.SOURCE_MODELS`."""
 
 
 def make_decoder(context: DecodeContext) -> Decoder:
@@ -41,14 +69,7 @@ def make_decoder(context: DecodeContext) -> Decoder:
     Raises:
         UnableToCompileSource: when the definition contradicts itself, or does not fit the event types and units.
     """
-    source = context.source
-    if isinstance(source, DelimitedSource):
-        return make_delimited(context, source)
-    if isinstance(source, FixedWidthSource):
-        return make_fixed_width(context, source)
-    if isinstance(source, CloudEventsSource):
-        return make_cloudevents(context, source)
-    return make_r151(context, source)
+    return _MAKERS[context.source.format](context, context.source)
 
 
 def check_file(decoder: Decoder, stream: BinaryIO) -> None:
@@ -92,14 +113,7 @@ def describe(decoder: Decoder, block: CdrBlock, row: int) -> str:
         block: a block it made.
         row: the record's row, one with a reason.
     """
-    reason = Reason(int(block.reason[row]))
     if not isinstance(block, DecodedBlock):
-        return EXPLANATIONS[reason]
-    if reason < Reason.FIELD_MISSING:
-        latin1 = isinstance(decoder, DelimitedDecoder | FixedWidthDecoder) and decoder.source.encoding == "latin-1"
-        text = describe_bytes(decoder.source, "latin-1" if latin1 else "utf-8", block, row)
-    elif isinstance(decoder, R151Decoder):
-        text = decoder.describe(block, row)
-    else:
-        text = describe_fields(decoder.plan, block, row)
+        return EXPLANATIONS[Reason(int(block.reason[row]))]
+    text = decoder.describe(block, row)
     return text if len(text) <= DETAIL_MAX else text[: DETAIL_MAX - 1] + "…"

@@ -9,7 +9,7 @@ from pipelines.mediation.extract import DecodedBlock
 from pipelines.mediation.plan import MappingPlan
 from schemas.cdr import CdrBlock
 from schemas.rejection import EXPLANATIONS, Reason
-from schemas.source import CloudEventsSource, DelimitedSource, FixedWidthSource, R151Source
+from schemas.source import DelimitedSource, FixedWidthSource, SourceBase
 
 DETAIL_MAX = 200
 VALUE_MAX = 60
@@ -39,8 +39,17 @@ def raw_record(block: CdrBlock, row: int) -> bytes:
     return block.raw[block.raw_start[row] : block.raw_end[row]].tobytes()
 
 
+def describe_record(
+    source: SourceBase, plan: MappingPlan, block: DecodedBlock, row: int, *, encoding: str = "utf-8"
+) -> str:
+    """Return what is wrong with a record of text whose fields a mapping names."""
+    if block.reason[row] < Reason.FIELD_MISSING:
+        return describe_bytes(source, encoding, block, row)
+    return describe_fields(plan, block, row)
+
+
 def describe_bytes(
-    source: DelimitedSource | FixedWidthSource | CloudEventsSource | R151Source,
+    source: SourceBase,
     encoding: str,
     block: DecodedBlock,
     row: int,

@@ -14,6 +14,7 @@ import numpy as np
 from pipelines.mediation.blocks import ROWS_MAX, split_blocks
 from pipelines.mediation.context import DecodeContext
 from pipelines.mediation.delimited.header import column_slots, split_header
+from pipelines.mediation.explain import describe_record
 from pipelines.mediation.extract import PADDING, DecodedBlock, FieldMatrix, copy_padded, extract, offsets, survey
 from pipelines.mediation.failures import UnableToCompileSource
 from pipelines.mediation.kernels.delimited import split_plain
@@ -33,6 +34,11 @@ class DelimitedDecoder:
 
     source: DelimitedSource
     plan: MappingPlan
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        """The name of each field of a matrix."""
+        return self.plan.fields
 
     def check(self, stream: BinaryIO) -> None:
         """Check encoding marks and the header of a file, given from its first byte."""
@@ -55,6 +61,10 @@ class DelimitedDecoder:
         for number, matrix in enumerate(blocks):
             yield extract(self.plan, matrix, BlockPosition(claim, number, record))
             record += len(matrix)
+
+    def describe(self, block: DecodedBlock, row: int) -> str:
+        """Return what is wrong with one record."""
+        return describe_record(self.source, self.plan, block, row, encoding=self.source.encoding)
 
     def _open(self, stream: BinaryIO) -> tuple[DelimitedSplitter, bytes] | None:
         head = read_head(stream, self.source)

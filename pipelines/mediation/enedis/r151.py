@@ -15,7 +15,7 @@ import numpy as np
 from pipelines.mediation.blocks import read_into, split_blocks
 from pipelines.mediation.context import DecodeContext
 from pipelines.mediation.enedis.r151_xml import PRM_BYTES_MAX, CheckedXml, PrmReader, declared_encoding
-from pipelines.mediation.explain import field_value, quote_value
+from pipelines.mediation.explain import describe_bytes, field_value, quote_value
 from pipelines.mediation.extract import DecodedBlock, FieldMatrix, access_hashes, copy_padded, offsets, survey
 from pipelines.mediation.failures import UnableToDecodeFile
 from pipelines.mediation.kernels import contents, fields, identities, quantities, r151, timestamps
@@ -72,6 +72,11 @@ class R151Decoder:
     classes: ValueTable
     certain: ValueTable
     zone: ZoneTable
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        """The name of each field of a matrix."""
+        return FIELD_NAMES
 
     def check(self, stream: BinaryIO) -> None:
         """Check a file, given from its first byte, to its end: it is parsed, and split as it will be decoded."""
@@ -164,6 +169,8 @@ class R151Decoder:
     def describe(self, block: DecodedBlock, row: int) -> str:
         """Return which element of a reading made its reason, and its value."""
         reason = Reason(int(block.reason[row]))
+        if reason < Reason.FIELD_MISSING:
+            return describe_bytes(self.source, "utf-8", block, row)
         if reason == Reason.FIELD_MISSING:
             empty = [FIELD_NAMES[slot] for slot in REQUIRED if not field_value(block, slot, row)]
             return "empty: " + ", ".join(empty)

@@ -15,6 +15,7 @@ import numpy as np
 from pipelines.mediation.blocks import ROWS_MAX, read_into, split_blocks
 from pipelines.mediation.context import DecodeContext
 from pipelines.mediation.events.paths import PathTree, compile_paths
+from pipelines.mediation.explain import describe_record
 from pipelines.mediation.extract import PADDING, DecodedBlock, FieldMatrix, copy_padded, extract, offsets, survey
 from pipelines.mediation.failures import UnableToCompileSource, UnableToDecodeFile
 from pipelines.mediation.kernels.json_lines import DEPTH_MAX, SCRATCH_BYTES, check_envelope, walk_lines
@@ -52,6 +53,11 @@ class CloudEventsDecoder:
         """How many fields a matrix has."""
         return len(self.plan.fields)
 
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        """The name of each field of a matrix."""
+        return self.plan.fields
+
     def check(self, stream: BinaryIO) -> None:
         """Check that a file, given from its first byte, is not in another encoding."""
         read_head(stream)
@@ -66,6 +72,10 @@ class CloudEventsDecoder:
         for number, matrix in enumerate(blocks):
             yield extract(self.plan, matrix, BlockPosition(claim, number, record))
             record += len(matrix)
+
+    def describe(self, block: DecodedBlock, row: int) -> str:
+        """Return what is wrong with one record."""
+        return describe_record(self.source, self.plan, block, row)
 
     def split(self, buffer: UInt8Array, size: int, *, final: bool) -> tuple[FieldMatrix, int]:
         """Return the complete lines of a buffer as records, and how many bytes they take."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from pipelines.mediation.blocks import ROWS_MAX, split_blocks
 from pipelines.mediation.context import DecodeContext
+from pipelines.mediation.explain import describe_record
 from pipelines.mediation.extract import PADDING, DecodedBlock, FieldMatrix, extract, offsets, survey
 from pipelines.mediation.failures import UnableToCompileSource
 from pipelines.mediation.fixed_width.body import Body, expect_count
@@ -45,6 +46,11 @@ class FixedWidthDecoder:
         """How many fields the source maps."""
         return len(self.plan.fields)
 
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        """The name of each field of a matrix."""
+        return self.plan.fields
+
     def check(self, stream: BinaryIO) -> None:
         """Check encoding marks, header and trailer of a file, given from its first byte."""
         body = Body(stream, self.source)
@@ -66,6 +72,10 @@ class FixedWidthDecoder:
             yield extract(self.plan, matrix, BlockPosition(claim, number, record))
             record += len(matrix)
         expect_count(body, record)
+
+    def describe(self, block: DecodedBlock, row: int) -> str:
+        """Return what is wrong with one record."""
+        return describe_record(self.source, self.plan, block, row, encoding=self.source.encoding)
 
     def split(self, buffer: UInt8Array, size: int, *, final: bool) -> tuple[FieldMatrix, int]:
         """Return the complete records of a buffer, and how many bytes they take."""

@@ -25,7 +25,7 @@ from schemas.price_plan import (
     SubscriptionTable,
     UnitDocument,
 )
-from schemas.source import Source
+from schemas.source import SOURCE_MODELS
 
 MODELS: dict[str, TypeAdapter[Any]] = {
     "unit": TypeAdapter(UnitDocument),
@@ -36,7 +36,7 @@ MODELS: dict[str, TypeAdapter[Any]] = {
     "charge": TypeAdapter(Charge),
     "offer": TypeAdapter(Offer),
     "subscription_table": TypeAdapter(SubscriptionTable),
-    "source": TypeAdapter(Source),
+    **{f"source/{name}": TypeAdapter(model) for name, model in SOURCE_MODELS.items()},
 }
 
 
@@ -58,7 +58,8 @@ def test_every_document_fits_its_model(catalog: Path) -> None:
     seen: set[tuple[str, str]] = set()
     for path in sorted(catalog.glob("*.yaml")):
         for document in yaml.safe_load_all(path.read_text("utf-8")):
-            MODELS[document["kind"]].validate_python(document)
+            kind = f"source/{document['format']}" if document["kind"] == "source" else document["kind"]
+            MODELS[kind].validate_python(document)
             name = (document["kind"], document.get("code", document.get("file")))
             assert name not in seen, "one directory can hold all industries"
             seen.add(name)
