@@ -1,0 +1,119 @@
+"""Taking back what rating did: counters fall, wallets get back what was drawn. Twin: `tests/support/reversal_twin.py`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from rating.kernels.layout import COUNTER, COUNTER_PTR, OFFER, PERIODS_KEPT
+from rating.kernels.local_time import local_instant, period_number
+from rating.kernels.wide import add, widen
+
+I64 = np.int64
+NO_COUNTER = 0
+LOWERED = 1
+LEFT = 2
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def locate_counters(
+    event_at: Any,
+    subscription: Any,
+    version: Any,
+    subscription_row: Any,
+    counter_slot: Any,
+    version_row: Any,
+    offer_counter: Any,
+    counter_kind: Any,
+    counter_zone: Any,
+    zone_ptr: Any,
+    zone_bucket: Any,
+    zone_instant: Any,
+    zone_offset: Any,
+    out_slot: Any,
+    out_cell: Any,
+    out_period: Any,
+) -> None:
+    """Find the counter cell that each of n rated items consumed, as `rate_rows` found it.
+
+    Args:
+        event_at: (n,) int64 microseconds UTC. subscription: (n,) int32, known to the image.
+        version: (n,) int64 rows of `version_row`.
+        subscription_row .. zone_offset: of the `layout.Tariff` of the image that rated them.
+        out_slot, out_cell, out_period: (n,) int32, written: the counter's slot, the cell within it and the period that the
+            cell counted; -1, 0, -1 for an item without counter.
+    """
+    for row in range(len(event_at)):
+        out_slot[row] = -1
+        out_cell[row] = 0
+        out_period[row] = -1
+        counter = version_row[version[row], COUNTER]
+        if counter < 0:
+            continue
+        owner = I64(subscription[row])
+        offer = I64(subscription_row[owner, OFFER])
+        kind = I64(counter_kind[counter])
+        local = local_instant(
+            event_at[row], I64(counter_zone[counter]), zone_ptr, zone_bucket, zone_instant, zone_offset
+        )
+        number = period_number(kind, local)
+        out_slot[row] = counter_slot[subscription_row[owner, COUNTER_PTR] + offer_counter[offer, counter]]
+        out_cell[row] = number & I64(PERIODS_KEPT - 1)
+        out_period[row] = number * I64(4) + kind
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def lower_counters(
+    slot: Any, cell: Any, period: Any, quantity: Any, counter_period: Any, counter_used: Any, before: Any, fate: Any
+) -> Any:
+    """Take n rated quantities out of the counters that they are in; return the first row that does not fit, else -1.
+
+    Args:
+        slot, cell, period: (n,) int32, as `locate_counters` found them. quantity: (n,) int64 rated quantities, >= 0.
+        counter_period, counter_used: of `AccountState`, updated.
+        before: (n,) int64, written: the counter before the row, 0 where there is none. fate: (n,) uint8, written: NO_COUNTER,
+            LOWERED, or LEFT where the cell counts another period by now.
+    """
+    for row in range(len(slot)):
+        before[row] = 0
+        fate[row] = NO_COUNTER
+        if slot[row] < 0:
+            continue
+        if counter_period[slot[row], cell[row]] != period[row]:
+            fate[row] = LEFT
+            continue
+        used = counter_used[slot[row], cell[row]]
+        if used < quantity[row]:
+            return row
+        before[row] = used
+        counter_used[slot[row], cell[row]] = used - quantity[row]
+        fate[row] = LOWERED
+    return -1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def give_back(wallet: Any, amount: Any, wallet_hi: Any, wallet_lo: Any, out_hi: Any, out_lo: Any) -> Any:
+    """Credit amounts in order, noting each balance afterwards; return the first row that overflows, else -1.
+
+    Args:
+        wallet: (k,) int32 below the number of wallets; a negative one moves nothing. amount: (k,) int64, > 0 where it moves.
+        wallet_hi, wallet_lo: balances of `AccountState`, updated.
+        out_hi: (k,) int64, out_lo: (k,) uint64, written: the wallet's balance after the row, 0 where nothing moves.
+    """
+    for row in range(len(wallet)):
+        out_hi[row] = 0
+        out_lo[row] = np.uint64(0)
+        w = I64(wallet[row])
+        if w < 0:
+            continue
+        add_hi, add_lo = widen(amount[row])
+        hi, lo, overflow = add(wallet_hi[w], wallet_lo[w], add_hi, add_lo)
+        if overflow:
+            return row
+        wallet_hi[w] = hi
+        wallet_lo[w] = lo
+        out_hi[row] = hi
+        out_lo[row] = lo
+    return -1

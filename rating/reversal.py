@@ -1,0 +1,159 @@
+"""Taking rated items back: the exact opposite of what `rate` moved, on the state of now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rating.kernels.layout import Tariff
+from rating.kernels.reverse import give_back, locate_counters, lower_counters
+from rating.state import AccountState
+from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt64Array
+from schemas.rated_item import WALLET_SPLIT
+
+
+class UnableToReverse(ValueError):
+    """Items are not those that this state rated: a counter holds less than they consumed, or a wallet is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class RatedItems:
+    """n rated items as they were stored, each quantity and amount positive.
+
+    Attributes:
+        rated_quantity, amount: (n,). wallet: (n,) as in `RatedBlock`.
+        counter_slot, counter_cell, counter_period: (n,) see `locate_counters`.
+        split_ptr: (n + 1,) item i was paid by the parts split_ptr[i] .. split_ptr[i + 1], empty unless WALLET_SPLIT.
+        split_wallet, split_amount: (m,) the parts in drawing order.
+    """
+
+    rated_quantity: Int64Array
+    amount: Int64Array
+    wallet: Int32Array
+    counter_slot: Int32Array
+    counter_cell: Int32Array
+    counter_period: Int32Array
+    split_ptr: Int64Array
+    split_wallet: Int32Array
+    split_amount: Int64Array
+
+    def __len__(self) -> int:
+        """Return the number of items."""
+        return len(self.amount)
+
+
+@dataclass(frozen=True, slots=True)
+class ReversedItems:
+    """What giving n items back did.
+
+    Attributes:
+        counter_before: (n,) the counter before, 0 where it was not touched. counter_fate: (n,) `CounterFate`.
+        balance_hi, balance_lo: (n,) balance of the one wallet that got all of it back, else 0.
+        split_balance_hi, split_balance_lo: (m,) balances after the parts.
+    """
+
+    counter_before: Int64Array
+    counter_fate: UInt8Array
+    balance_hi: Int64Array
+    balance_lo: UInt64Array
+    split_balance_hi: Int64Array
+    split_balance_lo: UInt64Array
+
+
+def reverse(items: RatedItems, state: AccountState) -> ReversedItems:
+    """Give back, in order, what items drew from wallets and consumed of counters, updating `state`.
+
+    A counter whose period is no longer kept is left as it is (`CounterFate.LEFT`).
+
+    Raises:
+        UnableToReverse: when they are not items of this state; it is then useless.
+    """
+    n = len(items)
+    _require(_within(items.counter_slot, len(state.counter_used)), "a counter is unknown")
+    _require(_within(items.wallet, state.wallet_count), "a wallet is unknown")
+    _require(_within(items.split_wallet, state.wallet_count), "a wallet is unknown")
+    _require(not n or int(min(items.amount.min(), items.rated_quantity.min())) >= 0, "an item is negative")
+    before, fate = np.empty(n, np.int64), np.empty(n, np.uint8)
+    stopped = int(
+        lower_counters(
+            items.counter_slot,
+            items.counter_cell,
+            items.counter_period,
+            items.rated_quantity,
+            state.counter_period,
+            state.counter_used,
+            before,
+            fate,
+        )
+    )
+    _require(stopped < 0, f"item {stopped} consumed more than its counter holds")
+    wallet, amount, place, parts = _movements(items)
+    hi, lo = np.empty(len(wallet), np.int64), np.empty(len(wallet), np.uint64)
+    stopped = int(give_back(wallet, amount, state.balance_hi, state.balance_lo, hi, lo))
+    _require(stopped < 0, f"the balance of a wallet would exceed 128 bits at movement {stopped}")
+    single = items.wallet != WALLET_SPLIT
+    balance_hi, balance_lo = np.zeros(n, np.int64), np.zeros(n, np.uint64)
+    balance_hi[single], balance_lo[single] = hi[place[single]], lo[place[single]]
+    return ReversedItems(before, fate, balance_hi, balance_lo, hi[parts], lo[parts])
+
+
+def _movements(items: RatedItems) -> tuple[Int32Array, Int64Array, Int64Array, Int64Array]:
+    """Return (wallet, amount) of all movements in order, (n,) where each item's first one is, and (m,) where parts are."""
+    counts = np.maximum(np.diff(items.split_ptr), 1)
+    place = np.zeros(len(items), np.int64)
+    np.cumsum(counts[:-1], out=place[1:])
+    wallet = np.repeat(items.wallet, counts).astype(np.int32)
+    amount = np.repeat(items.amount, counts).astype(np.int64)
+    split = np.flatnonzero(np.diff(items.split_ptr) > 0)
+    lengths = np.diff(items.split_ptr)[split]
+    first = np.repeat(place[split], lengths)
+    parts = first + np.arange(len(first)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    wallet[parts], amount[parts] = items.split_wallet, items.split_amount
+    return wallet, amount, place, parts
+
+
+def find_counters(
+    event_at: Int64Array, subscription: Int32Array, charge_version: Int32Array, tariff: Tariff
+) -> tuple[Int32Array, Int32Array, Int32Array]:
+    """Return (slot, cell, period), each (n,), of the counters that items rated by `tariff` consumed; slot -1 without one.
+
+    Raises:
+        UnableToReverse: when the tariff has not rated them.
+    """
+    names = tariff.version_row[:, 0]
+    rows = np.full(int(max(names.max(initial=-1), charge_version.max(initial=-1))) + 1, -1, np.int64)
+    rows[names] = np.arange(len(names))
+    version = rows[charge_version]
+    known = _within(subscription, len(tariff.subscription_row)) and not np.any(subscription < 0)
+    _require(known and not np.any(version < 0) and not np.any(charge_version < 0), "another image rated these items")
+    n = len(event_at)
+    slot, cell, period = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int32)
+    locate_counters(
+        np.array(event_at, np.int64),
+        np.array(subscription, np.int32),
+        version,
+        tariff.subscription_row,
+        tariff.counter_slot,
+        tariff.version_row,
+        tariff.offer_counter,
+        tariff.counter_kind,
+        tariff.counter_zone,
+        tariff.zone_ptr,
+        tariff.zone_bucket,
+        tariff.zone_instant,
+        tariff.zone_offset,
+        slot,
+        cell,
+        period,
+    )
+    return slot, cell, period
+
+
+def _within(ids: Int32Array, count: int) -> bool:
+    return not len(ids) or int(ids.max()) < count
+
+
+def _require(holds: bool, otherwise: str) -> None:  # noqa: FBT001
+    if not holds:
+        raise UnableToReverse(otherwise)

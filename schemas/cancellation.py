@@ -1,0 +1,68 @@
+"""Cancellations: what is withdrawn, as complete commands, so that applying them needs nothing but the account state."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import pyarrow as pa
+
+
+class CancelledKind(IntEnum):
+    """What one row of a cancellation withdraws."""
+
+    RATED = 0
+    """A rated item: its money, its counter and its key go back."""
+    UNRATED = 1
+    """An EDR that nobody rated: its key goes back."""
+    KEY = 2
+    """An EDR that was tried again, and stands under the retry: only its record's key goes back."""
+
+
+class CounterFate(IntEnum):
+    """What became of the counter that a reversed item had consumed."""
+
+    NONE = 0
+    """The item consumed none."""
+    LOWERED = 1
+    LEFT = 2
+    """The counter's period is no longer kept, so nothing could be given back."""
+
+
+_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
+    ("kind", pa.uint8()),
+    ("claim", pa.uint32()),
+    ("record", pa.uint32()),
+    ("branch", pa.uint16()),
+    ("image", pa.uint16()),
+    ("account", pa.int32()),
+    ("currency", pa.int32()),
+    ("charge_version", pa.int32()),
+    ("event_at", pa.int64()),
+    ("event_type", pa.uint16()),
+    ("access_point", pa.int32()),
+    ("subscription", pa.int32()),
+    ("span_s", pa.int64()),
+    ("quantity", pa.int64()),
+    ("rated_quantity", pa.int64()),
+    ("tier", pa.uint8()),
+    ("band", pa.uint8()),
+    ("amount", pa.int64()),
+    ("wallet", pa.int32()),
+    ("counter_slot", pa.int32()),
+    ("counter_cell", pa.int32()),
+    ("counter_period", pa.int32()),
+    ("split_wallet", pa.list_(pa.field("item", pa.int32(), nullable=False))),
+    ("split_amount", pa.list_(pa.field("item", pa.int64(), nullable=False))),
+    ("key_hi", pa.uint64()),
+    ("key_lo", pa.uint64()),
+    ("key_at", pa.int64()),
+    ("key_content", pa.uint64()),
+)
+CANCELLATION_SCHEMA = pa.schema([pa.field(name, kind, nullable=False) for name, kind in _COLUMNS])
+"""One row per EDR to be withdrawn, as it was stored: quantities and amounts are positive, in base steps and billionths.
+
+`kind` is a `CancelledKind`; only RATED rows fill what lies between `image` and `split_amount`. `counter_slot` is -1 without a
+counter; `counter_period` is what `AccountState.counter_period` must say for the quantity to be given back. `wallet` is as in
+`RatedBlock`; the parts of a split item are in drawing order. `key_hi`, `key_lo`: the record's identity, (0, 0) where another
+row releases it or nobody does; `key_at`: its event time, microseconds UTC; `key_content`: the content that must hold the key.
+"""
