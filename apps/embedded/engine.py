@@ -44,6 +44,10 @@ from sinks.clickhouse.store import FinishedClaim, RejectionEvent
 EDRS_PER_BLOCK = 50_000
 DECODE_AHEAD = 3
 CLAIMS_PER_WRITE = 200
+CLAIMS_PER_SNAPSHOT = 20_000
+"""However small they are: a replay of that many takes about a minute."""
+SMALL_BYTES = 1 << 18
+"""Up to this size a file is hashed and decoded in the thread that processes it: starting others would take longer."""
 
 
 @dataclass(slots=True)
@@ -111,6 +115,7 @@ class Engine:
     _hashes: dict[str, int] = field(default_factory=dict)
     _finished: list[FinishedClaim] = field(default_factory=list)
     _since_snapshot: int = 0
+    _claims_since_snapshot: int = 0
 
     @property
     def terms(self) -> Terms:
@@ -177,7 +182,9 @@ class Engine:
         self._store_events(entry)
         self._finish(report)
         self.state.claim, self.state.block = entry.claim + 1, 0
-        if self._since_snapshot >= self.settings.snapshot_records:
+        self._claims_since_snapshot += 1
+        due = self._claims_since_snapshot >= CLAIMS_PER_SNAPSHOT
+        if due or self._since_snapshot >= self.settings.snapshot_records:
             self.snapshot()
         return report
 
@@ -256,7 +263,8 @@ class Engine:
         drops_conflicts = active.catalog.sources[root.source].on_same_key == "duplicate"
         context = self._context(entry, root.source)
         say = _describe_with(file.decoder)
-        for cdrs in Ahead(self._decoded(entry, root, file), DECODE_AHEAD):
+        decoded = self._decoded(entry, root, file)
+        for cdrs in decoded if root.size <= SMALL_BYTES else Ahead(decoded, DECODE_AHEAD):
             started = time.monotonic()
             result = process(
                 cdrs,
@@ -379,7 +387,7 @@ class Engine:
         self.flush()
         started = time.monotonic()
         write_snapshot(self.directory.snapshots, self.state)
-        self._since_snapshot = 0
+        self._since_snapshot = self._claims_since_snapshot = 0
         self.times.snapshot += time.monotonic() - started
 
     def _image(self) -> ActiveImage:
@@ -400,6 +408,10 @@ class _Digest:
     def __init__(self, path: Path, size: int) -> None:
         self._result = ""
         self._error: OSError | None = None
+        self._thread: threading.Thread | None = None
+        if size <= SMALL_BYTES:
+            self._run(path, size)
+            return
         self._thread = threading.Thread(target=self._run, args=(path, size), name="digest", daemon=True)
         self._thread.start()
 
@@ -411,7 +423,8 @@ class _Digest:
 
     def result(self) -> str:
         """Wait for the hash."""
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
         if self._error is not None:
             raise UnableToReadArchive(f"cannot read a claimed file: {self._error.strerror}") from self._error
         return self._result

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from typing import Any
 from apps.embedded.engine import ClaimReport, Engine
 from pipelines.spool.claims import UnableToClaim
 
+_STOP_S = 0.25
+"""How soon a run that waits sees that it shall stop, however seldom it looks at the spool."""
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 """Not the file's fault: the next one would fail as well."""
 
@@ -38,11 +41,13 @@ class Intake:
     commands: queue.Queue[Command] = field(default_factory=queue.Queue)
     failures: list[str] = field(default_factory=list)
     _refused: set[Path] = field(default_factory=set)
+    _asked: threading.Event = field(default_factory=threading.Event)
 
     def submit(self, action: Callable[[Engine], Any]) -> Future[Any]:
         """Ask the main loop to run `action` between two claims; return its future."""
         future: Future[Any] = Future()
         self.commands.put((action, future))
+        self._asked.set()
         return future
 
     def adopt(self) -> None:
@@ -101,20 +106,25 @@ class Intake:
         while not self.stop.is_set():
             if not self.drain():
                 self.engine.flush()
-                self.stop.wait(poll_s)
+                self._wait(poll_s)
+
+    def _wait(self, poll_s: float) -> None:
+        """Wait until the spool is to be looked at again, somebody asks for something, or the run shall stop."""
+        end = time.monotonic() + poll_s
+        while not self.stop.is_set() and (left := end - time.monotonic()) > 0:
+            if self._asked.wait(min(left, _STOP_S)):
+                return
 
     def run_commands(self) -> None:
-        """Run what other processes asked for.
+        """Run what was asked for until now: what is asked for meanwhile comes after the next file.
 
         Raises:
             Exception: what stopped a command after it had written an entry of the log: the state is in the middle of
                 that entry, which only the next start can finish.
         """
-        while True:
-            try:
-                action, future = self.commands.get_nowait()
-            except queue.Empty:
-                return
+        self._asked.clear()
+        for _ in range(self.commands.qsize()):
+            action, future = self.commands.get_nowait()
             journaled = self.engine.journal.next_claim
             try:
                 future.set_result(action(self.engine))

@@ -7,6 +7,8 @@ going to have.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +40,15 @@ class Terms:
     window_days: int | None
     bytes_max: int
     expansion_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A whole file whose content is durable already and that is nobody's but ours: `path` is where, `name` its name."""
+
+    source: str
+    name: str
+    path: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +125,36 @@ class Spool:
             back = _put_back(stored, path)
             raise UnableToClaim(f"cannot journal the claim of {path}: {error.strerror}; it is {back}") from error
 
+    def claim_all(self, journal: Journal, arrivals: Sequence[Arrival], *, now: int, terms: Terms) -> list[FileClaim]:
+        """Move files into the archive and journal them: two syncs, however many they are.
+
+        Raises:
+            UnableToClaim: when they cannot be moved or journaled; none is claimed then, and each is where it was.
+        """
+        moved: list[tuple[Path, Path]] = []
+        try:
+            for place, arrival in enumerate(arrivals):
+                stored = self.archive / self.stored_name(journal.next_claim + place, arrival.source, arrival.name)
+                if stored.exists():
+                    raise UnableToClaim(f"{stored} waits to be journaled; start again to adopt it")
+                arrival.path.replace(stored)
+                moved.append((stored, arrival.path))
+            sync_directory(self.archive)
+            received_at = journal.stage_time(now)
+            entries = [
+                _entry(journal.next_claim + place, received_at, arrival.source, arrival.name, stored, terms)
+                for place, (arrival, (stored, _)) in enumerate(zip(arrivals, moved, strict=True))
+            ]
+            journal.append_all(entries)
+        except (OSError, UnableToClaim) as error:
+            for stored, path in moved:
+                with suppress(OSError):  # what cannot be moved back either is adopted at the next start
+                    stored.replace(path)
+            if isinstance(error, UnableToClaim):
+                raise
+            raise UnableToClaim(f"cannot claim what arrived: {error.strerror}") from error
+        return entries
+
     def take_copy(self, journal: Journal, source: str, path: Path, *, now: int, terms: Terms) -> FileClaim:
         """Copy a file that is not ours to move into the archive and journal it.
 
@@ -159,20 +200,24 @@ class Spool:
         return stored
 
     def _journal(self, journal: Journal, source: str, name: str, stored: Path, now: int, terms: Terms) -> FileClaim:
-        entry = FileClaim(
-            claim=journal.next_claim,
-            received_at=journal.stage_time(now),
-            source=source,
-            name=_readable(name),
-            stored=stored.name,
-            size=stored.stat().st_size,
-            block_bytes=terms.block_bytes,
-            window_days=terms.window_days,
-            bytes_max=terms.bytes_max,
-            expansion_max=terms.expansion_max,
-        )
+        entry = _entry(journal.next_claim, journal.stage_time(now), source, name, stored, terms)
         journal.append(entry)
         return entry
+
+
+def _entry(claim: int, received_at: int, source: str, name: str, stored: Path, terms: Terms) -> FileClaim:
+    return FileClaim(
+        claim=claim,
+        received_at=received_at,
+        source=source,
+        name=_readable(name),
+        stored=stored.name,
+        size=stored.stat().st_size,
+        block_bytes=terms.block_bytes,
+        window_days=terms.window_days,
+        bytes_max=terms.bytes_max,
+        expansion_max=terms.expansion_max,
+    )
 
 
 def _is_finished(name: str) -> bool:

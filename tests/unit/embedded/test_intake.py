@@ -185,3 +185,30 @@ def test_a_command_that_fails_after_its_entry_ends_the_run(intake: Intake, engin
     assert not after.done()
     with pytest.raises(queue.Empty):
         [intake.commands.get_nowait() for _ in range(2)]
+
+
+def test_a_run_that_waits_does_at_once_what_it_is_asked(intake: Intake, engine: FakeEngine) -> None:
+    def ask() -> None:
+        intake.submit(lambda _: "answered").add_done_callback(lambda _: intake.stop.set())
+
+    timer = threading.Timer(0.05, ask)
+    timer.start()
+    intake.follow(poll_s=3600)  # nobody looks at the spool meanwhile
+    timer.join()
+
+
+def test_a_run_that_waits_sees_that_it_shall_stop(intake: Intake) -> None:
+    timer = threading.Timer(0.05, intake.stop.set)
+    timer.start()
+    intake.follow(poll_s=3600)
+    timer.join()
+
+
+def test_whoever_asks_again_and_again_keeps_no_file_waiting(intake: Intake, engine: FakeEngine, spool: Spool) -> None:
+    def again(_: Any) -> None:
+        if not engine.processed:
+            intake.submit(again)
+
+    intake.submit(again)
+    drop(spool, "calls/1")
+    assert intake.drain() == 1
