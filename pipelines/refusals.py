@@ -50,6 +50,7 @@ def refused_records(
     return _batch(
         cdrs.position,
         cdrs.record[rows],
+        np.zeros(m, np.uint8),
         stage=np.where(codes < FIRST_RESOURCE_REASON, Stage.DECODE, Stage.RESOURCE).astype(np.uint8),
         reason=codes,
         outcome=outcome[rows],
@@ -79,6 +80,7 @@ def unrated_edrs(
     return _batch(
         edrs.position,
         edrs.record[rows],
+        edrs.branch[rows],
         stage=np.full(m, Stage.ACCOUNT, np.uint8),
         reason=reason[rows],
         outcome=np.full(m, Outcome.ACCEPTED, np.uint8),
@@ -114,6 +116,7 @@ def _text(data: UInt8Array, start: Int64Array, length: Int64Array) -> pa.Array[A
 def _batch(
     position: BlockPosition,
     record: Int64Array,
+    branch: UInt8Array,
     *,
     stage: UInt8Array,
     reason: UInt16Array,
@@ -131,6 +134,7 @@ def _batch(
         [
             pa.array(np.full(m, position.claim, np.uint32)),
             pa.array(record.astype(np.uint32)),
+            pa.array(branch),
             pa.array(np.full(m, position.block, np.uint32)),
             pa.array(stage),
             pa.array(reason),

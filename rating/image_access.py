@@ -26,9 +26,10 @@ class AccessIndex:
     Attributes:
         slot_hi, slot_lo: (cap,) uint64 hash of the identifier's UTF-8 bytes, (0, 0) empty; cap is a power of two,
             at most half full; open addressing: probing starts at lo & (cap - 1) and is linear.
-        slot_entry: (cap,) int32 entry e of the slot.
+        slot_entry: (cap,) int32 entry e of the slot; ~e (negative) when windows of the entry overlap: then it is shared.
         window_ptr: (entries + 1,) int32: entry e has the windows window_ptr[e] .. window_ptr[e + 1].
-        window_start, window_end: int64 microseconds UTC, half-open.
+        window_start, window_end: int64 microseconds UTC, half-open; the windows of an entry are ordered by start, then by
+            subscription id.
         window_subscription, window_access_point: int32 ids.
     """
 
@@ -76,16 +77,31 @@ def compile_access(catalog: Catalog, vocabulary: Vocabulary) -> AccessIndex:
     clash = int(fill_slots(hi, lo, slot_hi, slot_lo, slot_entry))
     if clash >= 0:
         raise UnableToCompileImage(f"access point {identifiers[clash]} has the hash of another one; rename it")
+    start, end = np.array(frame["start_at"].to_numpy(), np.int64), np.array(frame["end_at"].to_numpy(), np.int64)
+    subscription = vocabulary.subscriptions.ids(frame["subscription"])
+    access_point = vocabulary.access_points.ids(frame["access_point"])
+    shared = _shared(groups, start, end)
+    if len(shared):
+        order = np.lexsort((subscription, start, groups))
+        start, end, subscription = start[order], end[order], subscription[order]
+        marked = np.isin(slot_entry, shared) & ((slot_hi != 0) | (slot_lo != 0))
+        slot_entry[marked] = ~slot_entry[marked]
     return AccessIndex(
         slot_hi=slot_hi,
         slot_lo=slot_lo,
         slot_entry=slot_entry,
         window_ptr=np.append(starts, len(frame)).astype(np.int32),
-        window_start=np.array(frame["start_at"].to_numpy(), np.int64),
-        window_end=np.array(frame["end_at"].to_numpy(), np.int64),
-        window_subscription=vocabulary.subscriptions.ids(frame["subscription"]),
-        window_access_point=vocabulary.access_points.ids(frame["access_point"]),
+        window_start=start,
+        window_end=end,
+        window_subscription=subscription,
+        window_access_point=access_point,
     )
+
+
+def _shared(groups: Int64Array, start: Int64Array, end: Int64Array) -> Int64Array:
+    """Return the entries of which windows overlap; windows come by entry and start, so neighbours tell."""
+    again = (groups[1:] == groups[:-1]) & (start[1:] < end[:-1])
+    return np.unique(groups[1:][again].astype(np.int64))
 
 
 def compile_opening_readings(catalog: Catalog) -> OpeningReadings:

@@ -6,17 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from schemas.arrays import Int32Array, Int64Array, UInt16Array
+from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt16Array
 from schemas.cdr import ATTRIBUTE_SLOTS, BlockPosition
 
 
 @dataclass(frozen=True, slots=True)
 class EdrBlock:
-    """The n EDRs that one block yields, in record order.
+    """The n EDRs that one block yields, in the order of records and branches.
 
     Attributes:
-        position: the block they come from; EDR i has id (claim, record[i]).
+        position: the block they come from; EDR i has id (claim, record[i], branch[i]).
         record: (n,) record number within the claim.
+        branch: (n,) which of the record's EDRs, from 0: an access point that is shared gives one to each subscription.
         event_at: (n,) microseconds UTC: start of the usage (for energy: the previous reading's instant).
         span_s: (n,) seconds from event_at to the end of the metered period; 0 for plain usage.
         quantity: (n,) scaled by the unit of the event type, >= 0.
@@ -28,6 +29,7 @@ class EdrBlock:
 
     position: BlockPosition
     record: Int64Array
+    branch: UInt8Array
     event_at: Int64Array
     span_s: Int64Array
     quantity: Int64Array
@@ -42,6 +44,8 @@ class EdrBlock:
 
 
 PACKED_WORDS = 6 + ATTRIBUTE_SLOTS
+BRANCH_SHIFT = 16
+"""The branch lies above the 16 bits of the event type, so that EDRs packed before there were branches have branch 0."""
 
 
 def pack(edrs: EdrBlock, rows: Int64Array) -> Int64Array:
@@ -50,7 +54,7 @@ def pack(edrs: EdrBlock, rows: Int64Array) -> Int64Array:
     packed[:, 0] = edrs.event_at[rows]
     packed[:, 1] = edrs.span_s[rows]
     packed[:, 2] = edrs.quantity[rows]
-    packed[:, 3] = edrs.event_type[rows]
+    packed[:, 3] = edrs.event_type[rows].astype(np.int64) | edrs.branch[rows].astype(np.int64) << BRANCH_SHIFT
     packed[:, 4] = edrs.access_point[rows]
     packed[:, 5] = edrs.subscription[rows]
     packed[:, 6:] = edrs.attributes[rows]
@@ -58,15 +62,19 @@ def pack(edrs: EdrBlock, rows: Int64Array) -> Int64Array:
 
 
 def unpack(packed: Int64Array, position: BlockPosition) -> EdrBlock:
-    """Return the EDRs written by `pack`, numbered 0.. within `position`'s claim from its first record."""
+    """Return the EDRs written by `pack`, numbered 0.. within `position`'s claim from its first record.
+
+    They keep their branch, which says nothing more about their id: each has a record number of its own.
+    """
     n = len(packed)
     return EdrBlock(
         position,
         np.arange(position.first_record, position.first_record + n, dtype=np.int64),
+        (packed[:, 3] >> BRANCH_SHIFT).astype(np.uint8),
         np.ascontiguousarray(packed[:, 0]),
         np.ascontiguousarray(packed[:, 1]),
         np.ascontiguousarray(packed[:, 2]),
-        packed[:, 3].astype(np.uint16),
+        (packed[:, 3] & 0xFFFF).astype(np.uint16),
         np.ascontiguousarray(packed[:, 6:].astype(np.int32)),
         packed[:, 4].astype(np.int32),
         packed[:, 5].astype(np.int32),

@@ -212,11 +212,15 @@ class OpeningReading(Document):
 
 
 class AccessPoint(Document):
-    """What usage names (a telephone number, a PRM, a device), for a subscription during [start, end)."""
+    """What usage names (a telephone number, a PRM, a device), for a subscription during [start, end).
+
+    `shared` says that other subscriptions have it at the same time: each of them gets an EDR of every record.
+    """
 
     id: Annotated[str, StringConstraints(min_length=1, max_length=255)]
     start: Instant | None = None
     end: Instant | None = None
+    shared: bool = False
     opening_readings: tuple[OpeningReading, ...] = ()
 
 
@@ -235,7 +239,7 @@ class SubscriptionTable(Document):
 
     The file has a header and the columns account, currency, subscription, offer, access_point, and optionally start, end
     (ISO 8601 with zone; empty = open), prepaid_balance (not empty: a prepaid wallet `prepaid` with that opening balance,
-    drawn first) and postpaid (true by default; false: no principal wallet).
+    drawn first), postpaid (true by default; false: no principal wallet) and shared (false by default).
     """
 
     kind: Literal["subscription_table"]

@@ -131,6 +131,7 @@ class Rejection(BaseModel):
 
     claim: int
     record: int
+    branch: int
     block: int
     stage: int
     reason: int
@@ -147,6 +148,7 @@ class Rejection(BaseModel):
 _COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
     ("claim", pa.uint32()),
     ("record", pa.uint32()),
+    ("branch", pa.uint8()),
     ("block", pa.uint32()),
     ("stage", pa.uint8()),
     ("reason", pa.uint16()),

@@ -15,7 +15,9 @@ from apps.cli.output import count, print_json, print_result, printable, rows_of
 
 rejects = typer.Typer(help="Records and EDRs that were refused.", no_args_is_help=True)
 
-Ids = Annotated[list[str] | None, typer.Argument(metavar="[CLAIM-RECORD]…", help="Rejections, as `list` shows them.")]
+Ids = Annotated[
+    list[str] | None, typer.Argument(metavar="[CLAIM-RECORD[-BRANCH]]…", help="Rejections, as `list` shows them.")
+]
 Code = Annotated[str | None, typer.Option("--code", help="Reason, such as UNKNOWN_ACCESS_POINT.")]
 OfSource = Annotated[str | None, typer.Option("--source", help="Source of the record.")]
 OfClaim = Annotated[
@@ -34,19 +36,20 @@ _OUTCOMES = (
     ("rejected", "rejected again"),
     ("parked", "parked again"),
 )
-_ID = re.compile(r"([0-9]{1,10})-([0-9]{1,10})")
+_ID = re.compile(r"([0-9]{1,10})-([0-9]{1,10})(?:-([0-9]{1,3}))?")
+_ID_TEXT = "concat(toString(claim), '-', toString(record), if(branch = 0, '', concat('-', toString(branch))))"
 
 
-def _pairs(ids: list[str] | None) -> list[list[int]]:
-    pairs = []
+def _places(ids: list[str] | None) -> list[list[int]]:
+    places = []
     for text in ids or []:
         match = _ID.fullmatch(text)
         if match is None:
             raise WrongUsage(
                 f"{text!r} is no rejection; `octroi rejects list` shows them as CLAIM-RECORD, such as 3-1207"
             )
-        pairs.append([int(match[1]), int(match[2])])
-    return pairs
+        places.append([int(match[1]), int(match[2]), int(match[3] or 0)])
+    return places
 
 
 def _reason(code: str | None) -> str | None:
@@ -72,7 +75,7 @@ def _selection(
         return None
     if not given:
         raise WrongUsage("say which rejections: CLAIM-RECORD, --code, --source, --claim or --all")
-    return {"ids": _pairs(ids), "code": _reason(code), "source": source, "claim": claim}
+    return {"ids": _places(ids), "code": _reason(code), "source": source, "claim": claim}
 
 
 @rejects.command("list", epilog="Example: octroi rejects list --code UNKNOWN_ACCESS_POINT")
@@ -102,8 +105,8 @@ def show_list(
 
     with reach(directory, settings, say) as access:
         found = access.query(
-            "SELECT concat(toString(claim), '-', toString(record)) AS id, source, stage, reason, status, access_point, "
-            f"event_at, retry_count, detail FROM rejection WHERE {condition} ORDER BY claim, record LIMIT {limit}",
+            f"SELECT {_ID_TEXT} AS id, source, stage, reason, status, access_point, "
+            f"event_at, retry_count, detail FROM rejection WHERE {condition} ORDER BY claim, record, branch LIMIT {limit}",
             parameters,
         )
         counts = access.query(
@@ -126,16 +129,19 @@ def show_list(
 @honest
 def show(ids: Ids = None, data: Data = None, as_json: AsJson = False) -> None:
     """Show rejections whole: reason, parameters, the record's text and bytes."""
-    pairs = _pairs(ids)
-    if not pairs:
+    places = _places(ids)
+    if not places:
         raise WrongUsage("say which rejections: CLAIM-RECORD, as `octroi rejects list` shows them")
-    wanted = ", ".join(f"({claim}, {record})" for claim, record in pairs)
+    wanted = ", ".join(f"({claim}, {record}, {branch})" for claim, record, branch in places)
     settings, directory = open_settings(data)
     from apps.embedded.access import reach
 
     with reach(directory, settings, say) as access:
         rows = rows_of(
-            access.query(f"SELECT * FROM rejection WHERE (claim, record) IN ({wanted}) ORDER BY claim, record")
+            access.query(
+                f"SELECT {_ID_TEXT} AS id, * FROM rejection WHERE (claim, record, branch) IN ({wanted}) "
+                "ORDER BY claim, record, branch"
+            )
         )
     if not rows:
         raise WrongUsage(f"no rejection {', '.join(ids or [])}")
@@ -143,7 +149,7 @@ def show(ids: Ids = None, data: Data = None, as_json: AsJson = False) -> None:
         print_json(rows)
         return
     for row in rows:
-        print(f"rejection {row['claim']}-{row['record']}")
+        print(f"rejection {row.pop('id')}")
         if bytes.fromhex(row["raw_hex"]) == str(row["raw"]).encode():
             del row["raw_hex"]  # it says nothing more
         for name, value in row.items():

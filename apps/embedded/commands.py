@@ -20,7 +20,7 @@ OPERATIONS = ("query", "balance", "replay", "discard")
 def _selection(value: dict[str, Any] | None) -> Selection | None:
     if value is None:
         return None
-    ids = tuple((int(claim), int(record)) for claim, record in value["ids"])
+    ids = tuple((int(claim), int(record), int(branch)) for claim, record, branch in value["ids"])
     return Selection(ids, value["code"], value["source"], value["claim"])
 
 

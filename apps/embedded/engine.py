@@ -34,7 +34,16 @@ from pipelines.mediation.decode import Decoder, describe
 from pipelines.resource.stage import process
 from pipelines.snapshot import StageState, read_latest_snapshot, write_snapshot
 from pipelines.spool.claims import Terms
-from pipelines.spool.journal import Discard, EdrRetry, FileClaim, ImageClaim, Journal, JournalEntry, RecordRetry
+from pipelines.spool.journal import (
+    Discard,
+    EdrRetry,
+    FileClaim,
+    ImageClaim,
+    Journal,
+    JournalEntry,
+    RecordRetry,
+    with_branch,
+)
 from schemas.arrays import UInt16Array
 from schemas.cdr import BlockPosition, CdrBlock, select_records
 from schemas.edr import PACKED_WORDS, unpack
@@ -345,8 +354,8 @@ class Engine:
             reason = entry.reason if isinstance(entry, Discard) else ""
             self.store.write_rejection_events(
                 [
-                    RejectionEvent(claim, record, event, reason, entry.received_at, entry.claim)  # type: ignore[arg-type]
-                    for claim, record in entry.refused
+                    RejectionEvent(claim, record, event, reason, entry.received_at, entry.claim, branch)  # type: ignore[arg-type]
+                    for claim, record, branch in map(with_branch, entry.refused)
                 ]
             )
 

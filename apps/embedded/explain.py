@@ -19,13 +19,14 @@ _ITEM = """
 SELECT r.*, f.counter_before AS counter_steps
 FROM rated_item AS r
 INNER JOIN (
-  SELECT claim, record, counter_before FROM fact_usage WHERE claim = {claim:UInt32} AND record = {record:UInt32}
-) AS f ON f.claim = r.claim AND f.record = r.record
-WHERE r.claim = {claim:UInt32} AND r.record = {record:UInt32}
+  SELECT claim, record, branch, counter_before FROM fact_usage WHERE claim = {claim:UInt32} AND record = {record:UInt32}
+) AS f ON f.claim = r.claim AND f.record = r.record AND f.branch = r.branch
+WHERE r.claim = {claim:UInt32} AND r.record = {record:UInt32} AND r.branch = {branch:UInt16}
 """
 _OPERATIONS = """
 SELECT wallet, amount, balance_after FROM wallet_operation
-WHERE claim = {claim:UInt32} AND record = {record:UInt32} AND kind = 'usage' ORDER BY part
+WHERE claim = {claim:UInt32} AND record = {record:UInt32} AND branch = {branch:UInt16} AND kind = 'usage'
+ORDER BY part
 """
 
 
@@ -80,7 +81,7 @@ def explain_item(access: Access, directory: DataDirectory, wanted: RatedItemId) 
     Raises:
         UnableToExplain: when there is no such item.
     """
-    place = {"claim": wanted.claim, "record": wanted.record}
+    place = {"claim": wanted.claim, "record": wanted.record, "branch": wanted.branch}
     found = access.query(_ITEM, place).to_pylist()
     if not found:
         raise UnableToExplain(f"there is no rated item {wanted}")

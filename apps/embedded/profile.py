@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pipelines.refusals import OUTCOME_OF
+from pipelines.resource.attribution import attribute
 from pipelines.resource.kernels.attribute import UNKNOWN
-from pipelines.resource.stage import attribute
 from rating.image_access import AccessIndex
 from rating.rate import exact_sum
 from schemas.arrays import BoolArray, Int64Array, UInt16Array, UInt64Array
@@ -141,8 +141,8 @@ class Profile:
         """Return (how many access points, how many of them the image does not know, whether that is all of them)."""
         hi, lo, exact = self.access_points.keys()
         n = len(hi)
-        _, _, answer = attribute(access, hi, lo, np.zeros(n, np.int64), np.ones(n, np.bool_))
-        return n, int(np.count_nonzero(answer == UNKNOWN)), exact
+        found = attribute(access, hi, lo, np.zeros(n, np.int64), np.ones(n, np.bool_))
+        return n, int(np.count_nonzero(found.answer == UNKNOWN)), exact
 
     def _count_reasons(self, reason: UInt16Array, record: Int64Array) -> None:
         codes, first, counts = np.unique(reason, return_index=True, return_counts=True)

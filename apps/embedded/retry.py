@@ -11,7 +11,7 @@ import numpy as np
 from apps.embedded.engine import ClaimReport, Engine
 from apps.embedded.files import QuarantinedFile, UnableToReadArchive
 from pipelines.spool.files import write_durably
-from pipelines.spool.journal import Discard, EdrRetry, FileClaim, Journal, RecordRetry
+from pipelines.spool.journal import Discard, EdrRetry, FileClaim, Journal, RecordRetry, refusal, with_branch
 from schemas.edr import PACKED_WORDS
 from schemas.rejection import Reason, Stage
 
@@ -31,7 +31,7 @@ class UnableToRetry(Exception):
 class Selection:
     """Which open rejections are meant; every given criterion must hold."""
 
-    ids: tuple[tuple[int, int], ...] = ()
+    ids: tuple[tuple[int, int, int], ...] = ()
     code: str | None = None
     source: str | None = None
     claim: int | None = None
@@ -45,8 +45,8 @@ class Selection:
         terms: list[str] = []
         values: dict[str, Any] = {}
         if self.ids:
-            pairs = ", ".join(f"({int(claim)}, {int(record)})" for claim, record in self.ids)
-            terms.append(f"(claim, record) IN ({pairs})")
+            places = ", ".join(f"({int(claim)}, {int(record)}, {int(branch)})" for claim, record, branch in self.ids)
+            terms.append(f"(claim, record, branch) IN ({places})")
         if self.code is not None:
             if self.code not in Reason.__members__:
                 raise UnableToSelect(f"{self.code} is no reason code; `octroi rejects list` shows them")
@@ -66,13 +66,13 @@ class Selection:
 ALL = "1"
 
 
-def answered(journal: Journal) -> set[tuple[int, int]]:
-    """Return the rejections, as (claim, record), that entries of the log replayed or discarded already."""
+def answered(journal: Journal) -> set[tuple[int, int, int]]:
+    """Return the rejections, as (claim, record, branch), that entries of the log replayed or discarded already."""
     return {
-        pair
+        with_branch(named)
         for entry in journal.entries
         if isinstance(entry, RecordRetry | EdrRetry | Discard)
-        for pair in entry.refused
+        for named in entry.refused
     }
 
 
@@ -81,14 +81,15 @@ def _open(engine: Engine, selection: Selection | None) -> tuple[list[dict[str, A
     engine.flush()
     where, values = (ALL, {}) if selection is None else selection.where()
     rows = engine.store.query(
-        "SELECT f.claim AS claim, f.record AS record, f.stage AS stage, f.retry_count AS retry_count, f.edr AS edr, "
-        "s.code AS source FROM fact_rejection AS f LEFT JOIN dim_source AS s ON s.id = f.source "
-        f"WHERE (claim, record) IN (SELECT claim, record FROM rejection WHERE status = 'OPEN' AND {where}) "
-        f"ORDER BY claim, record LIMIT {SELECTED_MAX}",
+        "SELECT f.claim AS claim, f.record AS record, f.branch AS branch, f.stage AS stage, "
+        "f.retry_count AS retry_count, f.edr AS edr, s.code AS source "
+        "FROM fact_rejection AS f LEFT JOIN dim_source AS s ON s.id = f.source "
+        f"WHERE (claim, record, branch) IN (SELECT claim, record, branch FROM rejection WHERE status = 'OPEN' AND {where}) "
+        f"ORDER BY claim, record, branch LIMIT {SELECTED_MAX}",
         values,
     ).to_pylist()
     closed = answered(engine.journal)
-    found = [row for row in rows if (row["claim"], row["record"]) not in closed]
+    found = [row for row in rows if (row["claim"], row["record"], row["branch"]) not in closed]
     if not found:
         raise UnableToSelect("no open rejection matches")
     counted = engine.store.query(f"SELECT count() AS n FROM rejection WHERE status = 'OPEN' AND {where}", values)
@@ -108,7 +109,7 @@ def discard(engine: Engine, selection: Selection | None, reason: str) -> tuple[i
     entry = Discard(
         claim=journal.next_claim,
         received_at=journal.stage_time(engine.now()),
-        refused=tuple((row["claim"], row["record"]) for row in rows),
+        refused=tuple(refusal(row["claim"], row["record"], row["branch"]) for row in rows),
         reason=reason.strip(),
     )
     journal.append(entry)
@@ -165,7 +166,7 @@ def _replay_records(engine: Engine, file_claim: int, rows: list[dict[str, Any]])
         received_at=journal.stage_time(engine.now()),
         file_claim=file_claim,
         records=tuple(sorted({row["record"] for row in rows})),
-        refused=tuple((row["claim"], row["record"]) for row in rows),
+        refused=tuple(refusal(row["claim"], row["record"], row["branch"]) for row in rows),
         retry_count=max(row["retry_count"] for row in rows) + 1,
     )
     journal.append(entry)
@@ -183,7 +184,7 @@ def _replay_edrs(engine: Engine, source: str, rows: list[dict[str, Any]]) -> Cla
         received_at=journal.stage_time(engine.now()),
         source=source,
         stored=f"edrs-{stored}",
-        refused=tuple((row["claim"], row["record"]) for row in rows),
+        refused=tuple(refusal(row["claim"], row["record"], row["branch"]) for row in rows),
         retry_count=max(row["retry_count"] for row in rows) + 1,
     )
     journal.append(entry)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
 from billing.catalog.checking import Context
-from billing.catalog.models import ANY_KIND, Path
+from billing.catalog.models import ANY_KIND
 from billing.catalog.origins import Origins
+from billing.catalog.rows import Check
 from billing.catalog.rules_pricing import offer_currencies
+from billing.catalog.windows import check_windows
 from billing.catalog.wording import choose
 from schemas.catalog import (
     ACCESS_POINT_FRAME,
@@ -29,12 +30,12 @@ PREPAID, PRINCIPAL = "prepaid", "principal"
 _ORIGIN = {"origin": pl.Int64()}
 _ACCOUNTS = pl.Schema({**ACCOUNT_FRAME, **_ORIGIN})
 _SUBSCRIPTIONS = pl.Schema({**SUBSCRIPTION_FRAME, **_ORIGIN})
-_ACCESS_POINTS = pl.Schema({**ACCESS_POINT_FRAME, **_ORIGIN})
+_ACCESS_POINTS = pl.Schema({**ACCESS_POINT_FRAME, "shared": pl.Boolean(), **_ORIGIN})
 
 
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """The frames of `schemas.catalog`, sorted, plus the column `origin` in the first three."""
+    """The frames of `schemas.catalog`, sorted, plus `origin` in the first three and `shared` in `access_points`."""
 
     accounts: pl.DataFrame
     subscriptions: pl.DataFrame
@@ -116,7 +117,8 @@ def _subscription_rows(
         for index, point in enumerate(bought.access_points):
             start = utc_microseconds(point.start) if point.start is not None else TIME_MIN
             end = utc_microseconds(point.end) if point.end is not None else TIME_MAX
-            points.append((point.id, bought.code, start, end, origins.value(entry, ("access_points", index))))
+            origin = origins.value(entry, ("access_points", index))
+            points.append((point.id, bought.code, start, end, point.shared, origin))
             for reading in point.opening_readings:
                 steps = ctx.steps(reading.index) or 0
                 readings.append((point.id, reading.series, utc_microseconds(reading.at), steps))
@@ -127,46 +129,16 @@ def check_parties(ctx: Context, parties: Parties, origins: Origins) -> None:
     """Check what holds across documents and tables.
 
     Codes are unique, accounts and offers are known, currencies agree, and an identifier belongs to one subscription
-    at a time.
+    at a time, or to several that all say so.
     """
-    check = _Check(ctx, origins)
+    check = Check(ctx, origins)
     check.unique(parties.accounts, "account")
     check.unique(parties.subscriptions, "subscription")
     _check_references(check, parties)
-    _check_windows(check, parties.access_points)
+    check_windows(check, parties.access_points)
 
 
-@dataclass(frozen=True, slots=True)
-class _Check:
-    ctx: Context
-    origins: Origins
-
-    def refuse(
-        self,
-        rows: pl.DataFrame,
-        column: str,
-        path: Path,
-        explain: Callable[[dict[str, Any]], tuple[str, str]],
-    ) -> None:
-        if len(rows):
-            self.origins.report(rows, self.ctx.problems, column=column, path=path, explain=explain)
-
-    def unique(self, frame: pl.DataFrame, name: str) -> None:
-        """Say which rows have a code that a row before has. `frame` is sorted by code and origin."""
-        again = frame.with_columns(first=pl.col("origin").shift(1)).filter(pl.col(name) == pl.col(name).shift(1))
-        self.refuse(again, name, ("code",), lambda row: self._twice(row, name))
-
-    def _twice(self, row: dict[str, Any], name: str) -> tuple[str, str]:
-        message = f'the {name} "{row[name]}" is declared already, at {self.place(row["first"])}'
-        return message, "remove one of them, or rename it"
-
-    def place(self, origin: int) -> str:
-        """Return FILE:LINE."""
-        file, line, _ = self.origins.place(origin, "", ())
-        return f"{file}:{line}"
-
-
-def _check_references(check: _Check, parties: Parties) -> None:
+def _check_references(check: Check, parties: Parties) -> None:
     ctx = check.ctx
     currencies = offer_currencies(ctx)
     offers = pl.DataFrame(
@@ -193,7 +165,7 @@ def _explain_currency(row: dict[str, Any]) -> tuple[str, str]:
     return message, f"choose an offer in {row['currency']}, or an account in {row['offer_currency']}"
 
 
-def _check_unknown(check: _Check, rows: pl.DataFrame, kind: str, known: pl.Series) -> None:
+def _check_unknown(check: Check, rows: pl.DataFrame, kind: str, known: pl.Series) -> None:
     """Say which rows name an account or offer that is nowhere."""
     documents = check.ctx.documents
     if not documents.complete:
@@ -208,24 +180,3 @@ def _check_unknown(check: _Check, rows: pl.DataFrame, kind: str, known: pl.Serie
         (kind,),
         lambda row: (f'the {kind} "{row[kind]}" is unknown', choose(row[kind], names, otherwise=declare)),
     )
-
-
-def _check_windows(check: _Check, points: pl.DataFrame) -> None:
-    """Say where an identifier belongs to two subscriptions, or twice to one. `points` is sorted by identifier, start.
-
-    In that order, whenever two windows of an identifier overlap, so do two neighbours.
-    """
-    before = points.select(pl.all().shift(1).name.suffix("_before"))
-    pairs = pl.concat([points, before], how="horizontal")
-    overlapping = pairs.filter(
-        pl.col("access_point") == pl.col("access_point_before"), pl.col("start_at") < pl.col("end_at_before")
-    )
-    check.refuse(overlapping, "access_point", ("id",), lambda row: _explain_overlap(check, row))
-
-
-def _explain_overlap(check: _Check, row: dict[str, Any]) -> tuple[str, str]:
-    message = (
-        f'the access point "{row["access_point"]}" belongs to subscription "{row["subscription_before"]}" '
-        f"at the same time ({check.place(row['origin_before'])})"
-    )
-    return message, "end one of them before the other starts, or remove one"

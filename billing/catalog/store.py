@@ -62,7 +62,7 @@ def load_catalog(directory: Path) -> Catalog:
         accounts=parties.accounts.drop("origin"),
         wallets=parties.wallets,
         subscriptions=parties.subscriptions.drop("origin"),
-        access_points=parties.access_points.drop("origin"),
+        access_points=parties.access_points.drop("shared", "origin"),
         opening_readings=parties.opening_readings,
         source_places={code: entry.place() for code, entry in ctx.documents.of(SourceBase).items()},
     )

@@ -21,20 +21,20 @@ from schemas.money import AMOUNT_DECIMALS, CURRENCY_DECIMALS, to_scaled
 from schemas.price_plan import utc_microseconds
 
 REQUIRED = ("account", "currency", "subscription", "offer", "access_point")
-OPTIONAL = ("start", "end", "prepaid_balance", "postpaid")
+OPTIONAL = ("start", "end", "prepaid_balance", "postpaid", "shared")
 IDENTIFIER_MAX = 255
 _CODE_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}$"
 _RAGGED = "every line has as many fields as the header; quote values that contain commas"
 _NUMBER = re.compile(r"[0-9]{1,10}(\.[0-9]{1,9})?")
-_POSTPAID = ("true", "false")
+_TRUTH = ("true", "false")
 
 
 def read_table(data: bytes, file: str, origins: Origins, problems: Problems) -> pl.DataFrame | None:
     """Return the rows of one table, or None when its rows cannot be told apart.
 
     The columns are those of REQUIRED, then `start_at` and `end_at` (microseconds UTC, TIME_MIN and TIME_MAX when
-    open), `prepaid_balance` (billionths; null: no prepaid wallet), `postpaid` and `origin`. Rows with a problem are
-    kept.
+    open), `prepaid_balance` (billionths; null: no prepaid wallet), `postpaid`, `shared` and `origin`. Rows with a problem
+    are kept.
     """
     data = data.removeprefix(b"\xef\xbb\xbf")
     columns = _header(data, file, problems)
@@ -169,7 +169,8 @@ def _check_names(check: _Check) -> None:
 
 def _check_wallets(check: _Check) -> None:
     postpaid = pl.col("postpaid")
-    check.refuse("postpaid", ~postpaid.is_in(_POSTPAID), '"{}" is neither true nor false', "write true or false")
+    for name in ("postpaid", "shared"):
+        check.refuse(name, ~pl.col(name).is_in(_TRUTH), '"{}" is neither true nor false', "write true or false")
     none = (postpaid == "false") & pl.col("prepaid_balance").is_null()
     check.refuse("postpaid", none, "an account without wallets cannot pay", "write a prepaid_balance, or true")
 
@@ -196,6 +197,7 @@ def _convert(check: _Check) -> pl.DataFrame:
         pl.col("end_at").fill_null(TIME_MAX),
         pl.col("balance").alias("prepaid_balance"),
         pl.col("postpaid").ne_missing("false"),
+        pl.col("shared").eq_missing("true"),
         "origin",
     )
 

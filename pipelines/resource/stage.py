@@ -1,7 +1,8 @@
 """The resource stage: CDR block in, EDR block and refusals out.
 
 Attribution comes first and deduplication second: a record that no subscription owns consumes no key, so it can be sent
-again once the access point exists; a known key gets its first answer whatever the access points say now.
+again once the access point exists; a known key gets its first answer whatever the access points say now. A record whose
+access point several subscriptions share is one record with one key, and becomes an EDR for each of them.
 """
 
 from __future__ import annotations
@@ -10,19 +11,20 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pipelines.resource.attribution import Owners, attribute, owners_of
 from pipelines.resource.dedup import Decision, DedupWindow
 from pipelines.resource.kernels import attribute as attribution
 from pipelines.resource.kernels import dedup as verdicts
 from pipelines.resource.kernels import series as readings
 from pipelines.resource.series import RegisterTable
 from rating.tariff_image import AccessIndex
-from schemas.arrays import BoolArray, Int32Array, Int64Array, UInt8Array, UInt16Array, UInt64Array
+from schemas.arrays import Int64Array, UInt16Array
 from schemas.cdr import CdrBlock
 from schemas.edr import EdrBlock
 from schemas.rejection import Reason
 
 SECOND_US = 1_000_000
-UNOWNED = np.zeros(3, np.uint16)
+UNOWNED = np.zeros(4, np.uint16)
 """Reason by answer of the attribution kernel."""
 UNOWNED[attribution.UNKNOWN] = Reason.UNKNOWN_ACCESS_POINT
 UNOWNED[attribution.NOT_VALID_AT] = Reason.ACCESS_POINT_NOT_VALID_AT
@@ -68,18 +70,18 @@ def process(
     candidate = reason == 0
     # a reading closes the period that ends at its instant, so it belongs to whoever owned the instant before
     instant = cdrs.event_at - is_reading
-    subscription, access_point, answer = attribute(access, cdrs.access_hi, cdrs.access_lo, instant, candidate)
+    found = attribute(access, cdrs.access_hi, cdrs.access_lo, instant, candidate)
+    unowned = UNOWNED[found.answer]
     decision = state.dedup.decide(
         cdrs.key_hi,
         cdrs.key_lo,
         cdrs.content,
         cdrs.event_at,
         candidate,
-        answer == attribution.FOUND,
+        unowned == 0,
     )
     verdict = decision.verdict
     conflict = Reason.DUPLICATE if conflict_is_duplicate else Reason.SAME_KEY_OTHER_CONTENT
-    unowned = UNOWNED[answer]
     reason[candidate & (verdict == verdicts.DUPLICATE)] = Reason.DUPLICATE
     reason[candidate & (verdict == verdicts.CONFLICT)] = conflict
     unusable = candidate & (verdict == verdicts.UNUSABLE)
@@ -87,35 +89,9 @@ def process(
     event_at, span_s, quantity = cdrs.event_at, np.zeros(len(cdrs), np.int64), cdrs.quantity
     if is_reading.any():
         event_at, span_s, quantity = _difference(cdrs, state.registers, decision, unowned, conflict, reason)
-    edrs = _select(cdrs, reason == 0, event_at, span_s, quantity, subscription, access_point)
-    return ResourceResult(edrs, reason)
-
-
-def attribute(
-    access: AccessIndex, access_hi: UInt64Array, access_lo: UInt64Array, instant: Int64Array, candidate: BoolArray
-) -> tuple[Int32Array, Int32Array, UInt8Array]:
-    """Return (subscription, access point, answer of the kernel), each (n,), of access points at instants."""
-    n = len(access_hi)
-    subscription, access_point = np.empty(n, np.int32), np.empty(n, np.int32)
-    answer = np.empty(n, np.uint8)
-    attribution.attribute(
-        access.slot_hi,
-        access.slot_lo,
-        access.slot_entry,
-        access.window_ptr,
-        access.window_start,
-        access.window_end,
-        access.window_subscription,
-        access.window_access_point,
-        access_hi,
-        access_lo,
-        instant,
-        candidate,
-        subscription,
-        access_point,
-        answer,
-    )
-    return subscription, access_point, answer
+    rows = np.flatnonzero(reason == 0)
+    owners = owners_of(access, cdrs.access_hi, cdrs.access_lo, instant, rows, found)
+    return ResourceResult(_edrs(cdrs, owners, event_at, span_s, quantity), reason)
 
 
 def _difference(
@@ -144,36 +120,30 @@ def _difference(
     return event_at, span_s, quantity
 
 
-def _select(
-    cdrs: CdrBlock,
-    keep: BoolArray,
-    event_at: Int64Array,
-    span_s: Int64Array,
-    quantity: Int64Array,
-    subscription: Int32Array,
-    access_point: Int32Array,
-) -> EdrBlock:
-    if keep.all():
+def _edrs(cdrs: CdrBlock, owners: Owners, event_at: Int64Array, span_s: Int64Array, quantity: Int64Array) -> EdrBlock:
+    rows = owners.row
+    if len(rows) == len(cdrs) and not owners.branch.any():
         return EdrBlock(
             cdrs.position,
             cdrs.record,
+            owners.branch,
             event_at,
             span_s,
             quantity,
             cdrs.event_type,
             cdrs.attributes,
-            access_point,
-            subscription,
+            owners.access_point,
+            owners.subscription,
         )
-    rows = np.flatnonzero(keep)
     return EdrBlock(
         cdrs.position,
         cdrs.record[rows],
+        owners.branch,
         event_at[rows],
         span_s[rows],
         quantity[rows],
         cdrs.event_type[rows],
         cdrs.attributes[rows],
-        access_point[rows],
-        subscription[rows],
+        owners.access_point,
+        owners.subscription,
     )

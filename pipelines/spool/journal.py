@@ -59,16 +59,30 @@ class ImageClaim(_Entry):
     content_hash: str
 
 
+Refusal = tuple[int, int] | tuple[int, int, int]
+"""A rejection, by claim and record, and by branch where that is not 0."""
+
+
+def refusal(claim: int, record: int, branch: int) -> Refusal:
+    """Return how an entry names a rejection."""
+    return (claim, record, branch) if branch else (claim, record)
+
+
+def with_branch(named: Refusal) -> tuple[int, int, int]:
+    """Return claim, record and branch of a rejection that an entry names."""
+    return (*named[:2], named[2] if len(named) == 3 else 0)
+
+
 class RecordRetry(_Entry):
     """Refused records of an earlier claim are decoded again: `records` of the file of claim `file_claim`.
 
-    `refused` lists the rejections, as (claim, record), that this retry answers.
+    `refused` lists the rejections that this retry answers.
     """
 
     kind: Literal["retry_records"] = "retry_records"
     file_claim: int
     records: tuple[int, ...]
-    refused: tuple[tuple[int, int], ...]
+    refused: tuple[Refusal, ...]
     retry_count: int
 
 
@@ -78,7 +92,7 @@ class EdrRetry(_Entry):
     kind: Literal["retry_edrs"] = "retry_edrs"
     source: str
     stored: str
-    refused: tuple[tuple[int, int], ...]
+    refused: tuple[Refusal, ...]
     retry_count: int
 
 
@@ -86,7 +100,7 @@ class Discard(_Entry):
     """Rejections are set aside for good, with the reason somebody gave."""
 
     kind: Literal["discard"] = "discard"
-    refused: tuple[tuple[int, int], ...]
+    refused: tuple[Refusal, ...]
     reason: str
 
 

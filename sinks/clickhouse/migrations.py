@@ -21,6 +21,9 @@ SCHEMA_MIGRATION = Table(
     partitioned=False,
 )
 
+BRANCHED: tuple[Table, ...] = (FACT_USAGE, FACT_WALLET_OPERATION, FACT_REJECTION, FACT_REJECTION_EVENT)
+"""The tables whose rows are of one of the EDRs of a record."""
+
 FACTS: tuple[Table, ...] = (
     FACT_USAGE,
     FACT_WALLET_OPERATION,
@@ -29,6 +32,12 @@ FACTS: tuple[Table, ...] = (
     FACT_REJECTION_EVENT,
     FACT_CLAIM,
 )
+
+
+def added(table: Table, name: str, after: str) -> str:
+    """Return the statement that adds a column of `table` to one made before it had it; rows have 0 there."""
+    (column,) = (column for column in table.columns if column.name == name)
+    return f"ALTER TABLE {table.qualified} ADD COLUMN IF NOT EXISTS {column.ddl} AFTER `{after}`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,5 +58,6 @@ MIGRATIONS: tuple[Migration, ...] = (
             *(dictionary_ddl(table) for table in DIMENSIONS.values()),
         ),
     ),
+    Migration(2, "branches: several EDRs of one record", tuple(added(table, "branch", "record") for table in BRANCHED)),
 )
 """All steps, in order."""

@@ -35,6 +35,8 @@ _ACCOUNT_ID = _per_row("account_id", "UInt32", "its id: filtering on it is faste
 _SOURCE = _per_row("source", "String", "source of the usage", looked_up("source", "code", "f.source"))
 _CLAIM = _per_row("claim", "UInt32", "journal entry that brought the record")
 _RECORD = _per_row("record", "UInt32", "record number within the claim")
+_BRANCH = _per_row("branch", "UInt8", "which of the record's EDRs, from 0: an access point may be shared")
+_BRANCH_ID = "if(f.branch = 0, '', concat('-', toString(f.branch)))"
 _DAY = _per_row("day", "Date", "ingest day (UTC)")
 _SUBSCRIPTION = _per_row("subscription", "String", "subscription", looked_up("subscription", "code", "f.subscription"))
 _ACCESS_POINT = _per_row(
@@ -54,9 +56,11 @@ EDR = View(
     "edr",
     "One row per rated EDR: deduplicated usage, attributed to a subscription. Unrated EDRs are in `rejection`.",
     (
-        _per_row("id", "String", "edr-CLAIM-RECORD", "concat('edr-', toString(f.claim), '-', toString(f.record))"),
+        _per_row("id", "String", "edr-CLAIM-RECORD; edr-CLAIM-RECORD-BRANCH from branch 1 on",
+                 f"concat('edr-', toString(f.claim), '-', toString(f.record), {_BRANCH_ID})"),
         _CLAIM,
         _RECORD,
+        _BRANCH,
         _TENANT,
         _SOURCE,
         _EVENT_TYPE,
@@ -79,10 +83,11 @@ RATED_ITEM = View(
     "rated_item",
     "One row per rated item: what an EDR costs, and why.",
     (
-        _per_row("id", "String", "ri-CLAIM-RECORD, as `octroi explain` takes it",
-                 "concat('ri-', toString(f.claim), '-', toString(f.record))"),
+        _per_row("id", "String", "ri-CLAIM-RECORD, as `octroi explain` takes it; ri-CLAIM-RECORD-BRANCH from branch 1 on",
+                 f"concat('ri-', toString(f.claim), '-', toString(f.record), {_BRANCH_ID})"),
         _CLAIM,
         _RECORD,
+        _BRANCH,
         _TENANT,
         _SOURCE,
         _ACCOUNT,
@@ -115,11 +120,11 @@ RATED_ITEM = View(
 )  # fmt: skip
 
 _OPERATIONS = f"""(
-  SELECT tenant, account, toUInt32(u.wallet) AS wallet, event_at AS at, 0 AS kind, claim, record, 0 AS part,
+  SELECT tenant, account, toUInt32(u.wallet) AS wallet, event_at AS at, 0 AS kind, claim, record, branch, 0 AS part,
     -toDecimal128(u.amount, 9) AS amount, balance_after, day
   FROM {DATABASE}.fact_usage AS u WHERE u.wallet >= 0 AND u.amount != 0
   UNION ALL
-  SELECT tenant, account, wallet, at, kind, claim, record, part, amount, balance_after, day
+  SELECT tenant, account, wallet, at, kind, claim, record, branch, part, amount, balance_after, day
   FROM {DATABASE}.fact_wallet_operation WHERE amount != 0
 )"""
 
@@ -127,9 +132,10 @@ WALLET_OPERATION = View(
     "wallet_operation",
     "One row per movement of a wallet. Movements of zero are left out.",
     (
-        _per_row("id", "String", "wo-CLAIM-RECORD-PART; oc-CLAIM-ROW for opening credits",
+        _per_row("id", "String", "wo-CLAIM-RECORD-PART; wo-CLAIM-RECORD-BRANCH-PART from branch 1 on; "
+                 "oc-CLAIM-ROW for opening credits",
                  "if(f.kind = 1, concat('oc-', toString(f.claim), '-', toString(f.record)), "
-                 "concat('wo-', toString(f.claim), '-', toString(f.record), '-', toString(f.part)))"),
+                 f"concat('wo-', toString(f.claim), '-', toString(f.record), {_BRANCH_ID}, '-', toString(f.part)))"),
         _per_row("at", TIMESTAMP, "start of the usage paid for, or instant of the credit (UTC)"),
         _TENANT,
         _ACCOUNT,
@@ -140,6 +146,7 @@ WALLET_OPERATION = View(
         _per_row("kind", "String", "usage or opening", "if(f.kind = 1, 'opening', 'usage')"),
         _CLAIM,
         _RECORD,
+        _BRANCH,
         _per_row("part", "UInt16", "which of the item's operations, in drawing order from 0"),
         _per_row("amount", BALANCE, "what moved: debits are negative"),
         _per_row("balance_after", BALANCE, "the wallet's balance afterwards"),
@@ -151,10 +158,10 @@ WALLET_OPERATION = View(
 
 _REJECTIONS = f"""{DATABASE}.fact_rejection AS f
 LEFT JOIN (
-  SELECT claim, record, argMax(event, by_claim) AS event, argMax(reason, by_claim) AS reason,
+  SELECT claim, record, branch, argMax(event, by_claim) AS event, argMax(reason, by_claim) AS reason,
     max(by_claim) AS decided_by
-  FROM {DATABASE}.fact_rejection_event GROUP BY claim, record
-) AS e ON e.claim = f.claim AND e.record = f.record"""
+  FROM {DATABASE}.fact_rejection_event GROUP BY claim, record, branch
+) AS e ON e.claim = f.claim AND e.record = f.record AND e.branch = f.branch"""
 
 REJECTION = View(
     "rejection",
@@ -162,6 +169,7 @@ REJECTION = View(
     (
         _CLAIM,
         _RECORD,
+        _per_row("branch", "UInt8", "which of the record's EDRs is unrated, from 0; 0 for a refused record"),
         _TENANT,
         _SOURCE,
         _per_row("status", "String", "OPEN, DISCARDED or REPLAYED", "if(e.event = '', 'OPEN', upper(e.event))"),
@@ -262,7 +270,7 @@ ACCOUNT_BALANCE = View(
     ),
     f"""(
   SELECT tenant, account, wallet, sum(amount) AS balance,
-    argMax(balance_after, (claim, record, part)) AS latest_balance, count() AS operations
+    argMax(balance_after, (claim, record, branch, part)) AS latest_balance, count() AS operations
   FROM {_OPERATIONS} GROUP BY tenant, account, wallet
 ) AS f""",
 )

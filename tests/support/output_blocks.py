@@ -155,6 +155,7 @@ def _edrs(rng: np.random.Generator, claim: int, number: int, rows: int) -> EdrBl
     return EdrBlock(
         BlockPosition(claim, number, first),
         np.arange(first, first + rows, dtype=np.int64),
+        np.zeros(rows, np.uint8),
         START_US + rng.integers(0, DAY_US, rows),
         np.zeros(rows, np.int64),
         rng.integers(1, 3_600_000, rows),
@@ -182,6 +183,7 @@ def _rejection(claim: int, block: int, record: int, stage: Stage, reason: Reason
     return {
         "claim": claim,
         "record": record,
+        "branch": 0,
         "block": block,
         "stage": int(stage),
         "reason": int(reason),

@@ -73,6 +73,7 @@ class World:
         return EdrBlock(
             position=BlockPosition(1, 0, 0),
             record=np.arange(len(uses), dtype=np.int64),
+            branch=np.zeros(len(uses), np.uint8),
             event_at=np.array([use.at for use in uses], np.int64),
             span_s=np.zeros(len(uses), np.int64),
             quantity=np.array([use.quantity for use in uses], np.int64),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -90,7 +91,11 @@ def access_index(windows: Mapping[int, Sequence[Window]]) -> AccessIndex:
         while slots[slot]:
             slot = (slot + 1) % capacity
         slots[slot], entries[slot] = number, entry
+    windows = {number: sorted(found, key=lambda window: (window[0], window[2])) for number, found in windows.items()}
     flat = [window for found in windows.values() for window in found]
+    for slot, number in enumerate(slots):
+        if number and any(one[1] > other[0] for one, other in pairwise(windows[number])):
+            entries[slot] = ~entries[slot]
     slot_hi, slot_lo = _halves(slots)
     return AccessIndex(
         slot_hi=slot_hi,

@@ -18,6 +18,7 @@ FACT_REJECTION = Table(
         Column("source", "UInt16", "id in dim_source"),
         Column("claim", "UInt32", "journal entry that brought the record"),
         Column("record", "UInt32", "record number within the claim"),
+        Column("branch", "UInt8", "which of the record's EDRs is unrated, from 0; 0 for a refused record"),
         Column("block", "UInt32", "block number within the claim"),
         Column("stage", "UInt8", "0 decode, 1 resource, 2 account"),
         Column("reason", "UInt16", "stable reason code"),

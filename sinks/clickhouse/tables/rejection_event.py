@@ -17,6 +17,7 @@ FACT_REJECTION_EVENT = Table(
     (
         Column("claim", "UInt32", "the rejection's claim"),
         Column("record", "UInt32", "the rejection's record"),
+        Column("branch", "UInt8", "the rejection's branch"),
         Column("event", NAME, "discarded or replayed"),
         Column("reason", "String", "the reason somebody gave", "ZSTD(1)"),
         Column("at", TIMESTAMP, "when it was journaled"),
@@ -37,6 +38,7 @@ class RejectionEvent:
     reason: str
     at: int
     by_claim: int
+    branch: int = 0
 
 
 def rejection_event_table(events: Sequence[RejectionEvent]) -> pa.Table:
@@ -45,6 +47,7 @@ def rejection_event_table(events: Sequence[RejectionEvent]) -> pa.Table:
         {
             "claim": event.claim,
             "record": event.record,
+            "branch": event.branch,
             "event": event.event,
             "reason": event.reason,
             "at": instant(event.at),

@@ -133,6 +133,7 @@ def test_an_unrated_edr_keeps_all_that_rating_it_again_needs() -> None:
     edrs = EdrBlock(
         position=BlockPosition(7, 3, 1000),
         record=np.array([1000, 1001, 1002], np.int64),
+        branch=np.array([0, 1, 0], np.uint8),
         event_at=np.array([5, 6, 7], np.int64),
         span_s=np.array([0, 60, 0], np.int64),
         quantity=np.array([1, 2**62, 3], np.int64),
@@ -157,4 +158,4 @@ def test_an_unrated_edr_keeps_all_that_rating_it_again_needs() -> None:
     back = unpack(np.frombuffer(row["edr"], np.int64).reshape(-1, PACKED_WORDS), BlockPosition(9, 0, 50))
     assert edrs_of(back) == [(6, 60, 2**62, 5, 1)]
     assert (back.event_type.tolist(), back.attributes.tolist()) == ([65_534], [[1, 2, 3, 2**31 - 1]])
-    assert back.record.tolist() == [50]
+    assert (back.record.tolist(), back.branch.tolist(), row["branch"]) == ([50], [1], 1)

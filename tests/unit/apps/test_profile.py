@@ -60,6 +60,7 @@ def _profile(found: list[Line], cuts: list[int]) -> Profile:
         edrs = EdrBlock(
             position,
             np.array([record for record, _, _ in kept], np.int64),
+            np.zeros(n, np.uint8),
             np.zeros(n, np.int64),
             np.zeros(n, np.int64),
             np.array([row.quantity // 2 for _, row, _ in kept], np.int64),

@@ -25,7 +25,7 @@ def _large(block: OutputBlock, number: int) -> OutputBlock:
     account = (np.arange(ROWS, dtype=np.int32) * 7919) % 40
     empty = np.zeros(0, np.int64)
     edrs = EdrBlock(
-        BlockPosition(2, number, first), np.arange(first, first + ROWS), zeros + 1_790_000_000_000_000, zeros,
+        BlockPosition(2, number, first), np.arange(first, first + ROWS), zeros.astype(np.uint8), zeros + 1_790_000_000_000_000, zeros,
         zeros + 60_000, zeros.astype(np.uint16), np.zeros((ROWS, 4), np.int32), account, account,
     )  # fmt: skip
     rated = RatedBlock(
