@@ -8,7 +8,7 @@ class UnableToDecodeFile(Exception):
 
     Attributes:
         code: stable: WRONG_ENCODING, MALFORMED_HEADER, MISSING_COLUMN, DUPLICATE_COLUMN, MALFORMED_XML, WRONG_FLOW,
-            WRONG_UNIT, TRAILER_MISMATCH or RECORD_TOO_LONG.
+            WRONG_UNIT, TRAILER_MISMATCH, HEADER_MISMATCH, MALFORMED_BER or RECORD_TOO_LONG.
         message: what is wrong and where, in words.
     """
 

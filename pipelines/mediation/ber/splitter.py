@@ -10,9 +10,10 @@ The contract for formats that build on it:
   MALFORMED_BER when a record has no end: nothing behind it could be trusted.
 
 A record stands for itself: its tag, its length and its contents, back to back; octets 0x00 and 0xFF between records are
-padding. A record of an unknown kind, or with broken contents, is one MALFORMED_RECORD; one that the source leaves out is one
-FILTERED_BY_SOURCE; one that is too long is RECORD_TOO_LONG. All others give one row, or one for each element of the lists
-that open rows, with all of the record as raw bytes. What no field lies in is stepped over by its length.
+padding. With `framed`, each has a CDR header of 3GPP TS 32.297 before it, and nothing is between them. A record of an
+unknown kind, or with broken contents, is one MALFORMED_RECORD; one that the source leaves out is one FILTERED_BY_SOURCE; one
+that is too long is RECORD_TOO_LONG. All others give one row, or one for each element of the lists that open rows, with all of
+the record as raw bytes. What no field lies in is stepped over by its length.
 """
 
 from __future__ import annotations
@@ -27,10 +28,12 @@ from pipelines.mediation.blocks import ROWS_MAX, read_into
 from pipelines.mediation.extract import PADDING, FieldMatrix, offsets
 from pipelines.mediation.failures import UnableToDecodeFile
 from pipelines.mediation.kernels.ber import (
-    BROKEN,
+    CDR_HEADER_BYTES,
     DEPTH_MAX,
     INCOMPLETE,
     LEVELS_MAX,
+    OTHER_FORMAT,
+    cdr_frame,
     count_records,
     read_header,
     walk_records,
@@ -40,6 +43,8 @@ from schemas.arrays import UInt8Array
 from schemas.rejection import Reason
 
 CHECK_BYTES = 1 << 20
+FRAME_BYTES = CDR_HEADER_BYTES + 1 + 0xFFFF
+"""Longest CDR with its header."""
 
 
 def malformed(offset: int, why: str) -> UnableToDecodeFile:
@@ -49,10 +54,11 @@ def malformed(offset: int, why: str) -> UnableToDecodeFile:
 
 @dataclass(frozen=True, slots=True)
 class BerSplitter:
-    """Splits the records of one file, which `check_records` has passed."""
+    """Splits the records of one file, which `check_records` has passed; `framed`: each has a CDR header."""
 
     tree: TagTree
     record_bytes_max: int
+    framed: bool = False
 
     @property
     def fields(self) -> int:
@@ -77,6 +83,7 @@ class BerSplitter:
             buffer,
             size,
             self.record_bytes_max,
+            self.framed,
             tree.base,
             tree.span,
             tree.table,
@@ -96,7 +103,7 @@ class BerSplitter:
             raw_end,
             reason,
         )
-        if status == BROKEN or (status == INCOMPLETE and final):
+        if status < 0 and (status != INCOMPLETE or final):
             raise malformed(consumed, "a record has no end")
         names = len(tree.names)
         text = np.zeros(names + room + PADDING, np.uint8)
@@ -135,20 +142,20 @@ class BerSplitter:
             UnableToDecodeFile: when the file was not checked, or changed since.
         """
         if state == 0:
-            _, _, start, length = read_header(buffer, 0, size)
-            if length < 0:
+            state = _total(buffer, size, framed=self.framed)
+            if state < 0:
                 raise _endless(0)
-            state = int(start + length)
         left = int(state) - size
         return (-1, left) if left > 0 else (int(state), 0)
 
 
-def check_records(stream: BinaryIO, record_bytes_max: int) -> int:
-    """Read a stream to its end and return how many records it holds.
+def check_records(stream: BinaryIO, record_bytes_max: int, *, framed: bool = False) -> int:
+    """Read a stream to its end and return how many records it holds; `framed`: each has a CDR header.
 
     Raises:
         UnableToDecodeFile: MALFORMED_BER when a record has no end; RECORD_TOO_LONG when one of indefinite length is longer
-            than `record_bytes_max`: its end would have to be looked for without a bound.
+            than `record_bytes_max`: its end would have to be looked for without a bound; WRONG_ENCODING when a CDR header
+            names another encoding.
     """
     capacity = max(CHECK_BYTES, record_bytes_max + PADDING)
     buffer = np.empty(capacity, np.uint8)
@@ -156,17 +163,22 @@ def check_records(stream: BinaryIO, record_bytes_max: int) -> int:
     while True:
         size = read_into(stream, buffer, kept, capacity)
         final = size < capacity
-        found, consumed, status = count_records(buffer, size, record_bytes_max)
+        found, consumed, status = count_records(buffer, size, record_bytes_max, framed)
         records += int(found)
-        if status == BROKEN:
+        if status == OTHER_FORMAT:
+            raise UnableToDecodeFile("WRONG_ENCODING", f"the CDR at byte {offset + consumed} is not in BER")
+        if status < INCOMPLETE:
             raise malformed(offset + consumed, "there is no record")
         if status == Reason.RECORD_TOO_LONG:
             raise _endless(offset + consumed)
         if status == INCOMPLETE and final:
             raise malformed(offset + consumed, "the file ends within the record")
         if status == INCOMPLETE and consumed == 0:
-            offset += _step_over(stream, buffer, size, offset)
-            records, kept = records + 1, 0
+            total = _total(buffer, size, framed=framed)
+            if total < 0:
+                raise _endless(offset)
+            _step_over(stream, total - size, offset)
+            records, offset, kept = records + 1, offset + total, 0
             continue
         offset += consumed
         kept = size - consumed
@@ -180,17 +192,19 @@ def _endless(offset: int) -> UnableToDecodeFile:
     return UnableToDecodeFile("RECORD_TOO_LONG", message)
 
 
-def _step_over(stream: BinaryIO, buffer: UInt8Array, size: int, offset: int) -> int:
-    """Read on to the end of the record that fills the buffer; return its length."""
+def _total(buffer: UInt8Array, size: int, *, framed: bool) -> int:
+    """Return the length of the record that begins a buffer and does not fit, -1 when it does not say."""
+    if framed:
+        return int(cdr_frame(buffer, 0, size + FRAME_BYTES)[1])
     _, _, start, length = read_header(buffer, 0, size)
-    if length < 0:
-        raise _endless(offset)
-    total = int(start + length)
-    left = total - size
+    return int(start + length) if length >= 0 else -1
+
+
+def _step_over(stream: BinaryIO, left: int, offset: int) -> None:
+    """Read on over `left` bytes of the record at `offset`."""
     rest = np.empty(min(left, CHECK_BYTES), np.uint8)
     while left > 0:
         count = read_into(stream, rest, 0, min(left, len(rest)))
         if count == 0:
             raise malformed(offset, "the file ends within the record")
         left -= count
-    return total

@@ -24,7 +24,8 @@ class Kind(IntEnum):
 
     INTEGER is decimal (also of ENUMERATED), BOOLEAN and NULL are `true` and `false`, OCTETS and BITS hexadecimal.
     TBCD and BCD are digits, the low or the high nibble first. ADDRESS is the digits after octets of type and plan;
-    ADDRESS_INTERNATIONAL has a `+` before them where the type is international. TIMESTAMP is ISO 8601, TIME_ZONE `+hh:mm`.
+    ADDRESS_INTERNATIONAL has a `+` before them where the type is international; SMS_ADDRESS has, before the octet of type and
+    plan, one with the number of digits (or none). TIMESTAMP is ISO 8601, TIME_ZONE `+hh:mm`.
     """
 
     INTEGER = ber_text.INTEGER
@@ -41,6 +42,8 @@ class Kind(IntEnum):
     TIME_ZONE = ber_text.TIME_ZONE
     PLMN = ber_text.PLMN
     IP = ber_text.IP
+    SMS_ADDRESS = ber_text.SMS_ADDRESS
+    SMS_ADDRESS_INTERNATIONAL = ber_text.SMS_ADDRESS_INTERNATIONAL
 
 
 def universal(number: int) -> int:
@@ -101,3 +104,27 @@ class RecordKind:
 
     tag: int
     members: Structure
+
+
+def structure(members: Mapping[str, tuple[int | None, Type]]) -> Structure:
+    """Return a structure whose members have context-specific tags of these numbers."""
+    return Structure(_in_context(members))
+
+
+def choice(alternatives: Mapping[str, tuple[int | None, Type]]) -> Choice:
+    """Return a choice whose alternatives have context-specific tags of these numbers."""
+    return Choice(_in_context(alternatives))
+
+
+def _in_context(members: Mapping[str, tuple[int | None, Type]]) -> Mapping[str, Member]:
+    return {name: (None if number is None else context(number), kind) for name, (number, kind) in members.items()}
+
+
+def sequence_of(element: Type) -> ListOf:
+    """Return a list of SEQUENCEs."""
+    return ListOf(universal(16), element)
+
+
+def set_of(element: Type) -> ListOf:
+    """Return a list of SETs."""
+    return ListOf(universal(17), element)

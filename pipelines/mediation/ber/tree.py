@@ -15,6 +15,10 @@ from schemas.arrays import BoolArray, Int32Array, UInt8Array
 
 INTERNATIONAL = "international"
 """Last part of a path: an address with its `+`."""
+WITH_PLUS = {
+    Kind.ADDRESS: Kind.ADDRESS_INTERNATIONAL,
+    Kind.SMS_ADDRESS: Kind.SMS_ADDRESS_INTERNATIONAL,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +166,8 @@ class _Builder:
                 return level
             return self._follow(self.child(node, kind.tag), kind.element, rest, done, slot, active, level)
         if isinstance(kind, Kind):
-            if rest == [INTERNATIONAL] and kind == Kind.ADDRESS:
-                kind = Kind.ADDRESS_INTERNATIONAL
+            if rest == [INTERNATIONAL] and kind in WITH_PLUS:
+                kind = WITH_PLUS[kind]
             elif rest:
                 raise LookupError(f"{'.'.join(done)!r} is a value: nothing is below it")
             self.role[node] = VALUE

@@ -25,9 +25,14 @@ ROOM_MAX = 1 << 30
 
 INCOMPLETE = -1
 BROKEN = -2
+OTHER_FORMAT = -3
 LENGTH_MAX = 1 << 48
 INDEFINITE = -1
 CONSTRUCTED = 0x20
+
+CDR_HEADER_BYTES = 4
+RELEASE_EXTENDED = 7
+FORMAT_BER = 1
 
 STRUCTURE = 0
 VALUE = 1
@@ -123,16 +128,48 @@ def record_end(text: Any, at: Any, size: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def count_records(text: Any, size: Any, bytes_max: Any) -> Any:
+def cdr_frame(text: Any, at: Any, size: Any) -> Any:
+    """Read the CDR header at text[at] (3GPP TS 32.297 §6.1.2).
+
+    Two octets of length without the header, three bits of release and five of version, three bits of format and five of the
+    specification, and one more octet of release where its bits are all set.
+
+    Returns:
+        (begin, stop) of the CDR; stop may be INCOMPLETE (bytes are missing before `size`) or OTHER_FORMAT: it is not in BER.
+    """
+    if at + CDR_HEADER_BYTES > size:
+        return at, np.int64(INCOMPLETE)
+    begin = at + CDR_HEADER_BYTES
+    if text[at + 2] >> 5 == RELEASE_EXTENDED:
+        begin += 1
+    if text[at + 3] >> 5 != FORMAT_BER:
+        return begin, np.int64(OTHER_FORMAT)
+    stop = begin + ((np.int64(text[at]) << 8) | np.int64(text[at + 1]))
+    return begin, stop if stop <= size else np.int64(INCOMPLETE)
+
+
+@njit(cache=True, nogil=True)
+def count_records(text: Any, size: Any, bytes_max: Any, framed: Any) -> Any:
     """Count whole records in text[:size]; octets 0x00 and 0xFF between records are padding.
+
+    Args:
+        text: (>= size,) uint8; bytes_max: longest record of indefinite length.
+        framed: bool; each record has a CDR header, which alone says where it ends.
 
     Returns:
         (records, consumed, status): status 0 (all bytes taken), INCOMPLETE (the record at `consumed` needs more bytes),
-        BROKEN, or RECORD_TOO_LONG: it has an indefinite length and more than `bytes_max` octets.
+        BROKEN, OTHER_FORMAT, or RECORD_TOO_LONG: it has an indefinite length and more than `bytes_max` octets.
     """
     at = np.int64(0)
     records = 0
     while at < size:
+        if framed:
+            _, stop = cdr_frame(text, at, size)
+            if stop < 0:
+                return records, at, stop
+            records += 1
+            at = stop
+            continue
         if text[at] == 0 or text[at] == 255:
             at += 1
             continue
@@ -151,6 +188,7 @@ def walk_records(
     text: Any,
     size: Any,
     bytes_max: Any,
+    framed: Any,
     base: Any,
     span: Any,
     table: Any,
@@ -176,6 +214,7 @@ def walk_records(
 
     Args:
         text: (>= size,) uint8; size: bytes to read; bytes_max: longest record accepted.
+        framed: bool; each record has a CDR header (`cdr_frame`). Otherwise octets 0x00 and 0xFF between records are padding.
         base, span: (k,) int32, table: (t,) int32: node n leads by tag key q < span[n] to table[base[n] + q], -1: nowhere.
             Node 0 is the file; below it stand the kinds of records.
         role: (k,) uint8: STRUCTURE, VALUE, or SKIPPED: a record that the source leaves out (FILTERED_BY_SOURCE).
@@ -192,7 +231,7 @@ def walk_records(
 
     Returns:
         (rows, records, consumed, room, status): the offset after the last record taken; bytes that rendering its values may
-        take; 0, INCOMPLETE or BROKEN (the record at `consumed`; 0 as well when the matrix is full).
+        take; status: 0, INCOMPLETE, BROKEN or OTHER_FORMAT of the record at `consumed`; 0 as well when the matrix is full.
     """
     rows_max = len(reason)
     first_row = np.zeros(LEVELS_MAX, np.int64)
@@ -203,16 +242,19 @@ def walk_records(
     room = np.int64(0)
     at = np.int64(0)
     while at < size:
-        if text[at] == 0 or text[at] == 255:
+        taken = at
+        if framed:
+            begin, stop = cdr_frame(text, at, size)
+        elif text[at] == 0 or text[at] == 255:
             at += 1
             continue
-        stop = record_end(text, at, size)
+        else:
+            begin, stop = at, record_end(text, at, size)
         if stop < 0:
-            return row, records, at, room, stop
+            return row, records, taken, room, stop
         if row == rows_max or room > ROOM_MAX:
             break
         first = row
-        begin = at
         problem = 0
         full = False
         needed = np.int64(0)
@@ -222,13 +264,13 @@ def walk_records(
             used[k] = False
         for slot in range(fields):
             kind[slot, row] = 0
-        key, constructed, at, length = read_header(text, at, size)
-        node = np.int64(table[base[0] + key]) if key < span[0] else np.int64(-1)
+        key, constructed, at, length = read_header(text, begin, stop)
+        node = np.int64(table[base[0] + key]) if 0 < key < span[0] else np.int64(-1)
         choice[row] = node
         depth = -1
         if stop - begin > bytes_max:
             problem = RECORD_TOO_LONG
-        elif node < 0 or not constructed:
+        elif node < 0 or not constructed or (framed and record_end(text, begin, stop) != stop):
             problem = MALFORMED_RECORD
         elif role[node] == SKIPPED:
             problem = FILTERED_BY_SOURCE
@@ -302,7 +344,7 @@ def walk_records(
         if problem == 0 and not full and at != stop:
             problem = MALFORMED_RECORD
         if full:
-            return first, records, begin, room, np.int64(0)
+            return first, records, taken, room, np.int64(0)
         if problem != 0:
             row = first
             needed = np.int64(0)

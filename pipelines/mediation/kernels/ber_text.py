@@ -30,11 +30,12 @@ TIMESTAMP = 11
 TIME_ZONE = 12
 PLMN = 13
 IP = 14
-CHOICE = 15
-"""The name of the record's kind, which no octets hold."""
+SMS_ADDRESS = 15
+SMS_ADDRESS_INTERNATIONAL = 16
 
 INTERNATIONAL = 1
 """Type of number in bits 7..5 of the first octet of an address (3GPP TS 24.008 §10.5.4.7)."""
+ALPHANUMERIC = 5
 FILLER = 15
 
 
@@ -151,6 +152,19 @@ def _address(raw: Any, at: Any, stop: Any, international: Any, text: Any, to: An
         text[to] = 43
         to += 1
     return _nibbles(raw, at + 1, stop, True, text, to)
+
+
+@njit(cache=True, nogil=True)
+def _sms_address(raw: Any, at: Any, stop: Any, international: Any, text: Any, to: Any) -> Any:
+    """Write the address of a short message (TS 23.040 §9.1.2.5): number of digits (may be missing), type and plan, digits."""
+    if raw[at] < 128:
+        digits = np.int64(raw[at])
+        at += 1
+        if (digits + 1) // 2 != stop - at - 1:
+            return np.int64(-1)
+    if at >= stop or raw[at] < 128 or (raw[at] >> 4) & 7 == ALPHANUMERIC:
+        return np.int64(-1)
+    return _address(raw, at, stop, international, text, to)
 
 
 @njit(cache=True, nogil=True)
@@ -320,6 +334,8 @@ def write_value(raw: Any, at: Any, stop: Any, kind: Any, text: Any, to: Any) -> 
         done = _timestamp(raw, at, stop, text, to)
     elif kind == ADDRESS or kind == ADDRESS_INTERNATIONAL:
         done = _address(raw, at, stop, kind == ADDRESS_INTERNATIONAL, text, to)
+    elif kind == SMS_ADDRESS or kind == SMS_ADDRESS_INTERNATIONAL:
+        done = _sms_address(raw, at, stop, kind == SMS_ADDRESS_INTERNATIONAL, text, to)
     elif kind == IP:
         done = _ip(raw, at, stop, text, to)
     elif kind == PLMN:
