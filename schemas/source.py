@@ -16,6 +16,7 @@ from schemas.source_base import (
     Quantity,
     SourceBase,
 )
+from schemas.source_binary import Ts32298Source
 
 __all__ = [
     "SOURCE_MODELS",
@@ -35,6 +36,7 @@ __all__ = [
     "R151Source",
     "SourceBase",
     "TrailerRecords",
+    "Ts32298Source",
 ]
 
 
@@ -140,5 +142,6 @@ SOURCE_MODELS: dict[str, type[SourceBase]] = {
     "fixed_width": FixedWidthSource,
     "cloudevents": CloudEventsSource,
     "r151": R151Source,
+    "ts32298": Ts32298Source,
 }
 """The document of each format, in the order in which they are explained."""

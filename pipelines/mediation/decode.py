@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, Protocol
 
+from pipelines.mediation.ber.ts32298.decoder import make_ts32298
 from pipelines.mediation.context import DecodeContext
 from pipelines.mediation.delimited.decoder import make_delimited
 from pipelines.mediation.enedis.r151 import make_r151
@@ -59,6 +60,7 @@ _MAKERS: dict[str, Callable[[DecodeContext, Any], Decoder]] = {
     "fixed_width": make_fixed_width,
     "cloudevents": make_cloudevents,
     "r151": make_r151,
+    "ts32298": make_ts32298,
 }
 """How the source of each format is compiled: a new format takes its place here and in `schemas.source.SOURCE_MODELS`."""
 

@@ -53,6 +53,7 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "source: fixed_width: header and trailer": source.TrailerRecords,
     "source: cloudevents": source.CloudEventsSource,
     "source: r151": source.R151Source,
+    "source: ts32298": source.Ts32298Source,
     "source: mapping": source.EventMapping,
     "source: mapping: time": source.EventTime,
     "source: mapping: quantity": source.Quantity,
@@ -63,7 +64,7 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
 SPECIAL_DEFAULTS = {
     "bands", "days", "start", "end", "up_to", "price", "tiers", "counter", "increments", "connection_fee", "calendar",
     "rounding", "wallets", "null", "columns", "attributes", "filters", "constant", "field", "unit", "values", "keep", "drop",
-    "access_points", "opening_readings", "zone",
+    "access_points", "opening_readings", "each", "zone",
 }  # fmt: skip
 """Fields whose default is told in words: none, open, always."""
 
