@@ -41,9 +41,11 @@ __all__ = [
 
 
 class DelimitedSource(SourceBase):
-    """Delimited text, RFC 4180 quoting. Without a header, `columns` names the fields in order.
+    """Delimited text. Without a header, `columns` names the fields in order.
 
-    With a header, columns are found by name; extra ones are allowed. `null` is read as empty.
+    With a header, columns are found by name; extra ones are allowed. `null` is read as empty. `quoting` is RFC 4180's, or
+    `none`: quotes are text. A record has all columns, or with `columns_min` at least so many. With `rest` the last column
+    takes the rest of the record, delimiters included.
     """
 
     format: Literal["delimited"]
@@ -52,6 +54,9 @@ class DelimitedSource(SourceBase):
     columns: tuple[FieldName, ...] = ()
     encoding: Literal["utf-8", "latin-1"] = "utf-8"
     null: str | None = None
+    columns_min: Annotated[int, Field(ge=1)] | None = None
+    quoting: Literal["rfc4180", "none"] = "rfc4180"
+    rest: bool = False
     mapping: EventMapping
 
 

@@ -4,42 +4,90 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
-from schemas.price_plan import Code, Document
+from schemas.converters import Converter
+from schemas.price_plan import Code, Document, ExactDecimal
 
 FieldName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-"""Delimited: a column name of the header, or of `columns`. CloudEvents: a dotted path such as `data.bytes`."""
+"""Delimited: a column name of the header, or of `columns`. JSON: a dotted path such as `data.bytes` or `items.0.id`."""
+Bound = Annotated[ExactDecimal, Field(max_digits=36, decimal_places=18)]
+Prefix = Annotated[str, StringConstraints(min_length=1, max_length=32)]
+Pattern = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Patterns = Annotated[
+    tuple[Pattern, ...],
+    BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
+    Field(min_length=1, max_length=4),
+]
+"""One pattern, or a list of them."""
 
 
 class Filter(Document):
-    """Records whose `field` is not one of `keep` (or is one of `drop`) are filtered, not rejected."""
+    """Which records stay; the others are filtered, not rejected.
+
+    One condition on the field's text: one of `keep`; none of `drop`; a number from `min` to `max` (a text that is no
+    number stays: whatever reads it will say so); beginning with one of `prefix`; `present` or not.
+    """
 
     field: FieldName
     keep: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
+    min: Bound | None = None
+    max: Bound | None = None
+    prefix: Annotated[tuple[Prefix, ...], Field(max_length=64)] = ()
+    present: bool | None = None
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """The names of the conditions that are given: more or less than one is an error."""
+        given = {
+            "keep": bool(self.keep),
+            "drop": bool(self.drop),
+            "min/max": self.min is not None or self.max is not None,
+            "prefix": bool(self.prefix),
+            "present": self.present is not None,
+        }
+        return tuple(name for name, is_given in given.items() if is_given)
 
 
 class EventTime(Document):
     """The event time.
 
     `iso` reads ISO 8601 / RFC 3339 (`T` or blank between date and time, optional fraction, optional offset or Z);
-    `compact` reads the same as `YYYYMMDDhhmmss`, optional fraction, optional offset or Z;
-    `epoch_s`, `epoch_ms` and `epoch_us` are counts since 1970-01-01T00:00:00Z. `zone` (an IANA name) is for times without
-    an offset; without it such a record is rejected (TIMESTAMP_WITHOUT_ZONE). In the doubled hour of autumn the first is
-    taken; in the missing hour of spring the clock is read with the offset before the change.
+    `compact` reads the same as `YYYYMMDDhhmmss`, optional fraction, optional offset or Z; `pattern` reads the forms of
+    `pattern`, tried in order (see `schemas.time_pattern`);
+    `epoch_s`, `epoch_ms`, `epoch_us` and `epoch_ns` are counts since 1970-01-01T00:00:00Z. `zone` (an IANA name) is for
+    times without an offset; without it such a record is rejected (TIMESTAMP_WITHOUT_ZONE). In the doubled hour of autumn
+    the first is taken; in the missing hour of spring the clock is read with the offset before the change. `fields` are
+    date and time in two fields, read as one text: joined by a blank, or directly for `compact`.
     """
 
-    field: FieldName
-    format: Literal["iso", "compact", "epoch_s", "epoch_ms", "epoch_us"] = "iso"
+    field: FieldName | None = None
+    fields: Annotated[tuple[FieldName, ...], Field(min_length=2, max_length=2)] | None = None
+    format: Literal["iso", "compact", "pattern", "epoch_s", "epoch_ms", "epoch_us", "epoch_ns"] = "iso"
+    pattern: Patterns | None = None
     zone: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The fields that are read, one or two."""
+        return self.fields or (() if self.field is None else (self.field,))
 
 
 class Quantity(Document):
-    """The quantity field, its unit (of the same dimension as the event type's), and what excess decimals mean."""
+    """The quantity field, its unit (of the same dimension as the event type's), and what excess decimals mean.
+
+    `format`: `decimal`, with `decimal` as the mark before the decimals and `thousands` between groups of three digits;
+    `hms`, a duration `hh:mm:ss` or `mm:ss` in seconds; `hex`, a whole number in hexadecimal. `between` are two fields
+    that read as the event time does: the quantity is the time from the first to the second.
+    """
 
     field: FieldName | None = None
     constant: Annotated[int, Field(ge=0)] | None = None
+    between: Annotated[tuple[FieldName, ...], Field(min_length=2, max_length=2)] | None = None
+    format: Literal["decimal", "hms", "hex"] = "decimal"
+    decimal: Literal[".", ","] = "."
+    thousands: Literal[",", ".", " ", "'"] | None = None
     unit: str | None = None
     excess_decimals: Literal["reject", "half_up"] = "reject"
 
@@ -53,15 +101,20 @@ class EventTypeRule(Document):
 
 
 class EventMapping(Document):
-    """Which fields mean what. `identity` fields together name a record within the source."""
+    """Which fields mean what. `identity` fields together name a record within the source.
 
-    identity: Annotated[tuple[FieldName, ...], Field(min_length=1, max_length=8)]
+    `converters` change the text of fields before anything else reads it; `required` are more fields that must not be empty.
+    """
+
+    identity: Annotated[tuple[FieldName, ...], Field(min_length=1, max_length=32)]
     access_point: FieldName
     time: EventTime
     quantity: Quantity
     event_type: EventTypeRule
     attributes: dict[Code, FieldName] = {}
     filters: tuple[Filter, ...] = ()
+    required: Annotated[tuple[FieldName, ...], Field(max_length=32)] = ()
+    converters: dict[FieldName, Annotated[tuple[Converter, ...], Field(min_length=1, max_length=8)]] = {}
 
 
 class SourceBase(Document):

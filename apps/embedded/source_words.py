@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from schemas.catalog import Catalog
-from schemas.source import EventMapping, EventTime, EventTypeRule, Filter, R151Source, SourceBase
+from schemas.converters import Converter
+from schemas.source import EventMapping, EventTime, EventTypeRule, Filter, Quantity, R151Source, SourceBase
 
 _COMMON = (*SourceBase.model_fields, "format", "mapping")
 _SAME_KEY = {
@@ -68,6 +69,8 @@ def _same_key(source: SourceBase) -> str:
 
 
 def _mapped(mapping: EventMapping, catalog: Catalog) -> Iterator[tuple[str, str]]:
+    for name, steps in mapping.converters.items():
+        yield f"first of all {name}", "; ".join(_step(step) for step in steps)
     yield "time", _time(mapping.time)
     yield "event type", _event_type(mapping.event_type)
     codes = [mapping.event_type.constant] if mapping.event_type.constant else mapping.event_type.values.values()
@@ -77,13 +80,19 @@ def _mapped(mapping: EventMapping, catalog: Catalog) -> Iterator[tuple[str, str]
         yield f"attribute {name}", field
     for item in mapping.filters:
         yield "filter", _filter(item)
+    if mapping.required:
+        yield "required", f"{_joined(mapping.required)} too must not be empty (FIELD_MISSING)"
 
 
 def _time(time: EventTime) -> str:
-    if time.format.startswith("epoch_"):
-        return f"{time.field}, {time.format.removeprefix('epoch_')} since 1970-01-01T00:00:00Z"
+    where = _joined(time.names)
+    form: str = time.format
+    if form.startswith("epoch_"):
+        return f"{where}, {form.removeprefix('epoch_')} since 1970-01-01T00:00:00Z"
+    if time.pattern is not None:
+        form = _joined((repr(pattern) for pattern in time.pattern), "or")
     bare = "rejected (TIMESTAMP_WITHOUT_ZONE)" if time.zone is None else f"read in {time.zone}"
-    return f"{time.field}, {time.format}; without an offset it is {bare}"
+    return f"{where}, {form}; without an offset it is {bare}"
 
 
 def _event_type(rule: EventTypeRule) -> str:
@@ -96,19 +105,47 @@ def _event_type(rule: EventTypeRule) -> str:
 def _quantity(mapping: EventMapping, event_type: str, catalog: Catalog) -> str:
     quantity = mapping.quantity
     own = catalog.units[catalog.event_types[event_type].unit]
-    unit = own if quantity.unit is None else catalog.units[quantity.unit]
+    is_duration = quantity.between is not None or quantity.format == "hms"
+    unit = catalog.units["s"] if is_duration else own if quantity.unit is None else catalog.units[quantity.unit]
     kept = (
         f"kept in {own.code}"
         if unit.step_count == 1
         else f"kept in {own.code}, {unit.step_count} steps to 1 {unit.code}"
     )
+    finer = "rounded half up" if quantity.excess_decimals == "half_up" else "rejected (QUANTITY_PRECISION)"
+    if quantity.between is not None:
+        start, end = quantity.between
+        return f"the time from {start} to {end} in {unit.code}, {kept}; what is finer is {finer}"
     if quantity.field is None:
         return f"always {quantity.constant} {unit.code}, {kept}"
-    finer = "rounded half up" if quantity.excess_decimals == "half_up" else "rejected (QUANTITY_PRECISION)"
-    return f"{quantity.field} in {unit.code}, {kept}; what is finer is {finer}"
+    return f"{quantity.field}{_written(quantity)} in {unit.code}, {kept}; what is finer is {finer}"
+
+
+def _written(quantity: Quantity) -> str:
+    if quantity.format == "hms":
+        return ", as hh:mm:ss or mm:ss,"
+    if quantity.format == "hex":
+        return ", in hexadecimal,"
+    thousands = "" if quantity.thousands is None else f", {quantity.thousands!r} between thousands"
+    return thousands if quantity.decimal == "." else f"{thousands}, {quantity.decimal!r} before decimals,"
+
+
+def _step(step: Converter) -> str:
+    name = step.steps[0]
+    value = step.model_dump(mode="json", exclude_none=True)[name]
+    told = f"{name} {json.dumps(value, ensure_ascii=False)}"
+    return told if step.default is None else f"{told}, others {json.dumps(step.default, ensure_ascii=False)}"
 
 
 def _filter(item: Filter) -> str:
+    if item.present is not None:
+        return f"keeps records {'with' if item.present else 'without'} {item.field}"
+    if item.prefix:
+        return f"keeps records whose {item.field} begins with {_joined(map(repr, item.prefix), 'or')}"
+    if item.min is not None or item.max is not None:
+        low = [] if item.min is None else [f"below {item.min}"]
+        high = [] if item.max is None else [f"above {item.max}"]
+        return f"leaves out records whose {item.field} is {_joined([*low, *high], 'or')}"
     verb, values = ("keeps", item.keep) if item.keep else ("leaves out", item.drop)
     return f"{verb} records whose {item.field} is {_joined((repr(value) for value in values), 'or')}"
 

@@ -8,6 +8,13 @@ from typing import Any
 
 from billing.catalog.checking import Context, units_of
 from billing.catalog.models import Entry, Path
+from billing.catalog.rules_fields import (
+    check_converters,
+    check_filters,
+    check_quantity_text,
+    check_time,
+    counts_seconds,
+)
 from billing.catalog.wording import choose
 from schemas.price_plan import EventType
 from schemas.quantity import QUANTITY_MAX, Unit
@@ -55,6 +62,12 @@ def _check_delimited(ctx: Context, entry: Entry[Any], source: DelimitedSource) -
         fix = 'write one ASCII character, such as ";" or "\\t"'
         ctx.problems.at(entry, ("delimiter",), "this cannot be a delimiter", fix)
     ctx.unique(entry, ("columns",), source.columns, "column")
+    if source.rest and source.quoting != "none":
+        fix = "write `quoting: none`, or remove `rest`"
+        ctx.problems.at(entry, ("rest",), "where fields are quoted, delimiters can be quoted, too", fix)
+    if source.columns_min is not None and source.columns and source.columns_min > len(source.columns):
+        message = f"there are only {len(source.columns)} columns"
+        ctx.problems.at(entry, ("columns_min",), message, "write a smaller number")
     if source.header and source.columns:
         fix = "write `header: false`, or remove `columns`"
         ctx.problems.at(entry, ("columns",), "a file with a header names its columns itself", fix, key=True)
@@ -133,20 +146,27 @@ def _fields(mapping: EventMapping) -> Iterator[tuple[Path, str]]:
     for index, name in enumerate(mapping.identity):
         yield ("mapping", "identity", index), name
     yield ("mapping", "access_point"), mapping.access_point
-    yield ("mapping", "time", "field"), mapping.time.field
+    if mapping.time.field is not None:
+        yield ("mapping", "time", "field"), mapping.time.field
+    for index, name in enumerate(mapping.time.fields or ()):
+        yield ("mapping", "time", "fields", index), name
     if mapping.quantity.field is not None:
         yield ("mapping", "quantity", "field"), mapping.quantity.field
+    for index, name in enumerate(mapping.quantity.between or ()):
+        yield ("mapping", "quantity", "between", index), name
     if mapping.event_type.field is not None:
         yield ("mapping", "event_type", "field"), mapping.event_type.field
     for attribute, name in mapping.attributes.items():
         yield ("mapping", "attributes", attribute), name
     for index, item in enumerate(mapping.filters):
         yield ("mapping", "filters", index, "field"), item.field
+    for index, name in enumerate(mapping.required):
+        yield ("mapping", "required", index), name
 
 
 def _check_mapping(ctx: Context, entry: Entry[Any], mapping: EventMapping) -> None:
     ctx.unique(entry, ("mapping", "identity"), mapping.identity, "field")
-    _check_time(ctx, entry, mapping)
+    check_time(ctx, entry, mapping)
     event_types = list(_event_types(ctx, entry, mapping))
     _check_quantity(ctx, entry, mapping, event_types)
     for attribute in mapping.attributes:
@@ -155,23 +175,8 @@ def _check_mapping(ctx: Context, entry: Entry[Any], mapping: EventMapping) -> No
                 message = f'the event type "{event_type.code}" has no attribute "{attribute}"'
                 fix = choose(attribute, event_type.attributes, otherwise=f"add it: `attributes: [{attribute}]`")
                 ctx.problems.at(entry, ("mapping", "attributes", attribute), message, fix, key=True)
-    for index, item in enumerate(mapping.filters):
-        if not item.keep and not item.drop:
-            fix = "add `keep: […]` or `drop: […]`"
-            ctx.problems.at(entry, ("mapping", "filters", index), "the filter neither keeps nor drops anything", fix)
-        if item.keep and item.drop:
-            fix = "remove one of them"
-            ctx.problems.at(entry, ("mapping", "filters", index), "the filter has both `keep` and `drop`", fix)
-
-
-def _check_time(ctx: Context, entry: Entry[Any], mapping: EventMapping) -> None:
-    time = mapping.time
-    if time.zone is None:
-        return
-    ctx.zone(entry, ("mapping", "time", "zone"), time.zone)
-    if time.format.startswith("epoch"):
-        message = f"{time.format} counts from 1970-01-01T00:00:00Z and has no zone"
-        ctx.problems.at(entry, ("mapping", "time", "zone"), message, "remove `zone`", key=True)
+    check_filters(ctx, entry, mapping)
+    check_converters(ctx, entry, mapping, {name for _, name in _fields(mapping)})
 
 
 def _event_types(ctx: Context, entry: Entry[Any], mapping: EventMapping) -> Iterator[EventType]:
@@ -198,10 +203,10 @@ def _event_types(ctx: Context, entry: Entry[Any], mapping: EventMapping) -> Iter
 
 def _check_quantity(ctx: Context, entry: Entry[Any], mapping: EventMapping, event_types: list[EventType]) -> None:
     quantity, path = mapping.quantity, ("mapping", "quantity")
-    if (quantity.constant is None) == (quantity.field is None):
-        fix = "write either `field: …` or `constant: …`"
-        ctx.problems.at(entry, path, "the quantity is either read from a field or a constant", fix)
+    check_quantity_text(ctx, entry, quantity)
     unit = ctx.unit(entry, (*path, "unit"), quantity.unit) if quantity.unit is not None else None
+    if counts_seconds(quantity):
+        unit = ctx.units["s"]
     for event_type in event_types:
         own = ctx.units.get(event_type.unit)
         if own is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from typing import Literal
 
 from pipelines.mediation.extract import DecodedBlock
 from pipelines.mediation.plan import MappingPlan
@@ -75,10 +76,12 @@ def describe_bytes(
     if reason == Reason.FIELD_COUNT and isinstance(source, DelimitedSource):
         text = io.StringIO(raw.decode(encoding, "replace"), newline="")
         try:
-            count = len(next(csv.reader(text, delimiter=source.delimiter)))
+            quoting: Literal[0, 3] = csv.QUOTE_NONE if source.quoting == "none" else csv.QUOTE_MINIMAL
+            count = len(next(csv.reader(text, delimiter=source.delimiter, quoting=quoting)))
         except csv.Error:
             return f"not {block.matrix.columns} fields"
-        return f"{count} fields instead of {block.matrix.columns}"
+        least = "" if source.columns_min is None else f"{source.columns_min} to "
+        return f"{count} fields instead of {least}{block.matrix.columns}"
     return EXPLANATIONS[reason]
 
 
@@ -95,9 +98,9 @@ def describe_fields(plan: MappingPlan, block: DecodedBlock, row: int) -> str:
     elif reason == Reason.UNKNOWN_EVENT_TYPE:
         slots = [plan.event_type.slot]
     elif reason in TIME_REASONS:
-        slots = [plan.time.slot]
+        slots = [*plan.time.slots, *plan.quantity.between]
     elif reason in QUANTITY_REASONS:
-        slots = [plan.quantity.slot]
+        slots = list(plan.quantity.between) or [plan.quantity.slot]
     else:
         return EXPLANATIONS[reason]
     return ", ".join(f"{plan.fields[slot]} is {quote_value(field_value(block, slot, row))}" for slot in slots)

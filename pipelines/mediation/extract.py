@@ -7,14 +7,25 @@ from typing import Self
 
 import numpy as np
 
-from pipelines.mediation.kernels import contents, encoding, fields, identities, quantities, timestamps
+from pipelines.mediation.converters import convert
+from pipelines.mediation.kernels import contents, encoding, fields, identities, quantities
 from pipelines.mediation.plan import MappingPlan
+from pipelines.mediation.times import PADDING, join_columns, read_times
 from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt16Array, UInt64Array
 from schemas.cdr import ATTRIBUTE_SLOTS, EVENT_TYPE_NONE, BlockPosition, CdrBlock
 from schemas.rejection import Reason
 
-PADDING = 64
-"""Bytes after the last one of a buffer that kernels may read."""
+__all__ = [
+    "PADDING",
+    "STAGGER",
+    "DecodedBlock",
+    "FieldMatrix",
+    "access_hashes",
+    "copy_padded",
+    "extract",
+    "offsets",
+    "survey",
+]
 
 
 @dataclass(slots=True)
@@ -94,9 +105,11 @@ def extract(plan: MappingPlan, matrix: FieldMatrix, position: BlockPosition) -> 
     """Return the CDRs of a block: the passes run in the order of their reason codes, so the smallest code stays."""
     n = len(matrix)
     reason = matrix.reason
+    if plan.converters:
+        matrix.text = convert(plan.converters, matrix.text, matrix.start, matrix.end, n)
     for item in plan.filters:
-        found = item.table.look_up(matrix.text, *matrix.column(item.slot))
-        fields.keep_only(found, item.excluded, reason)
+        left_out = item.condition.leaves_out(matrix.text, *matrix.column(item.slot))
+        fields.keep_only(left_out, 1, reason)
     for slot in plan.required:
         fields.require(*matrix.column(slot), reason)
     fields.require_identity(matrix.start, matrix.end, plan.identity, reason)
@@ -153,27 +166,39 @@ def _event_types(plan: MappingPlan, matrix: FieldMatrix) -> tuple[Int32Array, UI
 
 
 def _event_times(plan: MappingPlan, matrix: FieldMatrix) -> Int64Array:
-    event_at = np.empty(len(matrix), np.int64)
-    start, end = matrix.column(plan.time.slot)
-    if plan.time.unit_us:
-        timestamps.read_epoch(matrix.text, start, end, plan.time.unit_us, event_at, matrix.reason)
-        return event_at
-    zone = plan.time.zone
-    thresholds = np.empty(0, np.int64) if zone is None else zone.thresholds
-    offsets = np.zeros(1, np.int64) if zone is None else zone.offsets
-    timestamps.read_iso(
-        matrix.text, start, end, plan.time.compact, zone is not None, thresholds, offsets, event_at, matrix.reason
-    )
-    return event_at
+    slots = plan.time.slots
+    if len(slots) == 1:
+        return read_times(plan.time, matrix.text, *matrix.column(slots[0]), matrix.reason)
+    joined = join_columns(plan.time, matrix.text, matrix.column(slots[0]), matrix.column(slots[1]))
+    return read_times(plan.time, *joined, matrix.reason)
 
 
 def _quantities(plan: MappingPlan, matrix: FieldMatrix, kind: Int32Array) -> Int64Array:
+    if plan.quantity.between:
+        return _times_between(plan, matrix, kind)
     if plan.quantity.slot < 0:
         return np.append(plan.quantity.constants, np.int64(0))[kind]
     quantity = np.empty(len(matrix), np.int64)
-    start, end = matrix.column(plan.quantity.slot)
+    text, (start, end) = matrix.text, matrix.column(plan.quantity.slot)
+    if plan.quantity.text is not None:
+        text, start, end = plan.quantity.text.rewrite(text, start, end)
     quantities.read_quantities(
-        matrix.text, start, end, kind, plan.quantity.factors, plan.quantity.half_up, quantity, matrix.reason
+        text, start, end, kind, plan.quantity.factors, plan.quantity.half_up, quantity, matrix.reason
+    )
+    return quantity
+
+
+def _times_between(plan: MappingPlan, matrix: FieldMatrix, kind: Int32Array) -> Int64Array:
+    """Return the time from one field to another in base steps; a time that cannot be read has its own reason."""
+    times = []
+    for slot in plan.quantity.between:
+        reason = np.zeros(len(matrix), np.uint16)
+        times.append(read_times(plan.time, matrix.text, *matrix.column(slot), reason))
+        worse = (reason != 0) & ((matrix.reason == 0) | (reason < matrix.reason))
+        matrix.reason[worse] = reason[worse]
+    quantity = np.empty(len(matrix), np.int64)
+    quantities.scale_durations(
+        times[0], times[1], kind, plan.quantity.factors, plan.quantity.half_up, quantity, matrix.reason
     )
     return quantity
 

@@ -8,31 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.mediation.context import DecodeContext
+from pipelines.mediation.converters import FieldConverter, compile_converters
 from pipelines.mediation.failures import UnableToCompileSource
+from pipelines.mediation.filters import FilterPlan, compile_filter
+from pipelines.mediation.quantity_text import QuantityText, compile_quantity_text
 from pipelines.mediation.tables import ValueTable, value_table
-from pipelines.mediation.zones import ZoneTable, zone_table
+from pipelines.mediation.times import TimePlan, compile_time
 from rating.kernels.hashing import hash128_bytes
 from schemas.arrays import Int32Array, Int64Array, UInt16Array
 from schemas.cdr import ATTRIBUTE_SLOTS
 from schemas.price_plan import EventType
 from schemas.quantity import QUANTITY_MAX
-from schemas.source import EventMapping, EventTime, EventTypeRule, Filter, Quantity
+from schemas.source import EventMapping, EventTypeRule, Quantity
 
-EPOCH_UNITS_US = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
-
-
-@dataclass(frozen=True, slots=True)
-class TimePlan:
-    """Where the event time is and how it reads: `unit_us` 0 = text; without `zone` an offset is required.
-
-    Attributes:
-        compact: the text is `YYYYMMDDhhmmss`, not ISO 8601's extended form.
-    """
-
-    slot: int
-    unit_us: int
-    compact: bool
-    zone: ZoneTable | None
+SECONDS = "s"
+"""The unit of durations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +44,11 @@ class EventTypePlan:
 
 @dataclass(frozen=True, slots=True)
 class QuantityPlan:
-    """The quantity: field `slot`, or -1 and `constants`.
+    """The quantity: field `slot`, or -1 and `constants`, or the time `between` two fields.
 
     Attributes:
+        text: how it is written when it is no plain decimal.
+        between: the slots of two times, or none.
         factors: (e,) base steps of one source unit, per event type.
         constants: (e,) base steps of the constant quantity, per event type.
     """
@@ -65,15 +57,8 @@ class QuantityPlan:
     half_up: bool
     factors: Int64Array
     constants: Int64Array
-
-
-@dataclass(frozen=True, slots=True)
-class FilterPlan:
-    """Exclude a record when the look-up of `slot` gives `excluded`: 0 is "not in the table", 1 is "in it"."""
-
-    slot: int
-    table: ValueTable
-    excluded: int
+    text: QuantityText | None = None
+    between: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +70,7 @@ class MappingPlan:
         identity: (k,) slots of the identity, in order.
         content: (c,) slots of the other mapped fields, in a fixed order.
         required: slots that must not be empty.
+        converters: what changes the text of fields before anything else reads it.
         attribute_slots: the slot of each mapped attribute; `attribute_table`: value -> vocabulary id.
         seed: of identity keys: the installation's secret, tenant and source.
     """
@@ -100,6 +86,7 @@ class MappingPlan:
     attribute_slots: tuple[int, ...]
     attribute_table: ValueTable
     filters: tuple[FilterPlan, ...]
+    converters: tuple[FieldConverter, ...]
     seed: tuple[int, int]
 
 
@@ -116,18 +103,20 @@ def compile_mapping(context: DecodeContext, mapping: EventMapping, extra_fields:
 
     identity = [slot(name) for name in dict.fromkeys(mapping.identity)]
     access = slot(mapping.access_point)
-    time = compile_time(mapping.time, slot(mapping.time.field))
+    time = compile_time(mapping.time, tuple(slot(name) for name in mapping.time.names))
     known = _event_types(context, mapping.event_type)
     decider = mapping.event_type.field
     decider_slot = -1 if decider is None else slot(decider)
     quantity_slot = -1 if mapping.quantity.field is None else slot(mapping.quantity.field)
+    measured = (quantity_slot, *(slot(name) for name in mapping.quantity.between or ()))
     names = sorted(mapping.attributes)
     attribute_slots = tuple(slot(mapping.attributes[name]) for name in names)
     _check_attributes(names, known.values())
-    content = [s for s in (access, time.slot, quantity_slot, decider_slot, *attribute_slots) if s not in identity]
+    content = [s for s in (access, *time.slots, *measured, decider_slot, *attribute_slots) if s not in identity]
     blank = "" in mapping.event_type.values
-    required = [access, time.slot, quantity_slot, -1 if blank else decider_slot]
-    filters = tuple(_compile_filter(item, slot(item.field)) for item in mapping.filters)
+    required = [access, *time.slots, *measured, -1 if blank else decider_slot]
+    required += [slot(name) for name in mapping.required]
+    filters = tuple(compile_filter(item, slot(item.field)) for item in mapping.filters)
     for name in extra_fields:
         slot(name)
     return MappingPlan(
@@ -138,10 +127,11 @@ def compile_mapping(context: DecodeContext, mapping: EventMapping, extra_fields:
         access=access,
         time=time,
         event_type=_compile_event_types(context, mapping.event_type, known, decider_slot, names),
-        quantity=_compile_quantity(context, mapping.quantity, quantity_slot, list(known.values())),
+        quantity=_compile_quantity(context, mapping.quantity, measured, list(known.values())),
         attribute_slots=attribute_slots,
         attribute_table=value_table(context.attribute_codes, missing=0),
         filters=filters,
+        converters=compile_converters(mapping.converters, slots),
         seed=identity_seed(context),
     )
 
@@ -150,20 +140,6 @@ def identity_seed(context: DecodeContext) -> tuple[int, int]:
     """Return the seed of identity keys: the secret, chained with the tenant and the source's code."""
     hi, lo = int.from_bytes(context.secret[:8], "little"), int.from_bytes(context.secret[8:], "little")
     return hash128_bytes(context.source.code.encode(), *hash128_bytes(context.tenant.encode(), hi, lo))
-
-
-def compile_time(time: EventTime, slot: int) -> TimePlan:
-    """Return how `time` reads from `slot`.
-
-    Raises:
-        UnableToCompileSource: when the zone does not exist, or is given for an epoch count.
-    """
-    if time.format in ("iso", "compact"):
-        zone = None if time.zone is None else zone_table(time.zone)
-        return TimePlan(slot, 0, time.format == "compact", zone)
-    if time.zone is not None:
-        raise UnableToCompileSource(f"time: {time.format} counts from 1970 in UTC; remove the zone {time.zone!r}")
-    return TimePlan(slot, EPOCH_UNITS_US[time.format], False, None)
 
 
 def _event_types(context: DecodeContext, rule: EventTypeRule) -> dict[str, EventType]:
@@ -233,22 +209,22 @@ def unit_factor(context: DecodeContext, unit: str | None, event_type: EventType)
 
 
 def _compile_quantity(
-    context: DecodeContext, quantity: Quantity, slot: int, event_types: list[EventType]
+    context: DecodeContext, quantity: Quantity, slots: tuple[int, ...], event_types: list[EventType]
 ) -> QuantityPlan:
-    if (quantity.constant is None) == (quantity.field is None):
-        raise UnableToCompileSource("quantity: give either `field` or `constant`")
-    factors = [unit_factor(context, quantity.unit, event_type) for event_type in event_types]
+    if [quantity.constant, quantity.field, quantity.between].count(None) != 2:
+        raise UnableToCompileSource("quantity: give one of `field`, `between` and `constant`")
+    if quantity.between is not None and quantity.unit not in (None, SECONDS):
+        raise UnableToCompileSource(f"quantity: the time between two fields is counted in s, not in {quantity.unit!r}")
+    unit = SECONDS if quantity.between is not None or quantity.format == "hms" else quantity.unit
+    factors = [unit_factor(context, unit, event_type) for event_type in event_types]
     constants = [factor * (quantity.constant or 0) for factor in factors]
     if max(constants) > QUANTITY_MAX:
         raise UnableToCompileSource(f"quantity: the constant {quantity.constant} is larger than a quantity can be")
     return QuantityPlan(
-        slot, quantity.excess_decimals == "half_up", np.array(factors, np.int64), np.array(constants, np.int64)
+        slots[0],
+        quantity.excess_decimals == "half_up",
+        np.array(factors, np.int64),
+        np.array(constants, np.int64),
+        compile_quantity_text(quantity),
+        slots[1:],
     )
-
-
-def _compile_filter(item: Filter, slot: int) -> FilterPlan:
-    if bool(item.keep) == bool(item.drop):
-        raise UnableToCompileSource(f"filters: give either `keep` or `drop` for {item.field!r}")
-    if item.keep:
-        return FilterPlan(slot, value_table(dict.fromkeys(item.keep, 1), missing=0), excluded=0)
-    return FilterPlan(slot, value_table(dict.fromkeys(item.drop, 1), missing=0), excluded=1)

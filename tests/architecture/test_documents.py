@@ -19,7 +19,7 @@ from billing.catalog.models import UnableToLoadCatalog
 from billing.catalog.store import load_catalog
 from rating.tariff_image import compile_image
 from rating.vocabulary import Vocabulary
-from schemas import price_plan, source
+from schemas import converters, price_plan, source
 from schemas.rejection import OUTCOMES, Reason
 from sinks.clickhouse.views import VIEWS
 
@@ -59,12 +59,16 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "source: mapping: quantity": source.Quantity,
     "source: mapping: event_type": source.EventTypeRule,
     "source: mapping: filters": source.Filter,
+    "source: mapping: converters": converters.Converter,
+    "source: mapping: converters: e164": converters.E164,
 }
 """Heading of docs/catalog.md -> the model whose fields its table lists."""
 SPECIAL_DEFAULTS = {
     "bands", "days", "start", "end", "up_to", "price", "tiers", "counter", "increments", "connection_fee", "calendar",
     "rounding", "wallets", "null", "columns", "attributes", "filters", "constant", "field", "unit", "values", "keep", "drop",
-    "access_points", "opening_readings", "each", "zone",
+    "access_points", "opening_readings", "each", "zone", "fields", "pattern", "between", "thousands", "columns_min", "required",
+    "converters", "present", "prefix", "min", "max", "strip_prefix", "add_prefix", "e164", "case", "substring", "pad_left",
+    "map", "default", "trunk", "international", "decimal",
 }  # fmt: skip
 """Fields whose default is told in words: none, open, always."""
 

@@ -102,7 +102,7 @@ counts = st.one_of(
 @given(texts=st.lists(counts.map(str.encode), max_size=25), unit_us=st.sampled_from([1, 10**3, 10**6]))
 def test_epoch_counts_read_as_integers_say(texts: list[bytes], unit_us: int) -> None:
     event_at, reason = np.full(len(texts), -1, np.int64), np.zeros(len(texts), np.uint16)
-    timestamps.read_epoch(*columns(texts), unit_us, event_at, reason)
+    timestamps.read_epoch(*columns(texts), unit_us, 1, event_at, reason)
     assert _answers(event_at, reason) == [read_epoch(text, unit_us) for text in texts]
 
 

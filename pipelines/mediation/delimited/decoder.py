@@ -1,6 +1,7 @@
 """Decode delimited text: header, blocks of records, fields, CDRs.
 
-Blank lines are no records. A quote opens a quoted field only as the field's first byte. A line ends with LF or CR LF.
+Blank lines are no records. A quote opens a quoted field only as the field's first byte; without quoting it is text. A
+line ends with LF or CR LF.
 """
 
 from __future__ import annotations
@@ -103,13 +104,17 @@ class DelimitedSplitter:
         start, end = offsets(self.fields, rows_max), offsets(self.fields, rows_max)
         raw_start, raw_end = np.empty(rows_max, np.int64), np.empty(rows_max, np.int64)
         reason = np.empty(rows_max, np.uint16)
-        delimiter, escapes = ord(self.source.delimiter), 0
-        if quote:
+        source, escapes = self.source, 0
+        delimiter = ord(source.delimiter)
+        fewest = min(source.columns_min or len(self.slots), len(self.slots))
+        if quote and source.quoting != "none":
             rows, consumed, escapes = split_quoted(
-                buffer, size, final, delimiter, self.slots, start, end, raw_start, raw_end, reason
+                buffer, size, final, delimiter, fewest, self.slots, start, end, raw_start, raw_end, reason
             )
         else:
-            rows, consumed = split_plain(buffer, size, delimiter, self.slots, start, end, raw_start, raw_end, reason)
+            rows, consumed = split_plain(
+                buffer, size, delimiter, fewest, source.rest, self.slots, start, end, raw_start, raw_end, reason
+            )
         matrix = FieldMatrix(
             raw=buffer[:size],
             raw_start=raw_start[:rows],
@@ -125,6 +130,8 @@ class DelimitedSplitter:
 
     def skip(self, buffer: UInt8Array, size: int, state: int) -> tuple[int, int]:
         """Look for the end of a record too long to hold: a newline outside quotes."""
+        if self.source.quoting == "none":
+            return buffer[:size].tobytes().find(b"\n") + 1 or -1, state
         end, state = skip_record(buffer, size, ord(self.source.delimiter), state)
         return end, state
 
@@ -153,6 +160,12 @@ def make_delimited(context: DecodeContext, source: DelimitedSource) -> Delimited
         raise UnableToCompileSource("columns: with a header, columns are found by name; remove `columns`")
     if not source.header and not source.columns:
         raise UnableToCompileSource("columns: without a header, list the names of the columns in order")
+    if source.rest and source.quoting != "none":
+        raise UnableToCompileSource(
+            "rest: where fields are quoted, delimiters can be quoted, too; write `quoting: none`"
+        )
+    if source.columns_min is not None and source.columns and source.columns_min > len(source.columns):
+        raise UnableToCompileSource(f"columns_min: there are only {len(source.columns)} columns")
     twice = sorted({name for name in source.columns if source.columns.count(name) > 1})
     if twice:
         raise UnableToCompileSource(f"columns: {', '.join(map(repr, twice))} named more than once")

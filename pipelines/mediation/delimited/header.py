@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import numpy as np
 
@@ -31,7 +31,10 @@ def split_header(stream: BinaryIO, head: bytes, source: DelimitedSource) -> tupl
     state, seen = FIELD_START, 0
     while True:
         chunk = np.frombuffer(bytearray(head[seen:]), np.uint8)
-        end, state = skip_record(chunk, len(chunk), ord(source.delimiter), state)
+        if source.quoting == "none":
+            end = head[seen:].find(b"\n") + 1 or -1
+        else:
+            end, state = skip_record(chunk, len(chunk), ord(source.delimiter), state)
         if end >= 0:
             return _names(head[: seen + end], source), head[seen + end :]
         seen = len(head)
@@ -56,7 +59,8 @@ def _names(line: bytes, source: DelimitedSource) -> tuple[str, ...]:
             "WRONG_ENCODING", f"byte {error.start} of the header is not {source.encoding}"
         ) from error
     try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=source.delimiter, strict=True))
+        quoting: Literal[0, 3] = csv.QUOTE_NONE if source.quoting == "none" else csv.QUOTE_MINIMAL
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=source.delimiter, strict=True, quoting=quoting))
     except csv.Error as error:
         raise UnableToDecodeFile("MALFORMED_HEADER", f"the header cannot be split into columns: {error}") from error
     if len(rows) > 1:

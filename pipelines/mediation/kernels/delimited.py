@@ -1,4 +1,4 @@
-"""Delimited text without any quote character: one pass over 8-byte words."""
+"""Delimited text without quoting: one pass over 8-byte words."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ def split_plain(
     buffer: Any,
     size: Any,
     delimiter: Any,
+    columns_min: Any,
+    rest: Any,
     slots: Any,
     start: Any,
     end: Any,
@@ -31,9 +33,11 @@ def split_plain(
     """Split complete lines into fields; blank lines are no records; CR before LF belongs to the line end.
 
     Args:
-        buffer: (b,) uint8, at least `size` + 8 bytes; it holds no quote character.
+        buffer: (b,) uint8, at least `size` + 8 bytes; quote characters in it are text.
         size: bytes to read; what follows the last newline is left for the next block.
         delimiter: one byte.
+        columns_min: fewest columns of a record; those that it lacks are empty.
+        rest: bool; delimiters after the last column are part of it.
         slots: (c,) int32: for each column the row of `start`/`end` it goes to, or -1.
         start, end: (f, m) int32 offsets of each mapped field, written; zero for a row refused here.
         raw_start, raw_end: (m,) int64 the record without its line end, written.
@@ -44,6 +48,8 @@ def split_plain(
     """
     base = buffer.ctypes.data
     columns = len(slots)
+    last = columns - 1
+    least = columns_min - 1
     fields = len(start)
     rows_max = len(reason)
     delimiters = repeat(delimiter)
@@ -61,27 +67,33 @@ def split_plain(
         if at + 8 > size:
             mask &= (U(1) << U(8 * (size - at))) - U(1)
         while mask != U(0):
-            rest = mask & (mask - U(1))
+            others = mask & (mask - U(1))
             here = at + first(mask)
-            if (mask ^ rest) & ends == U(0):
-                if column < columns:
-                    slot = slots[column]
-                    if slot >= 0:
-                        start[slot, row] = field
-                        end[slot, row] = here
-                column += 1
-                field = here + 1
+            if (mask ^ others) & ends == U(0):
+                if column < last or not rest:
+                    if column < columns:
+                        slot = slots[column]
+                        if slot >= 0:
+                            start[slot, row] = field
+                            end[slot, row] = here
+                    column += 1
+                    field = here + 1
             else:
                 stop = here
                 if stop > record and buffer[stop - 1] == CARRIAGE_RETURN:
                     stop -= 1
                 if stop > record:
-                    if column == columns - 1:
+                    if least <= column <= last:
                         reason[row] = 0
                         slot = slots[column]
                         if slot >= 0:
                             start[slot, row] = field
                             end[slot, row] = stop
+                        for absent in range(column + 1, columns):
+                            slot = slots[absent]
+                            if slot >= 0:
+                                start[slot, row] = 0
+                                end[slot, row] = 0
                     else:
                         reason[row] = FIELD_COUNT
                         for slot in range(fields):
@@ -95,5 +107,5 @@ def split_plain(
                 column = 0
                 if row == rows_max:
                     return row, record
-            mask = rest
+            mask = others
     return row, record

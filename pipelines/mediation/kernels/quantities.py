@@ -15,6 +15,7 @@ from pipelines.mediation.kernels.reasons import (
 )
 
 QUANTITY_MAX = 2**62
+SECOND_US = 1_000_000
 EXPONENT_MAX = 10**9
 """Exponents are clamped here, far above the digits a record can hold: no digit can bring such a number back into range."""
 
@@ -184,3 +185,30 @@ def read_quantities(
         quantity[i] = steps
         if found != 0 and reason[i] == 0:
             reason[i] = found
+
+
+@njit(cache=True, nogil=True)
+def scale_durations(
+    from_at: Any, to_at: Any, kind: Any, factors: Any, half_up: Any, quantity: Any, reason: Any
+) -> None:
+    """Measure the time from one instant to another in base steps.
+
+    Args:
+        from_at, to_at: (n,) int64 microseconds, within 2000 and 2100, or 0 where `reason` is set.
+        kind, half_up, quantity, reason: as for `read_quantities`.
+        factors: (e,) int64 base steps of one second, at most 1000.
+    """
+    for i in range(len(from_at)):
+        quantity[i] = 0
+        if kind[i] < 0 or reason[i] != 0:
+            continue
+        span = to_at[i] - from_at[i]
+        if span < 0:
+            reason[i] = NEGATIVE_QUANTITY
+            continue
+        steps = span * factors[kind[i]]
+        rest = steps % SECOND_US
+        if rest != 0 and not half_up:
+            reason[i] = QUANTITY_PRECISION
+            continue
+        quantity[i] = steps // SECOND_US + (1 if 2 * rest >= SECOND_US else 0)

@@ -25,6 +25,7 @@ def split_quoted(
     size: Any,
     final: Any,
     delimiter: Any,
+    columns_min: Any,
     slots: Any,
     start: Any,
     end: Any,
@@ -38,8 +39,8 @@ def split_quoted(
     still open at the end of the file.
 
     Args:
-        buffer, size, delimiter, slots, start, end, raw_start, raw_end: as for `split_plain`; offsets of a quoted field
-            exclude its quotes and still hold doubled quotes (see `unescape_quotes`).
+        buffer, size, delimiter, columns_min, slots, start, end, raw_start, raw_end: as for `split_plain`; offsets of a
+            quoted field exclude its quotes and still hold doubled quotes (see `unescape_quotes`).
         final: nothing follows `size`; the caller has closed the last line with a newline.
         reason: (m,) uint16, written: 0, FIELD_COUNT or MALFORMED_RECORD.
 
@@ -105,11 +106,16 @@ def split_quoted(
                 last -= 1
             if last > record:
                 reason[row] = 0
-                if malformed or column != columns:
+                if malformed or column < columns_min or column > columns:
                     reason[row] = MALFORMED_RECORD if malformed else FIELD_COUNT
                     for slot in range(fields):
                         start[slot, row] = 0
                         end[slot, row] = 0
+                else:
+                    for absent in range(column, columns):
+                        if slots[absent] >= 0:
+                            start[slots[absent], row] = 0
+                            end[slots[absent], row] = 0
                 raw_start[row] = record
                 raw_end[row] = last
                 row += 1

@@ -14,6 +14,8 @@ MAX_US = 4_102_444_800_000_000
 SECOND_US = 1_000_000
 DAY_S = 86_400
 FRACTION_DIGITS_MAX = 9
+COUNT_MAX = 2**63 // 10
+"""A count below it can take another digit."""
 
 
 @njit(cache=True, nogil=True)
@@ -29,7 +31,7 @@ def days_from_civil(year: Any, month: Any, day: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _two(text: Any, at: Any) -> Any:
+def two_digits(text: Any, at: Any) -> Any:
     """Return the number two digits make, or -1."""
     a = np.int64(text[at]) - 48
     b = np.int64(text[at + 1]) - 48
@@ -39,7 +41,8 @@ def _two(text: Any, at: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _month_days(year: Any, month: Any) -> Any:
+def month_days(year: Any, month: Any) -> Any:
+    """Return how many days a month has."""
     if month == 2:
         return 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
     return 30 if month == 4 or month == 6 or month == 9 or month == 11 else 31
@@ -48,14 +51,14 @@ def _month_days(year: Any, month: Any) -> Any:
 @njit(cache=True, nogil=True)
 def _civil_day(text: Any, at: Any) -> Any:
     """Return days since 1970 of `YYYY-MM-DD` at `at`, or -10**6 when it is no date."""
-    century = _two(text, at)
-    years = _two(text, at + 2)
-    month = _two(text, at + 5)
-    day = _two(text, at + 8)
+    century = two_digits(text, at)
+    years = two_digits(text, at + 2)
+    month = two_digits(text, at + 5)
+    day = two_digits(text, at + 8)
     if century < 0 or years < 0 or month < 1 or month > 12 or day < 1 or text[at + 4] != 45 or text[at + 7] != 45:
         return -1_000_000
     year = 100 * century + years
-    if day > 28 and day > _month_days(year, month):
+    if day > 28 and day > month_days(year, month):
         return -1_000_000
     return days_from_civil(year, month, day)
 
@@ -63,20 +66,20 @@ def _civil_day(text: Any, at: Any) -> Any:
 @njit(cache=True, nogil=True)
 def _compact_day(text: Any, at: Any) -> Any:
     """Return days since 1970 of `YYYYMMDD` at `at`, or -10**6 when it is no date."""
-    century = _two(text, at)
-    years = _two(text, at + 2)
-    month = _two(text, at + 4)
-    day = _two(text, at + 6)
+    century = two_digits(text, at)
+    years = two_digits(text, at + 2)
+    month = two_digits(text, at + 4)
+    day = two_digits(text, at + 6)
     if century < 0 or years < 0 or month < 1 or month > 12 or day < 1:
         return -1_000_000
     year = 100 * century + years
-    if day > 28 and day > _month_days(year, month):
+    if day > 28 and day > month_days(year, month):
         return -1_000_000
     return days_from_civil(year, month, day)
 
 
 @njit(cache=True, nogil=True)
-def _offset_seconds(text: Any, at: Any, end: Any) -> Any:
+def offset_seconds(text: Any, at: Any, end: Any) -> Any:
     """Return the offset `Z`, `+hh`, `+hhmm` or `+hh:mm` at the end of a time in seconds, or 10**6 when it is none."""
     byte = text[at]
     if byte == 90 or byte == 122:
@@ -84,12 +87,12 @@ def _offset_seconds(text: Any, at: Any, end: Any) -> Any:
     length = end - at
     if (byte != 43 and byte != 45) or (length != 3 and length != 5 and length != 6):
         return 1_000_000
-    hours = _two(text, at + 1)
+    hours = two_digits(text, at + 1)
     minutes = 0
     if length == 5:
-        minutes = _two(text, at + 3)
+        minutes = two_digits(text, at + 3)
     elif length == 6:
-        minutes = _two(text, at + 4) if text[at + 3] == 58 else -1
+        minutes = two_digits(text, at + 4) if text[at + 3] == 58 else -1
     if hours < 0 or hours > 23 or minutes < 0 or minutes > 59:
         return 1_000_000
     seconds = hours * 3600 + minutes * 60
@@ -97,7 +100,7 @@ def _offset_seconds(text: Any, at: Any, end: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _segment(local: Any, thresholds: Any, near: Any) -> Any:
+def segment(local: Any, thresholds: Any, near: Any) -> Any:
     """Return how many thresholds are <= local, trying `near` first: neighbouring records share it."""
     if (near == 0 or thresholds[near - 1] <= local) and (near == len(thresholds) or local < thresholds[near]):
         return near
@@ -137,15 +140,15 @@ def read_iso(
         if stop - at >= length:
             if compact:
                 day = _compact_day(text, at)
-                hour = _two(text, at + 8)
-                minute = _two(text, at + 10)
-                second = _two(text, at + 12)
+                hour = two_digits(text, at + 8)
+                minute = two_digits(text, at + 10)
+                second = two_digits(text, at + 12)
                 well = True
             else:
                 day = _civil_day(text, at)
-                hour = _two(text, at + 11)
-                minute = _two(text, at + 14)
-                second = _two(text, at + 17)
+                hour = two_digits(text, at + 11)
+                minute = two_digits(text, at + 14)
+                second = two_digits(text, at + 17)
                 letter = text[at + 10]
                 well = (letter == 84 or letter == 32 or letter == 116) and text[at + 13] == 58 and text[at + 16] == 58
             well = well and day > -1_000_000 and 0 <= hour < 24 and 0 <= minute < 60 and 0 <= second < 60
@@ -164,12 +167,12 @@ def read_iso(
                 seconds = day * DAY_S + hour * 3600 + minute * 60 + second
                 found = 0
                 if p < stop:
-                    offset = _offset_seconds(text, p, stop)
+                    offset = offset_seconds(text, p, stop)
                     if offset == 1_000_000:
                         found = INVALID_TIMESTAMP
                     seconds -= offset
                 elif has_zone:
-                    near = _segment(seconds, thresholds, near)
+                    near = segment(seconds, thresholds, near)
                     seconds -= offsets[near]
                 else:
                     found = TIMESTAMP_WITHOUT_ZONE
@@ -198,7 +201,7 @@ def read_day_end(text: Any, start: Any, end: Any, thresholds: Any, offsets: Any,
             day = _civil_day(text, np.int64(start[i]))
             if day > -1_000_000:
                 seconds = (day + 1) * DAY_S
-                near = _segment(seconds, thresholds, near)
+                near = segment(seconds, thresholds, near)
                 instant = (seconds - offsets[near]) * SECOND_US
                 found = 0
                 if MIN_US <= instant < MAX_US:
@@ -210,12 +213,13 @@ def read_day_end(text: Any, start: Any, end: Any, thresholds: Any, offsets: Any,
 
 
 @njit(cache=True, nogil=True)
-def read_epoch(text: Any, start: Any, end: Any, unit_us: Any, event_at: Any, reason: Any) -> None:
+def read_epoch(text: Any, start: Any, end: Any, unit_us: Any, per_us: Any, event_at: Any, reason: Any) -> None:
     """Read counts since 1970-01-01T00:00:00Z, with an optional decimal fraction truncated to the microsecond.
 
     Args:
         text, start, end, event_at, reason: as for `read_iso`.
         unit_us: microseconds per count: 1 000 000, 1 000 or 1.
+        per_us: counts per microsecond: 1, or 1 000 (with `unit_us` 1) where nanoseconds are counted.
     """
     for i in range(len(start)):
         event_at[i] = 0
@@ -228,7 +232,7 @@ def read_epoch(text: Any, start: Any, end: Any, unit_us: Any, event_at: Any, rea
         huge = False
         first = at
         while at < stop and 48 <= text[at] <= 57:
-            if count < 1_000_000_000_000_000_000 // 10:
+            if count < COUNT_MAX:
                 count = 10 * count + (np.int64(text[at]) - 48)
             else:
                 huge = True
@@ -241,16 +245,17 @@ def read_epoch(text: Any, start: Any, end: Any, unit_us: Any, event_at: Any, rea
             scale = unit_us
             while at < stop and 48 <= text[at] <= 57:
                 scale //= 10
-                micros += (np.int64(text[at]) - 48) * scale
+                if per_us == 1:
+                    micros += (np.int64(text[at]) - 48) * scale
                 at += 1
             well = at > first
         found = 0
         if not well or at != stop:
             found = INVALID_TIMESTAMP
-        elif negative or huge or count > MAX_US // unit_us:
+        elif negative or huge or count > MAX_US // unit_us * per_us:
             found = TIMESTAMP_OUT_OF_RANGE
         else:
-            instant = count * unit_us + micros
+            instant = count // per_us * unit_us + micros
             if MIN_US <= instant < MAX_US:
                 event_at[i] = instant
             else:

@@ -410,9 +410,9 @@ CASES = {
         "add",
     ),
     "quantity twice": Case(
-        S, "{constant: 1}", "{constant: 1, field: n}", "field: n", "mapping.quantity", "either", "either"
+        S, "{constant: 1}", "{constant: 1, field: n}", "field: n", "mapping.quantity", "two times", "one of"
     ),
-    "quantity never": Case(S, "{constant: 1}", "{}", "{}", "mapping.quantity", "either", "constant"),
+    "quantity never": Case(S, "{constant: 1}", "{}", "{}", "mapping.quantity", "two times", "constant"),
     "quantity unit unknown": Case(S, "unit: KiB", "unit: KiBi", "KiBi", "mapping.quantity.unit", "unknown", '"KiB"?'),
     "quantity of another dimension": Case(
         S,

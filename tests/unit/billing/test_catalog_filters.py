@@ -42,7 +42,7 @@ def test_a_filter_keeps_or_drops(tmp_path: Path, rule: str) -> None:
 
 @pytest.mark.parametrize(
     ("rule", "message"),
-    [("", "neither keeps nor drops anything"), (", keep: [out], drop: [in]", "has both `keep` and `drop`")],
+    [("", "neither keeps nor drops anything"), (", keep: [out], drop: [in]", "has `keep` and `drop`")],
 )
 def test_a_filter_that_does_neither_or_both_is_a_problem(tmp_path: Path, rule: str, message: str) -> None:
     (tmp_path / "catalog.yaml").write_text(CATALOG.format(rule=rule))
