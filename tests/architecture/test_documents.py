@@ -261,7 +261,7 @@ def test_the_examples_of_the_catalog_page_are_one_catalog(tmp_path: Path, catalo
         heading for heading in CATALOG_SECTIONS if ":" not in heading
     }
     assert {document.format for document in catalog.sources.values()} == {
-        "delimited", "fixed_width", "cloudevents", "r151",
+        "delimited", "fixed_width", "cloudevents", "r151", "ts32298",
     }  # fmt: skip
 
 
