@@ -182,7 +182,7 @@ class Engine:
         elif isinstance(entry, EdrRetry):
             report = ClaimReport(entry, tuple(self._emit_all(self._retried_edrs(entry))))
         elif isinstance(entry, ImageClaim):
-            activation = activate(self.directory, entry, self.state)
+            activation = activate(self.directory, entry, self.state, self.active)
             self.active = activation.active
             activation.store(self.store, entry, self.state, tenant=self.settings.tenant)
             report = ClaimReport(entry)

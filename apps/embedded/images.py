@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import polars as pl
+
 from apps.embedded.layout import DataDirectory
 from apps.embedded.names import Counts, counts_of, new_names
 from apps.embedded.ports import FactStore
 from billing.catalog.models import UnableToLoadCatalog
 from billing.catalog.store import copy_catalog, load_catalog
 from pipelines.mediation.context import DecodeContext
+from pipelines.resource.transfers import access_transfers
 from pipelines.snapshot import StageState
 from pipelines.spool.journal import ImageClaim
 from rating.tariff_image import TariffImage, compile_image
 from schemas.catalog import Catalog
 from schemas.output import OpeningCredit
+from sinks.clickhouse.store import AccessTransfers
 
 
 class UnableToReadImage(Exception):
@@ -68,20 +73,43 @@ def _archived(directory: DataDirectory, content_hash: str) -> Catalog:
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """What an activation brought: names, and the opening credits of wallets seen for the first time."""
+    """What an activation brought: names, the opening credits of wallets seen for the first time, and transfers.
+
+    `transfers` are the periods in which access points change hands, as `pipelines.resource.transfers.TRANSFER_FRAME`: none
+    for the first catalog, which finds nothing to change.
+    """
 
     active: ActiveImage
     before: Counts
     credits: tuple[OpeningCredit, ...]
+    transfers: pl.DataFrame
 
     def store(self, store: FactStore, entry: ImageClaim, state: StageState, *, tenant: str) -> None:
-        """Store the names and the credits; what is stored already is left out."""
+        """Store the names, the credits and the transfers; what is stored already is left out."""
         store.write_names(new_names(self.active.catalog, self.active.image, state.vocabulary, self.before, entry))
         store.write_credits(self.credits, tenant=tenant)
+        words, moved = state.vocabulary, self.transfers
+        store.write_transfers(
+            AccessTransfers(
+                entry.claim,
+                tenant,
+                entry.received_at,
+                words.access_points.ids(moved["access_point"]),
+                words.subscriptions.ids(moved["from_subscription"].fill_null("")),
+                words.subscriptions.ids(moved["to_subscription"].fill_null("")),
+                np.array(moved["start_at"].to_numpy(), np.int64),
+                np.array(moved["end_at"].to_numpy(), np.int64),
+            )
+        )
 
 
-def activate(directory: DataDirectory, entry: ImageClaim, state: StageState) -> Activation:
-    """Compile an archived catalog and make it the active image of `state`, opening balances and registers included."""
+def activate(
+    directory: DataDirectory, entry: ImageClaim, state: StageState, previous: ActiveImage | None = None
+) -> Activation:
+    """Compile an archived catalog and make it the active image of `state`, opening balances and registers included.
+
+    `previous` is the image that was active before, None for the first one.
+    """
     catalog = _archived(directory, entry.content_hash)
     before = counts_of(state.vocabulary)
     known_wallets = len(state.vocabulary.wallets)
@@ -99,7 +127,9 @@ def activate(directory: DataDirectory, entry: ImageClaim, state: StageState) -> 
         for row, (account, wallet, amount) in enumerate(moved)
         if amount
     )
-    return Activation(ActiveImage(catalog, image), before, credits)
+    points = catalog.access_points
+    transfers = access_transfers(points if previous is None else previous.catalog.access_points, points)
+    return Activation(ActiveImage(catalog, image), before, credits, transfers)
 
 
 def recompile(directory: DataDirectory, content_hash: str, state: StageState) -> ActiveImage:

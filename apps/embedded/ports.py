@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from schemas.output import OpeningCredit, OutputBlock
-from sinks.clickhouse.store import Completeness, FinishedClaim, RejectionEvent
+from sinks.clickhouse.store import AccessTransfers, Completeness, FinishedClaim, RejectionEvent
 
 
 class FactStore(Protocol):
@@ -25,6 +25,9 @@ class FactStore(Protocol):
 
     def write_credits(self, credits: Sequence[OpeningCredit], *, tenant: str) -> None:
         """Store opening credits."""
+
+    def write_transfers(self, transfers: AccessTransfers) -> None:
+        """Store the transfers of access points that one activation brought."""
 
     def write_claims(self, claims: Sequence[FinishedClaim]) -> None:
         """Store the ends of claims."""
@@ -54,6 +57,9 @@ class NoStore:
 
     def write_credits(self, credits: Sequence[OpeningCredit], *, tenant: str) -> None:
         """Drop the credits."""
+
+    def write_transfers(self, transfers: AccessTransfers) -> None:
+        """Drop the transfers."""
 
     def write_claims(self, claims: Sequence[FinishedClaim]) -> None:
         """Drop the claims."""

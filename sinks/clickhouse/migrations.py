@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sinks.clickhouse.table import Column, Table
+from sinks.clickhouse.tables.access_transfer import FACT_ACCESS_TRANSFER
 from sinks.clickhouse.tables.block import FACT_BLOCK
 from sinks.clickhouse.tables.claim import FACT_CLAIM
 from sinks.clickhouse.tables.dimensions import DIMENSIONS, dictionary_ddl
@@ -31,6 +32,7 @@ FACTS: tuple[Table, ...] = (
     FACT_BLOCK,
     FACT_REJECTION_EVENT,
     FACT_CLAIM,
+    FACT_ACCESS_TRANSFER,
 )
 
 
@@ -59,5 +61,6 @@ MIGRATIONS: tuple[Migration, ...] = (
         ),
     ),
     Migration(2, "branches: several EDRs of one record", tuple(added(table, "branch", "record") for table in BRANCHED)),
+    Migration(4, "transfers of access points", (FACT_ACCESS_TRANSFER.ddl,)),
 )
 """All steps, in order."""

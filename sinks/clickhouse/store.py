@@ -29,6 +29,7 @@ from sinks.clickhouse.completeness import BlockKey, Completeness, read_completen
 from sinks.clickhouse.layout import apply_migrations, create_database
 from sinks.clickhouse.native import UnableToEncode, native_block
 from sinks.clickhouse.table import DATABASE, Table
+from sinks.clickhouse.tables.access_transfer import FACT_ACCESS_TRANSFER, AccessTransfers, transfer_table
 from sinks.clickhouse.tables.block import FACT_BLOCK, block_table
 from sinks.clickhouse.tables.claim import FACT_CLAIM, FinishedClaim, claim_table
 from sinks.clickhouse.tables.dimensions import DIM_TENANT, DIMENSIONS, dictionary_name
@@ -44,6 +45,7 @@ from sinks.clickhouse.tables.wallet_operation import (
 )
 
 __all__ = [
+    "AccessTransfers",
     "Completeness",
     "Difference",
     "FinishedClaim",
@@ -178,6 +180,19 @@ class Store:
             for day in sorted({ingest_day(credit.at) for credit in fresh}):
                 same_day = [credit for credit in fresh if ingest_day(credit.at) == day]
                 self._insert_native(FACT_WALLET_OPERATION, credit_columns(same_day, tenant_id))
+
+    def write_transfers(self, transfers: AccessTransfers) -> None:
+        """Store the transfers of one activation, unless any of them is stored already.
+
+        Raises:
+            UnableToStore: when the database refuses.
+        """
+        with self._lock:
+            if not len(transfers):
+                return
+            if not self._stored_ids(FACT_ACCESS_TRANSFER, "claim", f"claim = {transfers.claim}"):
+                tenants = self._tenant_ids({transfers.tenant})
+                self._writer.insert_arrow(FACT_ACCESS_TRANSFER.qualified, transfer_table(transfers, tenants))
 
     def write_claims(self, claims: Sequence[FinishedClaim]) -> None:
         """Store the ends of claims; those stored already are left out.

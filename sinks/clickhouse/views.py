@@ -299,6 +299,36 @@ REVENUE = View(
 ) AS f""",
 )
 
+_OPEN_START = "toDateTime64('1900-01-01 00:00:00', 6, 'UTC')"
+_OPEN_END = "toDateTime64('2299-12-31 00:00:00', 6, 'UTC')"
+
+
+def _owner(column: str) -> str:
+    return f"if(f.{column} < 0, '', {looked_up('subscription', 'code', f'toUInt32(f.{column})')})"
+
+
+ACCESS_TRANSFER = View(
+    "access_transfer",
+    "One row per period in which an access point changed hands when another catalog took effect.",
+    (
+        _TENANT,
+        _per_row("access_point", "String", "the identifier", looked_up("access_point", "code", "f.access_point")),
+        _per_row("from_subscription", "String", "who owned it in that period; empty: nobody",
+                 _owner("from_subscription")),
+        _per_row("to_subscription", "String", "who owns it in that period from now on; empty: nobody",
+                 _owner("to_subscription")),
+        _per_row("at", f"Nullable({TIMESTAMP})", "start of the period (UTC); null: it has none",
+                 f"nullIf(f.start_at, {_OPEN_START})"),
+        _per_row("until", f"Nullable({TIMESTAMP})", "end of the period (UTC), exclusive; null: it has none",
+                 f"nullIf(f.end_at, {_OPEN_END})"),
+        _per_row("activated_at", TIMESTAMP, "when the catalog took effect (UTC)", "f.at"),
+        _per_row("retroactive", "Bool", "whether a part of the period had passed by then", "toBool(f.start_at < f.at)"),
+        _per_row("claim", "UInt32", "journal entry of the activation"),
+        _DAY,
+    ),
+    f"{DATABASE}.fact_access_transfer AS f",
+)  # fmt: skip
+
 VIEWS: tuple[View, ...] = (
     EDR,
     RATED_ITEM,
@@ -308,5 +338,6 @@ VIEWS: tuple[View, ...] = (
     EDR_SHEET,
     ACCOUNT_BALANCE,
     REVENUE,
+    ACCESS_TRANSFER,
 )
 """Every view of the contract."""
