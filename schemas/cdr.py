@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,34 @@ class BlockPosition:
     first_record: int
 
 
+class OnDecrease(IntEnum):
+    """What a reading lower than the one before means: see `schemas.source_flow.Cumulative`."""
+
+    REJECT = 0
+    RESET = 1
+    WRAP_32 = 2
+    WRAP_64 = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingRules:
+    """What the readings of a source mean.
+
+    Attributes:
+        opens_at_zero: the first reading of a series is usage since the counter began at 0.
+        on_decrease: what a lower reading means.
+        modulus: base steps at which a counter that wraps at 32 bits begins again, 0 for others. One that wraps at 64 bits has
+            indexes of 64 bits, unsigned, whose unit is one base step.
+        absorbs_repeats: a reading that says what the latest one says, and so that nothing was used, is absorbed rather than
+            parked as out of order.
+    """
+
+    opens_at_zero: bool = False
+    on_decrease: OnDecrease = OnDecrease.REJECT
+    modulus: int = 0
+    absorbs_repeats: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class CdrBlock:
     """The n records of one block as columns of equal length, in file order.
@@ -47,6 +76,7 @@ class CdrBlock:
         event_type: (n,) code in `Vocabulary.event_types`, EVENT_TYPE_NONE when unknown.
         attributes: (n, ATTRIBUTE_SLOTS) codes in `Vocabulary.attribute_values`; 0 = absent or a value no charge names.
         series_hi, series_lo: (n,) 128-bit identity of the register for cumulative readings, (0, 0) for plain usage.
+        readings: what the readings mean.
     """
 
     position: BlockPosition
@@ -69,6 +99,7 @@ class CdrBlock:
     attributes: Int32Array
     series_hi: UInt64Array
     series_lo: UInt64Array
+    readings: ReadingRules = field(default=ReadingRules(), kw_only=True)
 
     def __len__(self) -> int:
         """Return the number of records."""
@@ -80,7 +111,7 @@ def select_records(cdrs: CdrBlock, rows: Int64Array) -> CdrBlock:
     columns: dict[str, Any] = {
         item.name: _rows_of(getattr(cdrs, item.name), rows)
         for item in fields(cdrs)
-        if item.name not in ("position", "raw", "text")
+        if item.name not in ("position", "raw", "text", "readings")
     }
     return replace(cdrs, **columns)
 

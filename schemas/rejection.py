@@ -57,6 +57,7 @@ class Reason(IntEnum):
     READING_OUT_OF_ORDER = 205
     INDEX_DECREASED = 206
     OPENING_READING = 207
+    REPEATED_READING = 208
     # 300..399 account stage
     NO_MATCHING_CHARGE = 300
     NO_PRICE_VERSION = 301
@@ -80,6 +81,7 @@ OUTCOMES: dict[Reason, Outcome] = {
     Reason.FILTERED_BY_SOURCE: Outcome.FILTERED,
     Reason.DUPLICATE: Outcome.DUPLICATE,
     Reason.OPENING_READING: Outcome.ABSORBED,
+    Reason.REPEATED_READING: Outcome.ABSORBED,
     Reason.DOUBTFUL_READING: Outcome.PARKED,
     Reason.BEYOND_WINDOW: Outcome.PARKED,
     Reason.READING_OUT_OF_ORDER: Outcome.PARKED,
@@ -115,6 +117,7 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.READING_OUT_OF_ORDER: "the reading is older than the latest one of its register",
     Reason.INDEX_DECREASED: "the index is lower than the previous one of its register",
     Reason.OPENING_READING: "the first reading of a register opens the series and measures no consumption",
+    Reason.REPEATED_READING: "the reading says what the latest one of its register says: nothing was used",
     Reason.NO_MATCHING_CHARGE: "no usage charge of the subscription's offer matches the event",
     Reason.NO_PRICE_VERSION: "the price plan has no version in force at the event time",
     Reason.COUNTER_PERIOD_CLOSED: "the counter period of the event is no longer kept",

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from schemas.converters import Converter
 from schemas.price_plan import Code, Document, ExactDecimal
+from schemas.source_flow import Cumulative
 
 FieldName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 """Delimited: a column name of the header, or of `columns`. JSON: a dotted path such as `data.bytes` or `items.0.id`."""
@@ -90,6 +91,7 @@ class Quantity(Document):
     thousands: Literal[",", ".", " ", "'"] | None = None
     unit: str | None = None
     excess_decimals: Literal["reject", "half_up"] = "reject"
+    cumulative: Cumulative | None = None
 
 
 class EventTypeRule(Document):

@@ -27,7 +27,7 @@ from pipelines.spool.journal import FileClaim
 from rating.vocabulary import Vocabulary
 from schemas.arrays import UInt16Array
 from schemas.catalog import Catalog
-from schemas.cdr import CdrBlock
+from schemas.cdr import CdrBlock, OnDecrease
 from schemas.money import AMOUNT_DECIMALS, from_scaled
 from schemas.output import OutputBlock
 from schemas.quantity import describe_quantity
@@ -162,7 +162,7 @@ class _Witness:
         return {
             "event_at": instant(int(cdrs.event_at[row])) if reads(Reason.INVALID_QUANTITY) else None,
             **(
-                self._quantity(int(cdrs.quantity[row]), event_type)
+                self._quantity(_index(cdrs, row), event_type)
                 if event_type is not None and counted
                 else {"quantity_steps": None, "quantity": None, "unit": None}
             ),
@@ -263,6 +263,12 @@ class _Witness:
             "edr_quantity_steps": edr["quantity_steps"],
             "edr_quantity": edr["quantity"],
         }
+
+
+def _index(cdrs: CdrBlock, row: int) -> int:
+    """Return a record's quantity; the counters of 64 bits are kept as their bits."""
+    is_wide = cdrs.readings.on_decrease is OnDecrease.WRAP_64
+    return int(cdrs.quantity[row]) % 2**64 if is_wide else int(cdrs.quantity[row])
 
 
 def _fields(decoder: Decoder, cdrs: CdrBlock, row: int) -> dict[str, str]:

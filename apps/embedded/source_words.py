@@ -9,11 +9,18 @@ from typing import Any
 from schemas.catalog import Catalog
 from schemas.converters import Converter
 from schemas.source import EventMapping, EventTime, EventTypeRule, Filter, Quantity, R151Source, SourceBase
+from schemas.source_flow import Cumulative
 
 _COMMON = (*SourceBase.model_fields, "format", "mapping")
 _SAME_KEY = {
     "conflict": "a known identity with another content is rejected (SAME_KEY_OTHER_CONTENT)",
     "duplicate": "a known identity with another content is dropped as a duplicate",
+}
+_LOWER = {
+    "reject": "is rejected (INDEX_DECREASED)",
+    "reset": "counts again from 0",
+    "wrap_32": "went once over 2**32",
+    "wrap_64": "went once over 2**64",
 }
 _R151_IDENTITY = ("Id_PRM", "Date_Releve", "calendar", "Id_Classe_Temporelle")
 
@@ -76,6 +83,8 @@ def _mapped(mapping: EventMapping, catalog: Catalog) -> Iterator[tuple[str, str]
     codes = [mapping.event_type.constant] if mapping.event_type.constant else mapping.event_type.values.values()
     for code in sorted(set(codes)):
         yield f"quantity of {code}", _quantity(mapping, code, catalog)
+    if mapping.quantity.cumulative is not None:
+        yield "counter", _counter(mapping.quantity.cumulative)
     for name, field in sorted(mapping.attributes.items()):
         yield f"attribute {name}", field
     for item in mapping.filters:
@@ -119,6 +128,15 @@ def _quantity(mapping: EventMapping, event_type: str, catalog: Catalog) -> str:
     if quantity.field is None:
         return f"always {quantity.constant} {unit.code}, {kept}"
     return f"{quantity.field}{_written(quantity)} in {unit.code}, {kept}; what is finer is {finer}"
+
+
+def _counter(counter: Cumulative) -> str:
+    series = f"the access point and {_joined(counter.series)}" if counter.series else "the access point"
+    first = "usage since 0" if counter.opens_at == "zero" else "only the beginning (OPENING_READING)"
+    return (
+        f"usage is the difference of consecutive readings of {series}; the first reading is {first}; "
+        f"a lower one {_LOWER[counter.on_decrease]}"
+    )
 
 
 def _written(quantity: Quantity) -> str:

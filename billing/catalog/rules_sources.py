@@ -15,6 +15,7 @@ from billing.catalog.rules_fields import (
     check_time,
     counts_seconds,
 )
+from billing.catalog.rules_flow import check_flow, flow_fields
 from billing.catalog.wording import choose
 from schemas.price_plan import EventType
 from schemas.quantity import QUANTITY_MAX, Unit
@@ -162,6 +163,7 @@ def _fields(mapping: EventMapping) -> Iterator[tuple[Path, str]]:
         yield ("mapping", "filters", index, "field"), item.field
     for index, name in enumerate(mapping.required):
         yield ("mapping", "required", index), name
+    yield from flow_fields(mapping)
 
 
 def _check_mapping(ctx: Context, entry: Entry[Any], mapping: EventMapping) -> None:
@@ -169,6 +171,7 @@ def _check_mapping(ctx: Context, entry: Entry[Any], mapping: EventMapping) -> No
     check_time(ctx, entry, mapping)
     event_types = list(_event_types(ctx, entry, mapping))
     _check_quantity(ctx, entry, mapping, event_types)
+    check_flow(ctx, entry, mapping, event_types)
     for attribute in mapping.attributes:
         for event_type in event_types:
             if attribute not in event_type.attributes:

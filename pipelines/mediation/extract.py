@@ -12,7 +12,7 @@ from pipelines.mediation.kernels import contents, encoding, fields, identities, 
 from pipelines.mediation.plan import MappingPlan
 from pipelines.mediation.times import PADDING, join_columns, read_times
 from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt16Array, UInt64Array
-from schemas.cdr import ATTRIBUTE_SLOTS, EVENT_TYPE_NONE, BlockPosition, CdrBlock
+from schemas.cdr import ATTRIBUTE_SLOTS, EVENT_TYPE_NONE, BlockPosition, CdrBlock, OnDecrease, ReadingRules
 from schemas.rejection import Reason
 
 __all__ = [
@@ -122,6 +122,10 @@ def extract(plan: MappingPlan, matrix: FieldMatrix, position: BlockPosition) -> 
     contents.summarise(matrix.text, matrix.start, matrix.end, plan.content, key_hi, key_lo, content)
     access_hi, access_lo = access_hashes(matrix, plan.access)
     access_start, access_end = matrix.column(plan.access)
+    counter = plan.quantity.counter
+    series_hi, series_lo = np.zeros(n, np.uint64), np.zeros(n, np.uint64)
+    if counter is not None:
+        series_hi, series_lo = counter.name_series(matrix.text, matrix.start, matrix.end, access_hi, access_lo)
     return DecodedBlock(
         position=position,
         record=np.arange(position.first_record, position.first_record + n, dtype=np.int64),
@@ -141,9 +145,10 @@ def extract(plan: MappingPlan, matrix: FieldMatrix, position: BlockPosition) -> 
         quantity=quantity,
         event_type=event_type,
         attributes=_attributes(plan, matrix, kind),
-        series_hi=np.zeros(n, np.uint64),
-        series_lo=np.zeros(n, np.uint64),
+        series_hi=series_hi,
+        series_lo=series_lo,
         matrix=matrix,
+        readings=ReadingRules() if counter is None else counter.rules,
     )
 
 
@@ -180,6 +185,10 @@ def _quantities(plan: MappingPlan, matrix: FieldMatrix, kind: Int32Array) -> Int
         return np.append(plan.quantity.constants, np.int64(0))[kind]
     quantity = np.empty(len(matrix), np.int64)
     text, (start, end) = matrix.text, matrix.column(plan.quantity.slot)
+    counter = plan.quantity.counter
+    if counter is not None and counter.rules.on_decrease == OnDecrease.WRAP_64:
+        quantities.read_counters(text, start, end, kind, quantity, matrix.reason)
+        return quantity
     if plan.quantity.text is not None:
         text, start, end = plan.quantity.text.rewrite(text, start, end)
     quantities.read_quantities(

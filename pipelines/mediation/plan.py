@@ -9,6 +9,7 @@ import numpy as np
 
 from pipelines.mediation.context import DecodeContext
 from pipelines.mediation.converters import FieldConverter, compile_converters
+from pipelines.mediation.counters import CounterPlan, compile_counter
 from pipelines.mediation.failures import UnableToCompileSource
 from pipelines.mediation.filters import FilterPlan, compile_filter
 from pipelines.mediation.quantity_text import QuantityText, compile_quantity_text
@@ -51,6 +52,7 @@ class QuantityPlan:
         between: the slots of two times, or none.
         factors: (e,) base steps of one source unit, per event type.
         constants: (e,) base steps of the constant quantity, per event type.
+        counter: when the field is the reading of a counter.
     """
 
     slot: int
@@ -59,6 +61,7 @@ class QuantityPlan:
     constants: Int64Array
     text: QuantityText | None = None
     between: tuple[int, ...] = ()
+    counter: CounterPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +112,15 @@ def compile_mapping(context: DecodeContext, mapping: EventMapping, extra_fields:
     decider_slot = -1 if decider is None else slot(decider)
     quantity_slot = -1 if mapping.quantity.field is None else slot(mapping.quantity.field)
     measured = (quantity_slot, *(slot(name) for name in mapping.quantity.between or ()))
+    counted = [slot(name) for name in (mapping.quantity.cumulative.series if mapping.quantity.cumulative else ())]
     names = sorted(mapping.attributes)
     attribute_slots = tuple(slot(mapping.attributes[name]) for name in names)
     _check_attributes(names, known.values())
-    content = [s for s in (access, *time.slots, *measured, decider_slot, *attribute_slots) if s not in identity]
+    content = [
+        s for s in (access, *time.slots, *measured, decider_slot, *counted, *attribute_slots) if s not in identity
+    ]
     blank = "" in mapping.event_type.values
-    required = [access, *time.slots, *measured, -1 if blank else decider_slot]
+    required = [access, *time.slots, *measured, -1 if blank else decider_slot, *counted]
     required += [slot(name) for name in mapping.required]
     filters = tuple(compile_filter(item, slot(item.field)) for item in mapping.filters)
     for name in extra_fields:
@@ -127,7 +133,7 @@ def compile_mapping(context: DecodeContext, mapping: EventMapping, extra_fields:
         access=access,
         time=time,
         event_type=_compile_event_types(context, mapping.event_type, known, decider_slot, names),
-        quantity=_compile_quantity(context, mapping.quantity, measured, list(known.values())),
+        quantity=_compile_quantity(context, mapping.quantity, measured, counted, list(known.values())),
         attribute_slots=attribute_slots,
         attribute_table=value_table(context.attribute_codes, missing=0),
         filters=filters,
@@ -209,7 +215,11 @@ def unit_factor(context: DecodeContext, unit: str | None, event_type: EventType)
 
 
 def _compile_quantity(
-    context: DecodeContext, quantity: Quantity, slots: tuple[int, ...], event_types: list[EventType]
+    context: DecodeContext,
+    quantity: Quantity,
+    slots: tuple[int, ...],
+    counted: list[int],
+    event_types: list[EventType],
 ) -> QuantityPlan:
     if [quantity.constant, quantity.field, quantity.between].count(None) != 2:
         raise UnableToCompileSource("quantity: give one of `field`, `between` and `constant`")
@@ -227,4 +237,5 @@ def _compile_quantity(
         np.array(constants, np.int64),
         compile_quantity_text(quantity),
         slots[1:],
+        compile_counter(quantity, counted, factors),
     )

@@ -36,9 +36,11 @@ class Differences:
 class RegisterTable:
     """Open-addressing table from series identity to its latest reading; grows between blocks.
 
+    A register takes 64 to 256 bytes and is kept for ever: what it counted before must not be billed again.
+
     Attributes:
         key_hi, key_lo: (cap,) identity of each register, (0, 0) empty.
-        last_at: (cap,) microseconds UTC. last_index: (cap,) base steps.
+        last_at: (cap,) microseconds UTC. last_index: (cap,) base steps, or the bits of a counter of 64.
         count: registers held.
     """
 
@@ -77,6 +79,10 @@ class RegisterTable:
             first,
             usable,
             cdrs.content,
+            cdrs.readings.opens_at_zero,
+            int(cdrs.readings.on_decrease),
+            cdrs.readings.modulus,
+            cdrs.readings.absorbs_repeats,
             found.held,
             found.start_at,
             found.consumed,

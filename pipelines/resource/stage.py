@@ -28,12 +28,14 @@ UNOWNED = np.zeros(4, np.uint16)
 """Reason by answer of the attribution kernel."""
 UNOWNED[attribution.UNKNOWN] = Reason.UNKNOWN_ACCESS_POINT
 UNOWNED[attribution.NOT_VALID_AT] = Reason.ACCESS_POINT_NOT_VALID_AT
-REASON_OF_ANSWER = np.zeros(8, np.uint16)
+REASON_OF_ANSWER = np.zeros(10, np.uint16)
 """Reason by answer of the series kernel; OTHER and UNUSABLE depend on more."""
 REASON_OF_ANSWER[readings.OPENED] = Reason.OPENING_READING
 REASON_OF_ANSWER[readings.OUT_OF_ORDER] = Reason.READING_OUT_OF_ORDER
 REASON_OF_ANSWER[readings.DECREASED] = Reason.INDEX_DECREASED
 REASON_OF_ANSWER[readings.SAME] = Reason.DUPLICATE
+REASON_OF_ANSWER[readings.REPEATED] = Reason.REPEATED_READING
+REASON_OF_ANSWER[readings.OVERFLOW] = Reason.QUANTITY_OVERFLOW
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from billing.catalog.models import UnableToLoadCatalog
 from billing.catalog.store import load_catalog
 from rating.tariff_image import compile_image
 from rating.vocabulary import Vocabulary
-from schemas import converters, price_plan, source
+from schemas import converters, price_plan, source, source_flow
 from schemas.rejection import OUTCOMES, Reason
 from sinks.clickhouse.views import VIEWS
 
@@ -57,6 +57,7 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "source: mapping": source.EventMapping,
     "source: mapping: time": source.EventTime,
     "source: mapping: quantity": source.Quantity,
+    "source: mapping: quantity: cumulative": source_flow.Cumulative,
     "source: mapping: event_type": source.EventTypeRule,
     "source: mapping: filters": source.Filter,
     "source: mapping: converters": converters.Converter,
@@ -68,7 +69,7 @@ SPECIAL_DEFAULTS = {
     "rounding", "wallets", "null", "columns", "attributes", "filters", "constant", "field", "unit", "values", "keep", "drop",
     "access_points", "opening_readings", "each", "zone", "fields", "pattern", "between", "thousands", "columns_min", "required",
     "converters", "present", "prefix", "min", "max", "strip_prefix", "add_prefix", "e164", "case", "substring", "pad_left",
-    "map", "default", "trunk", "international", "decimal",
+    "map", "default", "cumulative", "series", "trunk", "international", "decimal",
 }  # fmt: skip
 """Fields whose default is told in words: none, open, always."""
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from pipelines.resource.stage import ResourceState, process
 from rating.tariff_image import AccessIndex
-from schemas.cdr import ATTRIBUTE_SLOTS, BlockPosition, CdrBlock
+from schemas.cdr import ATTRIBUTE_SLOTS, BlockPosition, CdrBlock, OnDecrease, ReadingRules
 from schemas.edr import EdrBlock
+from schemas.quantity import QUANTITY_MAX
 from schemas.rejection import Reason
 
 DAY_US = 86_400_000_000
@@ -45,7 +46,9 @@ def _halves(values: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     return np.array([v >> 64 for v in values], np.uint64), np.array([v & LOW64 for v in values], np.uint64)
 
 
-def cdr_block(rows: Sequence[Row], position: BlockPosition | None = None) -> CdrBlock:
+def cdr_block(
+    rows: Sequence[Row], position: BlockPosition | None = None, readings: ReadingRules | None = None
+) -> CdrBlock:
     """Return rows as a block; record i's bytes are "i|access;", its access point's number."""
     position = position or BlockPosition(1, 0, 0)
     count = len(rows)
@@ -79,6 +82,7 @@ def cdr_block(rows: Sequence[Row], position: BlockPosition | None = None) -> Cdr
         attributes=np.zeros((count, ATTRIBUTE_SLOTS), np.int32),
         series_hi=series_hi,
         series_lo=series_lo,
+        readings=readings or ReadingRules(),
     )
 
 
@@ -132,6 +136,7 @@ class Stage:
     windows: Mapping[int, Sequence[Window]] = field(default_factory=lambda: ALWAYS)
     state: ResourceState = field(default_factory=ResourceState)
     conflict_is_duplicate: bool = False
+    readings: ReadingRules = field(default_factory=ReadingRules)
 
     def take(self, rows: Sequence[Row], stage_time: int = START_US) -> list[Reason]:
         """Process one block and return every row's reason."""
@@ -140,7 +145,7 @@ class Stage:
     def answers(self, rows: Sequence[Row], stage_time: int = START_US) -> list[tuple[Reason, Edr | None]]:
         """Process one block and return every row's reason and EDR."""
         found = process(
-            cdr_block(rows),
+            cdr_block(rows, readings=self.readings),
             access_index(self.windows),
             self.state,
             stage_time=stage_time,
@@ -158,6 +163,7 @@ class Twin:
     windows: Mapping[int, Sequence[Window]]
     window_days: int | None = None
     conflict_is_duplicate: bool = False
+    readings: ReadingRules = field(default_factory=ReadingRules)
     first_day: int = 0
     seen: dict[tuple[int, int], int] = field(default_factory=dict)
     registers: dict[int, tuple[int, int]] = field(default_factory=dict)
@@ -188,18 +194,38 @@ class Twin:
         edr: Edr | None = (row.at, 0, row.quantity, subscription, access_point)
         reason = Reason.NONE
         if row.series:
-            last = self.registers.get(row.series)
-            if last is not None and row.at <= last[0]:
-                return Reason.READING_OUT_OF_ORDER, None
-            if last is not None and row.quantity < last[1]:
-                return Reason.INDEX_DECREASED, None
-            self.registers[row.series] = (row.at, row.quantity)
-            if last is None:
-                reason, edr = Reason.OPENING_READING, None
-            else:
-                edr = (last[0], (row.at - last[0]) // 1_000_000, row.quantity - last[1], subscription, access_point)
+            reason, start, used = self._read(row)
+            if reason not in (Reason.NONE, Reason.OPENING_READING, Reason.REPEATED_READING):
+                return reason, None
+            edr = None if reason else (start, (row.at - start) // 1_000_000, used, subscription, access_point)
         self.seen[key] = row.content
         return reason, edr
+
+    def _read(self, row: Row) -> tuple[Reason, int, int]:
+        """Return what a reading is, since when it measures, and how much was used."""
+        rules, last = self.readings, self.registers.get(row.series)
+        index = row.quantity % 2**64 if rules.on_decrease is OnDecrease.WRAP_64 else row.quantity
+        if last is None:
+            if rules.opens_at_zero and index > QUANTITY_MAX:
+                return Reason.QUANTITY_OVERFLOW, 0, 0
+            self.registers[row.series] = (row.at, row.quantity)
+            return (Reason.NONE if rules.opens_at_zero else Reason.OPENING_READING), row.at, index
+        before = last[1] % 2**64 if rules.on_decrease is OnDecrease.WRAP_64 else last[1]
+        if row.at <= last[0]:
+            same = index == before and (row.at == last[0] or rules.on_decrease is OnDecrease.REJECT)
+            harmless = rules.absorbs_repeats and same
+            return (Reason.REPEATED_READING if harmless else Reason.READING_OUT_OF_ORDER), 0, 0
+        used = index - before
+        if used < 0 and rules.on_decrease is OnDecrease.RESET:
+            used = index
+        if used < 0 and rules.on_decrease is OnDecrease.WRAP_32:
+            used = used + rules.modulus if before < rules.modulus else -1
+        if used < 0 and rules.on_decrease is OnDecrease.WRAP_64:
+            used += 2**64
+        if not 0 <= used <= QUANTITY_MAX:
+            return Reason.INDEX_DECREASED, 0, 0
+        self.registers[row.series] = (row.at, row.quantity)
+        return Reason.NONE, last[0], used
 
 
 def held_keys(state: ResourceState) -> dict[tuple[int, int], int]:

@@ -51,6 +51,36 @@ def name_access_points(text: Any, start: Any, end: Any, hi: Any, lo: Any) -> Non
 
 
 @njit(cache=True, nogil=True)
+def name_joined_series(
+    text: Any, start: Any, end: Any, slots: Any, scratch: Any, access_hi: Any, access_lo: Any, hi: Any, lo: Any
+) -> None:
+    """Hash the fields' texts joined by "/", started from the access point's hash; (0, 0) is replaced by (0, 1).
+
+    Twin: hash128_bytes(b"/".join(texts), *hash128_bytes(access_point)).
+
+    Args:
+        text: (b,) uint8; start, end: (f, m) int32; slots: (k,) int32 rows to join, in order.
+        scratch: (s,) uint8 working space of at least 16 bytes more than the longest joined text.
+        access_hi, access_lo: (n <= m,) uint64; hi, lo: (n,) uint64, written.
+    """
+    base = scratch.ctypes.data
+    for i in range(len(hi)):
+        size = np.int64(0)
+        for j in range(len(slots)):
+            if j > 0:
+                scratch[size] = 47
+                size += 1
+            for at in range(start[slots[j], i], end[slots[j], i]):
+                scratch[size] = text[at]
+                size += 1
+        a, b = hash128(base, size, access_hi[i], access_lo[i])
+        if a == U(0) and b == U(0):
+            b = U(1)
+        hi[i] = a
+        lo[i] = b
+
+
+@njit(cache=True, nogil=True)
 def name_series(
     text: Any, start: Any, end: Any, prefix: Any, scratch: Any, access_hi: Any, access_lo: Any, hi: Any, lo: Any
 ) -> None:

@@ -14,6 +14,7 @@ from pipelines.mediation.kernels.reasons import (
     QUANTITY_PRECISION,
 )
 
+U = np.uint64
 QUANTITY_MAX = 2**62
 SECOND_US = 1_000_000
 EXPONENT_MAX = 10**9
@@ -146,6 +147,37 @@ def scale_decimal(text: Any, at: Any, stop: Any, factor: Any, half_up: Any) -> A
     if negative:
         return np.int64(0), NEGATIVE_QUANTITY
     return steps + part, 0
+
+
+@njit(cache=True, nogil=True)
+def read_counters(text: Any, start: Any, end: Any, kind: Any, counter: Any, reason: Any) -> None:
+    """Read whole numbers of up to 64 bits, unsigned, as their bits.
+
+    Args:
+        text: (b,) uint8; start, end: (n,) int32.
+        kind: (n,) int32, -1 where the counter stays 0.
+        counter: (n,) int64, written: the bits; 0 where it cannot be read.
+        reason: (n,) uint16, changed where it was 0: INVALID_QUANTITY or QUANTITY_OVERFLOW.
+    """
+    most = U(0xFFFFFFFFFFFFFFFF)
+    for i in range(len(start)):
+        counter[i] = 0
+        if kind[i] < 0:
+            continue
+        value = U(0)
+        found = 0 if start[i] < end[i] else INVALID_QUANTITY
+        for at in range(start[i], end[i]):
+            digit = np.int64(text[at]) - 48
+            if digit < 0 or digit > 9:
+                found = INVALID_QUANTITY
+                break
+            if value > (most - U(digit)) // U(10):
+                found = QUANTITY_OVERFLOW
+            value = U(10) * value + U(digit)
+        if found == 0:
+            counter[i] = np.int64(value)
+        elif reason[i] == 0:
+            reason[i] = found
 
 
 @njit(cache=True, nogil=True)

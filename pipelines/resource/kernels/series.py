@@ -21,6 +21,35 @@ PLAIN = 4
 SAME = 5
 OTHER = 6
 UNUSABLE = 7
+REPEATED = 8
+OVERFLOW = 9
+
+REJECT = 0
+RESET = 1
+WRAP_32 = 2
+WRAP_64 = 3
+QUANTITY_MAX = 2**62
+"""`schemas.cdr.OnDecrease` and `schemas.quantity.QUANTITY_MAX`, for compiled code."""
+
+
+@njit(cache=True, nogil=True)
+def consumption(last: Any, index: Any, on_decrease: Any, modulus: Any) -> Any:
+    """Return what a counter counted from `last` to `index` (int64 base steps), -1 when that cannot be.
+
+    Args:
+        last, index: 0 .. QUANTITY_MAX; for WRAP_64 the bits of unsigned counters.
+        on_decrease: what it means that `index` is lower; modulus: of WRAP_32, at most QUANTITY_MAX.
+    """
+    if on_decrease == WRAP_64:
+        counted = U(index) - U(last)  # modulo 2**64
+        return np.int64(counted) if counted <= U(QUANTITY_MAX) else np.int64(-1)
+    if index >= last:
+        return np.int64(index - last)
+    if on_decrease == RESET:
+        return np.int64(index)
+    if on_decrease == WRAP_32 and last < modulus:
+        return np.int64(index - last + modulus)
+    return np.int64(-1)
 
 
 @njit(cache=True, nogil=True)
@@ -37,6 +66,10 @@ def difference(
     first: Any,
     usable: Any,
     content: Any,
+    opens_at_zero: Any,
+    on_decrease: Any,
+    modulus: Any,
+    absorbs_repeats: Any,
     held: Any,
     start_at: Any,
     consumed: Any,
@@ -50,11 +83,13 @@ def difference(
         rows: (m,) int64 rows of the block, in order: those that took a key or ask for one taken in this block.
         series_hi, series_lo, read_at, index, content: (n,) its columns; series (0, 0) is plain usage.
         first: (n,) int64 the row that took the same key first. usable: (n,) bool: a subscription owns it.
+        opens_at_zero, on_decrease, modulus, absorbs_repeats: `schemas.cdr.ReadingRules`.
         held: (n,) uint64 zeros; on return held[first] is the content of the row that has the key, 0 when all were refused.
-        start_at, consumed: (n,) int64, written for MEASURED rows: previous instant, difference of indexes (>= 0).
-        answer: (n,) uint8, written: MEASURED, OPENED (first reading), OUT_OF_ORDER (not later than the latest) or
-            DECREASED, both of which leave the register as it was; PLAIN usage; SAME or OTHER content as the row that has
-            the key; UNUSABLE.
+        start_at, consumed: (n,) int64, written for MEASURED rows: previous instant (its own for a first reading that is
+            usage), difference of indexes (>= 0).
+        answer: (n,) uint8, written: MEASURED; OPENED (first reading); OUT_OF_ORDER (not later than the latest), DECREASED or
+            OVERFLOW (a first reading above QUANTITY_MAX), which leave the register and the key as they were; REPEATED
+            (nothing new, takes its key); PLAIN usage; SAME or OTHER content as the row that has the key; UNUSABLE.
 
     Returns:
         How many registers were opened.
@@ -82,22 +117,38 @@ def difference(
                 break
             slot = (slot + U(1)) & mask
         if key_hi[slot] == U(0) and key_lo[slot] == U(0):
+            if opens_at_zero and U(index[i]) > U(QUANTITY_MAX):
+                answer[i] = OVERFLOW
+                continue
             key_hi[slot] = hi
             key_lo[slot] = lo
             last_at[slot] = read_at[i]
             last_index[slot] = index[i]
             answer[i] = OPENED
+            if opens_at_zero:
+                answer[i] = MEASURED
+                start_at[i] = read_at[i]
+                consumed[i] = index[i]
             held[first[i]] = content[i]
             opened += 1
-        elif read_at[i] <= last_at[slot]:
-            answer[i] = OUT_OF_ORDER
-        elif index[i] < last_index[slot]:
+            continue
+        if read_at[i] <= last_at[slot]:
+            # an equal index at the same instant is the same reading; before it only if the counter never went back
+            harmless = read_at[i] == last_at[slot] or on_decrease == REJECT
+            if absorbs_repeats and harmless and index[i] == last_index[slot]:
+                answer[i] = REPEATED
+                held[first[i]] = content[i]
+            else:
+                answer[i] = OUT_OF_ORDER
+            continue
+        counted = consumption(last_index[slot], index[i], on_decrease, modulus)
+        if counted < 0:
             answer[i] = DECREASED
         else:
             answer[i] = MEASURED
             held[first[i]] = content[i]
             start_at[i] = last_at[slot]
-            consumed[i] = index[i] - last_index[slot]
+            consumed[i] = counted
             last_at[slot] = read_at[i]
             last_index[slot] = index[i]
     return opened

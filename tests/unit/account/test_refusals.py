@@ -17,7 +17,7 @@ from schemas.rejection import EXPLANATIONS, RAW_BYTES_MAX, REJECTION_SCHEMA, Out
 
 WRITTEN = {
     Outcome.ACCEPTED: {Reason.NONE},
-    Outcome.ABSORBED: {Reason.OPENING_READING},
+    Outcome.ABSORBED: {Reason.OPENING_READING, Reason.REPEATED_READING},
     Outcome.DUPLICATE: {Reason.DUPLICATE},
     Outcome.FILTERED: {Reason.FILTERED_BY_SOURCE},
     Outcome.PARKED: {

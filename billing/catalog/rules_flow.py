@@ -1,0 +1,55 @@
+"""Rules of what holds the records of a source together: counters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from billing.catalog.checking import Context
+from billing.catalog.models import Entry, Path
+from schemas.price_plan import EventType
+from schemas.quantity import QUANTITY_MAX, Unit
+from schemas.source import EventMapping
+
+WRAP_32_UNITS = 2**32
+
+
+def flow_fields(mapping: EventMapping) -> Iterator[tuple[Path, str]]:
+    """Yield (path, name) of the fields that say how records hang together."""
+    cumulative = mapping.quantity.cumulative
+    for index, name in enumerate(cumulative.series if cumulative is not None else ()):
+        yield ("mapping", "quantity", "cumulative", "series", index), name
+
+
+def check_flow(ctx: Context, entry: Entry[Any], mapping: EventMapping, event_types: list[EventType]) -> None:
+    """Check what holds the records of a source together."""
+    _check_cumulative(ctx, entry, mapping, event_types)
+
+
+def _check_cumulative(ctx: Context, entry: Entry[Any], mapping: EventMapping, event_types: list[EventType]) -> None:
+    quantity = mapping.quantity
+    cumulative, path = quantity.cumulative, ("mapping", "quantity", "cumulative")
+    if cumulative is None:
+        return
+    ctx.unique(entry, (*path, "series"), cumulative.series, "field")
+    if quantity.field is None:
+        ctx.problems.at(entry, path, "a counter is read from a field", "write `field: …`, or remove `cumulative`")
+    if not cumulative.on_decrease.startswith("wrap"):
+        return
+    units = _units(ctx, quantity.unit, event_types)
+    if len({unit.step_count for unit in units}) > 1:
+        told = " and ".join(sorted(unit.code for unit in units))
+        ctx.problems.at(entry, path, f"a counter that wraps counts in one unit, not in {told}", "write its `unit`")
+    elif units and cumulative.on_decrease == "wrap_64":
+        plain = quantity.format == "decimal" and quantity.decimal == "." and quantity.thousands is None
+        if units[0].step_count != 1 or not plain:
+            message = "a counter of 64 bits counts base steps, such as B, in decimal digits"
+            ctx.problems.at(entry, (*path, "on_decrease"), message, "write `unit: B`, or another `on_decrease`")
+    elif units and WRAP_32_UNITS * units[0].step_count > QUANTITY_MAX:
+        message = f"2**32 {units[0].code} are more than a quantity can be"
+        ctx.problems.at(entry, (*path, "on_decrease"), message, "write a smaller unit, or another `on_decrease`")
+
+
+def _units(ctx: Context, unit: str | None, event_types: list[EventType]) -> list[Unit]:
+    codes = {unit} if unit is not None else {event_type.unit for event_type in event_types}
+    return [ctx.units[code] for code in sorted(codes) if code in ctx.units]
