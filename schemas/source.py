@@ -32,6 +32,7 @@ __all__ = [
     "FixedWidthSource",
     "HeaderRecords",
     "Place",
+    "JsonSource",
     "Quantity",
     "R151Source",
     "SourceBase",
@@ -52,13 +53,13 @@ class DelimitedSource(SourceBase):
     delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] = ","
     header: bool = True
     columns: tuple[FieldName, ...] = ()
-    encoding: Literal["utf-8", "latin-1"] = "utf-8"
-    null: str | None = None
     columns_min: Annotated[int, Field(ge=1)] | None = None
     quoting: Literal["rfc4180", "none"] = "rfc4180"
     rest: bool = False
     mapping: EventMapping
 
+    encoding: Literal["utf-8", "latin-1"] = "utf-8"
+    null: str | None = None
 
 class Place(Document):
     """Where something stands in a record: its first byte, counted from 1 as field manuals do, and its bytes."""
@@ -123,11 +124,26 @@ class FixedWidthSource(SourceBase):
 
 
 class CloudEventsSource(SourceBase):
-    """CloudEvents 1.0, structured mode, one JSON object per line. Identity is always `source` + `id`."""
+    """CloudEvents 1.0, structured mode: one JSON object per line, or batches of them. Identity is always `source` + `id`."""
+class JsonSource(SourceBase):
+    """JSON objects; fields are dotted paths, a number among them is an index of an array.
+
+    `layout`: `lines` is one object per line; `array` is one array of objects; `document` is one object after the other,
+    each over any number of lines. `auto` looks at the head of the file. `records` is the path to the array of records
+    within the document (or each of them).
+    """
+
+    format: Literal["json"]
+    layout: Literal["auto", "lines", "array", "document"] = "auto"
+    records: FieldName | None = None
+    mapping: EventMapping
+
+
 
     format: Literal["cloudevents"]
     mapping: EventMapping
 
+    layout: Literal["auto", "lines", "array", "document"] = "auto"
 
 class R151Source(SourceBase):
     """Enedis R151: daily indexes of C5 meters. One record per index; `grid` says which of the two grids is billed.
@@ -147,6 +163,7 @@ SOURCE_MODELS: dict[str, type[SourceBase]] = {
     "fixed_width": FixedWidthSource,
     "cloudevents": CloudEventsSource,
     "r151": R151Source,
+    "json": JsonSource,
     "ts32298": Ts32298Source,
 }
 """The document of each format, in the order in which they are explained."""

@@ -25,11 +25,14 @@ from schemas.source import (
     EventMapping,
     FixedWidthSource,
     HeaderRecords,
+    JsonSource,
     R151Source,
     SourceBase,
 )
 
 CLOUD_EVENTS_IDENTITY = ("source", "id")
+STEPS_MAX = 16
+"""Names on the way to the records of a JSON document."""
 _NO_DELIMITER = frozenset('"\r\n\0')
 
 
@@ -44,6 +47,8 @@ def check_source(ctx: Context, entry: Entry[SourceBase]) -> None:
         _check_fixed_width(ctx, entry, source)
     elif isinstance(source, CloudEventsSource):
         _check_cloud_events(ctx, entry, source.mapping)
+    elif isinstance(source, JsonSource):
+        _check_json(ctx, entry, source)
     mapping: EventMapping | None = getattr(source, "mapping", None)
     if mapping is not None:
         _check_mapping(ctx, entry, mapping)
@@ -137,6 +142,21 @@ def _check_cloud_events(ctx: Context, entry: Entry[Any], mapping: EventMapping) 
     if sorted(mapping.identity) != sorted(CLOUD_EVENTS_IDENTITY):
         message = "the identity of a CloudEvent is always its source and id"
         ctx.problems.at(entry, ("mapping", "identity"), message, "write `identity: [source, id]`")
+    _check_paths(ctx, entry, mapping)
+
+
+def _check_json(ctx: Context, entry: Entry[Any], source: JsonSource) -> None:
+    _check_paths(ctx, entry, source.mapping)
+    if source.records is None:
+        return
+    if not all(source.records.split(".")) or source.records.count(".") >= STEPS_MAX:
+        fix = f"write at most {STEPS_MAX} names joined by dots, such as data.items"
+        ctx.problems.at(entry, ("records",), f'"{source.records}" is not a path to an array', fix)
+    if source.layout in ("lines", "array"):
+        ctx.problems.at(entry, ("layout",), "a path to the records goes through documents", "remove `layout`", key=True)
+
+
+def _check_paths(ctx: Context, entry: Entry[Any], mapping: EventMapping) -> None:
     for path, name in _fields(mapping):
         if not all(name.split(".")):
             ctx.problems.at(entry, path, f'"{name}" is not a path', "write names joined by dots, such as data.bytes")

@@ -9,7 +9,7 @@ from pipelines.mediation.ber.ts32298.decoder import make_ts32298
 from pipelines.mediation.context import DecodeContext
 from pipelines.mediation.delimited.decoder import make_delimited
 from pipelines.mediation.enedis.r151 import make_r151
-from pipelines.mediation.events.decoder import make_cloudevents
+from pipelines.mediation.events.decoder import make_cloudevents, make_json
 from pipelines.mediation.explain import DETAIL_MAX
 from pipelines.mediation.extract import DecodedBlock
 from pipelines.mediation.failures import UnableToCompileSource, UnableToDecodeFile
@@ -59,6 +59,7 @@ _MAKERS: dict[str, Callable[[DecodeContext, Any], Decoder]] = {
     "delimited": make_delimited,
     "fixed_width": make_fixed_width,
     "cloudevents": make_cloudevents,
+    "json": make_json,
     "r151": make_r151,
     "ts32298": make_ts32298,
 }

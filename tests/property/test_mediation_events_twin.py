@@ -11,8 +11,9 @@ from mediation_events import decode_twin, parse
 from mediation_world import cloudevents, decode
 
 SOURCES = [
-    cloudevents(),
+    cloudevents(layout="lines"),
     cloudevents(
+        layout="lines",
         mapping={
             "identity": ["id", "source"],
             "access_point": "data.who.é\U0001f4b6.longer than eight bytes",

@@ -46,7 +46,7 @@ def _family(name: str, source: Source, data: bytes, twin: Twin) -> None:
 
 HEADED = delimited()
 HEADLESS = delimited(header=False, columns=CDR_COLUMNS, record_bytes_max=256, encoding="latin-1")
-EVENTS = cloudevents(record_bytes_max=512)
+EVENTS = cloudevents(record_bytes_max=512, layout="lines")
 _family("headed", HEADED, CDR_HEADER + CDR_LINE * 3 + QUOTED * 2, lambda data: delimited_twin(HEADED, data))
 _family("headless", HEADLESS, CDR_LINE * 3 + QUOTED * 3 + CDR_LINE, lambda data: delimited_twin(HEADLESS, data))
 _family("events", EVENTS, EVENT * 4, lambda data: events_twin(EVENTS, data))

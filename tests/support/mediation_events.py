@@ -56,7 +56,12 @@ def _survey(value: Any) -> tuple[int, str]:
 def value_at(event: Any, path: str) -> bytes:
     """Return the text of the value at a dotted path; empty for what is absent, null or composite."""
     for name in path.split("."):
-        event = event.last(name) if isinstance(event, Pairs) else None
+        if isinstance(event, Pairs):
+            event = event.last(name)
+        elif isinstance(event, list) and name.isascii() and name.isdigit() and str(int(name)) == name:
+            event = event[int(name)] if int(name) < min(len(event), 1024) else None
+        else:
+            event = None
     if isinstance(event, bool):
         return b"true" if event else b"false"
     return event.encode() if isinstance(event, str) else b""

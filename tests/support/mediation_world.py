@@ -15,7 +15,7 @@ from pipelines.mediation.context import DecodeContext
 from pipelines.mediation.decode import Decoder, check_file, decode_blocks, make_decoder
 from pipelines.mediation.delimited import header
 from pipelines.mediation.enedis import r151 as r151_decoder
-from pipelines.mediation.events import decoder as events_decoder
+from pipelines.mediation.events import layout as events_layout
 from schemas.cdr import CdrBlock
 from schemas.price_plan import EventType
 from schemas.quantity import BUILT_IN_UNITS, Unit
@@ -195,7 +195,7 @@ def blocks_of(
     with (
         mock.patch.object(header, "HEAD_BYTES", head_bytes or header.HEAD_BYTES),
         mock.patch.object(text_bytes, "HEAD_BYTES", head_bytes or text_bytes.HEAD_BYTES),
-        mock.patch.object(events_decoder, "HEAD_BYTES", head_bytes or events_decoder.HEAD_BYTES),
+        mock.patch.object(events_layout, "HEAD_BYTES", head_bytes or events_layout.HEAD_BYTES),
         mock.patch.object(r151_decoder, "HEAD_BYTES", head_bytes or r151_decoder.HEAD_BYTES),
     ):
         check_file(source, stream())

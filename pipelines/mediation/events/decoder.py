@@ -1,7 +1,7 @@
-r"""Decode CloudEvents: one JSON object per line, required attributes, fields by dotted path, CDRs.
+r"""Decode JSON: records in lines, arrays or documents; fields by dotted path; CDRs. CloudEvents are JSON with an envelope.
 
-Values of mapped paths may be strings or numbers; null, objects and arrays count as absent. Of duplicate keys the last
-wins. A NUL (even as `\u0000`) and an unpaired surrogate anywhere in the event refuse it.
+Values of mapped paths may be strings, numbers, true or false; null, objects and arrays count as absent. Of duplicate keys
+the last wins. A NUL (even as `\u0000`) and an unpaired surrogate anywhere in a record refuse it.
 """
 
 from __future__ import annotations
@@ -12,46 +12,40 @@ from typing import BinaryIO
 
 import numpy as np
 
-from pipelines.mediation.blocks import ROWS_MAX, read_into, split_blocks
+from pipelines.mediation.blocks import split_blocks
 from pipelines.mediation.context import DecodeContext
+from pipelines.mediation.events.frame import Frame
+from pipelines.mediation.events.layout import detect_layout, read_head
 from pipelines.mediation.events.paths import PathTree, compile_paths
+from pipelines.mediation.events.splitter import Envelope, JsonSplitter
 from pipelines.mediation.explain import describe_record
-from pipelines.mediation.extract import PADDING, DecodedBlock, FieldMatrix, copy_padded, extract, offsets, survey
-from pipelines.mediation.failures import UnableToCompileSource, UnableToDecodeFile
-from pipelines.mediation.kernels.json_lines import DEPTH_MAX, SCRATCH_BYTES, check_envelope, walk_lines
-from pipelines.mediation.kernels.json_text import unescape_strings
+from pipelines.mediation.extract import DecodedBlock, extract
+from pipelines.mediation.failures import UnableToCompileSource
 from pipelines.mediation.plan import MappingPlan, compile_mapping
-from pipelines.mediation.text import refuse_bytes
-from schemas.arrays import Int32Array, UInt8Array
 from schemas.cdr import BlockPosition
-from schemas.source import CloudEventsSource
+from schemas.source import CloudEventsSource, JsonSource
 
-NEWLINE = 10
 VERSION = "specversion"
 REQUIRED = (VERSION, "id", "source", "type")
 IDENTITY = ("source", "id")
-UTF8_MARK = b"\xef\xbb\xbf"
-HEAD_BYTES = 256
+STEPS_MAX = 16
+"""Names on the way to the records of a document."""
 
 
 @dataclass(frozen=True, slots=True)
-class CloudEventsDecoder:
-    """A compiled CloudEvents source.
+class JsonDecoder:
+    """A compiled source of JSON.
 
     Attributes:
-        version: slot of `specversion`; required: (4,) slots of the required attributes.
+        envelope: what every record must have, of CloudEvents.
+        records: names that lead from a document to its array of records.
     """
 
-    source: CloudEventsSource
+    source: JsonSource | CloudEventsSource
     plan: MappingPlan
     paths: PathTree
-    version: int
-    required: Int32Array
-
-    @property
-    def fields(self) -> int:
-        """How many fields a matrix has."""
-        return len(self.plan.fields)
+    envelope: Envelope | None
+    records: tuple[str, ...]
 
     @property
     def field_names(self) -> tuple[str, ...]:
@@ -59,15 +53,18 @@ class CloudEventsDecoder:
         return self.plan.fields
 
     def check(self, stream: BinaryIO) -> None:
-        """Check that a file, given from its first byte, is not in another encoding."""
-        read_head(stream)
+        """Check that a file, given from its first byte, is not in another encoding, and the frame around its records."""
+        head = read_head(stream)
+        frame = self._frame(head)
+        if frame is not None:
+            frame.check(stream, head)
 
     def decode(self, stream: BinaryIO, *, claim: int, block_bytes: int) -> Iterator[DecodedBlock]:
         """Yield the CDRs of a file, given from its first byte."""
         head = read_head(stream)
-        blocks = split_blocks(
-            stream, self, carried=head, block_bytes=block_bytes, record_bytes_max=self.source.record_bytes_max
-        )
+        bytes_max = self.source.record_bytes_max
+        splitter = JsonSplitter(len(self.plan.fields), self.paths, self.envelope, bytes_max, self._frame(head))
+        blocks = split_blocks(stream, splitter, carried=head, block_bytes=block_bytes, record_bytes_max=bytes_max)
         record = 0
         for number, matrix in enumerate(blocks):
             yield extract(self.plan, matrix, BlockPosition(claim, number, record))
@@ -77,66 +74,30 @@ class CloudEventsDecoder:
         """Return what is wrong with one record."""
         return describe_record(self.source, self.plan, block, row)
 
-    def split(self, buffer: UInt8Array, size: int, *, final: bool) -> tuple[FieldMatrix, int]:
-        """Return the complete lines of a buffer as records, and how many bytes they take."""
-        high, nul, _ = survey(buffer, size)
-        buffer[size : size + PADDING] = NEWLINE
-        if final and size and buffer[size - 1] != NEWLINE:
-            size += 1
-        rows_max = min(ROWS_MAX, size // 2 + 1)
-        start, end = offsets(self.fields, rows_max), offsets(self.fields, rows_max)
-        raw_start, raw_end = np.empty(rows_max, np.int64), np.empty(rows_max, np.int64)
-        reason = np.empty(rows_max, np.uint16)
-        paths = self.paths
-        rows, consumed, escapes = walk_lines(
-            buffer,
-            size,
-            paths.keys,
-            paths.names,
-            paths.node_slot,
-            paths.covers,
-            np.zeros(SCRATCH_BYTES, np.uint8),
-            np.full(len(paths.node_slot), -1, np.int64),
-            np.zeros(DEPTH_MAX + 1, np.int64),
-            start,
-            end,
-            raw_start,
-            raw_end,
-            reason,
-        )
-        matrix = FieldMatrix(
-            buffer[:size], raw_start[:rows], raw_end[:rows], buffer[:size], start, end, reason[:rows], self.fields
-        )
-        self._finish(matrix, high=high, nul=nul, escaped=escapes > 0)
-        return matrix, consumed
-
-    def skip(self, buffer: UInt8Array, size: int, state: int) -> tuple[int, int]:
-        """Look for the end of a line too long to hold."""
-        return buffer[:size].tobytes().find(b"\n") + 1 or -1, state
-
-    def _finish(self, matrix: FieldMatrix, *, high: bool, nul: bool, escaped: bool) -> None:
-        refuse_bytes(matrix, bytes_max=self.source.record_bytes_max, nul=nul, utf8=high)
-        if escaped:
-            matrix.text = copy_padded(matrix.raw, 0)
-            for slot in range(self.fields):
-                unescape_strings(matrix.text, *matrix.column(slot))
-        check_envelope(matrix.raw, matrix.text, matrix.start, matrix.end, self.version, self.required, matrix.reason)
+    def _frame(self, head: bytes) -> Frame | None:
+        """Return what finds the records of a file that begins with `head`; None when they are lines."""
+        if self.records:
+            return Frame(array=True, path=self.records)
+        layout = detect_layout(head) if self.source.layout == "auto" else self.source.layout
+        return None if layout == "lines" else Frame(array=layout == "array")
 
 
-def read_head(stream: BinaryIO) -> bytes:
-    """Return the first bytes of a file without a UTF-8 byte order mark.
+def make_json(context: DecodeContext, source: JsonSource) -> JsonDecoder:
+    """Return the decoder of a source of JSON objects.
 
     Raises:
-        UnableToDecodeFile: WRONG_ENCODING when the file is UTF-16 or UTF-32: JSON Lines are UTF-8.
+        UnableToCompileSource: when the definition contradicts itself or the catalog.
     """
-    buffer = np.empty(HEAD_BYTES, np.uint8)
-    head = buffer[: read_into(stream, buffer, 0, HEAD_BYTES)].tobytes()
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or (len(head) >= 4 and head.count(0) * 4 >= len(head)):
-        raise UnableToDecodeFile("WRONG_ENCODING", "the file is not UTF-8 text")
-    return head.removeprefix(UTF8_MARK)
+    records = () if source.records is None else tuple(source.records.split("."))
+    if not all(records) or len(records) > STEPS_MAX:
+        raise UnableToCompileSource(f"records: {source.records!r} is no path of at most {STEPS_MAX} names")
+    if records and source.layout in ("lines", "array"):
+        raise UnableToCompileSource(f"records: a path goes through documents; remove `layout: {source.layout}`")
+    plan = compile_mapping(context, source.mapping)
+    return JsonDecoder(source, plan, compile_paths(plan.fields), None, records)
 
 
-def make_cloudevents(context: DecodeContext, source: CloudEventsSource) -> CloudEventsDecoder:
+def make_cloudevents(context: DecodeContext, source: CloudEventsSource) -> JsonDecoder:
     """Return the decoder of a CloudEvents source.
 
     Raises:
@@ -148,5 +109,5 @@ def make_cloudevents(context: DecodeContext, source: CloudEventsSource) -> Cloud
     plan = compile_mapping(context, mapping, extra_fields=REQUIRED)
     required = [plan.fields.index(name) for name in REQUIRED]
     plan = replace(plan, required=tuple(dict.fromkeys((*required, *plan.required))))
-    version = plan.fields.index(VERSION)
-    return CloudEventsDecoder(source, plan, compile_paths(plan.fields), version, np.array(required, np.int32))
+    envelope = Envelope(plan.fields.index(VERSION), np.array(required, np.int32))
+    return JsonDecoder(source, plan, compile_paths(plan.fields), envelope, ())

@@ -8,8 +8,8 @@ import numpy as np
 from numba import njit
 
 from pipelines.mediation.kernels.reasons import MALFORMED_RECORD, NUL_BYTE
-from pipelines.mediation.kernels.words import byte_at, controls, first, matches, repeat
-from rating.kernels.hashing import load64
+from pipelines.mediation.kernels.vectors import WIDTH, lowest, string_stops
+from pipelines.mediation.kernels.words import byte_at
 
 U = np.uint64
 QUOTE = 34
@@ -60,19 +60,18 @@ def string_end(at: Any, stop: Any) -> Any:
     """Return (address of the closing quote, number of escapes, problem) of the string whose first byte is at `at`.
 
     Args:
-        at, stop: addresses; 16 bytes after `stop` are readable, and the byte at `stop` is a control character.
+        at, stop: addresses; 40 bytes after `stop` are readable.
     """
-    quotes = repeat(QUOTE)
-    backslashes = repeat(BACKSLASH)
     escapes = 0
     worst = 0
     while at < stop:
-        word = load64(at)
-        mask = matches(word, quotes) | matches(word, backslashes) | controls(word)
+        mask = string_stops(at)
         if mask == U(0):
-            at += 8
+            at += WIDTH
             continue
-        at += first(mask)
+        at += lowest(mask)
+        if at >= stop:
+            break
         byte = byte_at(at)
         if byte == QUOTE:
             return at, escapes, worst

@@ -23,7 +23,7 @@ from mediation_world import (
 from pipelines.mediation.decode import BLOCK_BYTES, BLOCK_BYTES_MAX, check_file, decode_blocks, describe, make_decoder
 from pipelines.mediation.delimited.decoder import DelimitedDecoder
 from pipelines.mediation.enedis.r151 import R151Decoder
-from pipelines.mediation.events.decoder import CloudEventsDecoder
+from pipelines.mediation.events.decoder import JsonDecoder
 from pipelines.mediation.failures import UnableToCompileSource, UnableToDecodeFile
 from schemas.cdr import BlockPosition, CdrBlock
 from schemas.price_plan import EventType
@@ -31,7 +31,7 @@ from schemas.rejection import EXPLANATIONS, Reason
 
 
 @pytest.mark.parametrize(
-    ("source", "kind"), [(delimited(), DelimitedDecoder), (cloudevents(), CloudEventsDecoder), (r151(), R151Decoder)]
+    ("source", "kind"), [(delimited(), DelimitedDecoder), (cloudevents(), JsonDecoder), (r151(), R151Decoder)]
 )
 def test_the_format_chooses_the_decoder(source: Source, kind: type) -> None:
     assert isinstance(make_decoder(context(source)), kind)
@@ -61,13 +61,13 @@ REFUSED: list[tuple[Source, str]] = [
     (_mapped(event_type={"constant": "fax"}), "no event type 'fax' (known: call, data, power, ticket)"),
     (_mapped(event_type={"field": "switch", "values": {"a": "fax"}}), "no event type 'fax'"),
     (_mapped(attributes={"colour": "zone"}), "declares the attribute 'colour'"),
-    (_mapped(quantity={}), "either `field` or `constant`"),
-    (_mapped(quantity={"field": "seconds", "constant": 1}), "either `field` or `constant`"),
+    (_mapped(quantity={}), "one of `field`, `between` and `constant`"),
+    (_mapped(quantity={"field": "seconds", "constant": 1}), "one of `field`, `between` and `constant`"),
     (_mapped(quantity={"field": "seconds", "unit": "parsec"}), "no unit 'parsec'"),
     (_mapped(quantity={"field": "seconds", "unit": "GB"}), "'GB' (data) does not convert into 's' (time)"),
     (_mapped(quantity={"constant": 2**62 // 3_600_000 + 1, "unit": "h"}), "larger than a quantity can be"),
-    (_mapped(filters=[{"field": "zone"}]), "either `keep` or `drop` for 'zone'"),
-    (_mapped(filters=[{"field": "zone", "keep": ["a"], "drop": ["b"]}]), "either `keep` or `drop`"),
+    (_mapped(filters=[{"field": "zone"}]), "`present` for 'zone'"),
+    (_mapped(filters=[{"field": "zone", "keep": ["a"], "drop": ["b"]}]), "one of `keep`, `drop`"),
     (cloudevents(mapping={"identity": ["id"]}), "`source` and `id`"),
     (cloudevents(mapping={"identity": ["id", "source", "type"]}), "`source` and `id`"),
     (cloudevents(mapping={"access_point": "data..who"}), "'data..who' is not a path"),
