@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipelines.resource.dedup import Bucket, DedupWindow, Segment
+from pipelines.key_files import VERIFY_MARK, DamagedKeys, read_keys, write_keys
+from pipelines.key_files_v1 import read_keys_v1
 from pipelines.resource.series import RegisterTable
 from pipelines.resource.stage import ResourceState
 from pipelines.spool.files import sync_directory, write_durably
@@ -28,9 +29,9 @@ from rating.state import AccountState
 from rating.vocabulary import Vocabulary
 
 KEPT = 3
-FORMAT = 1
-SMALL_SLOTS = 4096
-"""Smaller segments share one file: usage may be spread over tens of thousands of days."""
+FORMAT = 2
+READABLE = (1, 2)
+"""Formats that this release reads: its own, and that of the release before."""
 _NAME = re.compile(r"\d{10}-\d{8}")
 AnyArray = np.ndarray[Any, np.dtype[Any]]
 
@@ -71,33 +72,16 @@ def _arrays(state: StageState) -> dict[str, AnyArray]:
     registers = state.resource.registers
     arrays: dict[str, AnyArray] = {f"account.{name}": array for name, array in state.account.to_arrays().items()}
     arrays |= {f"register.{name}": getattr(registers, name) for name in ("key_hi", "key_lo", "last_at", "last_index")}
-    small = [Segment.empty(0)]
-    for day, bucket in state.resource.dedup.buckets.items():
-        for index, segment in enumerate(bucket.segments):
-            if len(segment.contents) < SMALL_SLOTS:
-                small.append(segment)
-            else:
-                arrays[f"dedup.{day}.{index}.table"] = segment.table
-                arrays[f"dedup.{day}.{index}.contents"] = segment.contents
-    arrays["dedup.small.table"] = np.concatenate([segment.table for segment in small])
-    arrays["dedup.small.contents"] = np.concatenate([segment.contents for segment in small])
     return arrays
 
 
 def _facts(state: StageState) -> dict[str, Any]:
-    dedup = state.resource.dedup
     return {
         "format": FORMAT,
         "claim": state.claim,
         "block": state.block,
         "image": state.image,
         "register_count": state.resource.registers.count,
-        "window_days": dedup.window_days,
-        "first_day": dedup.first_day,
-        "segments": {
-            str(day): [[len(segment.contents), segment.count] for segment in bucket.segments]
-            for day, bucket in dedup.buckets.items()
-        },
     }
 
 
@@ -118,19 +102,22 @@ def write_snapshot(directory: Path, state: StageState) -> Path:
     temporary.mkdir()
     try:
         files: dict[str, dict[str, Any]] = {}
-        for key, array in _arrays(state).items():
+        dedup, small, publish = write_keys(temporary, state.resource.dedup)
+        for key, array in (_arrays(state) | {"dedup.small": small}).items():
             files[key] = _write_array(temporary, key, array, previous)
         for key, table in state.vocabulary.to_tables().items():
             files[f"names.{key}"] = _write_table(temporary, f"names.{key}", table)
-        write_durably(temporary / "manifest.json", _sealed(_facts(state) | {"files": files}))
+        write_durably(temporary / "manifest.json", _sealed(_facts(state) | {"dedup": dedup, "files": files}))
         sync_directory(temporary)
         temporary.rename(target)
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise OSError(error.errno, error.strerror, str(target)) from error
     sync_directory(directory)
+    publish(target)
     for old in _names(directory)[KEPT:]:
-        shutil.rmtree(directory / old)
+        if old != name:
+            shutil.rmtree(directory / old)
     return target
 
 
@@ -210,7 +197,10 @@ def read_latest_snapshot(
     """
     for name in _names(directory):
         try:
-            return _read(directory / name)
+            state = _read(directory / name)
+            if set_aside:
+                (directory / VERIFY_MARK).unlink(missing_ok=True)
+            return state
         except UnableToReadSnapshot as error:
             report(f"snapshot {name} is passed over: {error}; an older one and a longer replay take its place")
             if set_aside:
@@ -227,8 +217,9 @@ def _set_aside(snapshot: Path) -> None:
 def _read(directory: Path) -> StageState:
     try:
         manifest = _unsealed((directory / "manifest.json").read_bytes())
-        if manifest["format"] != FORMAT:
-            raise UnableToReadSnapshot(f"its format is {manifest['format']}, this release reads {FORMAT}")
+        if manifest["format"] not in READABLE:
+            told = " and ".join(str(known) for known in READABLE)
+            raise UnableToReadSnapshot(f"its format is {manifest['format']}, this release reads {told}")
         arrays = {
             key: _read_array(directory / f"{key}.bin", entry)
             for key, entry in manifest["files"].items()
@@ -239,8 +230,8 @@ def _read(directory: Path) -> StageState:
             for key, entry in manifest["files"].items()
             if key.startswith("names.")
         }
-        return _rebuild(manifest, arrays, tables)
-    except (OSError, ValueError, TypeError, KeyError, pa.ArrowInvalid) as error:
+        return _rebuild(directory, manifest, arrays, tables)
+    except (OSError, ValueError, TypeError, KeyError, pa.ArrowInvalid, DamagedKeys) as error:
         raise UnableToReadSnapshot(f"{type(error).__name__}: {error}") from error
 
 
@@ -258,29 +249,23 @@ def _read_table(path: Path, entry: dict[str, Any]) -> pa.Table:
     return pa.ipc.open_file(pa.py_buffer(content)).read_all()
 
 
-def _rebuild(manifest: dict[str, Any], arrays: dict[str, AnyArray], tables: dict[str, pa.Table]) -> StageState:
+def _rebuild(
+    directory: Path, manifest: dict[str, Any], arrays: dict[str, AnyArray], tables: dict[str, pa.Table]
+) -> StageState:
     registers = RegisterTable(
         **{name: arrays[f"register.{name}"] for name in ("key_hi", "key_lo", "last_at", "last_index")},
         count=manifest["register_count"],
     )
-    buckets: dict[int, Bucket] = {}
-    small = 0
-    for day, segments in manifest["segments"].items():
-        bucket = buckets[int(day)] = Bucket()
-        for index, (slots, count) in enumerate(segments):
-            if slots < SMALL_SLOTS:
-                table = arrays["dedup.small.table"][2 * small : 2 * (small + slots)].copy()
-                contents = arrays["dedup.small.contents"][small : small + slots].copy()
-                small += slots
-            else:
-                table, contents = arrays[f"dedup.{day}.{index}.table"], arrays[f"dedup.{day}.{index}.contents"]
-            bucket.segments.append(Segment(table, contents, count))
+    if manifest["format"] == 1:
+        window = read_keys_v1(manifest, arrays)
+    else:
+        window = read_keys(directory, manifest["dedup"], arrays["dedup.small"])
     account = AccountState.from_arrays(
         {key.removeprefix("account."): array for key, array in arrays.items() if key.startswith("account.")}
     )
     return StageState(
         Vocabulary.from_tables(tables),
-        ResourceState(DedupWindow(manifest["window_days"], manifest["first_day"], buckets), registers),
+        ResourceState(window, registers),
         account,
         manifest["claim"],
         manifest["block"],

@@ -1,58 +1,95 @@
-"""The deduplication window: exact, in memory, bucketed by event day.
+"""The deduplication window: exact, bucketed by event day.
 
 Identity is tenant, source, identity fields and event day: each day has its own bucket, so that a window moves by dropping
-whole buckets. A bucket grows by adding a larger segment, never by rehashing; full segments are sealed and immutable.
+whole buckets. A bucket that has been quiet for days *sleeps*: its keys are in the files of the latest snapshot only, and it
+wakes when a record of its day comes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from pipelines.resource.kernels import dedup as kernels
+from pipelines.resource.key_log import KeyLog
 from schemas.arrays import BoolArray, Int64Array, UInt8Array, UInt64Array
 
 DAY_US = 86_400_000_000
-LOAD_MAX = 0.7
-CAPACITY_MIN = 64
-"""A day with one record takes 1.5 KB, so that records strewn over a century stay bounded."""
-GROWTH = 4
 
 
-@dataclass(slots=True)
-class Segment:
-    """One open-addressing table: `table` (2 * cap,) interleaved keys, `contents` (cap,), `count` occupied slots."""
+@dataclass(frozen=True, slots=True)
+class StoredIndex:
+    """An index in a file, over the first `count` keys: its checksum, its homes and its words."""
 
-    table: UInt64Array
-    contents: UInt64Array
-    count: int = 0
+    sha256: str
+    count: int
+    capacity: int
+    words: int
 
-    @classmethod
-    def empty(cls, capacity: int) -> Segment:
-        """Return a segment with room for LOAD_MAX * capacity keys."""
-        return cls(np.zeros(2 * capacity, np.uint64), np.zeros(capacity, np.uint64))
+
+@dataclass(frozen=True, slots=True)
+class StoredKeys:
+    """What a snapshot holds of a bucket.
+
+    Attributes:
+        directory: of the snapshot. count: keys. chunks: checksum of each chunk's file.
+        index: the index of a bucket that sleeps. verified: whether this process has read or written all of it.
+    """
+
+    directory: Path
+    count: int
+    chunks: tuple[str, ...]
+    index: StoredIndex | None = None
+    verified: bool = False
+
+
+class Bucket:
+    """The keys of one event day, awake or asleep.
+
+    Attributes:
+        stored: what the latest snapshot holds of them, None while they are few or in none.
+    """
+
+    def __init__(self, log: KeyLog | None = None) -> None:
+        """Begin awake, with these keys or none."""
+        self.stored: StoredKeys | None = None
+        self._log: KeyLog | None = KeyLog() if log is None else log
+        self._asleep = 0
+        self._wake: Callable[[], KeyLog] | None = None
 
     @property
-    def room(self) -> int:
-        """How many more keys fit."""
-        return int(len(self.contents) * LOAD_MAX) - self.count
+    def is_awake(self) -> bool:
+        """Whether the keys are in memory."""
+        return self._log is not None
 
+    @property
+    def count(self) -> int:
+        """How many keys are held."""
+        return self._asleep if self._log is None else self._log.count
 
-@dataclass(slots=True)
-class Bucket:
-    """The keys of one event day: sealed segments, then the open one."""
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory."""
+        return 0 if self._log is None else self._log.nbytes
 
-    segments: list[Segment] = field(default_factory=list)
+    @property
+    def log(self) -> KeyLog:
+        """The keys; a sleeping bucket wakes.
 
-    def open_for(self, rows: int) -> Segment:
-        """Return a segment with room for `rows` more keys, sealing the full one."""
-        if self.segments and self.segments[-1].room >= rows:
-            return self.segments[-1]
-        last = len(self.segments[-1].contents) if self.segments else 0
-        wanted = max(CAPACITY_MIN, int(rows * 2 / LOAD_MAX), last * GROWTH)
-        self.segments.append(Segment.empty(1 << (wanted - 1).bit_length()))
-        return self.segments[-1]
+        Raises:
+            Exception: what the function given to `sleep` raises.
+        """
+        if self._log is None:
+            assert self._wake is not None
+            self._log = self._wake()
+        return self._log
+
+    def sleep(self, count: int, wake: Callable[[], KeyLog]) -> None:
+        """Let go of the keys: `wake` brings back all `count` of them."""
+        self._log, self._asleep, self._wake = None, count, wake
 
 
 @dataclass(slots=True)
@@ -64,21 +101,29 @@ class DedupWindow:
         first_day: the first day (since 1970-01-01 UTC) whose keys are all remembered. It never goes back, so that a window
             that is widened later does not reach days that were forgotten.
         buckets: event day -> keys.
+        stage_day: the latest day of stage time.
     """
 
     window_days: int | None = None
     first_day: int = 0
     buckets: dict[int, Bucket] = field(default_factory=dict)
+    stage_day: int = 0
 
     @property
     def key_count(self) -> int:
         """How many keys are held."""
-        return sum(segment.count for bucket in self.buckets.values() for segment in bucket.segments)
+        return sum(bucket.count for bucket in self.buckets.values())
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the keys that are in memory."""
+        return sum(bucket.nbytes for bucket in self.buckets.values())
 
     def move_to(self, stage_time: int) -> int:
         """Forget the days that `stage_time` leaves behind; return the instant (microseconds UTC) where the window starts."""
+        self.stage_day = stage_time // DAY_US
         if self.window_days is not None:
-            self.first_day = max(self.first_day, stage_time // DAY_US - self.window_days)
+            self.first_day = max(self.first_day, self.stage_day - self.window_days)
         for old in [day for day in self.buckets if day < self.first_day]:
             del self.buckets[old]
         return self.first_day * DAY_US
@@ -105,18 +150,13 @@ class DedupWindow:
         days = event_at[candidate]
         first, last = int(days.min()) // DAY_US, int(days.max()) // DAY_US
         counts = np.zeros(last - first + 2, np.int64)
-        order = np.empty(int(candidate.sum()), np.int64)
+        order = np.empty(len(days), np.int64)
         kernels.bucket_rows(event_at, candidate, DAY_US, first, counts, order)
         for index in np.flatnonzero(np.diff(counts)):
             rows = order[counts[index] : counts[index + 1]]
-            bucket = self.buckets.setdefault(first + int(index), Bucket())
-            segment = bucket.open_for(len(rows))
-            for sealed in bucket.segments[:-1]:
-                kernels.probe(sealed.table, sealed.contents, rows, key_hi, key_lo, content, decision.verdict)
-            segment.count += kernels.insert(
-                segment.table, segment.contents, rows, key_hi, key_lo, content, usable, decision.verdict, decision.place
-            )
-            decision.taken.append((segment, rows))
+            log = self.buckets.setdefault(first + int(index), Bucket()).log
+            log.decide(rows, key_hi, key_lo, content, usable, decision.verdict, decision.place)
+            decision.taken.append((log, rows))
         return decision
 
 
@@ -125,13 +165,13 @@ class Decision:
     """What became of each row.
 
     Attributes:
-        verdict: (n,) of the dedup kernels. place: (n,) slot of the row's key in the open segment of its day, else -1.
-        taken: the open segments, each with the rows that were decided there.
+        verdict: (n,) of the dedup kernels. place: (n,) where the row's key is in the index of its day, else -1.
+        taken: the days' logs, each with the rows that were decided there.
     """
 
     verdict: UInt8Array
     place: Int64Array
-    taken: list[tuple[Segment, Int64Array]]
+    taken: list[tuple[KeyLog, Int64Array]]
 
     def first_rows(self) -> Int64Array:
         """Return (n,) the row that took the row's key in this block (itself for a new one), -1 when none did."""
@@ -149,7 +189,9 @@ class Decision:
         return first
 
     def settle(self, held: UInt64Array) -> None:
-        """Write down which content holds the key that each new row took, held (n,): 0 leaves it free to come again."""
-        for segment, rows in self.taken:
-            took = rows[self.verdict[rows] == kernels.NEW]
-            segment.contents[self.place[took]] = held[took]
+        """Write down which content holds the key that each new row took, held (n,): 0 leaves it free to come again.
+
+        At most once, and before the next block is decided.
+        """
+        for log, rows in self.taken:
+            log.settle(rows[self.verdict[rows] == kernels.NEW], self.place, held)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from resource_account import CALLS, Line, facts
 from resource_world import START_US, Row, held_keys, held_registers
 
-from pipelines import snapshot
+from pipelines import key_files
 from pipelines.snapshot import StageState, read_latest_snapshot, write_snapshot
 from schemas.rejection import Outcome, Reason
 
@@ -79,10 +79,11 @@ def test_every_record_ends_in_one_outcome_and_every_edr_too(rows: list[Row], whe
     where=cuts,
     at=st.integers(0, 4),
     window=st.sampled_from([None, 3]),
-    small=st.sampled_from([0, 100, 4096]),
+    small=st.sampled_from([0, 3, 4096]),
+    awake=st.sampled_from([-100, 0, 3]),
 )
 def test_going_on_from_a_snapshot_is_like_never_having_stopped(
-    rows: list[Row], where: list[int], at: int, window: int | None, small: int
+    rows: list[Row], where: list[int], at: int, window: int | None, small: int, awake: int
 ) -> None:
     bounds = list(pairwise([0, *(min(cut, len(rows)) for cut in where), len(rows)]))
     straight, stopped = Line().activate(), Line().activate()
@@ -90,7 +91,8 @@ def test_going_on_from_a_snapshot_is_like_never_having_stopped(
     with (
         tempfile.TemporaryDirectory() as folder,
         mock.patch("os.fsync"),
-        mock.patch.object(snapshot, "SMALL_SLOTS", small),
+        mock.patch.object(key_files, "SMALL_KEYS", small),
+        mock.patch.object(key_files, "AWAKE_DAYS", awake),
     ):
         for block, (start, end) in enumerate(bounds):
             if block == at:

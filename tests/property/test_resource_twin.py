@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from resource_world import DAY_US, FOREVER_US, START_US, Row, Stage, Twin, held_keys, held_registers
 
-from pipelines.resource import dedup, series
+from pipelines.resource import key_index, key_log, series
 from schemas.rejection import Reason
 
 CHANGE_US = START_US + 5 * 3_600_000_000
@@ -57,8 +57,14 @@ blocks = st.lists(
 
 @contextmanager
 def small_tables() -> Iterator[None]:
-    """Make tables so small that they grow, seal and collide."""
-    with mock.patch.object(dedup, "CAPACITY_MIN", 4), mock.patch.object(series, "CAPACITY_MIN", 4):
+    """Make tables so small that they grow, run over and collide, and chunks so small that there are many."""
+    with (
+        mock.patch.object(key_index, "CAPACITY_MIN", 2),
+        mock.patch.object(key_index, "SPARE", 1),
+        mock.patch.object(key_log, "CHUNK_BITS", 2),
+        mock.patch.object(key_log, "ENTRIES_MIN", 1),
+        mock.patch.object(series, "CAPACITY_MIN", 4),
+    ):
         yield
 
 

@@ -232,11 +232,12 @@ def held_keys(state: ResourceState) -> dict[tuple[int, int], int]:
     """Return (day, key) -> content of every key that is held; asserts that no key is held twice."""
     found: dict[tuple[int, int], int] = {}
     for day, bucket in state.dedup.buckets.items():
-        for segment in bucket.segments:
-            for slot in np.flatnonzero(segment.contents).tolist():
-                key = (int(segment.table[2 * slot]) << 64) | int(segment.table[2 * slot + 1])
-                assert (day, key) not in found, "a key is held in two segments"
-                found[day, key] = int(segment.contents[slot])
+        for entries in bucket.log.entries():
+            for hi, lo, content in entries.tolist():
+                key = hi << 64 | lo
+                assert (day, key) not in found, "a key is held twice"
+                assert content != 0, "a void key is held"
+                found[day, key] = content
     return found
 
 

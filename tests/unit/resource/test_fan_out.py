@@ -69,7 +69,7 @@ def test_records_that_are_shared_and_records_that_are_not_stay_in_order() -> Non
 def test_a_shared_record_takes_one_key_and_keeps_its_first_owners() -> None:
     state = ResourceState()
     _processed([Row(key=1, at=START_US + 60)], state)
-    assert sum(bucket.segments[0].count for bucket in state.dedup.buckets.values()) == 1
+    assert sum(bucket.count for bucket in state.dedup.buckets.values()) == 1
     reason, edrs = _processed([Row(key=1, at=START_US + 60)], state)
     assert (reason, len(edrs)) == ([Reason.DUPLICATE], 0)
 

@@ -10,7 +10,7 @@ import pytest
 from resource_account import CALLS, Line
 from resource_world import DAY_US, START_US, Row, held_keys, held_registers, openings
 
-from pipelines import snapshot
+from pipelines import key_files
 from pipelines.snapshot import KEPT, StageState, read_latest_snapshot, write_snapshot
 
 
@@ -95,24 +95,24 @@ def test_writing_the_same_position_again_writes_nothing(tmp_path: Path) -> None:
     assert {found.name: found.stat().st_mtime_ns for found in path.iterdir()} == before
 
 
-@pytest.mark.parametrize("small", [0, 4096])
+@pytest.mark.parametrize("small", [1, 4096])
 def test_what_did_not_change_is_linked_and_what_did_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: int
 ) -> None:
-    monkeypatch.setattr(snapshot, "SMALL_SLOTS", small)
+    monkeypatch.setattr(key_files, "SMALL_KEYS", small)
     line = busy_line()
     first = write_snapshot(tmp_path, line.state)
     line.take([Row(key=1_000, at=START_US + DAY_US, access=3)], claim=2)
     second = write_snapshot(tmp_path, line.state)
-    linked = {path.name for path in second.glob("*.bin") if path.samefile(first / path.name)}
+    files = {path.name for kind in ("*.bin", "*.keys") for path in second.glob(kind)}
+    linked = {name for name in files if (second / name).samefile(first / name)}
     today = (START_US // DAY_US) + 1
-    assert {path.name for path in second.glob("*.bin")} - linked == {
-        f"dedup.{'small' if small else f'{today}.0'}.table.bin",
-        f"dedup.{'small' if small else f'{today}.0'}.contents.bin",
+    assert files - linked == {
+        "dedup.small.bin" if small > 1 else f"dedup.{today}.0.keys",
         "account.balance_lo.bin",
         "account.counter_used.bin",
     }
-    assert small or f"dedup.{today - 1}.0.table.bin" in linked
+    assert small > 1 or f"dedup.{today - 1}.0.keys" in linked
     assert read(tmp_path).position == (2, 1)
 
 
@@ -149,19 +149,15 @@ def test_days_that_were_forgotten_are_not_in_the_next_snapshot(tmp_path: Path) -
     assert {day for day, _ in held_keys(read(tmp_path).resource)} == {START_US // DAY_US + 1}
 
 
-def test_small_and_large_segments_of_a_day_are_told_apart(tmp_path: Path) -> None:
+def test_small_and_large_days_are_told_apart(tmp_path: Path) -> None:
     line = Line().activate()
-    for first, count in ((1, 3), (10, 8_000), (10_000, 2), (20_000, 50_000)):
+    for first, count in ((1, 3), (10, 8_000), (10_000, 2)):
         rows = [Row(key=key, access=3, at=START_US) for key in range(first, first + count)]
         line.take([*rows, Row(key=first, access=3, at=START_US + DAY_US)], block=first)
     written = line.state.resource
-    assert sorted(len(bucket.segments) for bucket in written.dedup.buckets.values()) == [1, 3]
-    write_snapshot(tmp_path, line.state)
-    state = read(tmp_path).resource
-    assert held_keys(state) == held_keys(written)
-    assert [[segment.count for segment in bucket.segments] for bucket in state.dedup.buckets.values()] == [
-        [segment.count for segment in bucket.segments] for bucket in written.dedup.buckets.values()
-    ]
+    path = write_snapshot(tmp_path, line.state)
+    assert [found.name for found in path.glob("*.keys")] == [f"dedup.{START_US // DAY_US}.0.keys"]
+    assert held_keys(read(tmp_path).resource) == held_keys(written)
 
 
 def test_usage_strewn_over_many_days_stays_bounded(tmp_path: Path) -> None:
@@ -171,9 +167,8 @@ def test_usage_strewn_over_many_days_stays_bounded(tmp_path: Path) -> None:
     rows = [Row(key=1, access=3, at=START_US - DAY_US * day) for day in range(days // 2)]
     line.take(rows)
     line.take([Row(key=1, access=3, at=START_US + DAY_US * day) for day in range(1, days // 2)], block=1)
-    segments = [segment for bucket in line.state.resource.dedup.buckets.values() for segment in bucket.segments]
-    assert len(segments) == days - 1
-    assert sum(segment.table.nbytes + segment.contents.nbytes for segment in segments) <= 2_000 * days
+    assert len(line.state.resource.dedup.buckets) == days - 1
+    assert line.state.resource.dedup.nbytes <= 1_000 * days
     assert len(list(write_snapshot(tmp_path, line.state).iterdir())) < 50
     assert held_keys(read(tmp_path).resource) == held_keys(line.state.resource)
 

@@ -1,0 +1,298 @@
+"""The keys of the deduplication window in a snapshot: immutable, checksummed files, written once and linked from then on.
+
+A day's log is a file for each chunk, `dedup.DAY.CHUNK.keys`; full chunks never change, so only the last one is written
+again. Days with few keys share one array. A day that is over sleeps: it has an index in a file beside its chunks,
+`dedup.DAY.index`, and both are mapped when a record of that day comes, so that memory does not grow with the window.
+
+What is unchanged is recognised by the number of its keys: entries are only ever appended.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipelines.resource import key_log
+from pipelines.resource.dedup import Bucket, DedupWindow, StoredIndex, StoredKeys
+from pipelines.resource.kernels.dedup import ENTRY_BYTES
+from pipelines.resource.key_index import PAGE_WORDS, KeyIndex, Layout
+from pipelines.resource.key_log import KeyLog, new_chunk
+from schemas.arrays import UInt64Array
+
+SMALL_KEYS = 4096
+"""Days with fewer keys share one array: usage may be strewn over tens of thousands of days."""
+AWAKE_DAYS = 3
+"""Days before stage time that stay in memory: usage is seldom later."""
+VERIFY_BYTES = 1 << 30
+"""Sleeping files are verified at the start when they are no more than this, and else when they wake."""
+VERIFY_MARK = ".verify"
+"""Written when a file turns out to be damaged as it wakes: the next start verifies everything, and passes it over."""
+STALE = 1.1
+"""A stored index is written again when the day has this many times its keys."""
+READERS = 2
+
+
+class DamagedKeys(Exception):
+    """A file of keys is missing, or does not match its checksum."""
+
+
+def write_keys(directory: Path, window: DedupWindow) -> tuple[dict[str, Any], UInt64Array, Callable[[Path], None]]:
+    """Write the keys into a snapshot's directory.
+
+    Returns:
+        (what the manifest says of them, (k, 3) entries of the small days, what to call with the snapshot's final path once
+        it is published: days that are over then go to sleep).
+
+    Raises:
+        OSError: when it cannot be written; the window is as it was.
+    """
+    small: dict[str, int] = {}
+    entries = [np.zeros((0, 3), np.uint64)]
+    stored: dict[int, StoredKeys] = {}
+    for day, bucket in window.buckets.items():
+        if bucket.count < SMALL_KEYS:
+            small[str(day)] = bucket.count
+            entries += bucket.log.entries()
+            continue
+        sleeps = day < window.stage_day - AWAKE_DAYS
+        stored[day] = _write_bucket(directory, day, bucket, sleeps=sleeps)
+    facts = {
+        "window_days": window.window_days,
+        "first_day": window.first_day,
+        "stage_day": window.stage_day,
+        "small": small,
+        "days": {str(day): _as_manifest(keys) for day, keys in stored.items()},
+    }
+
+    def publish(target: Path) -> None:
+        for day, keys in stored.items():
+            _adopt(window.buckets[day], replace(keys, directory=target), day)
+
+    return facts, np.concatenate(entries), publish
+
+
+def _adopt(bucket: Bucket, keys: StoredKeys, day: int) -> None:
+    bucket.stored = keys
+    if keys.index is not None:
+        bucket.sleep(keys.count, partial(_wake, bucket, day))
+
+
+def _as_manifest(keys: StoredKeys) -> dict[str, Any]:
+    index = keys.index
+    return {
+        "count": keys.count,
+        "chunks": list(keys.chunks),
+        "index": index and [index.sha256, index.count, index.capacity, index.words],
+    }
+
+
+def _chunk_name(day: int, chunk: int) -> str:
+    return f"dedup.{day}.{chunk}.keys"
+
+
+def _index_name(day: int) -> str:
+    return f"dedup.{day}.index"
+
+
+def _keys_in(count: int, chunk: int) -> int:
+    """Return how many of a log's keys are in one chunk of it."""
+    return max(0, min(1 << key_log.CHUNK_BITS, count - (chunk << key_log.CHUNK_BITS)))
+
+
+# ---- writing
+
+
+def _write_bucket(directory: Path, day: int, bucket: Bucket, *, sleeps: bool) -> StoredKeys:
+    before, count = bucket.stored, bucket.count
+    chunks = []
+    for chunk in range(-(-count // (1 << key_log.CHUNK_BITS))):
+        path = directory / _chunk_name(day, chunk)
+        held = _keys_in(count, chunk)
+        if before is not None and _keys_in(before.count, chunk) == held and _linked(bucket, before.directory, path):
+            chunks.append(before.chunks[chunk])
+        else:
+            chunks.append(_write(path, [bucket.log.chunks[chunk][:held]]))
+    index = None
+    if sleeps:
+        index = _write_index(directory / _index_name(day), bucket)
+    verified = bucket.is_awake or (before is not None and before.verified)
+    return StoredKeys(directory, count, tuple(chunks), index, verified)
+
+
+def _linked(bucket: Bucket, source: Path, path: Path) -> bool:
+    """Link a file of the snapshot before; without links what sleeps is copied, and what is in memory written again."""
+    try:
+        os.link(source / path.name, path)
+    except OSError:
+        if bucket.is_awake:
+            return False
+        shutil.copyfile(source / path.name, path)
+        with path.open("rb") as handle:
+            os.fsync(handle.fileno())
+    return True
+
+
+def _write_index(path: Path, bucket: Bucket) -> StoredIndex:
+    before = bucket.stored and bucket.stored.index
+    if (
+        before
+        and bucket.stored
+        and bucket.count <= STALE * before.count
+        and _linked(bucket, bucket.stored.directory, path)
+    ):
+        return before
+    log = bucket.log
+    index = KeyIndex.sized(log.count)
+    first = 0
+    for entries in log.entries():
+        index.insert(entries, first)
+        first += len(entries)
+    return StoredIndex(_write(path, index.old.pages), log.count, index.old.capacity, index.old.total)
+
+
+def _write(path: Path, parts: list[UInt64Array]) -> str:
+    """Write arrays one after another, durably; return the SHA-256 of the file."""
+    digest = hashlib.sha256()
+    with path.open("wb") as handle:
+        for part in parts:
+            data = part.reshape(-1).data.cast("B")
+            handle.write(data)
+            digest.update(data)
+        handle.flush()
+        os.fsync(handle.fileno())
+    return digest.hexdigest()
+
+
+# ---- reading
+
+
+def read_keys(directory: Path, facts: dict[str, Any], small: UInt64Array) -> DedupWindow:
+    """Return the window of a snapshot (arguments as `write_keys` gave them).
+
+    Raises:
+        DamagedKeys: when a file is missing or damaged. Sleeping files beyond VERIFY_BYTES are verified as they wake.
+    """
+    window = DedupWindow(facts["window_days"], facts["first_day"], stage_day=facts["stage_day"])
+    first = 0
+    for day, count in facts["small"].items():
+        window.buckets[int(day)] = Bucket(KeyLog.from_entries(small[first : first + count]))
+        first += count
+    asleep = []
+    for name, told in facts["days"].items():
+        day, index = int(name), told["index"]
+        keys = StoredKeys(directory, told["count"], tuple(told["chunks"]), index and StoredIndex(*index))
+        if keys.index is None:
+            window.buckets[day] = Bucket(_load(day, keys))
+            window.buckets[day].stored = keys
+        else:
+            window.buckets[day] = Bucket()
+            _adopt(window.buckets[day], keys, day)
+            asleep.append((day, keys))
+    sizes = [size for day, keys in asleep for _, size, _ in _files(day, keys)]
+    if sum(sizes) <= VERIFY_BYTES or (directory.parent / VERIFY_MARK).exists():
+        for day, keys in asleep:
+            _verify(day, keys)
+            window.buckets[day].stored = replace(keys, verified=True)
+    else:
+        for day, keys in asleep:
+            for path, size, _ in _files(day, keys):
+                _check_size(path, size)
+    return window
+
+
+def _files(day: int, keys: StoredKeys) -> Iterator[tuple[Path, int, str]]:
+    """Yield (path, bytes, SHA-256) of the files of a bucket."""
+    for chunk, sha256 in enumerate(keys.chunks):
+        yield keys.directory / _chunk_name(day, chunk), ENTRY_BYTES * _keys_in(keys.count, chunk), sha256
+    if keys.index is not None:
+        yield keys.directory / _index_name(day), 8 * keys.index.words, keys.index.sha256
+
+
+def _check_size(path: Path, size: int) -> None:
+    try:
+        found = path.stat().st_size
+    except OSError as error:
+        raise DamagedKeys(f"{path.name}: {error.strerror}") from error
+    if found != size:
+        raise DamagedKeys(f"{path.name} has {found} bytes, not {size}")
+
+
+def _verify(day: int, keys: StoredKeys) -> None:
+    with ThreadPoolExecutor(READERS) as pool:
+        for _ in pool.map(_verify_file, *zip(*_files(day, keys), strict=True)):
+            pass
+
+
+def _verify_file(path: Path, size: int, sha256: str) -> None:
+    _check_size(path, size)
+    with path.open("rb") as handle:
+        if hashlib.file_digest(handle, "sha256").hexdigest() != sha256:
+            raise DamagedKeys(f"{path.name} does not match its checksum")
+
+
+def _load(day: int, keys: StoredKeys) -> KeyLog:
+    """Return the keys of a bucket in memory, verified; files are read while the ones before are indexed."""
+    index = KeyIndex.sized(keys.count)
+    chunks: list[UInt64Array] = []
+    first = 0
+    with ThreadPoolExecutor(READERS) as pool:
+        for chunk in pool.map(_read_chunk, *zip(*_files(day, keys), strict=True)):
+            held = _keys_in(keys.count, len(chunks))
+            index.insert(chunk[:held], first)
+            first += held
+            chunks.append(chunk)
+    return KeyLog.of(chunks, keys.count, index, keys.count)
+
+
+def _read_chunk(path: Path, size: int, sha256: str) -> UInt64Array:
+    _check_size(path, size)
+    chunk = new_chunk(size // ENTRY_BYTES)
+    data = chunk.reshape(-1).data.cast("B")[:size]
+    with path.open("rb", buffering=0) as handle:
+        done = 0
+        while done < size and (got := handle.readinto(data[done:])):
+            done += got
+    if done != size or hashlib.sha256(data).hexdigest() != sha256:
+        raise DamagedKeys(f"{path.name} does not match its checksum")
+    return chunk
+
+
+def _wake(bucket: Bucket, day: int) -> KeyLog:
+    """Map the files of a sleeping bucket; pages that nobody looks at stay on disk."""
+    keys = bucket.stored
+    assert keys is not None
+    assert keys.index is not None
+    try:
+        if not keys.verified:
+            _verify(day, keys)
+            bucket.stored = replace(keys, verified=True)
+        chunks = [
+            np.memmap(path, np.uint64, "r", shape=(size // ENTRY_BYTES, 3))
+            for path, size, _ in list(_files(day, keys))[:-1]
+        ]
+        words = np.memmap(keys.directory / _index_name(day), np.uint64, "c", shape=(keys.index.words,))
+    except (DamagedKeys, OSError, ValueError) as error:
+        mark = keys.directory.parent / VERIFY_MARK
+        mark.touch()
+        raise DamagedKeys(
+            f"keys of day {day} in {keys.directory.name}: {error}; start again: the snapshot is then verified and passed over"
+        ) from error
+    layout = Layout(keys.index.capacity)
+    layout.take([np.asarray(words[at : at + PAGE_WORDS]) for at in range(0, len(words), PAGE_WORDS)])
+    index = KeyIndex(layout, used=keys.index.count)
+    last = np.asarray(chunks[-1])
+    plain = [np.asarray(chunk) for chunk in chunks[:-1]]
+    if len(last) < 1 << key_log.CHUNK_BITS:  # entries will be appended to it
+        grown = new_chunk(len(last))
+        grown[: len(last)] = last
+        last = grown
+    return KeyLog.of([*plain, last], keys.count, index, keys.index.count)
