@@ -32,7 +32,7 @@ _COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
     ("kind", pa.uint8()),
     ("claim", pa.uint32()),
     ("record", pa.uint32()),
-    ("branch", pa.uint16()),
+    ("branch", pa.uint8()),
     ("image", pa.uint16()),
     ("account", pa.int32()),
     ("currency", pa.int32()),
@@ -56,7 +56,6 @@ _COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
     ("key_hi", pa.uint64()),
     ("key_lo", pa.uint64()),
     ("key_at", pa.int64()),
-    ("key_content", pa.uint64()),
 )
 CANCELLATION_SCHEMA = pa.schema([pa.field(name, kind, nullable=False) for name, kind in _COLUMNS])
 """One row per EDR to be withdrawn, as it was stored: quantities and amounts are positive, in base steps and billionths.
@@ -64,5 +63,5 @@ CANCELLATION_SCHEMA = pa.schema([pa.field(name, kind, nullable=False) for name, 
 `kind` is a `CancelledKind`; only RATED rows fill what lies between `image` and `split_amount`. `counter_slot` is -1 without a
 counter; `counter_period` is what `AccountState.counter_period` must say for the quantity to be given back. `wallet` is as in
 `RatedBlock`; the parts of a split item are in drawing order. `key_hi`, `key_lo`: the record's identity, (0, 0) where another
-row releases it or nobody does; `key_at`: its event time, microseconds UTC; `key_content`: the content that must hold the key.
+row releases it or nobody does; `key_at`: its event time, microseconds UTC.
 """

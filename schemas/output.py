@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from schemas.arrays import Int32Array
+from schemas.arrays import Int32Array, Int64Array, UInt8Array
 from schemas.edr import EdrBlock
 from schemas.rated_item import RatedBlock
 
@@ -22,9 +22,10 @@ class BlockHeader:
         retry: whether the claim replays rejected records (they were counted as received once already).
         received .. parked: the record sheet; received = the sum of the seven outcomes.
         edrs, rated, unrated, cancelled: the EDR sheet; edrs = rated + unrated + cancelled.
-        usage_rows, operation_rows, rejection_rows: rows that the block puts in each fact table.
+        usage_rows, operation_rows, rejection_rows, reversal_rows: rows that the block puts in each fact table.
         amounts: billionths per currency id, sum of rated amounts (exact, may exceed 64 bits).
-        quantity: sum of rated EDR quantities in base steps (exact, may exceed 64 bits).
+        quantity: sum of rated EDR quantities in base steps (exact, may exceed 64 bits). Reversals count negative, here and in
+            `amounts`.
     """
 
     claim: int
@@ -52,6 +53,23 @@ class BlockHeader:
     rejection_rows: int
     quantity: int = 0
     amounts: dict[int, int] = field(default_factory=dict)
+    reversal_rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReversalBlock:
+    """Which rated items the n EDRs of a block take back, row for row.
+
+    Attributes:
+        claim, record, branch: (n,) the item taken back. counter: (n,) `schemas.cancellation.CounterFate`.
+        cause: back_out or superseded.
+    """
+
+    claim: Int64Array
+    record: Int64Array
+    branch: UInt8Array
+    counter: UInt8Array
+    cause: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +82,7 @@ class OutputBlock:
         account: (n,) account id of each EDR.
         rated: the rated items and wallet operations.
         rejections: rows of `schemas.rejection.REJECTION_SCHEMA`: refused records and unrated EDRs.
+        reversals: of a block that takes rated items back, which; its EDRs and rated items are their negatives.
     """
 
     header: BlockHeader
@@ -71,6 +90,7 @@ class OutputBlock:
     account: Int32Array
     rated: RatedBlock
     rejections: pa.RecordBatch
+    reversals: ReversalBlock | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ _EXIT_CODES = {
     "UnableToCompileImage": CONFIGURATION,
     "UnableToCompileSource": CONFIGURATION,
     "UnableToRetry": CONFIGURATION,
+    "UnableToBackOut": USAGE,
     "TenantDiffers": CONFIGURATION,
     "UnableToReadSettings": CONFIGURATION,
     "UnableToUseDataDirectory": UNAVAILABLE,

@@ -7,7 +7,7 @@ from io import TextIOWrapper
 
 import typer
 
-from apps.cli import explaining, processing, querying, rejects, setup, sources, trying
+from apps.cli import explaining, files, processing, querying, rejects, setup, sources, trying
 
 app = typer.Typer(
     name="octroi",
@@ -20,6 +20,7 @@ app = typer.Typer(
 processing.add_to(app)
 sources.add_to(app)
 rejects.add_to(app)
+files.add_to(app)
 querying.add_to(app)
 explaining.add_to(app)
 trying.add_to(app)

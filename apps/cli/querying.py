@@ -38,8 +38,8 @@ def query(
 ) -> None:
     """Query rated usage.
 
-    Views: rated_item, edr, wallet_operation, rejection, record_sheet, edr_sheet, account_balance, revenue;
-    `SELECT name, comment FROM system.columns WHERE table = 'rated_item'` says what the columns mean.
+    Views: rated_item, edr, wallet_operation, rejection, record_sheet, edr_sheet, account_balance, revenue, file,
+    access_transfer; `SELECT name, comment FROM system.columns WHERE table = 'rated_item'` says what the columns mean.
     """
     settings, directory = open_settings(data)
     from apps.embedded.access import reach

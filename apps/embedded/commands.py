@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from apps.embedded.back_out import back_out
 from apps.embedded.engine import ClaimReport, Engine
 from apps.embedded.retry import Selection, discard, replay
 
@@ -13,7 +14,7 @@ SUMMED = (
     "edrs", "rated", "unrated",
 )  # fmt: skip
 
-OPERATIONS = ("query", "balance", "replay", "discard")
+OPERATIONS = ("query", "balance", "replay", "discard", "back_out")
 """What an owner can be asked; the first two change nothing."""
 
 
@@ -37,6 +38,9 @@ def perform(request: dict[str, Any]) -> Callable[[Engine], Any]:
         case "discard":
             selection, reason = _selection(request["selection"]), str(request["reason"])
             return lambda engine: _discarded(*discard(engine, selection, reason))
+        case "back_out":
+            file, why, preview = str(request["file"]), str(request["reason"]), bool(request["preview"])
+            return lambda engine: back_out(engine, file, why, preview=preview)
         case other:
             raise ValueError(f"unknown operation {other!r}")
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from apps.embedded.agreement import agreed_state
+from apps.embedded.cancelled import cancelled_blocks, open_commands
+from apps.embedded.events import claim_events, rejection_events
 from apps.embedded.files import (
     QuarantinedFile,
     ReadableFile,
@@ -34,21 +36,12 @@ from pipelines.mediation.decode import Decoder, describe
 from pipelines.resource.stage import process
 from pipelines.snapshot import StageState, read_latest_snapshot, write_snapshot
 from pipelines.spool.claims import Terms
-from pipelines.spool.journal import (
-    Discard,
-    EdrRetry,
-    FileClaim,
-    ImageClaim,
-    Journal,
-    JournalEntry,
-    RecordRetry,
-    with_branch,
-)
+from pipelines.spool.journal import Cancel, EdrRetry, FileClaim, ImageClaim, Journal, JournalEntry, RecordRetry
 from schemas.arrays import UInt16Array
 from schemas.cdr import BlockPosition, CdrBlock, select_records
 from schemas.edr import PACKED_WORDS, unpack
 from schemas.output import BlockHeader, OutputBlock
-from sinks.clickhouse.store import FinishedClaim, RejectionEvent
+from sinks.clickhouse.store import FinishedClaim
 
 EDRS_PER_BLOCK = 50_000
 DECODE_AHEAD = 3
@@ -181,6 +174,8 @@ class Engine:
             report = self._process_records(entry)
         elif isinstance(entry, EdrRetry):
             report = ClaimReport(entry, tuple(self._emit_all(self._retried_edrs(entry))))
+        elif isinstance(entry, Cancel):
+            report = ClaimReport(entry, tuple(self._emit_all(self._cancelled(entry))))
         elif isinstance(entry, ImageClaim):
             activation = activate(self.directory, entry, self.state, self.active)
             self.active = activation.active
@@ -224,14 +219,14 @@ class Engine:
             raise UnableToReadArchive(f"claim {entry.claim} retries claim {entry.file_claim}, which is no file")
         return root
 
-    def inspect(self, root: FileClaim) -> ReadableFile | QuarantinedFile:
-        """Return whether a claimed file can be decoded under the active image.
+    def inspect(self, root: FileClaim, under: ActiveImage | None = None) -> ReadableFile | QuarantinedFile:
+        """Return whether a claimed file can be decoded under an image, the active one unless told otherwise.
 
         Raises:
             UnableToReadArchive: when its bytes cannot be read.
         """
         started = time.monotonic()
-        active = self._image()
+        active = under or self._image()
         if root.source not in active.catalog.sources:
             return unknown_source(root.source, active)
         context = active.decode_context(root.source, self.state, tenant=self.settings.tenant, secret=self.secret)
@@ -245,7 +240,10 @@ class Engine:
         self.times.verify += time.monotonic() - started
         return found
 
-    def _decoded(self, entry: FileClaim | RecordRetry, root: FileClaim, file: ReadableFile) -> Iterator[CdrBlock]:
+    def decoded(
+        self, entry: FileClaim | RecordRetry, root: FileClaim, file: ReadableFile, first_block: int = 0
+    ) -> Iterator[CdrBlock]:
+        """Yield the blocks of an entry that the state does not include, numbered from `first_block` on."""
         wanted = np.array(sorted(entry.records), np.int64) if isinstance(entry, RecordRetry) else None
         blocks = file.blocks(claim=entry.claim, block_bytes=root.block_bytes)
         resume = self._resume_block(entry)
@@ -255,8 +253,11 @@ class Engine:
             self.times.decode += time.monotonic() - started
             if cdrs is None:
                 return
-            if cdrs.position.block < resume:
+            position = cdrs.position
+            if position.block + first_block < resume:
                 continue
+            if first_block:
+                cdrs = replace(cdrs, position=replace(position, block=position.block + first_block))
             if wanted is not None:
                 rows = np.flatnonzero(np.isin(cdrs.record, wanted))
                 if len(rows) == 0:
@@ -265,14 +266,14 @@ class Engine:
             yield cdrs
 
     def _output_blocks(
-        self, entry: FileClaim | RecordRetry, root: FileClaim, file: ReadableFile
+        self, entry: FileClaim | RecordRetry, root: FileClaim, file: ReadableFile, first_block: int = 0
     ) -> Iterator[OutputBlock]:
         active = self._image()
         self.state.resource.dedup.window_days = root.window_days
         drops_conflicts = active.catalog.sources[root.source].on_same_key == "duplicate"
         context = self._context(entry, root.source)
         say = _describe_with(file.decoder)
-        decoded = self._decoded(entry, root, file)
+        decoded = self.decoded(entry, root, file, first_block)
         for cdrs in decoded if root.size <= SMALL_BYTES else Ahead(decoded, DECODE_AHEAD):
             started = time.monotonic()
             result = process(
@@ -290,6 +291,20 @@ class Engine:
             self.times.account += time.monotonic() - between
             self.watch(file.decoder, cdrs, result.reason, output)
             yield output
+
+    def _cancelled(self, entry: Cancel) -> Iterator[OutputBlock]:
+        commands = open_commands(self.directory.spool.archive / entry.stored, entry.sha256)
+        context = ClaimContext(
+            self.settings.tenant, self.state.vocabulary.sources.id(entry.source), entry.received_at, 1
+        )
+        yield from cancelled_blocks(commands, entry, self.state, context, resume=self._resume_block(entry))
+        retry = entry.retried()
+        if retry is not None:
+            root = self._root(retry)
+            file = self.inspect(root)
+            if isinstance(file, QuarantinedFile):
+                raise UnableToReadArchive(f"{root.stored} can no longer be decoded; the log needs it: {file.message}")
+            yield from self._output_blocks(retry, root, file, commands.num_record_batches)
 
     def _resume_block(self, entry: JournalEntry) -> int:
         """Return the first block of an entry that the state does not include yet."""
@@ -349,15 +364,8 @@ class Engine:
         return ClaimReport(entry, headers, quarantine, sha256, first if first < entry.claim else 0)
 
     def _store_events(self, entry: JournalEntry) -> None:
-        if isinstance(entry, RecordRetry | EdrRetry | Discard):
-            event = "discarded" if isinstance(entry, Discard) else "replayed"
-            reason = entry.reason if isinstance(entry, Discard) else ""
-            self.store.write_rejection_events(
-                [
-                    RejectionEvent(claim, record, event, reason, entry.received_at, entry.claim, branch)  # type: ignore[arg-type]
-                    for claim, record, branch in map(with_branch, entry.refused)
-                ]
-            )
+        self.store.write_rejection_events(rejection_events(entry))
+        self.store.write_claim_events(claim_events(entry))
 
     def _finish(self, report: ClaimReport) -> None:
         entry = report.entry

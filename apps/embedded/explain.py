@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -30,13 +30,23 @@ ORDER BY part
 """
 
 
+_REVERSAL = """
+SELECT reversed_claim, reversed_record, reversed_branch, cause, counter FROM fact_reversal
+WHERE claim = {claim:UInt32} AND record = {record:UInt32}
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class ExplainedItem:
-    """A stored rated item, its explanation, and the wallet operations that paid it."""
+    """A stored rated item, its explanation, and the wallet operations that paid it.
+
+    `reversal`, where another item was asked for that takes this one back: that one's id, cause and counter.
+    """
 
     item: dict[str, Any]
     explanation: Explanation
     operations: list[dict[str, Any]]
+    reversal: dict[str, Any] | None = None
 
     @property
     def recomputed(self) -> Decimal:
@@ -56,12 +66,14 @@ class ExplainedItem:
             "wallet_operations": self.operations,
             "recomputed": self.recomputed,
             "agrees": self.agrees,
+            "reversal": self.reversal,
         }
 
     def lines(self) -> list[str]:
         """Return everything in words."""
         item = self.item
-        told = [
+        told = [] if self.reversal is None else [self._reversal_line(self.reversal)]
+        told += [
             f"{item['id']}: account {item['account']}, subscription {item['subscription']}, "
             f"access point {item['access_point']}, source {item['source']}",
             *self.explanation.lines(),
@@ -72,7 +84,17 @@ class ExplainedItem:
             for row in self.operations
         ]
         verdict = "as stored" if self.agrees else f"but {item['amount'].normalize():f} is stored"
+        if item["status"] == "reversed" and self.reversal is None:
+            told.append("it was taken back since: view rated_item, status reversal")
         return [*told, f"computed again in decimals: {self.recomputed.normalize():f} {item['currency']}, {verdict}"]
+
+    def _reversal_line(self, reversal: dict[str, Any]) -> str:
+        counter = {"lowered": ", its counter was lowered", "left": ", its counter is no longer kept"}
+        cause = {"back_out": "its file was backed out", "superseded": "a newer record took its place"}
+        return (
+            f"{reversal['id']} takes {self.item['id']} back: {cause[reversal['cause']]}"
+            f"{counter.get(reversal['counter'], '')}"
+        )
 
 
 def explain_item(access: Access, directory: DataDirectory, wanted: RatedItemId) -> ExplainedItem:
@@ -86,6 +108,10 @@ def explain_item(access: Access, directory: DataDirectory, wanted: RatedItemId) 
     if not found:
         raise UnableToExplain(f"there is no rated item {wanted}")
     item = found[0]
+    if item["status"] == "reversal":
+        (reversal,) = access.query(_REVERSAL, place).to_pylist()
+        original = RatedItemId(*(reversal.pop(f"reversed_{name}") for name in ("claim", "record", "branch")))
+        return replace(explain_item(access, directory, original), reversal={"id": str(wanted), **reversal})
     catalog = load_catalog(directory.images / item["image"])
     charge, version = find_charge_version(catalog, item["charge_version"])
     explanation = price(

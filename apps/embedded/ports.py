@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from schemas.output import OpeningCredit, OutputBlock
-from sinks.clickhouse.store import AccessTransfers, Completeness, FinishedClaim, RejectionEvent
+from sinks.clickhouse.store import AccessTransfers, ClaimEvent, Completeness, FinishedClaim, RejectionEvent
 
 
 class FactStore(Protocol):
@@ -34,6 +34,9 @@ class FactStore(Protocol):
 
     def write_rejection_events(self, events: Sequence[RejectionEvent]) -> None:
         """Store what happened to rejections."""
+
+    def write_claim_events(self, events: Sequence[ClaimEvent]) -> None:
+        """Store what happened to whole claims."""
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """Return the result of one reading statement."""
@@ -65,6 +68,9 @@ class NoStore:
         """Drop the claims."""
 
     def write_rejection_events(self, events: Sequence[RejectionEvent]) -> None:
+        """Drop the events."""
+
+    def write_claim_events(self, events: Sequence[ClaimEvent]) -> None:
         """Drop the events."""
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:

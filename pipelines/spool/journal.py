@@ -34,31 +34,6 @@ class _Entry(BaseModel):
     """Microseconds UTC at which the entry was appended: stage time. Never decreases."""
 
 
-class FileClaim(_Entry):
-    """A usage file was claimed; `stored` is its name in the archive, `name` what its sender called it.
-
-    The bounds are those in force when it was claimed, so that a replay cuts the same blocks and quarantines the same
-    files whatever the settings are by then.
-    """
-
-    kind: Literal["file"] = "file"
-    source: str
-    name: str
-    stored: str
-    size: int
-    block_bytes: int
-    window_days: int | None
-    bytes_max: int
-    expansion_max: int
-
-
-class ImageClaim(_Entry):
-    """A tariff image takes effect for everything after this entry."""
-
-    kind: Literal["image"] = "image"
-    content_hash: str
-
-
 Refusal = tuple[int, int] | tuple[int, int, int]
 """A rejection, by claim and record, and by branch where that is not 0."""
 
@@ -71,6 +46,34 @@ def refusal(claim: int, record: int, branch: int) -> Refusal:
 def with_branch(named: Refusal) -> tuple[int, int, int]:
     """Return claim, record and branch of a rejection that an entry names."""
     return (*named[:2], named[2] if len(named) == 3 else 0)
+
+
+class FileClaim(_Entry):
+    """A usage file was claimed; `stored` is its name in the archive, `name` what its sender called it.
+
+    The bounds are those in force when it was claimed, so that a replay cuts the same blocks and quarantines the same
+    files whatever the settings are by then. `corrects` is the claim of the file whose refused records this one holds in a
+    corrected form, 0 for a file as its sender made it; `refused` are the rejections that it answers.
+    """
+
+    kind: Literal["file"] = "file"
+    source: str
+    name: str
+    stored: str
+    size: int
+    block_bytes: int
+    window_days: int | None
+    bytes_max: int
+    expansion_max: int
+    corrects: int = 0
+    refused: tuple[Refusal, ...] = ()
+
+
+class ImageClaim(_Entry):
+    """A tariff image takes effect for everything after this entry."""
+
+    kind: Literal["image"] = "image"
+    content_hash: str
 
 
 class RecordRetry(_Entry):
@@ -104,8 +107,59 @@ class Discard(_Entry):
     reason: str
 
 
+class Mark(_Entry):
+    """Rejections are to be tried again: somebody corrected what was wrong, and leaves the retry to somebody else."""
+
+    kind: Literal["mark"] = "mark"
+    refused: tuple[Refusal, ...]
+    reason: str = ""
+
+
+class Reopen(_Entry):
+    """Rejections that were marked or discarded are open again."""
+
+    kind: Literal["reopen"] = "reopen"
+    refused: tuple[Refusal, ...]
+    reason: str = ""
+
+
+class Cancel(_Entry):
+    """EDRs are withdrawn, and perhaps the records that replace them are tried again after that.
+
+    `stored` is the archive file of commands (`schemas.cancellation`) and `sha256` its hash. A back-out withdraws all that
+    came of `claims` (a file and the retries of its records), so all their rejections are closed; `refused` lists those that
+    are closed besides. Then the newer `records` of `file_claim` are tried again, which answers the rejections `replayed`.
+    """
+
+    kind: Literal["cancel"] = "cancel"
+    cause: Literal["back_out", "superseded"]
+    reason: str
+    source: str
+    stored: str
+    sha256: str
+    claims: tuple[int, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+    replayed: tuple[Refusal, ...] = ()
+    file_claim: int = 0
+    records: tuple[int, ...] = ()
+    retry_count: int = 0
+
+    def retried(self) -> RecordRetry | None:
+        """Return the retry that follows the withdrawal, None when there is none."""
+        if not self.file_claim:
+            return None
+        return RecordRetry(
+            claim=self.claim,
+            received_at=self.received_at,
+            file_claim=self.file_claim,
+            records=self.records,
+            refused=self.replayed,
+            retry_count=self.retry_count,
+        )
+
+
 JournalEntry = Annotated[
-    FileClaim | ImageClaim | RecordRetry | EdrRetry | Discard,
+    FileClaim | ImageClaim | RecordRetry | EdrRetry | Discard | Mark | Reopen | Cancel,
     Field(discriminator="kind"),
 ]
 _ADAPTER: TypeAdapter[JournalEntry] = TypeAdapter(JournalEntry)

@@ -11,8 +11,9 @@ from sinks.clickhouse.table import DATABASE
 from sinks.clickhouse.tables.block import FACT_BLOCK, OUTCOME_COLUMNS
 from sinks.clickhouse.tables.dimensions import DIM_CHARGE_VERSION, DIM_CURRENCY
 from sinks.clickhouse.tables.rejection import FACT_REJECTION
+from sinks.clickhouse.tables.reversal import FACT_REVERSAL
 from sinks.clickhouse.tables.usage import FACT_USAGE
-from sinks.clickhouse.tables.wallet_operation import FACT_WALLET_OPERATION, USAGE_PAYMENT
+from sinks.clickhouse.tables.wallet_operation import FACT_WALLET_OPERATION, OPENING_CREDIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ SELECT claim, what, sum(expected) AS expected, sum(found) AS found FROM (
   FROM {FACT_BLOCK.qualified}
   UNION ALL SELECT claim, 'rows of fact_rejection', toDecimal128(rejection_rows, 0), toDecimal128(0, 0)
   FROM {FACT_BLOCK.qualified}
+  UNION ALL SELECT claim, 'rows of fact_reversal', toDecimal128(reversal_rows, 0), toDecimal128(0, 0)
+  FROM {FACT_BLOCK.qualified}
   UNION ALL SELECT claim, 'rated quantity', quantity, toDecimal128(0, 0) FROM {FACT_BLOCK.qualified}
   UNION ALL SELECT claim, 'record sheet', toDecimal128(received, 0), toDecimal128({_OUTCOMES}, 0)
   FROM {FACT_BLOCK.qualified}
@@ -45,9 +48,11 @@ SELECT claim, what, sum(expected) AS expected, sum(found) AS found FROM (
   UNION ALL SELECT claim, 'rated quantity', toDecimal128(0, 0), sum(toDecimal128(quantity, 0))
   FROM {FACT_USAGE.qualified} GROUP BY claim
   UNION ALL SELECT claim, 'rows of fact_wallet_operation', toDecimal128(0, 0), toDecimal128(count(), 0)
-  FROM {FACT_WALLET_OPERATION.qualified} WHERE kind = {USAGE_PAYMENT} GROUP BY claim
+  FROM {FACT_WALLET_OPERATION.qualified} WHERE kind != {OPENING_CREDIT} GROUP BY claim
   UNION ALL SELECT claim, 'rows of fact_rejection', toDecimal128(0, 0), toDecimal128(count(), 0)
   FROM {FACT_REJECTION.qualified} GROUP BY claim
+  UNION ALL SELECT claim, 'rows of fact_reversal', toDecimal128(0, 0), toDecimal128(count(), 0)
+  FROM {FACT_REVERSAL.qualified} GROUP BY claim
 ) GROUP BY claim, what HAVING sum(expected) != sum(found) ORDER BY claim, what"""
 
 _AMOUNTS = f"""
@@ -73,13 +78,35 @@ SELECT claim, 'blocks stored twice' AS what, toDecimal128(0, 0) AS expected,
 FROM {FACT_BLOCK.qualified} GROUP BY claim HAVING count() != uniqExact(block) ORDER BY claim"""
 
 
+_REVERSED = f"""
+SELECT reversed_claim AS claim, 'items taken back that do not net to zero' AS what, toDecimal128(0, 0) AS expected,
+  toDecimal128(count(), 0) AS found
+FROM (
+  SELECT reversed_claim, reversed_record, reversed_branch, sum(quantity) AS steps, sum(amount) AS money, count() AS rows
+  FROM (
+    SELECT r.reversed_claim AS reversed_claim, r.reversed_record AS reversed_record, r.reversed_branch AS reversed_branch,
+      u.quantity AS quantity, u.amount AS amount
+    FROM {FACT_REVERSAL.qualified} AS r INNER JOIN (
+      SELECT claim, record, branch, quantity, amount FROM {FACT_USAGE.qualified}
+      WHERE claim IN (SELECT reversed_claim FROM {FACT_REVERSAL.qualified})
+    ) AS u ON u.claim = r.reversed_claim AND u.record = r.reversed_record AND u.branch = r.reversed_branch
+    UNION ALL
+    SELECT r.reversed_claim, r.reversed_record, r.reversed_branch, u.quantity, u.amount
+    FROM {FACT_REVERSAL.qualified} AS r INNER JOIN (
+      SELECT claim, record, quantity, amount FROM {FACT_USAGE.qualified}
+      WHERE claim IN (SELECT claim FROM {FACT_REVERSAL.qualified})
+    ) AS u ON u.claim = r.claim AND u.record = r.record
+  ) GROUP BY reversed_claim, reversed_record, reversed_branch HAVING steps != 0 OR money != 0 OR rows != 2
+) GROUP BY reversed_claim ORDER BY reversed_claim"""
+
+
 def find_differences(connection: Connection) -> list[Difference]:
     """Return everything that does not balance, by claim: counts, quantities, amounts, both sheets, wallets.
 
     Raises:
         UnableToQuery: when the tables cannot be read.
     """
-    checks = (_COUNTS, _AMOUNTS, _TWICE, _BALANCES)
+    checks = (_COUNTS, _AMOUNTS, _TWICE, _REVERSED, _BALANCES)
     return [difference for sql in checks for difference in _differences(connection, sql)]
 
 

@@ -11,6 +11,7 @@ from sinks.clickhouse.completeness import BlockKey, check_count
 from sinks.clickhouse.table import Table
 from sinks.clickhouse.tables.place import ingest_day
 from sinks.clickhouse.tables.rejection import FACT_REJECTION
+from sinks.clickhouse.tables.reversal import FACT_REVERSAL, reversal_rows
 from sinks.clickhouse.tables.usage import FACT_USAGE, usage_rows
 from sinks.clickhouse.tables.wallet_operation import FACT_WALLET_OPERATION, operation_rows
 
@@ -21,6 +22,7 @@ _ROWS: Final[Mapping[str, Callable[[OutputBlock], int]]] = {
     FACT_USAGE.name: usage_rows,
     FACT_WALLET_OPERATION.name: operation_rows,
     FACT_REJECTION.name: lambda block: block.rejections.num_rows,
+    FACT_REVERSAL.name: reversal_rows,
 }
 
 
@@ -36,6 +38,7 @@ def expected_rows(table: Table, block: OutputBlock) -> int:
         FACT_USAGE.name: header.usage_rows,
         FACT_WALLET_OPERATION.name: header.operation_rows,
         FACT_REJECTION.name: header.rejection_rows,
+        FACT_REVERSAL.name: header.reversal_rows,
     }[table.name]
 
 
@@ -46,7 +49,7 @@ def check_blocks(blocks: Sequence[OutputBlock]) -> None:
         UnableToStore: when one has not; nothing of the write is stored then.
     """
     for block in blocks:
-        for table in (FACT_USAGE, FACT_WALLET_OPERATION, FACT_REJECTION):
+        for table in (FACT_USAGE, FACT_WALLET_OPERATION, FACT_REJECTION, FACT_REVERSAL):
             found, expected = _ROWS[table.name](block), expected_rows(table, block)
             if found != expected:
                 claim, number = key_of(block)

@@ -9,8 +9,9 @@ from sinks.clickhouse.client import Connection, UnableToStore
 from sinks.clickhouse.table import DATABASE
 from sinks.clickhouse.tables.block import FACT_BLOCK
 from sinks.clickhouse.tables.rejection import FACT_REJECTION
+from sinks.clickhouse.tables.reversal import FACT_REVERSAL
 from sinks.clickhouse.tables.usage import FACT_USAGE
-from sinks.clickhouse.tables.wallet_operation import FACT_WALLET_OPERATION, USAGE_PAYMENT
+from sinks.clickhouse.tables.wallet_operation import FACT_WALLET_OPERATION, OPENING_CREDIT
 
 BlockKey = tuple[int, int]
 """(claim, block)."""
@@ -19,6 +20,7 @@ _COUNTED: Mapping[str, str] = {
     FACT_USAGE.name: "usage_rows",
     FACT_WALLET_OPERATION.name: "operation_rows",
     FACT_REJECTION.name: "rejection_rows",
+    FACT_REVERSAL.name: "reversal_rows",
 }
 """Fact table -> the header's count of its rows."""
 
@@ -56,7 +58,7 @@ def read_completeness(connection: Connection, start: BlockKey) -> Completeness:
     if len(headers) != len(present[FACT_BLOCK.name]):
         raise UnableToStore("the store is inconsistent: a block's header is stored twice", transient=False)
     for table, count in _COUNTED.items():
-        usage = f" AND kind = {USAGE_PAYMENT}" if table == FACT_WALLET_OPERATION.name else ""
+        usage = f" AND kind != {OPENING_CREDIT}" if table == FACT_WALLET_OPERATION.name else ""
         found = connection.rows(
             f"SELECT claim, block, count() AS n FROM {DATABASE}.{table} WHERE {since}{usage} GROUP BY claim, block"
         )

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 from sinks.clickhouse.table import Column, Table
 from sinks.clickhouse.tables.access_transfer import FACT_ACCESS_TRANSFER
+from sinks.clickhouse.tables.billed import FACT_BILLED
 from sinks.clickhouse.tables.block import FACT_BLOCK
 from sinks.clickhouse.tables.claim import FACT_CLAIM
+from sinks.clickhouse.tables.claim_event import FACT_CLAIM_EVENT
 from sinks.clickhouse.tables.dimensions import DIMENSIONS, dictionary_ddl
 from sinks.clickhouse.tables.rejection import FACT_REJECTION
 from sinks.clickhouse.tables.rejection_event import FACT_REJECTION_EVENT
+from sinks.clickhouse.tables.reversal import FACT_REVERSAL
 from sinks.clickhouse.tables.usage import FACT_USAGE
 from sinks.clickhouse.tables.wallet_operation import FACT_WALLET_OPERATION
 
@@ -33,6 +36,9 @@ FACTS: tuple[Table, ...] = (
     FACT_REJECTION_EVENT,
     FACT_CLAIM,
     FACT_ACCESS_TRANSFER,
+    FACT_REVERSAL,
+    FACT_CLAIM_EVENT,
+    FACT_BILLED,
 )
 
 
@@ -61,6 +67,14 @@ MIGRATIONS: tuple[Migration, ...] = (
         ),
     ),
     Migration(2, "branches: several EDRs of one record", tuple(added(table, "branch", "record") for table in BRANCHED)),
+    Migration(
+        3,
+        "reversals, withdrawn claims, billed items",
+        (
+            *(table.ddl for table in (FACT_REVERSAL, FACT_CLAIM_EVENT, FACT_BILLED)),
+            added(FACT_BLOCK, "reversal_rows", "rejection_rows"),
+        ),
+    ),
     Migration(4, "transfers of access points", (FACT_ACCESS_TRANSFER.ddl,)),
 )
 """All steps, in order."""

@@ -7,9 +7,9 @@ stored is complete; of another one, `completeness` says which tables hold it alr
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,10 +32,12 @@ from sinks.clickhouse.table import DATABASE, Table
 from sinks.clickhouse.tables.access_transfer import FACT_ACCESS_TRANSFER, AccessTransfers, transfer_table
 from sinks.clickhouse.tables.block import FACT_BLOCK, block_table
 from sinks.clickhouse.tables.claim import FACT_CLAIM, FinishedClaim, claim_table
+from sinks.clickhouse.tables.claim_event import FACT_CLAIM_EVENT, ClaimEvent, claim_event_table
 from sinks.clickhouse.tables.dimensions import DIM_TENANT, DIMENSIONS, dictionary_name
 from sinks.clickhouse.tables.place import ingest_day
 from sinks.clickhouse.tables.rejection import FACT_REJECTION, rejection_table
 from sinks.clickhouse.tables.rejection_event import FACT_REJECTION_EVENT, RejectionEvent, rejection_event_table
+from sinks.clickhouse.tables.reversal import FACT_REVERSAL, reversal_table
 from sinks.clickhouse.tables.usage import FACT_USAGE, usage_columns
 from sinks.clickhouse.tables.wallet_operation import (
     FACT_WALLET_OPERATION,
@@ -44,8 +46,11 @@ from sinks.clickhouse.tables.wallet_operation import (
     operation_columns,
 )
 
+Event = TypeVar("Event", RejectionEvent, ClaimEvent)
+
 __all__ = [
     "AccessTransfers",
+    "ClaimEvent",
     "Completeness",
     "Difference",
     "FinishedClaim",
@@ -140,6 +145,8 @@ class Store:
         for same_day in by_day(missing(FACT_REJECTION, pending, known)):
             for group in by_size(same_day):
                 self._writer.insert_arrow(FACT_REJECTION.qualified, rejection_table(group, tenants))
+        for same_day in by_day(missing(FACT_REVERSAL, pending, known)):
+            self._writer.insert_arrow(FACT_REVERSAL.qualified, reversal_table(same_day, tenants))
         for same_day in by_day(pending):
             headers = [block.header for block in same_day]
             self._writer.insert_arrow(FACT_BLOCK.qualified, block_table(headers, tenants))
@@ -219,14 +226,27 @@ class Store:
             UnableToStore: when the database refuses.
         """
         with self._lock:
-            if not events:
-                return
-            where = f"by_claim >= {min(event.by_claim for event in events)}"
-            stored = self._stored_ids(FACT_REJECTION_EVENT, "by_claim", where)
-            fresh = [event for event in events if event.by_claim not in stored]
-            for day in sorted({ingest_day(event.at) for event in fresh}):
-                same_day = [event for event in fresh if ingest_day(event.at) == day]
-                self._writer.insert_arrow(FACT_REJECTION_EVENT.qualified, rejection_event_table(same_day))
+            self._write_events(FACT_REJECTION_EVENT, events, rejection_event_table)
+
+    def write_claim_events(self, events: Sequence[ClaimEvent]) -> None:
+        """Store what happened to whole claims; events of a `by_claim` that has any stored already are left out.
+
+        All events of a `by_claim` come in one call.
+
+        Raises:
+            UnableToStore: when the database refuses.
+        """
+        with self._lock:
+            self._write_events(FACT_CLAIM_EVENT, events, claim_event_table)
+
+    def _write_events(self, table: Table, events: Sequence[Event], rows: Callable[[list[Event]], pa.Table]) -> None:
+        if not events:
+            return
+        stored = self._stored_ids(table, "by_claim", f"by_claim >= {min(event.by_claim for event in events)}")
+        fresh = [event for event in events if event.by_claim not in stored]
+        for day in sorted({ingest_day(event.at) for event in fresh}):
+            same_day = [event for event in fresh if ingest_day(event.at) == day]
+            self._writer.insert_arrow(table.qualified, rows(same_day))
 
     def write_names(self, names: Mapping[str, pa.Table]) -> None:
         """Store what ids stand for: per dimension table a table of its schema; ids stored already are left out.

@@ -7,6 +7,7 @@ decimals (`quantity_steps` is the exact integer, in base steps of the unit).
 from __future__ import annotations
 
 from schemas.rejection import EXPLANATIONS, Outcome, Reason, Stage
+from sinks.clickhouse.file_view import FILE
 from sinks.clickhouse.table import BALANCE, DATABASE, TIMESTAMP, quoted
 from sinks.clickhouse.tables.block import OUTCOME_COLUMNS
 from sinks.clickhouse.tables.dimensions import looked_up
@@ -52,6 +53,13 @@ _PREPAID = _per_row(
 )
 _IMAGE = _per_row("image", "String", "hash of the tariff image that rated it", looked_up("image", "code", "f.image"))
 
+_IS_REVERSAL = f"(f.claim, f.block) IN (SELECT claim, block FROM {DATABASE}.fact_reversal)"
+_STATUS = _per_row(
+    "status", "String", "rated; reversed: taken back since; reversal: takes one back, with negative quantity and amount",
+    f"multiIf({_IS_REVERSAL}, 'reversal', (f.claim, f.record, f.branch) IN (SELECT reversed_claim, reversed_record, "
+    f"reversed_branch FROM {DATABASE}.fact_reversal), 'reversed', 'rated')",
+)  # fmt: skip
+
 EDR = View(
     "edr",
     "One row per rated EDR: deduplicated usage, attributed to a subscription. Unrated EDRs are in `rejection`.",
@@ -75,6 +83,7 @@ EDR = View(
         _QUANTITY_STEPS,
         _UNIT,
         _DAY,
+        _STATUS,
     ),
     f"{DATABASE}.fact_usage AS f",
 )  # fmt: skip
@@ -115,16 +124,17 @@ RATED_ITEM = View(
                  f"if(f.wallet < 0, '', {looked_up('wallet', 'code', 'f.wallet')})"),
         _IMAGE,
         _DAY,
+        _STATUS,
     ),
     f"{DATABASE}.fact_usage AS f",
 )  # fmt: skip
 
 _OPERATIONS = f"""(
-  SELECT tenant, account, toUInt32(u.wallet) AS wallet, event_at AS at, 0 AS kind, claim, record, branch, 0 AS part,
-    -toDecimal128(u.amount, 9) AS amount, balance_after, day
+  SELECT tenant, account, toUInt32(u.wallet) AS wallet, event_at AS at, if(u.amount < 0, 2, 0) AS kind, claim, block,
+    record, branch, 0 AS part, -toDecimal128(u.amount, 9) AS amount, balance_after, day
   FROM {DATABASE}.fact_usage AS u WHERE u.wallet >= 0 AND u.amount != 0
   UNION ALL
-  SELECT tenant, account, wallet, at, kind, claim, record, branch, part, amount, balance_after, day
+  SELECT tenant, account, wallet, at, kind, claim, block, record, branch, part, amount, balance_after, day
   FROM {DATABASE}.fact_wallet_operation WHERE amount != 0
 )"""
 
@@ -143,7 +153,8 @@ WALLET_OPERATION = View(
         _per_row("wallet", "String", "wallet", looked_up("wallet", "code", "f.wallet")),
         _per_row("wallet_id", "UInt32", "its id", "f.wallet"),
         _PREPAID,
-        _per_row("kind", "String", "usage or opening", "if(f.kind = 1, 'opening', 'usage')"),
+        _per_row("kind", "String", "usage, opening, or reversal: usage given back",
+                 "transform(f.kind, [0, 1, 2], ['usage', 'opening', 'reversal'], '')"),
         _CLAIM,
         _RECORD,
         _BRANCH,
@@ -163,6 +174,12 @@ LEFT JOIN (
   FROM {DATABASE}.fact_rejection_event GROUP BY claim, record, branch
 ) AS e ON e.claim = f.claim AND e.record = f.record AND e.branch = f.branch"""
 
+_REJECTION_STATUS = (
+    "multiIf(e.event = 'replayed', 'REPLAYED', e.event = 'cancelled' OR f.claim IN "
+    f"(SELECT claim FROM {DATABASE}.fact_claim_event WHERE event = 'backed_out'), 'CANCELLED', "
+    "e.event = 'marked', 'TO_REPROCESS', e.event = 'discarded', 'DISCARDED', 'OPEN')"
+)
+
 REJECTION = View(
     "rejection",
     "One row per refused record and per unrated EDR, with its present status.",
@@ -172,7 +189,7 @@ REJECTION = View(
         _per_row("branch", "UInt8", "which of the record's EDRs is unrated, from 0; 0 for a refused record"),
         _TENANT,
         _SOURCE,
-        _per_row("status", "String", "OPEN, DISCARDED or REPLAYED", "if(e.event = '', 'OPEN', upper(e.event))"),
+        _per_row("status", "String", "OPEN, TO_REPROCESS, DISCARDED, REPLAYED or CANCELLED", _REJECTION_STATUS),
         _per_row("stage", "String", "the stage that refused: decode, resource or account",
                  _text_of("f.stage", {int(stage): stage.name.lower() for stage in Stage})),
         _per_row("code", "UInt16", "stable reason code", "f.reason"),
@@ -190,9 +207,11 @@ REJECTION = View(
         _per_row("raw_hex", "String", "the record's bytes in hexadecimal", "hex(f.raw)"),
         _per_row("raw_truncated", "Bool", "whether the record has more bytes than are kept"),
         _per_row("retry_count", "UInt16", "how often it was tried before"),
-        _per_row("decided_by", "UInt32", "journal entry that discarded or replayed it; 0 when open", "e.decided_by"),
+        _per_row("decided_by", "UInt32", "journal entry that decided about it last; 0 when none did", "e.decided_by"),
         _per_row("decision_reason", "String", "the reason somebody gave", "e.reason"),
         _DAY,
+        _per_row("lifecycle", "String", "OPEN, TO_REPROCESS, PROCESSED (replayed or cancelled: final) or DISCARDED",
+                 f"transform({_REJECTION_STATUS}, ['REPLAYED', 'CANCELLED'], ['PROCESSED', 'PROCESSED'], {_REJECTION_STATUS})"),
     ),
     _REJECTIONS,
 )  # fmt: skip
@@ -217,7 +236,7 @@ _SHEET_HEAD = (
     _SOURCE,
     _per_row("retry", "Bool", "whether it retries records that were received before: leave retries out to count input"),
     _per_row("received_at", TIMESTAMP, "when the claim was journaled (UTC)"),
-    _per_row("hour", "DateTime('UTC')", "that hour", "toStartOfHour(f.received_at)"),
+    _per_row("hour", TIMESTAMP, "that hour", "toDateTime64(toStartOfHour(f.received_at), 6, 'UTC')"),
 )
 
 RECORD_SHEET = View(
@@ -270,7 +289,7 @@ ACCOUNT_BALANCE = View(
     ),
     f"""(
   SELECT tenant, account, wallet, sum(amount) AS balance,
-    argMax(balance_after, (claim, record, branch, part)) AS latest_balance, count() AS operations
+    argMax(balance_after, (claim, block, record, branch, part)) AS latest_balance, count() AS operations
   FROM {_OPERATIONS} GROUP BY tenant, account, wallet
 ) AS f""",
 )
@@ -285,7 +304,7 @@ REVENUE = View(
         _per_row("charge", "String", "charge"),
         _per_row("event_day", "Date", "day on which the usage started (UTC)"),
         _per_row("currency", "String", "ISO 4217 code"),
-        _per_row("items", "UInt64", "rated items"),
+        _per_row("items", "UInt64", "rated items that stand"),
         _per_row("amount", BALANCE, "sum of their amounts, without tax"),
     ),
     f"""(
@@ -293,8 +312,9 @@ REVENUE = View(
     {looked_up("charge_version", "currency", "charge_version")} AS currency, event_day,
     sum(items) AS items, sum(amount) AS amount
   FROM (
-    SELECT tenant, account, charge_version, toDate(event_at) AS event_day, count() AS items, sum(amount) AS amount
-    FROM {DATABASE}.fact_usage GROUP BY tenant, account, charge_version, event_day
+    SELECT tenant, account, charge_version, toDate(event_at) AS event_day,
+      toUInt64(count() - 2 * countIf({_IS_REVERSAL})) AS items, sum(amount) AS amount
+    FROM {DATABASE}.fact_usage AS f GROUP BY tenant, account, charge_version, event_day
   ) GROUP BY tenant, account, charge, currency, event_day
 ) AS f""",
 )
@@ -339,5 +359,6 @@ VIEWS: tuple[View, ...] = (
     ACCOUNT_BALANCE,
     REVENUE,
     ACCESS_TRANSFER,
+    FILE,
 )
 """Every view of the contract."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -117,6 +118,32 @@ def _commands(directory: Path) -> list[tuple[object, ...]]:
         ("rejects", "replay", "--code", "INSUFFICIENT_BALANCE", *data),
         ("rejects", "discard", "--code", "INVALID_QUANTITY", "--reason", "the switch was tested", *data),
     ]
+
+
+def test_dying_while_a_file_is_backed_out_changes_nothing(octroi: Nursery, template: Path, tmp_path: Path) -> None:
+    plain, dying = (fresh(template, tmp_path / name) for name in ("plain", "dying"))
+    for directory in (plain, dying):
+        assert octroi.run("run", directory).code == 5
+    (name,) = {path.name.split("~")[2] for path in (plain / "archive").glob("*telephony-0001*")}
+    command = ("files", "back-out", name, "--reason", "rated twice", "--data")
+    assert octroi.run(*command, plain).code == 0
+    expected = content(plain)
+    assert expected.hashes["fact_reversal"][0] > 1000
+    assert expected.hashes["fact_claim_event"][0] == 1
+    _die(octroi, dying, ["half keep commands", "after keep commands", "half journal cancel"], *command, dying)
+    assert content(dying).hashes["fact_reversal"][0] == 0
+    _die(octroi, dying, ["after journal cancel"], *command, dying)
+    _die(octroi, dying, ["before insert fact_claim_event", "after insert fact_claim_event"])
+    _die(octroi, dying, ["before insert fact_usage", "after insert fact_usage", "before insert fact_reversal"])
+    _die(octroi, dying, ["after insert fact_reversal", "before insert fact_block", "after insert fact_block"])
+    _die(octroi, dying, ["before snapshot"])
+    found = _finish(octroi, dying)
+    assert {name: rows for name, rows in found.hashes.items() if rows != expected.hashes[name]} == {}
+    assert found == expected
+    # and what is lost is made again from the log
+    for lost in ("store", "state"):
+        shutil.rmtree(dying / lost)
+    assert _finish(octroi, dying) == expected
 
 
 def test_dying_while_rejections_are_answered_changes_nothing(octroi: Nursery, template: Path, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ DIED = 41
 
 def install(reach: Reach) -> None:
     """Wrap every boundary of the embedded engine."""
+    import apps.embedded.back_out as back_out
     import apps.embedded.engine as engine
     import apps.embedded.retry as retry
     import pipelines.snapshot as snapshot
@@ -64,6 +65,7 @@ def install(reach: Reach) -> None:
     wrap(snapshot, "_write_array", lambda *_: "array", _half_array)
     wrap(snapshot, "sync_directory", lambda path: "unnamed snapshot" if path.name.startswith(".") else "named snapshot")
     wrap(retry, "write_durably", lambda *_: "keep EDRs", _half_file)
+    wrap(back_out, "write_commands", lambda *_: "keep commands", lambda path, batches: _half_file(path, b"ARROW1" * 9))
     wrap(shutil, "rmtree", lambda path, *_, **__: f"remove from {Path(path).parent.name}", _half_directory)
 
 

@@ -170,7 +170,7 @@ def _hash(store: Store, table: Table) -> tuple[int, str]:
     columns = {name: f"`{name}`" for name in table.names if name not in _WHEN}
     if table.name == "fact_wallet_operation":
         columns["at"] = "if(kind = 1, toDateTime64(0, 6, 'UTC'), at) AS at"  # a credit's instant is its claim's
-    elif table.name in ("fact_rejection_event", "dim_image"):
+    elif table.name in ("fact_rejection_event", "fact_claim_event", "dim_image"):
         del columns["at"]
     order = [str(place) for place, name in enumerate(columns, start=1) if name != "amounts"]
     rows = store.query(f"SELECT {', '.join(columns.values())} FROM {table.name} ORDER BY {', '.join(order)}")

@@ -31,6 +31,7 @@ _COUNTERS = {
     "usage_rows": "rows in fact_usage",
     "operation_rows": "rows in fact_wallet_operation",
     "rejection_rows": "rows in fact_rejection",
+    "reversal_rows": "rows in fact_reversal",
 }
 
 FACT_BLOCK = Table(

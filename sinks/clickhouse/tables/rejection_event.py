@@ -18,7 +18,7 @@ FACT_REJECTION_EVENT = Table(
         Column("claim", "UInt32", "the rejection's claim"),
         Column("record", "UInt32", "the rejection's record"),
         Column("branch", "UInt8", "the rejection's branch"),
-        Column("event", NAME, "discarded or replayed"),
+        Column("event", NAME, "discarded, replayed, marked, reopened or cancelled"),
         Column("reason", "String", "the reason somebody gave", "ZSTD(1)"),
         Column("at", TIMESTAMP, "when it was journaled"),
         Column("by_claim", "UInt32", "the journal entry that did it"),
@@ -30,11 +30,11 @@ FACT_REJECTION_EVENT = Table(
 
 @dataclass(frozen=True, slots=True)
 class RejectionEvent:
-    """One rejection was discarded or replayed by the journal entry `by_claim`, journaled at `at` (microseconds UTC)."""
+    """Something happened to one rejection by the journal entry `by_claim`, journaled at `at` (microseconds UTC)."""
 
     claim: int
     record: int
-    event: Literal["discarded", "replayed"]
+    event: Literal["discarded", "replayed", "marked", "reopened", "cancelled"]
     reason: str
     at: int
     by_claim: int

@@ -15,6 +15,8 @@ from sinks.clickhouse.tables.place import Places, ingest_day
 
 USAGE_PAYMENT = 0
 OPENING_CREDIT = 1
+REVERSAL = 2
+"""A payment of usage that was given back."""
 
 FACT_WALLET_OPERATION = Table(
     "fact_wallet_operation",
@@ -24,7 +26,7 @@ FACT_WALLET_OPERATION = Table(
         Column("account", "UInt32", "id in dim_account"),
         Column("wallet", "UInt32", "id in dim_wallet"),
         Column("at", TIMESTAMP, "start of the usage paid for, or instant of the credit"),
-        Column("kind", "UInt8", "0 payment of usage, 1 opening credit"),
+        Column("kind", "UInt8", "0 payment of usage, 1 opening credit, 2 payment given back"),
         Column("claim", "UInt32", "journal entry"),
         Column("record", "UInt32", "record number within the claim; row of the credit"),
         Column("branch", "UInt8", "which of the record's EDRs, from 0: an access point may be shared; 0 for credits"),
@@ -59,7 +61,7 @@ def _block_columns(block: OutputBlock, tenants: Mapping[str, int]) -> dict[str, 
         "account": block.account[row],
         "wallet": rated.split_wallet,
         "at": edrs.event_at[row],
-        "kind": np.full(count, USAGE_PAYMENT, np.uint8),
+        "kind": np.full(count, USAGE_PAYMENT if block.reversals is None else REVERSAL, np.uint8),
         "record": edrs.record[row],
         "branch": edrs.branch[row],
         "part": np.arange(count) - np.searchsorted(row, row, side="left"),

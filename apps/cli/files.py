@@ -1,0 +1,144 @@
+"""`octroi files`: what was taken, what became of it, and taking a file out again."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any
+
+import typer
+
+from apps.cli.failures import PARTIAL, WrongUsage, honest, say
+from apps.cli.options import AsJson, Data, open_settings
+from apps.cli.output import count, decimal_text, print_json, print_result, print_table, printable, rows_of
+
+files = typer.Typer(help="Usage files that were taken.", no_args_is_help=True)
+
+STATUSES = ("done", "quarantined", "backed_out", "all")
+ACCOUNTS_SHOWN = 20
+_LISTED = "claim, source, name, status, bytes, received, accepted, duplicate, superseded, rejected, parked, rated, hour"
+FileOrClaim = Annotated[str, typer.Argument(metavar="FILE_OR_CLAIM", help="A file's name, or the number of its claim.")]
+
+
+@files.command("list", epilog="Example: octroi files list --source calls")
+@honest
+def show_list(
+    source: Annotated[str | None, typer.Option("--source", help="Files of this source.")] = None,
+    status: Annotated[str, typer.Option(help=f"{', '.join(STATUSES[:-1])} or {STATUSES[-1]}.")] = "all",
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Most rows: the latest ones.")] = 50,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """List files with what became of their records; counts are without retries."""
+    status = status.lower()
+    if status not in STATUSES:
+        raise WrongUsage(f"--status takes {', '.join(STATUSES[:-1])} or {STATUSES[-1]}")
+    terms = {"source": source, "status": None if status == "all" else status}
+    parameters = {name: value for name, value in terms.items() if value is not None}
+    condition = " AND ".join(f"{name} = {{{name}:String}}" for name in parameters) or "1"
+    settings, directory = open_settings(data)
+    from apps.embedded.access import reach
+
+    with reach(directory, settings, say) as access:
+        columns = "*" if as_json else _LISTED
+        found = access.query(
+            f"SELECT * FROM (SELECT {columns} FROM file WHERE {condition} ORDER BY claim DESC LIMIT {limit}) ORDER BY claim",
+            parameters,
+        )
+        total: int = access.query(f"SELECT count() AS n FROM file WHERE {condition}", parameters).to_pylist()[0]["n"]
+    shown = f"; the latest {limit:,} (--limit shows more)" if total > limit else ""
+    print_result(found, as_json=as_json, title=f"{count(total, 'file')}{shown}", empty="nothing to show")
+
+
+@files.command(epilog="Example: octroi files show 3")
+@honest
+def show(file: FileOrClaim, data: Data = None, as_json: AsJson = False) -> None:
+    """Show all that is known of a file: hash, size, counts, reasons of what was refused."""
+    settings, directory = open_settings(data)
+    from apps.embedded.access import reach
+
+    term = "claim = {wanted:UInt32}" if file.isdecimal() else "name = {wanted:String}"
+    with reach(directory, settings, say) as access:
+        wanted: dict[str, Any] = {"wanted": int(file) if file.isdecimal() else file}
+        rows = rows_of(access.query(f"SELECT * FROM file WHERE {term} ORDER BY claim", wanted))
+        for row in rows:
+            reasons = access.query(
+                "SELECT stage, reason, status, count() AS rejections FROM rejection WHERE claim = {claim:UInt32} "
+                "GROUP BY stage, reason, status ORDER BY rejections DESC, reason, status",
+                {"claim": row["claim"]},
+            )
+            row["rejections"] = rows_of(reasons)
+    if not rows:
+        raise WrongUsage(f"no file {file}; `octroi files list` shows them")
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        refused = row.pop("rejections")
+        print(f"file {row['claim']}: {printable(row['name'])}")
+        for name, value in row.items():
+            if value not in ("", 0):
+                print(f"  {name:16} {printable(f'{value:,}' if isinstance(value, int) else str(value))}")
+        if refused:
+            print_table("Refused", list(refused[0]), [list(item.values()) for item in refused])
+
+
+@files.command("back-out", epilog="Example: octroi files back-out monday.csv --preview")
+@honest
+def back_out(
+    file: FileOrClaim,
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept with what is taken back.")] = "",
+    preview: Annotated[bool, typer.Option("--preview", help="Say what it would do, and do nothing.")] = False,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take a file out: what its records cost goes back, and they can be sent again.
+
+    Every rated item is taken back by another one, so that sums over both are zero; nothing is deleted. Refused where something
+    of the file is billed, where it holds cumulative readings, and where it was backed out already.
+    """
+    if not preview and not reason.strip():
+        raise WrongUsage("say why with --reason, or look first with --preview")
+    settings, directory = open_settings(data)
+    from apps.embedded.access import reach
+
+    with reach(directory, settings, say) as access:
+        result: dict[str, Any] = access.command({"op": "back_out", "file": file, "reason": reason, "preview": preview})
+    if as_json:
+        print_json(result)
+    else:
+        _print(result, preview=preview)
+    if result["refusals"]:
+        raise typer.Exit(PARTIAL)
+
+
+def _print(result: dict[str, Any], *, preview: bool) -> None:
+    head = "Preview: nothing is done yet" if preview else f"Backed out by entry {result['entry']}"
+    print(f"{head}: {printable(result['name'])} (claim {result['claim']}, source {result['source']})")
+    told = [f"{number:,} {name}" for name, number in result["records"].items() if number]
+    print(f"records: {', '.join(told) or 'none'}")
+    print(
+        f"EDRs: {result['rated']:,} rated, {result['unrated']:,} unrated; {count(result['rejections'], 'open rejection')}"
+    )
+    if result["amounts"]:
+        rows = [
+            [row["charge"], row["items"], Decimal(row["amount"]), row["currency"], row["charge_version"]]
+            for row in result["amounts"]
+        ]
+        print_table("Amounts taken back", ["charge", "items", "amount", "currency", "charge_version"], rows)
+        for currency in sorted({row["currency"] for row in result["amounts"]}):
+            total = sum(Decimal(row["amount"]) for row in result["amounts"] if row["currency"] == currency)
+            print(f"in all {decimal_text(Decimal(total))} {currency}")
+    accounts = result["accounts"]
+    more = f", … {len(accounts) - ACCOUNTS_SHOWN:,} more" if len(accounts) > ACCOUNTS_SHOWN else ""
+    print(f"{count(len(accounts), 'account')}: {printable(', '.join(accounts[:ACCOUNTS_SHOWN]))}{more}")
+    if result["counters_left"]:
+        print(
+            f"{count(result['counters_left'], 'item')} counted in a period that is no longer kept: that counter stays"
+        )
+    for refusal in result["refusals"]:
+        print(f"refused: {refusal}")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(files, name="files")

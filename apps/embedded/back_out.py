@@ -1,0 +1,252 @@
+"""Backing a file out: everything that came of it is withdrawn by one entry of the log, prepared outside the stages at a cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from apps.embedded.cancel import NO_KEYS, Keys, Tally, Withdrawal, write_commands
+from apps.embedded.engine import Engine
+from apps.embedded.files import QuarantinedFile, UnableToReadArchive, sha256_of
+from pipelines.spool.family import Family, family_of, image_before
+from pipelines.spool.journal import Cancel, FileClaim, RecordRetry, Refusal, refusal
+from pipelines.spool.lifecycle import Decisions, Status, decisions
+from schemas.money import AMOUNT_DECIMALS, from_scaled
+
+SQL_CLAIMS_MAX = 10_000
+"""Claims that one statement names at most."""
+
+
+class UnableToBackOut(Exception):
+    """A file cannot be backed out; nothing changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackOut:
+    """What backing a file out takes back, or took back.
+
+    Attributes:
+        claim, name, source: the file. entry: the journal entry that did it, 0 for a preview.
+        records: the record sheet of the file and of the retries of its records. tally: EDRs, money, accounts, counters.
+        rejections: how many that nobody answered are closed. refusals: why it is not possible, in sentences.
+    """
+
+    claim: int
+    name: str
+    source: str
+    entry: int = 0
+    records: dict[str, int] = field(default_factory=dict)
+    tally: Tally = field(default_factory=Tally)
+    rejections: int = 0
+    refusals: tuple[str, ...] = ()
+
+    def as_dict(self, engine: Engine) -> dict[str, Any]:
+        """Return everything for JSON; ids become names."""
+        words = engine.state.vocabulary
+        return {
+            "claim": self.claim,
+            "name": self.name,
+            "source": self.source,
+            "entry": self.entry,
+            "records": self.records,
+            "rated": self.tally.items,
+            "unrated": self.tally.unrated,
+            "amounts": [
+                {
+                    "charge": words.charge_versions.name(version).partition("/")[0],
+                    "charge_version": words.charge_versions.name(version),
+                    "currency": words.currencies.name(currency),
+                    "items": items,
+                    "amount": str(from_scaled(money, AMOUNT_DECIMALS)),
+                }
+                for (version, currency), (items, money) in sorted(self.tally.amounts.items())
+            ],
+            "accounts": sorted(words.accounts.name(account) for account in self.tally.accounts),
+            "counters_left": self.tally.counters_left,
+            "rejections": self.rejections,
+            "refusals": list(self.refusals),
+        }
+
+
+def find_file(engine: Engine, wanted: str) -> FileClaim:
+    """Return the file that a claim number or a file's name means.
+
+    Raises:
+        UnableToBackOut: when no file has it, or several have and are not backed out.
+    """
+    files = [entry for entry in engine.journal.entries if isinstance(entry, FileClaim)]
+    if wanted.isdecimal():
+        found = [entry for entry in files if entry.claim == int(wanted)]
+    else:
+        withdrawn = decisions(engine.journal.entries).withdrawn
+        named = [entry for entry in files if entry.name == wanted]
+        found = [entry for entry in named if entry.claim not in withdrawn] or named[-1:]
+    if not found:
+        raise UnableToBackOut(f"no file {wanted}; `octroi files list` shows them")
+    if len(found) > 1:
+        claims = ", ".join(str(entry.claim) for entry in found)
+        raise UnableToBackOut(f"{len(found)} files are named {wanted}: say which claim ({claims})")
+    return found[0]
+
+
+def back_out(engine: Engine, wanted: str, reason: str, *, preview: bool) -> dict[str, Any]:
+    """Withdraw all that came of a file, or say what that would do.
+
+    Raises:
+        UnableToBackOut: when the file is unknown, the reason is empty, or (unless previewing) something refuses it.
+        UnableToReadArchive: when its bytes, or a catalog of then, are gone.
+    """
+    if not preview and not reason.strip():
+        raise UnableToBackOut("a back-out needs a reason")
+    engine.flush()
+    file = find_file(engine, wanted)
+    decided = decisions(engine.journal.entries)
+    family = family_of(engine.journal.entries, file.claim)
+    refusals = tuple(_refusals(engine, file, family, decided))
+    withdrawal = Withdrawal(engine, decided)
+    closed = [] if refusals else _besides(engine, family, decided)
+    told = BackOut(file.claim, file.name, file.source, 0, _sheet(engine, family), withdrawal.tally, 0, refusals)
+    if refusals and not preview:
+        raise UnableToBackOut(f"{file.name} (claim {file.claim}) cannot be backed out: {'; '.join(refusals)}")
+    if refusals:
+        return told.as_dict(engine)
+    open_rejections = _open_rejections(engine, family, decided) + len(closed)
+    batches = _commands(engine, family, withdrawal)
+    if preview:
+        try:
+            for _ in batches:
+                pass
+        except UnableToBackOut as error:
+            refusals = (str(error),)
+        told = BackOut(file.claim, file.name, file.source, 0, told.records, withdrawal.tally, open_rejections, refusals)
+        return told.as_dict(engine)
+    entry = journal_cancel(engine, batches, cause="back_out", reason=reason.strip(), source=file.source,
+                           claims=tuple(sorted(family.records)), refused=tuple(closed))  # fmt: skip
+    told = BackOut(file.claim, file.name, file.source, entry.claim, told.records, withdrawal.tally, open_rejections, ())
+    return told.as_dict(engine)
+
+
+def journal_cancel(engine: Engine, batches: Iterator[pa.RecordBatch], **terms: Any) -> Cancel:
+    """Keep commands in the archive, journal the entry that applies them, and process it."""
+    journal, archive = engine.journal, engine.directory.spool.archive
+    stored = "cancel-" + engine.directory.spool.stored_name(journal.next_claim, terms["source"], "commands.arrow")
+    write_commands(archive / stored, batches)
+    path = archive / stored
+    entry = Cancel(
+        claim=journal.next_claim,
+        received_at=journal.stage_time(engine.now()),
+        stored=stored,
+        sha256=sha256_of(path, path.stat().st_size),
+        **terms,
+    )
+    journal.append(entry)
+    engine.process(entry)
+    engine.flush()
+    return entry
+
+
+def _refusals(engine: Engine, file: FileClaim, family: Family, decided: Decisions) -> Iterator[str]:
+    if file.claim in decided.withdrawn:
+        yield "it was backed out already"
+    status = engine.store.query("SELECT status, code FROM fact_claim WHERE claim = {claim:UInt32}",
+                                {"claim": file.claim}).to_pylist()  # fmt: skip
+    if status and status[0]["status"] == "quarantined":
+        yield f"it was refused whole ({status[0]['code']}), so nothing came of it"
+    billed = sum(_billed(engine, claims, None) for claims in _chunks(sorted(family.records)))
+    billed += sum(_billed(engine, [claim], records) for claim, records in family.edrs.items())
+    if billed:
+        yield f"{billed:,} of its rated items are billed; credit the invoice instead"
+
+
+def _billed(engine: Engine, claims: list[int], records: set[int] | None) -> int:
+    found = engine.store.query(
+        f"SELECT DISTINCT claim, record, branch FROM fact_billed WHERE claim IN ({', '.join(map(str, claims))})"
+    )
+    return sum(records is None or record in records for record in found["record"].to_pylist())
+
+
+def _chunks(claims: list[int]) -> Iterator[list[int]]:
+    for start in range(0, len(claims), SQL_CLAIMS_MAX):
+        yield claims[start : start + SQL_CLAIMS_MAX]
+
+
+def _commands(engine: Engine, family: Family, withdrawal: Withdrawal) -> Iterator[pa.RecordBatch]:
+    for claim in sorted(family.records):
+        yield from _of_records(engine, claim, withdrawal)
+    for claim, records in sorted(family.edrs.items()):
+        for block in withdrawal.blocks(claim):
+            yield from withdrawal.commands(claim, block, NO_KEYS, records)
+
+
+def _of_records(engine: Engine, claim: int, withdrawal: Withdrawal) -> Iterator[pa.RecordBatch]:
+    """Yield what withdraws the EDRs of a claim of records: its file is decoded again, as it was then, for their keys."""
+    entries = engine.journal.entries
+    entry = entries[claim - 1]
+    first_block = 0
+    if isinstance(entry, Cancel):
+        blocks = engine.store.query(
+            "SELECT max(block) + 1 AS n, count() AS rows FROM fact_reversal WHERE claim = {claim:UInt32}",
+            {"claim": claim},
+        ).to_pylist()[0]
+        first_block = blocks["n"] if blocks["rows"] else 0
+        retry = entry.retried()
+        assert retry is not None
+        entry = retry
+    assert isinstance(entry, FileClaim | RecordRetry)
+    root = entry if isinstance(entry, FileClaim) else entries[entry.file_claim - 1]
+    assert isinstance(root, FileClaim)
+    file = engine.inspect(root, withdrawal.image(image_before(entries, claim)))
+    if isinstance(file, QuarantinedFile):
+        return  # nothing came of it
+    if not (engine.directory.spool.archive / root.stored).is_file():
+        raise UnableToReadArchive(f"archive/{root.stored} is gone: its identities are not known without it")
+    wanted = set(withdrawal.blocks(claim))
+    for cdrs in engine.decoded(entry, root, file, first_block):
+        readings = np.count_nonzero((cdrs.reason == 0) & ((cdrs.series_hi != 0) | (cdrs.series_lo != 0)))
+        if readings:
+            raise UnableToBackOut(
+                "it holds cumulative readings, from which later consumption was measured: taking them out would not undo "
+                "that. Send corrected readings instead"
+            )
+        if cdrs.position.block in wanted:
+            keys = Keys(cdrs.record, cdrs.key_hi, cdrs.key_lo, cdrs.event_at)
+            yield from withdrawal.commands(claim, cdrs.position.block, keys)
+
+
+def _besides(engine: Engine, family: Family, decided: Decisions) -> list[Refusal]:
+    """Return the rejections of retried EDRs of the family that nobody answered: their claims hold others' EDRs, too."""
+    found: list[Refusal] = []
+    for claim, records in sorted(family.edrs.items()):
+        rows = engine.store.query(
+            "SELECT record, branch FROM fact_rejection WHERE claim = {claim:UInt32} ORDER BY record, branch",
+            {"claim": claim},
+        )
+        for row in rows.to_pylist():
+            status = decided.status((claim, row["record"], row["branch"]))
+            if row["record"] in records and status not in (Status.REPLAYED, Status.CANCELLED):
+                found.append(refusal(claim, row["record"], row["branch"]))
+    return found
+
+
+def _open_rejections(engine: Engine, family: Family, decided: Decisions) -> int:
+    total = 0
+    for claims in _chunks(sorted(family.records)):
+        (row,) = engine.store.query(
+            f"SELECT count() AS n FROM rejection WHERE claim IN ({', '.join(map(str, claims))}) "
+            "AND status NOT IN ('REPLAYED', 'CANCELLED')"
+        ).to_pylist()
+        total += row["n"]
+    return total
+
+
+def _sheet(engine: Engine, family: Family) -> dict[str, int]:
+    names = ("received", "accepted", "absorbed", "duplicate", "superseded", "filtered", "rejected", "parked")
+    sums = ", ".join(f"sum({name}) AS {name}" for name in names)
+    (row,) = engine.store.query(
+        f"SELECT {sums} FROM fact_block WHERE claim IN ({', '.join(map(str, sorted(family.files)))})"
+    ).to_pylist()
+    return {name: row[name] for name in names}

@@ -1,0 +1,224 @@
+"""Withdrawing EDRs: complete commands are read from the store at a cut, kept in the archive, and journaled as one entry."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+
+from apps.embedded.engine import Engine
+from apps.embedded.images import ActiveImage, recompile
+from pipelines.spool.files import durable_file
+from pipelines.spool.lifecycle import Decisions, Status
+from rating.reversal import find_counters
+from schemas.arrays import BoolArray, Int64Array, UInt64Array
+from schemas.cancellation import CANCELLATION_SCHEMA, CancelledKind
+from schemas.rejection import Stage
+
+_ITEMS = """
+SELECT record, branch, image, account, charge_version, toInt64(toUnixTimestamp64Micro(event_at)) AS event_at, event_type,
+  access_point, subscription, toInt64(span_s) AS span_s, quantity, rated_quantity, tier, band, amount, wallet
+FROM fact_usage WHERE claim = {claim:UInt32} AND block = {block:UInt32} AND (claim, record, branch) NOT IN (
+  SELECT reversed_claim, reversed_record, reversed_branch FROM fact_reversal WHERE reversed_claim = {claim:UInt32}
+) AND (claim, block) NOT IN (SELECT claim, block FROM fact_reversal WHERE claim = {claim:UInt32})
+ORDER BY record, branch
+"""
+_PARTS = """
+SELECT record, branch, wallet, -amount AS amount FROM fact_wallet_operation
+WHERE claim = {claim:UInt32} AND block = {block:UInt32} AND kind = 0 ORDER BY record, branch, part
+"""
+_UNRATED = f"""
+SELECT record, branch FROM fact_rejection
+WHERE claim = {{claim:UInt32}} AND block = {{block:UInt32}} AND stage = {int(Stage.ACCOUNT)} ORDER BY record, branch
+"""
+_BLOCKS = "SELECT block FROM fact_block WHERE claim = {claim:UInt32} AND edrs > 0 ORDER BY block"
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Identities of the records of a block, by record number ascending: (n,) each."""
+
+    record: Int64Array
+    hi: UInt64Array
+    lo: UInt64Array
+    at: Int64Array
+
+
+NO_KEYS = Keys(np.zeros(0, np.int64), np.zeros(0, np.uint64), np.zeros(0, np.uint64), np.zeros(0, np.int64))
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a withdrawal takes back, for people.
+
+    Attributes:
+        items, unrated: EDRs. amounts: (charge version, currency) -> items and billionths. accounts: ids touched.
+        counters_left: items whose counter cannot be lowered, because its period is no longer kept.
+    """
+
+    items: int = 0
+    unrated: int = 0
+    amounts: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
+    accounts: set[int] = field(default_factory=set)
+    counters_left: int = 0
+
+
+@dataclass(slots=True)
+class Withdrawal:
+    """Reads what stands of claims, block by block, as rows of CANCELLATION_SCHEMA."""
+
+    engine: Engine
+    decisions: Decisions
+    tally: Tally = field(default_factory=Tally)
+    _images: dict[str, ActiveImage] = field(default_factory=dict)
+
+    def image(self, content_hash: str) -> ActiveImage:
+        """Return an image that was in force."""
+        engine = self.engine
+        if engine.active is not None and content_hash == engine.state.image:
+            return engine.active
+        if content_hash not in self._images:
+            self._images[content_hash] = recompile(engine.directory, content_hash, engine.state)
+        return self._images[content_hash]
+
+    def blocks(self, claim: int) -> list[int]:
+        """Return the blocks of a claim that made EDRs."""
+        return [row["block"] for row in self.engine.store.query(_BLOCKS, {"claim": claim}).to_pylist()]
+
+    def commands(self, claim: int, block: int, keys: Keys, wanted: set[int] | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield what withdraws the EDRs that stand of a block, those of records `wanted` only unless None.
+
+        Rows that `keys` knows release their key. The counters are those of now.
+        """
+        place = {"claim": claim, "block": block}
+        items = _only(self.engine.store.query(_ITEMS, place), wanted)
+        if items.num_rows:
+            yield self._rated(claim, items, _only(self.engine.store.query(_PARTS, place), wanted), keys)
+        unrated = self._unrated(claim, _only(self.engine.store.query(_UNRATED, place), wanted), keys)
+        if unrated.num_rows:
+            yield unrated
+
+    def _rated(self, claim: int, items: pa.Table, parts: pa.Table, keys: Keys) -> pa.RecordBatch:
+        state = self.engine.state
+        column = {name: items[name].to_numpy() for name in items.column_names if name != "amount"}
+        amount = _billionths(items["amount"])
+        image = self.image(state.vocabulary.images.name(int(column["image"][0])))
+        subscription, version = column["subscription"].astype(np.int32), column["charge_version"].astype(np.int32)
+        slot, cell, period = find_counters(column["event_at"], subscription, version, image.image.tariff)
+        currency = image.image.account_currency[column["account"]].astype(np.int32)
+        split_ptr = np.searchsorted(_place(parts), np.append(_place(items), np.iinfo(np.int64).max)).astype(np.int32)
+        counted = np.flatnonzero(slot >= 0)
+        kept = state.account.counter_period[slot[counted], cell[counted]] == period[counted]
+        self._count(column["account"], version, currency, amount, int(np.count_nonzero(~kept)))
+        return _batch(
+            claim,
+            CancelledKind.RATED,
+            column["record"],
+            column["branch"],
+            keys,
+            {
+                **column,
+                "amount": amount,
+                "currency": currency,
+                "counter_slot": slot,
+                "counter_cell": cell,
+                "counter_period": period,
+            },
+            (split_ptr, parts["wallet"].to_numpy(), _billionths(parts["amount"])),
+        )
+
+    def _unrated(self, claim: int, rows: pa.Table, keys: Keys) -> pa.RecordBatch:
+        record, branch = rows["record"].to_numpy(), rows["branch"].to_numpy()
+        status = [
+            self.decisions.status((claim, *place)) for place in zip(record.tolist(), branch.tolist(), strict=True)
+        ]
+        kind = np.array(
+            [CancelledKind.KEY if found is Status.REPLAYED else CancelledKind.UNRATED for found in status], np.uint8
+        )
+        stands = np.array([found is not Status.CANCELLED for found in status], np.bool_)
+        self.tally.unrated += int(np.count_nonzero(stands & (kind == CancelledKind.UNRATED)))
+        return _batch(claim, kind[stands], record[stands], branch[stands], keys, {}, None)
+
+    def _count(self, account: Int64Array, version: Any, currency: Any, amount: Int64Array, left: int) -> None:
+        tally = self.tally
+        tally.items += len(amount)
+        tally.accounts.update(np.unique(account).tolist())
+        tally.counters_left += left
+        for pair in {*zip(version.tolist(), currency.tolist(), strict=True)}:
+            rows: BoolArray = (version == pair[0]) & (currency == pair[1])
+            items, money = tally.amounts.get(pair, (0, 0))
+            tally.amounts[pair] = items + int(rows.sum()), money + sum(amount[rows].tolist())
+
+
+def write_commands(path: Path, batches: Iterator[pa.RecordBatch]) -> int:
+    """Keep commands in the archive, whole or not at all; return how many EDRs they are about."""
+    rows = 0
+    with durable_file(path) as handle, pa.ipc.new_file(cast(io.IOBase, handle), CANCELLATION_SCHEMA) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+            rows += batch.num_rows
+    return rows
+
+
+def _only(rows: pa.Table, wanted: set[int] | None) -> pa.Table:
+    rows = rows.combine_chunks()
+    if wanted is None or not rows.num_rows:
+        return rows
+    return rows.filter(pa.array(np.isin(rows["record"].to_numpy(), list(wanted))))
+
+
+def _place(rows: pa.Table) -> Int64Array:
+    """Return (n,) record and branch as one number that sorts like both."""
+    place: Int64Array = rows["record"].to_numpy().astype(np.int64) * 256 + rows["branch"].to_numpy()
+    return place
+
+
+def _billionths(column: Any) -> Int64Array:
+    """Return (n,) int64 of a decimal column of scale 9 whose values fit."""
+    words = [
+        np.frombuffer(chunk.buffers()[1], np.int64).reshape(-1, 2)[chunk.offset : chunk.offset + len(chunk), 0]
+        for chunk in column.cast(pa.decimal128(38, 9)).chunks
+        if len(chunk)
+    ]
+    return np.concatenate([np.zeros(0, np.int64), *words])
+
+
+def _batch(
+    claim: int,
+    kind: Any,
+    record: Any,
+    branch: Any,
+    keys: Keys,
+    given: Mapping[str, Any],
+    parts: tuple[Any, Any, Any] | None,
+) -> pa.RecordBatch:
+    n = len(record)
+    empty = {"counter_slot": -1, "counter_period": -1, "wallet": -2}
+    columns: dict[str, Any] = {"kind": np.broadcast_to(kind, n), "claim": np.full(n, claim), "record": record}
+    columns |= {"branch": branch, **given}
+    columns["key_hi"], columns["key_lo"], columns["key_at"] = _keys_of(record, keys)
+    ptr, wallets, amounts = parts if parts is not None else (np.zeros(n + 1, np.int32), [], [])
+    arrays = []
+    for item in CANCELLATION_SCHEMA:
+        if item.name in ("split_wallet", "split_amount"):
+            values = pa.array(wallets if item.name == "split_wallet" else amounts, item.type.value_type)
+            arrays.append(pa.ListArray.from_arrays(pa.array(ptr, pa.int32()), values, type=item.type))
+        else:
+            values = columns[item.name] if item.name in columns else np.full(n, empty.get(item.name, 0))
+            arrays.append(pa.array(np.ascontiguousarray(values)).cast(item.type))
+    return pa.RecordBatch.from_arrays(arrays, schema=CANCELLATION_SCHEMA)
+
+
+def _keys_of(record: Any, keys: Keys) -> tuple[UInt64Array, UInt64Array, Int64Array]:
+    n = len(record)
+    hi, lo, at = np.zeros(n, np.uint64), np.zeros(n, np.uint64), np.zeros(n, np.int64)
+    if len(keys.record) and n:
+        index = np.minimum(np.searchsorted(keys.record, record), len(keys.record) - 1)
+        known = keys.record[index] == record
+        hi[known], lo[known], at[known] = keys.hi[index[known]], keys.lo[index[known]], keys.at[index[known]]
+    return hi, lo, at

@@ -1,0 +1,55 @@
+"""What entries of the log say about rejections and claims that are stored already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pipelines.spool.journal import (
+    Cancel,
+    Discard,
+    EdrRetry,
+    FileClaim,
+    JournalEntry,
+    Mark,
+    RecordRetry,
+    Refusal,
+    Reopen,
+    with_branch,
+)
+from sinks.clickhouse.store import ClaimEvent, RejectionEvent
+
+What = Literal["discarded", "replayed", "marked", "reopened", "cancelled"]
+
+
+def rejection_events(entry: JournalEntry) -> list[RejectionEvent]:
+    """Return what an entry does to rejections that it names."""
+
+    def of(places: Sequence[Refusal], what: What, reason: str = "") -> list[RejectionEvent]:
+        return [
+            RejectionEvent(claim, record, what, reason, entry.received_at, entry.claim, branch)
+            for claim, record, branch in map(with_branch, places)
+        ]
+
+    match entry:
+        case RecordRetry() | EdrRetry() | FileClaim():
+            return of(entry.refused, "replayed")
+        case Discard():
+            return of(entry.refused, "discarded", entry.reason)
+        case Mark():
+            return of(entry.refused, "marked", entry.reason)
+        case Reopen():
+            return of(entry.refused, "reopened", entry.reason)
+        case Cancel():
+            return of(entry.refused, "cancelled", entry.reason) + of(entry.replayed, "replayed")
+        case _:
+            return []
+
+
+def claim_events(entry: JournalEntry) -> list[ClaimEvent]:
+    """Return what an entry does to whole claims."""
+    if not isinstance(entry, Cancel):
+        return []
+    return [
+        ClaimEvent(claim, "backed_out", entry.reason, entry.received_at, entry.claim) for claim in sorted(entry.claims)
+    ]

@@ -1,0 +1,182 @@
+"""Cancelling: EDRs are withdrawn by complete commands, prepared outside the stage and applied here as a pure function.
+
+Nothing that was written is changed: a rated item is taken back by another one with negative quantity and amount, so that every
+sum over both is zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.account.stage import ClaimContext
+from rating.rate import exact_sum
+from rating.reversal import RatedItems, reverse
+from rating.state import AccountState
+from schemas.arrays import BoolArray, Int32Array, Int64Array, UInt64Array
+from schemas.cancellation import CANCELLATION_SCHEMA, CancelledKind
+from schemas.cdr import ATTRIBUTE_SLOTS, BlockPosition
+from schemas.edr import EdrBlock
+from schemas.output import BlockHeader, OutputBlock, ReversalBlock
+from schemas.rated_item import RatedBlock
+from schemas.rejection import REJECTION_SCHEMA, Outcome
+
+
+def cancel_block(
+    commands: pa.RecordBatch,
+    position: BlockPosition,
+    state: AccountState,
+    context: ClaimContext,
+    *,
+    cause: str,
+) -> OutputBlock:
+    """Withdraw the EDRs of a block of commands: wallets and counters get back what they gave. Updates `state`.
+
+    Args:
+        commands: rows of CANCELLATION_SCHEMA, those of RATED items of one image.
+        position: the block; its reversals are numbered from `first_record` on.
+        cause: why, as `fact_reversal` says it.
+
+    Raises:
+        rating.reversal.UnableToReverse: when the commands are not of items that this state rated.
+    """
+    given = {name: _column(commands, name) for name in CANCELLATION_SCHEMA.names if not name.startswith("split_")}
+    kind = given["kind"]
+    rows = np.flatnonzero(kind == CancelledKind.RATED)
+    column = {name: np.ascontiguousarray(values[rows]) for name, values in given.items()}
+    items = _items(commands, column, rows)
+    done = reverse(items, state)
+    edrs = _edrs(column, position)
+    split_row = np.repeat(np.arange(len(items)), np.diff(items.split_ptr))
+    rated = RatedBlock(
+        reason=np.zeros(len(items), np.uint16),
+        charge_version=column["charge_version"],
+        rated_quantity=-items.rated_quantity,
+        counter_before=done.counter_before,
+        tier=column["tier"],
+        band=column["band"],
+        amount=-items.amount,
+        wallet=items.wallet,
+        balance_hi=done.balance_hi,
+        balance_lo=done.balance_lo,
+        split_row=split_row.astype(np.int64),
+        split_wallet=items.split_wallet,
+        split_amount=-items.split_amount,
+        split_balance_hi=done.split_balance_hi,
+        split_balance_lo=done.split_balance_lo,
+    )
+    reversals = ReversalBlock(
+        column["claim"].astype(np.int64),
+        column["record"].astype(np.int64),
+        column["branch"],
+        done.counter_fate,
+        cause,
+    )
+    withdrawn = int(np.count_nonzero(kind != CancelledKind.KEY))
+    header = _header(position, context, edrs, rated, column["image"], withdrawn, _amounts(column))
+    return OutputBlock(header, edrs, column["account"], rated, _no_rejections(), reversals)
+
+
+def keys_of(batches: Iterable[pa.RecordBatch]) -> tuple[UInt64Array, UInt64Array, Int64Array]:
+    """Return (identity high, low, event time) of the keys that commands release, each (k,)."""
+    found: dict[str, list[Any]] = {"key_hi": [], "key_lo": [], "key_at": []}
+    for commands in batches:
+        keyed = (_column(commands, "key_hi") != 0) | (_column(commands, "key_lo") != 0)
+        for name, chunks in found.items():
+            chunks.append(_column(commands, name)[keyed])
+    hi, lo = (np.concatenate([np.zeros(0, np.uint64), *found[name]]) for name in ("key_hi", "key_lo"))
+    return hi, lo, np.concatenate([np.zeros(0, np.int64), *found["key_at"]])
+
+
+def _column(commands: pa.RecordBatch, name: str) -> Any:
+    return commands.column(name).to_numpy()
+
+
+def _items(commands: pa.RecordBatch, column: dict[str, Any], rows: Int64Array) -> RatedItems:
+    ptr, split_wallet = _lists(commands, "split_wallet", rows)
+    _, split_amount = _lists(commands, "split_amount", rows)
+    return RatedItems(
+        rated_quantity=column["rated_quantity"],
+        amount=column["amount"],
+        wallet=column["wallet"],
+        counter_slot=column["counter_slot"],
+        counter_cell=column["counter_cell"],
+        counter_period=column["counter_period"],
+        split_ptr=ptr,
+        split_wallet=split_wallet.astype(np.int32),
+        split_amount=split_amount.astype(np.int64),
+    )
+
+
+def _lists(commands: pa.RecordBatch, name: str, rows: Int64Array) -> tuple[Int64Array, Int64Array]:
+    """Return (k + 1,) where the lists of k rows start, and the values of all of them."""
+    lists: Any = commands.column(name)
+    taken = lists.take(pa.array(rows))
+    offsets = taken.offsets.to_numpy()
+    return (offsets - offsets[0]).astype(np.int64), np.array(taken.flatten().to_numpy())
+
+
+def _edrs(column: dict[str, Any], position: BlockPosition) -> EdrBlock:
+    n = len(column["amount"])
+    return EdrBlock(
+        position=position,
+        record=np.arange(position.first_record, position.first_record + n, dtype=np.int64),
+        branch=np.zeros(n, np.uint8),
+        event_at=column["event_at"],
+        span_s=column["span_s"],
+        quantity=-column["quantity"],
+        event_type=column["event_type"],
+        attributes=np.zeros((n, ATTRIBUTE_SLOTS), np.int32),
+        access_point=column["access_point"],
+        subscription=column["subscription"],
+    )
+
+
+def _amounts(column: dict[str, Any]) -> dict[int, int]:
+    amount: Int64Array = column["amount"]
+    currency: Int32Array = column["currency"]
+    moved: BoolArray = amount != 0
+    return {
+        int(code): -exact_sum(np.ascontiguousarray(amount[moved & (currency == code)]))
+        for code in np.unique(currency[moved])
+    }
+
+
+def _header(
+    position: BlockPosition,
+    context: ClaimContext,
+    edrs: EdrBlock,
+    rated: RatedBlock,
+    image: np.ndarray[Any, Any],
+    withdrawn: int,
+    amounts: dict[int, int],
+) -> BlockHeader:
+    return BlockHeader(
+        claim=position.claim,
+        block=position.block,
+        first_record=position.first_record,
+        tenant=context.tenant,
+        source=context.source,
+        image=int(image[0]) if len(image) else 0,
+        received_at=context.received_at,
+        retry=True,
+        received=0,
+        **{outcome.name.lower(): 0 for outcome in Outcome},
+        edrs=withdrawn,
+        rated=0,
+        unrated=0,
+        cancelled=withdrawn,
+        usage_rows=len(edrs),
+        operation_rows=len(rated.split_row),
+        rejection_rows=0,
+        reversal_rows=len(edrs),
+        quantity=exact_sum(edrs.quantity),
+        amounts=amounts,
+    )
+
+
+def _no_rejections() -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist([], REJECTION_SCHEMA)
