@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipelines.resource.dedup import DAY_US, DedupWindow
+from pipelines.resource.dedup import DAY_US, Bucket, DedupWindow
+from pipelines.resource.key_log import KeyLog
 from schemas.arrays import BoolArray, Int64Array, UInt64Array
 
 
 def release_keys(window: DedupWindow, key_hi: UInt64Array, key_lo: UInt64Array, event_at: Int64Array) -> int:
-    """Void keys that the window holds; return how many they were.
+    """Take keys out of the window; return how many it held.
+
+    The log of a day only grows, so a day that loses keys gets another one: call it once with all keys that are to go.
 
     Args:
         key_hi, key_lo: (n,) identities. event_at: (n,) event times of the records, microseconds UTC.
@@ -17,13 +20,15 @@ def release_keys(window: DedupWindow, key_hi: UInt64Array, key_lo: UInt64Array, 
     days = event_at // DAY_US
     released = 0
     for day in np.unique(days).tolist():
-        gone = days == day
         bucket = window.buckets.get(day)
-        for segment in bucket.segments if bucket is not None else ():
-            held = segment.contents != 0
-            found = np.zeros(len(held), np.bool_)
-            found[held] = _among(segment.table[0::2][held], segment.table[1::2][held], key_hi[gone], key_lo[gone])
-            segment.contents[found] = 0
+        entries = list(bucket.log.entries()) if bucket is not None else []
+        if not entries:
+            continue
+        held = np.concatenate(entries)
+        gone = days == day
+        found = _among(held[:, 0], held[:, 1], key_hi[gone], key_lo[gone])
+        if found.any():
+            window.buckets[day] = Bucket(KeyLog.from_entries(np.ascontiguousarray(held[~found])))
             released += int(np.count_nonzero(found))
     return released
 
