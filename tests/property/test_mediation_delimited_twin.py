@@ -37,6 +37,10 @@ def cdr_lines(draw: Any) -> bytes:
         draw(st.one_of(st.just(b"61.5"), PLAIN_TEXT)),
         draw(st.sampled_from([b"EU", b"US", b"", b"zone with a long name \xe2\x82\xac", b"x" * 16, b"x" * 17])),
     ]
+    if draw(st.integers(0, 3)) == 0:
+        fields[5] = draw(
+            st.sampled_from([b"2026-05-01 10:00:30", b"2026-05-01 09:00:00", b"10:00:30", b"2026-05-01 10:00:00.0001"])
+        )
     fields = [_quoted(text + draw(st.sampled_from([b"", b"\n", b",", b'"']))) if draw(st.integers(0, 5)) == 0 else text
               for text in fields]  # fmt: skip
     fields = fields[: draw(st.sampled_from([6, 6, 6, 6, 5]))] + [b"more"] * draw(st.sampled_from([0, 0, 0, 0, 1]))
@@ -64,7 +68,30 @@ def _variants() -> list[DelimitedSource]:
     }
     filters = [{"field": "zone", "keep": ["EU", "", "x" * 16, "x" * 17]}, {"field": "id", "drop": ["2"]}]
     constant = {"quantity": {"constant": 3, "unit": "min"}, "time": {"field": "at"}, "filters": filters}
+    rich: dict[str, Any] = {
+        "identity": ["id", "caller", "at", "seconds", "zone"],
+        "time": {
+            "field": "at",
+            "format": "pattern",
+            "pattern": ["YYYY-MM-DD hh:mm:ss", "YYYY-MM-DD'T'hh:mm:ss.f"],
+            "zone": "UTC",
+        },
+        "quantity": {"field": "seconds", "decimal": ",", "thousands": ".", "unit": "s"},
+        "required": ["switch"],
+        "filters": [{"field": "id", "max": 1}, {"field": "caller", "prefix": ["49", "33"]}],
+        "converters": {
+            "caller": [{"e164": {"country": "49", "short_max": 2}}],
+            "zone": [{"map": {"": "EU", "1": "US"}, "default": "US"}],
+            "seconds": [{"map": {"61.5": "61,5"}}],
+        },
+    }
+    between: dict[str, Any] = {"quantity": {"between": ["at", "zone"]}, "filters": [{"field": "zone", "present": True}]}
     return [
+        delimited(header=False, columns=columns, columns_min=4, quoting="none", rest=True, mapping=rich),
+        delimited(header=False, columns=columns, columns_min=2, mapping=rich | between),
+        delimited(
+            header=False, columns=columns, quoting="none", delimiter=";", mapping={"time": {"fields": ["at", "zone"]}}
+        ),
         delimited(header=False, columns=columns, null="NULL", mapping=mapping),
         delimited(header=False, columns=columns, encoding="latin-1", delimiter=";", mapping=mapping),
         delimited(header=False, columns=columns, encoding="latin-1", null="1", mapping=constant),

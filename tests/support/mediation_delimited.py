@@ -45,6 +45,14 @@ def split(data: bytes, delimiter: bytes) -> Iterator[tuple[bytes, list[bytes] | 
             yield raw, fields if well else None
 
 
+def split_plainly(data: bytes, delimiter: bytes) -> Iterator[tuple[bytes, list[bytes] | None]]:
+    """Yield (raw bytes, fields) of every record where quotes are text."""
+    for line in data.removesuffix(LF).split(LF):
+        raw = line.removesuffix(CR)
+        if raw:
+            yield raw, raw.split(delimiter)
+
+
 def _quoted(data: bytes, at: int) -> tuple[bytes, int, bool]:
     """Return (text, offset after the closing quote, whether there was one) of the quoted field whose text begins at `at`."""
     text = bytearray()
@@ -69,14 +77,24 @@ def _skip(data: bytes, at: int, delimiter: bytes) -> int:
 def decode_twin(source: DelimitedSource, data: bytes) -> list[Record]:
     """Return the records of a file whose header, if it must have one, is what follows the line ends that it begins with."""
     data = data.removeprefix(b"\xef\xbb\xbf")
-    records = split(data.lstrip(CR + LF) if source.header else data, source.delimiter.encode())
+    splitter = split_plainly if source.quoting == "none" else split
+    records = splitter(data.lstrip(CR + LF) if source.header else data, source.delimiter.encode())
     columns = source.columns
     if source.header:
         first = next(records, None)
         if first is None:
             return []
         columns = tuple(name.decode(source.encoding) for name in first[1] or [])
-    return [record_twin(source, columns, raw, fields) for raw, fields in records]
+    return [record_twin(source, columns, raw, _last_takes_the_rest(source, columns, fields)) for raw, fields in records]
+
+
+def _last_takes_the_rest(
+    source: DelimitedSource, columns: tuple[str, ...], fields: list[bytes] | None
+) -> list[bytes] | None:
+    if fields is None or not source.rest or len(fields) <= len(columns):
+        return fields
+    last = len(columns) - 1
+    return [*fields[:last], source.delimiter.encode().join(fields[last:])]
 
 
 def record_twin(source: DelimitedSource, columns: tuple[str, ...], raw: bytes, fields: list[bytes] | None) -> Record:
@@ -84,7 +102,7 @@ def record_twin(source: DelimitedSource, columns: tuple[str, ...], raw: bytes, f
     reason = _unreadable(source, len(columns), raw, fields)
     texts = dict.fromkeys(columns, b"")
     if not reason:
-        for name, value in zip(columns, fields or [], strict=True):
+        for name, value in zip(columns, fields or [], strict=source.columns_min is None):
             text = value.decode(source.encoding).encode()
             texts[name] = b"" if source.null is not None and text == source.null.encode() else text
     found = map_record(context(source), source.mapping, texts, reason)
@@ -105,4 +123,4 @@ def _unreadable(source: DelimitedSource, columns: int, raw: bytes, fields: list[
         return Reason.INVALID_ENCODING
     if fields is None:
         return Reason.MALFORMED_RECORD
-    return 0 if len(fields) == columns else Reason.FIELD_COUNT
+    return 0 if (source.columns_min or columns) <= len(fields) <= columns else Reason.FIELD_COUNT

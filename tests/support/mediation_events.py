@@ -102,7 +102,7 @@ def record_twin(source: CloudEventsSource, raw: bytes) -> Record:
     event = Pairs() if reason else parse(raw.decode()) or Pairs()
     reason = reason or _envelope(event)
     mapping = source.mapping.model_copy(update={"identity": ("source", "id")})
-    names = {*REQUIRED, mapping.access_point, mapping.time.field, *mapping.attributes.values()}
+    names = {*REQUIRED, mapping.access_point, *mapping.time.names, *mapping.attributes.values(), *mapping.required}
     names |= {item.field for item in mapping.filters}
     names |= {name for name in (mapping.quantity.field, mapping.event_type.field) if name}
     texts = {name: value_at(event, name) for name in names}

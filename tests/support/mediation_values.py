@@ -148,12 +148,18 @@ def map_record(
     Returns:
         reason, access_point, event_at and rest as `mediation_world.shown` takes them.
     """
+    from mediation_mapping import convert, lets_pass, read_time  # which builds on this module
+
     found = [reason] if reason else []
-    for item in mapping.filters:
-        value = texts[item.field].decode("utf-8", "surrogateescape")
-        if (item.keep and value not in item.keep) or value in item.drop:
-            found.append(Reason.FILTERED_BY_SOURCE)
-    needed = [*envelope, mapping.access_point, mapping.time.field]
+    texts = texts | {name: convert(steps, texts[name]) for name, steps in mapping.converters.items() if not reason}
+    found += [Reason.FILTERED_BY_SOURCE for item in mapping.filters if not lets_pass(item, texts[item.field])]
+    needed = [
+        *envelope,
+        mapping.access_point,
+        *mapping.time.names,
+        *mapping.required,
+        *(mapping.quantity.between or ()),
+    ]
     if mapping.quantity.field:
         needed.append(mapping.quantity.field)
     if mapping.event_type.field and "" not in mapping.event_type.values:
@@ -165,11 +171,7 @@ def map_record(
     if mapping.event_type.field:
         kind = mapping.event_type.values.get(texts[mapping.event_type.field].decode("utf-8", "surrogateescape"))
         found += [Reason.UNKNOWN_EVENT_TYPE] if kind is None else []
-    time, text = mapping.time, texts[mapping.time.field]
-    if time.format in UNIT_US:
-        event_at, wrong = read_epoch(text, UNIT_US[time.format])
-    else:
-        event_at, wrong = (read_iso if time.format == "iso" else read_compact)(text, time.zone)
+    event_at, wrong = read_time(mapping.time, [texts[name] for name in mapping.time.names])
     found += [wrong] if wrong else []
     steps = 0
     if kind is not None:
@@ -196,17 +198,33 @@ def first_reason(found: list[int]) -> int:
 def _quantity_of(
     context: DecodeContext, mapping: EventMapping, texts: dict[str, bytes], event_type: EventType
 ) -> tuple[int, Reason]:
-    factor = context.units[mapping.quantity.unit or event_type.unit].step_count
-    if mapping.quantity.field is None:
-        return factor * (mapping.quantity.constant or 0), Reason.NONE
-    return read_quantity(texts[mapping.quantity.field], factor, half_up=mapping.quantity.excess_decimals == "half_up")
+    from mediation_mapping import plain_decimal, read_time
+
+    quantity, half_up = mapping.quantity, mapping.quantity.excess_decimals == "half_up"
+    if quantity.between is not None:
+        return _between(*(read_time(mapping.time, [texts[name]]) for name in quantity.between), half_up=half_up)
+    factor = context.units["s" if quantity.format == "hms" else quantity.unit or event_type.unit].step_count
+    if quantity.field is None:
+        return factor * (quantity.constant or 0), Reason.NONE
+    return read_quantity(plain_decimal(quantity, texts[quantity.field]), factor, half_up=half_up)
+
+
+def _between(start: tuple[int, Reason], end: tuple[int, Reason], *, half_up: bool) -> tuple[int, Reason]:
+    """Return (milliseconds, reason) of the time from one instant to another."""
+    wrong = [reason for _, reason in (start, end) if reason]
+    if wrong:
+        return 0, min(wrong)
+    if end[0] < start[0]:
+        return 0, Reason.NEGATIVE_QUANTITY
+    return read_quantity(str(end[0] - start[0]).encode() + b"e-6", 1000, half_up=half_up)
 
 
 def _rest(
     context: DecodeContext, mapping: EventMapping, texts: dict[str, bytes], kind: str | None, steps: int
 ) -> tuple[Any, ...]:
     identity = list(dict.fromkeys(mapping.identity))
-    others = [mapping.access_point, mapping.time.field, mapping.quantity.field, mapping.event_type.field]
+    others = [mapping.access_point, *mapping.time.names, mapping.quantity.field, *(mapping.quantity.between or ())]
+    others.append(mapping.event_type.field)
     others += [mapping.attributes[name] for name in sorted(mapping.attributes)]
     content = [texts[name] for name in dict.fromkeys(others) if name and name not in identity]
     key = key_of(context, [texts[name] for name in identity])
