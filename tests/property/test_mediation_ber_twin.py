@@ -184,6 +184,7 @@ def test_walker_and_twin_agree(
 @example(Kind.INTEGER, b"\xff\x7f" + bytes(7))
 @example(Kind.INTEGER, b"\x00" * 9 + b"\xff" * 8)
 @example(Kind.IP, bytes(10) + b"\xff\xff\x01\x02\x03\x04")
+@example(Kind.IP, bytes.fromhex("20010db8000000000001000000000001"))
 @example(Kind.ADDRESS, b"\x11\x81\x33")
 @example(Kind.SMS_ADDRESS, b"\x0b\x91\x33\x16\x32\x54\x76\xf8")
 @example(Kind.TIMESTAMP, bytes.fromhex("2605011000002b0200"))

@@ -341,8 +341,6 @@ def walk_records(
             frames[depth, 0] = node
             frames[depth, 1] = at + length if length >= 0 else INDEFINITE
             frames[depth, 2] = at + length if length >= 0 else bound
-        if problem == 0 and not full and at != stop:
-            problem = MALFORMED_RECORD
         if full:
             return first, records, taken, room, np.int64(0)
         if problem != 0:
