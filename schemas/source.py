@@ -17,6 +17,7 @@ from schemas.source_base import (
     SourceBase,
 )
 from schemas.source_binary import Ts32298Source
+from schemas.source_radius import RadiusSource
 
 __all__ = [
     "SOURCE_MODELS",
@@ -31,10 +32,11 @@ __all__ = [
     "FixedColumn",
     "FixedWidthSource",
     "HeaderRecords",
-    "Place",
     "JsonSource",
+    "Place",
     "Quantity",
     "R151Source",
+    "RadiusSource",
     "SourceBase",
     "TrailerRecords",
     "Ts32298Source",
@@ -56,10 +58,10 @@ class DelimitedSource(SourceBase):
     columns_min: Annotated[int, Field(ge=1)] | None = None
     quoting: Literal["rfc4180", "none"] = "rfc4180"
     rest: bool = False
-    mapping: EventMapping
-
     encoding: Literal["utf-8", "latin-1"] = "utf-8"
     null: str | None = None
+    mapping: EventMapping
+
 
 class Place(Document):
     """Where something stands in a record: its first byte, counted from 1 as field manuals do, and its bytes."""
@@ -123,8 +125,6 @@ class FixedWidthSource(SourceBase):
         return max(column.end for column in self.columns)
 
 
-class CloudEventsSource(SourceBase):
-    """CloudEvents 1.0, structured mode: one JSON object per line, or batches of them. Identity is always `source` + `id`."""
 class JsonSource(SourceBase):
     """JSON objects; fields are dotted paths, a number among them is an index of an array.
 
@@ -139,11 +139,13 @@ class JsonSource(SourceBase):
     mapping: EventMapping
 
 
+class CloudEventsSource(SourceBase):
+    """CloudEvents 1.0, structured mode: one JSON object per line, or batches of them. Identity is always `source` + `id`."""
 
     format: Literal["cloudevents"]
+    layout: Literal["auto", "lines", "array", "document"] = "auto"
     mapping: EventMapping
 
-    layout: Literal["auto", "lines", "array", "document"] = "auto"
 
 class R151Source(SourceBase):
     """Enedis R151: daily indexes of C5 meters. One record per index; `grid` says which of the two grids is billed.
@@ -161,9 +163,10 @@ class R151Source(SourceBase):
 SOURCE_MODELS: dict[str, type[SourceBase]] = {
     "delimited": DelimitedSource,
     "fixed_width": FixedWidthSource,
+    "json": JsonSource,
     "cloudevents": CloudEventsSource,
     "r151": R151Source,
-    "json": JsonSource,
     "ts32298": Ts32298Source,
+    "radius": RadiusSource,
 }
 """The document of each format, in the order in which they are explained."""

@@ -14,6 +14,7 @@ from pipelines.mediation.explain import DETAIL_MAX
 from pipelines.mediation.extract import DecodedBlock
 from pipelines.mediation.failures import UnableToCompileSource, UnableToDecodeFile
 from pipelines.mediation.fixed_width.decoder import make_fixed_width
+from pipelines.mediation.radius.decoder import make_radius
 from schemas.cdr import CdrBlock
 from schemas.rejection import EXPLANATIONS, Reason
 from schemas.source import SourceBase
@@ -58,10 +59,11 @@ class Decoder(Protocol):
 _MAKERS: dict[str, Callable[[DecodeContext, Any], Decoder]] = {
     "delimited": make_delimited,
     "fixed_width": make_fixed_width,
-    "cloudevents": make_cloudevents,
     "json": make_json,
+    "cloudevents": make_cloudevents,
     "r151": make_r151,
     "ts32298": make_ts32298,
+    "radius": make_radius,
 }
 """How the source of each format is compiled: a new format takes its place here and in `schemas.source.SOURCE_MODELS`."""
 
