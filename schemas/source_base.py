@@ -80,10 +80,12 @@ class Quantity(Document):
 
     `format`: `decimal`, with `decimal` as the mark before the decimals and `thousands` between groups of three digits;
     `hms`, a duration `hh:mm:ss` or `mm:ss` in seconds; `hex`, a whole number in hexadecimal. `between` are two fields
-    that read as the event time does: the quantity is the time from the first to the second.
+    that read as the event time does: the quantity is the time from the first to the second. `fields` are added up; of
+    them at least one must not be empty, and the empty ones count nothing.
     """
 
     field: FieldName | None = None
+    fields: Annotated[tuple[FieldName, ...], Field(min_length=2, max_length=8)] | None = None
     constant: Annotated[int, Field(ge=0)] | None = None
     between: Annotated[tuple[FieldName, ...], Field(min_length=2, max_length=2)] | None = None
     format: Literal["decimal", "hms", "hex"] = "decimal"

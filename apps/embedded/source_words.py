@@ -125,6 +125,9 @@ def _quantity(mapping: EventMapping, event_type: str, catalog: Catalog) -> str:
     if quantity.between is not None:
         start, end = quantity.between
         return f"the time from {start} to {end} in {unit.code}, {kept}; what is finer is {finer}"
+    if quantity.fields is not None:
+        sums = f"{_joined(quantity.fields)} added up{_written(quantity)}"
+        return f"{sums} in {unit.code}, {kept}; empty ones count nothing; what is finer is {finer}"
     if quantity.field is None:
         return f"always {quantity.constant} {unit.code}, {kept}"
     return f"{quantity.field}{_written(quantity)} in {unit.code}, {kept}; what is finer is {finer}"

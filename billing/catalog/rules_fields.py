@@ -43,9 +43,10 @@ def check_time(ctx: Context, entry: Entry[Any], mapping: EventMapping) -> None:
 def check_quantity_text(ctx: Context, entry: Entry[Any], quantity: Quantity) -> None:
     """Check how the quantity reads."""
     path = ("mapping", "quantity")
-    if [quantity.constant, quantity.field, quantity.between].count(None) != 2:
-        fix = "write one of `field: …`, `between: [from, to]` and `constant: …`"
-        ctx.problems.at(entry, path, "the quantity is read from a field, or from two times, or is a constant", fix)
+    if [quantity.constant, quantity.field, quantity.between, quantity.fields].count(None) != 3:
+        fix = "write one of `field: …`, `fields: [one, other]`, `between: [from, to]` and `constant: …`"
+        ctx.problems.at(entry, path, "the quantity is read from fields, or from two times, or is a constant", fix)
+    ctx.unique(entry, (*path, "fields"), quantity.fields or (), "field")
     if counts_seconds(quantity) and quantity.unit not in (None, "s"):
         fix = "remove `unit`, or write `unit: s`"
         ctx.problems.at(entry, (*path, "unit"), "a duration is counted in seconds", fix)

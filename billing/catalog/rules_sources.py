@@ -173,6 +173,8 @@ def _fields(mapping: EventMapping) -> Iterator[tuple[Path, str]]:
         yield ("mapping", "time", "fields", index), name
     if mapping.quantity.field is not None:
         yield ("mapping", "quantity", "field"), mapping.quantity.field
+    for index, name in enumerate(mapping.quantity.fields or ()):
+        yield ("mapping", "quantity", "fields", index), name
     for index, name in enumerate(mapping.quantity.between or ()):
         yield ("mapping", "quantity", "between", index), name
     if mapping.event_type.field is not None:

@@ -90,6 +90,9 @@ def describe_fields(plan: MappingPlan, block: DecodedBlock, row: int) -> str:
     reason = Reason(int(block.reason[row]))
     if reason == Reason.FIELD_MISSING:
         slots = [slot for slot in plan.required if not field_value(block, slot, row)]
+        addends = plan.quantity.addends
+        if not any(field_value(block, slot, row) for slot in addends):
+            slots += addends
         return "empty: " + ", ".join(plan.fields[slot] for slot in slots)
     if reason == Reason.IDENTITY_MISSING:
         return "all empty: " + ", ".join(plan.fields[slot] for slot in plan.identity)
@@ -100,7 +103,7 @@ def describe_fields(plan: MappingPlan, block: DecodedBlock, row: int) -> str:
     elif reason in TIME_REASONS:
         slots = [*plan.time.slots, *plan.quantity.between]
     elif reason in QUANTITY_REASONS:
-        slots = list(plan.quantity.between) or [plan.quantity.slot]
+        slots = [*plan.quantity.between, *plan.quantity.addends] or [plan.quantity.slot]
     else:
         return EXPLANATIONS[reason]
     return ", ".join(f"{plan.fields[slot]} is {quote_value(field_value(block, slot, row))}" for slot in slots)

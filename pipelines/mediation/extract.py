@@ -112,6 +112,8 @@ def extract(plan: MappingPlan, matrix: FieldMatrix, position: BlockPosition) -> 
         fields.keep_only(left_out, 1, reason)
     for slot in plan.required:
         fields.require(*matrix.column(slot), reason)
+    if plan.quantity.addends:
+        fields.require_any(matrix.start, matrix.end, np.array(plan.quantity.addends, np.int32), reason)
     fields.require_identity(matrix.start, matrix.end, plan.identity, reason)
     kind, event_type = _event_types(plan, matrix)
     event_at = _event_times(plan, matrix)
@@ -181,14 +183,33 @@ def _event_times(plan: MappingPlan, matrix: FieldMatrix) -> Int64Array:
 def _quantities(plan: MappingPlan, matrix: FieldMatrix, kind: Int32Array) -> Int64Array:
     if plan.quantity.between:
         return _times_between(plan, matrix, kind)
+    if plan.quantity.addends:
+        return _sums(plan, matrix, kind)
     if plan.quantity.slot < 0:
         return np.append(plan.quantity.constants, np.int64(0))[kind]
-    quantity = np.empty(len(matrix), np.int64)
     text, (start, end) = matrix.text, matrix.column(plan.quantity.slot)
     counter = plan.quantity.counter
     if counter is not None and counter.rules.on_decrease == OnDecrease.WRAP_64:
+        quantity = np.empty(len(matrix), np.int64)
         quantities.read_counters(text, start, end, kind, quantity, matrix.reason)
         return quantity
+    return _amounts(plan, matrix, plan.quantity.slot, kind)
+
+
+def _sums(plan: MappingPlan, matrix: FieldMatrix, kind: Int32Array) -> Int64Array:
+    """Return the sum of several fields; an empty one counts nothing."""
+    total = np.zeros(len(matrix), np.int64)
+    for slot in plan.quantity.addends:
+        start, end = matrix.column(slot)
+        amounts = _amounts(plan, matrix, slot, np.where(start == end, np.int32(-1), kind))
+        quantities.add_amounts(amounts, total, matrix.reason)
+    return total
+
+
+def _amounts(plan: MappingPlan, matrix: FieldMatrix, slot: int, kind: Int32Array) -> Int64Array:
+    """Return what one field says, in base steps; 0 where `kind` is -1."""
+    quantity = np.empty(len(matrix), np.int64)
+    text, (start, end) = matrix.text, matrix.column(slot)
     if plan.quantity.text is not None:
         text, start, end = plan.quantity.text.rewrite(text, start, end)
     quantities.read_quantities(

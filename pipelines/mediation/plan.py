@@ -45,11 +45,12 @@ class EventTypePlan:
 
 @dataclass(frozen=True, slots=True)
 class QuantityPlan:
-    """The quantity: field `slot`, or -1 and `constants`, or the time `between` two fields.
+    """The quantity: field `slot`, or -1 and `constants`, or the time `between` two fields, or the sum of `addends`.
 
     Attributes:
         text: how it is written when it is no plain decimal.
         between: the slots of two times, or none.
+        addends: slots of fields that are added up, at least one of which is not empty; or none.
         factors: (e,) base steps of one source unit, per event type.
         constants: (e,) base steps of the constant quantity, per event type.
         counter: when the field is the reading of a counter.
@@ -62,6 +63,7 @@ class QuantityPlan:
     text: QuantityText | None = None
     between: tuple[int, ...] = ()
     counter: CounterPlan | None = None
+    addends: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +114,15 @@ def compile_mapping(context: DecodeContext, mapping: EventMapping, extra_fields:
     decider_slot = -1 if decider is None else slot(decider)
     quantity_slot = -1 if mapping.quantity.field is None else slot(mapping.quantity.field)
     measured = (quantity_slot, *(slot(name) for name in mapping.quantity.between or ()))
+    addends = tuple(dict.fromkeys(slot(name) for name in mapping.quantity.fields or ()))
     counted = [slot(name) for name in (mapping.quantity.cumulative.series if mapping.quantity.cumulative else ())]
     names = sorted(mapping.attributes)
     attribute_slots = tuple(slot(mapping.attributes[name]) for name in names)
     _check_attributes(names, known.values())
     content = [
-        s for s in (access, *time.slots, *measured, decider_slot, *counted, *attribute_slots) if s not in identity
+        s
+        for s in (access, *time.slots, *measured, *addends, decider_slot, *counted, *attribute_slots)
+        if s not in identity
     ]
     blank = "" in mapping.event_type.values
     required = [access, *time.slots, *measured, -1 if blank else decider_slot, *counted]
@@ -133,7 +138,7 @@ def compile_mapping(context: DecodeContext, mapping: EventMapping, extra_fields:
         access=access,
         time=time,
         event_type=_compile_event_types(context, mapping.event_type, known, decider_slot, names),
-        quantity=_compile_quantity(context, mapping.quantity, measured, counted, list(known.values())),
+        quantity=_compile_quantity(context, mapping.quantity, measured, addends, counted, list(known.values())),
         attribute_slots=attribute_slots,
         attribute_table=value_table(context.attribute_codes, missing=0),
         filters=filters,
@@ -218,11 +223,12 @@ def _compile_quantity(
     context: DecodeContext,
     quantity: Quantity,
     slots: tuple[int, ...],
+    addends: tuple[int, ...],
     counted: list[int],
     event_types: list[EventType],
 ) -> QuantityPlan:
-    if [quantity.constant, quantity.field, quantity.between].count(None) != 2:
-        raise UnableToCompileSource("quantity: give one of `field`, `between` and `constant`")
+    if [quantity.constant, quantity.field, quantity.between, quantity.fields].count(None) != 3:
+        raise UnableToCompileSource("quantity: give one of `field`, `fields`, `between` and `constant`")
     if quantity.between is not None and quantity.unit not in (None, SECONDS):
         raise UnableToCompileSource(f"quantity: the time between two fields is counted in s, not in {quantity.unit!r}")
     unit = SECONDS if quantity.between is not None or quantity.format == "hms" else quantity.unit
@@ -238,4 +244,5 @@ def _compile_quantity(
         compile_quantity_text(quantity),
         slots[1:],
         compile_counter(quantity, counted, factors),
+        addends,
     )

@@ -149,6 +149,21 @@ def require(start: Any, end: Any, reason: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
+def require_any(start: Any, end: Any, slots: Any, reason: Any) -> None:
+    """Refuse records in which all of some fields are absent or empty (FIELD_MISSING).
+
+    Args:
+        start, end: (f, m) int32; slots: (k,) int32 rows of the fields; reason: (n <= m,) uint16, changed.
+    """
+    for i in range(len(reason)):
+        length = 0
+        for j in range(len(slots)):
+            length += end[slots[j], i] - start[slots[j], i]
+        if length == 0 and reason[i] == 0:
+            reason[i] = FIELD_MISSING
+
+
+@njit(cache=True, nogil=True)
 def require_identity(start: Any, end: Any, slots: Any, reason: Any) -> None:
     """Refuse records in which every identity field is empty (IDENTITY_MISSING).
 

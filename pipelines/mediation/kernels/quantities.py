@@ -220,6 +220,24 @@ def read_quantities(
 
 
 @njit(cache=True, nogil=True)
+def add_amounts(amounts: Any, total: Any, reason: Any) -> None:
+    """Add one field to the sum of others; a sum beyond QUANTITY_MAX is refused (QUANTITY_OVERFLOW).
+
+    Args:
+        amounts: (n,) int64, 0 .. QUANTITY_MAX.
+        total: (n,) int64, 0 .. QUANTITY_MAX, changed; 0 where refused.
+        reason: (n,) uint16, changed where it was 0.
+    """
+    for i in range(len(amounts)):
+        if amounts[i] > QUANTITY_MAX - total[i]:
+            if reason[i] == 0:
+                reason[i] = QUANTITY_OVERFLOW
+            total[i] = 0
+        else:
+            total[i] += amounts[i]
+
+
+@njit(cache=True, nogil=True)
 def scale_durations(
     from_at: Any, to_at: Any, kind: Any, factors: Any, half_up: Any, quantity: Any, reason: Any
 ) -> None:
