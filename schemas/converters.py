@@ -42,6 +42,13 @@ class PadLeft(Document):
     fill: Annotated[str, StringConstraints(pattern=r"^[ -~]$")] = "0"
 
 
+class Split(Document):
+    """Part number `part` (the first is 1) of a text that `separator` divides; nothing where there are fewer."""
+
+    separator: Annotated[str, StringConstraints(pattern=r"^[ -~]$")]
+    part: Annotated[int, Field(ge=1, le=64)]
+
+
 class Converter(Document):
     """One step; exactly one of its fields is given. An empty text stays empty, unless `map` names it.
 
@@ -54,6 +61,7 @@ class Converter(Document):
     e164: E164 | None = None
     case: Literal["upper", "lower"] | None = None
     substring: Substring | None = None
+    split: Split | None = None
     pad_left: PadLeft | None = None
     map: dict[str, str] | None = None
     default: str | None = None
@@ -61,5 +69,5 @@ class Converter(Document):
     @property
     def steps(self) -> tuple[str, ...]:
         """The names of the steps that are given: more or less than one is an error."""
-        names = ("strip_prefix", "add_prefix", "e164", "case", "substring", "pad_left", "map")
+        names = ("strip_prefix", "add_prefix", "e164", "case", "substring", "split", "pad_left", "map")
         return tuple(name for name in names if getattr(self, name) is not None)

@@ -76,6 +76,19 @@ class Cut:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Keep one part of a divided text; `part` counts from 0."""
+
+    separator: int
+    part: int
+
+    def run(self, column: Column) -> Column:
+        """Return the column after the step."""
+        kernels.split_part(*column, self.separator, self.part)
+        return column
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """Upper or lower case."""
 
@@ -186,6 +199,8 @@ def _compile(name: str, step: Converter) -> Step:
         return Case(step.case == "upper")
     if step.substring is not None:
         return Cut(step.substring.start - 1, step.substring.width or 2**31 - 1)
+    if step.split is not None:
+        return Part(ord(step.split.separator), step.split.part - 1)
     if step.pad_left is not None:
         return Prepend(_bytes(step.pad_left.fill), step.pad_left.width)
     if step.e164 is not None:

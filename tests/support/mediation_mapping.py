@@ -122,6 +122,9 @@ def _convert_once(step: Converter, text: bytes) -> bytes:
         first = step.substring.start - 1
         last = None if step.substring.width is None else first + step.substring.width
         return text.decode()[first:last].encode()
+    if step.split is not None:
+        parts = text.split(step.split.separator.encode())
+        return parts[step.split.part - 1] if len(parts) >= step.split.part else b""
     if step.pad_left is not None:
         return text.decode().rjust(step.pad_left.width, step.pad_left.fill).encode()
     assert step.e164 is not None

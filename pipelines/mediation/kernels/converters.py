@@ -83,6 +83,31 @@ def substring(text: Any, start: Any, end: Any, skip: Any, width: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
+def split_part(text: Any, start: Any, end: Any, separator: Any, part: Any) -> None:
+    """Keep the part after `part` separators, up to the next one; nothing where there are fewer.
+
+    Args:
+        text: (b,) uint8; start, end: (n,) int32, changed; separator: a byte.
+    """
+    for i in range(len(start)):
+        stop = end[i]
+        first = start[i]
+        passed = 0
+        last = stop
+        for at in range(start[i], stop):
+            if text[at] == separator:
+                if passed == part:
+                    last = at
+                    break
+                passed += 1
+                first = at + 1
+        if passed < part:
+            first = stop
+        start[i] = first
+        end[i] = last
+
+
+@njit(cache=True, nogil=True)
 def change_case(text: Any, start: Any, end: Any, upper: Any, out: Any) -> None:
     """Write texts with the letters a to z in upper case, or A to Z in lower case.
 
