@@ -18,6 +18,7 @@ from schemas.source_base import (
 )
 from schemas.source_binary import Ts32298Source
 from schemas.source_radius import RadiusSource
+from schemas.source_roaming import TapSource
 
 __all__ = [
     "SOURCE_MODELS",
@@ -38,6 +39,7 @@ __all__ = [
     "R151Source",
     "RadiusSource",
     "SourceBase",
+    "TapSource",
     "TrailerRecords",
     "Ts32298Source",
 ]
@@ -167,6 +169,7 @@ SOURCE_MODELS: dict[str, type[SourceBase]] = {
     "cloudevents": CloudEventsSource,
     "r151": R151Source,
     "ts32298": Ts32298Source,
+    "tap": TapSource,
     "radius": RadiusSource,
 }
 """The document of each format, in the order in which they are explained."""

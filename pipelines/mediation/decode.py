@@ -15,6 +15,7 @@ from pipelines.mediation.extract import DecodedBlock
 from pipelines.mediation.failures import UnableToCompileSource, UnableToDecodeFile
 from pipelines.mediation.fixed_width.decoder import make_fixed_width
 from pipelines.mediation.radius.decoder import make_radius
+from pipelines.mediation.tap.decoder import make_tap
 from schemas.cdr import CdrBlock
 from schemas.rejection import EXPLANATIONS, Reason
 from schemas.source import SourceBase
@@ -63,6 +64,7 @@ _MAKERS: dict[str, Callable[[DecodeContext, Any], Decoder]] = {
     "cloudevents": make_cloudevents,
     "r151": make_r151,
     "ts32298": make_ts32298,
+    "tap": make_tap,
     "radius": make_radius,
 }
 """How the source of each format is compiled: a new format takes its place here and in `schemas.source.SOURCE_MODELS`."""

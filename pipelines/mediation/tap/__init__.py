@@ -1,0 +1,1 @@
+"""TAP: usage of roamers, from the network they visited."""
