@@ -5,11 +5,12 @@ A setting that holds a secret is a pydantic `SecretStr`: it is shown masked, and
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -28,6 +29,24 @@ class UnableToReadSettings(Exception):
 
 FILE_BYTES_MAX = 1 << 33
 """Records of one file are counted in 32 bits, and a line and its end are two bytes."""
+
+
+def _sha256(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[0-9a-f]{64}", value.get_secret_value()):
+        raise ValueError("it must be a SHA-256 in hexadecimal, 64 digits: `printf %s KEY | sha256sum`")
+    return value
+
+
+class ApiKey(BaseModel):
+    """A key with which usage may be sent over HTTP: its hash, and the sources it may send to; all when none is named."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sha256: Annotated[SecretStr, AfterValidator(_sha256)]
+    sources: tuple[str, ...] | None = None
+
+
+KeyName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 
 
 class Settings(BaseSettings):
@@ -59,6 +78,24 @@ class Settings(BaseSettings):
         200, description="largest decoded size of a compressed file, as a multiple of its own size"
     )
     poll_ms: Annotated[int, Field(ge=10)] = Field(250, description="how often `run --follow` looks at the spool")
+    api_keys: dict[KeyName, ApiKey] = Field(
+        {}, description="keys that may send usage to `octroi serve`: name, SHA-256 of the key, sources it is limited to"
+    )
+    http_body_bytes_max: Annotated[int, Field(ge=1, le=1 << 30)] = Field(
+        64 << 20, description="largest HTTP body as it is sent, bytes"
+    )
+    http_expanded_bytes_max: Annotated[int, Field(ge=1, le=1 << 32)] = Field(
+        256 << 20, description="largest HTTP body once it is decompressed, bytes"
+    )
+    http_waiting_bytes_max: Annotated[int, Field(ge=1)] = Field(
+        512 << 20, description="bytes of HTTP bodies that may be on their way at once; one body always may"
+    )
+    http_waiting_requests_max: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        1000, description="HTTP requests that may be on their way at once"
+    )
+    http_idempotency_hours: Annotated[int, Field(ge=1)] = Field(
+        24, description="how long the answer to an Idempotency-Key is remembered, hours"
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -99,7 +136,8 @@ def _describe(error: ValidationError, kind: type[Settings]) -> str:
     for item in error.errors():
         name = ".".join(str(part) for part in item["loc"])
         field = kind.model_fields.get(str(item["loc"][0])) if item["loc"] else None
-        secret = field is None or SecretStr.__name__ in str(field.annotation)
+        # what is inside a setting may be a secret, or somebody's attempt to write one
+        secret = field is None or len(item["loc"]) > 1 or SecretStr.__name__ in str(field.annotation)
         told.append(f"{name}: {item['msg']}" + ("" if secret else f" (given {item['input']!r})"))
     return "; ".join(told)
 

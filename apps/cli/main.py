@@ -7,7 +7,7 @@ from io import TextIOWrapper
 
 import typer
 
-from apps.cli import explaining, files, processing, querying, rejects, setup, sources, trying
+from apps.cli import explaining, files, processing, querying, rejects, serve, setup, sources, trying
 
 app = typer.Typer(
     name="octroi",
@@ -18,6 +18,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 processing.add_to(app)
+serve.add_to(app)
 sources.add_to(app)
 rejects.add_to(app)
 files.add_to(app)

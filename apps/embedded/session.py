@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 from apps.embedded.access import open_owned, take_over
 from apps.embedded.commands import SUMMED
@@ -104,6 +104,16 @@ class Stop(threading.Event):
     by = 0
 
 
+class Attendant(Protocol):
+    """Whoever else brings usage while a run follows its spool."""
+
+    def opened(self, intake: Intake) -> None:
+        """Begin to submit commands: the log is recovered, and commands run between two claims from now on."""
+
+    def closing(self) -> None:
+        """End: run the commands that are still needed; nothing runs any after that."""
+
+
 @contextmanager
 def stopping() -> Iterator[Stop]:
     """Yield an event that SIGTERM and the first SIGINT set: the claim in hand is finished, then the run ends well.
@@ -137,12 +147,14 @@ def run_session(
     stop: threading.Event,
     say: Callable[[str], None],
     progress: Callable[[int], None],
+    attendant: Attendant | None = None,
 ) -> RunReport:
     """Own the data directory, finish its log, take the catalog, then the named files, then the spool.
 
     Args:
         files: (source, path) of files to copy in. follow: keep watching the spool until `stop` is set.
         say: told sentences that an operator must see. progress: told records as they pass.
+        attendant: brings usage in other ways than the spool.
 
     Raises:
         DirectoryIsOwned: when another process owns the directory.
@@ -172,6 +184,7 @@ def run_session(
                     poll_s=settings.poll_ms / 1000,
                     say=say,
                     started=started,
+                    attendant=attendant,
                 )
             finally:
                 server.close()
@@ -192,6 +205,7 @@ def _work(
     poll_s: float,
     say: Callable[[str], None],
     started: float,
+    attendant: Attendant | None,
 ) -> None:
     opened = time.monotonic()
     report.open_s = opened - started
@@ -208,11 +222,15 @@ def _work(
     report.open_s += ready - replayed
     intake.adopt()
     intake.take(files)
+    if attendant is not None:
+        attendant.opened(intake)
     intake.drain()
     engine.flush()
     report.process_s = time.monotonic() - ready
     if follow:
         intake.follow(poll_s)
+    if attendant is not None:
+        attendant.closing()
     closing = time.monotonic()
     engine.snapshot()
     report.close_s = time.monotonic() - closing

@@ -9,7 +9,18 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = {"chdb", "clickhouse_connect", "llvmlite", "numba", "numpy", "polars", "pyarrow"}
+HEAVY = {
+    "chdb",
+    "clickhouse_connect",
+    "fastapi",
+    "llvmlite",
+    "numba",
+    "numpy",
+    "polars",
+    "pyarrow",
+    "starlette",
+    "uvicorn",
+}
 
 _PROBE = """
 import json, sys
@@ -25,7 +36,8 @@ print(json.dumps({"status": status, "loaded": sorted({name.partition(".")[0] for
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["run", "--help"], ["rejects", "--help"], ["sources", "--help"], ["version"]]
+    "arguments",
+    [["--help"], ["run", "--help"], ["serve", "--help"], ["rejects", "--help"], ["sources", "--help"], ["version"]],
 )
 def test_help_and_version_load_nothing_heavy(arguments: list[str], root: Path) -> None:
     ran = subprocess.run(

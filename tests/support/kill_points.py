@@ -56,6 +56,7 @@ def install(reach: Reach) -> None:
     for insert in ("insert_native", "insert_arrow"):
         wrap(Connection, insert, lambda _, table, *__: f"insert {table.removeprefix('octroi.')}")
     wrap(Journal, "append", lambda _, entry: f"journal {entry.kind}", _half_entry)
+    wrap(Journal, "append_all", lambda _, entries: "journal files" if entries else "journal nothing", _half_entries)
     wrap(claims, "copy_durably", lambda *_: "copy", lambda source, path: _half_file(path, source.read()))
     wrap(engine, "archive_catalog", lambda *_: "keep catalog")
     wrap(engine.Engine, "recover", lambda _: "recover")
@@ -75,6 +76,10 @@ def _half_entry(journal: Any, entry: Any) -> None:
     line = _line(entry)
     journal._handle.write(line[: len(line) // 2])
     journal._handle.flush()
+
+
+def _half_entries(journal: Any, entries: Any) -> None:
+    _half_entry(journal, entries[0])
 
 
 def _half_file(path: Path, content: bytes) -> None:

@@ -1,0 +1,74 @@
+"""The application: its routes, its errors, and its description of itself (OpenAPI)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from apps.api.description import complete, events_operation, state_operation
+from apps.api.events import Events
+from apps.api.gate import Gate
+from apps.api.keys import Keys
+from apps.api.problems import Problem, of_status
+from apps.settings import Settings
+
+
+def make_app(settings: Settings, gate: Gate, *, version: str) -> FastAPI:
+    """Return the application in front of a gate."""
+    app = FastAPI(
+        title="octroi",
+        version=version,
+        summary="Usage in, receipts out",
+        docs_url=None,
+        redoc_url=None,
+    )
+    events = Events(settings, Keys(settings.api_keys), gate)
+
+    async def health() -> Response:
+        """Say that the process runs."""
+        return JSONResponse({"status": "ok"})
+
+    async def ready() -> Response:
+        """Say whether usage is taken."""
+        gate.require_open()
+        return JSONResponse({"status": "ready"})
+
+    app.add_api_route("/v1/events", events.post, methods=["POST"], response_class=Response, **events_operation())
+    app.add_api_route("/healthz", health, methods=["GET"], response_class=Response, **state_operation("healthz"))
+    app.add_api_route("/readyz", ready, methods=["GET"], response_class=Response, **state_operation("readyz"))
+    app.add_exception_handler(Problem, _refuse)
+    app.add_exception_handler(HTTPException, _refuse_by_status)
+    app.add_exception_handler(Exception, _fail)
+    _describe_with(app, complete)
+    return app
+
+
+def _describe_with(app: FastAPI, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Let the application's description of itself be what `change` makes of it."""
+    generated = app.openapi
+
+    def described() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = change(generated())
+        return app.openapi_schema
+
+    app.openapi = described  # type: ignore[method-assign]
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return error.response()
+
+
+async def _refuse_by_status(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return of_status(error.status_code, error.headers).response()
+
+
+async def _fail(request: Request, error: Exception) -> Response:
+    return Problem("internal-error", "octroi has told its operator; send the request again later").response()

@@ -1,0 +1,123 @@
+"""What README and docs/operations.md say about usage over HTTP, and what the interface says about itself, is true."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from document_texts import blocks, named_files, rows, sections, write_files
+from fastapi import FastAPI
+
+from apps.api.answers import Answer
+from apps.api.app import make_app
+from apps.api.gate import Gate
+from apps.api.media import BY_FORMAT
+from apps.api.problems import KINDS
+from apps.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+OPERATIONS = sections((ROOT / "docs" / "operations.md").read_text())["Take usage over HTTP"]
+EVERY_FORMAT = "every other one"
+
+
+@pytest.fixture
+def app() -> FastAPI:
+    return make_app(Settings(), Gate(Settings()), version="1")
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def test_the_tour_over_http_ends_as_readme_says(tmp_path: Path) -> None:
+    section = sections(README)["Send events over HTTP"]
+    (script,), (expected,) = blocks(section, "sh"), blocks(section, "json")
+    write_files(named_files(README), tmp_path)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OCTROI_DATA")}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    process = subprocess.Popen(
+        ["bash", "-m", "-c", script.replace("8080", str(_free_port())) + "wait\n"],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        out, err = process.communicate(timeout=240)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    told = next(line for line in out.replace('{"status":"ready"}', "").splitlines() if line.startswith("{"))
+    answer, shown = json.loads(told), json.loads(expected)
+    assert shown["claim"] == 8  # after the tour; here nothing came before but the catalog
+    for record in shown["rejected"]:
+        record["id"] = record["id"].replace("8-", f"{answer['claim']}-")
+    assert answer == shown | {"claim": answer["claim"]}
+    assert "POST /v1/events 202 key=gateway source=calls" in err
+    assert (tmp_path / "octroi-data" / "archive").is_dir()
+
+
+def test_every_problem_is_told(app: FastAPI) -> None:
+    told = {(row[0], row[1]) for row in rows(OPERATIONS) if row[0].isdigit()}
+    assert told == {(str(kind.status), name) for name, kind in KINDS.items()}
+    (listed,) = [app.openapi()["components"]["schemas"]["Problem"]["properties"]["type"]["enum"]]
+    assert listed == [f"urn:octroi:problem:{name}" for name in KINDS]
+
+
+def test_every_kind_of_body_is_told() -> None:
+    told = {row[0]: row[1].split(", ") for row in rows(OPERATIONS) if "/" in row[1]}
+    assert told.pop(EVERY_FORMAT) == ["application/octet-stream"]
+    for name, kinds in BY_FORMAT.items():
+        assert set(told.pop(name)) == set(kinds) - {"application/ndjson", "application/jsonl"}, name
+    assert told == {}
+
+
+def test_the_interface_describes_itself_completely(app: FastAPI) -> None:
+    described = app.openapi()
+    assert set(described["paths"]) == {"/v1/events", "/healthz", "/readyz"}
+    operation = described["paths"]["/v1/events"]["post"]
+    assert {str(kind.status) for name, kind in KINDS.items() if kind.status not in (404, 405)} | {"202"} == set(
+        operation["responses"]
+    )
+    assert {parameter["name"] for parameter in operation["parameters"]} == {
+        "source", "octroi-source", "Idempotency-Key", "Content-Encoding",
+    }  # fmt: skip
+    Answer.model_validate(operation["responses"]["202"]["content"]["application/json"]["example"], extra="forbid")
+    problem = described["components"]["schemas"]["Problem"]
+    for status, response in operation["responses"].items():
+        if status == "202":
+            continue
+        examples = response["content"]["application/problem+json"]["examples"]
+        assert examples
+        for example in examples.values():
+            value: dict[str, Any] = example["value"]
+            assert set(problem["required"]) <= set(value) <= set(problem["properties"])
+            assert value["status"] == int(status)
+    assert operation["security"] == [{"key": []}]
+    _resolve(described, described)
+
+
+def _resolve(part: Any, root: dict[str, Any]) -> None:
+    """Follow every reference in a description."""
+    if isinstance(part, dict):
+        if "$ref" in part:
+            found: Any = root
+            for name in part["$ref"].removeprefix("#/").split("/"):
+                found = found[name]
+        for inner in part.values():
+            _resolve(inner, root)
+    elif isinstance(part, list):
+        for inner in part:
+            _resolve(inner, root)
