@@ -37,6 +37,7 @@ _EXIT_CODES = {
     "UnableToWriteJournal": UNAVAILABLE,
     "UnableToReadImage": UNAVAILABLE,
     "UnableToReadArchive": UNAVAILABLE,
+    "DamagedKeys": UNAVAILABLE,
     "UnableToOpenStore": UNAVAILABLE,
     "UnableToStore": UNAVAILABLE,
     "UnableToTalk": UNAVAILABLE,
@@ -48,6 +49,7 @@ _EXIT_CODES = {
     "UnableToQuery": USAGE,
     "UnableToSelect": USAGE,
     "UnableToFindSource": USAGE,
+    "UnableToFindTemplate": USAGE,
     "UnableToExplain": USAGE,
     "WrongUsage": USAGE,
 }

@@ -81,6 +81,29 @@ def show(
         print(printable(f"# {what:{width}}  {how}"))
 
 
+@sources.command(epilog="Example: octroi sources template asterisk > octroi-data/catalog/asterisk.yaml")
+@honest
+def template(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="A ready-made source.", show_default=False)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the ready-made sources, or print one with the event types it needs, ready to be saved and adapted."""
+    from billing.catalog.templates import find_template, source_templates
+
+    if name is None:
+        rows = [{"name": found.name, "about": found.about} for found in source_templates()]
+        if as_json:
+            print_json(rows)
+        else:
+            print_table("", ["name", "about"], [list(row.values()) for row in rows])
+        return
+    found = find_template(name)
+    if as_json:
+        print_json({"name": found.name, "about": found.about, "text": found.text})
+    else:
+        print(found.text, end="")
+
+
 def _as_yaml(document: dict[str, Any]) -> str:
     """Return a document in YAML; in ASCII when it holds what could command a terminal."""
     import yaml
