@@ -24,6 +24,8 @@ from pipelines.key_files import VERIFY_MARK, DamagedKeys, read_keys, write_keys
 from pipelines.key_files_v1 import read_keys_v1
 from pipelines.resource.series import RegisterTable
 from pipelines.resource.stage import ResourceState
+from pipelines.resource.versions import COLUMNS as VERSION_COLUMNS
+from pipelines.resource.versions import VersionTable
 from pipelines.spool.files import sync_directory, write_durably
 from rating.state import AccountState
 from rating.vocabulary import Vocabulary
@@ -72,6 +74,7 @@ def _arrays(state: StageState) -> dict[str, AnyArray]:
     registers = state.resource.registers
     arrays: dict[str, AnyArray] = {f"account.{name}": array for name, array in state.account.to_arrays().items()}
     arrays |= {f"register.{name}": getattr(registers, name) for name in ("key_hi", "key_lo", "last_at", "last_index")}
+    arrays |= {f"version.{name}": getattr(state.resource.versions, name) for name in VERSION_COLUMNS}
     return arrays
 
 
@@ -82,6 +85,7 @@ def _facts(state: StageState) -> dict[str, Any]:
         "block": state.block,
         "image": state.image,
         "register_count": state.resource.registers.count,
+        "version_count": state.resource.versions.count,
     }
 
 
@@ -265,9 +269,18 @@ def _rebuild(
     )
     return StageState(
         Vocabulary.from_tables(tables),
-        ResourceState(window, registers),
+        ResourceState(window, registers, _versions(manifest, arrays)),
         account,
         manifest["claim"],
         manifest["block"],
         manifest["image"],
+    )
+
+
+def _versions(manifest: dict[str, Any], arrays: dict[str, AnyArray]) -> VersionTable:
+    """Return the table of versions, empty when the snapshot was written before there were any."""
+    if "version_count" not in manifest:
+        return VersionTable()
+    return VersionTable(
+        **{name: arrays[f"version.{name}"] for name in VERSION_COLUMNS}, count=manifest["version_count"]
     )

@@ -77,6 +77,7 @@ class CdrBlock:
         attributes: (n, ATTRIBUTE_SLOTS) codes in `Vocabulary.attribute_values`; 0 = absent or a value no charge names.
         series_hi, series_lo: (n,) 128-bit identity of the register for cumulative readings, (0, 0) for plain usage.
         readings: what the readings mean.
+        version: (n,) which statement about its identity a record is, >= 0; None where the order of arrival says it.
     """
 
     position: BlockPosition
@@ -100,6 +101,7 @@ class CdrBlock:
     series_hi: UInt64Array
     series_lo: UInt64Array
     readings: ReadingRules = field(default=ReadingRules(), kw_only=True)
+    version: Int64Array | None = field(default=None, kw_only=True)
 
     def __len__(self) -> int:
         """Return the number of records."""
@@ -118,5 +120,7 @@ def select_records(cdrs: CdrBlock, rows: Int64Array) -> CdrBlock:
 
 def _rows_of(column: Any, rows: Int64Array) -> Any:
     """Return some rows of a column, or of whatever else a decoder keeps beside its columns, row by row."""
+    if column is None:
+        return None
     found = column[rows]
     return np.ascontiguousarray(found) if isinstance(found, np.ndarray) else found

@@ -48,6 +48,7 @@ class Reason(IntEnum):
     QUANTITY_OVERFLOW = 108
     NEGATIVE_QUANTITY = 109
     DOUBTFUL_READING = 110
+    INVALID_VERSION = 111
     # 200..299 resource stage
     DUPLICATE = 200
     SAME_KEY_OTHER_CONTENT = 201
@@ -58,6 +59,8 @@ class Reason(IntEnum):
     INDEX_DECREASED = 206
     OPENING_READING = 207
     REPEATED_READING = 208
+    SUPERSEDES_EARLIER = 209
+    NEWER_VERSION_KNOWN = 210
     # 300..399 account stage
     NO_MATCHING_CHARGE = 300
     NO_PRICE_VERSION = 301
@@ -84,6 +87,8 @@ OUTCOMES: dict[Reason, Outcome] = {
     Reason.REPEATED_READING: Outcome.ABSORBED,
     Reason.DOUBTFUL_READING: Outcome.PARKED,
     Reason.BEYOND_WINDOW: Outcome.PARKED,
+    Reason.SUPERSEDES_EARLIER: Outcome.PARKED,
+    Reason.NEWER_VERSION_KNOWN: Outcome.SUPERSEDED,
     Reason.READING_OUT_OF_ORDER: Outcome.PARKED,
     Reason.COUNTER_PERIOD_CLOSED: Outcome.PARKED,
 }
@@ -109,6 +114,7 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.QUANTITY_OVERFLOW: "the quantity is too large",
     Reason.NEGATIVE_QUANTITY: "the quantity is negative",
     Reason.DOUBTFUL_READING: "the distributor marks this reading as doubtful",
+    Reason.INVALID_VERSION: "the version is no whole number of at most 18 digits",
     Reason.DUPLICATE: "a record with the same identity and content was already processed",
     Reason.SAME_KEY_OTHER_CONTENT: "a record with the same identity but another content was already processed",
     Reason.UNKNOWN_ACCESS_POINT: "no access point has this identifier",
@@ -118,6 +124,8 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.INDEX_DECREASED: "the index is lower than the previous one of its register",
     Reason.OPENING_READING: "the first reading of a register opens the series and measures no consumption",
     Reason.REPEATED_READING: "the reading says what the latest one of its register says: nothing was used",
+    Reason.SUPERSEDES_EARLIER: "it replaces an earlier record, which is withdrawn first",
+    Reason.NEWER_VERSION_KNOWN: "a newer record with the same identity is known",
     Reason.NO_MATCHING_CHARGE: "no usage charge of the subscription's offer matches the event",
     Reason.NO_PRICE_VERSION: "the price plan has no version in force at the event time",
     Reason.COUNTER_PERIOD_CLOSED: "the counter period of the event is no longer kept",

@@ -108,6 +108,7 @@ class EventMapping(Document):
     """Which fields mean what. `identity` fields together name a record within the source.
 
     `converters` change the text of fields before anything else reads it; `required` are more fields that must not be empty.
+    `version`, a whole number, says which of several records with one identity is the newest; without it the latest to come is.
     """
 
     identity: Annotated[tuple[FieldName, ...], Field(min_length=1, max_length=32)]
@@ -118,6 +119,7 @@ class EventMapping(Document):
     attributes: dict[Code, FieldName] = {}
     filters: tuple[Filter, ...] = ()
     required: Annotated[tuple[FieldName, ...], Field(max_length=32)] = ()
+    version: FieldName | None = None
     converters: dict[FieldName, Annotated[tuple[Converter, ...], Field(min_length=1, max_length=8)]] = {}
 
 
@@ -125,11 +127,12 @@ class SourceBase(Document):
     """What all sources have.
 
     `on_same_key` says what another content under a known identity means: `conflict` rejects it
-    (SAME_KEY_OTHER_CONTENT), `duplicate` drops it.
+    (SAME_KEY_OTHER_CONTENT), `duplicate` drops it, `supersede` puts it in the place of the earlier record, whose EDRs are
+    withdrawn, and leaves it parked when that one is billed, `reverse` does so even then.
     """
 
     kind: Literal["source"]
     code: Code
     format: str
-    on_same_key: Literal["duplicate", "conflict"] = "conflict"
+    on_same_key: Literal["duplicate", "conflict", "supersede", "reverse"] = "conflict"
     record_bytes_max: Annotated[int, Field(ge=256, le=4_194_304)] = 1_048_576

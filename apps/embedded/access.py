@@ -100,6 +100,7 @@ class _Local:
         if request["op"] == "balance":
             return differences_as_json(self._opened())
         from apps.embedded.commands import perform
+        from apps.embedded.supersede import settle_newer
 
         self.close()
         action = perform(request)
@@ -108,6 +109,7 @@ class _Local:
             engine.recover()
             engine.take_catalog()
             result = action(engine)
+            settle_newer(engine)
             engine.snapshot()
             return result
         finally:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from apps.embedded.cancel import NO_KEYS, Keys, Tally, Withdrawal, write_commands
-from apps.embedded.engine import Engine
+from apps.embedded.engine import ClaimReport, Engine
 from apps.embedded.files import QuarantinedFile, UnableToReadArchive, sha256_of
 from pipelines.spool.family import Family, family_of, image_before
 from pipelines.spool.journal import Cancel, FileClaim, RecordRetry, Refusal, refusal
@@ -124,14 +124,16 @@ def back_out(engine: Engine, wanted: str, reason: str, *, preview: bool) -> dict
             refusals = (str(error),)
         told = BackOut(file.claim, file.name, file.source, 0, told.records, withdrawal.tally, open_rejections, refusals)
         return told.as_dict(engine)
-    entry = journal_cancel(engine, batches, cause="back_out", reason=reason.strip(), source=file.source,
+    report = journal_cancel(engine, batches, cause="back_out", reason=reason.strip(), source=file.source,
                            claims=tuple(sorted(family.records)), refused=tuple(closed))  # fmt: skip
-    told = BackOut(file.claim, file.name, file.source, entry.claim, told.records, withdrawal.tally, open_rejections, ())
+    told = BackOut(
+        file.claim, file.name, file.source, report.entry.claim, told.records, withdrawal.tally, open_rejections, ()
+    )
     return told.as_dict(engine)
 
 
-def journal_cancel(engine: Engine, batches: Iterator[pa.RecordBatch], **terms: Any) -> Cancel:
-    """Keep commands in the archive, journal the entry that applies them, and process it."""
+def journal_cancel(engine: Engine, batches: Iterator[pa.RecordBatch], **terms: Any) -> ClaimReport:
+    """Keep commands in the archive, journal the entry that applies them, and process it; return what came of it."""
     journal, archive = engine.journal, engine.directory.spool.archive
     stored = "cancel-" + engine.directory.spool.stored_name(journal.next_claim, terms["source"], "commands.arrow")
     write_commands(archive / stored, batches)
@@ -144,9 +146,9 @@ def journal_cancel(engine: Engine, batches: Iterator[pa.RecordBatch], **terms: A
         **terms,
     )
     journal.append(entry)
-    engine.process(entry)
+    report = engine.process(entry)
     engine.flush()
-    return entry
+    return report
 
 
 def _refusals(engine: Engine, file: FileClaim, family: Family, decided: Decisions) -> Iterator[str]:

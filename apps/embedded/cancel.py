@@ -36,7 +36,10 @@ _UNRATED = f"""
 SELECT record, branch FROM fact_rejection
 WHERE claim = {{claim:UInt32}} AND block = {{block:UInt32}} AND stage = {int(Stage.ACCOUNT)} ORDER BY record, branch
 """
-_BLOCKS = "SELECT block FROM fact_block WHERE claim = {claim:UInt32} AND edrs > 0 ORDER BY block"
+_BLOCKS = """
+SELECT block, first_record FROM fact_block WHERE claim = {claim:UInt32} AND edrs > 0 AND reversal_rows = 0 AND cancelled = 0
+ORDER BY first_record, block
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +89,14 @@ class Withdrawal:
             self._images[content_hash] = recompile(engine.directory, content_hash, engine.state)
         return self._images[content_hash]
 
-    def blocks(self, claim: int) -> list[int]:
-        """Return the blocks of a claim that made EDRs."""
-        return [row["block"] for row in self.engine.store.query(_BLOCKS, {"claim": claim}).to_pylist()]
+    def blocks(self, claim: int, records: Int64Array | None = None) -> list[int]:
+        """Return the blocks of a claim that made EDRs, those that hold some of `records` only unless None."""
+        rows = self.engine.store.query(_BLOCKS, {"claim": claim}).to_pylist()
+        if records is None or not rows:
+            return [row["block"] for row in rows]
+        first = np.array([row["first_record"] for row in rows], np.int64)
+        place = np.searchsorted(first, records, side="right") - 1
+        return [rows[index]["block"] for index in np.unique(place[place >= 0]).tolist()]
 
     def commands(self, claim: int, block: int, keys: Keys, wanted: set[int] | None = None) -> Iterator[pa.RecordBatch]:
         """Yield what withdraws the EDRs that stand of a block, those of records `wanted` only unless None.

@@ -46,7 +46,9 @@ def cancelled_blocks(
     """Yield what withdrawing each batch of commands from block `resume` on makes; updates `state`."""
     if resume == 0:
         batches = (commands.get_batch(block) for block in range(commands.num_record_batches))
-        release_keys(state.resource.dedup, *keys_of(batches))
+        keys = keys_of(batches)
+        release_keys(state.resource.dedup, *keys)
+        state.resource.versions.vacate(*keys, forget=entry.cause == "back_out")
     record = FIRST_BESIDE_RECORDS if entry.file_claim else 0
     for block in range(commands.num_record_batches):
         batch = commands.get_batch(block)

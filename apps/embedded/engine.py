@@ -33,7 +33,6 @@ from apps.settings import Settings
 from billing.catalog.store import load_catalog
 from pipelines.account.stage import ClaimContext, finish_edrs, finish_records
 from pipelines.mediation.decode import Decoder, describe
-from pipelines.resource.dedup import open_period_days
 from pipelines.resource.stage import process
 from pipelines.snapshot import StageState, read_latest_snapshot, write_snapshot
 from pipelines.spool.claims import Terms
@@ -42,6 +41,7 @@ from schemas.arrays import UInt16Array
 from schemas.cdr import BlockPosition, CdrBlock, select_records
 from schemas.edr import PACKED_WORDS, unpack
 from schemas.output import BlockHeader, OutputBlock
+from schemas.rejection import Reason
 from sinks.clickhouse.store import FinishedClaim
 
 EDRS_PER_BLOCK = 50_000
@@ -99,6 +99,7 @@ class Engine:
     Attributes:
         report: told sentences that an operator must see. progress: told the records of every block that passed.
         watch: shown every block of records before it is stored; it may read, not change.
+        newer_came: whether records may have been parked that replace earlier ones (`apps.embedded.supersede`).
     """
 
     directory: DataDirectory
@@ -115,6 +116,7 @@ class Engine:
     active: ActiveImage | None = None
     times: StageTimes = field(default_factory=StageTimes)
     complete: frozenset[tuple[int, int]] = frozenset()
+    newer_came: bool = True
     _hashes: dict[str, int] = field(default_factory=dict)
     _finished: list[FinishedClaim] = field(default_factory=list)
     _since_snapshot: int = 0
@@ -124,15 +126,7 @@ class Engine:
     def terms(self) -> Terms:
         """What new claims fix."""
         settings = self.settings
-        days = settings.dedup_window_days
-        if days == "open_period":
-            days = open_period_days(self.journal.stage_time(self.now()))
-        return Terms(
-            settings.block_bytes,
-            None if days == "unlimited" else days,
-            settings.file_bytes_max,
-            settings.expansion_max,
-        )
+        return Terms(settings.block_bytes, settings.dedup_window_days, settings.file_bytes_max, settings.expansion_max)
 
     @property
     def sources(self) -> list[str]:
@@ -279,7 +273,8 @@ class Engine:
     ) -> Iterator[OutputBlock]:
         active = self._image()
         self.state.resource.dedup.window_days = root.window_days
-        drops_conflicts = active.catalog.sources[root.source].on_same_key == "duplicate"
+        on_same_key = active.catalog.sources[root.source].on_same_key
+        superseding = root.claim if on_same_key in ("supersede", "reverse") else 0
         context = self._context(entry, root.source)
         say = _describe_with(file.decoder)
         decoded = self.decoded(entry, root, file, first_block)
@@ -290,8 +285,11 @@ class Engine:
                 active.image.access,
                 self.state.resource,
                 stage_time=entry.received_at,
-                conflict_is_duplicate=drops_conflicts,
+                conflict_is_duplicate=on_same_key == "duplicate",
+                superseding_file=superseding,
             )
+            if superseding:
+                self.newer_came |= bool(np.any(result.reason == Reason.SUPERSEDES_EARLIER))
             between = time.monotonic()
             output = finish_records(
                 cdrs, result.reason, result.edrs, active.image, self.state.account, self.state.vocabulary, context, say

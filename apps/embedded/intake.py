@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from apps.embedded.engine import ClaimReport, Engine
+from apps.embedded.supersede import settle_newer
 from pipelines.spool.claims import UnableToClaim
+from pipelines.spool.journal import JournalEntry
 
 _STOP_S = 0.25
 """How soon a run that waits sees that it shall stop, however seldom it looks at the spool."""
@@ -55,6 +57,7 @@ class Intake:
         engine = self.engine
         for entry in engine.directory.spool.adopt(engine.journal, now=engine.now(), terms=engine.terms):
             self.claimed(engine.process(entry))
+        self._settle()
 
     def take(self, files: Iterable[tuple[str, Path]]) -> None:
         """Copy, claim and process named files; those that cannot be read are reported and left.
@@ -73,7 +76,7 @@ class Intake:
             except UnableToClaim as error:
                 self._refuse(path, error)
                 continue
-            self.claimed(engine.process(entry))
+            self._process(entry)
 
     def drain(self) -> int:
         """Claim and process until the spool is empty; return how many files were taken.
@@ -127,7 +130,9 @@ class Intake:
             action, future = self.commands.get_nowait()
             journaled = self.engine.journal.next_claim
             try:
-                future.set_result(action(self.engine))
+                result = action(self.engine)
+                self._settle()
+                future.set_result(result)
             except Exception as error:
                 future.set_exception(error)
                 if self.engine.journal.next_claim != journaled:
@@ -141,8 +146,17 @@ class Intake:
             self._refuse(path, error)
             return False
         self._refused.discard(path)
-        self.claimed(engine.process(entry))
+        self._process(entry)
         return True
+
+    def _process(self, entry: JournalEntry) -> None:
+        self.claimed(self.engine.process(entry))
+        self._settle()
+
+    def _settle(self) -> None:
+        """Put newer records in the place of earlier ones, when the last entries brought any."""
+        for report in settle_newer(self.engine):
+            self.claimed(report)
 
     def _refuse(self, path: Path, error: UnableToClaim) -> None:
         if isinstance(error.__cause__, OSError) and error.__cause__.errno in _NO_ROOM:

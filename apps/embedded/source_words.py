@@ -15,6 +15,8 @@ _COMMON = (*SourceBase.model_fields, "format", "mapping")
 _SAME_KEY = {
     "conflict": "a known identity with another content is rejected (SAME_KEY_OTHER_CONTENT)",
     "duplicate": "a known identity with another content is dropped as a duplicate",
+    "supersede": "a newer record with a known identity takes the place of the earlier one, unless that one is billed",
+    "reverse": "a newer record with a known identity takes the place of the earlier one, even when that one is billed",
 }
 _LOWER = {
     "reject": "is rejected (INDEX_DECREASED)",

@@ -52,6 +52,21 @@ def check_source(ctx: Context, entry: Entry[SourceBase]) -> None:
     mapping: EventMapping | None = getattr(source, "mapping", None)
     if mapping is not None:
         _check_mapping(ctx, entry, mapping)
+    _check_same_key(ctx, entry, source, mapping)
+
+
+def _check_same_key(ctx: Context, entry: Entry[Any], source: SourceBase, mapping: EventMapping | None) -> None:
+    replaces = source.on_same_key in ("supersede", "reverse")
+    if replaces and (mapping is None or mapping.quantity.cumulative is not None):
+        message = (
+            f"`on_same_key: {source.on_same_key}` does not go with readings: later ones were measured from earlier ones"
+        )
+        ctx.problems.at(entry, ("on_same_key",), message, "write `conflict` or `duplicate`")
+    if mapping is not None and mapping.version is not None and not replaces:
+        message = "`version` says which record is the newest, but newer records do not replace earlier ones"
+        ctx.problems.at(
+            entry, ("mapping", "version"), message, "add `on_same_key: supersede` to the source, or remove it"
+        )
 
 
 def _check_r151(ctx: Context, entry: Entry[Any], source: R151Source) -> None:
@@ -185,6 +200,8 @@ def _fields(mapping: EventMapping) -> Iterator[tuple[Path, str]]:
         yield ("mapping", "filters", index, "field"), item.field
     for index, name in enumerate(mapping.required):
         yield ("mapping", "required", index), name
+    if mapping.version is not None:
+        yield ("mapping", "version"), mapping.version
     yield from flow_fields(mapping)
 
 

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 
 from pipelines.mediation.converters import convert
-from pipelines.mediation.kernels import contents, encoding, fields, identities, quantities
+from pipelines.mediation.kernels import contents, encoding, fields, identities, quantities, versions
 from pipelines.mediation.plan import MappingPlan
 from pipelines.mediation.times import PADDING, join_columns, read_times
 from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt16Array, UInt64Array
@@ -118,6 +118,10 @@ def extract(plan: MappingPlan, matrix: FieldMatrix, position: BlockPosition) -> 
     kind, event_type = _event_types(plan, matrix)
     event_at = _event_times(plan, matrix)
     quantity = _quantities(plan, matrix, kind)
+    version = None
+    if plan.version >= 0:
+        version = np.empty(n, np.int64)
+        versions.read_versions(matrix.text, *matrix.column(plan.version), version, reason)
     key_hi, key_lo, content = np.empty(n, np.uint64), np.empty(n, np.uint64), np.empty(n, np.uint64)
     seed_hi, seed_lo = np.uint64(plan.seed[0]), np.uint64(plan.seed[1])
     identities.identify(matrix.text, matrix.start, matrix.end, plan.identity, seed_hi, seed_lo, key_hi, key_lo)
@@ -151,6 +155,7 @@ def extract(plan: MappingPlan, matrix: FieldMatrix, position: BlockPosition) -> 
         series_lo=series_lo,
         matrix=matrix,
         readings=ReadingRules() if counter is None else counter.rules,
+        version=version,
     )
 
 

@@ -75,6 +75,7 @@ class MappingPlan:
         identity: (k,) slots of the identity, in order.
         content: (c,) slots of the other mapped fields, in a fixed order.
         required: slots that must not be empty.
+        version: slot of the version, -1 without one.
         converters: what changes the text of fields before anything else reads it.
         attribute_slots: the slot of each mapped attribute; `attribute_table`: value -> vocabulary id.
         seed: of identity keys: the installation's secret, tenant and source.
@@ -84,6 +85,7 @@ class MappingPlan:
     identity: Int32Array
     content: Int32Array
     required: tuple[int, ...]
+    version: int
     access: int
     time: TimePlan
     event_type: EventTypePlan
@@ -127,6 +129,8 @@ def compile_mapping(context: DecodeContext, mapping: EventMapping, extra_fields:
     blank = "" in mapping.event_type.values
     required = [access, *time.slots, *measured, -1 if blank else decider_slot, *counted]
     required += [slot(name) for name in mapping.required]
+    version = -1 if mapping.version is None else slot(mapping.version)
+    required.append(version)
     filters = tuple(compile_filter(item, slot(item.field)) for item in mapping.filters)
     for name in extra_fields:
         slot(name)
@@ -135,6 +139,7 @@ def compile_mapping(context: DecodeContext, mapping: EventMapping, extra_fields:
         identity=np.array(identity, np.int32),
         content=np.array([s for s in dict.fromkeys(content) if s >= 0], np.int32),
         required=tuple(s for s in dict.fromkeys(required) if s >= 0),
+        version=version,
         access=access,
         time=time,
         event_type=_compile_event_types(context, mapping.event_type, known, decider_slot, names),

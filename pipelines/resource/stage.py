@@ -16,7 +16,9 @@ from pipelines.resource.dedup import Decision, DedupWindow
 from pipelines.resource.kernels import attribute as attribution
 from pipelines.resource.kernels import dedup as verdicts
 from pipelines.resource.kernels import series as readings
+from pipelines.resource.kernels import versions
 from pipelines.resource.series import RegisterTable
+from pipelines.resource.versions import VersionTable, arrival
 from rating.tariff_image import AccessIndex
 from schemas.arrays import Int64Array, UInt16Array
 from schemas.cdr import CdrBlock
@@ -38,12 +40,21 @@ REASON_OF_ANSWER[readings.REPEATED] = Reason.REPEATED_READING
 REASON_OF_ANSWER[readings.OVERFLOW] = Reason.QUANTITY_OVERFLOW
 
 
+REASON_OF_VERSION = np.zeros(6, np.uint16)
+"""Reason by answer of the versions kernel; UNUSABLE depends on more."""
+REASON_OF_VERSION[versions.SAME] = Reason.DUPLICATE
+REASON_OF_VERSION[versions.OLDER] = Reason.NEWER_VERSION_KNOWN
+REASON_OF_VERSION[versions.NEWER] = Reason.SUPERSEDES_EARLIER
+REASON_OF_VERSION[versions.UNPLACED] = Reason.SAME_KEY_OTHER_CONTENT
+
+
 @dataclass(slots=True)
 class ResourceState:
     """State of one resource partition, a function of its log."""
 
     dedup: DedupWindow = field(default_factory=DedupWindow)
     registers: RegisterTable = field(default_factory=RegisterTable)
+    versions: VersionTable = field(default_factory=VersionTable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +66,13 @@ class ResourceResult:
 
 
 def process(
-    cdrs: CdrBlock, access: AccessIndex, state: ResourceState, *, stage_time: int, conflict_is_duplicate: bool
+    cdrs: CdrBlock,
+    access: AccessIndex,
+    state: ResourceState,
+    *,
+    stage_time: int,
+    conflict_is_duplicate: bool,
+    superseding_file: int = 0,
 ) -> ResourceResult:
     """Attribute, deduplicate and difference one block, updating `state`.
 
@@ -65,6 +82,8 @@ def process(
         state: updated in place.
         stage_time: microseconds UTC at which the block's claim was journaled; moves the window.
         conflict_is_duplicate: the source's `on_same_key` is `duplicate`.
+        superseding_file: claim of the file that the records are from when newer ones replace earlier ones
+            (`on_same_key` is `supersede` or `reverse`, without readings), else 0.
     """
     reason = cdrs.reason.copy()
     is_reading = (cdrs.series_hi != 0) | (cdrs.series_lo != 0)
@@ -91,6 +110,13 @@ def process(
     event_at, span_s, quantity = cdrs.event_at, np.zeros(len(cdrs), np.int64), cdrs.quantity
     if is_reading.any():
         event_at, span_s, quantity = _difference(cdrs, state.registers, decision, unowned, conflict, reason)
+    elif superseding_file:
+        version = arrival(superseding_file, cdrs.record) if cdrs.version is None else cdrs.version
+        first_day = state.dedup.first_day
+        answer = state.versions.decide(cdrs, version, decision, candidate, unowned == 0, first_day=first_day)
+        reason[candidate] = REASON_OF_VERSION[answer[candidate]]
+        unusable = candidate & (answer == versions.UNUSABLE)
+        reason[unusable] = unowned[unusable]
     rows = np.flatnonzero(reason == 0)
     owners = owners_of(access, cdrs.access_hi, cdrs.access_lo, instant, rows, found)
     return ResourceResult(_edrs(cdrs, owners, event_at, span_s, quantity), reason)

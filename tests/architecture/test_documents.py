@@ -70,7 +70,7 @@ SPECIAL_DEFAULTS = {
     "rounding", "wallets", "null", "columns", "attributes", "filters", "constant", "field", "unit", "values", "keep", "drop",
     "access_points", "opening_readings", "each", "zone", "fields", "pattern", "between", "thousands", "columns_min", "required",
     "converters", "present", "prefix", "min", "max", "strip_prefix", "add_prefix", "e164", "case", "substring", "split", "pad_left",
-    "map", "default", "cumulative", "series", "trunk", "international", "decimal",
+    "map", "default", "cumulative", "series", "trunk", "international", "decimal", "version",
 }  # fmt: skip
 """Fields whose default is told in words: none, open, always."""
 

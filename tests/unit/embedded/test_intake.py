@@ -26,6 +26,7 @@ class FakeEngine:
     processed: list[str] = field(default_factory=list)
     reported: list[str] = field(default_factory=list)
     flushes: int = 0
+    newer_came: bool = False
     sources: list[str] = field(default_factory=lambda: ["calls", "data"])
     terms: Any = TERMS
 

@@ -1,0 +1,168 @@
+"""Which record holds an identity, and the highest version seen of it: of sources whose newer records replace earlier ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pipelines.resource.dedup import DAY_US, Decision
+from pipelines.resource.kernels import dedup as verdicts
+from pipelines.resource.kernels import versions as kernels
+from schemas.arrays import BoolArray, Int32Array, Int64Array, UInt8Array, UInt64Array
+from schemas.cdr import CdrBlock
+
+LOAD_MAX = 0.5
+CAPACITY_MIN = 64
+ARRIVAL_BITS = 32
+"""Without a version field the later record is the newer one: its version is its file's claim, then its number in the file."""
+
+
+class UnableToOrder(OverflowError):
+    """The log has so many entries that the order of arrival no longer fits 63 bits."""
+
+
+def _u64() -> UInt64Array:
+    return np.zeros(CAPACITY_MIN, np.uint64)
+
+
+def _i64() -> Int64Array:
+    return np.zeros(CAPACITY_MIN, np.int64)
+
+
+def _none() -> Int64Array:
+    return np.full(CAPACITY_MIN, -1, np.int64)
+
+
+def _i32() -> Int32Array:
+    return np.zeros(CAPACITY_MIN, np.int32)
+
+
+def arrival(file_claim: int, record: Int64Array) -> Int64Array:
+    """Return (n,) versions of the records of a file: the order in which they came.
+
+    Raises:
+        UnableToOrder: when the claim needs more than 31 bits.
+    """
+    if file_claim >= 1 << (63 - ARRIVAL_BITS):
+        raise UnableToOrder(f"claim {file_claim} is beyond the order of arrival")
+    return record + (file_claim << ARRIVAL_BITS)
+
+
+@dataclass(slots=True)
+class VersionTable:
+    """Open-addressing table from identity and event day to the record that holds it; grows between blocks.
+
+    Attributes:
+        key_hi, key_lo: (cap,) identity, (0, 0) empty; key_day: (cap,) its event day.
+        holder_claim, holder_record: (cap,) who holds it; claim 0: nobody.
+        held, highest: (cap,) version of the holder (-1: nobody), and of the newest record seen.
+        count: identities.
+    """
+
+    key_hi: UInt64Array = field(default_factory=_u64)
+    key_lo: UInt64Array = field(default_factory=_u64)
+    key_day: Int32Array = field(default_factory=_i32)
+    holder_claim: Int64Array = field(default_factory=_i64)
+    holder_record: Int64Array = field(default_factory=_i64)
+    held: Int64Array = field(default_factory=_none)
+    highest: Int64Array = field(default_factory=_none)
+    count: int = 0
+
+    @property
+    def pending(self) -> int:
+        """How many identities have a newer record than the one that holds them: it is parked, or was refused since."""
+        return int(np.count_nonzero(self.highest > self.held))
+
+    def decide(
+        self,
+        cdrs: CdrBlock,
+        version: Int64Array,
+        decision: Decision,
+        candidate: BoolArray,
+        usable: BoolArray,
+        *,
+        first_day: int,
+    ) -> UInt8Array:
+        """Return (n,) answers of the versions kernel, 255 for rows that are no candidate; settles the dedup decision.
+
+        Args:
+            cdrs: the block. version: (n,). decision: of the dedup window. candidate, usable: (n,).
+            first_day: the window's; identities of earlier days are forgotten when the table grows.
+        """
+        n = len(cdrs)
+        first = decision.first_rows()
+        rows = np.flatnonzero(candidate).astype(np.int64)
+        # a row that may take no key and knows none is nothing to decide
+        rows = rows[(first[rows] >= 0) | np.isin(decision.verdict[rows], (verdicts.DUPLICATE, verdicts.CONFLICT))]
+        answer = np.full(n, 255, np.uint8)
+        answer[candidate] = kernels.UNUSABLE
+        self._make_room(len(rows), first_day)
+        holds = np.zeros(n, np.uint64)
+        decide: Any = kernels.decide_versions
+        self.count += decide(
+            *self._columns(),
+            rows,
+            cdrs.key_hi,
+            cdrs.key_lo,
+            (cdrs.event_at // DAY_US).astype(np.int32),
+            cdrs.content,
+            version,
+            cdrs.position.claim,
+            cdrs.record,
+            first,
+            decision.verdict,
+            usable,
+            holds,
+            answer,
+        )
+        decision.settle(holds)
+        return answer
+
+    def holder(self, hi: int, lo: int, event_at: int) -> tuple[int, int] | None:
+        """Return claim and record of whoever holds an identity, None when nobody does."""
+        slot = int(
+            kernels.find_version(
+                self.key_hi, self.key_lo, self.key_day, np.uint64(hi), np.uint64(lo), np.int32(event_at // DAY_US)
+            )
+        )
+        if slot < 0 or self.holder_claim[slot] == 0:
+            return None
+        return int(self.holder_claim[slot]), int(self.holder_record[slot])
+
+    def vacate(self, hi: UInt64Array, lo: UInt64Array, event_at: Int64Array, *, forget: bool) -> None:
+        """Let nobody hold identities (k,) any more; with `forget` any version of them may come again."""
+        vacate: Any = kernels.vacate
+        vacate(*self._columns(), hi, lo, (event_at // DAY_US).astype(np.int32), forget)
+
+    def _columns(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name) for name in COLUMNS)
+
+    def _make_room(self, rows: int, first_day: int) -> None:
+        if self.count + rows <= len(self.key_hi) * LOAD_MAX:
+            return
+        kept = np.flatnonzero(((self.key_hi != 0) | (self.key_lo != 0)) & (self.key_day >= first_day))
+        old = [np.ascontiguousarray(column[kept]) for column in self._columns()]
+        capacity = 1 << (int((len(kept) + rows) * 2 / LOAD_MAX) - 1).bit_length()
+        fresh = VersionTable(
+            np.zeros(capacity, np.uint64),
+            np.zeros(capacity, np.uint64),
+            np.zeros(capacity, np.int32),
+            np.zeros(capacity, np.int64),
+            np.zeros(capacity, np.int64),
+            np.full(capacity, -1, np.int64),
+            np.full(capacity, -1, np.int64),
+        )
+        place = np.zeros(len(kept), np.int64)
+        refill: Any = kernels.refill
+        refill(fresh.key_hi, fresh.key_lo, fresh.key_day, *old[:3], place)
+        for name, values in zip(COLUMNS[3:], old[3:], strict=True):
+            getattr(fresh, name)[place] = values
+        for name in COLUMNS:
+            setattr(self, name, getattr(fresh, name))
+        self.count = len(kept)
+
+
+COLUMNS = ("key_hi", "key_lo", "key_day", "holder_claim", "holder_record", "held", "highest")
+"""The arrays of a `VersionTable`, in the order that kernels take them; a snapshot keeps them by these names."""
