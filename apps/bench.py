@@ -194,7 +194,7 @@ def measured_run(root: Path) -> dict[str, Any]:
     prepare_cache()
     from apps.embedded.session import run_session, stopping
 
-    settings = Settings(data_dir=root)
+    settings = Settings(data_dir=root, dedup_window_days="unlimited")  # the usage is always of the same days
     before = resource.getrusage(resource.RUSAGE_SELF)
     with stopping() as stop:
         done = run_session(

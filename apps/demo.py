@@ -89,6 +89,7 @@ def run_demo(root: Path, *, records: int, seed: int, as_json: bool) -> int:
         DirectoryIsOwned: when a process works on an earlier demo's.
     """
     settings, directory = open_settings(root)
+    settings = settings.model_copy(update={"dedup_window_days": "unlimited"})  # its usage is always of the same days
     _clear(directory)
     sizes = Sizes.of(records)
     _write_catalogs(root / "catalog", sizes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -61,8 +61,10 @@ class Settings(BaseSettings):
     block_bytes: Annotated[int, Field(ge=4096, le=256 << 20)] = Field(
         8 << 20, description="bytes of a file that are processed as one block"
     )
-    dedup_window_days: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="days of event time in which duplicates are recognised; unset: for ever"
+    dedup_window_days: Annotated[int, Field(ge=1)] | Literal["open_period", "unlimited"] = Field(
+        "open_period",
+        description="days of event time in which duplicates are recognised; open_period: this month and the 62 days before "
+        "it; unlimited: for ever",
     )
     flush_records: Annotated[int, Field(ge=1, le=4_000_000)] = Field(
         500_000, description="records gathered into one insert"

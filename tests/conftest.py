@@ -29,6 +29,8 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
 
+os.environ["OCTROI_DEDUP_WINDOW_DAYS"] = "unlimited"  # usage of tests is old, and their clocks are real
+
 sys.path.append(str(Path(__file__).parent / "support"))  # helpers that tests of several folders share
 
 

@@ -33,6 +33,7 @@ from apps.settings import Settings
 from billing.catalog.store import load_catalog
 from pipelines.account.stage import ClaimContext, finish_edrs, finish_records
 from pipelines.mediation.decode import Decoder, describe
+from pipelines.resource.dedup import open_period_days
 from pipelines.resource.stage import process
 from pipelines.snapshot import StageState, read_latest_snapshot, write_snapshot
 from pipelines.spool.claims import Terms
@@ -126,7 +127,15 @@ class Engine:
     def terms(self) -> Terms:
         """What new claims fix."""
         settings = self.settings
-        return Terms(settings.block_bytes, settings.dedup_window_days, settings.file_bytes_max, settings.expansion_max)
+        days = settings.dedup_window_days
+        if days == "open_period":
+            days = open_period_days(self.journal.stage_time(self.now()))
+        return Terms(
+            settings.block_bytes,
+            None if days == "unlimited" else days,
+            settings.file_bytes_max,
+            settings.expansion_max,
+        )
 
     @property
     def sources(self) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,17 @@ from pipelines.resource.key_log import KeyLog
 from schemas.arrays import BoolArray, Int64Array, UInt8Array, UInt64Array
 
 DAY_US = 86_400_000_000
+CLOSED_DAYS = 62
+"""How long usage of closed billing periods is still recognised: two months."""
+
+
+def open_period_days(stage_time: int) -> int:
+    """Return the days of a window that holds the open billing period, a civil month in UTC, and CLOSED_DAYS before it.
+
+    Args:
+        stage_time: microseconds UTC.
+    """
+    return CLOSED_DAYS + datetime.fromtimestamp(stage_time // 1_000_000, UTC).day - 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,8 @@ class KeyLog:
             start = (len(self.chunks) - 1) * size
             if wanted > start + len(self.chunks[-1]):
                 longer = new_chunk(wanted - start)
-                longer[: self.count - start] = self.chunks[-1][: self.count - start]
+                held = max(self.count - start, 0)  # none when the rows that it was made for were known
+                longer[:held] = self.chunks[-1][:held]
                 self.chunks[-1] = longer
         while (not self.chunks or len(self.chunks[-1]) == size) and len(self.chunks) * size < wanted:
             self.chunks.append(new_chunk(wanted - len(self.chunks) * size))

@@ -61,13 +61,13 @@ def octroi(*arguments: object) -> Told:
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """Return an environment without settings of ours, plus `extra`."""
+    """Return an environment without settings of ours but a window that never ends: usage of tests is old. Plus `extra`."""
     kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith("OCTROI_") or name == "OCTROI_CACHE_DIR"
     }
-    return kept | {"PYTHONPATH": str(ROOT)} | extra
+    return kept | {"PYTHONPATH": str(ROOT), "OCTROI_DEDUP_WINDOW_DAYS": "unlimited"} | extra
 
 
 def octroi_process(*arguments: object, cwd: Path | None = None, **extra: str) -> Told:

@@ -127,9 +127,10 @@ def nursery(scratch: Path, **settings: object) -> Iterator[Nursery]:
 
 
 def environment(**settings: object) -> dict[str, str]:
-    """Return an environment with these settings of ours and no others."""
+    """Return an environment with these settings of ours, a window that never ends (usage of tests is old), and no others."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("OCTROI_")}
     cache = {"OCTROI_CACHE_DIR": os.environ["OCTROI_CACHE_DIR"]} if "OCTROI_CACHE_DIR" in os.environ else {}
+    settings = {"dedup_window_days": "unlimited"} | settings
     chosen = {f"OCTROI_{name.upper()}": str(value) for name, value in settings.items()}
     return kept | cache | chosen | {"PYTHONPATH": str(ROOT)}
 

@@ -32,6 +32,7 @@ ALL = tuple(dict.fromkeys(name for name in EVENT_FIELDS if name not in FILE_ONLY
 FEW = ("charge", "tax", "discount", "chargeRefund", "chargeableUnits", "exchangeRate", "recEntityType", "imsi", "msisdn", "cellId",
        "dataVolumeIncoming", "callReference", "chargedItem", "chargingTimeStamp", "sender", "fileSequenceNumber")  # fmt: skip
 
+SHAPES = tag_shapes().tolist()
 Node = tuple[int, int, Any]
 """Class, number, and octets or a list of nodes."""
 Fields = list[dict[str, str]]
@@ -123,7 +124,7 @@ def element(data: bytes, at: int, end: int, depth: int, *, shapes: bool) -> tupl
     if (group, number) == (0, 0) or (length >= 0 and stop > end):
         raise Broken("MALFORMED_BER")
     if shapes and group == 1 and number < 512:
-        known = tag_shapes()[number]
+        known = SHAPES[number]
         if (known == VALUE and constructed) or (known == STRUCTURE and not constructed):
             raise Broken("MALFORMED_BER")
     if not constructed:

@@ -50,6 +50,11 @@ if config.DISABLE_JIT:  # kernels run as Python: same answers, no machine code
         """Write a uint64 at `address`."""
         ctypes.memmove(int(address), int(value).to_bytes(8, "little"), 8)
 
+    def order_of(hi: Any, lo: Any) -> Any:
+        """Return the 64-bit order of a key: every bit of the key counts in the highest ones."""
+        turned = int(hi) << 32 | int(hi) >> 32
+        return U((int(lo) ^ turned) * int(_GOLDEN) & 0xFFFFFFFFFFFFFFFF)
+
 else:
 
     @intrinsic
@@ -62,11 +67,10 @@ else:
 
         return types.void(types.int64, types.uint64), codegen
 
-
-@njit(inline="always")
-def order_of(hi: Any, lo: Any) -> Any:
-    """Return the 64-bit order of a key: every bit of the key counts in the highest ones."""
-    return (lo ^ ((hi << U(32)) | (hi >> U(32)))) * _GOLDEN
+    @njit(inline="always")
+    def order_of(hi: Any, lo: Any) -> Any:
+        """Return the 64-bit order of a key: every bit of the key counts in the highest ones."""
+        return (lo ^ ((hi << U(32)) | (hi >> U(32)))) * _GOLDEN
 
 
 @njit(inline="always")

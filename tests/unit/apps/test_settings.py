@@ -44,7 +44,7 @@ def test_the_nearest_origin_wins_and_is_named(elsewhere: Path, monkeypatch: pyte
 
 def test_defaults_are_as_documented() -> None:
     settings = load_settings({})
-    assert (settings.tenant, settings.dedup_window_days, settings.block_bytes) == ("main", None, 8 << 20)
+    assert (settings.tenant, settings.dedup_window_days, settings.block_bytes) == ("main", "open_period", 8 << 20)
     assert all(field.description for field in Settings.model_fields.values())
 
 
@@ -58,6 +58,7 @@ def test_defaults_are_as_documented() -> None:
         ("OCTROI_FLUSH_MS", "soon", "flush_ms: .*integer.*(given 'soon')"),
         ("OCTROI_FLUSH_RECORDS", "0", "flush_records"),
         ("OCTROI_DEDUP_WINDOW_DAYS", "0", "dedup_window_days"),
+        ("OCTROI_DEDUP_WINDOW_DAYS", "forever", "dedup_window_days.*unlimited"),
         ("OCTROI_POLL_MS", "1e2", "poll_ms"),
     ],
 )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, timedelta
+
 import pytest
 from resource_world import DAY_US, START_US, Row, Stage, held_keys
 
+from pipelines.resource.dedup import open_period_days
 from schemas.rejection import Reason
 
 NONE, DUPLICATE, OTHER = Reason.NONE, Reason.DUPLICATE, Reason.SAME_KEY_OTHER_CONTENT
@@ -89,3 +92,24 @@ def test_a_day_of_duplicates_takes_no_more_room() -> None:
     for _ in range(20):
         assert set(stage.take(rows)) == {DUPLICATE}
     assert stage.state.dedup.nbytes == before
+
+
+@pytest.mark.parametrize(
+    ("now", "first"),
+    [
+        (datetime(2026, 11, 25, 21, tzinfo=UTC), date(2026, 8, 31)),
+        (datetime(2026, 11, 1, tzinfo=UTC), date(2026, 8, 31)),
+        (datetime(2026, 10, 31, 23, 59, 59, 999_999, tzinfo=UTC), date(2026, 7, 31)),
+        (datetime(2024, 3, 1, tzinfo=UTC), date(2023, 12, 30)),
+        (datetime(2024, 2, 29, 12, tzinfo=UTC), date(2023, 12, 1)),
+    ],
+)
+def test_the_default_window_is_the_open_month_and_62_days_before_it(now: datetime, first: date) -> None:
+    stage_time = round(now.timestamp()) * 1_000_000 - (1 if now.microsecond else 0)
+    days = open_period_days(stage_time)
+    assert now.date() - timedelta(days=days) == first
+    assert now.date().replace(day=1) - first == timedelta(days=62)
+    stage = Stage()
+    stage.state.dedup.window_days = days
+    start = round(datetime(first.year, first.month, first.day, tzinfo=UTC).timestamp()) * 1_000_000
+    assert stage.take([Row(key=1, at=start), Row(key=2, at=start - 1)], stage_time) == [NONE, Reason.BEYOND_WINDOW]
