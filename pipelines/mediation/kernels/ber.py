@@ -221,7 +221,7 @@ def walk_records(
         level: (k,) int8: l > 0: each occurrence of this node opens a row of level l; else 0.
         output: (k + 1,) int32: node n's value belongs to the slots out_slot[output[n]:output[n + 1]], as out_kind says.
         slot_level: (f,) int8 the level of the rows that a slot's value describes.
-        frames: (DEPTH_MAX + 1, 3) int64 working space.
+        frames: (DEPTH_MAX + 1, 3) int64 working space: node, end or INDEFINITE, and bound of what is around the current value.
         start, end: (f, m) int32 and kind: (f, m) uint8, written: a value's octets and how it reads, kind 0 where absent.
             Only in the row that origin names; rows below share it.
         origin: (LEVELS_MAX, m) int32, written: the row that holds the values of each level.
@@ -268,6 +268,7 @@ def walk_records(
         node = np.int64(table[base[0] + key]) if 0 < key < span[0] else np.int64(-1)
         choice[row] = node
         depth = -1
+        parent, closes, bound = np.int64(-1), stop, stop
         if stop - begin > bytes_max:
             problem = RECORD_TOO_LONG
         elif node < 0 or not constructed or (framed and record_end(text, begin, stop) != stop):
@@ -276,25 +277,29 @@ def walk_records(
             problem = FILTERED_BY_SOURCE
         else:
             depth = 0
-            frames[0, 0] = node
-            frames[0, 1] = stop if length >= 0 else INDEFINITE
-            frames[0, 2] = stop
+            parent, closes, bound = node, stop if length >= 0 else np.int64(INDEFINITE), stop
         while depth >= 0:
-            closes = frames[depth, 1]
-            bound = frames[depth, 2]
-            if closes >= 0:
-                if at == closes:
-                    depth -= 1
-                    continue
-            elif at + 2 <= bound and text[at] == 0 and text[at + 1] == 0:
+            ended = at == closes
+            if closes < 0 and at + 2 <= bound and text[at] == 0 and text[at + 1] == 0:
                 at += 2
+                ended = True
+            if ended:
                 depth -= 1
+                if depth >= 0:
+                    parent, closes, bound = frames[depth, 0], frames[depth, 1], frames[depth, 2]
                 continue
-            key, constructed, at, length = read_header(text, at, bound)
+            short = at + 2 <= bound and text[at] & 31 != 31 and text[at + 1] < 128
+            if short:  # one octet of tag, one of length: most are
+                byte = np.int64(text[at])
+                key = (byte & 31) * 4 + (byte >> 6)
+                constructed = (byte & CONSTRUCTED) != 0
+                length = np.int64(text[at + 1])
+                at += 2
+            else:
+                key, constructed, at, length = read_header(text, at, bound)
             if key <= 0 or at + max(length, 0) > bound:
                 problem = MALFORMED_RECORD
                 break
-            parent = frames[depth, 0]
             node = np.int64(-1)
             if parent >= 0 and key < span[parent]:
                 node = np.int64(table[base[parent] + key])
@@ -337,10 +342,11 @@ def walk_records(
             if depth == DEPTH_MAX:
                 problem = MALFORMED_RECORD
                 break
+            frames[depth, 0], frames[depth, 1], frames[depth, 2] = parent, closes, bound
             depth += 1
-            frames[depth, 0] = node
-            frames[depth, 1] = at + length if length >= 0 else INDEFINITE
-            frames[depth, 2] = at + length if length >= 0 else bound
+            parent, closes = node, np.int64(INDEFINITE)
+            if length >= 0:
+                closes = bound = at + length
         if full:
             return first, records, taken, room, np.int64(0)
         if problem != 0:

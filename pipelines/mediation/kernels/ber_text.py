@@ -1,5 +1,7 @@
 """Raw BER values to text, by kind: what a mapping reads is always text.
 
+Functions are inlined: a call with two arrays costs more than most values do.
+
 What cannot be read as its kind is written as `0x` and its octets, so that nothing wrong is taken for a value and a refusal
 shows what was there.
 """
@@ -39,12 +41,12 @@ ALPHANUMERIC = 5
 FILLER = 15
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _hex(nibble: Any) -> Any:
-    return nibble + 48 if nibble < 10 else nibble + 87
+    return nibble + 48 + (nibble > 9) * 39
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _digit(nibble: Any) -> Any:
     """Return the character of a TBCD nibble (3GPP TS 29.002 §17.7.8): digits, `*`, `#`, a, b, c."""
     if nibble < 10:
@@ -56,7 +58,7 @@ def _digit(nibble: Any) -> Any:
     return nibble + 85
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def write_octets(raw: Any, at: Any, stop: Any, text: Any, to: Any) -> Any:
     """Write octets in hexadecimal; return where the text ends."""
     while at < stop:
@@ -68,14 +70,14 @@ def write_octets(raw: Any, at: Any, stop: Any, text: Any, to: Any) -> Any:
     return to
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _unreadable(raw: Any, at: Any, stop: Any, text: Any, to: Any) -> Any:
     text[to] = 48
     text[to + 1] = 120
     return write_octets(raw, at, stop, text, to + 2)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _unsigned(value: Any, text: Any, to: Any) -> Any:
     """Write a uint64 in decimal; return where the text ends."""
     digits = 1
@@ -93,7 +95,7 @@ def _unsigned(value: Any, text: Any, to: Any) -> Any:
     return end
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _integer(raw: Any, at: Any, stop: Any, text: Any, to: Any) -> Any:
     """Write a two's complement integer of at most 64 bits and a sign (X.690 §8.3)."""
     negative = raw[at] >= 128
@@ -114,9 +116,17 @@ def _integer(raw: Any, at: Any, stop: Any, text: Any, to: Any) -> Any:
     return _unsigned(value, text, to)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _nibbles(raw: Any, at: Any, stop: Any, low_first: Any, text: Any, to: Any) -> Any:
     """Write digits, two in an octet; fillers (15) are allowed at the end only: elsewhere return -1."""
+    while at < stop:
+        byte = np.int64(raw[at])
+        if byte & 15 > 9 or byte >> 4 > 9:
+            break
+        text[to] = (byte & 15 if low_first else byte >> 4) + 48
+        text[to + 1] = (byte >> 4 if low_first else byte & 15) + 48
+        to += 2
+        at += 1
     ended = False
     while at < stop:
         byte = np.int64(raw[at])
@@ -140,7 +150,7 @@ def _nibbles(raw: Any, at: Any, stop: Any, low_first: Any, text: Any, to: Any) -
     return np.int64(to)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _address(raw: Any, at: Any, stop: Any, international: Any, text: Any, to: Any) -> Any:
     """Write an address (TS 29.002 AddressString, TS 24.008 §10.5.4.7): octets of type and plan, then TBCD digits."""
     kind = (np.int64(raw[at]) >> 4) & 7
@@ -154,7 +164,7 @@ def _address(raw: Any, at: Any, stop: Any, international: Any, text: Any, to: An
     return _nibbles(raw, at + 1, stop, True, text, to)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _sms_address(raw: Any, at: Any, stop: Any, international: Any, text: Any, to: Any) -> Any:
     """Write the address of a short message (TS 23.040 §9.1.2.5): number of digits (may be missing), type and plan, digits."""
     if raw[at] < 128:
@@ -167,39 +177,44 @@ def _sms_address(raw: Any, at: Any, stop: Any, international: Any, text: Any, to
     return _address(raw, at, stop, international, text, to)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
+def _pair(byte: Any, text: Any, to: Any) -> None:
+    text[to] = (byte >> 4) + 48
+    text[to + 1] = (byte & 15) + 48
+
+
+@njit(cache=True, nogil=True, inline="always")
 def _timestamp(raw: Any, at: Any, stop: Any, text: Any, to: Any) -> Any:
     """Write YYMMDDhhmmss±hhmm (TS 32.298 §5.1.2.2 TimeStamp) as ISO 8601 of the years 2000 to 2099."""
     if stop - at != 9 or (raw[at + 6] != 43 and raw[at + 6] != 45):
         return np.int64(-1)
+    highest = 0
     for i in range(9):
-        if i != 6 and (raw[at + i] & 15 > 9 or raw[at + i] >> 4 > 9):
-            return np.int64(-1)
+        if i != 6:
+            highest = max(highest, raw[at + i] & 15, raw[at + i] >> 4)
+    if highest > 9:
+        return np.int64(-1)
     text[to] = 50
     text[to + 1] = 48
-    to += 2
-    for i in range(9):
-        byte = np.int64(raw[at + i])
-        if i == 6:
-            text[to] = byte
-            to += 1
-            continue
-        if i == 1 or i == 2:
-            text[to] = 45
-            to += 1
-        elif i == 3:
-            text[to] = 84
-            to += 1
-        elif i == 4 or i == 5 or i == 8:
-            text[to] = 58
-            to += 1
-        text[to] = (byte >> 4) + 48
-        text[to + 1] = (byte & 15) + 48
-        to += 2
-    return np.int64(to)
+    _pair(raw[at], text, to + 2)
+    text[to + 4] = 45
+    _pair(raw[at + 1], text, to + 5)
+    text[to + 7] = 45
+    _pair(raw[at + 2], text, to + 8)
+    text[to + 10] = 84
+    _pair(raw[at + 3], text, to + 11)
+    text[to + 13] = 58
+    _pair(raw[at + 4], text, to + 14)
+    text[to + 16] = 58
+    _pair(raw[at + 5], text, to + 17)
+    text[to + 19] = raw[at + 6]
+    _pair(raw[at + 7], text, to + 20)
+    text[to + 22] = 58
+    _pair(raw[at + 8], text, to + 23)
+    return np.int64(to + 25)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _time_zone(raw: Any, at: Any, stop: Any, text: Any, to: Any) -> Any:
     """Write ±hh:mm (TS 29.060 §7.7.52): quarters of an hour, low nibble first, bit 4 the sign; summer time is in them."""
     if stop - at != 2:
@@ -219,7 +234,7 @@ def _time_zone(raw: Any, at: Any, stop: Any, text: Any, to: Any) -> Any:
     return np.int64(to + 6)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _plmn(raw: Any, at: Any, stop: Any, text: Any, to: Any) -> Any:
     """Write country and network code of three octets (TS 24.008 §10.5.1.3): 5 or 6 digits."""
     if stop - at != 3:
@@ -239,12 +254,12 @@ def _plmn(raw: Any, at: Any, stop: Any, text: Any, to: Any) -> Any:
     return np.int64(to)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _group(raw: Any, at: Any, i: Any) -> Any:
     return (np.int64(raw[at + 2 * i]) << 8) | np.int64(raw[at + 2 * i + 1])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _ip(raw: Any, at: Any, stop: Any, text: Any, to: Any) -> Any:
     """Write an IPv4 or IPv6 address, the latter as RFC 5952 has it."""
     if stop - at == 4:
@@ -287,7 +302,7 @@ def _ip(raw: Any, at: Any, stop: Any, text: Any, to: Any) -> Any:
     return np.int64(to)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _string(raw: Any, at: Any, stop: Any, text: Any, to: Any) -> Any:
     """Copy UTF-8 without control characters."""
     high = False
@@ -296,15 +311,12 @@ def _string(raw: Any, at: Any, stop: Any, text: Any, to: Any) -> Any:
         if byte < 32 or byte == 127:
             return np.int64(-1)
         high |= byte >= 128
-    if high and not is_utf8(raw, at, stop):
-        return np.int64(-1)
-    for i in range(at, stop):
-        text[to] = raw[i]
+        text[to] = byte
         to += 1
-    return np.int64(to)
+    return np.int64(-1) if high and not is_utf8(raw, at, stop) else np.int64(to)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def write_value(raw: Any, at: Any, stop: Any, kind: Any, text: Any, to: Any) -> Any:
     """Write raw[at:stop] as text; return where the text ends: at most 4 * (stop - at) + 8 bytes later.
 
