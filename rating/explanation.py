@@ -12,6 +12,11 @@ from schemas.money import RoundingMode, from_scaled
 from schemas.quantity import Unit, describe_quantity
 
 _DIGITS = 18
+CROSSINGS = {
+    "split_then_round": "the usage is split where the time band changes, and each part rounded by itself",
+    "each_increment": "each increment has the price of the time band in which it starts",
+    "per_second": "each moment of the counted time has the price of its own time band",
+}
 
 
 class TierPart(BaseModel):
@@ -21,6 +26,7 @@ class TierPart(BaseModel):
         tier: index from 0. up_to: exclusive upper bound as the plan writes it, None when open.
         quantity: base steps. unit_price: price of `per`. amount: quantity * unit_price / per, as decimal text; "…" marks
             digits cut off in writing (nothing is cut in the computation).
+        band: the time band whose price it is, where usage is split over bands.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -31,6 +37,27 @@ class TierPart(BaseModel):
     unit_price: Decimal
     per: str
     amount: str
+    band: str | None = None
+
+
+class FixedAmount(BaseModel):
+    """An amount that is no price of a quantity, and its reason; negative where it was paid before."""
+
+    model_config = ConfigDict(frozen=True)
+
+    reason: str
+    amount: Decimal
+
+
+class Stretch(BaseModel):
+    """A part of a usage that lies in one time band: when it starts, and base steps before and after increments."""
+
+    model_config = ConfigDict(frozen=True)
+
+    band: str
+    local_time: datetime
+    quantity: int
+    rated_quantity: int
 
 
 class CounterUse(BaseModel):
@@ -63,11 +90,13 @@ class Explanation(BaseModel):
         charge, price_plan, version_start, version_end, model, currency, event_type: the rule.
         unit, unit_steps: the unit of the event type, and how many base steps it is worth.
         event_at: start of the usage. quantity, rated_quantity: base steps before and after increments.
-        increments: "60 s, then 30 s", None when usage is not rounded up.
-        band, counter: None without calendar or counter.
-        parts: tier by tier; empty for a quantity of zero.
+        increments: "60 s, then 30 s", None when usage is not rounded. minimum_quantity: what usage counts at least.
+        band, counter: None without calendar or counter. crossing: how usage is split over bands; stretches: its parts.
+        parts: band by band, tier by tier; empty for a quantity of zero, and where the price is not for quantities.
+        fixed: other amounts. tier: index of the last tier that priced something, or in which the counter stands.
         connection_fee: what was added once.
-        exact: the sum before rounding, as decimal text.
+        limit: "the floor of 0.10 applies", None where neither floor nor cap does.
+        exact: the sum before limits and rounding, as decimal text.
         rounding_mode, rounding_decimals: how it was rounded, once.
         amount: billionths of the currency unit; may exceed what a rated item can hold.
     """
@@ -95,6 +124,12 @@ class Explanation(BaseModel):
     rounding_mode: RoundingMode
     rounding_decimals: int
     amount: int
+    minimum_quantity: str | None = None
+    crossing: str = "start"
+    stretches: tuple[Stretch, ...] = ()
+    fixed: tuple[FixedAmount, ...] = ()
+    tier: int = 0
+    limit: str | None = None
 
     def lines(self) -> list[str]:
         """Return the explanation in words, one step per line."""
@@ -110,30 +145,45 @@ class Explanation(BaseModel):
                 f"time band {self.band.name} of calendar {self.band.calendar}: it was "
                 f"{self.band.local_time:%a %Y-%m-%d %H:%M:%S} in {self.band.zone}"
             )
+        if self.minimum_quantity is not None:
+            told.append(f"usage counts as {self.minimum_quantity} at least")
         if self.increments is not None:
             told.append(
                 f"increments of {self.increments}: {self._units(self.quantity)} count as "
                 f"{self._units(self.rated_quantity)}"
             )
+        if self.stretches:
+            told.append(CROSSINGS[self.crossing])
+            told.extend(self._stretch_line(stretch) for stretch in self.stretches)
         if self.counter is not None:
             told.append(
                 f"counter {self.counter.counter} ({self.counter.period}): {self._units(self.counter.before)} before, "
                 f"{self._units(self.counter.after)} after"
             )
         told.extend(self._part_line(part) for part in self.parts)
+        told.extend(f"{each.reason}: {_plain(each.amount)}" for each in self.fixed)
         if self.connection_fee and self.rated_quantity:
             told.append(f"connection fee: {_plain(self.connection_fee)}")
+        limit = f"{self.limit}, " if self.limit is not None else ""
         told.append(
-            f"sum {self.exact}, rounded {self.rounding_mode.value.replace('_', ' ')} to {self.rounding_decimals} "
+            f"sum {self.exact}, {limit}rounded {self.rounding_mode.value.replace('_', ' ')} to {self.rounding_decimals} "
             f"decimals: {_amount(self)} {self.currency}"
         )
         return told
 
     def _part_line(self, part: TierPart) -> str:
-        name = "price" if self.model == "flat" else f"tier {part.tier + 1}"
+        flat = "free" if part.up_to is not None else "price"
+        name = flat if self.model == "flat" else f"tier {part.tier + 1}"
         bound = f" (below {part.up_to})" if part.up_to is not None else ""
+        band = f" in {part.band}" if part.band is not None else ""
+        return f"{name}{bound}{band}: {self._units(part.quantity)} at {_plain(part.unit_price)} per {part.per} = {part.amount}"
+
+    def _stretch_line(self, stretch: Stretch) -> str:
+        counted = (
+            f", counted as {self._units(stretch.rated_quantity)}" if stretch.rated_quantity != stretch.quantity else ""
+        )
         return (
-            f"{name}{bound}: {self._units(part.quantity)} at {_plain(part.unit_price)} per {part.per} = {part.amount}"
+            f"from {stretch.local_time:%a %Y-%m-%d %H:%M:%S} {stretch.band}: {self._units(stretch.quantity)}{counted}"
         )
 
     def _units(self, steps: int) -> str:

@@ -7,22 +7,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rating.image_days import calendar_rows
+from rating.image_prices import UnableToCompileImage
 from rating.kernels.layout import (
+    BANDS_MAX,
+    CALENDAR_DAYS,
     PERIOD_DAY,
     PERIOD_EVER,
     PERIOD_MONTH,
     PERIOD_YEAR,
-    QUARTERS_PER_WEEK,
+    QUARTERS_PER_DAY,
     ZONE_BUCKETS,
 )
 from rating.zones import zone_buckets, zone_transitions
-from schemas.arrays import Int32Array, Int64Array, UInt8Array
+from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt16Array
 from schemas.catalog import Catalog
-from schemas.price_plan import Band, Calendar
+from schemas.price_plan import Calendar
 
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 PERIOD_KINDS = {"day": PERIOD_DAY, "month": PERIOD_MONTH, "year": PERIOD_YEAR, "ever": PERIOD_EVER}
-QUARTERS_PER_DAY = QUARTERS_PER_WEEK // 7
+ROWS_MAX = 2**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,10 @@ class CalendarTables:
     counters: tuple[str, ...]
     zones: tuple[str, ...]
     calendar_zone: Int32Array
-    calendar_band: UInt8Array
+    calendar_day: UInt16Array
+    day_band: UInt8Array
+    day_run: UInt8Array
+    calendar_name: UInt8Array
     counter_kind: Int32Array
     counter_zone: Int32Array
     zone_ptr: Int32Array
@@ -57,15 +63,25 @@ def compile_calendars(catalog: Catalog) -> CalendarTables:
     bucket = np.zeros((len(zones), ZONE_BUCKETS), np.int32)
     for index, (instants, _) in enumerate(transitions):
         bucket[index] = ptr[index] + zone_buckets(instants)
-    band = np.zeros((len(calendars), QUARTERS_PER_WEEK), np.uint8)
+    day = np.zeros((len(calendars), CALENDAR_DAYS), np.uint16)
+    bands, runs, rows = [np.zeros((0, QUARTERS_PER_DAY), np.uint8)], [np.zeros((0, QUARTERS_PER_DAY), np.uint8)], 0
     for index, code in enumerate(calendars):
-        band[index] = week_of_bands(catalog.calendars[code])
+        which, patterns = calendar_rows(catalog.calendars[code], catalog.date_lists)
+        if rows + len(patterns) > ROWS_MAX:
+            raise UnableToCompileImage(f"calendar {code}: more than {ROWS_MAX} different days in all calendars")
+        day[index] = rows + which
+        bands.append(patterns)
+        runs.append(_runs(patterns, band_names(catalog.calendars[code])))
+        rows += len(patterns)
     return CalendarTables(
         calendars=calendars,
         counters=counters,
         zones=zones,
         calendar_zone=_int32(zones.index(catalog.calendars[code].zone) for code in calendars),
-        calendar_band=band,
+        calendar_day=day,
+        day_band=np.concatenate(bands),
+        day_run=np.concatenate(runs),
+        calendar_name=_calendar_names([catalog.calendars[code] for code in calendars]),
         counter_kind=_int32(PERIOD_KINDS[catalog.counters[code].period] for code in counters),
         counter_zone=_int32(zones.index(catalog.counters[code].zone) for code in counters),
         zone_ptr=ptr,
@@ -75,26 +91,27 @@ def compile_calendars(catalog: Catalog) -> CalendarTables:
     )
 
 
-def week_of_bands(calendar: Calendar) -> UInt8Array:
-    """Return (QUARTERS_PER_WEEK,) the band in force in each quarter of an hour from Monday 00:00."""
-    week = np.full(QUARTERS_PER_WEEK, len(calendar.bands) - 1, np.uint8)
-    for index in reversed(range(len(calendar.bands))):
-        week[_quarters_of(calendar.bands[index])] = index
-    return week
+def band_names(calendar: Calendar) -> UInt8Array:
+    """Return (BANDS_MAX,) the first band that has the same name as each band."""
+    names = [band.name for band in calendar.bands]
+    first = np.zeros(BANDS_MAX, np.uint8)
+    first[: len(names)] = [names.index(name) for name in names]
+    return first
 
 
-def _quarters_of(band: Band) -> Int64Array:
-    start = _quarter(band.start) if band.start is not None else 0
-    end = _quarter(band.end) if band.end is not None else QUARTERS_PER_DAY
-    if end <= start:
-        end += QUARTERS_PER_DAY
-    days = [WEEKDAYS.index(day) for day in band.days or WEEKDAYS]
-    quarters = np.arange(start, end, dtype=np.int64)
-    return np.concatenate([day * QUARTERS_PER_DAY + quarters for day in days]) % QUARTERS_PER_WEEK
+def _calendar_names(calendars: list[Calendar]) -> UInt8Array:
+    rows = [band_names(calendar) for calendar in calendars]
+    return np.array(rows, np.uint8).reshape(-1, BANDS_MAX)
 
 
-def _quarter(clock: str) -> int:
-    return int(clock[:2]) * 4 + int(clock[3:]) // 15
+def _runs(patterns: UInt8Array, names: UInt8Array) -> UInt8Array:
+    """Return (rows, QUARTERS_PER_DAY) how many quarters until a band of another name begins, or the day ends."""
+    named = names[patterns]
+    runs = np.ones_like(patterns)
+    for quarter in reversed(range(QUARTERS_PER_DAY - 1)):
+        goes_on = named[:, quarter] == named[:, quarter + 1]
+        runs[:, quarter] = np.where(goes_on, runs[:, quarter + 1] + 1, 1)
+    return runs
 
 
 def _int32(values: Iterable[int]) -> Int32Array:

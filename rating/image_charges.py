@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,9 +20,17 @@ from rating.vocabulary import Vocabulary
 from schemas.arrays import Int32Array, Int64Array
 from schemas.catalog import TIME_MAX, Catalog
 from schemas.cdr import ATTRIBUTE_SLOTS, EVENT_TYPE_NONE
-from schemas.price_plan import Charge, PriceVersion, utc_microseconds
+from schemas.price_plan import Band, Calendar, Charge, Document, Increments, PriceVersion, Tier, utc_microseconds
 
 _HASH_DIGITS = 8
+LATER: dict[type[Document], frozenset[str]] = {
+    PriceVersion: frozenset({"free", "blocks", "bounds", "minimum_quantity", "floor", "cap", "zero_usage", "crossing"}),
+    Tier: frozenset({"amount", "increment"}),
+    Increments: frozenset({"mode"}),
+    Calendar: frozenset({"day_types", "seasons"}),
+    Band: frozenset({"seasons"}),
+}
+"""Fields that came later: a version that does not use them keeps the name that it had before they came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +79,8 @@ class ChargeTables:
     version_end: Int64Array
     version_row: Int64Array
     tier_upper: Int64Array
+    tier_amount: Int64Array
+    tier_step: Int64Array
     price: Int64Array
     offer_counter: Int32Array
 
@@ -80,18 +92,41 @@ def version_name(charge: Charge, version: PriceVersion, catalog: Catalog) -> str
     currency.
     """
     unit = catalog.units[catalog.event_types[charge.event_type].unit]
-    calendar = catalog.calendars[version.calendar].model_dump(mode="json") if version.calendar is not None else None
+    calendar = _content(catalog.calendars[version.calendar]) if version.calendar is not None else None
     counter = catalog.counters[version.counter].model_dump(mode="json") if version.counter is not None else None
     content = {
-        "version": version.model_dump(mode="json"),
+        "version": _content(version),
         "currency": catalog.price_plans[charge.price_plan].currency,
         "unit": [unit.code, unit.dimension, unit.step_count],
         "calendar": calendar,
         "counter": counter,
     }
+    lists = _date_lists(version, catalog)
+    if lists:
+        content["date_lists"] = lists
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
     digest = sha256(canonical).hexdigest()[:_HASH_DIGITS]
     return f"{charge.code}/{charge.price_plan}@{start_text(version.start)}#{digest}"
+
+
+def _content(document: Document) -> dict[str, Any]:
+    """Return a document as JSON data without the `LATER` fields that stand at their defaults."""
+    content = document.model_dump(mode="json")
+    for name, value in document:
+        if name in LATER.get(type(document), ()) and value == type(document).model_fields[name].default:
+            del content[name]
+        elif isinstance(value, Document):
+            content[name] = _content(value)
+        elif isinstance(value, tuple) and any(isinstance(item, Document) for item in value):
+            content[name] = [_content(item) for item in value]
+    return content
+
+
+def _date_lists(version: PriceVersion, catalog: Catalog) -> list[Any]:
+    if version.calendar is None:
+        return []
+    used = {code for codes in catalog.calendars[version.calendar].day_types.values() for code in codes}
+    return [catalog.date_lists[code].model_dump(mode="json") for code in sorted(used)]
 
 
 def start_text(start: datetime) -> str:
@@ -123,7 +158,7 @@ def compile_charges(catalog: Catalog, vocabulary: Vocabulary, calendars: Calenda
         compile_version(version, unit=catalog.units[about.unit], catalog=catalog, where=about.name)
         for about, (_, version) in zip(described, pairs, strict=True)
     ]
-    rows, upper, price = _pack_versions(described, compiled, [version for _, version in pairs], calendars)
+    rows = _pack_versions(described, compiled, [version for _, version in pairs], calendars)
     offers = tuple(sorted(catalog.offers))
     offer_counters = {code: _counters_of(code, catalog) for code in offers}
     cell_ptr, candidate_charge, candidate_attribute = _candidates(offers, charges, catalog, vocabulary)
@@ -139,8 +174,10 @@ def compile_charges(catalog: Catalog, vocabulary: Vocabulary, calendars: Calenda
         version_start=np.array([version.start for version in compiled], np.int64),
         version_end=np.array([version.end for version in compiled], np.int64),
         version_row=rows,
-        tier_upper=upper,
-        price=price,
+        tier_upper=_joined(version.tier_upper for version in compiled),
+        tier_amount=_wide(amount for version in compiled for amount in version.tier_amount),
+        tier_step=_joined(version.tier_step for version in compiled),
+        price=_joined(version.price for version in compiled),
         offer_counter=_counter_positions(offers, offer_counters, calendars),
     )
 
@@ -179,29 +216,49 @@ def _pack_versions(
     compiled: list[CompiledVersion],
     documents: list[PriceVersion],
     calendars: CalendarTables,
-) -> tuple[Int64Array, Int64Array, Int64Array]:
+) -> Int64Array:
+    """Return (versions, VERSION_COLUMNS), see `layout.Tariff`."""
     rows = np.zeros((len(compiled), layout.VERSION_COLUMNS), np.int64)
-    upper: list[int] = []
-    price: list[int] = []
+    tiers = prices = 0
     for row, about, version, document in zip(rows, described, compiled, documents, strict=True):
         row[layout.VERSION_ID] = about.id
         row[layout.DIVISOR] = version.divisor
         row[layout.EXTRA] = version.extra
         row[layout.FACTOR] = version.factor
         row[layout.MODE] = version.mode
-        row[layout.FEE_HI] = version.fee >> 64
-        row[layout.FEE_LO] = np.uint64(version.fee & (2**64 - 1)).astype(np.int64)
+        row[layout.FEE_HI : layout.FEE_LO + 1] = _wide([version.fee])
         row[layout.FIRST] = version.first
         row[layout.NEXT] = version.next
         row[layout.CALENDAR] = -1 if document.calendar is None else calendars.calendars.index(document.calendar)
         row[layout.BANDS] = version.bands
         row[layout.COUNTER] = -1 if document.counter is None else calendars.counters.index(document.counter)
-        row[layout.TIER_PTR] = len(upper)
+        row[layout.TIER_PTR] = tiers
         row[layout.TIER_COUNT] = len(version.tier_upper)
-        row[layout.PRICE_PTR] = len(price)
-        upper.extend(version.tier_upper)
-        price.extend(version.price)
-    return rows, np.array(upper, np.int64), np.array(price, np.int64)
+        row[layout.PRICE_PTR] = prices
+        row[layout.SHAPE] = version.model if version.plain else version.model + layout.SPECIAL
+        row[layout.CROSSING] = version.crossing
+        row[layout.MINIMUM] = version.minimum
+        row[layout.INCREMENT_MODE] = version.increment_mode
+        row[layout.FLOOR_HI : layout.FLOOR_LO + 1] = _wide([version.floor])
+        row[layout.CAP_HI : layout.CAP_LO + 1] = _wide([version.cap])
+        row[layout.ZERO_CHARGED] = version.zero_charged
+        row[layout.SIZE] = version.size
+        row[layout.FREE] = version.free
+        row[layout.ROUND_DOWN] = version.round_down
+        row[layout.TIER_STEPS] = any(version.tier_step)
+        tiers += len(version.tier_upper)
+        prices += len(version.price)
+    return rows
+
+
+def _joined(parts: Iterable[tuple[int, ...]]) -> Int64Array:
+    return np.array([value for part in parts for value in part], np.int64)
+
+
+def _wide(values: Iterable[int]) -> Int64Array:
+    """Return (n, 2) int64: high and low 64 bits of non-negative integers below 2**127."""
+    halves = [(value >> 64, value & (2**64 - 1)) for value in values]
+    return np.array(halves, np.uint64).reshape(-1, 2).astype(np.int64)
 
 
 def _candidates(

@@ -7,14 +7,33 @@ from decimal import Decimal
 from itertools import pairwise
 from math import gcd
 
+from rating.kernels import layout
 from schemas.catalog import TIME_MAX, Catalog
-from schemas.money import AMOUNT_DECIMALS, EXACT, ROUNDING_CODES
-from schemas.price_plan import Calendar, PriceVersion, utc_microseconds
+from schemas.money import AMOUNT_DECIMALS, EXACT, ROUNDING_CODES, RoundingMode
+from schemas.price_plan import Calendar, PriceVersion, Tier, utc_microseconds
 from schemas.quantity import QUANTITY_MAX, Unit, parse_quantity
 
 INT64_MAX = 2**63 - 1
+WIDE_MAX = 2**127 - 1
 TIERS_MAX = 255
 """A rated item stores the index of its tier in one byte."""
+PRICED_BY_QUANTITY = ("flat", "graduated", "volume")
+"""Models whose price is for `per`; those of the others are for one block, tier or event."""
+TIERED = ("graduated", "volume", "stair_step")
+MODELS = {
+    "flat": layout.MODEL_FLAT,
+    "graduated": layout.MODEL_GRADUATED,
+    "volume": layout.MODEL_VOLUME,
+    "package": layout.MODEL_PACKAGE,
+    "stair_step": layout.MODEL_STAIR_STEP,
+    "event": layout.MODEL_EVENT,
+}
+CROSSINGS = {
+    "start": layout.CROSSING_START,
+    "split_then_round": layout.CROSSING_SPLIT,
+    "each_increment": layout.CROSSING_INCREMENT,
+    "per_second": layout.CROSSING_SECOND,
+}
 
 
 class UnableToCompileImage(ValueError):
@@ -26,23 +45,31 @@ class CompiledVersion:
     """A price version in integers.
 
     The amount of an item, in billionths, is
-    `round((sum(part * price) + fee) / (divisor * extra), mode) * factor`, and this is exact up to the one
-    rounding.
+    `round(min(max(sum(part * price) + fixed amounts, floor), cap) / (divisor * extra), mode) * factor`, and this is
+    exact up to the one rounding.
 
     Attributes:
         start, end: microseconds UTC, half-open.
+        model, crossing: as `rating.kernels.layout` numbers them. plain: whether nothing below `next` is asked for.
         divisor, extra: int64; `extra` is 1 unless their product exceeds 64 bits.
         factor: power of ten from the rounding's scale to billionths.
         mode: `schemas.money.RoundingCode`.
         fee: connection fee on the scale of part * price, up to 126 bits.
-        first, next: increments in base steps.
+        first, next: increments in base steps. increment_mode: `schemas.money.RoundingCode`.
+        minimum: base steps that usage above zero counts at least.
+        floor, cap: on the scale of part * price. zero_charged: whether usage of zero has fixed amounts.
+        size, free, round_down: package: base steps of a block and of the free part, whether a begun block is free.
         bands: how many prices each tier has.
-        tier_upper: exclusive upper bounds, empty for the flat model.
+        tier_upper: exclusive upper bounds, empty for the flat model and those without tiers.
+        tier_amount: tier by tier on the scale of part * price. tier_step: increments of tiers, 0 without.
         price: tier by tier, band by band.
     """
 
     start: int
     end: int
+    model: int
+    crossing: int
+    plain: bool
     divisor: int
     extra: int
     factor: int
@@ -50,9 +77,26 @@ class CompiledVersion:
     fee: int
     first: int
     next: int
+    increment_mode: int
+    minimum: int
+    floor: int
+    cap: int
+    zero_charged: bool
+    size: int
+    free: int
+    round_down: bool
     bands: int
     tier_upper: tuple[int, ...]
+    tier_amount: tuple[int, ...]
+    tier_step: tuple[int, ...]
     price: tuple[int, ...]
+
+
+def effective_tiers(version: PriceVersion) -> tuple[Tier, ...]:
+    """Return the tiers of a version: a free part is a first tier of its own that costs nothing."""
+    if version.model == "flat" and version.free is not None:
+        return (Tier(up_to=version.free, price=Decimal(0)), Tier(price=version.price))
+    return (version.tiers or ()) if version.model in TIERED else ()
 
 
 def compile_version(version: PriceVersion, *, unit: Unit, catalog: Catalog, where: str) -> CompiledVersion:
@@ -68,36 +112,84 @@ def compile_version(version: PriceVersion, *, unit: Unit, catalog: Catalog, wher
         UnableToCompileImage: when a quantity has another dimension, a band has no price, or a number is too
         large.
     """
+
+    def steps(text: str | None, otherwise: int) -> int:
+        return otherwise if text is None else _steps(text, unit, catalog, where)
+
     calendar = catalog.calendars[version.calendar] if version.calendar is not None else None
-    per = _steps(version.per, unit, catalog, where)
-    prices = [price for tier in _tier_prices(version, where) for price in _band_prices(tier, calendar, where)]
-    fee = version.connection_fee or Decimal(0)
+    tiers = effective_tiers(version)
+    by_quantity = version.model in PRICED_BY_QUANTITY
+    per = steps(_needed(version.per, version, where), 1) if by_quantity else 1
+    prices = [price for tier in _tier_prices(version, tiers, where) for price in _band_prices(tier, calendar, where)]
+    fixed = [version.connection_fee, version.floor, version.cap, *(tier.amount for tier in tiers)]
+    amounts = [amount or Decimal(0) for amount in fixed]
     decimals = version.rounding.decimals
-    scale = max([decimals, *(_decimals(price) for price in [*prices, fee])])
+    scale = max([decimals, *(_decimals(price) for price in [*prices, *amounts])])
     scaled = [_scaled(price, scale, where) for price in prices]
-    scaled_fee = _scaled(fee, scale, where) * per
+    scaled_amounts = [_scaled(amount, scale, where) * per for amount in amounts]
     tenths = 10 ** (scale - decimals)
-    common = gcd(per * tenths, scaled_fee, *scaled)
+    common = gcd(per * tenths, *scaled_amounts, *scaled)
     # common divides per * tenths, hence what is left of it after per divides tenths
     divisor, extra = per // gcd(per, common), tenths // (common // gcd(per, common))
     if divisor * extra <= INT64_MAX:
         divisor, extra = divisor * extra, 1
-    first = _steps(version.increments.first, unit, catalog, where) if version.increments else 1
-    following = _steps(version.increments.next, unit, catalog, where) if version.increments else 1
-    return CompiledVersion(
+    fee, floor, cap, *tier_amount = (amount // common for amount in scaled_amounts)
+    increments = version.increments
+    compiled = CompiledVersion(
         start=utc_microseconds(version.start),
         end=utc_microseconds(version.end) if version.end is not None else TIME_MAX,
+        model=layout.MODEL_GRADUATED if version.model == "flat" and tiers else MODELS[version.model],
+        crossing=CROSSINGS[version.crossing],
+        plain=_is_plain(version),
         divisor=divisor,
         extra=extra,
         factor=10 ** (AMOUNT_DECIMALS - decimals),
         mode=int(ROUNDING_CODES[version.rounding.mode]),
-        fee=scaled_fee // common,
-        first=first,
-        next=following,
+        fee=fee,
+        first=steps(increments.first, 1) if increments else 1,
+        next=steps(increments.next, 1) if increments else 1,
+        increment_mode=int(ROUNDING_CODES[increments.mode if increments else RoundingMode.UP]),
+        minimum=steps(version.minimum_quantity, 0),
+        floor=floor,
+        cap=WIDE_MAX if version.cap is None else cap,
+        zero_charged=version.zero_usage == "charged",
+        size=steps(_needed(version.per, version, where), 1) if version.model == "package" else 1,
+        free=steps(version.free, 0),
+        round_down=version.blocks == "down",
         bands=len(calendar.bands) if calendar is not None else 1,
-        tier_upper=_tier_bounds(version, unit, catalog, where),
+        tier_upper=_tier_bounds(version, tiers, unit, catalog, where),
+        tier_amount=tuple(tier_amount),
+        tier_step=tuple(steps(tier.increment, 0) for tier in tiers),
         price=tuple(price // common for price in scaled),
     )
+    _require_headroom(compiled, where)
+    return compiled
+
+
+def _is_plain(version: PriceVersion) -> bool:
+    """Return whether the model is the first or second, with nothing asked for that kernels need not do for most."""
+    return (
+        version.model in ("flat", "graduated")
+        and version.crossing == "start"
+        and version.minimum_quantity is None
+        and version.floor is None
+        and version.cap is None
+        and (version.increments is None or version.increments.mode is RoundingMode.UP)
+        and version.zero_usage == "free"
+        and all(tier.amount is None and tier.increment is None for tier in version.tiers or ())
+    )
+
+
+def _require_headroom(compiled: CompiledVersion, where: str) -> None:
+    """Raise when the largest sum of an item could exceed 127 bits: parts below 2**125, amounts below 2**126."""
+    if sum(compiled.tier_amount) + compiled.fee > 2**126:
+        raise UnableToCompileImage(f"{where}: the amounts of the tiers are too large together")
+
+
+def _needed(text: str | None, version: PriceVersion, where: str) -> str:
+    if text is None:
+        raise UnableToCompileImage(f"{where}: a {version.model} version without `per`")
+    return text
 
 
 def _steps(text: str, unit: Unit, catalog: Catalog, where: str) -> int:
@@ -113,12 +205,13 @@ def _steps(text: str, unit: Unit, catalog: Catalog, where: str) -> int:
     return steps
 
 
-def _tier_prices(version: PriceVersion, where: str) -> list[Decimal | dict[str, Decimal]]:
-    if version.model == "graduated" and version.tiers:
-        return [tier.price for tier in version.tiers]
-    if version.model == "flat" and version.price is not None:
-        return [version.price]
-    raise UnableToCompileImage(f"{where}: a {version.model} version without its price")
+def _tier_prices(version: PriceVersion, tiers: tuple[Tier, ...], where: str) -> list[Decimal | dict[str, Decimal]]:
+    if version.model == "stair_step" and tiers and all(tier.amount is not None for tier in tiers):
+        return [Decimal(0) for _ in tiers]
+    prices = [tier.price for tier in tiers] or [version.price]
+    if (version.model in TIERED and not tiers) or any(price is None for price in prices):
+        raise UnableToCompileImage(f"{where}: a {version.model} version without its price")
+    return [price for price in prices if price is not None]
 
 
 def _band_prices(price: Decimal | dict[str, Decimal], calendar: Calendar | None, where: str) -> list[Decimal]:
@@ -130,15 +223,19 @@ def _band_prices(price: Decimal | dict[str, Decimal], calendar: Calendar | None,
     return [price[name] for name in names]
 
 
-def _tier_bounds(version: PriceVersion, unit: Unit, catalog: Catalog, where: str) -> tuple[int, ...]:
-    if version.model == "flat" or not version.tiers:
+def _tier_bounds(
+    version: PriceVersion, tiers: tuple[Tier, ...], unit: Unit, catalog: Catalog, where: str
+) -> tuple[int, ...]:
+    """Return exclusive bounds; an inclusive bound lies one base step higher, quantities being whole base steps."""
+    if not tiers:
         return ()
-    if len(version.tiers) > TIERS_MAX:
+    if len(tiers) > TIERS_MAX:
         raise UnableToCompileImage(f"{where}: more than {TIERS_MAX} tiers")
-    *closed, last = version.tiers
+    *closed, last = tiers
     if last.up_to is not None or any(tier.up_to is None for tier in closed):
         raise UnableToCompileImage(f"{where}: exactly the last tier must be open")
-    bounds = [_steps(tier.up_to, unit, catalog, where) for tier in closed if tier.up_to is not None]
+    more = 1 if version.bounds == "inclusive" else 0
+    bounds = [_steps(tier.up_to, unit, catalog, where) + more for tier in closed if tier.up_to is not None]
     if any(low >= high for low, high in pairwise(bounds)):
         raise UnableToCompileImage(f"{where}: tiers must ascend")
     return (*bounds, INT64_MAX)

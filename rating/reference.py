@@ -6,32 +6,61 @@ It shares no code with `rating.kernels` and reads no compiled table. Tests compa
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import Literal, NamedTuple
+from typing import Literal
 from zoneinfo import ZoneInfo
 
-from rating.explanation import BandUse, CounterUse, Explanation, TierPart, fraction_text
+from rating.explanation import BandUse, CounterUse, Explanation, Stretch, TierPart, fraction_text
 from rating.image_charges import version_name
+from rating.reference_clock import STEP_US, band_at, stays, to_datetime
+from rating.reference_shapes import (
+    fixed_amounts,
+    in_increments,
+    in_tier_increments,
+    round_fraction,
+    steps,
+    tier_parts,
+    tier_reached,
+    tiers_of,
+)
 from schemas.catalog import Catalog
 from schemas.money import AMOUNT_DECIMALS, RoundingMode
-from schemas.price_plan import Band, Calendar, Charge, Counter, Increments, PriceVersion, Tier
-from schemas.quantity import parse_quantity
+from schemas.price_plan import Calendar, Charge, Counter, PriceVersion
 
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+__all__ = [
+    "UnableToExplain",
+    "UnableToPrice",
+    "find_charge_version",
+    "period_at",
+    "price",
+    "round_fraction",
+    "to_datetime",
+]
+
 PeriodKind = Literal["day", "month", "year", "ever"]
+LENGTH_MAX = 35 * 86_400_000
+"""Base steps of the longest usage that is split over time bands."""
 
 
 class UnableToExplain(LookupError):
     """The catalog does not contain what an item was priced with."""
 
 
-class Part(NamedTuple):
-    """The part of a quantity that falls in a tier."""
+class UnableToPrice(ValueError):
+    """Usage that is split over time bands lasts longer than 35 days."""
 
-    tier: int
+
+@dataclass(frozen=True)
+class Laid:
+    """What a usage counts in one time band: base steps before and after increments, and when it starts there."""
+
+    band: int | None
     quantity: int
+    rated: int
+    first: int
 
 
 def price(
@@ -42,6 +71,7 @@ def price(
     quantity: int,
     event_at: int,
     counter_before: int = 0,
+    zone: str | None = None,
 ) -> Explanation:
     """Price one EDR and tell how.
 
@@ -52,24 +82,27 @@ def price(
         quantity: base steps, >= 0.
         event_at: microseconds UTC, start of the usage.
         counter_before: base steps, the counter's value before; ignored without counter.
+        zone: the subscription's time zone, for calendars that ask for it.
+
+    Raises:
+        UnableToPrice: when it is too long to be split.
     """
     unit = catalog.units[catalog.event_types[charge.event_type].unit]
     plan = catalog.price_plans[charge.price_plan]
     instant = to_datetime(event_at)
-    rated = rated_quantity(quantity, version.increments, catalog)
     calendar = catalog.calendars[version.calendar] if version.calendar is not None else None
-    band = _band_use(calendar, instant) if calendar is not None else None
+    band = _band_use(calendar, catalog, instant, zone) if calendar is not None else None
     counter = catalog.counters[version.counter] if version.counter is not None else None
     before = counter_before if counter is not None else 0
-    tiers = (
-        version.tiers if version.model == "graduated" and version.tiers else (Tier(price=version.price or Decimal(0)),)
-    )
-    per = steps(version.per, catalog)
-    parts = [part for part in tier_parts(rated, before, tiers, catalog) if part.quantity > 0]
-    prices = [_price_in_band(tiers[part.tier], band) for part in parts]
-    amounts = [Fraction(part.quantity) * Fraction(each) / per for part, each in zip(parts, prices, strict=True)]
+    laid = _laid(version, calendar, catalog, quantity=quantity, event_at=event_at, zone=zone)
+    rated = sum(each.rated for each in laid)
+    parts = _parts(version, laid, before, calendar, band, catalog)
+    single = _price_of(version.price, band.name if band is not None else None)
+    fixed = fixed_amounts(version, rated=rated, before=before, price=single, catalog=catalog)
     fee = version.connection_fee if version.connection_fee is not None and rated > 0 else Decimal(0)
-    exact = sum(amounts, Fraction(fee))
+    amounts = [Fraction(part.quantity) * Fraction(part.unit_price) / steps(part.per, catalog) for part in parts]
+    exact = sum(amounts, Fraction(fee)) + sum((Fraction(each.amount) for each in fixed), Fraction(0))
+    limited, limit = _limited(exact, version) if rated > 0 else (exact, None)
     rounding = version.rounding
     return Explanation(
         charge=charge.code,
@@ -84,25 +117,163 @@ def price(
         event_at=instant,
         quantity=quantity,
         rated_quantity=rated,
-        increments=f"{version.increments.first}, then {version.increments.next}" if version.increments else None,
+        increments=_increments_text(version),
         band=band,
         counter=_counter_use(counter, instant, before, rated) if counter is not None else None,
         parts=tuple(
-            TierPart(
-                tier=part.tier,
-                up_to=tiers[part.tier].up_to,
-                quantity=part.quantity,
-                unit_price=each,
-                per=version.per,
-                amount=fraction_text(amount),
-            )
-            for part, each, amount in zip(parts, prices, amounts, strict=True)
+            part.model_copy(update={"amount": fraction_text(amount)})
+            for part, amount in zip(parts, amounts, strict=True)
         ),
         connection_fee=fee,
         exact=fraction_text(exact),
         rounding_mode=rounding.mode,
         rounding_decimals=rounding.decimals,
-        amount=round_fraction(exact, rounding.decimals, rounding.mode) * 10 ** (AMOUNT_DECIMALS - rounding.decimals),
+        amount=round_fraction(limited, rounding.decimals, rounding.mode) * 10 ** (AMOUNT_DECIMALS - rounding.decimals),
+        minimum_quantity=version.minimum_quantity if quantity else None,
+        crossing=version.crossing,
+        stretches=_stretches(version, laid, calendar, event_at=event_at, zone=zone),
+        fixed=fixed,
+        tier=_last_tier(version, parts, before + rated, before, catalog),
+        limit=limit,
+    )
+
+
+def _laid(
+    version: PriceVersion,
+    calendar: Calendar | None,
+    catalog: Catalog,
+    *,
+    quantity: int,
+    event_at: int,
+    zone: str | None,
+) -> list[Laid]:
+    """Return what the usage counts, in one piece, or band by band where the version splits it."""
+    tiers = tiers_of(version)
+    stepped = any(tier.increment is not None for tier in tiers)
+    least = steps(version.minimum_quantity, catalog) if version.minimum_quantity is not None else 0
+    used = max(quantity, least) if quantity else 0
+
+    def counted(length: int) -> int:
+        return (
+            in_tier_increments(length, tiers, catalog)
+            if stepped
+            else in_increments(length, version.increments, catalog)
+        )
+
+    if version.crossing == "start" or calendar is None:
+        return [Laid(None, used, counted(used), 0)]
+    length = used if version.crossing == "split_then_round" else counted(used)
+    if length > LENGTH_MAX:
+        raise UnableToPrice("usage that is split over time bands lasts longer than 35 days")
+    if length == 0:
+        return []
+    laid = []
+    for stay in stays(calendar, catalog.date_lists, zone_of(calendar, zone), event_at=event_at, length=length):
+        if version.crossing == "split_then_round":
+            rated = counted(stay.end - stay.first)
+        elif version.crossing == "per_second":
+            rated = stay.end - stay.first
+        else:
+            rated = _begun(stay.end, version, catalog, length) - _begun(stay.first, version, catalog, length)
+        laid.append(Laid(stay.band, stay.end - stay.first, rated, stay.first))
+    return laid
+
+
+def _begun(position: int, version: PriceVersion, catalog: Catalog, length: int) -> int:
+    """Return where the last of the increments ends that start before a position of the usage."""
+    tiers = tiers_of(version)
+    if any(tier.increment is not None for tier in tiers):
+        return min(length, in_tier_increments(position, tiers, catalog))
+    up = version.increments.model_copy(update={"mode": RoundingMode.UP}) if version.increments is not None else None
+    return min(length, in_increments(position, up, catalog))
+
+
+def _parts(
+    version: PriceVersion,
+    laid: list[Laid],
+    before: int,
+    calendar: Calendar | None,
+    band: BandUse | None,
+    catalog: Catalog,
+) -> list[TierPart]:
+    """Return the parts whose quantity has a price, band by band and tier by tier; their amounts are not told yet."""
+    if version.model not in ("flat", "graduated", "volume") or version.per is None:
+        return []
+    tiers = tiers_of(version)
+    reached = tier_reached(before + sum(each.rated for each in laid), version, catalog)
+    found = []
+    position = before
+    for each in laid:
+        split = calendar.bands[each.band].name if calendar is not None and each.band is not None else None
+        cut = [(reached, each.rated)] if version.model == "volume" else tier_parts(each.rated, position, tiers, catalog)
+        found += [
+            TierPart(
+                tier=tier,
+                up_to=tiers[tier].up_to,
+                quantity=quantity,
+                unit_price=_price_of(tiers[tier].price, split or (band.name if band is not None else None)),
+                per=version.per,
+                amount="",
+                band=split,
+            )
+            for tier, quantity in cut
+            if quantity > 0
+        ]
+        position += each.rated
+    return found
+
+
+def _price_of(price: Decimal | dict[str, Decimal] | None, band: str | None) -> Decimal:
+    if isinstance(price, dict):
+        assert band is not None
+        return price[band]
+    return price if price is not None else Decimal(0)
+
+
+def _limited(exact: Fraction, version: PriceVersion) -> tuple[Fraction, str | None]:
+    """Return a sum within floor and cap, and which of them made it so."""
+    if version.cap is not None and exact > version.cap:
+        return Fraction(version.cap), f"the cap of {version.cap:f} applies"
+    if version.floor is not None and exact < version.floor:
+        return Fraction(version.floor), f"the floor of {version.floor:f} applies"
+    return exact, None
+
+
+def _last_tier(version: PriceVersion, parts: list[TierPart], after: int, before: int, catalog: Catalog) -> int:
+    """Return the last tier that priced a part, or that a usage without a price for its quantity reaches."""
+    if parts:
+        return parts[-1].tier
+    stepped = version.model == "stair_step" and after > before
+    return tier_reached(after if stepped else before, version, catalog)
+
+
+def _increments_text(version: PriceVersion) -> str | None:
+    if any(tier.increment is not None for tier in version.tiers or ()):
+        return ", ".join(f"{tier.increment} in tier {n}" for n, tier in enumerate(version.tiers or (), 1))
+    if version.increments is None:
+        return None
+    rounded = "" if version.increments.mode is RoundingMode.UP else f" (rounded {_spoken(version.increments.mode)})"
+    return f"{version.increments.first}, then {version.increments.next}{rounded}"
+
+
+def _spoken(mode: RoundingMode) -> str:
+    return mode.value.replace("_", " ")
+
+
+def _stretches(
+    version: PriceVersion, laid: list[Laid], calendar: Calendar | None, *, event_at: int, zone: str | None
+) -> tuple[Stretch, ...]:
+    if version.crossing == "start" or calendar is None:
+        return ()
+    clock = ZoneInfo(zone_of(calendar, zone))
+    return tuple(
+        Stretch(
+            band=calendar.bands[each.band or 0].name,
+            local_time=to_datetime(event_at + each.first * STEP_US).astimezone(clock),
+            quantity=each.quantity,
+            rated_quantity=each.rated,
+        )
+        for each in laid
     )
 
 
@@ -120,53 +291,6 @@ def find_charge_version(catalog: Catalog, name: str) -> tuple[Charge, PriceVersi
     raise UnableToExplain(f"this catalog does not contain {name}")
 
 
-def steps(text: str, catalog: Catalog) -> int:
-    """Return "NUMBER UNIT" in base steps."""
-    return parse_quantity(text, catalog.units)[0]
-
-
-def to_datetime(microseconds: int) -> datetime:
-    """Return microseconds UTC as an aware datetime."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
-
-
-def rated_quantity(quantity: int, increments: Increments | None, catalog: Catalog) -> int:
-    """Return a quantity rounded up to the first increment, then in steps of the next; zero stays zero."""
-    if quantity == 0 or increments is None:
-        return quantity
-    first, step = steps(increments.first, catalog), steps(increments.next, catalog)
-    rated = first
-    if quantity > first:
-        rated += -((first - quantity) // step) * step
-    return rated
-
-
-def tier_parts(quantity: int, before: int, tiers: tuple[Tier, ...], catalog: Catalog) -> list[Part]:
-    """Return what of the consumption from `before` to `before + quantity` lies within each tier's bounds."""
-    parts = []
-    low = 0
-    for index, tier in enumerate(tiers):
-        high = steps(tier.up_to, catalog) if tier.up_to is not None else max(low, before + quantity)
-        parts.append(Part(index, max(0, min(high, before + quantity) - max(low, before))))
-        low = high
-    return parts
-
-
-def standing_tier(before: int, tiers: tuple[Tier, ...], catalog: Catalog) -> int:
-    """Return the tier in which a counter stands."""
-    passed = [tier for tier in tiers if tier.up_to is not None and steps(tier.up_to, catalog) <= before]
-    return len(passed)
-
-
-def band_at(calendar: Calendar, local: datetime) -> int:
-    """Return the index of the first band that matches a local time."""
-    minute = local.hour * 60 + local.minute
-    for index, band in enumerate(calendar.bands):
-        if _matches(band, local.weekday(), minute):
-            return index
-    raise AssertionError(f"calendar {calendar.code} has no band for the rest")
-
-
 def period_at(kind: PeriodKind, local: datetime) -> int:
     """Return the number of the period in which a local time lies, since 1970 (0 for `ever`)."""
     if kind == "day":
@@ -176,50 +300,16 @@ def period_at(kind: PeriodKind, local: datetime) -> int:
     return local.year - 1970 if kind == "year" else 0
 
 
-def round_fraction(value: Fraction, decimals: int, mode: RoundingMode) -> int:
-    """Return a fraction in units of 10**-decimals, rounded; negative values mirror positive ones."""
-    power: int = 10**decimals
-    exact = abs(value) * power
-    whole = exact.numerator // exact.denominator
-    rest = exact - whole
-    half = Fraction(1, 2)
-    up = {
-        RoundingMode.HALF_UP: rest >= half,
-        RoundingMode.HALF_EVEN: rest > half or (rest == half and whole % 2 == 1),
-        RoundingMode.UP: rest > 0,
-        RoundingMode.DOWN: False,
-    }[mode]
-    magnitude = whole + 1 if up else whole
-    return -magnitude if value < 0 else magnitude
+def zone_of(calendar: Calendar, zone: str | None) -> str:
+    """Return the zone in which a calendar is read for a subscription in `zone`."""
+    return (zone or "UTC") if calendar.zone == "subscription" else calendar.zone
 
 
-def _matches(band: Band, weekday: int, minute: int) -> bool:
-    days = [WEEKDAYS.index(day) for day in band.days or WEEKDAYS]
-    start = _minutes(band.start) if band.start is not None else 0
-    end = _minutes(band.end) if band.end is not None else 24 * 60
-    if start < end:
-        return weekday in days and start <= minute < end
-    return (weekday in days and minute >= start) or ((weekday - 1) % 7 in days and minute < end)
-
-
-def _minutes(clock: str) -> int:
-    hours, minutes = clock.split(":")
-    return int(hours) * 60 + int(minutes)
-
-
-def _band_use(calendar: Calendar, instant: datetime) -> BandUse:
-    local = instant.astimezone(ZoneInfo(calendar.zone))
-    index = band_at(calendar, local)
-    return BandUse(
-        calendar=calendar.code, index=index, name=calendar.bands[index].name, zone=calendar.zone, local_time=local
-    )
-
-
-def _price_in_band(tier: Tier, band: BandUse | None) -> Decimal:
-    if isinstance(tier.price, dict):
-        assert band is not None
-        return tier.price[band.name]
-    return tier.price
+def _band_use(calendar: Calendar, catalog: Catalog, instant: datetime, zone: str | None) -> BandUse:
+    where = zone_of(calendar, zone)
+    local = instant.astimezone(ZoneInfo(where))
+    index = band_at(calendar, catalog.date_lists, local)
+    return BandUse(calendar=calendar.code, index=index, name=calendar.bands[index].name, zone=where, local_time=local)
 
 
 def _counter_use(counter: Counter, instant: datetime, before: int, rated: int) -> CounterUse:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-from rating.explanation import Explanation
 from rating.image_charges import version_name
-from rating.reference import period_at, price, standing_tier, to_datetime
+from rating.reference import UnableToPrice, period_at, price, to_datetime
 from rating.vocabulary import Vocabulary
 from schemas.catalog import Catalog
 from schemas.edr import EdrBlock
@@ -104,7 +103,10 @@ class ReferenceRater:
             if kept is not None and kept.kind == cell.kind and kept.period > cell.period:
                 return ReferenceItem(Reason.COUNTER_PERIOD_CLOSED, name)
             before = kept.used if kept is not None and (kept.kind, kept.period) == (cell.kind, cell.period) else 0
-        priced = price(self._catalog, charge, version, quantity=quantity, event_at=event_at, counter_before=before)
+        try:
+            priced = price(self._catalog, charge, version, quantity=quantity, event_at=event_at, counter_before=before)
+        except UnableToPrice:
+            return ReferenceItem(Reason.USAGE_TOO_LONG, name)
         if priced.amount > AMOUNT_MAX or priced.rated_quantity > QUANTITY_MAX:
             return ReferenceItem(Reason.AMOUNT_OVERFLOW, name)
         if key is not None and before + priced.rated_quantity > COUNTER_MAX:
@@ -119,7 +121,7 @@ class ReferenceRater:
             charge_version=name,
             rated_quantity=priced.rated_quantity,
             counter_before=before,
-            tier=self._last_tier(priced, version, before),
+            tier=priced.tier,
             band=priced.band.index if priced.band is not None else 0,
             amount=priced.amount,
             movements=movements,
@@ -152,11 +154,6 @@ class ReferenceRater:
     def _cell(self, subscription: str, counter: Counter, event_at: int) -> tuple[tuple[str, str, int], Cell]:
         period = period_at(counter.period, to_datetime(event_at).astimezone(ZoneInfo(counter.zone)))
         return (subscription, counter.code, period % PERIODS_KEPT), Cell(counter.period, period, 0)
-
-    def _last_tier(self, priced: Explanation, version: PriceVersion, before: int) -> int:
-        if priced.parts:
-            return priced.parts[-1].tier
-        return standing_tier(before, version.tiers or (), self._catalog) if version.model == "graduated" else 0
 
     def _draw(self, account: str, amount: int) -> tuple[Movement, ...] | None:
         """Return the wallet operations that pay an amount, having made them; None, having made none, when it cannot."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from schemas.price_plan import Calendar, Charge, Counter, EventType, Offer, PricePlan
+from schemas.price_plan import Calendar, Charge, Counter, DateList, EventType, Offer, PricePlan
 from schemas.quantity import Unit
 from schemas.source import SourceBase
 
@@ -67,3 +67,4 @@ class Catalog:
     access_points: pl.DataFrame
     opening_readings: pl.DataFrame
     source_places: dict[str, str] = field(default_factory=dict, compare=False)
+    date_lists: dict[str, DateList] = field(default_factory=dict)

@@ -6,7 +6,7 @@ Every document is one YAML mapping with a `kind`. Money and prices are written a
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -27,6 +27,13 @@ def _instant_text(value: Any) -> Any:
     if isinstance(value, datetime) or (isinstance(value, str) and "-" in value[1:]):
         return value
     raise ValueError('write an instant with its zone, in quotes, such as "2026-01-01T00:00:00Z"')
+
+
+def _date_text(value: Any) -> Any:
+    """Refuse numbers: 20260714 would be read as seconds since 1970."""
+    if isinstance(value, date) or (isinstance(value, str) and "-" in value[1:]):
+        return value
+    raise ValueError('write a date, such as "2026-07-14"')
 
 
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}$")]
@@ -67,29 +74,61 @@ class EventType(Document):
     attributes: Annotated[tuple[Code, ...], Field(max_length=4)] = ()
 
 
-Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 ClockTime = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):(00|15|30|45)$|^24:00$")]
+MonthDay = Annotated[str, StringConstraints(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
+"""A day of every year, MM-DD: "12-25"; 02-29 is there in leap years only."""
+CivilDate = Annotated[date, BeforeValidator(_date_text)]
+"""A day, YYYY-MM-DD."""
+
+
+class DateList(Document):
+    """Days with a name in common, such as public holidays: single `dates`, days of every year, days by Easter Sunday.
+
+    `easter` counts days from Easter Sunday of the Gregorian calendar: 1 is Easter Monday, -2 Good Friday, 39 Ascension.
+    """
+
+    kind: Literal["date_list"]
+    code: Code
+    dates: Annotated[tuple[CivilDate, ...], Field(max_length=5_000)] = ()
+    yearly: Annotated[tuple[MonthDay, ...], Field(max_length=366)] = ()
+    easter: Annotated[tuple[Annotated[int, Field(ge=-80, le=250)], ...], Field(max_length=366)] = ()
+
+
+class Season(Document):
+    """The days of every year from `first` to `last`, both included; may cross the new year."""
+
+    first: MonthDay
+    last: MonthDay
 
 
 class Band(Document):
-    """One time band: on `days`, from `start` (inclusive) to `end` (exclusive) in local time; may cross midnight.
+    """One time band: on `days`, in `seasons`, from `start` (inclusive) to `end` (exclusive) in local time.
 
-    A band without days and times is the rest; exactly one band of a calendar is the rest, and it comes last. The first
-    band that matches wins.
+    `days` are weekdays (mon .. sun) and day types of the calendar; a day that has a day type is no weekday. A band may
+    cross midnight: what is after midnight belongs to the day and season of its start. A band without days, seasons and
+    times is the rest; exactly one band of a calendar is the rest, and it comes last. The first band that matches wins.
     """
 
     name: Code
-    days: Annotated[tuple[Weekday, ...], Field(min_length=1)] | None = None
+    days: Annotated[tuple[Code, ...], Field(min_length=1)] | None = None
+    seasons: Annotated[tuple[Code, ...], Field(min_length=1)] | None = None
     start: ClockTime | None = None
     end: ClockTime | None = None
 
 
 class Calendar(Document):
-    """Time bands over a week, in the local time of `zone`, in quarters of an hour."""
+    """Time bands in the local time of `zone`, in quarters of an hour.
+
+    `day_types` names the date lists whose days are no weekdays, such as `holiday: [france]`; the first that has a day
+    gives its type. `seasons` names parts of the year; a day belongs to the first that has it, possibly to none. The zone
+    `subscription` stands for that of the subscription.
+    """
 
     kind: Literal["calendar"]
     code: Code
     zone: str
+    day_types: dict[Code, tuple[Code, ...]] = {}
+    seasons: dict[Code, tuple[Season, ...]] = {}
     bands: Annotated[tuple[Band, ...], Field(min_length=1, max_length=16)]
 
 
@@ -104,10 +143,15 @@ class Counter(Document):
 
 
 class Increments(Document):
-    """Usage is rounded up to `first`, then in steps of `next`: 60/30, 30/1, 1/1."""
+    """Usage is sold as one increment `first`, then increments `next`: 60/30, 30/1, 1/1.
+
+    `mode` says what becomes of a begun increment: `up` counts it whole, `down` not at all, `half_up` and `half_even` when
+    at least (more than) half of it is used.
+    """
 
     first: QuantityText
     next: QuantityText
+    mode: RoundingMode = RoundingMode.UP
 
 
 class Rounding(Document):
@@ -118,36 +162,59 @@ class Rounding(Document):
 
 
 class Tier(Document):
-    """A step of a graduated plan: applies below `up_to` (exclusive upper bound of cumulated quantity; the last has none).
+    """A step of a plan: applies up to `up_to`, a bound of cumulated quantity; the last tier has none.
 
-    `price` is one price, or one price per band of the version's calendar.
+    `price` is one price, or one price per band of the version's calendar. `amount` is fixed: for reaching the tier.
+    `increment` rounds up the part of a usage that lies in the tier.
     """
 
     up_to: QuantityText | None = None
-    price: Price | dict[Code, Price]
+    price: Price | dict[Code, Price] | None = None
+    amount: Price | None = None
+    increment: QuantityText | None = None
+
+
+PriceModel = Literal["flat", "graduated", "volume", "package", "stair_step", "event"]
+Crossing = Literal["start", "split_then_round", "each_increment", "per_second"]
 
 
 class PriceVersion(Document):
     """The pricing rule of a plan during [start, end).
 
-    * flat: `price` for every `per` of rated quantity.
-    * graduated: the part of the quantity that falls in each tier has that tier's price. With a `counter`, tiers run on
-      what the subscription has consumed in the counter's period; without, on each event alone.
+    * flat: `price` for every `per` of rated quantity beyond `free`.
+    * graduated: the part of the quantity that falls in each tier has that tier's price; a tier's `amount` is added to the
+      usage that begins it.
+    * volume: all of the quantity has the price of the tier that is reached with it.
+    * package: `price` for every block of `per` beyond `free`; a begun block counts (`blocks: up`) or not (`down`).
+    * stair_step: the `amount` of the tier that is reached; with a counter, what it is more than that paid before.
+    * event: `price` for the usage, however much it is.
 
-    The time band is the one in force at the event's start. `connection_fee` is added once to each item with a quantity
-    above zero. A quantity of zero costs nothing.
+    With a `counter`, tiers, free quantity and blocks run on what the subscription has consumed in the counter's period;
+    without, on each usage alone.
+
+    The time band is the one in force at the event's start, unless `crossing` splits usage over bands. `connection_fee` is
+    added once to each item with a quantity above zero; then it costs at least `floor` and at most `cap`. A quantity of
+    zero costs nothing, unless `zero_usage: charged` asks for the fixed amount of its tier or event.
     """
 
     start: Instant
     end: Instant | None = None
-    model: Literal["flat", "graduated"]
-    per: QuantityText
+    model: PriceModel
+    per: QuantityText | None = None
     price: Price | dict[Code, Price] | None = None
+    free: QuantityText | None = None
+    blocks: Literal["up", "down"] = "up"
     tiers: tuple[Tier, ...] | None = None
+    bounds: Literal["exclusive", "inclusive"] = "exclusive"
     counter: Code | None = None
+    minimum_quantity: QuantityText | None = None
     increments: Increments | None = None
     connection_fee: Price | None = None
+    floor: Price | None = None
+    cap: Price | None = None
+    zero_usage: Literal["free", "charged"] = "free"
     calendar: Code | None = None
+    crossing: Crossing = "start"
     rounding: Rounding = Rounding()
 
 

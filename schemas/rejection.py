@@ -68,6 +68,7 @@ class Reason(IntEnum):
     AMOUNT_OVERFLOW = 303
     COUNTER_OVERFLOW = 304
     INSUFFICIENT_BALANCE = 305
+    USAGE_TOO_LONG = 306
 
 
 class Stage(IntEnum):
@@ -132,6 +133,7 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.AMOUNT_OVERFLOW: "the amount exceeds what a rated item can hold",
     Reason.COUNTER_OVERFLOW: "the counter would exceed what it can hold",
     Reason.INSUFFICIENT_BALANCE: "no wallet can pay the amount",
+    Reason.USAGE_TOO_LONG: "usage that is split over time bands lasts longer than 35 days",
 }
 
 

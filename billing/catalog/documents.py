@@ -14,6 +14,7 @@ from schemas.price_plan import (
     Calendar,
     Charge,
     Counter,
+    DateList,
     Document,
     EventType,
     Offer,
@@ -27,6 +28,7 @@ from schemas.source import SOURCE_MODELS, SourceBase
 MODELS: dict[str, type[Document]] = {
     "unit": UnitDocument,
     "event_type": EventType,
+    "date_list": DateList,
     "calendar": Calendar,
     "counter": Counter,
     "price_plan": PricePlan,

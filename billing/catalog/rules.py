@@ -8,8 +8,8 @@ from typing import Any
 from billing.catalog.checking import Context
 from billing.catalog.models import ANY_KIND, Entry
 from billing.catalog.rules_accounts import check_account, check_subscription
+from billing.catalog.rules_calendars import check_calendar, check_date_list
 from billing.catalog.rules_pricing import (
-    check_calendar,
     check_charge,
     check_counter,
     check_event_type,
@@ -22,6 +22,7 @@ from schemas.price_plan import (
     Calendar,
     Charge,
     Counter,
+    DateList,
     Document,
     EventType,
     Offer,
@@ -32,6 +33,7 @@ from schemas.source import SourceBase
 
 _CHECKS: tuple[tuple[type[Document], Callable[[Context, Entry[Any]], None]], ...] = (
     (EventType, check_event_type),
+    (DateList, check_date_list),
     (Calendar, check_calendar),
     (Counter, check_counter),
     (PricePlan, check_price_plan),

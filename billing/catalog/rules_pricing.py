@@ -1,31 +1,25 @@
-"""Rules of what is sold: event types, calendars, counters, price plans, charges, offers."""
+"""Rules of what is sold: event types, counters, price plans, charges, offers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 from itertools import pairwise
 
-from billing.catalog.checking import Context, fits
-from billing.catalog.models import Entry, Path
+from billing.catalog.checking import Context
+from billing.catalog.models import Entry
+from billing.catalog.rules_versions import PRICE_MAX, check_version, priced_quantity
 from billing.catalog.wording import choose
-from schemas.money import AMOUNT_DECIMALS
-from schemas.price_plan import (
-    Band,
-    Calendar,
-    Charge,
-    Counter,
-    EventType,
-    Offer,
-    PricePlan,
-    PriceVersion,
-    Tier,
-)
+from schemas.price_plan import Charge, Counter, EventType, Offer, PricePlan
 
-PRICE_MAX = Decimal(9_000_000)
-"""Largest price of `per`, and largest connection fee: with 12 decimals they still fit int64."""
-TIERS_MAX = 255
-"""A rated item keeps the index of its tier in one byte."""
+__all__ = [
+    "PRICE_MAX",
+    "check_charge",
+    "check_counter",
+    "check_event_type",
+    "check_offer",
+    "check_price_plan",
+    "offer_currencies",
+]
 
 
 def check_event_type(ctx: Context, entry: Entry[EventType]) -> None:
@@ -40,43 +34,12 @@ def check_counter(ctx: Context, entry: Entry[Counter]) -> None:
     ctx.zone(entry, ("zone",), entry.document.zone)
 
 
-def check_calendar(ctx: Context, entry: Entry[Calendar]) -> None:
-    """Check a calendar: the zone is known; exactly one band, the last, is the rest; times make sense."""
-    ctx.zone(entry, ("zone",), entry.document.zone)
-    bands = entry.document.bands
-    for index, band in enumerate(bands):
-        _check_band(ctx, entry, ("bands", index), band)
-        last = index == len(bands) - 1
-        if _is_rest(band) and not last:
-            fix = "move it to the end, or give it days or times"
-            ctx.problems.at(entry, ("bands", index), f'the band "{band.name}" is the rest, but not the last band', fix)
-        if last and not _is_rest(band):
-            fix = "add a last band with only a name"
-            ctx.problems.at(entry, ("bands", index), "the last band must be the rest", fix)
-
-
-def _is_rest(band: Band) -> bool:
-    return band.days is None and band.start is None and band.end is None
-
-
-def _check_band(ctx: Context, entry: Entry[Calendar], path: Path, band: Band) -> None:
-    ctx.unique(entry, (*path, "days"), band.days or (), "day")
-    if (band.start is None) != (band.end is None):
-        lacking, there = ("start", "end") if band.start is None else ("end", "start")
-        ctx.problems.at(entry, (*path, lacking), f"the band has a {there} but no {lacking}", f"add `{lacking}: HH:MM`")
-    elif band.start == "24:00":
-        ctx.problems.at(entry, (*path, "start"), "a band cannot start at 24:00", 'write "00:00", and the next day')
-    elif band.start is not None and band.start == band.end:
-        fix = "leave both out for the whole day"
-        ctx.problems.at(entry, (*path, "end"), f"the band starts and ends at {band.start}", fix)
-
-
 def check_price_plan(ctx: Context, entry: Entry[PricePlan]) -> None:
     """Check a price plan: the currency, each version, and that versions do not overlap."""
     ctx.currency(entry, ("currency",), entry.document.currency)
     versions = entry.document.versions
     for index, version in enumerate(versions):
-        _check_version(ctx, entry, ("versions", index), version)
+        check_version(ctx, entry, ("versions", index), version)
     order = sorted(range(len(versions)), key=lambda index: (versions[index].start, index))
     for earlier, later in pairwise(order):
         end, start = versions[earlier].end, versions[later].start
@@ -85,118 +48,6 @@ def check_price_plan(ctx: Context, entry: Entry[PricePlan]) -> None:
             message = f"the version overlaps version {earlier}, which {until}"
             fix = f"end version {earlier} at {start.isoformat()}, or start this one later"
             ctx.problems.at(entry, ("versions", later, "start"), message, fix)
-
-
-def _check_version(ctx: Context, entry: Entry[PricePlan], path: Path, version: PriceVersion) -> None:
-    ctx.period(entry, path, version.start, version.end)
-    dimension = ctx.dimension(version.per)
-    ctx.positive(entry, (*path, "per"), version.per, None)
-    _check_model(ctx, entry, path, version)
-    for index, tier in enumerate(version.tiers or ()):
-        _check_up_to(ctx, entry, path, version.tiers or (), index, dimension)
-        _check_prices(ctx, entry, (*path, "tiers", index, "price"), tier.price, version)
-    if version.price is not None:
-        _check_prices(ctx, entry, (*path, "price"), version.price, version)
-    if version.increments is not None:
-        ctx.positive(entry, (*path, "increments", "first"), version.increments.first, dimension)
-        ctx.positive(entry, (*path, "increments", "next"), version.increments.next, dimension)
-    if version.connection_fee is not None:
-        _check_price(ctx, entry, (*path, "connection_fee"), version.connection_fee, AMOUNT_DECIMALS)
-    if version.calendar is not None:
-        ctx.reference(entry, (*path, "calendar"), Calendar, "calendar", version.calendar)
-    _check_counter_unit(ctx, entry, path, version, dimension)
-
-
-def _check_model(ctx: Context, entry: Entry[PricePlan], path: Path, version: PriceVersion) -> None:
-    """Check that a version has the fields of its model and no others."""
-    flat = version.model == "flat"
-    needed, foreign = ("price", "tiers") if flat else ("tiers", "price")
-    if getattr(version, foreign) is not None:
-        other = "graduated" if flat else "flat"
-        fix = f"remove it, or write `model: {other}`"
-        ctx.problems.at(entry, (*path, foreign), f"a {version.model} version has no {foreign}", fix, key=True)
-    if not getattr(version, needed):
-        if flat and version.price is not None:
-            return  # no price for any band is told by the bands
-        ctx.problems.at(entry, (*path, needed), f"a {version.model} version needs {needed}", f"add `{needed}: …`")
-    if len(version.tiers or ()) > TIERS_MAX:
-        ctx.problems.at(entry, (*path, "tiers"), f"there are more than {TIERS_MAX} tiers", "use fewer tiers")
-
-
-def _check_up_to(
-    ctx: Context,
-    entry: Entry[PricePlan],
-    path: Path,
-    tiers: tuple[Tier, ...],
-    index: int,
-    dimension: str | None,
-) -> None:
-    """Check the bound of one tier: above the one before; the last tier, and only it, is open."""
-    here: Path = (*path, "tiers", index, "up_to")
-    bound, last = tiers[index].up_to, index == len(tiers) - 1
-    if bound is None:
-        if not last:
-            ctx.problems.at(entry, here, "only the last tier may be open", 'add `up_to: "NUMBER UNIT"`')
-        return
-    if last:
-        ctx.problems.at(entry, here, "the last tier must be open", "remove `up_to`, or add a tier without it")
-    steps = ctx.positive(entry, here, bound, dimension)
-    before = tiers[index - 1].up_to if index else None
-    if steps is None or before is None:
-        return
-    previous = ctx.steps(before)
-    if previous is not None and steps <= previous:
-        ctx.problems.at(entry, here, f'"{bound}" is not above "{before}", where the tier before ends', "sort the tiers")
-
-
-def _check_prices(
-    ctx: Context,
-    entry: Entry[PricePlan],
-    path: Path,
-    price: Decimal | dict[str, Decimal],
-    version: PriceVersion,
-) -> None:
-    """Check one price, or that there is one for every band of the calendar and for no other."""
-    if not isinstance(price, dict):
-        _check_price(ctx, entry, path, price, None)
-        return
-    for band, value in price.items():
-        _check_price(ctx, entry, (*path, band), value, None)
-    if version.calendar is None:
-        fix = "add `calendar: …` to the version, or write one price"
-        ctx.problems.at(entry, path, "prices by band need a calendar", fix)
-        return
-    calendar = ctx.documents.of(Calendar).get(version.calendar)
-    if calendar is None:
-        return
-    names = list(dict.fromkeys(band.name for band in calendar.document.bands))
-    for band in price:
-        if band not in names:
-            message = f'the calendar "{version.calendar}" has no band "{band}"'
-            ctx.problems.at(entry, (*path, band), message, choose(band, names), key=True)
-    for name in names:
-        if name not in price:
-            ctx.problems.at(entry, path, f'the band "{name}" has no price', f'add `{name}: "…"`')
-
-
-def _check_price(ctx: Context, entry: Entry[PricePlan], path: Path, price: Decimal, decimals: int | None) -> None:
-    if price > PRICE_MAX:
-        fix = f"write at most {PRICE_MAX}; price a smaller `per`"
-        ctx.problems.at(entry, path, f"{price} is too large", fix)
-    elif decimals is not None and not fits(price, decimals):
-        ctx.problems.at(entry, path, f"{price} has too many decimals", f"write at most {decimals}")
-
-
-def _check_counter_unit(
-    ctx: Context, entry: Entry[PricePlan], path: Path, version: PriceVersion, dimension: str | None
-) -> None:
-    if version.counter is None:
-        return
-    counter = ctx.reference(entry, (*path, "counter"), Counter, "counter", version.counter)
-    unit = ctx.units.get(counter.unit) if counter is not None else None
-    if unit is not None and dimension is not None and unit.dimension != dimension:
-        message = f'the counter "{version.counter}" counts {unit.dimension}, but the version prices {dimension}'
-        ctx.problems.at(entry, (*path, "counter"), message, f"use a counter whose unit measures {dimension}")
 
 
 def check_charge(ctx: Context, entry: Entry[Charge]) -> None:
@@ -210,11 +61,13 @@ def check_charge(ctx: Context, entry: Entry[Charge]) -> None:
     if unit is None or plan is None:
         return
     for index, version in enumerate(plan.versions):
-        priced = ctx.dimension(version.per)
-        if priced is not None and priced != unit.dimension:
-            place = ctx.documents.of(PricePlan)[charge.price_plan].place(("versions", index, "per"))
+        quantity = priced_quantity(version)
+        priced = ctx.dimension(quantity[0]) if quantity is not None else None
+        if quantity is not None and priced is not None and priced != unit.dimension:
+            text, path = quantity
+            place = ctx.documents.of(PricePlan)[charge.price_plan].place(("versions", index, *path))
             message = (
-                f'the price plan "{plan.code}" prices {priced} ({place}: per "{version.per}"), '
+                f'the price plan "{plan.code}" prices {priced} ({place}: {path[-1]} "{text}"), '
                 f'but "{charge.event_type}" measures {unit.dimension}'
             )
             ctx.problems.at(entry, ("price_plan",), message, f"use a plan per unit of {unit.dimension}")

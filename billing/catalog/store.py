@@ -19,7 +19,7 @@ from billing.catalog.parties import check_parties, gather_parties
 from billing.catalog.rules import check_documents
 from billing.catalog.tables import read_table
 from schemas.catalog import Catalog
-from schemas.price_plan import Calendar, Charge, Counter, EventType, Offer, PricePlan
+from schemas.price_plan import Calendar, Charge, Counter, DateList, EventType, Offer, PricePlan
 from schemas.source import SourceBase
 
 
@@ -64,6 +64,7 @@ def load_catalog(directory: Path) -> Catalog:
         subscriptions=parties.subscriptions.drop("origin"),
         access_points=parties.access_points.drop("shared", "origin"),
         opening_readings=parties.opening_readings,
+        date_lists=_by_code(ctx, DateList),
         source_places={code: entry.place() for code, entry in ctx.documents.of(SourceBase).items()},
     )
 

@@ -19,10 +19,11 @@ CANDIDATES_MAX = 10_000
 INSTANT = 'write an instant with its zone, such as "2026-01-01T00:00:00Z"'
 QUANTITY = 'write a number, one blank and a unit, such as "60 s"'
 CODE = "use letters, digits and . _ : @ + - (at most 128, the first a letter or digit)"
-_QUANTITY_FIELDS = frozenset({"per", "up_to", "first", "next", "index"})
+_QUANTITY_FIELDS = frozenset({"per", "up_to", "first", "next", "index", "free", "minimum_quantity", "increment"})
 _PATTERN_STARTS = (
     (r"^\d+", QUANTITY),
     ("^[A-Z]{3}", 'write the three capital letters of ISO 4217, such as "EUR"'),
+    ("^(0[1-9]|1[0-2])-", 'write a day of every year as MM-DD, such as "12-25"'),
     (r"^([01]\d|2[0-3])", 'write HH:MM on a quarter of an hour, such as "22:00", "06:15", "24:00"'),
     ("^[A-Za-z0-9]", CODE),
     ("^[A-Za-z][", "use letters, digits and . _ / - (at most 32, the first a letter)"),

@@ -25,7 +25,7 @@ WALLET_FIRST = 6
 POSTPAID = 7
 """1 when the last of the account's wallets is postpaid, else 0."""
 
-VERSION_COLUMNS = 16
+VERSION_COLUMNS = 32
 VERSION_ID = 0
 """Id in `Vocabulary.charge_versions`."""
 DIVISOR = 1
@@ -50,9 +50,43 @@ COUNTER = 11
 """Counter index, -1 without."""
 TIER_PTR = 12
 TIER_COUNT = 13
-"""0 for the flat model."""
+"""0 for the models without tiers."""
 PRICE_PTR = 14
 """Price of tier t in band b is price[PRICE_PTR + t * BANDS + b]."""
+SHAPE = 15
+"""A MODEL_ constant, plus SPECIAL where one of the columns below asks for something."""
+CROSSING = 16
+"""A CROSSING_ constant."""
+MINIMUM = 17
+"""Base steps that a quantity above zero counts at least."""
+INCREMENT_MODE = 18
+"""`schemas.money.RoundingCode` of begun increments."""
+FLOOR_HI = 19
+FLOOR_LO = 20
+CAP_HI = 21
+CAP_LO = 22
+"""Least and most that an item costs, on the scale of part * price."""
+ZERO_CHARGED = 23
+"""1 when a quantity of zero has fixed amounts."""
+SIZE = 24
+FREE = 25
+ROUND_DOWN = 26
+"""Package: base steps of a block, base steps before the first one, 1 when a begun block does not count."""
+TIER_STEPS = 27
+"""1 when tiers have increments of their own."""
+
+MODEL_FLAT = 0
+MODEL_GRADUATED = 1
+MODEL_VOLUME = 2
+MODEL_PACKAGE = 3
+MODEL_STAIR_STEP = 4
+MODEL_EVENT = 5
+SPECIAL = 8
+
+CROSSING_START = 0
+CROSSING_SPLIT = 1
+CROSSING_INCREMENT = 2
+CROSSING_SECOND = 3
 
 PERIOD_DAY = 0
 PERIOD_MONTH = 1
@@ -63,7 +97,14 @@ PERIODS_KEPT = 4
 PERIOD_NONE = -1
 """`counter_period` of a cell that was never used."""
 
-QUARTERS_PER_WEEK = 672
+QUARTERS_PER_DAY = 96
+BANDS_MAX = 16
+FIRST_DAY = 10_955
+"""1999-12-30 in days since 1970, the first local day of `calendar_day`: before any timestamp in any zone."""
+CALENDAR_DAYS = 36_600
+"""Until 2100-03-14: the end of the longest usage that starts at the last timestamp."""
+CROSSING_DAYS_MAX = 35
+"""Days that usage which is split over time bands may last."""
 ATTRIBUTE_SLOTS = 4
 ZONE_BUCKET_BITS = 44
 """Instants are looked up by buckets of 2**44 microseconds (203 days) since ZONE_EPOCH_US."""
@@ -85,8 +126,11 @@ class Tariff(NamedTuple):
         charge_ptr: (charges + 1,) int32 into the versions. version_start, version_end: int64 microseconds,
             half-open.
         version_row: (versions, VERSION_COLUMNS) int64.
-        tier_upper: int64, exclusive upper bounds of cumulated quantity, INT64_MAX when open. price: int64.
-        calendar_zone: int32. calendar_band: (calendars, QUARTERS_PER_WEEK) uint8.
+        tier_upper: int64, exclusive upper bounds of cumulated quantity, INT64_MAX when open. tier_amount: (tiers, 2)
+            int64, high and low 64 bits. tier_step: int64, 0 without increments. price: int64.
+        calendar_zone: int32. calendar_day: (calendars, CALENDAR_DAYS) uint16 row of `day_band` of each local day.
+        day_band: (rows, QUARTERS_PER_DAY) uint8 bands. day_run: (rows, QUARTERS_PER_DAY) uint8 quarters until a band of
+            another name begins or the day ends. calendar_name: (calendars, 16) uint8, the first band of the same name.
         counter_kind, counter_zone: int32. offer_counter: (offers, counters) int32 position in the
             subscription's slots.
         zone_ptr: (zones + 1,) int32. zone_bucket: (zones, ZONE_BUCKETS) int32 transition in force where a
@@ -106,9 +150,14 @@ class Tariff(NamedTuple):
     version_end: Any
     version_row: Any
     tier_upper: Any
+    tier_amount: Any
+    tier_step: Any
     price: Any
     calendar_zone: Any
-    calendar_band: Any
+    calendar_day: Any
+    day_band: Any
+    day_run: Any
+    calendar_name: Any
     counter_kind: Any
     counter_zone: Any
     offer_counter: Any

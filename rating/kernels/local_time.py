@@ -1,4 +1,4 @@
-"""Local time for kernels: offset of a zone at an instant, quarter of the week, calendar period.
+"""Local time for kernels: offset of a zone at an instant, time band of a day, calendar period.
 
 Twins: `rating.reference` (zoneinfo and datetime).
 """
@@ -11,6 +11,8 @@ import numpy as np
 from numba import njit
 
 from rating.kernels.layout import (
+    CALENDAR_DAYS,
+    FIRST_DAY,
     PERIOD_DAY,
     PERIOD_EVER,
     PERIOD_MONTH,
@@ -22,16 +24,15 @@ from rating.kernels.layout import (
 I64 = np.int64
 QUARTER_US = 900_000_000
 DAY_US = 86_400_000_000
-WEEKDAY_OF_EPOCH = 3
-"""1970-01-01 was a Thursday; weeks start on Monday."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def local_instant(at: Any, zone: Any, zone_ptr: Any, zone_bucket: Any, zone_instant: Any, zone_offset: Any) -> Any:
-    """Return `at` (int64 microseconds UTC) on the clock of `zone`: microseconds since 1970 local.
+def transition(at: Any, zone: Any, zone_ptr: Any, zone_bucket: Any, zone_instant: Any) -> Any:
+    """Return the index, into `zone_instant`, of the last change of the clock of `zone` at or before `at`.
 
     Args:
-        zone: zone index; zone_ptr .. zone_offset: `rating.kernels.layout.Tariff`.
+        at: int64 microseconds UTC.
+        zone: zone index; zone_ptr .. zone_instant: `rating.kernels.layout.Tariff`.
     """
     bucket = (at - I64(ZONE_EPOCH_US)) >> I64(ZONE_BUCKET_BITS)
     bucket = min(max(bucket, I64(0)), I64(ZONE_BUCKETS - 1))
@@ -39,14 +40,26 @@ def local_instant(at: Any, zone: Any, zone_ptr: Any, zone_bucket: Any, zone_inst
     end = I64(zone_ptr[zone + 1])
     while index + 1 < end and zone_instant[index + 1] <= at:
         index += 1
-    return at + zone_offset[index]
+    return index
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def quarter_of_week(local: Any) -> Any:
-    """Return 0 .. 671: the quarter of an hour within the week, from Monday 00:00."""
-    quarter = local // I64(QUARTER_US)
-    return (quarter + I64(WEEKDAY_OF_EPOCH * 96)) % I64(672)
+def local_instant(at: Any, zone: Any, zone_ptr: Any, zone_bucket: Any, zone_instant: Any, zone_offset: Any) -> Any:
+    """Return `at` (int64 microseconds UTC) on the clock of `zone`: microseconds since 1970 local."""
+    return at + zone_offset[transition(at, zone, zone_ptr, zone_bucket, zone_instant)]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def day_row(calendar: Any, local: Any, calendar_day: Any) -> Any:
+    """Return the row of `layout.Tariff.day_band` of the day of a local instant."""
+    day = local // I64(DAY_US) - I64(FIRST_DAY)
+    return I64(calendar_day[calendar, min(max(day, I64(0)), I64(CALENDAR_DAYS - 1))])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def quarter_of_day(local: Any) -> Any:
+    """Return 0 .. 95: the quarter of an hour within the local day."""
+    return local // I64(QUARTER_US) % I64(96)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -29,11 +29,14 @@ from rating.kernels.layout import (
     FEE_LO,
     FIRST,
     MODE,
+    MODEL_FLAT,
+    MODEL_GRADUATED,
     NEXT,
     OFFER,
     PERIODS_KEPT,
     POSTPAID,
     PRICE_PTR,
+    SHAPE,
     SUBSCRIPTION_COLUMNS,
     TIER_COUNT,
     TIER_PTR,
@@ -42,8 +45,9 @@ from rating.kernels.layout import (
     WALLET_FIRST,
     WALLET_PTR,
 )
-from rating.kernels.local_time import local_instant, period_number, quarter_of_week
+from rating.kernels.local_time import day_row, local_instant, period_number, quarter_of_day
 from rating.kernels.match import find_charge, latest_version
+from rating.kernels.special import price_special
 from rating.kernels.wide import add, divide_round, multiply, narrow
 
 I64 = np.int64
@@ -56,6 +60,7 @@ COUNTER_PERIOD_CLOSED = 302
 AMOUNT_OVERFLOW = 303
 COUNTER_OVERFLOW = 304
 INSUFFICIENT_BALANCE = 305
+USAGE_TOO_LONG = 306
 FAR = 24
 """Rows ahead whose subscription is fetched into the processor's cache."""
 NEAR = 8
@@ -97,9 +102,14 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -
         version_end,
         version_row,
         tier_upper,
+        tier_amount,
+        tier_step,
         price,
         calendar_zone,
-        calendar_band,
+        calendar_day,
+        day_band,
+        day_run,
+        calendar_name,
         counter_kind,
         counter_zone,
         offer_counter,
@@ -137,6 +147,7 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -
     account_base = account_wallet.ctypes.data
     hi_base = wallet_hi.ctypes.data
     lo_base = wallet_lo.ctypes.data
+    clock = (calendar_day, day_band, day_run, calendar_name, zone_ptr, zone_bucket, zone_instant, zone_offset)
     types = event_types[0]
     count = I64(len(subscriptions))
     for row in range(start, count):
@@ -199,29 +210,50 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -
             elif stored > period and stored & I64(3) == kind:
                 out_reason[row] = COUNTER_PERIOD_CLOSED
                 continue
-        quantity = round_up(quantities[row], version_row[version, FIRST], version_row[version, NEXT])
         calendar = version_row[version, CALENDAR]
+        zone = I64(0)
         band = I64(0)
         if calendar >= 0:
-            local = local_instant(at, I64(calendar_zone[calendar]), zone_ptr, zone_bucket, zone_instant, zone_offset)
-            band = I64(calendar_band[calendar, quarter_of_week(local)])
-        tiers = version_row[version, TIER_COUNT]
+            zone = I64(calendar_zone[calendar])
+            local = local_instant(at, zone, zone_ptr, zone_bucket, zone_instant, zone_offset)
+            band = I64(day_band[day_row(calendar, local, calendar_day), quarter_of_day(local)])
+        shape = version_row[version, SHAPE]
         tier = I64(0)
-        if tiers == 0:
-            hi, lo = price_flat(quantity, price[version_row[version, PRICE_PTR] + band])
-        else:
-            hi, lo, tier = price_graduated(
-                quantity,
+        if shape > MODEL_GRADUATED:
+            hi, lo, tier, quantity, too_long = price_special(
+                at,
+                quantities[row],
                 before,
+                version_row[version],
+                band,
+                calendar,
+                zone,
+                clock,
                 tier_upper,
-                version_row[version, TIER_PTR],
-                tiers,
+                tier_amount,
+                tier_step,
                 price,
-                version_row[version, PRICE_PTR] + band,
-                version_row[version, BANDS],
             )
-        if quantity > 0:
-            hi, lo, _ = add(hi, lo, version_row[version, FEE_HI], U(version_row[version, FEE_LO]))
+            if too_long:
+                out_reason[row] = USAGE_TOO_LONG
+                continue
+        else:
+            quantity = round_up(quantities[row], version_row[version, FIRST], version_row[version, NEXT])
+            if shape == MODEL_FLAT:
+                hi, lo = price_flat(quantity, price[version_row[version, PRICE_PTR] + band])
+            else:
+                hi, lo, tier = price_graduated(
+                    quantity,
+                    before,
+                    tier_upper,
+                    version_row[version, TIER_PTR],
+                    version_row[version, TIER_COUNT],
+                    price,
+                    version_row[version, PRICE_PTR] + band,
+                    version_row[version, BANDS],
+                )
+            if quantity > 0:
+                hi, lo, _ = add(hi, lo, version_row[version, FEE_HI], U(version_row[version, FEE_LO]))
         amount, overflow = to_amount(
             hi,
             lo,

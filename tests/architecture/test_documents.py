@@ -30,7 +30,9 @@ ROOMS = ("apps", "pipelines", "rating", "schemas", "sinks/clickhouse")
 CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "unit": price_plan.UnitDocument,
     "event_type": price_plan.EventType,
+    "date_list": price_plan.DateList,
     "calendar": price_plan.Calendar,
+    "calendar: seasons": price_plan.Season,
     "calendar: bands": price_plan.Band,
     "counter": price_plan.Counter,
     "price_plan": price_plan.PricePlan,
@@ -67,6 +69,7 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
 """Heading of docs/catalog.md -> the model whose fields its table lists."""
 SPECIAL_DEFAULTS = {
     "bands", "days", "start", "end", "up_to", "price", "tiers", "counter", "increments", "connection_fee", "calendar",
+    "day_types", "seasons", "dates", "yearly", "easter", "per", "free", "amount", "increment", "minimum_quantity", "floor", "cap",
     "rounding", "wallets", "null", "columns", "attributes", "filters", "constant", "field", "unit", "values", "keep", "drop",
     "access_points", "opening_readings", "each", "zone", "fields", "pattern", "between", "thousands", "columns_min", "required",
     "converters", "present", "prefix", "min", "max", "strip_prefix", "add_prefix", "e164", "case", "substring", "split", "pad_left",

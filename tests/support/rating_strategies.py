@@ -37,57 +37,118 @@ days = st.lists(st.sampled_from(["mon", "tue", "wed", "thu", "fri", "sat", "sun"
 
 @st.composite
 def calendars(draw: Any, code: str) -> dict[str, Any]:
-    """Return a calendar of up to three bands and the rest."""
+    """Return a calendar of up to three bands and the rest, often with day types and seasons."""
+    calendar: dict[str, Any] = {"kind": "calendar", "code": code, "zone": draw(st.sampled_from(ZONES))}
+    if draw(st.booleans()):
+        calendar["day_types"] = {"holiday": ["public", "school"], "red": ["red"]}
+    if draw(st.booleans()):
+        calendar["seasons"] = draw(st.sampled_from(SEASONS))
     bands: list[dict[str, Any]] = []
     for index in range(draw(st.integers(0, 3))):
-        band: dict[str, Any] = {"name": f"b{index}"}
-        shape = draw(st.sampled_from(["days", "times", "both"]))
-        if shape != "times":
-            band["days"] = draw(days)
-        if shape != "days":
+        # two bands of one name are one price, and no border between them
+        band: dict[str, Any] = {"name": draw(st.sampled_from([f"b{index}", f"b{index}", "b0"]))}
+        shape = draw(st.sampled_from(["days", "times", "both", "seasons"]))
+        if shape in ("days", "both"):
+            band["days"] = draw(days) + (draw(st.sampled_from([[], ["holiday"], ["red"]])) * ("day_types" in calendar))
+        if shape == "seasons" and "seasons" in calendar:
+            band["seasons"] = [draw(st.sampled_from(sorted(calendar["seasons"])))]
+        if shape in ("times", "both") or len(band) == 1:
             start, end = draw(st.lists(clock, min_size=2, max_size=2, unique=True))
             band |= {"start": start, "end": end}
         bands.append(band)
-    return {"kind": "calendar", "code": code, "zone": draw(st.sampled_from(ZONES)), "bands": [*bands, {"name": "rest"}]}
+    return {**calendar, "bands": [*bands, {"name": "rest"}]}
+
+
+DATE_LISTS: list[dict[str, Any]] = [
+    {"kind": "date_list", "code": "public", "yearly": ["01-01", "05-01", "02-29"], "easter": [1, 39]},
+    {"kind": "date_list", "code": "school", "dates": ["2026-05-02", "2026-03-29"]},
+    {"kind": "date_list", "code": "red", "dates": ["2026-03-08", "2026-05-01", "2027-01-01"]},
+]
+SEASONS: list[dict[str, Any]] = [
+    {"winter": [{"first": "11-01", "last": "03-31"}]},
+    {"spring": [{"first": "02-29", "last": "05-31"}], "other": [{"first": "01-01", "last": "12-31"}]},
+    {"edges": [{"first": "05-01", "last": "05-01"}, {"first": "12-31", "last": "01-01"}]},
+]
+TIERED = ("graduated", "volume", "stair_step")
+LIMITS = [{"floor": "0.01"}, {"cap": "2"}, {"floor": "0.1", "cap": "0.1"}, {"floor": "0.5", "cap": "8999999"}, {}, {}]
 
 
 @st.composite
-def versions(draw: Any, unit: str, scale: int, calendar: dict[str, Any], counter: str) -> dict[str, Any]:
+def versions(
+    draw: Any, unit: str, scale: int, calendar: dict[str, Any], counter: str, prices: Any = decimals_text
+) -> dict[str, Any]:
     """Return a price version without its dates. Quantities are written in `unit`, `scale` of which make a usual one."""
     timed, counted = draw(st.booleans()), draw(st.integers(0, 3)) > 0
-    model = draw(st.sampled_from(["flat", "graduated"]))
-    names = [band["name"] for band in calendar["bands"]] if timed else []
+    model = draw(st.sampled_from(["flat", "graduated", "volume", "package", "stair_step", "event"]))
+    names = list(dict.fromkeys(band["name"] for band in calendar["bands"])) if timed else []
 
     def price() -> Any:
         if names and draw(st.booleans()):
-            return {name: draw(decimals_text) for name in names}
-        return draw(decimals_text)
+            return {name: draw(prices) for name in names}
+        return draw(prices)
 
     def amount_of(most: int) -> str:
         return f"{draw(st.integers(1, most))} {unit}"
 
-    version: dict[str, Any] = {
-        "model": model,
-        "per": draw(st.sampled_from([f"1 {unit}", f"{scale} {unit}", f"7 {unit}"])),
-    }
-    if model == "flat":
-        version["price"] = price()
+    version: dict[str, Any] = {"model": model}
+    if model not in ("stair_step", "event"):
+        version["per"] = draw(st.sampled_from([f"1 {unit}", f"{scale} {unit}", f"7 {unit}"]))
+    if model in TIERED:
+        version |= draw(tiers(model, unit, scale, price, counted=counted))
     else:
-        bounds = sorted(draw(st.lists(st.integers(1, 4 * scale), max_size=3, unique=True)))
-        tiers = [{"up_to": f"{bound} {unit}", "price": price()} for bound in bounds]
-        version["tiers"] = [*tiers, {"price": price()}]
+        version["price"] = price()
+    if model in ("flat", "package") and draw(st.booleans()):
+        version["free"] = amount_of(2 * scale)
+    if model == "package":
+        version["blocks"] = draw(st.sampled_from(["up", "down"]))
     if timed:
         version["calendar"] = calendar["code"]
     if counted:
         version["counter"] = counter
-    if draw(st.booleans()):
+    stepped = any("increment" in tier for tier in version.get("tiers", ()))
+    if not stepped and draw(st.booleans()):
         version["increments"] = {"first": amount_of(2 * scale), "next": amount_of(scale)}
+        if draw(st.booleans()):
+            version["increments"]["mode"] = draw(st.sampled_from(["half_up", "half_even", "up", "down"]))
+    if timed and unit == "s" and model in ("flat", "graduated", "volume"):
+        crossings = ["start", "each_increment", "per_second", *([] if stepped else ["split_then_round"])]
+        version["crossing"] = draw(st.sampled_from(crossings))
+    if draw(st.integers(0, 3)) == 0:
+        version["minimum_quantity"] = amount_of(2 * scale)
     if draw(st.booleans()):
         version["connection_fee"] = draw(st.sampled_from(["0", "0.05", "0.000000001", "8999999.999999999"]))
     if draw(st.booleans()):
         mode = draw(st.sampled_from(["half_up", "half_even", "up", "down"]))
         version["rounding"] = {"mode": mode, "decimals": draw(st.integers(0, 9))}
+    if version.get("rounding", {}).get("decimals", 6) >= 2:
+        version |= draw(st.sampled_from(LIMITS))
+    chargeable = model == "event" or (model in TIERED and not counted)
+    if chargeable and draw(st.booleans()):
+        version["zero_usage"] = "charged"
     return version
+
+
+@st.composite
+def tiers(draw: Any, model: str, unit: str, scale: int, price: Any, *, counted: bool) -> dict[str, Any]:
+    """Return the fields of a version that make its tiers."""
+    bounds = sorted(draw(st.lists(st.integers(1, 4 * scale), max_size=3, unique=True)))
+    found: list[dict[str, Any]] = [*({"up_to": f"{bound} {unit}"} for bound in bounds), {}]
+    if model != "stair_step":
+        for tier in found:
+            tier["price"] = price()
+    if model == "stair_step" or (draw(st.booleans()) and not (model == "volume" and counted)):
+        amounts = draw(st.lists(st.sampled_from(["0", "0.5", "10", "999999.999999999"]), min_size=4, max_size=4))
+        if counted:
+            amounts.sort(key=float)
+        for tier, amount in zip(found, amounts, strict=False):
+            tier["amount"] = amount
+    if model == "graduated" and not counted and draw(st.booleans()):
+        lows = [0, *bounds]
+        for tier, low, high in zip(found, lows, [*bounds, None], strict=True):
+            length = scale if high is None else high - low
+            tier["increment"] = f"{draw(st.sampled_from([n for n in range(1, length + 1) if length % n == 0]))} {unit}"
+    bound = {} if model == "graduated" else {"bounds": draw(st.sampled_from(["exclusive", "inclusive"]))}
+    return {"tiers": found, **bound}
 
 
 @st.composite
@@ -145,7 +206,7 @@ def catalogs(draw: Any) -> list[dict[str, Any]]:
         {"kind": "subscription", "code": f"s{index}", "account": account, "offer": offer}
         for index, (account, offer) in enumerate([("a", "all"), ("a", "some"), ("b", "all")])
     ]
-    return [*event_types, calendar, *counters, *plans, *charges, *offers, *accounts, *subscriptions]
+    return [*event_types, *DATE_LISTS, calendar, *counters, *plans, *charges, *offers, *accounts, *subscriptions]
 
 
 @st.composite
@@ -168,6 +229,8 @@ def yaml_of(documents: list[dict[str, Any]]) -> list[str]:
 quantities = st.one_of(
     st.integers(0, 5),
     st.integers(0, 600_000),
+    st.integers(0, 3 * 86_400_000),
+    st.sampled_from([35 * 86_400_000, 35 * 86_400_000 + 1, 20 * 86_400_000]),
     st.integers(0, 100).map(lambda count: count * 60_000),
     st.sampled_from([LARGE, LARGE - 1, LARGE // 2, 10**15]),
 )

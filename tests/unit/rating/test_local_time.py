@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rating_world import instant
 
 from rating.kernels.layout import PERIOD_DAY, PERIOD_EVER, PERIOD_MONTH, PERIOD_YEAR
-from rating.kernels.local_time import local_instant, months_since_1970, period_number, quarter_of_week
+from rating.kernels.local_time import local_instant, months_since_1970, period_number, quarter_of_day
 from rating.zones import UnableToReadZone, zone_buckets, zone_transitions
 from schemas.cdr import TIMESTAMP_MAX_US, TIMESTAMP_MIN_US
 
@@ -90,4 +90,4 @@ def test_periods_and_quarters_are_the_calendars(at: int) -> None:
     assert period_number(PERIOD_MONTH, np.int64(at)) == (local.year - 1970) * 12 + local.month - 1
     assert period_number(PERIOD_YEAR, np.int64(at)) == local.year - 1970
     assert period_number(PERIOD_EVER, np.int64(at)) == 0
-    assert quarter_of_week(np.int64(at)) == local.weekday() * 96 + local.hour * 4 + local.minute // 15
+    assert quarter_of_day(np.int64(at)) == local.hour * 4 + local.minute // 15

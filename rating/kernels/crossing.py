@@ -1,0 +1,168 @@
+"""Usage that is laid on the clock and split over time bands: work per band that is crossed, never per second.
+
+Base steps of time are milliseconds; each belongs to the band in force at its own start. Twin: `rating.reference_clock`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from rating.kernels.graduated import price_graduated
+from rating.kernels.increments import round_increments
+from rating.kernels.layout import (
+    BANDS,
+    CROSSING,
+    CROSSING_SECOND,
+    CROSSING_SPLIT,
+    FIRST,
+    INCREMENT_MODE,
+    MODEL_VOLUME,
+    NEXT,
+    PRICE_PTR,
+    SHAPE,
+    TIER_COUNT,
+    TIER_PTR,
+    TIER_STEPS,
+)
+from rating.kernels.local_time import QUARTER_US, day_row, quarter_of_day, transition
+from rating.kernels.volume import tier_of
+from rating.kernels.wide import add, multiply
+
+I64 = np.int64
+U = np.uint64
+STEP_US = 1000
+"""Microseconds of a base step of time."""
+QUANTITY_MAX = 2**62
+INT64_MAX = 2**63 - 1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def band_until(at: Any, calendar: Any, zone: Any, clock: Any) -> Any:
+    """Return (band, end): the band in force at an instant, and until when, at least, one of its name is in force.
+
+    Args:
+        at: int64 microseconds UTC; end likewise, after `at`.
+        calendar, zone: indexes of `layout.Tariff`.
+        clock: (calendar_day, day_band, day_run, calendar_name, zone_ptr, zone_bucket, zone_instant, zone_offset) of it.
+    """
+    calendar_day, day_band, day_run, _, zone_ptr, zone_bucket, zone_instant, zone_offset = clock
+    index = transition(at, zone, zone_ptr, zone_bucket, zone_instant)
+    local = at + zone_offset[index]
+    row = day_row(calendar, local, calendar_day)
+    quarter = quarter_of_day(local)
+    into_quarter = local - local // I64(QUARTER_US) * I64(QUARTER_US)
+    end = at + I64(day_run[row, quarter]) * I64(QUARTER_US) - into_quarter
+    if index + 1 < I64(zone_ptr[zone + 1]):
+        end = min(end, zone_instant[index + 1])
+    return I64(day_band[row, quarter]), end
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def stay(at: Any, offset: Any, length: Any, calendar: Any, zone: Any, clock: Any) -> Any:
+    """Return (band, steps): the band at a step of a usage, and for how many steps of it a band of that name stays.
+
+    Args:
+        at: int64 microseconds UTC, start of the usage. offset, length: int64 steps, 0 <= offset < length.
+        calendar, zone, clock: as in `band_until`.
+    """
+    names = clock[3]
+    band, end = band_until(at + offset * I64(STEP_US), calendar, zone, clock)
+    steps = (end - at + I64(STEP_US - 1)) // I64(STEP_US)
+    while steps < length:
+        following, end = band_until(at + steps * I64(STEP_US), calendar, zone, clock)
+        if names[calendar, following] != names[calendar, band]:
+            break
+        steps = (end - at + I64(STEP_US - 1)) // I64(STEP_US)
+    return band, min(steps, length) - offset
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def whole_increments(offset: Any, steps: Any, length: Any, rule: Any, tier_upper: Any, tier_step: Any) -> Any:
+    """Return the steps of all increments that start in offset .. offset + steps, up to the end of the usage.
+
+    Args:
+        offset: int64, where an increment starts. steps: int64 >= 1. length: int64 > offset, a whole number of increments.
+        rule: (VERSION_COLUMNS,) int64. tier_upper, tier_step: of `layout.Tariff`.
+    """
+    size = rule[NEXT]
+    most = length - offset
+    if rule[TIER_STEPS] != 0:
+        tier = rule[TIER_PTR] + tier_of(U(offset), tier_upper, rule[TIER_PTR], rule[TIER_COUNT])
+        size = tier_step[tier]
+        most = min(most, tier_upper[tier] - offset)
+    elif offset == 0:
+        return min(rule[FIRST], most)
+    if size >= steps:
+        return min(size, most)
+    return min((steps + size - I64(1)) // size * size, most)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def rated_split(at: Any, length: Any, calendar: Any, zone: Any, clock: Any, rule: Any) -> Any:
+    """Return the steps of a usage split by bands and rounded part by part, INT64_MAX when they exceed 2**62."""
+    offset = I64(0)
+    rated = I64(0)
+    while offset < length:
+        _, steps = stay(at, offset, length, calendar, zone, clock)
+        part = round_increments(steps, rule[FIRST], rule[NEXT], rule[INCREMENT_MODE])
+        if part > I64(QUANTITY_MAX) - rated:
+            return I64(INT64_MAX)
+        rated += part
+        offset += steps
+    return rated
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def price_crossing(
+    at: Any,
+    length: Any,
+    rated: Any,
+    consumed: Any,
+    rule: Any,
+    calendar: Any,
+    zone: Any,
+    clock: Any,
+    tier_upper: Any,
+    tier_step: Any,
+    price: Any,
+) -> Any:
+    """Return (hi, lo, tier): the sum of part * price over the bands that a usage crosses, and the last tier.
+
+    Args:
+        at: int64 microseconds UTC, start of the usage.
+        length: int64 >= 1, base steps that are laid on the clock, at most CROSSING_DAYS_MAX days.
+        rated: int64 <= 2**62, base steps that are priced: `rated_split` of them, or `length`.
+        consumed: int64 >= 0, what was consumed before.
+        rule: (VERSION_COLUMNS,) int64 of a flat, graduated or volume version.
+        calendar, zone, clock: as in `band_until`. tier_upper, tier_step, price: of `layout.Tariff`.
+    """
+    crossing, first, count, stride = rule[CROSSING], rule[TIER_PTR], rule[TIER_COUNT], rule[BANDS]
+    volume = rule[SHAPE] & I64(7) == MODEL_VOLUME
+    tier = I64(0)
+    if volume:
+        tier = tier_of(U(consumed) + U(rated), tier_upper, first, count)
+    hi, lo = I64(0), U(0)
+    offset = I64(0)
+    position = consumed
+    while offset < length:
+        band, steps = stay(at, offset, length, calendar, zone, clock)
+        part = steps
+        if crossing == CROSSING_SPLIT:
+            part = round_increments(steps, rule[FIRST], rule[NEXT], rule[INCREMENT_MODE])
+        elif crossing != CROSSING_SECOND:
+            part = whole_increments(offset, steps, length, rule, tier_upper, tier_step)
+            steps = part
+        if volume or count == 0:
+            part_hi, part_lo = multiply(part, price[rule[PRICE_PTR] + tier * stride + band])
+        else:
+            part_hi, part_lo, tier = price_graduated(
+                part, position, tier_upper, first, count, price, rule[PRICE_PTR] + band, stride
+            )
+        hi, lo, _ = add(hi, lo, part_hi, part_lo)
+        # bounds of tiers are at most 2**62 + 1: beyond, it does not matter how much was consumed
+        position = position + part if position <= I64(QUANTITY_MAX) else position
+        offset += steps
+    return hi, lo, tier

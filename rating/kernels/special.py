@@ -1,0 +1,141 @@
+"""Versions that ask for more than one price or tiers: every other model, minimums, limits, and usage that is split."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from rating.kernels.crossing import price_crossing, rated_split
+from rating.kernels.flat import price_flat
+from rating.kernels.graduated import price_graduated
+from rating.kernels.increments import round_in_tier, round_increments
+from rating.kernels.layout import (
+    BANDS,
+    CAP_HI,
+    CAP_LO,
+    CROSSING,
+    CROSSING_DAYS_MAX,
+    CROSSING_SPLIT,
+    CROSSING_START,
+    FEE_HI,
+    FEE_LO,
+    FIRST,
+    FLOOR_HI,
+    FLOOR_LO,
+    FREE,
+    INCREMENT_MODE,
+    MINIMUM,
+    MODEL_EVENT,
+    MODEL_FLAT,
+    MODEL_GRADUATED,
+    MODEL_PACKAGE,
+    MODEL_VOLUME,
+    NEXT,
+    PRICE_PTR,
+    ROUND_DOWN,
+    SHAPE,
+    SIZE,
+    TIER_COUNT,
+    TIER_PTR,
+    TIER_STEPS,
+    ZERO_CHARGED,
+)
+from rating.kernels.package import price_package
+from rating.kernels.stair_step import amounts_begun, price_stair_step
+from rating.kernels.volume import price_volume, tier_of
+from rating.kernels.wide import add, less, widen
+
+I64 = np.int64
+U = np.uint64
+QUANTITY_MAX = 2**62
+LENGTH_MAX = CROSSING_DAYS_MAX * 86_400_000
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def price_special(
+    at: Any,
+    quantity: Any,
+    consumed: Any,
+    rule: Any,
+    band: Any,
+    calendar: Any,
+    zone: Any,
+    clock: Any,
+    tier_upper: Any,
+    tier_amount: Any,
+    tier_step: Any,
+    price: Any,
+) -> Any:
+    """Return (hi, lo, tier, rated, too_long) of one usage: what `to_amount` rounds, and the quantity that is priced.
+
+    Twin: `rating.reference`.
+
+    Args:
+        at: int64 microseconds UTC. quantity: int64, 0 .. 2**62. consumed: int64 >= 0, what was consumed before.
+        rule: (VERSION_COLUMNS,) int64.
+        band: int64, in force at the start. calendar, zone, clock: as in `crossing.band_until`, if the rule crosses bands.
+        tier_upper .. price: of `layout.Tariff`.
+    """
+    model = rule[SHAPE] & I64(7)
+    crossing = rule[CROSSING]
+    first, count = rule[TIER_PTR], rule[TIER_COUNT]
+    hi, lo = I64(0), U(0)
+    tier = I64(0)
+    length = quantity
+    if quantity > 0:
+        length = max(quantity, rule[MINIMUM])
+    if rule[TIER_STEPS] != 0:
+        rated = round_in_tier(length, tier_upper, tier_step, first, count)
+    else:
+        rated = round_increments(length, rule[FIRST], rule[NEXT], rule[INCREMENT_MODE])
+    if crossing != CROSSING_START:
+        if crossing != CROSSING_SPLIT:
+            length = rated
+        if length > I64(LENGTH_MAX):
+            return hi, lo, tier, I64(0), True
+        if crossing == CROSSING_SPLIT:
+            rated = rated_split(at, length, calendar, zone, clock, rule)
+    if rated > I64(QUANTITY_MAX):
+        return hi, lo, tier, rated, False
+    if rated == 0:
+        if count > 0:
+            tier = tier_of(U(consumed), tier_upper, first, count)
+        if rule[ZERO_CHARGED] != 0:
+            if model == MODEL_EVENT:
+                hi, lo = widen(price[rule[PRICE_PTR] + band])
+            else:
+                hi, lo = tier_amount[first, 0], U(tier_amount[first, 1])
+        return hi, lo, tier, rated, False
+    if crossing != CROSSING_START:
+        hi, lo, tier = price_crossing(
+            at, length, rated, consumed, rule, calendar, zone, clock, tier_upper, tier_step, price
+        )
+    elif model == MODEL_FLAT:
+        hi, lo = price_flat(rated, price[rule[PRICE_PTR] + band])
+    elif model == MODEL_GRADUATED:
+        hi, lo, tier = price_graduated(
+            rated, consumed, tier_upper, first, count, price, rule[PRICE_PTR] + band, rule[BANDS]
+        )
+    elif model == MODEL_VOLUME:
+        hi, lo, tier = price_volume(
+            rated, consumed, tier_upper, first, count, price, rule[PRICE_PTR] + band, rule[BANDS]
+        )
+    elif model == MODEL_PACKAGE:
+        hi, lo = price_package(rated, consumed, rule[FREE], rule[SIZE], rule[ROUND_DOWN], price[rule[PRICE_PTR] + band])
+    elif model == MODEL_EVENT:
+        hi, lo = widen(price[rule[PRICE_PTR] + band])
+    else:
+        hi, lo, tier = price_stair_step(rated, consumed, tier_upper, first, count, tier_amount)
+    if model == MODEL_GRADUATED:
+        more_hi, more_lo = amounts_begun(rated, consumed, tier_upper, first, count, tier_amount)
+        hi, lo, _ = add(hi, lo, more_hi, more_lo)
+    elif model == MODEL_VOLUME:
+        hi, lo, _ = add(hi, lo, tier_amount[first + tier, 0], U(tier_amount[first + tier, 1]))
+    hi, lo, _ = add(hi, lo, rule[FEE_HI], U(rule[FEE_LO]))
+    if less(hi, lo, rule[FLOOR_HI], U(rule[FLOOR_LO])):
+        hi, lo = rule[FLOOR_HI], U(rule[FLOOR_LO])
+    if less(rule[CAP_HI], U(rule[CAP_LO]), hi, lo):
+        hi, lo = rule[CAP_HI], U(rule[CAP_LO])
+    return hi, lo, tier, rated, False

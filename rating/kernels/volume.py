@@ -1,0 +1,44 @@
+"""Volume pricing: all of the quantity has the price of the tier that is reached with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from rating.kernels.wide import multiply
+
+I64 = np.int64
+U = np.uint64
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def tier_of(position: Any, tier_upper: Any, first: Any, count: Any) -> Any:
+    """Return the tier in which a cumulated quantity (uint64) lies; bounds are exclusive, the last tier is open."""
+    tier = I64(0)
+    while tier < count - 1 and position >= U(tier_upper[first + tier]):
+        tier += 1
+    return tier
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def price_volume(
+    quantity: Any,
+    consumed: Any,
+    tier_upper: Any,
+    first: Any,
+    count: Any,
+    price: Any,
+    price_first: Any,
+    stride: Any,
+) -> Any:
+    """Return (hi, lo, tier): quantity * the price of the tier reached, and that tier. Twin: `rating.reference_shapes`.
+
+    Args:
+        quantity: int64, 0 .. 2**63 - 1. consumed: int64 >= 0, what was consumed before.
+        tier_upper .. stride: as in `price_graduated`.
+    """
+    tier = tier_of(U(consumed) + U(quantity), tier_upper, first, count)
+    hi, lo = multiply(quantity, price[price_first + tier * stride])
+    return hi, lo, tier
