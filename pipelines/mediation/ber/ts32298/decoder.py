@@ -6,18 +6,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+import numpy as np
+
 from pipelines.mediation.ber.splitter import BerSplitter, check_records
 from pipelines.mediation.ber.tree import compile_tags
 from pipelines.mediation.ber.ts32298.file_header import ALL_ONES, read_file_header
 from pipelines.mediation.ber.ts32298.records import record_kinds
 from pipelines.mediation.blocks import split_blocks
 from pipelines.mediation.context import DecodeContext
-from pipelines.mediation.explain import describe_record
+from pipelines.mediation.explain import describe_record, raw_record
 from pipelines.mediation.extract import DecodedBlock, extract
 from pipelines.mediation.failures import UnableToDecodeFile
-from pipelines.mediation.kernels.ber import CDR_HEADER_BYTES
+from pipelines.mediation.kernels.ber import CDR_HEADER_BYTES, ELEMENTS_MAX, read_header
 from pipelines.mediation.plan import MappingPlan, compile_mapping
 from schemas.cdr import BlockPosition
+from schemas.rejection import Reason
 from schemas.source_binary import Ts32298Source
 
 
@@ -68,6 +71,16 @@ class Ts32298Decoder:
 
     def describe(self, block: DecodedBlock, row: int) -> str:
         """Return what is wrong with one record."""
+        tag, kind = _kind_of(raw_record(block, row))
+        reason = block.reason[row]
+        if reason == Reason.MALFORMED_RECORD:
+            if kind:
+                return (
+                    f"the contents are not those of a {kind}, or are no BER, or have more than {ELEMENTS_MAX} elements"
+                )
+            return f"the record begins with the tag {tag}, which no record of TS 32.298 has"
+        if reason == Reason.FILTERED_BY_SOURCE and kind not in self.source.records:
+            return f"the record is a {kind}, which the source does not read"
         return describe_record(self.source, self.plan, block, row)
 
 
@@ -84,6 +97,14 @@ class _Counted:
         count: int = self._stream.readinto(buffer) or 0  # type: ignore[attr-defined]
         self.bytes += count
         return count
+
+
+def _kind_of(raw: bytes) -> tuple[str, str]:
+    """Return the tag with which a record begins, and the name of its kind, empty when there is none."""
+    key = int(read_header(np.frombuffer(raw + bytes(1), np.uint8), 0, len(raw))[0])
+    found = [name for name, record in record_kinds().items() if record.tag == key]
+    group = ("UNIVERSAL ", "APPLICATION ", "", "PRIVATE ")[key & 3]
+    return (f"[{group}{key >> 2}]" if key >= 0 else "nothing"), (found or [""])[0]
 
 
 def _mismatch(why: str) -> UnableToDecodeFile:
