@@ -97,7 +97,7 @@ _RECORD = _joined(
     _value("9f1f", "4000"),
     _value("9f20", "8202f810000102f81000000101"),
     _joined("bf22", _service(1), _service(2)),
-    _value("9f25", "02f810"),
+    _joined("bf23", _value("0a", "02")),
 )
 RECORD_BYTES = len(_RECORD.octets)
 

@@ -17,6 +17,7 @@ SUBSETS = {
         "tests/property/test_mediation_events_twin.py::test_decoder_and_twin_agree",
         "tests/property/test_mediation_r151_twin.py::test_documents_in_usual_form",
         "tests/property/test_mediation_values.py",
+        "tests/property/test_mediation_ber_twin.py",
     ),
     "rating": (
         "tests/property/test_rating_twin.py::test_kernels_and_twin_agree",
