@@ -48,6 +48,7 @@ _EXIT_CODES = {
     "UnableToHandOver": USAGE,
     "UnableToQuery": USAGE,
     "UnableToSelect": USAGE,
+    "UnableToDecide": USAGE,
     "UnableToFindSource": USAGE,
     "UnableToFindTemplate": USAGE,
     "UnableToExplain": USAGE,

@@ -7,22 +7,20 @@ from typing import Any
 
 from apps.embedded.back_out import back_out
 from apps.embedded.engine import ClaimReport, Engine
-from apps.embedded.retry import Selection, discard, replay
+from apps.embedded.retry import decide, replay
+from apps.embedded.selection import Selection
+from pipelines.spool.lifecycle import Step
 
 SUMMED = (
     "received", "accepted", "absorbed", "duplicate", "superseded", "filtered", "rejected", "parked",
     "edrs", "rated", "unrated",
 )  # fmt: skip
 
-OPERATIONS = ("query", "balance", "replay", "discard", "back_out")
+DONE = {Step.MARK: "marked", Step.DISCARD: "discarded", Step.REOPEN: "reopened"}
+"""What the number of rejections that were decided is called in an answer."""
+
+OPERATIONS = ("query", "balance", "replay", "mark", "discard", "reopen", "back_out")
 """What an owner can be asked; the first two change nothing."""
-
-
-def _selection(value: dict[str, Any] | None) -> Selection | None:
-    if value is None:
-        return None
-    ids = tuple((int(claim), int(record), int(branch)) for claim, record, branch in value["ids"])
-    return Selection(ids, value["code"], value["source"], value["claim"])
 
 
 def perform(request: dict[str, Any]) -> Callable[[Engine], Any]:
@@ -33,11 +31,11 @@ def perform(request: dict[str, Any]) -> Callable[[Engine], Any]:
     """
     match request["op"]:
         case "replay":
-            selection = _selection(request["selection"])
+            selection = Selection.from_request(request["selection"])
             return lambda engine: _replayed(*replay(engine, selection))
-        case "discard":
-            selection, reason = _selection(request["selection"]), str(request["reason"])
-            return lambda engine: _discarded(*discard(engine, selection, reason))
+        case "mark" | "discard" | "reopen" as name:
+            selection, reason, step = Selection.from_request(request["selection"]), str(request["reason"]), Step(name)
+            return lambda engine: _decided(step, *decide(engine, selection, step, reason))
         case "back_out":
             file, why, preview = str(request["file"]), str(request["reason"]), bool(request["preview"])
             return lambda engine: back_out(engine, file, why, preview=preview)
@@ -50,5 +48,5 @@ def _replayed(reports: list[ClaimReport], tried: int, left: int) -> dict[str, An
     return {"claims": [report.entry.claim for report in reports], "replayed": tried, "left": left, **totals}
 
 
-def _discarded(discarded: int, left: int) -> dict[str, Any]:
-    return {"discarded": discarded, "left": left}
+def _decided(step: Step, decided: int, left: int) -> dict[str, Any]:
+    return {DONE[step]: decided, "left": left}

@@ -1,8 +1,7 @@
-"""Rejections afterwards: replayed or discarded, each once, as entries of the log."""
+"""Rejections afterwards: tried again, marked, discarded or reopened, as entries of the log."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -10,107 +9,41 @@ import numpy as np
 
 from apps.embedded.engine import ClaimReport, Engine
 from apps.embedded.files import QuarantinedFile, UnableToReadArchive
+from apps.embedded.selection import Selection, UnableToSelect, place_of, select
 from pipelines.spool.files import write_durably
-from pipelines.spool.journal import Discard, EdrRetry, FileClaim, Journal, RecordRetry, refusal, with_branch
+from pipelines.spool.journal import Cancel, Discard, EdrRetry, FileClaim, Mark, RecordRetry, Reopen, refusal
+from pipelines.spool.lifecycle import Step
 from schemas.edr import PACKED_WORDS
-from schemas.rejection import Reason, Stage
+from schemas.rejection import Stage
 
-SELECTED_MAX = 100_000
-"""Rejections one command answers at most; the rest stays open for the next."""
-
-
-class UnableToSelect(ValueError):
-    """A selection of rejections is empty, wrong, or names one that was answered already."""
+_ENTRIES: dict[Step, type[Mark | Discard | Reopen]] = {
+    Step.MARK: Mark,
+    Step.DISCARD: Discard,
+    Step.REOPEN: Reopen,
+}
 
 
 class UnableToRetry(Exception):
     """The records of a file cannot be decoded under the catalog now in force; their rejections stay open."""
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which open rejections are meant; every given criterion must hold."""
-
-    ids: tuple[tuple[int, int, int], ...] = ()
-    code: str | None = None
-    source: str | None = None
-    claim: int | None = None
-
-    def where(self) -> tuple[str, dict[str, Any]]:
-        """Return the SQL predicate over the view `rejection` and its parameters.
-
-        Raises:
-            UnableToSelect: when nothing is selected, or the code is none of ours.
-        """
-        terms: list[str] = []
-        values: dict[str, Any] = {}
-        if self.ids:
-            places = ", ".join(f"({int(claim)}, {int(record)}, {int(branch)})" for claim, record, branch in self.ids)
-            terms.append(f"(claim, record, branch) IN ({places})")
-        if self.code is not None:
-            if self.code not in Reason.__members__:
-                raise UnableToSelect(f"{self.code} is no reason code; `octroi rejects list` shows them")
-            terms.append("reason = {code:String}")
-            values["code"] = self.code
-        if self.source is not None:
-            terms.append("source = {source:String}")
-            values["source"] = self.source
-        if self.claim is not None:
-            terms.append("claim = {claim:UInt32}")
-            values["claim"] = self.claim
-        if not terms:
-            raise UnableToSelect("say which rejections: ids, --code, --source, --claim or --all")
-        return " AND ".join(terms), values
-
-
-ALL = "1"
-
-
-def answered(journal: Journal) -> set[tuple[int, int, int]]:
-    """Return the rejections, as (claim, record, branch), that entries of the log replayed or discarded already."""
-    return {
-        with_branch(named)
-        for entry in journal.entries
-        if isinstance(entry, RecordRetry | EdrRetry | Discard)
-        for named in entry.refused
-    }
-
-
-def _open(engine: Engine, selection: Selection | None) -> tuple[list[dict[str, Any]], int]:
-    """Return the open rejections that are meant, at most SELECTED_MAX, and how many more there are."""
-    engine.flush()
-    where, values = (ALL, {}) if selection is None else selection.where()
-    rows = engine.store.query(
-        "SELECT f.claim AS claim, f.record AS record, f.branch AS branch, f.stage AS stage, "
-        "f.retry_count AS retry_count, f.edr AS edr, s.code AS source "
-        "FROM fact_rejection AS f LEFT JOIN dim_source AS s ON s.id = f.source "
-        f"WHERE (claim, record, branch) IN (SELECT claim, record, branch FROM rejection WHERE status = 'OPEN' AND {where}) "
-        f"ORDER BY claim, record, branch LIMIT {SELECTED_MAX}",
-        values,
-    ).to_pylist()
-    closed = answered(engine.journal)
-    found = [row for row in rows if (row["claim"], row["record"], row["branch"]) not in closed]
-    if not found:
-        raise UnableToSelect("no open rejection matches")
-    counted = engine.store.query(f"SELECT count() AS n FROM rejection WHERE status = 'OPEN' AND {where}", values)
-    return found, int(counted["n"][0].as_py()) - len(rows)
-
-
-def discard(engine: Engine, selection: Selection | None, reason: str) -> tuple[int, int]:
-    """Set open rejections aside for good; return how many, and how many more match.
+def decide(engine: Engine, selection: Selection | None, step: Step, reason: str) -> tuple[int, int]:
+    """Mark, discard or reopen rejections; return how many, and how many more match.
 
     Raises:
-        UnableToSelect: when none matches, or the reason is empty.
+        UnableToSelect: when none matches, or a discard has no reason.
+        UnableToDecide: when one that is named may not be decided so.
     """
-    if not reason.strip():
+    reason = reason.strip()
+    if step is Step.DISCARD and not reason:
         raise UnableToSelect("a discard needs a reason")
-    rows, left = _open(engine, selection)
+    rows, left = select(engine, selection, step)
     journal = engine.journal
-    entry = Discard(
+    entry = _ENTRIES[step](
         claim=journal.next_claim,
         received_at=journal.stage_time(engine.now()),
-        refused=tuple(refusal(row["claim"], row["record"], row["branch"]) for row in rows),
-        reason=reason.strip(),
+        refused=tuple(refusal(*place_of(row)) for row in rows),
+        reason=reason,
     )
     journal.append(entry)
     engine.process(entry)
@@ -119,16 +52,16 @@ def discard(engine: Engine, selection: Selection | None, reason: str) -> tuple[i
 
 
 def replay(engine: Engine, selection: Selection | None) -> tuple[list[ClaimReport], int, int]:
-    """Try open rejections again under the catalog now in force.
+    """Try rejections again under the catalog now in force.
 
     Returns:
         What became of them, how many were tried, and how many more match.
 
     Raises:
-        UnableToSelect: when none matches.
+        UnableToSelect: when none matches. UnableToDecide: when one that is named was decided.
         UnableToReadArchive, UnableToRetry: when a file is gone or cannot be decoded; nothing was tried.
     """
-    rows, left = _open(engine, selection)
+    rows, left = select(engine, selection, Step.REPLAY)
     records = sorted((row for row in rows if row["stage"] != Stage.ACCOUNT), key=lambda row: _root(engine, row))
     by_file = [(_file(engine, root), list(group)) for root, group in groupby(records, lambda row: _root(engine, row))]
     reports = [_replay_records(engine, file.claim, group) for file, group in by_file]
@@ -141,7 +74,7 @@ def replay(engine: Engine, selection: Selection | None) -> tuple[list[ClaimRepor
 
 def _root(engine: Engine, row: dict[str, Any]) -> int:
     entry = engine.journal.entries[row["claim"] - 1]
-    return entry.file_claim if isinstance(entry, RecordRetry) else entry.claim
+    return entry.file_claim if isinstance(entry, RecordRetry | Cancel) else entry.claim
 
 
 def _file(engine: Engine, claim: int) -> FileClaim:
@@ -166,7 +99,7 @@ def _replay_records(engine: Engine, file_claim: int, rows: list[dict[str, Any]])
         received_at=journal.stage_time(engine.now()),
         file_claim=file_claim,
         records=tuple(sorted({row["record"] for row in rows})),
-        refused=tuple(refusal(row["claim"], row["record"], row["branch"]) for row in rows),
+        refused=tuple(refusal(*place_of(row)) for row in rows),
         retry_count=max(row["retry_count"] for row in rows) + 1,
     )
     journal.append(entry)
@@ -184,7 +117,7 @@ def _replay_edrs(engine: Engine, source: str, rows: list[dict[str, Any]]) -> Cla
         received_at=journal.stage_time(engine.now()),
         source=source,
         stored=f"edrs-{stored}",
-        refused=tuple(refusal(row["claim"], row["record"], row["branch"]) for row in rows),
+        refused=tuple(refusal(*place_of(row)) for row in rows),
         retry_count=max(row["retry_count"] for row in rows) + 1,
     )
     journal.append(entry)

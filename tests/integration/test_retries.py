@@ -110,7 +110,8 @@ def test_a_corrected_record_is_rated_once_and_no_more(data: Path) -> None:
     assert _paid(data) == {"ana": Decimal("0.60"), "eve": Decimal("0.60")}
 
     again: Told = octroi("rejects", "replay", "2-1", "--data", data)
-    assert (again.code, again.err) == (2, "octroi: no open rejection matches\n")
+    told = "octroi: 2-1 is replayed: only what is open or to_reprocess can be tried again\n"
+    assert (again.code, again.err) == (2, told)
     assert _paid(data) == {"ana": Decimal("0.60"), "eve": Decimal("0.60")}
     assert _listed(data, "--status", "REPLAYED") == ["2-1"]
 
@@ -173,7 +174,7 @@ def test_all_at_once_rates_what_can_be_rated(data: Path) -> None:
     balanced(data)
 
 
-def test_a_discard_keeps_its_reason_and_is_final(data: Path) -> None:
+def test_a_discard_keeps_its_reason_and_closes(data: Path) -> None:
     told = octroi("rejects", "discard", "2-1", "2-4", "--reason", " test \x1bcall ", "--data", data).ok().out
     assert told == "2 rejections discarded: test \\x1bcall\n"
     assert _listed(data, "--status", "DISCARDED") == ["2-1", "2-4"]
@@ -220,8 +221,8 @@ def test_a_retry_without_its_archived_file_closes_no_rejection_and_stops_no_late
 
 
 def test_more_than_one_command_may_take_stays_open_and_is_told(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("apps.embedded.retry.SELECTED_MAX", 4)
+    monkeypatch.setattr("apps.embedded.selection.SELECTED_MAX", 4)
     told = octroi("rejects", "discard", "--all", "--reason", "too many", "--data", data).ok()
     assert told.out == "4 rejections discarded: too many\n"
-    assert told.err == "octroi: 2 more rejections matched and stayed open: run the command again\n"
+    assert told.err == "octroi: 2 more rejections matched and stayed as they were: run the command again\n"
     assert _listed(data) == ["3-0", "3-1"]

@@ -126,9 +126,9 @@ def decide_versions(
             continue
         if not usable[i]:
             answer[i] = UNUSABLE
-        elif version[i] <= highest[slot]:
+        elif version[i] < highest[slot] or (version[i] == highest[slot] and highest[slot] == held[slot]):
             answer[i] = OLDER
-        else:
+        else:  # newer than the holder, and not older than what is parked: that one may be coming again itself
             highest[slot] = version[i]
             answer[i] = NEWER
     return added
