@@ -9,9 +9,11 @@ from xml.etree import ElementTree
 import pytest
 from mediation_delimited import decode_twin as delimited_twin
 from mediation_events import decode_twin as events_twin
+from mediation_events import record_twin
 from mediation_fixed_width import RECORD_BYTES, fixed_width
 from mediation_fixed_width import decode_twin as fixed_width_twin
 from mediation_fixed_width import record as fixed_record
+from mediation_frame import Broken, elements
 from mediation_r151 import DISTRIBUTOR, POWER, Day, Index, Prm, comparable, document
 from mediation_r151 import decode_twin as r151_twin
 from mediation_world import CDR_COLUMNS, CDR_HEADER, CDR_LINE, Record, Source, cloudevents, decode, delimited, r151
@@ -27,7 +29,7 @@ EVENT = (
 PRMS = [Prm(days=(Day(indexes=(Index(), Index(DISTRIBUTOR), Index(POWER, name=None))),)), Prm("2"), Prm("3")]
 CODES = {
     "WRONG_ENCODING", "MALFORMED_HEADER", "MISSING_COLUMN", "DUPLICATE_COLUMN", "MALFORMED_XML", "WRONG_FLOW", "WRONG_UNIT",
-    "RECORD_TOO_LONG", "TRAILER_MISMATCH",
+    "RECORD_TOO_LONG", "MALFORMED_JSON", "TRAILER_MISMATCH",
 }  # fmt: skip
 TOKENS = (
     b'"', b'""', b",", b"\n", b"\r", b"\r\n", b"\x00", b"\xff", b"\xef\xbb\xbf", b"\xc3\xa9", b"\\", b"\\u0000", b"\\ud800", b"{",
@@ -35,8 +37,10 @@ TOKENS = (
     b"<PRM>", b"</PRM>", b"<Valeur>", b"</Valeur>", b" ", b"\t", b"e", b"-", b"99999999999999999999", b"<PRM/>", b" a='>'",
 )  # fmt: skip
 
+FRAMED = ("joined", "batches")
+"""Files with something around their records, which refuses them whole when it is broken."""
 Twin = Callable[[bytes], list[Record] | str]
-"""What a file holds; of fixed width: or the code with which it is refused whole."""
+"""What a file holds; of FRAMED: or the code with which it is refused whole."""
 FAMILIES: dict[str, tuple[Source, bytes, Twin]] = {}
 
 
@@ -50,6 +54,17 @@ EVENTS = cloudevents(record_bytes_max=512, layout="lines")
 _family("headed", HEADED, CDR_HEADER + CDR_LINE * 3 + QUOTED * 2, lambda data: delimited_twin(HEADED, data))
 _family("headless", HEADLESS, CDR_LINE * 3 + QUOTED * 3 + CDR_LINE, lambda data: delimited_twin(HEADLESS, data))
 _family("events", EVENTS, EVENT * 4, lambda data: events_twin(EVENTS, data))
+BATCHES = cloudevents(record_bytes_max=512, layout="array")
+
+
+def _batches_twin(data: bytes) -> list[Record] | str:
+    try:
+        return [record_twin(BATCHES, raw) for raw in elements(data.removeprefix(b"\xef\xbb\xbf"), array=True)]
+    except Broken:
+        return "MALFORMED_JSON"
+
+
+_family("batches", BATCHES, b"[" + b",\n ".join([EVENT[:-1]] * 3) + b"]\n[" + EVENT + b"]", _batches_twin)
 FIXED = fixed_width(record_bytes_max=256)
 EDGED = fixed_width(
     lines=False,
@@ -131,7 +146,7 @@ def survive(name: str, chance: random.Random) -> bool:
     if isinstance(found, str):
         if name == "r151":
             assert isinstance(decoded(source, data, **sizes), str)
-        if name == "joined":
+        if name in FRAMED:
             assert decoded(source, data, **sizes) == found
             assert found in ("WRONG_ENCODING", twin(data)), data
         return False
@@ -147,8 +162,9 @@ def survive(name: str, chance: random.Random) -> bool:
         assert comparable(found) == twin(data), data
         assert usable + refused + filtered == len(twin(data))
         return True
-    if name == "joined":  # whose header and trailer are no records: what is between them is the twin's
-        assert b"".join(record.raw for record in found) in data
+    if name in FRAMED:  # what is around the records is none of them: what is one is the twin's to say
+        assert all(record.raw in data for record in found)
+        assert name == "batches" or b"".join(record.raw for record in found) in data
     else:
         expect_nothing_lost(name, data, found)
     expected = twin(data)

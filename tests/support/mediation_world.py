@@ -20,9 +20,9 @@ from schemas.cdr import CdrBlock
 from schemas.price_plan import EventType
 from schemas.quantity import BUILT_IN_UNITS, Unit
 from schemas.rejection import Reason
-from schemas.source import CloudEventsSource, DelimitedSource, FixedWidthSource, R151Source
+from schemas.source import CloudEventsSource, DelimitedSource, FixedWidthSource, JsonSource, R151Source, SourceBase
 
-Source = DelimitedSource | FixedWidthSource | CloudEventsSource | R151Source
+Source = DelimitedSource | FixedWidthSource | JsonSource | CloudEventsSource | R151Source
 
 SECRET = bytes(range(16))
 EVENT_TYPES = {
@@ -186,7 +186,7 @@ def blocks_of(
         head_bytes: how much is read ahead for the header or marks; smaller than usual to cut small files into blocks.
         step: how many bytes the stream gives at once; 0: all that are asked for.
     """
-    if isinstance(source, DelimitedSource | FixedWidthSource | CloudEventsSource | R151Source):
+    if isinstance(source, SourceBase):
         source = _decoder(source)
 
     def stream() -> Any:

@@ -309,9 +309,10 @@ def scan_frame(
             elif byte == 125:
                 if found & (np.int64(1) << (level - 1)) == 0:
                     problem = NO_RECORDS
-                level -= 1
-                phase = NEXT if level > 0 else TOP
-                at += 1
+                else:
+                    level -= 1
+                    phase = NEXT if level > 0 else TOP
+                    at += 1
             else:
                 problem = NOT_JSON
         elif byte == 44:  # ITEMS; nothing between two commas is no record, as an empty line is none
