@@ -17,6 +17,7 @@ from schemas.source_base import (
     SourceBase,
 )
 from schemas.source_binary import Ts32298Source
+from schemas.source_columns import ArrowSource, ParquetSource
 from schemas.source_radius import RadiusSource
 from schemas.source_roaming import TapSource
 
@@ -167,6 +168,8 @@ SOURCE_MODELS: dict[str, type[SourceBase]] = {
     "fixed_width": FixedWidthSource,
     "json": JsonSource,
     "cloudevents": CloudEventsSource,
+    "arrow": ArrowSource,
+    "parquet": ParquetSource,
     "r151": R151Source,
     "ts32298": Ts32298Source,
     "tap": TapSource,

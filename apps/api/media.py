@@ -37,6 +37,8 @@ BY_FORMAT: dict[str, dict[str, Media]] = {
     "fixed_width": {**_TEXT, OCTETS: Media("bin")},
     "cloudevents": {CLOUDEVENT: _DOCUMENT, CLOUDEVENT_BATCH: _ARRAY, **_JSON},
     "json": _JSON,
+    "arrow": {ARROW_STREAM: Media("arrows"), ARROW_FILE: Media("arrow")},
+    "parquet": {PARQUET: Media("parquet")},
     "r151": {"application/xml": Media("xml"), "text/xml": Media("xml")},
 }
 """The kinds of body of each format; of every other one: its bytes, `application/octet-stream`."""

@@ -50,8 +50,7 @@ DECODE_AHEAD = 3
 CLAIMS_PER_WRITE = 200
 CLAIMS_PER_SNAPSHOT = 20_000
 """However small they are: a replay of that many takes about a minute."""
-SMALL_BYTES = 1 << 18
-"""Up to this size a file is hashed and decoded in the thread that processes it: starting others would take longer."""
+SMALL_BYTES = 1 << 18  # up to this size a file is hashed and decoded by the thread that processes it
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, Protocol
 
 from pipelines.mediation.ber.ts32298.decoder import make_ts32298
+from pipelines.mediation.columns.decoder import make_columns
 from pipelines.mediation.context import DecodeContext
 from pipelines.mediation.delimited.decoder import make_delimited
 from pipelines.mediation.enedis.r151 import make_r151
@@ -62,6 +63,8 @@ _MAKERS: dict[str, Callable[[DecodeContext, Any], Decoder]] = {
     "fixed_width": make_fixed_width,
     "json": make_json,
     "cloudevents": make_cloudevents,
+    "arrow": make_columns,
+    "parquet": make_columns,
     "r151": make_r151,
     "ts32298": make_ts32298,
     "tap": make_tap,

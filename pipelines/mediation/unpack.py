@@ -46,7 +46,7 @@ class Prefix(io.RawIOBase):
         """Read at most `size` bytes of `file`, which stays the caller's to close."""
         super().__init__()
         self._file = file
-        self._left = size
+        self._left = self._size = size
 
     def readable(self) -> bool:
         """Return True."""
@@ -64,6 +64,22 @@ class Prefix(io.RawIOBase):
             raise OSError(errno.ENODATA, "the file lost bytes")
         self._left -= count
         return count
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place within the prefix; return it."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: self._size}[whence]
+        place = min(max(base + offset, 0), self._size)
+        self._file.seek(place - self.tell(), io.SEEK_CUR)
+        self._left = self._size - place
+        return place
+
+    def tell(self) -> int:
+        """Return how far into the prefix the next byte is."""
+        return self._size - self._left
 
 
 def corrupt(message: str) -> UnableToReadFile:

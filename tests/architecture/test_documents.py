@@ -55,6 +55,8 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "source: fixed_width: header and trailer": source.TrailerRecords,
     "source: json": source.JsonSource,
     "source: cloudevents": source.CloudEventsSource,
+    "source: arrow": source.ArrowSource,
+    "source: parquet": source.ParquetSource,
     "source: r151": source.R151Source,
     "source: ts32298": source.Ts32298Source,
     "source: mapping": source.EventMapping,
@@ -264,7 +266,7 @@ def test_the_examples_of_the_catalog_page_are_one_catalog(tmp_path: Path, catalo
         heading for heading in CATALOG_SECTIONS if ":" not in heading
     }
     assert {document.format for document in catalog.sources.values()} == {
-        "delimited", "fixed_width", "json", "cloudevents", "r151", "ts32298",
+        "delimited", "fixed_width", "json", "cloudevents", "arrow", "parquet", "r151", "ts32298",
     }  # fmt: skip
 
 

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pyarrow as pa
 import pytest
 from backports import zstd
-from cli_calls import STRANGER, call, calls
+from cli_calls import ANA, NOON, STRANGER, call, calls
 from cli_octroi import TIMEOUT_S, balanced, query
 from http_world import KEY, LIMITED_KEY, Server, event, serving, write_http_catalog
+from mediation_columns import column_file
 
 from apps.api.problems import KINDS
 
@@ -323,3 +325,23 @@ def test_a_request_that_waits_for_its_turn_is_bounded(tmp_path: Path) -> None:
             assert slow.recv(65536).startswith(b"HTTP/1.1 202")
         larger = calls([call(f"large-{number}") for number in range(100)])
         assert accepted(server.post(larger, CSV))["accepted"] == 100  # alone, it always has room
+
+
+# ---- columns
+
+
+@pytest.mark.parametrize("layout", ["stream", "file", "parquet"])
+def test_columns_come_over_http(tmp_path: Path, layout: str) -> None:
+    kind = "parquet" if layout == "parquet" else "arrow"
+    data = write_http_catalog(tmp_path / "data")
+    catalog = data / "catalog" / "catalog.yaml"
+    catalog.write_text(catalog.read_text().replace("format: delimited", f"format: {kind}"))
+    table = pa.table({"id": [1, 2, 2], "caller": [ANA, STRANGER, ANA], "at": [NOON] * 3, "seconds": [60, 1, 30]})
+    with serving(data, tmp_path) as server:
+        name = f"application/vnd.apache.{kind}" + ("" if kind == "parquet" else f".{layout}")
+        told = accepted(server.post(column_file(layout, table), name))
+        assert (told["received"], told["accepted"], [item["index"] for item in told["rejected"]]) == (3, 2, [1])
+        assert problem(server.post(b"no columns", name), 422, "undecodable-body")["code"] == "MALFORMED_COLUMNS"
+        problem(server.post(b"x", CSV), 415, "unsupported-media-type")
+        (row,) = query(data, f"SELECT raw FROM rejection WHERE claim = {told['claim']}")
+        assert json.loads(row["raw"]) == {"id": 2, "caller": STRANGER, "at": NOON, "seconds": 1}

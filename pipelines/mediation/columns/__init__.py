@@ -1,0 +1,1 @@
+"""Files that are columns: Arrow IPC and Parquet."""

@@ -1,0 +1,129 @@
+"""Decode Arrow IPC and Parquet: the columns that a mapping names, as text, and from there as every other format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+
+from pipelines.mediation.columns.blocks import ColumnBlocks, Columns
+from pipelines.mediation.columns.ipc import ipc_batches
+from pipelines.mediation.columns.parquet import open_parquet, parquet_batches
+from pipelines.mediation.columns.text import is_readable, pc
+from pipelines.mediation.context import DecodeContext
+from pipelines.mediation.explain import describe_record
+from pipelines.mediation.extract import DecodedBlock, FieldMatrix, extract
+from pipelines.mediation.failures import UnableToDecodeFile
+from pipelines.mediation.plan import MappingPlan, compile_mapping
+from schemas.cdr import BlockPosition
+from schemas.source_columns import ArrowSource, ParquetSource
+
+CHECK_BYTES = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnsDecoder:
+    """A compiled Arrow or Parquet source."""
+
+    source: ArrowSource | ParquetSource
+    plan: MappingPlan
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        """The name of each field of a matrix."""
+        return self.plan.fields
+
+    def check(self, stream: BinaryIO) -> None:
+        """Read a file to its end: that a batch is damaged shows when it is read."""
+        for _ in self._matrices(stream, CHECK_BYTES):
+            pass
+
+    def decode(self, stream: BinaryIO, *, claim: int, block_bytes: int) -> Iterator[DecodedBlock]:
+        """Yield the CDRs of a file, given from its first byte."""
+        record = 0
+        for number, matrix in enumerate(self._matrices(stream, block_bytes)):
+            yield extract(self.plan, matrix, BlockPosition(claim, number, record))
+            record += len(matrix)
+
+    def describe(self, block: DecodedBlock, row: int) -> str:
+        """Return what is wrong with one record."""
+        return describe_record(self.source, self.plan, block, row)
+
+    def _matrices(self, stream: BinaryIO, block_bytes: int) -> Iterator[FieldMatrix]:
+        paths, kinds, batches = self._open(stream)
+        blocks = ColumnBlocks(self.plan.fields, kinds, block_bytes, self.source.record_bytes_max)
+        try:
+            yield from blocks.cut(_columns(batches, paths))
+        except (pa.ArrowException, OverflowError) as error:
+            told = (str(error).splitlines() or [type(error).__name__])[0][:200]
+            raise UnableToDecodeFile("MALFORMED_COLUMNS", f"a column is damaged: {told}") from error
+
+    def _open(
+        self, stream: BinaryIO
+    ) -> tuple[list[tuple[str, ...]], tuple[pa.DataType, ...], Iterator[pa.RecordBatch]]:
+        """Return the path of each field of the plan, its type, and the batches of the file.
+
+        Raises:
+            UnableToDecodeFile: MISSING_COLUMN, DUPLICATE_COLUMN, WRONG_COLUMN_TYPE, or what reading raises.
+        """
+        if isinstance(self.source, ArrowSource):
+            schema, batches = ipc_batches(stream)
+            paths, kinds = _find_all(schema, self.plan.fields)
+            return paths, kinds, batches
+        file = open_parquet(stream)
+        paths, kinds = _find_all(file.schema_arrow, self.plan.fields)
+        return paths, kinds, parquet_batches(file, [".".join(path) for path in dict.fromkeys(paths)])
+
+
+def _find_all(schema: pa.Schema, names: tuple[str, ...]) -> tuple[list[tuple[str, ...]], tuple[pa.DataType, ...]]:
+    found = [_find(schema, name) for name in names]
+    return [path for path, _ in found], tuple(kind for _, kind in found)
+
+
+def _find(schema: pa.Schema, name: str) -> tuple[tuple[str, ...], pa.DataType]:
+    """Return where a field is: a column of that name, or a member of structs by dotted path; and its type."""
+    parts = name.split(".")
+    for head in range(len(parts), 0, -1):
+        column = ".".join(parts[:head])
+        places = schema.get_all_field_indices(column)
+        if len(places) > 1:
+            raise UnableToDecodeFile("DUPLICATE_COLUMN", f"column {column!r} is there {len(places)} times")
+        if not places:
+            continue
+        kind: pa.DataType = schema.field(places[0]).type
+        for member in parts[head:]:
+            place = kind.get_field_index(member) if pa.types.is_struct(kind) else -1
+            if place < 0:
+                break
+            kind = kind.field(place).type
+        else:
+            if not is_readable(kind):
+                raise UnableToDecodeFile("WRONG_COLUMN_TYPE", f"column {name!r} is {kind}, which has no text")
+            return (column, *parts[head:]), kind
+    raise UnableToDecodeFile("MISSING_COLUMN", f"column {name!r} is missing")
+
+
+def _columns(batches: Iterator[pa.RecordBatch], paths: list[tuple[str, ...]]) -> Iterator[Columns]:
+    """Yield the columns of the plan's fields, once every value of a batch was seen to be sound."""
+    for batch in batches:
+        if not batch.num_rows:
+            continue
+        found: list[Any] = []
+        for head, *members in paths:
+            column: Any = batch.column(batch.schema.get_field_index(head))
+            column.validate(full=True)
+            for member in members:
+                column = pc.struct_field(column, member)
+            found.append(column)
+        yield tuple(found)
+
+
+def make_columns(context: DecodeContext, source: ArrowSource | ParquetSource) -> ColumnsDecoder:
+    """Return the decoder of an Arrow or Parquet source.
+
+    Raises:
+        UnableToCompileSource: when the definition contradicts itself or the catalog.
+    """
+    return ColumnsDecoder(source, compile_mapping(context, source.mapping))
