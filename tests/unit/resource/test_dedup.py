@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
+import numpy as np
 import pytest
 from resource_world import DAY_US, START_US, Row, Stage, held_keys
 
-from pipelines.resource.dedup import open_period_days
+from pipelines.resource.dedup import Decision, DedupWindow, open_period_days
+from pipelines.resource.kernels import dedup as verdicts
 from schemas.rejection import Reason
 
 NONE, DUPLICATE, OTHER = Reason.NONE, Reason.DUPLICATE, Reason.SAME_KEY_OTHER_CONTENT
@@ -113,3 +115,45 @@ def test_the_default_window_is_the_open_month_and_62_days_before_it(now: datetim
     stage.state.dedup.window_days = days
     start = round(datetime(first.year, first.month, first.day, tzinfo=UTC).timestamp()) * 1_000_000
     assert stage.take([Row(key=1, at=start), Row(key=2, at=start - 1)], stage_time) == [NONE, Reason.BEYOND_WINDOW]
+
+
+def test_a_key_that_is_given_back_comes_again_and_the_keys_behind_it_stay() -> None:
+    window = DedupWindow()
+
+    def take(*keys: int) -> Decision:
+        key = np.array(keys, np.uint64)
+        everything = np.ones(len(keys), bool)
+        return window.decide(key, key, key, np.zeros(len(keys), np.int64), everything, everything)
+
+    take(1, 2, 3, 4).settle(np.array([1, 0, 30, 0], np.uint64))
+    assert window.key_count == 2
+    assert take(4).verdict.tolist() == [verdicts.NEW]
+    assert take(1, 2, 3, 4, 2).verdict.tolist() == [
+        verdicts.DUPLICATE,
+        verdicts.NEW,
+        verdicts.CONFLICT,  # it holds content 30 now
+        verdicts.DUPLICATE,
+        verdicts.DUPLICATE,
+    ]
+    before = window.nbytes
+    for _ in range(100):  # a refused record that is sent again and again takes no more room
+        take(9).settle(np.zeros(1, np.uint64))
+    assert window.nbytes <= before + 24
+    assert window.key_count == 4
+
+
+def test_keys_that_crowd_at_the_end_of_the_index_are_all_kept() -> None:
+    """All of the highest order: hashes never do that, and 10,000 of them are more than the index has spare slots."""
+    window = DedupWindow()
+    inverse = pow(0x9E3779B97F4A7C15, -1, 2**64)
+    lo = np.array([(2**64 - 1 - low) * inverse % 2**64 for low in range(10_000)], np.uint64)
+    hi, content = np.zeros(10_000, np.uint64), np.ones(10_000, np.uint64)
+    everything, at = np.ones(10_000, bool), np.zeros(10_000, np.int64)
+    for _ in range(3):
+        decision = window.decide(hi[:100], lo[:100], content[:100], at[:100], everything[:100], everything[:100])
+    assert set(decision.verdict.tolist()) == {verdicts.DUPLICATE}
+    assert window.decide(hi, lo, content, at, everything, everything).verdict.tolist() == [
+        *[verdicts.DUPLICATE] * 100,
+        *[verdicts.NEW] * 9_900,
+    ]
+    assert set(window.decide(hi, lo, content, at, everything, everything).verdict.tolist()) == {verdicts.DUPLICATE}
