@@ -7,8 +7,8 @@ class UnableToDecodeFile(Exception):
     """The file as a whole is not what its source promises; it is quarantined whole.
 
     Attributes:
-        code: stable: WRONG_ENCODING, MALFORMED_HEADER, MISSING_COLUMN, DUPLICATE_COLUMN, MALFORMED_XML, MALFORMED_COLUMNS,
-            BATCH_TOO_LARGE, PACKED_COLUMNS, WRONG_COLUMN_TYPE, MALFORMED_JSON, WRONG_FLOW,
+        code: stable: WRONG_ENCODING, MALFORMED_HEADER, MISSING_COLUMN, DUPLICATE_COLUMN, MALFORMED_XML,
+            MALFORMED_COLUMNS, BATCH_TOO_LARGE, PACKED_COLUMNS, WRONG_COLUMN_TYPE, MALFORMED_JSON, WRONG_FLOW,
             WRONG_UNIT, TRAILER_MISMATCH, HEADER_MISMATCH, MALFORMED_BER or RECORD_TOO_LONG.
         message: what is wrong and where, in words.
     """
