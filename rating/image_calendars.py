@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
 from rating.image_days import calendar_rows
 from rating.image_prices import UnableToCompileImage
@@ -19,6 +20,7 @@ from rating.kernels.layout import (
     QUARTERS_PER_DAY,
     ZONE_BUCKETS,
 )
+from rating.vocabulary import Vocabulary
 from rating.zones import zone_buckets, zone_transitions
 from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt16Array
 from schemas.catalog import Catalog
@@ -26,6 +28,9 @@ from schemas.price_plan import Calendar
 
 PERIOD_KINDS = {"day": PERIOD_DAY, "month": PERIOD_MONTH, "year": PERIOD_YEAR, "ever": PERIOD_EVER}
 ROWS_MAX = 2**16
+SUBSCRIPTION_ZONE = "subscription"
+"""Instead of a zone: that of the subscription."""
+NO_ZONE = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,12 @@ def compile_calendars(catalog: Catalog) -> CalendarTables:
         rating.zones.UnableToReadZone: when a zone is unknown.
     """
     calendars, counters = tuple(sorted(catalog.calendars)), tuple(sorted(catalog.counters))
-    used = {catalog.calendars[code].zone for code in calendars} | {catalog.counters[code].zone for code in counters}
+    used = {catalog.counters[code].zone for code in counters}
+    for code in calendars:
+        if catalog.calendars[code].zone != SUBSCRIPTION_ZONE:
+            used.add(catalog.calendars[code].zone)
+        else:
+            used |= {NO_ZONE, *catalog.subscription_zones["zone"].unique().to_list()}
     zones = tuple(sorted(used))
     transitions = [zone_transitions(zone) for zone in zones]
     sizes = [len(instants) for instants, _ in transitions]
@@ -77,7 +87,7 @@ def compile_calendars(catalog: Catalog) -> CalendarTables:
         calendars=calendars,
         counters=counters,
         zones=zones,
-        calendar_zone=_int32(zones.index(catalog.calendars[code].zone) for code in calendars),
+        calendar_zone=_int32(_zone_index(catalog.calendars[code].zone, zones) for code in calendars),
         calendar_day=day,
         day_band=np.concatenate(bands),
         day_run=np.concatenate(runs),
@@ -89,6 +99,23 @@ def compile_calendars(catalog: Catalog) -> CalendarTables:
         zone_instant=np.concatenate([np.zeros(0, np.int64), *(instants for instants, _ in transitions)]),
         zone_offset=np.concatenate([np.zeros(0, np.int64), *(offsets for _, offsets in transitions)]),
     )
+
+
+def _zone_index(zone: str, zones: tuple[str, ...]) -> int:
+    return -1 if zone == SUBSCRIPTION_ZONE else zones.index(zone)
+
+
+def subscription_zones(catalog: Catalog, vocabulary: Vocabulary, zones: tuple[str, ...]) -> Int32Array:
+    """Return (subscriptions,) the zone of each, NO_ZONE where it names none; all 0 when no calendar asks."""
+    if not any(calendar.zone == SUBSCRIPTION_ZONE for calendar in catalog.calendars.values()):
+        return np.zeros(len(vocabulary.subscriptions), np.int32)
+    found = np.full(len(vocabulary.subscriptions), zones.index(NO_ZONE), np.int32)
+    index = {zone: place for place, zone in enumerate(zones)}
+    named = catalog.subscription_zones
+    found[vocabulary.subscriptions.ids(named["subscription"])] = named["zone"].replace_strict(
+        index, return_dtype=pl.Int32
+    )
+    return found
 
 
 def band_names(calendar: Calendar) -> UInt8Array:

@@ -74,6 +74,7 @@ class ReferenceRater:
         self._vocabulary = vocabulary
         self._state = state
         self._contracts = {row["subscription"]: row for row in catalog.subscriptions.to_dicts()}
+        self._zones = {row["subscription"]: row["zone"] for row in catalog.subscription_zones.to_dicts()}
         self._wallets: dict[str, list[tuple[bool, int, str]]] = {}
         for row in catalog.wallets.to_dicts():
             name = f"{row['account']}/{row['wallet']}"
@@ -104,7 +105,15 @@ class ReferenceRater:
                 return ReferenceItem(Reason.COUNTER_PERIOD_CLOSED, name)
             before = kept.used if kept is not None and (kept.kind, kept.period) == (cell.kind, cell.period) else 0
         try:
-            priced = price(self._catalog, charge, version, quantity=quantity, event_at=event_at, counter_before=before)
+            priced = price(
+                self._catalog,
+                charge,
+                version,
+                quantity=quantity,
+                event_at=event_at,
+                counter_before=before,
+                zone=self._zones.get(subscription),
+            )
         except UnableToPrice:
             return ReferenceItem(Reason.USAGE_TOO_LONG, name)
         if priced.amount > AMOUNT_MAX or priced.rated_quantity > QUANTITY_MAX:

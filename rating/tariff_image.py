@@ -9,7 +9,7 @@ import polars as pl
 
 from rating.image_access import AccessIndex, OpeningReadings, compile_access, compile_opening_readings
 from rating.image_accounts import OpeningCredits, compile_accounts
-from rating.image_calendars import compile_calendars
+from rating.image_calendars import compile_calendars, subscription_zones
 from rating.image_charges import ChargeVersion, compile_charges
 from rating.image_prices import UnableToCompileImage
 from rating.kernels.layout import Tariff
@@ -115,6 +115,7 @@ def compile_image(catalog: Catalog, vocabulary: Vocabulary) -> TariffImage:
             tier_step=charges.tier_step,
             price=charges.price,
             calendar_zone=calendars.calendar_zone,
+            subscription_zone=subscription_zones(catalog, vocabulary, calendars.zones),
             calendar_day=calendars.calendar_day,
             day_band=calendars.day_band,
             day_run=calendars.day_run,

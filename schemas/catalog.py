@@ -21,6 +21,7 @@ WALLET_FRAME = pl.Schema(
     }
 )
 SUBSCRIPTION_FRAME = pl.Schema({"subscription": pl.String, "account": pl.String, "offer": pl.String})
+SUBSCRIPTION_ZONE_FRAME = pl.Schema({"subscription": pl.String, "zone": pl.String})
 ACCESS_POINT_FRAME = pl.Schema(
     {
         "access_point": pl.String,
@@ -50,6 +51,7 @@ class Catalog:
         units: built-in and declared units by code.
         accounts .. opening_readings: frames with exactly the schemas above, sorted by their leading columns.
         source_places: "FILE:LINE" where each source is defined, for people.
+        date_lists: what day types of calendars refer to. subscription_zones: of the subscriptions that name one.
     """
 
     content_hash: str
@@ -68,3 +70,9 @@ class Catalog:
     opening_readings: pl.DataFrame
     source_places: dict[str, str] = field(default_factory=dict, compare=False)
     date_lists: dict[str, DateList] = field(default_factory=dict)
+    subscription_zones: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SUBSCRIPTION_ZONE_FRAME))
+
+    def zone_of(self, subscription: str) -> str | None:
+        """Return the time zone of a subscription, None when it names none."""
+        found = self.subscription_zones.filter(pl.col("subscription") == subscription)["zone"]
+        return str(found[0]) if len(found) else None

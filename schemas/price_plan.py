@@ -292,12 +292,13 @@ class AccessPoint(Document):
 
 
 class Subscription(Document):
-    """A running contract: an offer for an account, and its access points."""
+    """A running contract: an offer for an account, and its access points; `zone` is for calendars that ask for it."""
 
     kind: Literal["subscription"]
     code: Code
     account: Code
     offer: Code
+    zone: str | None = None
     access_points: tuple[AccessPoint, ...] = ()
 
 
@@ -306,7 +307,8 @@ class SubscriptionTable(Document):
 
     The file has a header and the columns account, currency, subscription, offer, access_point, and optionally start, end
     (ISO 8601 with zone; empty = open), prepaid_balance (not empty: a prepaid wallet `prepaid` with that opening balance,
-    drawn first), postpaid (true by default; false: no principal wallet) and shared (false by default).
+    drawn first), postpaid (true by default; false: no principal wallet), shared (false by default) and zone (of the
+    subscription).
     """
 
     kind: Literal["subscription_table"]

@@ -121,5 +121,6 @@ def explain_item(access: Access, directory: DataDirectory, wanted: RatedItemId) 
         quantity=item["quantity_steps"],
         event_at=utc_microseconds(item["event_at"]),
         counter_before=item.pop("counter_steps"),
+        zone=catalog.zone_of(item["subscription"]),
     )
     return ExplainedItem(item, explanation, access.query(_OPERATIONS, place).to_pylist())

@@ -11,7 +11,7 @@ from billing.catalog.checking import Context
 from billing.catalog.models import ANY_KIND
 from billing.catalog.origins import Origins
 from billing.catalog.rows import Check
-from billing.catalog.rules_pricing import offer_currencies
+from billing.catalog.rules_pricing import offer_currencies, offers_by_zone
 from billing.catalog.windows import check_windows
 from billing.catalog.wording import choose
 from schemas.catalog import (
@@ -19,6 +19,7 @@ from schemas.catalog import (
     ACCOUNT_FRAME,
     OPENING_READING_FRAME,
     SUBSCRIPTION_FRAME,
+    SUBSCRIPTION_ZONE_FRAME,
     TIME_MAX,
     TIME_MIN,
     WALLET_FRAME,
@@ -30,15 +31,17 @@ PREPAID, PRINCIPAL = "prepaid", "principal"
 _ORIGIN = {"origin": pl.Int64()}
 _ACCOUNTS = pl.Schema({**ACCOUNT_FRAME, **_ORIGIN})
 _SUBSCRIPTIONS = pl.Schema({**SUBSCRIPTION_FRAME, **_ORIGIN})
+_ZONES = pl.Schema({**SUBSCRIPTION_ZONE_FRAME, **_ORIGIN})
 _ACCESS_POINTS = pl.Schema({**ACCESS_POINT_FRAME, "shared": pl.Boolean(), **_ORIGIN})
 
 
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """The frames of `schemas.catalog`, sorted, plus `origin` in the first three and `shared` in `access_points`."""
+    """The frames of `schemas.catalog`, sorted, plus `origin` in the first four and `shared` in `access_points`."""
 
     accounts: pl.DataFrame
     subscriptions: pl.DataFrame
+    zones: pl.DataFrame
     access_points: pl.DataFrame
     wallets: pl.DataFrame
     opening_readings: pl.DataFrame
@@ -51,6 +54,7 @@ def gather_parties(ctx: Context, tables: list[pl.DataFrame], origins: Origins) -
     return Parties(
         accounts=_together(accounts, _ACCOUNTS, tables).sort("account", "origin"),
         subscriptions=_together(subscriptions, _SUBSCRIPTIONS, tables).sort("subscription", "origin"),
+        zones=_together(_zone_rows(ctx, origins), _ZONES, tables).drop_nulls("zone").sort("subscription", "origin"),
         access_points=_together(points, _ACCESS_POINTS, tables).sort("access_point", "start_at", "origin"),
         wallets=_wallets(wallets, tables).sort("account", "wallet"),
         opening_readings=_frame(readings, OPENING_READING_FRAME).sort("access_point", "series", "at"),
@@ -125,6 +129,11 @@ def _subscription_rows(
     return subscriptions, points, readings
 
 
+def _zone_rows(ctx: Context, origins: Origins) -> list[tuple[Any, ...]]:
+    bought = ctx.documents.of(Subscription).values()
+    return [(entry.document.code, entry.document.zone, origins.value(entry, ())) for entry in bought]
+
+
 def check_parties(ctx: Context, parties: Parties, origins: Origins) -> None:
     """Check what holds across documents and tables.
 
@@ -135,6 +144,7 @@ def check_parties(ctx: Context, parties: Parties, origins: Origins) -> None:
     check.unique(parties.accounts, "account")
     check.unique(parties.subscriptions, "subscription")
     _check_references(check, parties)
+    _check_zones(check, parties)
     check_windows(check, parties.access_points)
 
 
@@ -155,6 +165,31 @@ def _check_references(check: Check, parties: Parties) -> None:
     listed = pl.col("currency").is_in(list(CURRENCY_DECIMALS)), pl.col("offer_currency").is_in(list(CURRENCY_DECIMALS))
     other = bought.filter(pl.col("currency") != pl.col("offer_currency"), *listed)
     check.refuse(other, "currency", ("offer",), _explain_currency)
+
+
+def _check_zones(check: Check, parties: Parties) -> None:
+    """Say which zones are unknown, and which subscriptions lack the one that a calendar of their offer asks for."""
+    zones = sorted(check.ctx.zones)
+    unknown = parties.zones.filter(~pl.col("zone").is_in(zones))
+    check.refuse(
+        unknown,
+        "zone",
+        ("zone",),
+        lambda row: (f'the time zone "{row["zone"]}" is unknown', choose(row["zone"], zones)),
+    )
+    asking = pl.DataFrame(
+        list(offers_by_zone(check.ctx).items()), schema={"offer": pl.String, "calendar": pl.String}, orient="row"
+    )
+    lacking = parties.subscriptions.join(asking, on="offer").join(parties.zones, on="subscription", how="anti")
+    check.refuse(
+        lacking.sort("origin"),
+        "zone",
+        ("zone",),
+        lambda row: (
+            f'the calendar "{row["calendar"]}" of the offer "{row["offer"]}" asks for the time zone of the subscription',
+            'add `zone: …`, such as "Europe/Paris"',
+        ),
+    )
 
 
 def _explain_currency(row: dict[str, Any]) -> tuple[str, str]:

@@ -7,9 +7,10 @@ from itertools import pairwise
 
 from billing.catalog.checking import Context
 from billing.catalog.models import Entry
+from billing.catalog.rules_calendars import SUBSCRIPTION_ZONE
 from billing.catalog.rules_versions import PRICE_MAX, check_version, priced_quantity
 from billing.catalog.wording import choose
-from schemas.price_plan import Charge, Counter, EventType, Offer, PricePlan
+from schemas.price_plan import Calendar, Charge, Counter, EventType, Offer, PricePlan
 
 __all__ = [
     "PRICE_MAX",
@@ -19,6 +20,7 @@ __all__ = [
     "check_offer",
     "check_price_plan",
     "offer_currencies",
+    "offers_by_zone",
 ]
 
 
@@ -113,4 +115,21 @@ def offer_currencies(ctx: Context) -> dict[str, str]:
         currencies = [plans[plan].document.currency for plan in used if plan in plans]
         if currencies:
             found[code] = currencies[0]
+    return found
+
+
+def offers_by_zone(ctx: Context) -> dict[str, str]:
+    """Return the offers with a calendar that asks for the zone of the subscription, and one such calendar."""
+    charges, plans, calendars = ctx.documents.of(Charge), ctx.documents.of(PricePlan), ctx.documents.of(Calendar)
+    found = {}
+    for code, entry in ctx.documents.of(Offer).items():
+        used = {charges[charge].document.price_plan for charge in entry.document.charges if charge in charges}
+        named = {version.calendar for plan in used if plan in plans for version in plans[plan].document.versions}
+        asking = sorted(
+            name
+            for name in named
+            if name is not None and name in calendars and calendars[name].document.zone == SUBSCRIPTION_ZONE
+        )
+        if asking:
+            found[code] = asking[0]
     return found

@@ -65,6 +65,7 @@ def load_catalog(directory: Path) -> Catalog:
         access_points=parties.access_points.drop("shared", "origin"),
         opening_readings=parties.opening_readings,
         date_lists=_by_code(ctx, DateList),
+        subscription_zones=parties.zones.drop("origin"),
         source_places={code: entry.place() for code, entry in ctx.documents.of(SourceBase).items()},
     )
 

@@ -21,7 +21,7 @@ from schemas.money import AMOUNT_DECIMALS, CURRENCY_DECIMALS, to_scaled
 from schemas.price_plan import utc_microseconds
 
 REQUIRED = ("account", "currency", "subscription", "offer", "access_point")
-OPTIONAL = ("start", "end", "prepaid_balance", "postpaid", "shared")
+OPTIONAL = ("start", "end", "prepaid_balance", "postpaid", "shared", "zone")
 IDENTIFIER_MAX = 255
 _CODE_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}$"
 _RAGGED = "every line has as many fields as the header; quote values that contain commas"
@@ -33,7 +33,7 @@ def read_table(data: bytes, file: str, origins: Origins, problems: Problems) -> 
     """Return the rows of one table, or None when its rows cannot be told apart.
 
     The columns are those of REQUIRED, then `start_at` and `end_at` (microseconds UTC, TIME_MIN and TIME_MAX when
-    open), `prepaid_balance` (billionths; null: no prepaid wallet), `postpaid`, `shared` and `origin`. Rows with a problem
+    open), `prepaid_balance` (billionths; null: no prepaid wallet), `postpaid`, `shared`, `zone` and `origin`. Rows with a problem
     are kept.
     """
     data = data.removeprefix(b"\xef\xbb\xbf")
@@ -198,6 +198,7 @@ def _convert(check: _Check) -> pl.DataFrame:
         pl.col("balance").alias("prepaid_balance"),
         pl.col("postpaid").ne_missing("false"),
         pl.col("shared").eq_missing("true"),
+        "zone",
         "origin",
     )
 

@@ -106,6 +106,7 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -
         tier_step,
         price,
         calendar_zone,
+        subscription_zone,
         calendar_day,
         day_band,
         day_run,
@@ -215,6 +216,8 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -
         band = I64(0)
         if calendar >= 0:
             zone = I64(calendar_zone[calendar])
+            if zone < 0:
+                zone = I64(subscription_zone[subscription])
             local = local_instant(at, zone, zone_ptr, zone_bucket, zone_instant, zone_offset)
             band = I64(day_band[day_row(calendar, local, calendar_day), quarter_of_day(local)])
         shape = version_row[version, SHAPE]

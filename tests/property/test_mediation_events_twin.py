@@ -22,7 +22,7 @@ SOURCES = [
             "event_type": {"constant": "ticket"},
             "attributes": {},
             "filters": [{"field": "data.keep", "keep": ["yes", "1", "true", ""]}],
-        }
+        },
     ),
 ]
 

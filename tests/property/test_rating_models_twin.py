@@ -19,7 +19,7 @@ PARTIES: list[dict[str, Any]] = [
     {"kind": "charge", "code": "charge", "event_type": "call", "price_plan": "plan"},
     {"kind": "offer", "code": "offer", "charges": ["charge"]},
     {"kind": "account", "code": "acme", "currency": "EUR"},
-    {"kind": "subscription", "code": "line", "account": "acme", "offer": "offer"},
+    {"kind": "subscription", "code": "line", "account": "acme", "offer": "offer", "zone": "America/New_York"},
 ]
 prices = st.integers(0, 500).map(lambda cents: f"{cents // 100}.{cents % 100:02d}")
 # a call begins up to five minutes before a border of days, of summer time or of a quarter of an hour

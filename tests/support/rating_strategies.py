@@ -38,7 +38,11 @@ days = st.lists(st.sampled_from(["mon", "tue", "wed", "thu", "fri", "sat", "sun"
 @st.composite
 def calendars(draw: Any, code: str) -> dict[str, Any]:
     """Return a calendar of up to three bands and the rest, often with day types and seasons."""
-    calendar: dict[str, Any] = {"kind": "calendar", "code": code, "zone": draw(st.sampled_from(ZONES))}
+    calendar: dict[str, Any] = {
+        "kind": "calendar",
+        "code": code,
+        "zone": draw(st.sampled_from([*ZONES, "subscription"])),
+    }
     if draw(st.booleans()):
         calendar["day_types"] = {"holiday": ["public", "school"], "red": ["red"]}
     if draw(st.booleans()):
@@ -203,7 +207,13 @@ def catalogs(draw: Any) -> list[dict[str, Any]]:
     ]
     accounts = [draw(_accounts(code)) for code in ("a", "b")]
     subscriptions = [
-        {"kind": "subscription", "code": f"s{index}", "account": account, "offer": offer}
+        {
+            "kind": "subscription",
+            "code": f"s{index}",
+            "account": account,
+            "offer": offer,
+            "zone": draw(st.sampled_from(ZONES)),
+        }
         for index, (account, offer) in enumerate([("a", "all"), ("a", "some"), ("b", "all")])
     ]
     return [*event_types, *DATE_LISTS, calendar, *counters, *plans, *charges, *offers, *accounts, *subscriptions]

@@ -129,3 +129,40 @@ def test_a_list_has_the_same_days_in_both_readings() -> None:
     for ordinal in range(date(2024, 1, 1).toordinal(), date(2029, 1, 1).toordinal()):
         inside = reference_clock.is_listed(listed, date.fromordinal(ordinal))
         assert inside == (ordinal - image_days.EPOCH in days), date.fromordinal(ordinal)
+
+
+ABROAD = """
+{kind: event_type, code: call, unit: s}
+---
+kind: calendar
+code: week
+zone: subscription
+bands: [{name: night, start: "22:00", end: "06:00"}, {name: day}]
+---
+kind: price_plan
+code: plan
+currency: EUR
+versions:
+  - {start: 2000-01-01T00:00:00Z, model: flat, per: 1 min, price: {night: "1", day: "2"}, calendar: week, crossing: per_second}
+---
+{kind: charge, code: charge, event_type: call, price_plan: plan}
+---
+{kind: offer, code: offer, charges: [charge]}
+---
+{kind: account, code: acme, currency: EUR}
+---
+{kind: subscription, code: paris, account: acme, offer: offer, zone: Europe/Paris}
+---
+{kind: subscription, code: tokyo, account: acme, offer: offer, zone: Asia/Tokyo}
+"""
+
+
+def test_a_calendar_may_go_by_the_clock_of_the_subscription() -> None:
+    place = World(catalog_from(ABROAD))
+    # 20:59 UTC is 21:59 in Paris and 05:59 in Tokyo, in winter
+    uses = [Use(who, "call", instant("2026-01-14T20:59:00Z"), 120_000) for who in ("paris", "tokyo")]
+    items = place.items(place.rate(uses))
+    assert items == place.rate_twin(uses)
+    assert [(item.band, item.amount) for item in items] == [(1, 3 * 10**9), (0, 3 * 10**9)]
+    assert place.catalog.zone_of("tokyo") == "Asia/Tokyo"
+    assert place.catalog.zone_of("nobody") is None

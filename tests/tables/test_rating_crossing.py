@@ -138,6 +138,13 @@ bands: [{name: day, days: [thu], start: "18:00", end: "20:00"}, {name: day, star
     )
     # 90 s before 20:00 and 150 s after are four minutes, not two and three
     assert costs(world("s", version, calendar), "240 s", at=NEVER) == [Decimal("0.8")]
+    # and so are 90 s before midnight, of one band, and 150 s after it, of another one with the same name
+    late = (
+        calendar.replace("18:00", "22:00")
+        .replace('"20:00"}', '"24:00"}')
+        .replace('"20:00", end: "22:00"', '"00:00", end: "06:00"')
+    )
+    assert costs(world("s", version, late), "240 s", at=NEVER + 4 * 3_600_000_000) == [Decimal("0.8")]
 
 
 # tiers go on over the border: 100 s free, then 0.60 a minute until 20:00 and 0.30 afterwards; 90 s lie before 20:00

@@ -167,3 +167,30 @@ LISTS = {
 @pytest.mark.parametrize("fields", LISTS)
 def test_a_list_of_days_says_what_is_wrong_with_it(tmp_path: Path, fields: str) -> None:
     assert problems(tmp_path, f"{{kind: date_list, code: year, {fields}}}\n---\n{GOOD}") == LISTS[fields]
+
+
+SUBSCRIBER = """
+---
+{kind: calendar, code: home, zone: subscription, bands: [{name: all}]}
+---
+{kind: account, code: acme, currency: EUR}
+---
+{kind: subscription_table, file: many.csv}
+"""
+
+
+def test_a_calendar_that_asks_for_the_zone_of_the_subscription_must_get_one(tmp_path: Path) -> None:
+    plan = PLAN.format('model: flat, per: 1 min, price: "1", calendar: home')
+    single = "---\n{kind: subscription, code: line, account: acme, offer: offer%s}"
+    header = "account,currency,subscription,offer,access_point,zone\n"
+    (tmp_path / "many.csv").write_text(
+        header + "a,EUR,one,offer,1,Asia/Tokyo\nb,EUR,two,offer,2,\nc,EUR,six,offer,3,Asia/Tokio\n"
+    )
+    lacks = 'the calendar "home" of the offer "offer" asks for the time zone of the subscription. Fix: add `zone: …`, such as'
+    assert problems(tmp_path, plan + SUBSCRIBER + single % "") == [
+        f'zone: {lacks} "Europe/Paris"',
+        f'zone: {lacks} "Europe/Paris"',
+        'zone: the time zone "Asia/Tokio" is unknown. Fix: did you mean "Asia/Tokyo"?',
+    ]
+    (tmp_path / "many.csv").write_text(header + "a,EUR,one,offer,1,Asia/Tokyo\n")
+    assert problems(tmp_path, plan + SUBSCRIBER + single % ", zone: Europe/Paris") == []
