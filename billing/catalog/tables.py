@@ -33,8 +33,8 @@ def read_table(data: bytes, file: str, origins: Origins, problems: Problems) -> 
     """Return the rows of one table, or None when its rows cannot be told apart.
 
     The columns are those of REQUIRED, then `start_at` and `end_at` (microseconds UTC, TIME_MIN and TIME_MAX when
-    open), `prepaid_balance` (billionths; null: no prepaid wallet), `postpaid`, `shared`, `zone` and `origin`. Rows with a problem
-    are kept.
+    open), `prepaid_balance` (billionths; null: no prepaid wallet), `postpaid`, `shared`, `zone` and `origin`. Rows with a
+    problem are kept.
     """
     data = data.removeprefix(b"\xef\xbb\xbf")
     columns = _header(data, file, problems)

@@ -128,7 +128,8 @@ class Tariff(NamedTuple):
         version_row: (versions, VERSION_COLUMNS) int64.
         tier_upper: int64, exclusive upper bounds of cumulated quantity, INT64_MAX when open. tier_amount: (tiers, 2)
             int64, high and low 64 bits. tier_step: int64, 0 without increments. price: int64.
-        calendar_zone: int32, -1 for that of the subscription. subscription_zone: (subscriptions,) int32. calendar_day: (calendars, CALENDAR_DAYS) uint16 row of `day_band` of each local day.
+        calendar_zone: int32, -1 for that of the subscription. subscription_zone: (subscriptions,) int32.
+        calendar_day: (calendars, CALENDAR_DAYS) uint16 row of `day_band` of each local day.
         day_band: (rows, QUARTERS_PER_DAY) uint8 bands. day_run: (rows, QUARTERS_PER_DAY) uint8 quarters until a band of
             another name begins or the day ends. calendar_name: (calendars, 16) uint8, the first band of the same name.
         counter_kind, counter_zone: int32. offer_counter: (offers, counters) int32 position in the
