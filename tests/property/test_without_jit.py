@@ -19,6 +19,11 @@ SUBSETS = {
         "tests/property/test_mediation_values.py",
         "tests/property/test_mediation_ber_twin.py",
     ),
+    "mapping": (
+        "tests/property/test_mediation_mapping_twin.py",
+        "tests/property/test_mediation_json_twin.py::test_frame_and_twin_find_the_same_records",
+        "tests/unit/mediation/test_json_layouts.py",
+    ),
     "rating": (
         "tests/property/test_rating_twin.py::test_kernels_and_twin_agree",
         "tests/unit/rating/test_wide.py",

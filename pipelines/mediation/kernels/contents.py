@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numba import config, njit
 
-from rating.kernels.hashing import load64, mix64
+from pipelines.mediation.kernels.words import AHEAD
+from rating.kernels.hashing import load64, mix64, prefetch
 
 U = np.uint64
 _M = 0xC6A4A7935BD1E995
@@ -76,7 +77,10 @@ def summarise(text: Any, start: Any, end: Any, slots: Any, hi: Any, lo: Any, con
         content: (n,) uint64, written.
     """
     base = text.ctypes.data
+    last = len(hi) - 1
     for i in range(len(hi)):
+        for j in range(len(slots)):
+            prefetch(base + np.int64(start[slots[j], min(i + AHEAD, last)]))
         state = hi[i] ^ lo[i]
         for j in range(len(slots)):
             at = np.int64(start[slots[j], i])

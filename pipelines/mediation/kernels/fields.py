@@ -8,7 +8,8 @@ import numpy as np
 from numba import njit
 
 from pipelines.mediation.kernels.reasons import FIELD_MISSING, FILTERED_BY_SOURCE, IDENTITY_MISSING
-from rating.kernels.hashing import hash128, load64
+from pipelines.mediation.kernels.words import AHEAD
+from rating.kernels.hashing import hash128, load64, prefetch
 
 U = np.uint64
 MEMO = 256
@@ -78,7 +79,9 @@ def look_up(
         out: (n,) int32, written.
     """
     base = text.ctypes.data
+    last = len(start) - 1
     for i in range(len(start)):
+        prefetch(base + np.int64(start[min(i + AHEAD, last)]))
         at = np.int64(start[i])
         length = np.int64(end[i]) - at
         if length > 16:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from rating.kernels.hashing import hash128
+from pipelines.mediation.kernels.words import AHEAD
+from rating.kernels.hashing import hash128, prefetch
 
 U = np.uint64
 
@@ -22,7 +23,10 @@ def identify(text: Any, start: Any, end: Any, slots: Any, seed_hi: Any, seed_lo:
         hi, lo: (n <= m,) uint64, written.
     """
     base = text.ctypes.data
+    last = len(hi) - 1
     for i in range(len(hi)):
+        for j in range(len(slots)):
+            prefetch(base + np.int64(start[slots[j], min(i + AHEAD, last)]))
         a = U(seed_hi)
         b = U(seed_lo)
         for j in range(len(slots)):
@@ -42,7 +46,9 @@ def name_access_points(text: Any, start: Any, end: Any, hi: Any, lo: Any) -> Non
         text: (b,) uint8, padded; start, end: (n,) int32; hi, lo: (n,) uint64, written.
     """
     base = text.ctypes.data
+    last = len(hi) - 1
     for i in range(len(hi)):
+        prefetch(base + np.int64(start[min(i + AHEAD, last)]))
         a, b = hash128(base + np.int64(start[i]), np.int64(end[i] - start[i]), U(0), U(0))
         if a == U(0) and b == U(0):
             b = U(1)

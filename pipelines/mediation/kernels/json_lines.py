@@ -8,7 +8,8 @@ import numpy as np
 from numba import njit
 
 from pipelines.mediation.kernels.reasons import MALFORMED_RECORD
-from pipelines.mediation.kernels.words import find, repeat
+from pipelines.mediation.kernels.words import AHEAD, find, repeat
+from rating.kernels.hashing import prefetch
 
 
 @njit(cache=True, nogil=True)
@@ -54,7 +55,11 @@ def check_envelope(raw: Any, text: Any, start: Any, end: Any, version: Any, stri
         version: slot of `specversion`; strings: (k,) int32 slots of all required attributes.
         reason: (n,) uint16, changed where it was 0.
     """
+    raw_base = raw.ctypes.data
+    last = len(reason) - 1
     for i in range(len(reason)):
+        for j in range(len(strings)):
+            prefetch(raw_base + np.int64(start[strings[j], min(i + AHEAD, last)]))
         if reason[i] != 0:
             continue
         for j in range(len(strings)):

@@ -18,6 +18,8 @@ from pipelines.mediation.kernels.timestamps import (
     segment,
     two_digits,
 )
+from pipelines.mediation.kernels.words import AHEAD
+from rating.kernels.hashing import prefetch
 
 LITERAL = 0
 NUMBER = 1
@@ -140,7 +142,10 @@ def read_pattern(
     """
     near = 0
     parts = np.zeros(PARTS, np.int64)
+    base = text.ctypes.data
+    last = len(start) - 1
     for i in range(len(start)):
+        prefetch(base + np.int64(start[min(i + AHEAD, last)]))
         event_at[i] = 0
         found = INVALID_TIMESTAMP
         for p in range(len(pattern_ptr) - 1):

@@ -8,12 +8,20 @@ import numpy as np
 from numba import njit
 
 from pipelines.mediation.kernels.reasons import INVALID_TIMESTAMP, TIMESTAMP_OUT_OF_RANGE, TIMESTAMP_WITHOUT_ZONE
+from pipelines.mediation.kernels.words import AHEAD, are_digits
+from rating.kernels.hashing import load64, prefetch
 
 MIN_US = 946_684_800_000_000
 MAX_US = 4_102_444_800_000_000
 SECOND_US = 1_000_000
 DAY_S = 86_400
 FRACTION_DIGITS_MAX = 9
+U = np.uint64
+COLON_BYTES = U(0x0000FF0000FF0000)
+COLONS = U(0x00003A00003A0000)
+"""Where the colons of `hh:mm:ss` are in a word."""
+COLONS_TO_ZEROS = U(0x00000A00000A0000)
+NIBBLE = U(0x0F)
 COUNT_MAX = 2**63 // 10
 """A count below it can take another digit."""
 
@@ -131,8 +139,14 @@ def read_iso(
         reason: (n,) uint16, changed where it was 0.
     """
     near = 0
+    base = text.ctypes.data
+    last = len(start) - 1
+    known_first = U(0)  # the date before, which neighbouring records share
+    known_second = U(0)
+    known_day = np.int64(-1_000_000)
     length = 14 if compact else 19
     for i in range(len(start)):
+        prefetch(base + np.int64(start[min(i + AHEAD, last)]))
         event_at[i] = 0
         at = np.int64(start[i])
         stop = np.int64(end[i])
@@ -145,12 +159,21 @@ def read_iso(
                 second = two_digits(text, at + 12)
                 well = True
             else:
-                day = _civil_day(text, at)
-                hour = two_digits(text, at + 11)
-                minute = two_digits(text, at + 14)
-                second = two_digits(text, at + 17)
+                first_word = load64(base + at)
+                second_word = load64(base + at + 8) & U(0xFFFF)
+                if first_word != known_first or second_word != known_second:
+                    known_day = _civil_day(text, at)
+                    known_first = first_word
+                    known_second = second_word
+                day = known_day
                 letter = text[at + 10]
-                well = (letter == 84 or letter == 32 or letter == 116) and text[at + 13] == 58 and text[at + 16] == 58
+                clock = load64(base + at + 11)
+                digits = clock ^ COLONS_TO_ZEROS
+                hour = np.int64((digits & NIBBLE) * U(10) + ((digits >> U(8)) & NIBBLE))
+                minute = np.int64(((digits >> U(24)) & NIBBLE) * U(10) + ((digits >> U(32)) & NIBBLE))
+                second = np.int64(((digits >> U(48)) & NIBBLE) * U(10) + ((digits >> U(56)) & NIBBLE))
+                well = (letter == 84 or letter == 32 or letter == 116) and clock & COLON_BYTES == COLONS
+                well = well and are_digits(digits)
             well = well and day > -1_000_000 and 0 <= hour < 24 and 0 <= minute < 60 and 0 <= second < 60
             p = at + length
             micros = 0
@@ -221,7 +244,10 @@ def read_epoch(text: Any, start: Any, end: Any, unit_us: Any, per_us: Any, event
         unit_us: microseconds per count: 1 000 000, 1 000 or 1.
         per_us: counts per microsecond: 1, or 1 000 (with `unit_us` 1) where nanoseconds are counted.
     """
+    base = text.ctypes.data
+    last = len(start) - 1
     for i in range(len(start)):
+        prefetch(base + np.int64(start[min(i + AHEAD, last)]))
         event_at[i] = 0
         at = np.int64(start[i])
         stop = np.int64(end[i])

@@ -15,6 +15,14 @@ LOW7 = U(0x7F7F7F7F7F7F7F7F)
 TOP3 = U(0xE0E0E0E0E0E0E0E0)
 NONE = U(0)
 BYTE = U(0xFF)
+AHEAD = 16
+"""How many records ahead a pass over one field asks for its text: the records of a block do not fit a core's caches."""
+ZEROS = U(0x3030303030303030)
+HIGH_HALVES = U(0xF0F0F0F0F0F0F0F0)
+LOW_HALVES = U(0x0F0F0F0F0F0F0F0F)
+SIXES = U(0x0606060606060606)
+LOW_BYTES = U(0x00FF00FF00FF00FF)
+LOW_PAIRS = U(0x0000FFFF0000FFFF)
 
 
 @njit(cache=True, nogil=True)
@@ -43,6 +51,21 @@ def matches(word: Any, pattern: Any) -> Any:
 def controls(word: Any) -> Any:
     """Return a mask with the top bit of every byte of `word` below 0x20."""
     return matches(word & TOP3, NONE)
+
+
+@njit(cache=True, nogil=True)
+def are_digits(word: Any) -> Any:
+    """Return whether all eight bytes of `word` are ASCII digits."""
+    return word & HIGH_HALVES == ZEROS and ((word & LOW_HALVES) + SIXES) & HIGH_HALVES == NONE
+
+
+@njit(cache=True, nogil=True)
+def eight_digits(word: Any) -> Any:
+    """Return the number that eight ASCII digits make, the first one in the lowest byte."""
+    ones = word & LOW_HALVES
+    pairs = ((ones & LOW_BYTES) * U(10)) + ((ones >> U(8)) & LOW_BYTES)
+    fours = ((pairs & LOW_PAIRS) * U(100)) + ((pairs >> U(16)) & LOW_PAIRS)
+    return np.int64(((fours & U(0xFFFFFFFF)) * U(10_000)) + (fours >> U(32)))
 
 
 if config.DISABLE_JIT:
