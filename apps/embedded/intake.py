@@ -14,8 +14,9 @@ from typing import Any
 
 from apps.embedded.engine import ClaimReport, Engine
 from apps.embedded.supersede import settle_newer
+from apps.embedded.tar_files import TarFiles
 from pipelines.spool.claims import UnableToClaim
-from pipelines.spool.journal import JournalEntry
+from pipelines.spool.journal import FileClaim, JournalEntry
 
 _STOP_S = 0.25
 """How soon a run that waits sees that it shall stop, however seldom it looks at the spool."""
@@ -57,6 +58,8 @@ class Intake:
         engine = self.engine
         for entry in engine.directory.spool.adopt(engine.journal, now=engine.now(), terms=engine.terms):
             self.claimed(engine.process(entry))
+        for entry in self._tar_files.resume(engine.sources, now=engine.now(), terms=engine.terms):
+            self.claimed(engine.process(entry))
         self._settle()
 
     def take(self, files: Iterable[tuple[str, Path]]) -> None:
@@ -70,13 +73,15 @@ class Intake:
             if self.stop.is_set():
                 return
             try:
-                entry = engine.directory.spool.take_copy(
-                    engine.journal, source, path, now=engine.now(), terms=engine.terms
-                )
+                now, terms = engine.now(), engine.terms
+                entries = self._tar_files.take_copy(source, path, now=now, terms=terms) or [
+                    engine.directory.spool.take_copy(engine.journal, source, path, now=now, terms=terms)
+                ]
             except UnableToClaim as error:
                 self._refuse(path, error)
                 continue
-            self._process(entry)
+            for entry in entries:
+                self._process(entry)
 
     def drain(self) -> int:
         """Claim and process until the spool is empty; return how many files were taken.
@@ -141,13 +146,21 @@ class Intake:
     def _claim(self, source: str, path: Path) -> bool:
         engine = self.engine
         try:
-            entry = engine.directory.spool.claim(engine.journal, source, path, now=engine.now(), terms=engine.terms)
+            now, terms = engine.now(), engine.terms
+            entries: list[FileClaim] = self._tar_files.claim(source, path, now=now, terms=terms) or [
+                engine.directory.spool.claim(engine.journal, source, path, now=now, terms=terms)
+            ]
         except UnableToClaim as error:
             self._refuse(path, error)
             return False
         self._refused.discard(path)
-        self._process(entry)
+        for entry in entries:
+            self._process(entry)
         return True
+
+    @property
+    def _tar_files(self) -> TarFiles:
+        return TarFiles(self.engine.directory.spool, self.engine.journal)
 
     def _process(self, entry: JournalEntry) -> None:
         self.claimed(self.engine.process(entry))

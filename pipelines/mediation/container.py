@@ -10,7 +10,8 @@ from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
-from pipelines.mediation.unpack import Prefix, UnableToReadFile, gzip_chunks, unsupported, zstd_chunks
+from pipelines.mediation.unpack import READ_BYTES, Prefix, UnableToReadFile, gzip_chunks, unsupported, zstd_chunks
+from pipelines.mediation.untar import TAR_MAGIC_AT, TAR_MAGICS, TarStream
 from pipelines.mediation.unzip import zip_chunks
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ UNSUPPORTED: dict[bytes, str] = {
     b"7z\xbc\xaf\x27\x1c": "7z",
     b"PK\x07\x08": "split zip",
 }
-TAR_MAGICS = (b"ustar\x00", b"ustar  \x00")
-TAR_MAGIC_AT = 257
 HEAD_BYTES = 512
 RATIO_FREE_BYTES = 1 << 20
 """Below this decoded size the expansion ratio does not matter: a small file of zeros is no attack."""
@@ -98,6 +97,8 @@ def check_container(path: str | Path, *, size: int, bytes_max: int, ratio_max: i
         with path.open("rb", buffering=0) as file:
             head = file.read(min(size, HEAD_BYTES))
             kind = _kind_of(head)
+            if _is_tar(head):
+                raise _refused_tar(cast(BinaryIO, _from_start(file, size)), bytes_max)
             if kind != "plain":
                 return ContainerInfo(kind, size, _expanded_size(file, kind, size, bytes_max, ratio_max))
     except OSError as error:
@@ -108,13 +109,71 @@ def check_container(path: str | Path, *, size: int, bytes_max: int, ratio_max: i
 
 
 def _kind_of(head: bytes) -> Kind:
-    if name := _unsupported_name(head):
+    if (name := _unsupported_name(head)) and name != "tar":
         raise unsupported(f"{name} archives are not read: unpack it, or use gzip, zstandard or zip")
     return next((kind for magic, kind in MAGICS.items() if head.startswith(magic)), "plain")
 
 
+def _is_tar(head: bytes) -> bool:
+    return head.startswith(TAR_MAGICS, TAR_MAGIC_AT)
+
+
+def _refused_tar(stream: BinaryIO, bytes_max: int) -> UnableToReadFile:
+    """Return why a tar archive is refused as one file: what is wrong with it, or else that it was not unpacked."""
+    try:
+        count = sum(1 for _ in TarStream(stream, bytes_max=bytes_max).members())
+    except UnableToReadFile as error:
+        return error
+    if not count:
+        return unsupported("the tar archive holds no file")
+    return unsupported("a tar archive is several files: drop it into the spool, or name it to `octroi ingest`")
+
+
+def _from_start(file: FileIO, size: int) -> Prefix:
+    file.seek(0)
+    return Prefix(file, size)
+
+
+@contextmanager
+def open_tar(path: str | Path, *, size: int, bytes_max: int, ratio_max: int) -> Iterator[TarStream | None]:
+    """Open a tar archive, packed by gzip or zstandard or not at all; None for any other file.
+
+    Args:
+        path: the file. size: how many of its bytes count.
+        bytes_max: most bytes of all its files together. ratio_max: largest expansion of a packed one.
+
+    Raises:
+        UnableToReadFile: when it cannot be read.
+    """
+    try:
+        file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed below, whatever it yields
+    except OSError as error:
+        raise UnableToReadFile("UNREADABLE", f"{Path(path).name} cannot be read: {error.strerror or error}") from error
+    with file:
+        head = file.read(min(size, HEAD_BYTES))
+        kind: Kind = next((kind for magic, kind in MAGICS.items() if head.startswith(magic)), "plain")
+        if kind == "plain":
+            stream = cast(BinaryIO, _from_start(file, size))
+        elif kind == "zip":
+            yield None
+            return
+        else:
+            chunks = _bounded(_chunks(file, kind, size), size, bytes_max, ratio_max)
+            buffered = io.BufferedReader(Unpacked(chunks), READ_BYTES)
+            head, stream = buffered.peek(HEAD_BYTES)[:HEAD_BYTES], cast(BinaryIO, buffered)
+        yield TarStream(stream, bytes_max=bytes_max) if _is_tar(head) else None
+
+
+def _bounded(chunks: Iterator[bytes], stored: int, bytes_max: int, ratio_max: int) -> Iterator[bytes]:
+    total = 0
+    for chunk in chunks:
+        total += len(chunk)
+        _check_bounds(total, stored, 2 * bytes_max, ratio_max)  # headers and padding come on top of the files
+        yield chunk
+
+
 def _unsupported_name(head: bytes) -> str | None:
-    if head.startswith(TAR_MAGICS, TAR_MAGIC_AT):
+    if _is_tar(head):
         return "tar"
     return next((name for magic, name in UNSUPPORTED.items() if head.startswith(magic)), None)
 
@@ -133,6 +192,8 @@ def _expanded_size(file: FileIO, kind: Kind, stored: int, bytes_max: int, ratio_
         total += len(chunk)
         _check_bounds(total, stored, bytes_max, ratio_max)
         head += chunk[: HEAD_BYTES - len(head)]
+    if _is_tar(head) and kind != "zip":
+        raise _refused_tar(cast(BinaryIO, io.BufferedReader(Unpacked(_chunks(file, kind, stored)))), bytes_max)
     _refuse_packed_twice(head, kind)
     return total
 

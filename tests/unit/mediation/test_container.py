@@ -94,9 +94,8 @@ OTHERS = {
     "xz": lzma.compress(TEXT),
     "7z": b"7z\xbc\xaf\x27\x1c" + bytes(50),
     "split zip": b"PK\x07\x08" + zipped(TEXT),
-    "tar": _tar(tarfile.PAX_FORMAT),
-    "tar ": _tar(tarfile.GNU_FORMAT),
 }
+TARS = {"tar": _tar(tarfile.PAX_FORMAT), "tar ": _tar(tarfile.GNU_FORMAT)}
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -113,6 +112,14 @@ def test_what_is_packed_twice_is_named(tmp_path: Path, inner: str, pack: Pack) -
     refused = refusal(write(tmp_path, pack(data)))
     assert refused.code == "UNSUPPORTED_ARCHIVE"
     assert f"holds a {inner.strip()} archive: unpack it once" in refused.message
+
+
+@pytest.mark.parametrize("pack", [bytes, *PACKERS.values()], ids=["plain", *PACKERS])
+@pytest.mark.parametrize("form", TARS)
+def test_a_tar_is_no_one_file(tmp_path: Path, form: str, pack: Pack) -> None:
+    refused = refusal(write(tmp_path, pack(TARS[form])))
+    assert refused.code == "UNSUPPORTED_ARCHIVE"
+    assert "a tar archive is several files" in refused.message or "holds a tar archive" in refused.message
 
 
 def test_the_size_of_a_plain_file_is_bounded_to_the_byte(tmp_path: Path) -> None:
