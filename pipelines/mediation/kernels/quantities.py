@@ -17,8 +17,6 @@ from pipelines.mediation.kernels.words import AHEAD, ZEROS, are_digits, eight_di
 from rating.kernels.hashing import load64, prefetch
 
 U = np.uint64
-
-U = np.uint64
 QUANTITY_MAX = 2**62
 SECOND_US = 1_000_000
 EXPONENT_MAX = 10**9
