@@ -129,6 +129,9 @@ class SourceBase(Document):
     `on_same_key` says what another content under a known identity means: `conflict` rejects it
     (SAME_KEY_OTHER_CONTENT), `duplicate` drops it, `supersede` puts it in the place of the earlier record, whose EDRs are
     withdrawn, and leaves it parked when that one is billed, `reverse` does so even then.
+
+    `trusted` false: whoever fills in identities may choose them so that records of others look known. They are then hashed
+    with a keyed function that takes about twice as long. Changed, the source forgets which records it knows.
     """
 
     kind: Literal["source"]
@@ -136,3 +139,4 @@ class SourceBase(Document):
     format: str
     on_same_key: Literal["duplicate", "conflict", "supersede", "reverse"] = "conflict"
     record_bytes_max: Annotated[int, Field(ge=256, le=4_194_304)] = 1_048_576
+    trusted: bool = True

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 
 from pipelines.mediation.converters import convert
-from pipelines.mediation.kernels import contents, encoding, fields, identities, quantities, versions
+from pipelines.mediation.kernels import contents, encoding, fields, identities, quantities, siphash, versions
 from pipelines.mediation.plan import MappingPlan
 from pipelines.mediation.times import PADDING, join_columns, read_times
 from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt16Array, UInt64Array
@@ -124,7 +124,8 @@ def extract(plan: MappingPlan, matrix: FieldMatrix, position: BlockPosition) -> 
         versions.read_versions(matrix.text, *matrix.column(plan.version), version, reason)
     key_hi, key_lo, content = np.empty(n, np.uint64), np.empty(n, np.uint64), np.empty(n, np.uint64)
     seed_hi, seed_lo = np.uint64(plan.seed[0]), np.uint64(plan.seed[1])
-    identities.identify(matrix.text, matrix.start, matrix.end, plan.identity, seed_hi, seed_lo, key_hi, key_lo)
+    identify = siphash.identify_keyed if plan.keyed else identities.identify
+    identify(matrix.text, matrix.start, matrix.end, plan.identity, seed_hi, seed_lo, key_hi, key_lo)
     contents.summarise(matrix.text, matrix.start, matrix.end, plan.content, key_hi, key_lo, content)
     access_hi, access_lo = access_hashes(matrix, plan.access)
     access_start, access_end = matrix.column(plan.access)

@@ -12,6 +12,7 @@ from pipelines.mediation.converters import FieldConverter, compile_converters
 from pipelines.mediation.counters import CounterPlan, compile_counter
 from pipelines.mediation.failures import UnableToCompileSource
 from pipelines.mediation.filters import FilterPlan, compile_filter
+from pipelines.mediation.kernels.siphash import siphash128_bytes
 from pipelines.mediation.quantity_text import QuantityText, compile_quantity_text
 from pipelines.mediation.tables import ValueTable, value_table
 from pipelines.mediation.times import TimePlan, compile_time
@@ -79,6 +80,7 @@ class MappingPlan:
         converters: what changes the text of fields before anything else reads it.
         attribute_slots: the slot of each mapped attribute; `attribute_table`: value -> vocabulary id.
         seed: of identity keys: the installation's secret, tenant and source.
+        keyed: identities are hashed with SipHash, because the source is not trusted.
     """
 
     fields: tuple[str, ...]
@@ -95,6 +97,7 @@ class MappingPlan:
     filters: tuple[FilterPlan, ...]
     converters: tuple[FieldConverter, ...]
     seed: tuple[int, int]
+    keyed: bool
 
 
 def compile_mapping(context: DecodeContext, mapping: EventMapping, extra_fields: Iterable[str] = ()) -> MappingPlan:
@@ -149,13 +152,15 @@ def compile_mapping(context: DecodeContext, mapping: EventMapping, extra_fields:
         filters=filters,
         converters=compile_converters(mapping.converters, slots),
         seed=identity_seed(context),
+        keyed=not context.source.trusted,
     )
 
 
 def identity_seed(context: DecodeContext) -> tuple[int, int]:
     """Return the seed of identity keys: the secret, chained with the tenant and the source's code."""
     hi, lo = int.from_bytes(context.secret[:8], "little"), int.from_bytes(context.secret[8:], "little")
-    return hash128_bytes(context.source.code.encode(), *hash128_bytes(context.tenant.encode(), hi, lo))
+    digest = hash128_bytes if context.source.trusted else siphash128_bytes
+    return digest(context.source.code.encode(), *digest(context.tenant.encode(), hi, lo))
 
 
 def _event_types(context: DecodeContext, rule: EventTypeRule) -> dict[str, EventType]:

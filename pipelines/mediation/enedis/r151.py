@@ -18,7 +18,7 @@ from pipelines.mediation.enedis.r151_xml import PRM_BYTES_MAX, CheckedXml, PrmRe
 from pipelines.mediation.explain import describe_bytes, field_value, quote_value
 from pipelines.mediation.extract import DecodedBlock, FieldMatrix, access_hashes, copy_padded, offsets, survey
 from pipelines.mediation.failures import UnableToDecodeFile
-from pipelines.mediation.kernels import contents, fields, identities, quantities, r151, timestamps
+from pipelines.mediation.kernels import contents, fields, identities, quantities, r151, siphash, timestamps
 from pipelines.mediation.plan import identity_seed, known_event_type, unit_factor
 from pipelines.mediation.tables import ValueTable, value_table
 from pipelines.mediation.text import refuse_bytes
@@ -150,7 +150,8 @@ class R151Decoder:
     def _keys(self, matrix: FieldMatrix) -> tuple[UInt64Array, UInt64Array, UInt64Array]:
         n, text, start, end = len(matrix), matrix.text, matrix.start, matrix.end
         hi, lo, content = np.empty(n, np.uint64), np.empty(n, np.uint64), np.empty(n, np.uint64)
-        identities.identify(text, start, end, IDENTITY.copy(), np.uint64(self.seed[0]), np.uint64(self.seed[1]), hi, lo)
+        identify = identities.identify if self.source.trusted else siphash.identify_keyed
+        identify(text, start, end, IDENTITY.copy(), np.uint64(self.seed[0]), np.uint64(self.seed[1]), hi, lo)
         contents.summarise(text, start, end, CONTENT.copy(), hi, lo, content)
         return hi, lo, content
 
