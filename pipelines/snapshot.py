@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from pipelines.key_files import VERIFY_MARK, DamagedKeys, read_keys, write_keys
 from pipelines.key_files_v1 import read_keys_v1
+from pipelines.resource.assembly import AssemblyTable, Parts, Sessions
 from pipelines.resource.series import RegisterTable
 from pipelines.resource.stage import ResourceState
 from pipelines.resource.versions import COLUMNS as VERSION_COLUMNS
@@ -73,6 +74,11 @@ class StageState:
 def _arrays(state: StageState) -> dict[str, AnyArray]:
     registers = state.resource.registers
     arrays: dict[str, AnyArray] = {f"account.{name}": array for name, array in state.account.to_arrays().items()}
+    assembly = state.resource.assembly
+    if assembly.used:  # most installations have no sessions, and each array is a file to be synced
+        arrays |= {f"session.{name}": array for name, array in assembly.sessions._asdict().items()}
+        arrays |= {f"part.{name}": array for name, array in assembly.parts._asdict().items()}
+        arrays["assembly.heap"] = assembly.heap
     arrays |= {f"register.{name}": getattr(registers, name) for name in ("key_hi", "key_lo", "last_at", "last_index")}
     arrays |= {f"version.{name}": getattr(state.resource.versions, name) for name in VERSION_COLUMNS}
     return arrays
@@ -86,6 +92,7 @@ def _facts(state: StageState) -> dict[str, Any]:
         "image": state.image,
         "register_count": state.resource.registers.count,
         "version_count": state.resource.versions.count,
+        "session_count": state.resource.assembly.used,
     }
 
 
@@ -264,12 +271,21 @@ def _rebuild(
         window = read_keys_v1(manifest, arrays)
     else:
         window = read_keys(directory, manifest["dedup"], arrays["dedup.small"])
+    assembly = AssemblyTable()
+    if manifest.get("session_count"):  # snapshots from before there was assembly have none
+        assembly = AssemblyTable(
+            Sessions(**{name: arrays[f"session.{name}"] for name in Sessions._fields}),
+            Parts(**{name: arrays[f"part.{name}"] for name in Parts._fields}),
+            arrays["assembly.heap"],
+            manifest["session_count"],
+            next_deadline=0,  # looked for again
+        )
     account = AccountState.from_arrays(
         {key.removeprefix("account."): array for key, array in arrays.items() if key.startswith("account.")}
     )
     return StageState(
         Vocabulary.from_tables(tables),
-        ResourceState(window, registers, _versions(manifest, arrays)),
+        ResourceState(window, registers, _versions(manifest, arrays), assembly),
         account,
         manifest["claim"],
         manifest["block"],

@@ -56,6 +56,36 @@ class ReadingRules:
     absorbs_repeats: bool = False
 
 
+class Part(IntEnum):
+    """Which part of a session a record is: see `schemas.source_flow.PartRule`."""
+
+    SINGLE = 0
+    FIRST = 1
+    MIDDLE = 2
+    LAST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PartColumns:
+    """Which session each of n records belongs to.
+
+    Attributes:
+        key_hi, key_lo: (n,) 128-bit hash of the session's fields.
+        part: (n,) `Part`. sequence: (n,) number of the part in its session, -1 where the source has none.
+        time_out_us: after how much stage time without a part a session ends.
+    """
+
+    key_hi: UInt64Array
+    key_lo: UInt64Array
+    part: UInt8Array
+    sequence: Int64Array
+    time_out_us: int
+
+    def __getitem__(self, rows: Int64Array) -> PartColumns:
+        """Return the records at `rows`."""
+        return PartColumns(self.key_hi[rows], self.key_lo[rows], self.part[rows], self.sequence[rows], self.time_out_us)
+
+
 @dataclass(frozen=True, slots=True)
 class CdrBlock:
     """The n records of one block as columns of equal length, in file order.
@@ -78,6 +108,7 @@ class CdrBlock:
         series_hi, series_lo: (n,) 128-bit identity of the register for cumulative readings, (0, 0) for plain usage.
         readings: what the readings mean.
         version: (n,) which statement about its identity a record is, >= 0; None where the order of arrival says it.
+        parts: of a source whose records may be parts of sessions; None for others.
     """
 
     position: BlockPosition
@@ -102,6 +133,7 @@ class CdrBlock:
     series_lo: UInt64Array
     readings: ReadingRules = field(default=ReadingRules(), kw_only=True)
     version: Int64Array | None = field(default=None, kw_only=True)
+    parts: PartColumns | None = field(default=None, kw_only=True)
 
     def __len__(self) -> int:
         """Return the number of records."""
@@ -113,7 +145,7 @@ def select_records(cdrs: CdrBlock, rows: Int64Array) -> CdrBlock:
     columns: dict[str, Any] = {
         item.name: _rows_of(getattr(cdrs, item.name), rows)
         for item in fields(cdrs)
-        if item.name not in ("position", "raw", "text", "readings")
+        if item.name not in ("position", "raw", "text", "readings") and getattr(cdrs, item.name) is not None
     }
     return replace(cdrs, **columns)
 

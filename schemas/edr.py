@@ -43,6 +43,25 @@ class EdrBlock:
         return len(self.record)
 
 
+def join_edrs(one: EdrBlock, other: EdrBlock) -> EdrBlock:
+    """Return the EDRs of two parts of one block, in the order of records and branches."""
+    record = np.concatenate([one.record, other.record])
+    branch = np.concatenate([one.branch, other.branch])
+    order = np.lexsort((branch, record))
+    return EdrBlock(
+        one.position,
+        record[order],
+        branch[order],
+        np.concatenate([one.event_at, other.event_at])[order],
+        np.concatenate([one.span_s, other.span_s])[order],
+        np.concatenate([one.quantity, other.quantity])[order],
+        np.concatenate([one.event_type, other.event_type])[order],
+        np.concatenate([one.attributes, other.attributes])[order],
+        np.concatenate([one.access_point, other.access_point])[order],
+        np.concatenate([one.subscription, other.subscription])[order],
+    )
+
+
 PACKED_WORDS = 6 + ATTRIBUTE_SLOTS
 BRANCH_SHIFT = 16
 """The branch lies above the 16 bits of the event type, so that EDRs packed before there were branches have branch 0."""

@@ -24,6 +24,7 @@ class BlockHeader:
         edrs, rated, unrated, cancelled: the EDR sheet; edrs = rated + unrated + cancelled.
         usage_rows, operation_rows, rejection_rows, reversal_rows: rows that the block puts in each fact table.
         amounts: billionths per currency id, sum of rated amounts (exact, may exceed 64 bits).
+        part_rows: the same, of records that became parts of EDRs.
         quantity: sum of rated EDR quantities in base steps (exact, may exceed 64 bits). Reversals count negative, here and in
             `amounts`.
     """
@@ -54,6 +55,7 @@ class BlockHeader:
     quantity: int = 0
     amounts: dict[int, int] = field(default_factory=dict)
     reversal_rows: int = 0
+    part_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,23 @@ class ReversalBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class AssembledParts:
+    """Which records the EDRs of a block were put together from, k of them.
+
+    Attributes:
+        record: (k,) the EDR's record number. part_claim, part_record: (k,) the record that became a part of it.
+    """
+
+    record: Int64Array
+    part_claim: Int64Array
+    part_record: Int64Array
+
+    def __len__(self) -> int:
+        """Return the number of parts."""
+        return len(self.record)
+
+
+@dataclass(frozen=True, slots=True)
 class OutputBlock:
     """One block's facts.
 
@@ -83,6 +102,7 @@ class OutputBlock:
         rated: the rated items and wallet operations.
         rejections: rows of `schemas.rejection.REJECTION_SCHEMA`: refused records and unrated EDRs.
         reversals: of a block that takes rated items back, which; its EDRs and rated items are their negatives.
+        assembled: of EDRs that were put together from several records, which; None when there are none.
     """
 
     header: BlockHeader
@@ -91,6 +111,7 @@ class OutputBlock:
     rated: RatedBlock
     rejections: pa.RecordBatch
     reversals: ReversalBlock | None = None
+    assembled: AssembledParts | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,8 @@ class Reason(IntEnum):
     NEGATIVE_QUANTITY = 109
     DOUBTFUL_READING = 110
     INVALID_VERSION = 111
+    UNKNOWN_PART = 112
+    INVALID_SEQUENCE = 113
     # 200..299 resource stage
     DUPLICATE = 200
     SAME_KEY_OTHER_CONTENT = 201
@@ -61,6 +63,10 @@ class Reason(IntEnum):
     REPEATED_READING = 208
     SUPERSEDES_EARLIER = 209
     NEWER_VERSION_KNOWN = 210
+    ABSORBED_PART = 211
+    LATE_PART = 212
+    PART_CONFLICT = 213
+    SESSION_TOO_LARGE = 214
     # 300..399 account stage
     NO_MATCHING_CHARGE = 300
     NO_PRICE_VERSION = 301
@@ -86,6 +92,8 @@ OUTCOMES: dict[Reason, Outcome] = {
     Reason.DUPLICATE: Outcome.DUPLICATE,
     Reason.OPENING_READING: Outcome.ABSORBED,
     Reason.REPEATED_READING: Outcome.ABSORBED,
+    Reason.ABSORBED_PART: Outcome.ABSORBED,
+    Reason.LATE_PART: Outcome.PARKED,
     Reason.DOUBTFUL_READING: Outcome.PARKED,
     Reason.BEYOND_WINDOW: Outcome.PARKED,
     Reason.SUPERSEDES_EARLIER: Outcome.PARKED,
@@ -116,6 +124,8 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.NEGATIVE_QUANTITY: "the quantity is negative",
     Reason.DOUBTFUL_READING: "the distributor marks this reading as doubtful",
     Reason.INVALID_VERSION: "the version is no whole number of at most 18 digits",
+    Reason.UNKNOWN_PART: "the record does not say which session it belongs to, or which part of it it is",
+    Reason.INVALID_SEQUENCE: "the number of the part in its session is no whole number",
     Reason.DUPLICATE: "a record with the same identity and content was already processed",
     Reason.SAME_KEY_OTHER_CONTENT: "a record with the same identity but another content was already processed",
     Reason.UNKNOWN_ACCESS_POINT: "no access point has this identifier",
@@ -127,6 +137,10 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.REPEATED_READING: "the reading says what the latest one of its register says: nothing was used",
     Reason.SUPERSEDES_EARLIER: "it replaces an earlier record, which is withdrawn first",
     Reason.NEWER_VERSION_KNOWN: "a newer record with the same identity is known",
+    Reason.ABSORBED_PART: "a part of a session, merged into one EDR with the others",
+    Reason.LATE_PART: "the session has ended without this part",
+    Reason.PART_CONFLICT: "the session has this part already, or the part does not fit between its first and last",
+    Reason.SESSION_TOO_LARGE: "the session has more parts, or more usage, than one EDR can hold",
     Reason.NO_MATCHING_CHARGE: "no usage charge of the subscription's offer matches the event",
     Reason.NO_PRICE_VERSION: "the price plan has no version in force at the event time",
     Reason.COUNTER_PERIOD_CLOSED: "the counter period of the event is no longer kept",

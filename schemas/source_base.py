@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from schemas.converters import Converter
 from schemas.price_plan import Code, Document, ExactDecimal
-from schemas.source_flow import Cumulative
+from schemas.source_flow import Assembly, Cumulative
 
 FieldName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 """Delimited: a column name of the header, or of `columns`. JSON: a dotted path such as `data.bytes` or `items.0.id`."""
@@ -121,6 +121,7 @@ class EventMapping(Document):
     required: Annotated[tuple[FieldName, ...], Field(max_length=32)] = ()
     version: FieldName | None = None
     converters: dict[FieldName, Annotated[tuple[Converter, ...], Field(min_length=1, max_length=8)]] = {}
+    assembly: Assembly | None = None
 
 
 class SourceBase(Document):
@@ -128,7 +129,8 @@ class SourceBase(Document):
 
     `on_same_key` says what another content under a known identity means: `conflict` rejects it
     (SAME_KEY_OTHER_CONTENT), `duplicate` drops it, `supersede` puts it in the place of the earlier record, whose EDRs are
-    withdrawn, and leaves it parked when that one is billed, `reverse` does so even then.
+    withdrawn, and leaves it parked when that one is billed, `reverse` does so even then. Sources
+    with the same `identity_space` know each other's identities; by default each has a space of its own, named by its code.
 
     `trusted` false: whoever fills in identities may choose them so that records of others look known. They are then hashed
     with a keyed function that takes about twice as long. Changed, the source forgets which records it knows.
@@ -138,5 +140,6 @@ class SourceBase(Document):
     code: Code
     format: str
     on_same_key: Literal["duplicate", "conflict", "supersede", "reverse"] = "conflict"
+    identity_space: Code | None = None
     record_bytes_max: Annotated[int, Field(ge=256, le=4_194_304)] = 1_048_576
     trusted: bool = True

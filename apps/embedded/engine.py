@@ -6,29 +6,28 @@ that it misses is emitted again, the same, after a crash.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 
 from apps.embedded.agreement import agreed_state
 from apps.embedded.cancelled import cancelled_blocks, open_commands
+from apps.embedded.digest import SMALL_BYTES, FileDigest
 from apps.embedded.events import claim_events, rejection_events
 from apps.embedded.files import (
     QuarantinedFile,
     ReadableFile,
     UnableToReadArchive,
     inspect_file,
-    sha256_of,
     unknown_source,
 )
 from apps.embedded.images import ActiveImage, activate, archive_catalog, recompile
 from apps.embedded.layout import DataDirectory
 from apps.embedded.ports import FactStore
 from apps.embedded.threads import Ahead, Writer
+from apps.embedded.ticking import timed_out_blocks
 from apps.settings import Settings
 from billing.catalog.store import load_catalog
 from pipelines.account.stage import ClaimContext, finish_edrs, finish_records
@@ -37,7 +36,16 @@ from pipelines.resource.dedup import open_period_days
 from pipelines.resource.stage import process
 from pipelines.snapshot import StageState, read_latest_snapshot, write_snapshot
 from pipelines.spool.claims import Terms
-from pipelines.spool.journal import Cancel, EdrRetry, FileClaim, ImageClaim, Journal, JournalEntry, RecordRetry
+from pipelines.spool.journal import (
+    Cancel,
+    EdrRetry,
+    FileClaim,
+    ImageClaim,
+    Journal,
+    JournalEntry,
+    RecordRetry,
+    Tick,
+)
 from schemas.arrays import UInt16Array
 from schemas.cdr import BlockPosition, CdrBlock, select_records
 from schemas.edr import PACKED_WORDS, unpack
@@ -50,7 +58,6 @@ DECODE_AHEAD = 3
 CLAIMS_PER_WRITE = 200
 CLAIMS_PER_SNAPSHOT = 20_000
 """However small they are: a replay of that many takes about a minute."""
-SMALL_BYTES = 1 << 18  # up to this size a file is hashed and decoded by the thread that processes it
 
 
 @dataclass(slots=True)
@@ -187,6 +194,9 @@ class Engine:
             report = ClaimReport(entry, tuple(self._emit_all(self._retried_edrs(entry))))
         elif isinstance(entry, Cancel):
             report = ClaimReport(entry, tuple(self._emit_all(self._cancelled(entry))))
+        elif isinstance(entry, Tick):
+            ended = timed_out_blocks(entry, self.state, self._image(), self.settings.tenant, self._resume_block(entry))
+            report = ClaimReport(entry, tuple(self._emit_all(ended)))
         elif isinstance(entry, ImageClaim):
             activation = activate(self.directory, entry, self.state, self.active)
             self.active = activation.active
@@ -208,7 +218,7 @@ class Engine:
     def _process_records(self, entry: FileClaim | RecordRetry) -> ClaimReport:
         root = self._root(entry)
         path = self.directory.spool.archive / root.stored
-        digest = _Digest(path, root.size) if isinstance(entry, FileClaim) else None
+        digest = FileDigest(path, root.size) if isinstance(entry, FileClaim) else None
         file = self.inspect(root)
         if isinstance(file, QuarantinedFile):
             self.report(f"{root.name} ({root.source}) is quarantined: {file.code}: {file.message}")
@@ -295,12 +305,21 @@ class Engine:
                 stage_time=entry.received_at,
                 conflict_is_duplicate=on_same_key == "duplicate",
                 superseding_file=superseding,
+                source=context.source,
             )
             if superseding:
                 self.newer_came |= bool(np.any(result.reason == Reason.SUPERSEDES_EARLIER))
             between = time.monotonic()
             output = finish_records(
-                cdrs, result.reason, result.edrs, active.image, self.state.account, self.state.vocabulary, context, say
+                cdrs,
+                result.reason,
+                result.edrs,
+                active.image,
+                self.state.account,
+                self.state.vocabulary,
+                context,
+                say,
+                result.assembled,
             )
             self.times.resource += between - started
             self.times.account += time.monotonic() - between
@@ -367,7 +386,7 @@ class Engine:
     def _file_report(
         self,
         entry: FileClaim | RecordRetry,
-        digest: _Digest | None,
+        digest: FileDigest | None,
         *,
         headers: tuple[BlockHeader, ...] = (),
         quarantine: QuarantinedFile | None = None,
@@ -432,34 +451,6 @@ class Engine:
         self.writer.close()
         self.store.close()
         self.journal.close()
-
-
-class _Digest:
-    """A file's SHA-256, computed beside its decoding."""
-
-    def __init__(self, path: Path, size: int) -> None:
-        self._result = ""
-        self._error: OSError | None = None
-        self._thread: threading.Thread | None = None
-        if size <= SMALL_BYTES:
-            self._run(path, size)
-            return
-        self._thread = threading.Thread(target=self._run, args=(path, size), name="digest", daemon=True)
-        self._thread.start()
-
-    def _run(self, path: Path, size: int) -> None:
-        try:
-            self._result = sha256_of(path, size)
-        except OSError as error:
-            self._error = error
-
-    def result(self) -> str:
-        """Wait for the hash."""
-        if self._thread is not None:
-            self._thread.join()
-        if self._error is not None:
-            raise UnableToReadArchive(f"cannot read a claimed file: {self._error.strerror}") from self._error
-        return self._result
 
 
 def _describe_with(decoder: Decoder) -> Callable[[CdrBlock, int], str]:

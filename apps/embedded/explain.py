@@ -28,6 +28,11 @@ SELECT wallet, amount, balance_after FROM wallet_operation
 WHERE claim = {claim:UInt32} AND record = {record:UInt32} AND branch = {branch:UInt16} AND kind = 'usage'
 ORDER BY part
 """
+_PARTS = """
+SELECT part_claim, part_record FROM assembled_part WHERE claim = {claim:UInt32} AND record = {record:UInt32}
+ORDER BY part_claim, part_record
+"""
+PARTS_TOLD = 50
 
 
 _REVERSAL = """
@@ -40,12 +45,14 @@ WHERE claim = {claim:UInt32} AND record = {record:UInt32}
 class ExplainedItem:
     """A stored rated item, its explanation, and the wallet operations that paid it.
 
-    `reversal`, where another item was asked for that takes this one back: that one's id, cause and counter.
+    `parts` are the records of which a session's EDR was put together. `reversal`, where another item was asked for that
+    takes this one back: that one's id, cause and counter.
     """
 
     item: dict[str, Any]
     explanation: Explanation
     operations: list[dict[str, Any]]
+    parts: list[dict[str, Any]]
     reversal: dict[str, Any] | None = None
 
     @property
@@ -64,6 +71,7 @@ class ExplainedItem:
             "item": self.item,
             "explanation": self.explanation.model_dump(mode="json"),
             "wallet_operations": self.operations,
+            "parts": self.parts,
             "recomputed": self.recomputed,
             "agrees": self.agrees,
             "reversal": self.reversal,
@@ -76,6 +84,7 @@ class ExplainedItem:
         told += [
             f"{item['id']}: account {item['account']}, subscription {item['subscription']}, "
             f"access point {item['access_point']}, source {item['source']}",
+            *([f"put together from {_places(self.parts)}"] if self.parts else []),
             *self.explanation.lines(),
         ]
         told += [
@@ -123,4 +132,11 @@ def explain_item(access: Access, directory: DataDirectory, wanted: RatedItemId) 
         counter_before=item.pop("counter_steps"),
         zone=catalog.zone_of(item["subscription"]),
     )
-    return ExplainedItem(item, explanation, access.query(_OPERATIONS, place).to_pylist())
+    operations, parts = (access.query(sql, place).to_pylist() for sql in (_OPERATIONS, _PARTS))
+    return ExplainedItem(item, explanation, operations, parts)
+
+
+def _places(parts: list[dict[str, Any]]) -> str:
+    told = ", ".join(f"{row['part_claim']}-{row['part_record']}" for row in parts[:PARTS_TOLD])
+    more = len(parts) - PARTS_TOLD
+    return f"{len(parts)} records: {told}" + (f" and {more} more (view assembled_part)" if more > 0 else "")

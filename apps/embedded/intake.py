@@ -16,7 +16,7 @@ from apps.embedded.engine import ClaimReport, Engine
 from apps.embedded.supersede import settle_newer
 from apps.embedded.tar_files import TarFiles
 from pipelines.spool.claims import UnableToClaim
-from pipelines.spool.journal import FileClaim, JournalEntry
+from pipelines.spool.journal import FileClaim, JournalEntry, Tick
 
 _STOP_S = 0.25
 """How soon a run that waits sees that it shall stop, however seldom it looks at the spool."""
@@ -62,6 +62,16 @@ class Intake:
             self.claimed(engine.process(entry))
         self._settle()
 
+    def tick(self) -> None:
+        """Journal and process how late it is, when that ends a session."""
+        engine = self.engine
+        now = engine.journal.stage_time(engine.now())
+        behind = engine.state.claim < engine.journal.next_claim  # an entry would come after those that wait
+        if engine.active is not None and not behind and engine.state.resource.assembly.is_due(now):
+            entry = Tick(claim=engine.journal.next_claim, received_at=now)
+            engine.journal.append(entry)
+            self.claimed(engine.process(entry))
+
     def take(self, files: Iterable[tuple[str, Path]]) -> None:
         """Copy, claim and process named files; those that cannot be read are reported and left.
 
@@ -72,6 +82,7 @@ class Intake:
         for source, path in files:
             if self.stop.is_set():
                 return
+            self.tick()
             try:
                 now, terms = engine.now(), engine.terms
                 entries = self._tar_files.take_copy(source, path, now=now, terms=terms) or [
@@ -94,12 +105,14 @@ class Intake:
         taken = 0
         refused: set[Path] = set()
         while not self.stop.is_set():
+            self.tick()
             self.run_commands()
             waiting = self.engine.directory.spool.waiting(self.engine.sources)
             fresh = [item for item in waiting if item[1] not in refused]
             for source, path in fresh:
                 if self.stop.is_set():
                     break
+                self.tick()
                 if self._claim(source, path):
                     taken += 1
                 else:

@@ -220,6 +220,7 @@ def _work(
         say(f"spool/{name} belongs to no source of the catalog; it waits")
     ready = time.monotonic()
     report.open_s += ready - replayed
+    intake.tick()
     intake.adopt()
     intake.take(files)
     if attendant is not None:
@@ -231,6 +232,7 @@ def _work(
         intake.follow(poll_s)
     if attendant is not None:
         attendant.closing()
+    intake.tick()
     closing = time.monotonic()
     engine.snapshot()
     report.close_s = time.monotonic() - closing

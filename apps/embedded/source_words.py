@@ -9,7 +9,7 @@ from typing import Any
 from schemas.catalog import Catalog
 from schemas.converters import Converter
 from schemas.source import EventMapping, EventTime, EventTypeRule, Filter, Quantity, R151Source, SourceBase
-from schemas.source_flow import Cumulative
+from schemas.source_flow import Assembly, Cumulative
 
 _COMMON = (*SourceBase.model_fields, "format", "mapping")
 _SAME_KEY = {
@@ -57,6 +57,8 @@ def mapping_of(source: SourceBase) -> EventMapping | None:
 def describe_source(source: SourceBase, catalog: Catalog) -> list[tuple[str, str]]:
     """Return (what, how) of everything that happens to a record of a source."""
     told = [("format", _format(source)), ("identity", f"{_joined(identity_of(source))}; {_same_key(source)}")]
+    if source.identity_space is not None:
+        told.append(("identity space", f"{source.identity_space}: known to all sources with this space"))
     told.append(("access point", access_point_of(source)))
     mapping = mapping_of(source)
     if mapping is not None:
@@ -87,6 +89,8 @@ def _mapped(mapping: EventMapping, catalog: Catalog) -> Iterator[tuple[str, str]
         yield f"quantity of {code}", _quantity(mapping, code, catalog)
     if mapping.quantity.cumulative is not None:
         yield "counter", _counter(mapping.quantity.cumulative)
+    if mapping.assembly is not None:
+        yield "sessions", _sessions(mapping.assembly)
     for name, field in sorted(mapping.attributes.items()):
         yield f"attribute {name}", field
     for item in mapping.filters:
@@ -141,6 +145,19 @@ def _counter(counter: Cumulative) -> str:
     return (
         f"usage is the difference of consecutive readings of {series}; the first reading is {first}; "
         f"a lower one {_LOWER[counter.on_decrease]}"
+    )
+
+
+def _sessions(assembly: Assembly) -> str:
+    parts = "; ".join(
+        f"{name} when {assembly.part.field} is {_joined(map(repr, values), 'or')}"
+        for name, values in assembly.part.values.items()
+        if values
+    )
+    whole = "with its first and last part" if assembly.sequence is None else f"when {assembly.sequence} has no gap"
+    return (
+        f"records with the same {_joined(assembly.key)} become one EDR: {parts}; complete {whole}, "
+        f"or when nothing came for {assembly.time_out}"
     )
 
 

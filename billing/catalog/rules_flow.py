@@ -1,4 +1,4 @@
-"""Rules of what holds the records of a source together: counters."""
+"""Rules of what holds the records of a source together: counters, sessions."""
 
 from __future__ import annotations
 
@@ -19,11 +19,44 @@ def flow_fields(mapping: EventMapping) -> Iterator[tuple[Path, str]]:
     cumulative = mapping.quantity.cumulative
     for index, name in enumerate(cumulative.series if cumulative is not None else ()):
         yield ("mapping", "quantity", "cumulative", "series", index), name
+    assembly = mapping.assembly
+    if assembly is None:
+        return
+    for index, name in enumerate(assembly.key):
+        yield ("mapping", "assembly", "key", index), name
+    yield ("mapping", "assembly", "part", "field"), assembly.part.field
+    if assembly.sequence is not None:
+        yield ("mapping", "assembly", "sequence"), assembly.sequence
 
 
 def check_flow(ctx: Context, entry: Entry[Any], mapping: EventMapping, event_types: list[EventType]) -> None:
     """Check what holds the records of a source together."""
     _check_cumulative(ctx, entry, mapping, event_types)
+    _check_assembly(ctx, entry, mapping)
+
+
+def _check_assembly(ctx: Context, entry: Entry[Any], mapping: EventMapping) -> None:
+    assembly, path = mapping.assembly, ("mapping", "assembly")
+    if assembly is None:
+        return
+    ctx.unique(entry, (*path, "key"), assembly.key, "field")
+    if mapping.quantity.cumulative is not None:
+        message = "a source has counters or sessions in parts, not both"
+        ctx.problems.at(entry, path, message, "remove `assembly`, or `cumulative`")
+    if entry.document.on_same_key in ("supersede", "reverse"):
+        message = f"parts of sessions cannot {entry.document.on_same_key} each other"
+        ctx.problems.at(entry, ("on_same_key",), message, "write `conflict` or `duplicate`, or remove `assembly`")
+    for name in ("first", "last"):
+        if not assembly.part.values[name]:
+            message = f"no value is the {name} part, so no session is ever complete"
+            ctx.problems.at(entry, (*path, "part"), message, f"add `{name}: […]`")
+    seen: dict[str, str] = {}
+    for name, values in assembly.part.values.items():
+        for index, value in enumerate(values):
+            if value in seen:
+                message = f'"{value}" is the {seen[value]} part already'
+                ctx.problems.at(entry, (*path, "part", name, index), message, "remove one of them")
+            seen.setdefault(value, name)
 
 
 def _check_cumulative(ctx: Context, entry: Entry[Any], mapping: EventMapping, event_types: list[EventType]) -> None:

@@ -16,7 +16,7 @@ from rating.vocabulary import Vocabulary
 from schemas.arrays import Int32Array, Int64Array, UInt16Array
 from schemas.cdr import CdrBlock
 from schemas.edr import EdrBlock
-from schemas.output import BlockHeader, OutputBlock
+from schemas.output import AssembledParts, BlockHeader, OutputBlock
 from schemas.rated_item import WALLET_NONE, RatedBlock
 from schemas.rejection import Outcome
 
@@ -45,11 +45,27 @@ def finish_records(
     vocabulary: Vocabulary,
     context: ClaimContext,
     describe: Callable[[CdrBlock, int], str],
+    assembled: AssembledParts | None = None,
 ) -> OutputBlock:
-    """Rate the EDRs of a block of records and return the block's output; updates `state`."""
+    """Rate the EDRs of a block of records and return the block's output; updates `state`.
+
+    `assembled` are the records of which EDRs of the block were put together.
+    """
     outcomes = np.bincount(OUTCOME_OF[reason], minlength=len(Outcome))
     refusals = refused_records(cdrs, reason, describe, context.retry_count)
-    return _finish(edrs, outcomes, refusals, image, state, vocabulary, context)
+    return _finish(edrs, outcomes, refusals, image, state, vocabulary, context, assembled)
+
+
+def finish_sessions(
+    edrs: EdrBlock,
+    assembled: AssembledParts,
+    image: TariffImage,
+    state: AccountState,
+    vocabulary: Vocabulary,
+    context: ClaimContext,
+) -> OutputBlock:
+    """Rate the EDRs of sessions that timed out and return their output; their parts were counted as absorbed before."""
+    return _finish(edrs, np.zeros(len(Outcome), np.int64), None, image, state, vocabulary, context, assembled)
 
 
 def finish_edrs(
@@ -69,6 +85,7 @@ def _finish(
     state: AccountState,
     vocabulary: Vocabulary,
     context: ClaimContext,
+    assembled: AssembledParts | None = None,
 ) -> OutputBlock:
     rated = rate(edrs, image, state)
     account = account_of(edrs, image)
@@ -102,9 +119,10 @@ def _finish(
         rejection_rows=refusals.num_rows,
         quantity=exact_sum(edrs.quantity[rated.reason == 0] if unrated else edrs.quantity),
         amounts=_amounts(rated, account, image),
+        part_rows=0 if assembled is None else len(assembled),
         **counts,
     )
-    return OutputBlock(header, edrs, account, rated, refusals)
+    return OutputBlock(header, edrs, account, rated, refusals, assembled=assembled)
 
 
 def _concatenate(first: pa.RecordBatch, second: pa.RecordBatch) -> pa.RecordBatch:

@@ -104,6 +104,10 @@ def describe_fields(plan: MappingPlan, block: DecodedBlock, row: int) -> str:
         slots = [*plan.time.slots, *plan.quantity.between]
     elif reason in QUANTITY_REASONS:
         slots = [*plan.quantity.between, *plan.quantity.addends] or [plan.quantity.slot]
+    elif reason == Reason.UNKNOWN_PART and plan.sessions is not None:
+        slots = [plan.sessions.part, *plan.sessions.key.tolist()]
+    elif reason == Reason.INVALID_SEQUENCE and plan.sessions is not None:
+        slots = [plan.sessions.sequence]
     else:
         return EXPLANATIONS[reason]
     return ", ".join(f"{plan.fields[slot]} is {quote_value(field_value(block, slot, row))}" for slot in slots)

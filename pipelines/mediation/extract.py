@@ -133,6 +133,7 @@ def extract(plan: MappingPlan, matrix: FieldMatrix, position: BlockPosition) -> 
     series_hi, series_lo = np.zeros(n, np.uint64), np.zeros(n, np.uint64)
     if counter is not None:
         series_hi, series_lo = counter.name_series(matrix.text, matrix.start, matrix.end, access_hi, access_lo)
+    parts = None if plan.sessions is None else plan.sessions.read(matrix.text, matrix.start, matrix.end, reason)
     return DecodedBlock(
         position=position,
         record=np.arange(position.first_record, position.first_record + n, dtype=np.int64),
@@ -155,6 +156,7 @@ def extract(plan: MappingPlan, matrix: FieldMatrix, position: BlockPosition) -> 
         series_hi=series_hi,
         series_lo=series_lo,
         matrix=matrix,
+        parts=parts,
         readings=ReadingRules() if counter is None else counter.rules,
         version=version,
     )

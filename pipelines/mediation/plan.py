@@ -14,6 +14,7 @@ from pipelines.mediation.failures import UnableToCompileSource
 from pipelines.mediation.filters import FilterPlan, compile_filter
 from pipelines.mediation.kernels.siphash import siphash128_bytes
 from pipelines.mediation.quantity_text import QuantityText, compile_quantity_text
+from pipelines.mediation.sessions import SessionPlan, compile_sessions
 from pipelines.mediation.tables import ValueTable, value_table
 from pipelines.mediation.times import TimePlan, compile_time
 from rating.kernels.hashing import hash128_bytes
@@ -81,6 +82,7 @@ class MappingPlan:
         attribute_slots: the slot of each mapped attribute; `attribute_table`: value -> vocabulary id.
         seed: of identity keys: the installation's secret, tenant and source.
         keyed: identities are hashed with SipHash, because the source is not trusted.
+        sessions: of a source whose records may be parts of sessions.
     """
 
     fields: tuple[str, ...]
@@ -98,6 +100,7 @@ class MappingPlan:
     converters: tuple[FieldConverter, ...]
     seed: tuple[int, int]
     keyed: bool
+    sessions: SessionPlan | None = None
 
 
 def compile_mapping(context: DecodeContext, mapping: EventMapping, extra_fields: Iterable[str] = ()) -> MappingPlan:
@@ -129,6 +132,8 @@ def compile_mapping(context: DecodeContext, mapping: EventMapping, extra_fields:
         for s in (access, *time.slots, *measured, *addends, decider_slot, *counted, *attribute_slots)
         if s not in identity
     ]
+    sessions = compile_sessions(mapping.assembly, slot, identity_seed(context), keyed=not context.source.trusted)
+    content += [s for s in (sessions.slots if sessions is not None else ()) if s not in identity]
     blank = "" in mapping.event_type.values
     required = [access, *time.slots, *measured, -1 if blank else decider_slot, *counted]
     required += [slot(name) for name in mapping.required]
@@ -153,14 +158,16 @@ def compile_mapping(context: DecodeContext, mapping: EventMapping, extra_fields:
         converters=compile_converters(mapping.converters, slots),
         seed=identity_seed(context),
         keyed=not context.source.trusted,
+        sessions=sessions,
     )
 
 
 def identity_seed(context: DecodeContext) -> tuple[int, int]:
-    """Return the seed of identity keys: the secret, chained with the tenant and the source's code."""
+    """Return the seed of identity keys: the secret, chained with the tenant and the source's space, by default its code."""
     hi, lo = int.from_bytes(context.secret[:8], "little"), int.from_bytes(context.secret[8:], "little")
+    space = context.source.identity_space or context.source.code
     digest = hash128_bytes if context.source.trusted else siphash128_bytes
-    return digest(context.source.code.encode(), *digest(context.tenant.encode(), hi, lo))
+    return digest(space.encode(), *digest(context.tenant.encode(), hi, lo))
 
 
 def _event_types(context: DecodeContext, rule: EventTypeRule) -> dict[str, EventType]:

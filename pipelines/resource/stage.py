@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pipelines.resource.assembly import Absorption, AssemblyTable
 from pipelines.resource.attribution import Owners, attribute, owners_of
 from pipelines.resource.dedup import Decision, DedupWindow
+from pipelines.resource.kernels import assembly as assembling
 from pipelines.resource.kernels import attribute as attribution
 from pipelines.resource.kernels import dedup as verdicts
 from pipelines.resource.kernels import series as readings
@@ -22,7 +24,8 @@ from pipelines.resource.versions import VersionTable, arrival
 from rating.tariff_image import AccessIndex
 from schemas.arrays import Int64Array, UInt16Array
 from schemas.cdr import CdrBlock
-from schemas.edr import EdrBlock
+from schemas.edr import EdrBlock, join_edrs
+from schemas.output import AssembledParts
 from schemas.rejection import Reason
 
 SECOND_US = 1_000_000
@@ -38,6 +41,13 @@ REASON_OF_ANSWER[readings.DECREASED] = Reason.INDEX_DECREASED
 REASON_OF_ANSWER[readings.SAME] = Reason.DUPLICATE
 REASON_OF_ANSWER[readings.REPEATED] = Reason.REPEATED_READING
 REASON_OF_ANSWER[readings.OVERFLOW] = Reason.QUANTITY_OVERFLOW
+REASON_OF_PART = np.zeros(9, np.uint16)
+"""Reason by answer of the assembly kernel; OTHER and UNUSABLE depend on more."""
+REASON_OF_PART[assembling.ABSORBED] = Reason.ABSORBED_PART
+REASON_OF_PART[assembling.LATE] = Reason.LATE_PART
+REASON_OF_PART[assembling.CONFLICT] = Reason.PART_CONFLICT
+REASON_OF_PART[assembling.TOO_LARGE] = Reason.SESSION_TOO_LARGE
+REASON_OF_PART[assembling.SAME] = Reason.DUPLICATE
 
 
 REASON_OF_VERSION = np.zeros(6, np.uint16)
@@ -55,14 +65,19 @@ class ResourceState:
     dedup: DedupWindow = field(default_factory=DedupWindow)
     registers: RegisterTable = field(default_factory=RegisterTable)
     versions: VersionTable = field(default_factory=VersionTable)
+    assembly: AssemblyTable = field(default_factory=AssemblyTable)
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceResult:
-    """The EDRs of a block and, for each of its n CDRs, the reason why it is none (0 for an EDR)."""
+    """The EDRs of a block and, for each of its n CDRs, the reason why it is none (0 for an EDR).
+
+    `assembled` are the records of which EDRs were put together; None when there are none.
+    """
 
     edrs: EdrBlock
     reason: UInt16Array
+    assembled: AssembledParts | None = None
 
 
 def process(
@@ -73,8 +88,9 @@ def process(
     stage_time: int,
     conflict_is_duplicate: bool,
     superseding_file: int = 0,
+    source: int = 0,
 ) -> ResourceResult:
-    """Attribute, deduplicate and difference one block, updating `state`.
+    """Attribute, deduplicate, difference and assemble one block, updating `state`.
 
     Args:
         cdrs: the decoded block; rows with a reason stay refused and touch no state.
@@ -84,10 +100,12 @@ def process(
         conflict_is_duplicate: the source's `on_same_key` is `duplicate`.
         superseding_file: claim of the file that the records are from when newer ones replace earlier ones
             (`on_same_key` is `supersede` or `reverse`, without readings), else 0.
+        source: the source's id, for sessions that time out.
     """
     reason = cdrs.reason.copy()
     is_reading = (cdrs.series_hi != 0) | (cdrs.series_lo != 0)
-    reason[(reason == 0) & (cdrs.event_at < state.dedup.move_to(stage_time))] = Reason.BEYOND_WINDOW
+    window_start = state.dedup.move_to(stage_time)
+    reason[(reason == 0) & (cdrs.event_at < window_start)] = Reason.BEYOND_WINDOW
     candidate = reason == 0
     # a reading closes the period that ends at its instant, so it belongs to whoever owned the instant before
     instant = cdrs.event_at - is_reading
@@ -117,6 +135,21 @@ def process(
         reason[candidate] = REASON_OF_VERSION[answer[candidate]]
         unusable = candidate & (answer == versions.UNUSABLE)
         reason[unusable] = unowned[unusable]
+    elif cdrs.parts is not None and cdrs.parts.part.any():
+        first = decision.first_rows()
+        rows = np.flatnonzero(first >= 0).astype(np.int64)
+        usable = unowned == 0
+        owners = owners_of(access, cdrs.access_hi, cdrs.access_lo, instant, rows[usable[rows]], found)
+        taken = state.assembly.absorb(
+            cdrs, rows, first, usable, owners, source=source, stage_time=stage_time, window_start=window_start
+        )
+        decision.settle(taken.held)
+        answer = taken.answer[rows]
+        reason[rows] = REASON_OF_PART[answer]
+        reason[rows[answer == assembling.OTHER]] = conflict
+        unusable = rows[answer == assembling.UNUSABLE]
+        reason[unusable] = unowned[unusable]
+        return _assembled(cdrs, taken, owners, state.assembly, reason)
     rows = np.flatnonzero(reason == 0)
     owners = owners_of(access, cdrs.access_hi, cdrs.access_lo, instant, rows, found)
     return ResourceResult(_edrs(cdrs, owners, event_at, span_s, quantity), reason)
@@ -146,6 +179,22 @@ def _difference(
     unusable = rows[answer == readings.UNUSABLE]
     reason[unusable] = unowned[unusable]
     return event_at, span_s, quantity
+
+
+def _assembled(
+    cdrs: CdrBlock, taken: Absorption, owners: Owners, assembly: AssemblyTable, reason: UInt16Array
+) -> ResourceResult:
+    """Return the EDRs of plain records and of sessions that were completed, in the order of records and branches."""
+    plain = taken.answer[owners.row] == assembling.PLAIN
+    plain &= reason[owners.row] == 0
+    own = Owners(owners.row[plain], owners.branch[plain], owners.subscription[plain], owners.access_point[plain])
+    edrs = _edrs(cdrs, own, cdrs.event_at, np.zeros(len(cdrs), np.int64), cdrs.quantity)
+    if not len(taken.done):
+        return ResourceResult(edrs, reason)
+    ended = assembly.end(np.ascontiguousarray(taken.done[:, 1]))
+    record = cdrs.record[taken.done[:, 0]]
+    both = join_edrs(edrs, ended.edrs(cdrs.position, record))
+    return ResourceResult(both, reason, ended.parts(record))
 
 
 def _edrs(cdrs: CdrBlock, owners: Owners, event_at: Int64Array, span_s: Int64Array, quantity: Int64Array) -> EdrBlock:

@@ -158,8 +158,14 @@ class Cancel(_Entry):
         )
 
 
+class Tick(_Entry):
+    """Stage time passed: sessions of which nothing came for long enough end."""
+
+    kind: Literal["tick"] = "tick"
+
+
 JournalEntry = Annotated[
-    FileClaim | ImageClaim | RecordRetry | EdrRetry | Discard | Mark | Reopen | Cancel,
+    FileClaim | ImageClaim | RecordRetry | EdrRetry | Discard | Mark | Reopen | Cancel | Tick,
     Field(discriminator="kind"),
 ]
 _ADAPTER: TypeAdapter[JournalEntry] = TypeAdapter(JournalEntry)

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from sinks.clickhouse.client import Connection
 from sinks.clickhouse.table import DATABASE
+from sinks.clickhouse.tables.assembled_part import FACT_ASSEMBLED_PART
 from sinks.clickhouse.tables.block import FACT_BLOCK, OUTCOME_COLUMNS
 from sinks.clickhouse.tables.dimensions import DIM_CHARGE_VERSION, DIM_CURRENCY
 from sinks.clickhouse.tables.rejection import FACT_REJECTION
@@ -38,6 +39,10 @@ SELECT claim, what, sum(expected) AS expected, sum(found) AS found FROM (
   FROM {FACT_BLOCK.qualified}
   UNION ALL SELECT claim, 'rows of fact_reversal', toDecimal128(reversal_rows, 0), toDecimal128(0, 0)
   FROM {FACT_BLOCK.qualified}
+  UNION ALL SELECT claim, 'rows of fact_assembled_part', toDecimal128(part_rows, 0), toDecimal128(0, 0)
+  FROM {FACT_BLOCK.qualified}
+  UNION ALL SELECT claim, 'rows of fact_assembled_part', toDecimal128(0, 0), toDecimal128(count(), 0)
+  FROM {FACT_ASSEMBLED_PART.qualified} GROUP BY claim
   UNION ALL SELECT claim, 'rated quantity', quantity, toDecimal128(0, 0) FROM {FACT_BLOCK.qualified}
   UNION ALL SELECT claim, 'record sheet', toDecimal128(received, 0), toDecimal128({_OUTCOMES}, 0)
   FROM {FACT_BLOCK.qualified}

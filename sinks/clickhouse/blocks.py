@@ -9,6 +9,7 @@ from schemas.output import OutputBlock
 from sinks.clickhouse.client import UnableToStore
 from sinks.clickhouse.completeness import BlockKey, check_count
 from sinks.clickhouse.table import Table
+from sinks.clickhouse.tables.assembled_part import FACT_ASSEMBLED_PART, part_rows
 from sinks.clickhouse.tables.place import ingest_day
 from sinks.clickhouse.tables.rejection import FACT_REJECTION
 from sinks.clickhouse.tables.reversal import FACT_REVERSAL, reversal_rows
@@ -23,6 +24,7 @@ _ROWS: Final[Mapping[str, Callable[[OutputBlock], int]]] = {
     FACT_WALLET_OPERATION.name: operation_rows,
     FACT_REJECTION.name: lambda block: block.rejections.num_rows,
     FACT_REVERSAL.name: reversal_rows,
+    FACT_ASSEMBLED_PART.name: part_rows,
 }
 
 
@@ -33,13 +35,18 @@ def key_of(block: OutputBlock) -> BlockKey:
 
 def expected_rows(table: Table, block: OutputBlock) -> int:
     """Return how many rows of a fact table the header announces."""
+    return _expected(block)[table.name]
+
+
+def _expected(block: OutputBlock) -> Mapping[str, int]:
     header = block.header
     return {
         FACT_USAGE.name: header.usage_rows,
         FACT_WALLET_OPERATION.name: header.operation_rows,
         FACT_REJECTION.name: header.rejection_rows,
         FACT_REVERSAL.name: header.reversal_rows,
-    }[table.name]
+        FACT_ASSEMBLED_PART.name: header.part_rows,
+    }
 
 
 def check_blocks(blocks: Sequence[OutputBlock]) -> None:
@@ -49,12 +56,13 @@ def check_blocks(blocks: Sequence[OutputBlock]) -> None:
         UnableToStore: when one has not; nothing of the write is stored then.
     """
     for block in blocks:
-        for table in (FACT_USAGE, FACT_WALLET_OPERATION, FACT_REJECTION, FACT_REVERSAL):
-            found, expected = _ROWS[table.name](block), expected_rows(table, block)
+        expected_by_table = _expected(block)
+        for table, count in _ROWS.items():
+            found, expected = count(block), expected_by_table[table]
             if found != expected:
                 claim, number = key_of(block)
                 raise UnableToStore(
-                    f"block {number} of claim {claim} has {found} rows for {table.name}, its header says {expected}",
+                    f"block {number} of claim {claim} has {found} rows for {table}, its header says {expected}",
                     transient=False,
                 )
     if len({key_of(block) for block in blocks}) != len(blocks):

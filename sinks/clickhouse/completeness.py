@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sinks.clickhouse.client import Connection, UnableToStore
 from sinks.clickhouse.table import DATABASE
+from sinks.clickhouse.tables.assembled_part import FACT_ASSEMBLED_PART
 from sinks.clickhouse.tables.block import FACT_BLOCK
 from sinks.clickhouse.tables.rejection import FACT_REJECTION
 from sinks.clickhouse.tables.reversal import FACT_REVERSAL
@@ -21,6 +22,7 @@ _COUNTED: Mapping[str, str] = {
     FACT_WALLET_OPERATION.name: "operation_rows",
     FACT_REJECTION.name: "rejection_rows",
     FACT_REVERSAL.name: "reversal_rows",
+    FACT_ASSEMBLED_PART.name: "part_rows",
 }
 """Fact table -> the header's count of its rows."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sinks.clickhouse.table import Column, Table
 from sinks.clickhouse.tables.access_transfer import FACT_ACCESS_TRANSFER
+from sinks.clickhouse.tables.assembled_part import FACT_ASSEMBLED_PART
 from sinks.clickhouse.tables.billed import FACT_BILLED
 from sinks.clickhouse.tables.block import FACT_BLOCK
 from sinks.clickhouse.tables.claim import FACT_CLAIM
@@ -39,6 +40,7 @@ FACTS: tuple[Table, ...] = (
     FACT_REVERSAL,
     FACT_CLAIM_EVENT,
     FACT_BILLED,
+    FACT_ASSEMBLED_PART,
 )
 
 
@@ -76,5 +78,6 @@ MIGRATIONS: tuple[Migration, ...] = (
         ),
     ),
     Migration(4, "transfers of access points", (FACT_ACCESS_TRANSFER.ddl,)),
+    Migration(5, "parts of sessions", (FACT_ASSEMBLED_PART.ddl, added(FACT_BLOCK, "part_rows", "amounts"))),
 )
 """All steps, in order."""

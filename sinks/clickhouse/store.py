@@ -30,6 +30,7 @@ from sinks.clickhouse.layout import apply_migrations, create_database
 from sinks.clickhouse.native import UnableToEncode, native_block
 from sinks.clickhouse.table import DATABASE, Table
 from sinks.clickhouse.tables.access_transfer import FACT_ACCESS_TRANSFER, AccessTransfers, transfer_table
+from sinks.clickhouse.tables.assembled_part import FACT_ASSEMBLED_PART, part_columns
 from sinks.clickhouse.tables.block import FACT_BLOCK, block_table
 from sinks.clickhouse.tables.claim import FACT_CLAIM, FinishedClaim, claim_table
 from sinks.clickhouse.tables.claim_event import FACT_CLAIM_EVENT, ClaimEvent, claim_event_table
@@ -147,6 +148,8 @@ class Store:
                 self._writer.insert_arrow(FACT_REJECTION.qualified, rejection_table(group, tenants))
         for same_day in by_day(missing(FACT_REVERSAL, pending, known)):
             self._writer.insert_arrow(FACT_REVERSAL.qualified, reversal_table(same_day, tenants))
+        for same_day in by_day(missing(FACT_ASSEMBLED_PART, pending, known)):
+            self._insert_native(FACT_ASSEMBLED_PART, part_columns(same_day, tenants))
         for same_day in by_day(pending):
             headers = [block.header for block in same_day]
             self._writer.insert_arrow(FACT_BLOCK.qualified, block_table(headers, tenants))

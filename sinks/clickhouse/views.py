@@ -349,6 +349,23 @@ ACCESS_TRANSFER = View(
     f"{DATABASE}.fact_access_transfer AS f",
 )  # fmt: skip
 
+ASSEMBLED_PART = View(
+    "assembled_part",
+    "One row per record that became a part of the EDR of a session.",
+    (
+        _per_row("edr", "String", "the EDR, branch 0: edr-CLAIM-RECORD",
+                 "concat('edr-', toString(f.claim), '-', toString(f.record))"),
+        _per_row("claim", "UInt32", "journal entry that made the EDR: the one that completed the session, or a tick"),
+        _per_row("record", "UInt32", "the EDR's record number within it"),
+        _TENANT,
+        _SOURCE,
+        _per_row("part_claim", "UInt32", "journal entry that brought the part"),
+        _per_row("part_record", "UInt32", "its record number within it"),
+        _DAY,
+    ),
+    f"{DATABASE}.fact_assembled_part AS f",
+)  # fmt: skip
+
 VIEWS: tuple[View, ...] = (
     EDR,
     RATED_ITEM,
@@ -360,5 +377,6 @@ VIEWS: tuple[View, ...] = (
     REVENUE,
     ACCESS_TRANSFER,
     FILE,
+    ASSEMBLED_PART,
 )
 """Every view of the contract."""

@@ -64,18 +64,22 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "source: mapping: quantity": source.Quantity,
     "source: mapping: quantity: cumulative": source_flow.Cumulative,
     "source: mapping: event_type": source.EventTypeRule,
+    "source: mapping: assembly": source_flow.Assembly,
+    "source: mapping: assembly: part": source_flow.PartRule,
     "source: mapping: filters": source.Filter,
     "source: mapping: converters": converters.Converter,
     "source: mapping: converters: e164": converters.E164,
 }
 """Heading of docs/catalog.md -> the model whose fields its table lists."""
 SPECIAL_DEFAULTS = {
+    "identity_space",
     "bands", "days", "start", "end", "up_to", "price", "tiers", "counter", "increments", "connection_fee", "calendar",
     "day_types", "seasons", "dates", "yearly", "easter", "per", "free", "amount", "increment", "minimum_quantity", "floor", "cap",
     "rounding", "wallets", "null", "columns", "attributes", "filters", "constant", "field", "unit", "values", "keep", "drop",
     "access_points", "opening_readings", "each", "zone", "fields", "pattern", "between", "thousands", "columns_min", "required",
     "converters", "present", "prefix", "min", "max", "strip_prefix", "add_prefix", "e164", "case", "substring", "split", "pad_left",
-    "map", "default", "cumulative", "series", "trunk", "international", "decimal", "version",
+    "map", "default", "cumulative", "series", "assembly", "sequence", "time_out", "first", "middle", "last",
+    "single", "trunk", "international", "decimal", "version",
 }  # fmt: skip
 """Fields whose default is told in words: none, open, always."""
 

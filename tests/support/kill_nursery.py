@@ -24,8 +24,9 @@ prepare_cache()
 import kill_points as points  # noqa: E402
 import numpy as np  # noqa: E402
 
+import apps.embedded.access  # noqa: E402
 import apps.embedded.retry  # noqa: E402
-import apps.embedded.session  # noqa: E402, F401
+import apps.embedded.session  # noqa: E402
 from apps.cli import main as octroi  # noqa: E402
 from rating.kernels.hashing import hash_ranges  # noqa: E402
 
@@ -91,6 +92,9 @@ def _child(request: dict[str, Any]) -> None:
 
 
 def _install(request: dict[str, Any]) -> None:
+    if request["later_s"]:
+        now_us = apps.embedded.access.now_us
+        apps.embedded.access.now_us = lambda: now_us() + request["later_s"] * 1_000_000
     fault = request["fault"]
     match fault:
         case {"die_at": point, "nth": nth}:

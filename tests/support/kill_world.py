@@ -88,14 +88,24 @@ class Nursery:
         self._process = process
         self._scratch = scratch
 
-    def run(self, *arguments: object, kill_after_s: float = LIMIT_S, fault: dict[str, Any] | None = None) -> Ended:
-        """Run `octroi` with `arguments`, killed after some time unless it ends before; see kill_nursery for faults."""
+    def run(
+        self,
+        *arguments: object,
+        kill_after_s: float = LIMIT_S,
+        fault: dict[str, Any] | None = None,
+        later_s: int = 0,
+    ) -> Ended:
+        """Run `octroi` with `arguments`, killed after some time unless it ends before; see kill_nursery for faults.
+
+        Its clock is `later_s` seconds ahead.
+        """
         out, err, phase = (self._scratch / name for name in ("out", "err", "phase"))
         phase.unlink(missing_ok=True)
         request = {
             "arguments": [str(argument) for argument in arguments],
             "kill_after_s": kill_after_s,
             "fault": fault,
+            "later_s": later_s,
             "out": str(out),
             "err": str(err),
             "phase": str(phase),

@@ -38,6 +38,12 @@ CSV = delimited(
 )
 NO_ZONE = delimited(mapping={"time": {"field": "at"}})
 LATIN = delimited(encoding="latin-1")
+IN_PARTS = delimited(
+    mapping={
+        "assembly": {"key": ["id"], "sequence": "zone", "part": {"field": "switch", "first": ["a"], "last": ["z"]}},
+        "attributes": {},
+    }
+)
 IDENTIFIED = delimited(mapping={"identity": ["id", "zone"]})
 EVENT = {
     "specversion": "1.0", "id": "e-1", "source": "/net", "type": "com.acme.data", "subject": "33611",
@@ -108,6 +114,8 @@ TABLE: list[tuple[Reason, Source, bytes, bytes, str]] = [
     (Reason.NEGATIVE_QUANTITY, CSV, A + cdr(seconds="-1"), cdr(seconds="-1"), "seconds is '-1'"),
     (Reason.NEGATIVE_QUANTITY, cloudevents(), event(data={"bytes": -1}), event(data={"bytes": -1}), "data.bytes is '-1'"),
     (Reason.DOUBTFUL_READING, r151(), xml(Index(doubt="1")), index_xml(Index(doubt="1")).encode(), "Indice_Vraisemblance is '1'"),
+    (Reason.UNKNOWN_PART, IN_PARTS, A + cdr(switch="b"), cdr(switch="b"), "switch is 'b', id is '1'"),
+    (Reason.INVALID_SEQUENCE, IN_PARTS, A + cdr(zone="EU"), cdr(zone="EU"), "zone is 'EU'"),
 ]  # fmt: skip
 
 

@@ -17,13 +17,14 @@ from schemas.rejection import EXPLANATIONS, RAW_BYTES_MAX, REJECTION_SCHEMA, Out
 
 WRITTEN = {
     Outcome.ACCEPTED: {Reason.NONE},
-    Outcome.ABSORBED: {Reason.OPENING_READING, Reason.REPEATED_READING},
+    Outcome.ABSORBED: {Reason.OPENING_READING, Reason.REPEATED_READING, Reason.ABSORBED_PART},
     Outcome.DUPLICATE: {Reason.DUPLICATE},
     Outcome.FILTERED: {Reason.FILTERED_BY_SOURCE},
     Outcome.PARKED: {
         Reason.DOUBTFUL_READING,
         Reason.BEYOND_WINDOW,
         Reason.READING_OUT_OF_ORDER,
+        Reason.LATE_PART,
         Reason.COUNTER_PERIOD_CLOSED,
     },
 }

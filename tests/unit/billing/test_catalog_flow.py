@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,39 @@ def test_a_unit_too_fine_to_wrap_is_refused(tmp_path: Path) -> None:
         load_catalog(tmp_path)
     (problem,) = caught.value.problems
     assert problem.message == "2**32 coin are more than a quantity can be"
+
+
+ASSEMBLY = "assembly: {key: [session], sequence: number, part: {field: status, first: [F], middle: [I], last: [L]}}"
+SESSIONS = CATALOG.replace(QUANTITY, "{field: octets, unit: B}").replace("mapping:\n", f"mapping:\n  {ASSEMBLY}\n")
+
+
+def test_sound_sessions_are_loaded(tmp_path: Path) -> None:
+    (tmp_path / "catalog.yaml").write_text(SESSIONS)
+    assembly = load_catalog(tmp_path).sources["sessions"].mapping.assembly  # type: ignore[union-attr]
+    assert assembly is not None
+    assert (assembly.key, assembly.sequence, assembly.time_out) == (("session",), "number", timedelta(hours=6))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field", "message"),
+    [
+        ("key: [session]", "key: [sesion]", "key.0", 'there is no column "sesion"'),
+        ("key: [session]", "key: [session, session]", "key.1", '"session" is repeated'),
+        ("sequence: number", "sequence: numbr", "sequence", 'there is no column "numbr"'),
+        ("field: status", "field: state", "part.field", 'there is no column "state"'),
+        (", last: [L]", "", "part", "no value is the last part"),
+        ("middle: [I]", "middle: [L]", "part.last.0", '"L" is the middle part already'),
+        ("sequence: number", "time_out: PT0S", "time_out", "1"),
+        ("sequence: number", "time_out: P63D", "time_out", "62"),
+        ("{field: octets, unit: B}", QUANTITY, "assembly", "has counters or sessions in parts, not both"),
+        ("header: false", "header: false\non_same_key: supersede", "on_same_key", "parts of sessions cannot supersede"),
+    ],
+)
+def test_sessions_that_make_no_sense_are_refused(tmp_path: Path, old: str, new: str, field: str, message: str) -> None:
+    assert old in SESSIONS
+    (tmp_path / "catalog.yaml").write_text(SESSIONS.replace(old, new))
+    with pytest.raises(UnableToLoadCatalog) as caught:
+        load_catalog(tmp_path)
+    problem = caught.value.problems[0]
+    assert problem.field.endswith(field)
+    assert message in problem.message + problem.fix

@@ -1,0 +1,295 @@
+"""Sessions whose partial records are being put together: state of the resource stage, and the EDRs that come of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pipelines.resource.attribution import Owners
+from pipelines.resource.kernels import assembly as kernels
+from schemas.arrays import BoolArray, Int32Array, Int64Array, UInt8Array, UInt16Array, UInt64Array
+from schemas.cdr import ATTRIBUTE_SLOTS, BlockPosition, CdrBlock
+from schemas.edr import EdrBlock
+from schemas.output import AssembledParts
+
+LOAD_MAX = 0.5
+CAPACITY_MIN = 64
+NEVER = 2**62
+
+
+class Sessions(NamedTuple):
+    """Open-addressing table by the session's key; 74 bytes a slot, at most half full.
+
+    Attributes (all (cap,)):
+        key_hi, key_lo: its key. status: FREE, OPEN or CLOSED. flags: HAS_FIRST, HAS_LAST.
+        head: its newest part, -1 when it has none. part_count: its parts. quantity: their sum, base steps.
+        deadline: stage time at which it ends unless a part comes, microseconds UTC.
+        lowest, highest: sequence numbers, -1 without. latest: the latest event time of its parts.
+        source, event_type: ids.
+    """
+
+    key_hi: UInt64Array
+    key_lo: UInt64Array
+    status: UInt8Array
+    flags: UInt8Array
+    head: Int64Array
+    part_count: Int32Array
+    quantity: Int64Array
+    deadline: Int64Array
+    lowest: Int64Array
+    highest: Int64Array
+    latest: Int64Array
+    source: Int32Array
+    event_type: UInt16Array
+
+
+class Parts(NamedTuple):
+    """One row per part and owner; 81 bytes a row.
+
+    Attributes (all (rows,), attributes (rows, ATTRIBUTE_SLOTS)):
+        next: the next part of the session, or the next free row. sibling: the next owner of the same part, -1.
+        claim .. attributes: the record, in its first row. subscription, access_point: its owner.
+    """
+
+    next: Int64Array
+    sibling: Int64Array
+    claim: Int64Array
+    record: Int64Array
+    sequence: Int64Array
+    part: UInt8Array
+    event_at: Int64Array
+    quantity: Int64Array
+    attributes: Int32Array
+    subscription: Int32Array
+    access_point: Int32Array
+
+
+class Given(NamedTuple):
+    """The columns of a block that assembly reads, each (n,)."""
+
+    key_hi: UInt64Array
+    key_lo: UInt64Array
+    part: UInt8Array
+    sequence: Int64Array
+    event_at: Int64Array
+    quantity: Int64Array
+    event_type: UInt16Array
+    attributes: Int32Array
+    content: UInt64Array
+    record: Int64Array
+    time_out: int
+
+
+_SESSION_TYPES = (
+    np.uint64, np.uint64, np.uint8, np.uint8, np.int64, np.int32, np.int64, np.int64, np.int64, np.int64, np.int64,
+    np.int32, np.uint16,
+)  # fmt: skip
+_PART_TYPES = (
+    np.int64, np.int64, np.int64, np.int64, np.int64, np.uint8, np.int64, np.int64, np.int32, np.int32, np.int32,
+)  # fmt: skip
+
+
+def _sessions(capacity: int) -> Sessions:
+    columns: list[Any] = [np.zeros(capacity, dtype) for dtype in _SESSION_TYPES]
+    return Sessions(*columns)
+
+
+def _parts(rows: int) -> Parts:
+    columns: list[Any] = [np.zeros(rows, dtype) for dtype in _PART_TYPES]
+    columns[Parts._fields.index("attributes")] = np.zeros((rows, ATTRIBUTE_SLOTS), np.int32)
+    return Parts(*columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Absorption:
+    """What became of the rows of a block.
+
+    Attributes:
+        held: (n,) uint64 and answer: (n,) uint8, of the assembly kernel.
+        done: (d, 2) int64 row and slot of each session that is complete.
+    """
+
+    held: UInt64Array
+    answer: UInt8Array
+    done: Int64Array
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The EDRs of sessions that ended, and the parts they were made of.
+
+    Attributes:
+        session: (b,) which of the sessions asked for each EDR is of; branch: (b,) uint8.
+        event_at .. subscription: (b,) columns of an EdrBlock.
+        part: (k, 3) int64 session, claim and record of every part, in that order.
+    """
+
+    session: Int64Array
+    branch: UInt8Array
+    event_at: Int64Array
+    quantity: Int64Array
+    event_type: UInt16Array
+    attributes: Int32Array
+    access_point: Int32Array
+    subscription: Int32Array
+    part: Int64Array
+
+    def edrs(self, position: BlockPosition, record: Int64Array) -> EdrBlock:
+        """Return the EDRs; `record` numbers the sessions."""
+        return EdrBlock(
+            position,
+            record[self.session],
+            self.branch,
+            self.event_at,
+            np.zeros(len(self.session), np.int64),
+            self.quantity,
+            self.event_type,
+            self.attributes,
+            self.access_point,
+            self.subscription,
+        )
+
+    def parts(self, record: Int64Array) -> AssembledParts:
+        """Return which parts the EDRs were made of; `record` numbers the sessions."""
+        return AssembledParts(record[self.part[:, 0]], self.part[:, 1].copy(), self.part[:, 2].copy())
+
+
+@dataclass(slots=True)
+class AssemblyTable:
+    """All sessions, open and closed; grows between blocks.
+
+    An open session takes 148 to 296 bytes, and each of its parts 81 to 162 (and again for every further owner). A closed one
+    keeps its slot until its latest event time is older than the deduplication window, or for ever where that is unlimited.
+
+    Attributes:
+        sessions, parts: the tables. heap: (2,) int64: first free row of the parts or -1, rows ever used.
+        used: slots that are not free.
+        next_deadline: no open session ends before this stage time.
+    """
+
+    sessions: Sessions = field(default_factory=lambda: _sessions(CAPACITY_MIN))
+    parts: Parts = field(default_factory=lambda: _parts(CAPACITY_MIN))
+    heap: Int64Array = field(default_factory=lambda: np.array([-1, 0], np.int64))
+    used: int = 0
+    next_deadline: int = NEVER
+
+    @property
+    def open_count(self) -> int:
+        """How many sessions wait for more parts."""
+        return int(np.count_nonzero(self.sessions.status == kernels.OPEN))
+
+    def _make_room(self, rows: int, owners: int, window_start: int) -> None:
+        if self.used + rows > len(self.sessions.key_hi) * LOAD_MAX:
+            status, latest = self.sessions.status, self.sessions.latest
+            keep = np.flatnonzero((status == kernels.OPEN) | ((status == kernels.CLOSED) & (latest >= window_start)))
+            capacity = 1 << (int((len(keep) + rows) / LOAD_MAX) - 1).bit_length()
+            grown = _sessions(max(capacity, CAPACITY_MIN))
+            self.used = int(kernels.move_sessions(self.sessions, grown, keep))
+            self.sessions = grown
+        have = len(self.parts.next)
+        if self.heap[1] + owners > have:
+            grown_parts = _parts(1 << (int(self.heap[1] + owners) - 1).bit_length())
+            columns: list[tuple[Any, Any]] = list(zip(self.parts, grown_parts, strict=True))
+            for old, new in columns:
+                new[:have] = old
+            self.parts = grown_parts
+
+    def absorb(
+        self,
+        cdrs: CdrBlock,
+        rows: Int64Array,
+        first: Int64Array,
+        usable: BoolArray,
+        owners: Owners,
+        *,
+        source: int,
+        stage_time: int,
+        window_start: int,
+    ) -> Absorption:
+        """Take the rows `rows` of a block in order (arguments and answers of the assembly kernel).
+
+        Args:
+            owners: of those of `rows` that are usable, in their order.
+            window_start: closed sessions whose latest event is older may be forgotten, microseconds UTC.
+        """
+        given = cdrs.parts
+        assert given is not None
+        n = len(cdrs)
+        self._make_room(len(rows), len(owners.row), window_start)
+        found = Absorption(np.zeros(n, np.uint64), np.zeros(n, np.uint8), np.empty((len(rows), 2), np.int64))
+        bounds = np.searchsorted(owners.row, np.append(rows, n)).astype(np.int64)
+        complete, fresh = kernels.absorb(
+            self.sessions,
+            self.parts,
+            self.heap,
+            rows,
+            Given(
+                given.key_hi,
+                given.key_lo,
+                given.part,
+                given.sequence,
+                cdrs.event_at,
+                cdrs.quantity,
+                cdrs.event_type,
+                cdrs.attributes,
+                cdrs.content,
+                cdrs.record,
+                given.time_out_us,
+            ),
+            first,
+            usable,
+            bounds,
+            owners.subscription,
+            owners.access_point,
+            cdrs.position.claim,
+            source,
+            stage_time,
+            found.held,
+            found.answer,
+            found.done,
+        )
+        self.used += int(fresh)
+        self.next_deadline = min(self.next_deadline, stage_time + given.time_out_us)
+        return Absorption(found.held, found.answer, found.done[:complete])
+
+    def end(self, slots: Int64Array) -> Ended:
+        """End sessions and return what they were: the sum of their parts, with the first one's time, attributes and owners."""
+        sessions, parts = self.sessions, self.parts
+        leader, branches = np.empty(len(slots), np.int64), np.empty(len(slots), np.int64)
+        total = int(kernels.lead(sessions, parts, slots, leader, branches))
+        rows = int(branches.sum())
+        session, owner = np.empty(rows, np.int64), np.empty(rows, np.int64)
+        pointer = np.empty((total, 3), np.int64)
+        kernels.release(sessions, parts, self.heap, slots, leader, session, owner, pointer)
+        start = np.cumsum(branches) - branches
+        of_leader = leader[session]
+        return Ended(
+            session=session,
+            branch=(np.arange(rows) - start[session]).astype(np.uint8),
+            event_at=parts.event_at[of_leader],
+            quantity=sessions.quantity[slots][session],
+            event_type=sessions.event_type[slots][session],
+            attributes=parts.attributes[of_leader],
+            access_point=parts.access_point[owner],
+            subscription=parts.subscription[owner],
+            part=pointer[np.lexsort((pointer[:, 2], pointer[:, 1], pointer[:, 0]))],
+        )
+
+    def is_due(self, stage_time: int) -> bool:
+        """Return whether any open session ends at this stage time."""
+        if stage_time < self.next_deadline:
+            return False
+        waiting = self.sessions.status == kernels.OPEN
+        self.next_deadline = int(self.sessions.deadline[waiting].min(initial=NEVER))
+        return stage_time >= self.next_deadline
+
+    def due(self, stage_time: int) -> Int64Array:
+        """Return the slots of the open sessions that end at this stage time, by source, deadline and key."""
+        sessions = self.sessions
+        slots = np.flatnonzero((sessions.status == kernels.OPEN) & (sessions.deadline <= stage_time))
+        order = np.lexsort(
+            (sessions.key_lo[slots], sessions.key_hi[slots], sessions.deadline[slots], sessions.source[slots])
+        )
+        return slots[order]

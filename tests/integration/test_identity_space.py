@@ -1,0 +1,32 @@
+"""Two feeds see the same calls: each call is billed once, whichever comes first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cli_calls import CATALOG, call, write_calls, write_catalog
+from cli_octroi import balanced, octroi, query
+
+START = CATALOG.index("kind: source")
+DOCUMENT = CATALOG[START : CATALOG.index("---", START)]
+SHARED = DOCUMENT.replace("code: calls\n", "code: calls\nidentity_space: calls-of-both\non_same_key: duplicate\n")
+LEG = SHARED.replace("code: calls\n", "code: legs\n").replace("access_point: caller", "access_point: called").replace(
+    "quantity: {field: seconds}", "quantity: {field: duration}"
+)  # fmt: skip
+
+
+def test_a_call_that_two_sources_see_is_billed_once(tmp_path: Path) -> None:
+    data = write_catalog(tmp_path / "data", CATALOG.replace(DOCUMENT, f"{SHARED}---\n{LEG}"))
+    ours = write_calls(tmp_path / "a.csv", call(1), call(2))
+    octroi("ingest", ours, "--source", "calls", "--data", data).ok()
+    theirs = tmp_path / "b.csv"
+    theirs.write_text(
+        "id,called,at,duration\n2,33600000002,2026-10-05T12:00:01Z,61\n3,33600000002,2026-10-05T12:00:02Z,5\n"
+    )
+    octroi("ingest", theirs, "--source", "legs", "--data", data).ok()
+    items = query(data, "SELECT source, claim, record FROM rated_item ORDER BY claim, record")
+    assert [tuple(row.values()) for row in items] == [("calls", 2, 0), ("calls", 2, 1), ("legs", 3, 1)]
+    sheets = balanced(data)
+    assert [row["duplicate"] for row in sheets["records"]] == [0, 1]
+    shown = octroi("sources", "show", "legs", "--data", data).ok().out
+    assert "calls-of-both: known to all sources with this space" in shown
