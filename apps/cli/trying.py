@@ -10,7 +10,7 @@ import typer
 from apps.cli.failures import MISMATCH, WrongUsage, honest
 from apps.cli.options import AsJson
 
-BENCHES = ("end_to_end",)
+BENCHES = ("end_to_end", "mediation")
 
 
 @honest
@@ -34,7 +34,21 @@ def demo(
 @honest
 def bench(
     name: Annotated[str, typer.Argument(help=f"One of {', '.join(BENCHES)}.")] = "end_to_end",
-    records: Annotated[int, typer.Option(min=1000, help="Records to generate.")] = 2_000_000,
+    records: Annotated[
+        int | None,
+        typer.Option(
+            min=1000, help="Records to generate; 2,000,000 end to end, and by suite otherwise.", show_default=False
+        ),
+    ] = None,
+    only: Annotated[
+        str,
+        typer.Option(
+            metavar="SUITES", help="Of `mediation`: suites, with commas between them. [default: all but large_file]"
+        ),
+    ] = "",
+    large_bytes: Annotated[
+        int, typer.Option("--bytes", min=1 << 20, help="Size of the file of suite large_file.")
+    ] = 5_000_000_000,
     seed: Annotated[int, typer.Option(help="Seed of the generator.")] = 7,
     runs: Annotated[int, typer.Option(min=1, help="Measured runs, each in a fresh process and data directory.")] = 3,
     json_file: Annotated[
@@ -47,9 +61,22 @@ def bench(
     from apps.jit import prepare_cache
 
     prepare_cache()
-    from apps.bench import bench_end_to_end
+    if name == "mediation":
+        from apps.bench_mediation import SUITES, bench_mediation
 
-    if not bench_end_to_end(records=records, seed=seed, runs=runs, json_file=json_file):
+        suites = [suite.strip() for suite in only.split(",") if suite.strip()]
+        if unknown := [suite for suite in suites if suite not in SUITES]:
+            raise WrongUsage(f"there is no suite {', '.join(unknown)}; there are {', '.join(SUITES)}")
+        agreed = bench_mediation(
+            only=suites, records=records, large_bytes=large_bytes, seed=seed, runs=runs, json_file=json_file
+        )
+    elif only:
+        raise WrongUsage(f"{name} has no suites to choose from")
+    else:
+        from apps.bench import bench_end_to_end
+
+        agreed = bench_end_to_end(records=records or 2_000_000, seed=seed, runs=runs, json_file=json_file)
+    if not agreed:
         raise typer.Exit(MISMATCH)
 
 

@@ -22,13 +22,17 @@ _SEPARATOR = "\x1f"
 def recount_telephony(files: Sequence[Path], catalog: Path, *, source: str = "telephony") -> Recount:
     """Recount delimited files, read in the given order, with the source definition `source` of a catalog directory."""
     rules = read_rules(catalog)
-    reader = _Reader(rules, rules.sources[source])
+    return recount_events(decode_delimited(files, rules, source=source), rules)
+
+
+def decode_delimited(files: Sequence[Path], rules: Rules, *, source: str) -> Decoded:
+    """Return what a source definition makes of delimited files, read in the given order."""
+    reader = Reader(rules, rules.sources[source])
     frames = [reader.read(path) for path in files]
-    decoded = Decoded(pl.concat(frames), tuple(reader.attributes), reader.records, reader.filtered, reader.rejected)
-    return recount_events(decoded, rules)
+    return Decoded(pl.concat(frames), tuple(reader.attributes), reader.records, reader.filtered, reader.rejected)
 
 
-class _Reader:
+class Reader:
     """Reads files with one source definition, and counts what it refuses."""
 
     def __init__(self, rules: Rules, source: Any) -> None:
@@ -53,10 +57,7 @@ class _Reader:
 
     def read(self, path: Path) -> pl.DataFrame:
         """Return the usable records of a file."""
-        text = self._well_formed(path.read_bytes())
-        table = pl.read_csv(
-            io.BytesIO(text), separator=self._delimiter, columns=self._columns, infer_schema=False, quote_char=None
-        ).fill_null("")
+        table = self._table(path.read_bytes()).fill_null("")
         keep = pl.lit(value=True)
         for rule in self._filters:
             value = pl.col(rule["field"])
@@ -71,6 +72,11 @@ class _Reader:
         for row in table.filter(odd).iter_rows(named=True):
             self.rejected[self._objection(row)] += 1
         return decoded.filter(~odd)
+
+    def _table(self, data: bytes) -> pl.DataFrame:
+        """Return the columns that the mapping names, as text."""
+        text = io.BytesIO(self._well_formed(data))
+        return pl.read_csv(text, separator=self._delimiter, columns=self._columns, infer_schema=False, quote_char=None)
 
     def _well_formed(self, data: bytes) -> bytes:
         """Return the file without the lines that are no records, which are counted."""

@@ -21,6 +21,11 @@ _SEPARATOR = "\x1f"
 def recount_cloud(files: Sequence[Path], catalog: Path, *, source: str = "events") -> Recount:
     """Recount event files, read in the given order, with the source definition `source` of a catalog directory."""
     rules = read_rules(catalog)
+    return recount_events(decode_events(files, rules, source=source), rules)
+
+
+def decode_events(files: Sequence[Path], rules: Rules, *, source: str) -> Decoded:
+    """Return what a source definition makes of event files, read in the given order."""
     mapping = rules.sources[source]["mapping"]
     attributes = tuple(mapping.get("attributes", {}))
     decoded = Decoded(pl.DataFrame(), attributes, 0)
@@ -38,7 +43,7 @@ def recount_cloud(files: Sequence[Path], catalog: Path, *, source: str = "events
         "event_type": pl.String, **dict.fromkeys(attributes, pl.String),
     }  # fmt: skip
     decoded.usable = pl.DataFrame(rows, schema=schema, orient="row")
-    return recount_events(decoded, rules)
+    return decoded
 
 
 def _read(line: bytes, mapping: Any, rules: Rules) -> tuple[Any, ...] | str:

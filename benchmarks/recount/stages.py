@@ -35,6 +35,36 @@ class Decoded:
     parked: Counter[str] = field(default_factory=Counter)
 
 
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What became of a feed before anything is priced: records by outcome, and quantities of EDRs in base steps."""
+
+    records: int
+    accepted: int
+    duplicates: int
+    filtered: int
+    rejected_by_reason: dict[str, int]
+    quantity_by_event_type: dict[str, int]
+
+
+def count_intake(decoded: Decoded, rules: Rules) -> Intake:
+    """Attribute, drop repetitions and add up a feed of plain events."""
+    attributed, refused = attribute(decoded.usable, rules, pl.col("event_at"))
+    first, duplicates, conflicts = _without_repetitions(attributed, decoded.attributes)
+    conflict = Counter({"SAME_KEY_OTHER_CONTENT": conflicts})
+    sums = first.group_by(pl.col("event_type").cast(pl.String)).agg(
+        high=(pl.col("quantity") // 2**31).sum(), low=(pl.col("quantity") % 2**31).sum()
+    )
+    return Intake(
+        records=decoded.records,
+        accepted=len(first),
+        duplicates=duplicates,
+        filtered=decoded.filtered,
+        rejected_by_reason=dict(sorted((+(decoded.rejected + refused + conflict)).items())),
+        quantity_by_event_type={code: (high << 31) + low for code, high, low in sorted(sums.rows())},
+    )
+
+
 def recount_events(decoded: Decoded, rules: Rules) -> Recount:
     """Attribute, drop repetitions, price and add up a feed of plain events."""
     attributed, refused = attribute(decoded.usable, rules, pl.col("event_at"))

@@ -1,0 +1,240 @@
+"""What `octroi bench mediation` measures, each in a process of its own: `python -m apps.bench_feed JOB`, JSON in and out.
+
+A feed goes from files on disk through decoding, attribution and deduplication, as in a run: decoding is a thread ahead.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from apps.jit import prepare_cache
+
+prepare_cache()
+
+import numpy as np  # noqa: E402
+
+from apps.embedded.engine import DECODE_AHEAD  # noqa: E402
+from apps.embedded.files import QuarantinedFile, inspect_file  # noqa: E402
+from apps.embedded.images import ActiveImage, activate, archive_catalog  # noqa: E402
+from apps.embedded.layout import DataDirectory  # noqa: E402
+from apps.embedded.threads import Ahead  # noqa: E402
+from apps.settings import Settings  # noqa: E402
+from benchmarks.generate.draws import draw  # noqa: E402
+from billing.catalog.store import load_catalog  # noqa: E402
+from pipelines.resource.dedup import DAY_US, DedupWindow  # noqa: E402
+from pipelines.resource.kernels import dedup as verdicts  # noqa: E402
+from pipelines.resource.stage import ResourceResult, ResourceState, process  # noqa: E402
+from pipelines.snapshot import StageState, read_latest_snapshot, write_snapshot  # noqa: E402
+from pipelines.spool.journal import ImageClaim  # noqa: E402
+from schemas.cdr import CdrBlock  # noqa: E402
+from schemas.rejection import OUTCOMES, Outcome, Reason  # noqa: E402
+
+BATCH = 50_000
+"""Keys of a block when deduplication is measured alone."""
+SECRET = bytes(range(16))
+STAGE_TIME = 1_780_000_000_000_000
+
+
+@dataclass
+class Tally:
+    """What came of a feed's records."""
+
+    records: int = 0
+    accepted: int = 0
+    duplicates: int = 0
+    filtered: int = 0
+    rejected_by_reason: dict[str, int] = field(default_factory=dict)
+    quantity_by_event_type: dict[str, int] = field(default_factory=dict)
+
+    def add(self, cdrs: CdrBlock, result: ResourceResult, codes: dict[int, str]) -> None:
+        """Add a block; `codes` are the event types by their number."""
+        self.records += len(cdrs)
+        counts = np.bincount(result.reason)
+        for number in np.flatnonzero(counts).tolist():
+            reason, count = Reason(number), int(counts[number])
+            if OUTCOMES[reason] == Outcome.ACCEPTED:
+                self.accepted += count
+            elif OUTCOMES[reason] == Outcome.DUPLICATE:
+                self.duplicates += count
+            elif OUTCOMES[reason] == Outcome.FILTERED:
+                self.filtered += count
+            else:
+                self.rejected_by_reason[reason.name] = self.rejected_by_reason.get(reason.name, 0) + count
+        for number, code in codes.items():
+            quantity = result.edrs.quantity[result.edrs.event_type == number]
+            if len(quantity):
+                total = (int((quantity >> 31).sum()) << 31) + int((quantity & (2**31 - 1)).sum())
+                self.quantity_by_event_type[code] = self.quantity_by_event_type.get(code, 0) + total
+
+
+def measure_feed(root: Path, source: str, files: list[str], *, snapshot_records: int) -> dict[str, Any]:
+    """Decode files and take their records through the resource stage; return figures.
+
+    Args:
+        root: a data directory that has a `catalog`. files: in order. source: of the catalog.
+        snapshot_records: write the state down after so many records, as a run does; 0 for never.
+    """
+    directory, state, active = _prepare(root)
+    tally = Tally()
+    paths = [Path(name) for name in files]
+    for _ in _take(paths[:1], source, active, state, Tally(), blocks_max=1):  # compiles what is not in the cache
+        pass
+    state.resource = ResourceState()
+    before, started = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
+    since, snapshot_s = 0, 0.0
+    for _ in _take(paths, source, active, state, tally):
+        if snapshot_records and tally.records - since >= snapshot_records:
+            since, at = tally.records, time.monotonic()
+            state.claim += 1
+            write_snapshot(directory.snapshots, state)
+            snapshot_s += time.monotonic() - at
+    seconds, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_SELF)
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {
+        **asdict(tally),
+        "seconds": round(seconds, 4),
+        "cpu_s": round(cpu_s, 4),
+        "snapshot_s": round(snapshot_s, 4),
+        "peak_memory_mib": after.ru_maxrss // 1024,
+        "bytes": sum(path.stat().st_size for path in paths),
+    }
+
+
+def _prepare(root: Path) -> tuple[DataDirectory, StageState, ActiveImage]:
+    directory, state = DataDirectory(root), StageState.empty()
+    directory.prepare()
+    catalog = load_catalog(root / "catalog")
+    archive_catalog(directory, catalog)
+    entry = ImageClaim(claim=1, received_at=STAGE_TIME, content_hash=catalog.content_hash)
+    return directory, state, activate(directory, entry, state).active
+
+
+def _take(
+    paths: list[Path],
+    source: str,
+    active: ActiveImage,
+    state: StageState,
+    tally: Tally,
+    *,
+    blocks_max: int | None = None,
+) -> Iterator[None]:
+    settings = Settings(dedup_window_days="unlimited")
+    drops = active.catalog.sources[source].on_same_key == "duplicate"
+    codes = {state.vocabulary.event_types.id(code): code for code in active.catalog.event_types}
+    for claim, path in enumerate(paths, start=2):
+        context = active.decode_context(source, state, tenant="bench", secret=SECRET)
+        size = path.stat().st_size
+        file = inspect_file(path, context, size=size, bytes_max=1 << 40, ratio_max=settings.expansion_max)
+        if isinstance(file, QuarantinedFile):
+            raise ValueError(f"{path.name}: {file.code}: {file.message}")
+        blocks: Iterator[CdrBlock] = file.blocks(claim=claim, block_bytes=settings.block_bytes)
+        for number, cdrs in enumerate(Ahead(blocks, DECODE_AHEAD)):
+            result = process(
+                cdrs,
+                active.image.access,
+                state.resource,
+                stage_time=STAGE_TIME,
+                conflict_is_duplicate=drops,
+            )
+            tally.add(cdrs, result, codes)
+            yield
+            if blocks_max is not None and number + 1 >= blocks_max:
+                return
+
+
+def measure_dedup(root: Path, keys: int, *, seed: int) -> dict[str, Any]:
+    """Take that many different keys of one day, look some of them up, write a snapshot and read it back; return figures.
+
+    CPU seconds are of `DedupWindow.decide` alone: the rate is per core. Every tenth batch is sent again.
+    """
+    _decide(DedupWindow(), 0, 2 * BATCH, seed)
+    window = DedupWindow()
+    base_bytes = _resident_bytes()
+    new_s = again_s = worst_s = 0.0
+    new = duplicates = again = 0
+    for batch, first in enumerate(range(0, keys, BATCH)):
+        seconds, counts = _decide(window, first, min(BATCH, keys - first), seed)
+        new_s, new, worst_s = new_s + seconds, new + counts[verdicts.NEW], max(worst_s, seconds)
+        if batch % 10 == 9:
+            back = first - BATCH * (batch % 9)
+            seconds, counts = _decide(window, back, BATCH, seed)
+            again_s, again, duplicates = again_s + seconds, again + BATCH, duplicates + counts[verdicts.DUPLICATE]
+    bytes_per_key = (_resident_bytes() - base_bytes) / keys
+    state = StageState.empty()
+    state.resource.dedup = window
+    started = time.monotonic()
+    write_snapshot(root / "state", state)
+    return {
+        "keys": window.key_count,
+        "new": new,
+        "again": again,
+        "duplicates": duplicates,
+        "cpu_s": round(new_s, 4),
+        "again_cpu_s": round(again_s, 4),
+        "worst_batch_ms": round(worst_s * 1e3, 2),
+        "bytes_per_key": round(bytes_per_key, 2),
+        "bytes_per_key_counted": round(window.nbytes / keys, 2),
+        "snapshot_s": round(time.monotonic() - started, 3),
+        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    }
+
+
+def measure_restore(root: Path, keys: int, *, seed: int) -> dict[str, Any]:
+    """Read the snapshot of `measure_dedup` back, checksums verified, and look keys up in it; return figures."""
+    _decide(DedupWindow(), 0, 2 * BATCH, seed)
+    started = time.monotonic()
+    told: list[str] = []
+    state = read_latest_snapshot(root / "state", told.append)
+    restore_s = time.monotonic() - started
+    assert state is not None, told
+    window = state.resource.dedup
+    known = _decide(window, max(keys - BATCH, 0), min(BATCH, keys), seed)[1][verdicts.DUPLICATE]
+    fresh = _decide(window, keys, BATCH, seed)[1][verdicts.NEW]
+    return {
+        "restore_s": round(restore_s, 3),
+        "keys": window.key_count - fresh,
+        "known": known,
+        "fresh": fresh,
+        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    }
+
+
+def _decide(window: DedupWindow, first: int, count: int, seed: int) -> tuple[float, list[int]]:
+    """Decide keys number `first`, …: return CPU seconds, and how many rows got each verdict."""
+    number = np.arange(first, first + count, dtype=np.int64)
+    hi, lo, content = draw(seed, 1, number), draw(seed, 2, number), draw(seed, 3, number) | np.uint64(1)
+    event_at = np.full(count, STAGE_TIME // DAY_US * DAY_US, np.int64)
+    everything = np.ones(count, bool)
+    started = time.process_time()
+    verdict = window.decide(hi, lo, content, event_at, everything, everything).verdict
+    seconds = time.process_time() - started
+    return seconds, np.bincount(verdict, minlength=5).tolist()
+
+
+def _resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    return pages * resource.getpagesize()
+
+
+def main() -> None:
+    """Do the job that the first argument describes in JSON."""
+    job = json.loads(sys.argv[1])
+    root = Path(job["root"])
+    if job["what"] == "feed":
+        found = measure_feed(root, job["source"], job["files"], snapshot_records=job["snapshot_records"])
+    elif job["what"] == "dedup":
+        found = measure_dedup(root, job["keys"], seed=job["seed"])
+    else:
+        found = measure_restore(root, job["keys"], seed=job["seed"])
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,231 @@
+"""`octroi bench mediation`: formats from files through deduplication, and deduplication alone, each checked by a recount."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from apps.bench import RUN_TIMEOUT_S, UnableToMeasure
+from apps.cli.failures import say
+from apps.cli.output import print_json, print_table
+from benchmarks.environment import describe_environment
+from benchmarks.mediation import FEEDS, SMALL, SUBSCRIBERS, Feed
+from benchmarks.recount.rules import read_rules
+from benchmarks.recount.stages import count_intake
+from benchmarks.report import Result, report, write_report
+
+DEDUP_KEYS = (10_000_000, 100_000_000)
+DEDUP_TARGETS = (10_000_000, 8_000_000)
+BYTES_PER_KEY_MAX = 44
+RESTORE_S_MAX = 10.0
+LARGE_BYTES = 5_000_000_000
+LARGE_MEMORY_MIB = 1024
+BATCH = 50_000
+"""Keys that are looked up in what was restored, as in `apps.bench_feed`, which is not imported: it brings the kernels."""
+SNAPSHOT_RECORDS = 5_000_000
+TRIAL_RECORDS = 100_000
+"""Fewer records than this make do with fewer subscribers, so that a trial is quick."""
+
+
+def bench_mediation(
+    *, only: Sequence[str], records: int | None, large_bytes: int, seed: int, runs: int, json_file: Path | None
+) -> bool:
+    """Run the suites named by `only` (all but the large file when empty); return whether all recounts agreed."""
+    results = [result for name in only or DEFAULT for result in SUITES[name](records, large_bytes, seed, runs)]
+    if json_file is not None:
+        write_report(json_file, results)
+        _print(results)
+    else:
+        print_json(report(results))
+    return all(result.recount_ok is not False for result in results)
+
+
+def _print(results: Sequence[Result]) -> None:
+    facts = describe_environment()
+    say(f"{facts['cpu']}, {facts['cores']} cores, {facts['memory_mib']:,} MiB, {facts['python']}")
+    rows = [
+        (
+            result.name,
+            f"{result.value:,.0f}",
+            result.unit,
+            f"{result.details['target']:,.0f}",
+            f"{result.details.get('cpu_us_per_record', ''):}",
+            f"{result.peak_memory_mib or 0:,.0f}",
+            "ok" if result.recount_ok else "DIFFERS",
+        )
+        for result in results
+    ]
+    print_table("Mediation", ("suite", "median", "unit", "target", "CPU-µs", "peak MiB", "recount"), rows)
+
+
+def _child(job: Mapping[str, Any]) -> dict[str, Any]:
+    """Do a job of `apps.bench_feed` in a process of its own; return its figures."""
+    command = [sys.executable, "-m", "apps.bench_feed", json.dumps(job)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_TIMEOUT_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise UnableToMeasure(f"a measured run did not end in {RUN_TIMEOUT_S} s") from error
+    if done.returncode:
+        raise UnableToMeasure(f"a measured run failed with {done.returncode}: {done.stderr[-2000:]}")
+    figures: dict[str, Any] = json.loads(done.stdout)
+    return figures
+
+
+# ---- formats
+
+
+def _feed(feed: Feed, records: int | None, seed: int, runs: int) -> list[Result]:
+    records = records or feed.records
+    subscribers = SUBSCRIBERS if records >= TRIAL_RECORDS else SMALL
+    with tempfile.TemporaryDirectory(prefix="octroi-bench-") as temporary:
+        root = Path(temporary)
+        say(f"mediation.{feed.name}: generating {records:,} records")
+        feed.write_catalog(root / "catalog", subscribers)
+        files = feed.write(root / "input", records, subscribers, seed)
+        job = {"what": "feed", "root": temporary, "source": feed.source, "files": [str(path) for path in files]}
+        measured = [_child(job | {"snapshot_records": 0}) for _ in range(runs)]
+        rules = read_rules(root / "catalog")
+        expected = asdict(count_intake(feed.decode(files, rules, feed.source), rules))
+    return [_feed_result(f"mediation.{feed.name}", measured, expected, target=feed.target, seed=seed)]
+
+
+def _feed_result(
+    name: str, measured: list[dict[str, Any]], expected: Mapping[str, Any], *, target: int, seed: int
+) -> Result:
+    problems = sorted(
+        {
+            f"{figure}: measured {run[figure]}, recounted {value}"
+            for run in measured
+            for figure, value in expected.items()
+            if run[figure] != value
+        }
+    )
+    for problem in problems:
+        say(f"{name}: {problem}")
+    records = measured[0]["records"]
+    middle = sorted(measured, key=lambda run: run["seconds"])[len(measured) // 2]
+    return Result(
+        name=name,
+        unit="records/s",
+        runs=[round(run["records"] / run["seconds"]) for run in measured],
+        peak_memory_mib=max(run["peak_memory_mib"] for run in measured),
+        recount_ok=not problems,
+        details={
+            "target": target,
+            "records": records,
+            "bytes": middle["bytes"],
+            "seed": seed,
+            "measures": "files on disk to EDRs: decode and resource stage, two threads",
+            "cpu_us_per_record": round(middle["cpu_s"] / records * 1e6, 3),
+            "snapshot_s": middle["snapshot_s"],
+            "counts": {figure: middle[figure] for figure in expected},
+            "problems": problems,
+        },
+    )
+
+
+def _large_file(records: int | None, large_bytes: int, seed: int, runs: int) -> list[Result]:
+    """One CSV file of that many bytes, through decode and resource stage, with the snapshots that a run takes."""
+    feed = FEEDS["csv_clean"]
+    with tempfile.TemporaryDirectory(prefix="octroi-bench-") as temporary:
+        root = Path(temporary)
+        [sample] = feed.write(root / "sample", TRIAL_RECORDS, SUBSCRIBERS, seed)
+        header = sample.open("rb").readline()
+        records = (large_bytes - len(header)) * TRIAL_RECORDS // (sample.stat().st_size - len(header))
+        say(f"mediation.large_file: generating {records:,} records, {large_bytes:,} bytes")
+        feed.write_catalog(root / "catalog", SUBSCRIBERS)
+        [path] = feed.write(root / "input", records, SUBSCRIBERS, seed)
+        job = {"what": "feed", "root": temporary, "source": feed.source, "files": [str(path)]}
+        measured = [_child(job | {"snapshot_records": SNAPSHOT_RECORDS}) for _ in range(runs)]
+        lines = _count_lines(path) - 1
+    expected = {"records": lines, "rejected_by_reason": {}}
+    result = _feed_result("mediation.large_file", measured, expected, target=0, seed=seed)
+    outcomes = [run["accepted"] + run["duplicates"] + run["filtered"] for run in measured]
+    whole = outcomes == [lines] * runs and result.recount_ok
+    details = result.details | {"memory_target_mib": LARGE_MEMORY_MIB, "duplicates": measured[0]["duplicates"]}
+    return [
+        Result(result.name, result.unit, result.runs, result.peak_memory_mib, recount_ok=bool(whole), details=details)
+    ]
+
+
+def _count_lines(path: Path) -> int:
+    lines = 0
+    with path.open("rb") as handle:
+        while block := handle.read(8 << 20):
+            lines += block.count(b"\n")
+    return lines
+
+
+# ---- deduplication
+
+
+def _dedup(records: int | None, large_bytes: int, seed: int, runs: int) -> list[Result]:
+    pairs = zip(DEDUP_KEYS, DEDUP_TARGETS, strict=True) if records is None else [(records, DEDUP_TARGETS[0])]
+    return [_dedup_result(keys, target, seed, runs) for keys, target in pairs]
+
+
+def _dedup_result(keys: int, target: int, seed: int, runs: int) -> Result:
+    name = f"mediation.dedup.{keys // 1_000_000}M" if keys >= 1_000_000 else "mediation.dedup"
+    measured = []
+    for number in range(runs):
+        say(f"{name}: run {number + 1} of {runs}")
+        with tempfile.TemporaryDirectory(prefix="octroi-bench-") as temporary:
+            job = {"root": temporary, "keys": keys, "seed": seed}
+            found = _child(job | {"what": "dedup"})
+            measured.append(found | {"restored": _child(job | {"what": "restore"})})
+    # all keys are different by construction, and what is sent again is known: nothing else may be said
+    problems = [
+        f"run {number + 1}: {run}"
+        for number, run in enumerate(measured)
+        if run["new"] != keys
+        or run["keys"] != keys
+        or run["duplicates"] != run["again"]
+        or run["restored"]["keys"] != keys
+        or (run["restored"]["known"], run["restored"]["fresh"]) != (min(BATCH, keys), BATCH)
+    ]
+    for problem in problems:
+        say(f"{name}: {problem}")
+    return Result(
+        name=name,
+        unit="keys/s per core",
+        runs=[round(keys / run["cpu_s"]) for run in measured],
+        peak_memory_mib=max(run["peak_memory_mib"] for run in measured),
+        recount_ok=not problems,
+        details={
+            "target": target,
+            "keys": keys,
+            "seed": seed,
+            "measures": "new keys of one day, in batches of 50,000, by CPU time of `DedupWindow.decide`",
+            "cpu_us_per_record": round(min(run["cpu_s"] for run in measured) / keys * 1e6, 4),
+            "known_keys_per_s": [round(run["again"] / run["again_cpu_s"]) for run in measured if run["again"]],
+            "worst_batch_ms": [run["worst_batch_ms"] for run in measured],
+            "bytes_per_key": [run["bytes_per_key"] for run in measured],
+            "bytes_per_key_counted": measured[0]["bytes_per_key_counted"],
+            "bytes_per_key_target": BYTES_PER_KEY_MAX,
+            "snapshot_s": [run["snapshot_s"] for run in measured],
+            "restore_s": [run["restored"]["restore_s"] for run in measured],
+            "restore_s_target": RESTORE_S_MAX,
+            "problems": problems,
+        },
+    )
+
+
+Suite = Callable[[int | None, int, int, int], list[Result]]
+
+
+def _suite_of(feed: Feed) -> Suite:
+    return lambda records, large_bytes, seed, runs: _feed(feed, records, seed, runs)
+
+
+SUITES: dict[str, Suite] = {
+    **{name: _suite_of(feed) for name, feed in FEEDS.items() if not feed.is_hidden},
+    "dedup": _dedup,
+    "large_file": _large_file,
+}
+DEFAULT = tuple(name for name in SUITES if name != "large_file")
