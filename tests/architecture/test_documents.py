@@ -59,6 +59,8 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "source: parquet": source.ParquetSource,
     "source: r151": source.R151Source,
     "source: ts32298": source.Ts32298Source,
+    "source: tap": source.TapSource,
+    "source: radius": source.RadiusSource,
     "source: mapping": source.EventMapping,
     "source: mapping: time": source.EventTime,
     "source: mapping: quantity": source.Quantity,
@@ -270,7 +272,7 @@ def test_the_examples_of_the_catalog_page_are_one_catalog(tmp_path: Path, catalo
         heading for heading in CATALOG_SECTIONS if ":" not in heading
     }
     assert {document.format for document in catalog.sources.values()} == {
-        "delimited", "fixed_width", "json", "cloudevents", "arrow", "parquet", "r151", "ts32298",
+        "delimited", "fixed_width", "json", "cloudevents", "arrow", "parquet", "r151", "ts32298", "tap", "radius",
     }  # fmt: skip
 
 

@@ -41,20 +41,20 @@ CAUSES = dict(enumerate((
     "Port-Error", "NAS-Error", "NAS-Request", "NAS-Reboot", "Port-Unneeded", "Port-Preempted", "Port-Suspended",
     "Service-Unavailable", "Callback", "User-Error", "Host-Request",
 ), start=1))  # fmt: skip
-VIRTUAL = ("Input-Octets-64", "Output-Octets-64", "Event-Time")
+VIRTUAL = ("Input-Octets-64", "Output-Octets-64", "Event-Time", "Total-Octets-64")
 
 Found = list[tuple[bytes, int, dict[str, bytes]]]
 """Of each record: raw, reason for its bytes (0: none), text of each field that is there."""
 
 
-def radius(encoding: str = "packets", **changes: Any) -> RadiusSource:
+def radius(layout: str = "packets", **changes: Any) -> RadiusSource:
     """Return a source that maps all of `FIELDS` and the computed fields; `mapping` is changed key by key."""
     mapping = MAPPING | changes.pop("mapping", {})
     used = {*mapping["identity"], mapping["access_point"], mapping["time"]["field"], mapping["quantity"].get("field")}
     spare = [name for name in (*FIELDS, *VIRTUAL) if name not in used | set(mapping["attributes"].values())]
     mapping["filters"] = [{"field": name, "drop": ["nowhere"]} for name in spare]
     return RadiusSource.model_validate(
-        {"kind": "source", "code": "aaa", "format": "radius", "encoding": encoding, "mapping": mapping} | changes
+        {"kind": "source", "code": "aaa", "format": "radius", "layout": layout, "mapping": mapping} | changes
     )
 
 
@@ -169,6 +169,9 @@ def packet_twin(data: bytes) -> tuple[int, dict[str, bytes]]:
     for name, octets, gigawords in (("Input-Octets-64", 42, 52), ("Output-Octets-64", 43, 53)):
         if octets in numbers:
             texts[name] = str(numbers[octets] + (numbers.get(gigawords, 0) << 32))
+    counts = [int(texts[name]) for name in ("Input-Octets-64", "Output-Octets-64") if name in texts]
+    if counts:
+        texts["Total-Octets-64"] = str(min(sum(counts), 2**64 - 1))
     if 55 in numbers:
         texts["Event-Time"] = iso(numbers[55]) + "Z"
     return 0, {name: text.encode() for name, text in texts.items() if text}

@@ -110,6 +110,7 @@ def _record(raw: bytes) -> tuple[int, dict[str, bytes]]:
             inputs.setdefault(name, value)
         if name in _BY_NAME and _BY_NAME[name] not in texts:
             texts[_BY_NAME[name]] = _value(FIELDS[_BY_NAME[name]][2], value)
+    counts: list[tuple[int, str]] = []
     for way in ("Input", "Output"):
         octets, gigawords = inputs.get(f"Acct-{way}-Octets"), inputs.get(f"Acct-{way}-Gigawords", "0")
         if octets is not None:
@@ -121,6 +122,11 @@ def _record(raw: bytes) -> tuple[int, dict[str, bytes]]:
             ]
             total = odd[0] if odd else str(int(octets) + (int(gigawords) << 32))
             texts[f"{way}-Octets-64"] = total
+            rank = 0 if not odd else 1 + (way == "Output") + 2 * (odd[0] is not octets)
+            counts.append((rank, total))
+    if counts:
+        rank, wrong = max(counts, key=lambda item: item[0])
+        texts["Total-Octets-64"] = wrong if rank else str(min(sum(int(total) for _, total in counts), 2**64 - 1))
     texts["Event-Time"] = _event_time(inputs, header)
     return 0, {name: text.encode() for name, text in texts.items() if text}
 

@@ -40,7 +40,7 @@ CAUSE_COUNT = len(CAUSE_NAMES)
 INPUT_OCTETS, OUTPUT_OCTETS, INPUT_GIGAWORDS, OUTPUT_GIGAWORDS, EVENT_TIMESTAMP = 42, 43, 52, 53, 55
 TEXT_PER_BYTE = 4
 TEXT_PER_PACKET = 96
-"""Room for text: no attribute's text is longer than four times its octets, and three fields are computed."""
+"""Room for text: no attribute's text is longer than four times its octets, and four fields are computed."""
 
 
 @njit(cache=True, nogil=True)
@@ -141,6 +141,13 @@ def number_of(packets: Any, at: Any, end: Any) -> Any:
     for i in range(at, end):
         value = (value << U(8)) | U(packets[i])
     return value
+
+
+@njit(cache=True, nogil=True)
+def add_counts(one: Any, other: Any) -> Any:
+    """Return the sum of two uint64, the largest of them when it is more."""
+    total = U(one) + U(other)
+    return total if total >= U(one) else U(0xFFFFFFFFFFFFFFFF)
 
 
 @njit(cache=True, nogil=True)
@@ -315,13 +322,25 @@ def walk_packets(
                 start[slot, row] = 0
                 end[slot, row] = 0
             continue
+        total = U(0)
+        counted = False
         for i in range(2):
             slot = virtual[i]
             octets = captured[INPUT_OCTETS + i]
-            if slot >= 0 and octets >= 0:
+            if octets < 0:
+                continue
+            count = (U(max(captured[INPUT_GIGAWORDS + i], 0)) << U(32)) + U(octets)
+            total = add_counts(total, count)
+            counted = True
+            if slot >= 0:
                 start[slot, row] = out
-                out = put_number(text, out, (U(max(captured[INPUT_GIGAWORDS + i], 0)) << U(32)) + U(octets))
+                out = put_number(text, out, count)
                 end[slot, row] = out
+        slot = virtual[3]
+        if slot >= 0 and counted:
+            start[slot, row] = out
+            out = put_number(text, out, total)
+            end[slot, row] = out
         slot = virtual[2]
         if slot >= 0 and captured[EVENT_TIMESTAMP] >= 0:
             start[slot, row] = out

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from pipelines.mediation.kernels.radius import CAUSE, STATUS, TIME, check_text, put_word
+from pipelines.mediation.kernels.radius import CAUSE, STATUS, TIME, add_counts, check_text, put_word
 from pipelines.mediation.kernels.radius_text import put_instant, put_number
 from pipelines.mediation.kernels.reasons import MALFORMED_RECORD
 from pipelines.mediation.kernels.timestamps import days_from_civil
@@ -37,6 +37,8 @@ INTERIM = 3
 INPUT_OCTETS, OUTPUT_OCTETS, INPUT_GIGAWORDS, OUTPUT_GIGAWORDS, DELAY, HAPPENED, RECEIVED = range(7)
 """The attributes that computed fields are made of."""
 INPUTS = 7
+ABSENT, COUNTED = -2, -1
+"""States of a total; of two the larger one holds for their sum."""
 TEXT_PER_RECORD = 192
 """Room for the text of times, names and computed fields; unescaped texts are no longer than the record."""
 
@@ -305,20 +307,33 @@ def _attribute(text: Any, at: Any, stop: Any, out: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _put_total(
-    text: Any, out: Any, octets: Any, gigawords: Any, spans: Any, i: Any, start: Any, end: Any, place: Any
-) -> Any:
-    """Write octets + gigawords * 2**32 into a computed field; what is no number of 32 bits stands there itself."""
-    slot, row = place
+def _total(octets: Any, gigawords: Any, i: Any) -> Any:
+    """Return (state, value): octets + gigawords * 2**32, or what is no number of 32 bits.
+
+    State: COUNTED, ABSENT, or the input that is no such number.
+    """
     if octets == NONE:
+        return ABSENT, U(0)
+    if octets == UNREADABLE or octets >= 1 << 32:
+        return INPUT_OCTETS + i, U(0)
+    if gigawords == UNREADABLE or gigawords >= 1 << 32:
+        return INPUT_GIGAWORDS + i, U(0)
+    return COUNTED, (U(max(gigawords, 0)) << U(32)) + U(octets)
+
+
+@njit(cache=True, nogil=True)
+def _put_total(
+    text: Any, out: Any, state: Any, value: Any, spans: Any, start: Any, end: Any, slot: Any, row: Any
+) -> Any:
+    """Write a total into a computed field; an input that is no number of 32 bits stands there itself."""
+    if slot < 0 or state == ABSENT:
         return out
-    for value, source in ((octets, INPUT_OCTETS + i), (gigawords, INPUT_GIGAWORDS + i)):
-        if value == UNREADABLE or value >= 1 << 32:
-            start[slot, row] = spans[source, 0]
-            end[slot, row] = spans[source, 1]
-            return out
+    if state != COUNTED:
+        start[slot, row] = spans[state, 0]
+        end[slot, row] = spans[state, 1]
+        return out
     start[slot, row] = out
-    out = put_number(text, out, (U(max(gigawords, 0)) << U(32)) + U(octets))
+    out = put_number(text, out, value)
     end[slot, row] = out
     return out
 
@@ -406,11 +421,11 @@ def walk_details(
                 start[slot, row] = 0
                 end[slot, row] = 0
             continue
-        for i in range(2):
-            if virtual[i] >= 0:
-                octets = numbers[INPUT_OCTETS + i]
-                gigawords = numbers[INPUT_GIGAWORDS + i]
-                out = _put_total(text, out, octets, gigawords, spans, i, start, end, (virtual[i], row))
+        down, low = _total(numbers[INPUT_OCTETS], numbers[INPUT_GIGAWORDS], 0)
+        up, high = _total(numbers[OUTPUT_OCTETS], numbers[OUTPUT_GIGAWORDS], 1)
+        out = _put_total(text, out, down, low, spans, start, end, virtual[0], row)
+        out = _put_total(text, out, up, high, spans, start, end, virtual[1], row)
+        out = _put_total(text, out, max(down, up), add_counts(low, high), spans, start, end, virtual[3], row)
         slot = virtual[2]
         if slot < 0:
             continue

@@ -30,7 +30,8 @@ VENDOR_SPECIFIC = 26
 INPUT_OCTETS_64 = "Input-Octets-64"
 OUTPUT_OCTETS_64 = "Output-Octets-64"
 EVENT_TIME = "Event-Time"
-VIRTUAL = (INPUT_OCTETS_64, OUTPUT_OCTETS_64, EVENT_TIME)
+TOTAL_OCTETS_64 = "Total-Octets-64"
+VIRTUAL = (INPUT_OCTETS_64, OUTPUT_OCTETS_64, EVENT_TIME, TOTAL_OCTETS_64)
 KINDS = {"octets": OCTETS, "text": TEXT, "integer": INTEGER, "ipv4": IPV4, "ipv6": IPV6, "time": TIME}
 
 _BY_KIND: dict[int, dict[str, int]] = {
@@ -125,7 +126,7 @@ class FieldTable:
     Attributes:
         standard: (256,) index of an attribute type among the entries, -1 when it is not needed.
         entries: (e, 4) vendor, type, kind, slot of each mapped attribute.
-        virtual: (3,) slots of the fields that are computed, -1 when they are not mapped.
+        virtual: (4,) slots of the fields that are computed, -1 when they are not mapped.
         names: the texts by which `detail` files may call an attribute, joined; bounds: (k + 1,) where each begins.
         named: (k, 3) kind, slot (-1: none) and input (-1: none) of each name; computed fields are made of inputs.
     """

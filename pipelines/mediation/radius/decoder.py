@@ -50,8 +50,8 @@ class RadiusDecoder:
         return self.plan.fields
 
     def check(self, stream: BinaryIO) -> None:
-        """Check that a file, given from its first byte, is what its encoding says: packets to its end, or text."""
-        if self.source.encoding != "packets":
+        """Check that a file, given from its first byte, is what its layout says: packets to its end, or text."""
+        if self.source.layout != "packets":
             read_head(stream)
             return
         buffer = np.empty(PIECE_BYTES, np.uint8)
@@ -68,7 +68,7 @@ class RadiusDecoder:
 
     def decode(self, stream: BinaryIO, *, claim: int, block_bytes: int) -> Iterator[DecodedBlock]:
         """Yield the CDRs of a file, given from its first byte."""
-        head = b"" if self.source.encoding == "packets" else read_head(stream)
+        head = b"" if self.source.layout == "packets" else read_head(stream)
         blocks = split_blocks(
             stream,
             RadiusSplitter(self),
@@ -108,17 +108,17 @@ class RadiusSplitter:
 
     def split(self, buffer: UInt8Array, size: int, *, final: bool) -> tuple[FieldMatrix, int]:
         """Return the complete records of a buffer, and how many bytes they take."""
-        encoding = self.decoder.source.encoding
+        layout = self.decoder.source.layout
         buffer[size : size + PADDING] = NEWLINE
-        rows_max = min(ROWS_MAX, size // RECORD_BYTES_MIN[encoding] + 1)
+        rows_max = min(ROWS_MAX, size // RECORD_BYTES_MIN[layout] + 1)
         raw_start, raw_end = np.empty(rows_max, np.int64), np.empty(rows_max, np.int64)
         reason = np.empty(rows_max, np.uint16)
         high, nul, _ = survey(buffer, size)
-        if encoding == "packets":
+        if layout == "packets":
             rows, consumed, sound = radius.split_packets(buffer, size, raw_start, raw_end, reason)
             whole = rows == rows_max or not final
             expect_packets(buffer, consumed, size, self.passed, sound=sound, whole=whole)
-        elif encoding == "hex":
+        elif layout == "hex":
             if final and size and buffer[size - 1] != NEWLINE:
                 size += 1
             rows, consumed = split_lines(buffer, size, 0, size, raw_start, raw_end, reason)
@@ -135,7 +135,7 @@ class RadiusSplitter:
             reason=reason[:rows],
             columns=self.fields,
         )
-        if encoding != "packets":
+        if layout != "packets":
             refuse_bytes(matrix, bytes_max=self.decoder.source.record_bytes_max, nul=nul, utf8=high)
         self._read(matrix)
         return matrix, consumed
@@ -143,7 +143,7 @@ class RadiusSplitter:
     def skip(self, buffer: UInt8Array, size: int, state: int) -> tuple[int, int]:
         """Look for the end of a record too long to hold; `state` is 1 when the bytes before ended a line."""
         data = buffer[:size].tobytes()
-        if self.decoder.source.encoding == "hex":
+        if self.decoder.source.layout == "hex":
             return data.find(b"\n") + 1 or -1, state
         if state and data[:1] not in (b" ", b"\t"):
             return 0, 0
@@ -153,7 +153,7 @@ class RadiusSplitter:
     def _read(self, matrix: FieldMatrix) -> None:
         """Find the fields of a matrix whose records are split."""
         table, rows = self.decoder.table, len(matrix)
-        if self.decoder.source.encoding == "detail":
+        if self.decoder.source.layout == "detail":
             room = len(matrix.raw) + radius_detail.TEXT_PER_RECORD * rows
             matrix.text = copy_padded(matrix.raw, room)
             radius_detail.walk_details(
@@ -171,7 +171,7 @@ class RadiusSplitter:
             )
             return
         packets, first, last = matrix.raw, matrix.raw_start, matrix.raw_end
-        if self.decoder.source.encoding == "hex":
+        if self.decoder.source.layout == "hex":
             packets = np.empty(len(matrix.raw) // 2 + PADDING, np.uint8)
             first, last = np.empty(rows, np.int64), np.empty(rows, np.int64)
             radius.unhex(matrix.raw, matrix.raw_start, matrix.raw_end, packets, first, last, matrix.reason)
@@ -216,10 +216,10 @@ def expect_packets(buffer: UInt8Array, consumed: int, size: int, passed: int, *,
 
 def explain_packet(source: RadiusSource, raw: bytes) -> str:
     """Return why a record is no Accounting-Request that can be read."""
-    if source.encoding == "detail":
+    if source.layout == "detail":
         return "a line is not `name = value`" if raw.count(b"\n") else "it has no attributes"
     packet = raw
-    if source.encoding == "hex":
+    if source.layout == "hex":
         try:
             packet = bytes.fromhex(raw.decode("ascii"))
         except ValueError:
@@ -254,4 +254,4 @@ def make_radius(context: DecodeContext, source: RadiusSource) -> RadiusDecoder:
         UnableToCompileSource: when the definition contradicts itself or the catalog.
     """
     plan = compile_mapping(context, source.mapping)
-    return RadiusDecoder(source, plan, compile_fields(plan.fields, detail=source.encoding == "detail"))
+    return RadiusDecoder(source, plan, compile_fields(plan.fields, detail=source.layout == "detail"))

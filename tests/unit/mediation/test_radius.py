@@ -1,4 +1,4 @@
-"""RADIUS accounting: the public session as pyrad reads it, encodings, gigawords, times, names, refusals."""
+"""RADIUS accounting: the public session as pyrad reads it, layouts, gigawords, times, names, refusals."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_packets_lines_and_detail_files_read_alike() -> None:
     whole = packet(*parts)
     event = "\tEvent-Timestamp = 1768503590\n"
     files = {"packets": whole, "hex": whole.hex().encode(), "detail": (DETAIL + event).encode()}
-    records = [found(decoder(radius(encoding)), data) for encoding, data in files.items()]
+    records = [found(decoder(radius(layout)), data) for layout, data in files.items()]
     ((_, reason, texts),) = records[0]
     assert reason == 0
     assert texts["Output-Octets-64"] == b"8589937592"
@@ -142,7 +142,7 @@ def test_a_delay_belongs_to_the_time_of_reception_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("encoding", "data", "words"),
+    ("layout", "data", "words"),
     [
         ("packets", packet(code=5), "code is 5"),
         ("packets", packet(b"\x01\x01"), "does not fit"),
@@ -152,8 +152,8 @@ def test_a_delay_belongs_to_the_time_of_reception_alone() -> None:
         ("detail", b"Thu Jan 15 20:00:00 2026\n\n", "no attributes"),
     ],
 )
-def test_what_is_no_accounting_request_is_rejected(encoding: str, data: bytes, words: str) -> None:
-    compiled = decoder(radius(encoding))
+def test_what_is_no_accounting_request_is_rejected(layout: str, data: bytes, words: str) -> None:
+    compiled = decoder(radius(layout))
     (block,) = decode_blocks(compiled, io.BytesIO(data), claim=1)
     assert block.reason.tolist() == [Reason.MALFORMED_RECORD]
     assert words in describe(compiled, block, 0)
@@ -169,7 +169,7 @@ def test_text_that_is_not_utf8_is_rejected_in_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("encoding", "data", "code"),
+    ("layout", "data", "code"),
     [
         ("packets", packet() + b"\x04\x00\x00\x13", "MALFORMED_PACKET"),
         ("packets", packet() + packet()[:-1], "MALFORMED_PACKET"),
@@ -178,9 +178,9 @@ def test_text_that_is_not_utf8_is_rejected_in_words() -> None:
         ("detail", "Thu Jan 15".encode("utf-16"), "WRONG_ENCODING"),
     ],
 )
-def test_a_file_of_another_encoding_is_refused_whole(encoding: str, data: bytes, code: str) -> None:
+def test_a_file_of_another_layout_is_refused_whole(layout: str, data: bytes, code: str) -> None:
     with pytest.raises(UnableToDecodeFile) as failure:
-        check_file(decoder(radius(encoding)), io.BytesIO(data))
+        check_file(decoder(radius(layout)), io.BytesIO(data))
     assert failure.value.code == code
 
 
