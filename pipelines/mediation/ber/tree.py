@@ -94,12 +94,14 @@ def compile_tags(
             if path == choice_field:
                 continue
             try:
-                level = builder.find(top, record.members, path, slot, active)
+                _Builder(each).find(
+                    0, record.members, path, slot, active
+                )  # leaves no node of a path that leads nowhere
             except LookupError as failure:
                 failures[path] = str(failure)
                 continue
             known.add(path)
-            slot_level[slot] = max(slot_level[slot], level)
+            slot_level[slot] = max(slot_level[slot], builder.find(top, record.members, path, slot, active))
     for path in fields:
         if path not in known:
             raise UnableToCompileSource(f"mapping: {failures.get(path, f'there is no {path!r}')}")

@@ -120,6 +120,20 @@ def test_lengths_in_every_form(octets: int, indefinite: bool) -> None:
     ]
 
 
+def test_a_name_may_be_a_value_in_one_kind_of_record_and_a_structure_in_another() -> None:
+    inner = structure({"deep": (1, Kind.INTEGER)})
+    kinds = {
+        "flat": RecordKind(application(1), structure({"x": (1, Kind.INTEGER), "y": (2, Kind.INTEGER)})),
+        "deep": RecordKind(application(2), structure({"x": (1, inner), "y": (2, Kind.INTEGER)})),
+    }
+    tree = compile_tags(kinds, ("recordType", "x.deep", "y"), wanted=tuple(kinds))
+    value, tail = primitive(context(1), integer(5)), primitive(context(2), integer(6))
+    data = constructed(application(1), value, tail) + constructed(application(2), constructed(context(1), value), tail)
+    assert [(reason.name, texts) for reason, _, texts in split_file(BerSplitter(tree, 256), data)] == [
+        ("NONE", ["flat", "", "6"]), ("NONE", ["deep", "5", "6"]),
+    ]  # fmt: skip
+
+
 # ---- malformed records: one rejection each, and the stream goes on
 
 
