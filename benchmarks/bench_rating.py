@@ -19,9 +19,11 @@ import polars as pl
 from benchmarks.report import Result
 from billing.catalog.store import load_catalog
 from rating.rate import rate
+from rating.reference_block import ReferenceRater, ReferenceState
 from rating.state import AccountState
 from rating.tariff_image import TariffImage, compile_image
 from rating.vocabulary import Vocabulary
+from schemas.catalog import Catalog
 from schemas.cdr import ATTRIBUTE_SLOTS, BlockPosition
 from schemas.edr import EdrBlock
 
@@ -35,14 +37,31 @@ CALENDAR = """{kind: calendar, code: hours, zone: Europe/Paris, bands: [
 COUNTER = "{kind: counter, code: month, unit: min, period: month, zone: Europe/Paris}"
 PRICES = '{peak: "0.145", offpeak: "0.098", night: "0.049"}'
 TIERS = f'tiers: [{{up_to: "60 min", price: "0"}}, {{up_to: "300 min", price: {PRICES}}}, {{price: {PRICES}}}]'
+CROSSING = f'model: graduated, per: "1 min", counter: month, calendar: hours, connection_fee: "0.02", {TIERS}, '
+ROUNDED = 'increments: {first: "60 s", next: "30 s"}'
 SHAPES = {
     "flat": 'model: flat, per: "1 min", price: "0.12"',
     "graduated": 'model: graduated, per: "1 min", counter: month, '
     'tiers: [{up_to: "60 min", price: "0"}, {up_to: "300 min", price: "0.10"}, {price: "0.05"}]',
     "voice": 'model: graduated, per: "1 min", counter: month, calendar: hours, connection_fee: "0.02", '
     f'increments: {{first: "60 s", next: "1 s"}}, {TIERS}',
+    "volume": 'model: volume, per: "1 min", counter: month, '
+    'tiers: [{up_to: "60 min", price: "0.15"}, {up_to: "300 min", price: "0.10"}, {price: "0.05"}]',
+    "package": 'model: package, per: "10 min", price: "1", free: "60 min", counter: month',
+    "stair_step": "model: stair_step, counter: month, "
+    'tiers: [{up_to: "60 min", amount: "5"}, {up_to: "300 min", amount: "20"}, {amount: "50"}]',
+    "event": 'model: event, price: "0.35"',
+    "first_minute": 'model: graduated, per: "1 min", connection_fee: "0.02", cap: "3", '
+    'tiers: [{up_to: "60 s", price: "0.4", increment: "60 s"}, {price: "0.2", increment: "1 s"}]',
+    "split_then_round": f"{CROSSING}{ROUNDED}, crossing: split_then_round",
+    "each_increment": f"{CROSSING}{ROUNDED}, crossing: each_increment",
+    "per_second": f"{CROSSING}{ROUNDED}, crossing: per_second",
 }
 """The version of the price plan of each measured shape."""
+CURVE = ("voice", "split_then_round", "each_increment", "per_second")
+DURATIONS_S = (1, 60, 3600, 86_400)
+"""How long all calls are in the curves of the shapes of CURVE."""
+CHECKED_RECORDS, CHECKED_SUBSCRIPTIONS = 400, 20
 
 
 @dataclass(frozen=True)
@@ -51,6 +70,7 @@ class Bench:
 
     image: TariffImage
     state: AccountState
+    vocabulary: Vocabulary
     blocks: list[EdrBlock]
 
     def seconds(self) -> float:
@@ -63,6 +83,22 @@ class Bench:
 
 def prepare(shape: str, *, subscriptions: int, records: int, seed: int, duration_ms: int | None = None) -> Bench:
     """Return a bench of one shape; calls of 1 s to 10 min unless `duration_ms` says how long all of them are."""
+    with tempfile.TemporaryDirectory(prefix="octroi-bench-") as folder:
+        catalog = write_catalog(Path(folder), shape, subscriptions)
+    return _bench(catalog, subscriptions, records, seed, duration_ms)
+
+
+def _bench(catalog: Catalog, subscriptions: int, records: int, seed: int, duration_ms: int | None) -> Bench:
+    vocabulary = Vocabulary()
+    image = compile_image(catalog, vocabulary)
+    state = AccountState()
+    state.grow(vocabulary)
+    blocks = list(_blocks(vocabulary, subscriptions, records, seed, duration_ms))
+    return Bench(image, state, vocabulary, blocks)
+
+
+def write_catalog(directory: Path, shape: str, subscriptions: int) -> Catalog:
+    """Write the catalog of one shape, and return it."""
     documents = [
         "{kind: event_type, code: call, unit: s}",
         CALENDAR,
@@ -72,16 +108,9 @@ def prepare(shape: str, *, subscriptions: int, records: int, seed: int, duration
         "{kind: charge, code: call, event_type: call, price_plan: plan}",
         "{kind: offer, code: offer, charges: [call]}",
     ]
-    with tempfile.TemporaryDirectory(prefix="octroi-bench-") as folder:
-        Path(folder, "catalog.yaml").write_text("\n---\n".join(documents), encoding="utf-8")
-        _write_parties(Path(folder), subscriptions)
-        catalog = load_catalog(Path(folder))
-    vocabulary = Vocabulary()
-    image = compile_image(catalog, vocabulary)
-    state = AccountState()
-    state.grow(vocabulary)
-    blocks = list(_blocks(vocabulary, subscriptions, records, seed, duration_ms))
-    return Bench(image, state, blocks)
+    (directory / "catalog.yaml").write_text("\n---\n".join(documents), encoding="utf-8")
+    _write_parties(directory, subscriptions)
+    return load_catalog(directory)
 
 
 def _write_parties(directory: Path, subscriptions: int) -> None:
@@ -119,10 +148,38 @@ def _blocks(
         )
 
 
-def measure(shape: str, *, subscriptions: int, records: int, seed: int, runs: int) -> Result:
-    """Return records per CPU second of one shape, over several runs."""
-    bench = prepare(shape, subscriptions=subscriptions, records=records, seed=seed)
+def measure(
+    shape: str, *, subscriptions: int, records: int, seed: int, runs: int, duration_s: int | None = None
+) -> Result:
+    """Return records per CPU second of one shape, over several runs, and whether the twin agrees on a sample."""
+    duration_ms = None if duration_s is None else duration_s * 1000
+    bench = prepare(shape, subscriptions=subscriptions, records=records, seed=seed, duration_ms=duration_ms)
     bench.seconds()  # compiles, and warms the caches
     rates = [records / bench.seconds() for _ in range(runs)]
+    name = f"rating.{shape}" if duration_s is None else f"rating.{shape}.{duration_s}s"
     details: dict[str, Any] = {"records": records, "subscriptions": subscriptions, "seed": seed, "clock": "CPU"}
-    return Result(f"rating.{shape}", "records/s", rates, details=details)
+    return Result(name, "records/s", rates, recount_ok=twin_agrees(shape, seed, duration_ms), details=details)
+
+
+def twin_agrees(shape: str, seed: int, duration_ms: int | None) -> bool:
+    """Return whether kernels and twin give each record of a small sample the same amount."""
+    with tempfile.TemporaryDirectory(prefix="octroi-bench-") as folder:
+        catalog = write_catalog(Path(folder), shape, CHECKED_SUBSCRIPTIONS)
+    bench = _bench(catalog, CHECKED_SUBSCRIPTIONS, CHECKED_RECORDS, seed, duration_ms)
+    twin = ReferenceRater(catalog, bench.vocabulary, ReferenceState())
+    for block in bench.blocks:
+        rated = rate(block, bench.image, bench.state)
+        told = twin.rate(block)
+        if [(item.reason, item.amount) for item in told] != list(zip(rated.reason, rated.amount, strict=True)):
+            return False
+    return True
+
+
+def measure_all(*, records: int, subscriptions: int, seed: int, runs: int) -> Iterator[Result]:
+    """Measure every shape, then the curves over the length of calls."""
+    common = {"records": records, "subscriptions": subscriptions, "seed": seed, "runs": runs}
+    for shape in SHAPES:
+        yield measure(shape, **common)
+    for shape in CURVE:
+        for duration_s in DURATIONS_S:
+            yield measure(shape, **common, duration_s=duration_s)

@@ -10,7 +10,7 @@ import typer
 from apps.cli.failures import MISMATCH, WrongUsage, honest
 from apps.cli.options import AsJson
 
-BENCHES = ("end_to_end", "mediation")
+BENCHES = ("end_to_end", "mediation", "rating")
 
 
 @honest
@@ -72,6 +72,10 @@ def bench(
         )
     elif only:
         raise WrongUsage(f"{name} has no suites to choose from")
+    elif name == "rating":
+        from apps.bench_rating import bench_rating
+
+        agreed = bench_rating(records=records, seed=seed, runs=runs, json_file=json_file)
     else:
         from apps.bench import bench_end_to_end
 
