@@ -16,13 +16,13 @@ class E164(Document):
     """Telephone numbers as the digits of E.164, country code first.
 
     Blanks, `-`, `.`, `/` and parentheses are removed. Then a number that starts with one of `international` loses it; one
-    that starts with `trunk` gets `country` in its place; another one gets `country` in front when `bare` is `national`.
-    Numbers of at most `short_max` digits without such a prefix (emergency and service numbers), and texts that hold
-    anything but digits, stay as they are.
+    that starts with `trunk` (unless that is empty) gets `country` in its place; another one gets `country` in front when
+    `bare` is `national`. Numbers of at most `short_max` digits without such a prefix (emergency and service numbers), and
+    texts that hold anything but digits, stay as they are.
     """
 
     country: Digits
-    trunk: Digits | None = "0"
+    trunk: Annotated[str, StringConstraints(pattern=r"^[0-9]{0,8}$")] = "0"
     international: tuple[Annotated[str, StringConstraints(pattern=r"^\+?[0-9]{0,7}$", min_length=1)], ...] = ("+", "00")
     bare: Literal["international", "national"] = "international"
     short_max: Annotated[int, Field(ge=0, le=15)] = 6

@@ -211,7 +211,7 @@ def _compile(name: str, step: Converter) -> Step:
 def _compile_e164(numbers: E164) -> Normalise:
     return Normalise(
         _bytes(numbers.country),
-        _bytes(numbers.trunk or ""),
+        _bytes(numbers.trunk),
         pack_texts(numbers.international),
         numbers.bare == "national",
         numbers.short_max,

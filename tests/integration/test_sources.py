@@ -70,7 +70,7 @@ def test_the_words_say_what_the_decoder_will_do(data: Path) -> None:
     told = octroi("sources", "show", "events", "--data", data, "--json").ok().json
     words = {item["what"]: item["how"] for item in told["words"]}
     assert words == {
-        "format": "cloudevents",
+        "format": 'cloudevents, layout "auto"',
         "identity": "source and id; a known identity with another content is dropped as a duplicate",
         "access point": "subject",
         "time": "time, ms since 1970-01-01T00:00:00Z",

@@ -171,7 +171,7 @@ STEPS: list[dict[str, Any]] = [
     {"split": {"separator": "/", "part": 3}}, {"case": "upper"}, {"case": "lower"}, {"substring": {"start": 2}},
     {"substring": {"start": 1, "width": 3}}, {"substring": {"start": 3, "width": 1}}, {"pad_left": {"width": 6}},
     {"pad_left": {"width": 3, "fill": " "}}, {"map": {"a": "b", "0": ""}}, {"map": {"": "none", "é": "e"}, "default": "other"},
-    {"e164": {"country": "33"}}, {"e164": {"country": "1", "trunk": None, "bare": "national", "short_max": 0}},
+    {"e164": {"country": "33"}}, {"e164": {"country": "1", "trunk": "", "bare": "national", "short_max": 0}},
     {"e164": {"country": "49", "international": ["+", "00", "810"], "trunk": "0", "bare": "national", "short_max": 3}},
 ]  # fmt: skip
 words = st.one_of(
