@@ -100,7 +100,7 @@ PROBLEMS: list[tuple[dict[str, Any], str, str]] = [
     ({"time": {"fields": ["a", "b"], "format": "epoch_s"}}, "mapping.time.fields", "epoch_s is one number"),
     ({"quantity": {"between": ["a", "b"], "unit": "min"}}, "mapping.quantity.unit", "counted in seconds"),
     ({"quantity": {"field": "a", "fields": ["a", "b"]}}, "mapping.quantity", "from fields, or from two times"),
-    ({"quantity": {"fields": ["a", "a"]}}, "mapping.quantity.fields", "a"),
+    ({"quantity": {"fields": ["a", "a"]}}, "mapping.quantity.fields.1", "is repeated"),
     ({"quantity": {"field": "a", "format": "hms", "decimal": ","}}, "mapping.quantity.decimal", "the format hms"),
     ({"quantity": {"field": "a", "decimal": ",", "thousands": ","}}, "mapping.quantity.thousands", "same character"),
     (
