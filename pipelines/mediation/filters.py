@@ -83,7 +83,8 @@ class Presence:
 
     def leaves_out(self, text: UInt8Array, start: Int32Array, end: Int32Array) -> Int32Array:
         """Return (n,) 1 where the record is left out, else 0."""
-        return ((end > start) != self.wanted).astype(np.int32)
+        left_out: Int32Array = ((end > start) != self.wanted).astype(np.int32)
+        return left_out
 
 
 @dataclass(frozen=True, slots=True)
