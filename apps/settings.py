@@ -80,6 +80,9 @@ class Settings(BaseSettings):
         200, description="largest decoded size of a compressed file, as a multiple of its own size"
     )
     poll_ms: Annotated[int, Field(ge=10)] = Field(250, description="how often `run --follow` looks at the spool")
+    heal_on_activation: bool = Field(
+        True, description="try refused records of unknown access points again when a catalog says whose they are"
+    )
     api_keys: dict[KeyName, ApiKey] = Field(
         {}, description="keys that may send usage to `octroi serve`: name, SHA-256 of the key, sources it is limited to"
     )

@@ -70,7 +70,7 @@ def compile_access(catalog: Catalog, vocabulary: Vocabulary) -> AccessIndex:
     groups = frame["access_point"].rle_id().to_numpy() if len(frame) else np.zeros(0, np.int64)
     starts = np.flatnonzero(np.diff(groups, prepend=-1))
     identifiers = frame["access_point"].gather(starts)
-    hi, lo = _hash(identifiers)
+    hi, lo = hash_identifiers(identifiers)
     capacity = max(CAPACITY_MIN, 1 << (2 * len(identifiers) - 1).bit_length())
     slot_hi, slot_lo = np.zeros(capacity, np.uint64), np.zeros(capacity, np.uint64)
     slot_entry = np.zeros(capacity, np.int32)
@@ -107,7 +107,7 @@ def _shared(groups: Int64Array, start: Int64Array, end: Int64Array) -> Int64Arra
 def compile_opening_readings(catalog: Catalog) -> OpeningReadings:
     """Return the opening readings of all registers."""
     frame = catalog.opening_readings
-    seed_hi, seed_lo = _hash(frame["access_point"])
+    seed_hi, seed_lo = hash_identifiers(frame["access_point"])
     data, start, end = _bytes(frame["series"])
     hi, lo = np.zeros(len(frame), np.uint64), np.zeros(len(frame), np.uint64)
     hash_chained(data, start, end, seed_hi, seed_lo, hi, lo)
@@ -116,7 +116,8 @@ def compile_opening_readings(catalog: Catalog) -> OpeningReadings:
     )
 
 
-def _hash(texts: pl.Series) -> tuple[UInt64Array, UInt64Array]:
+def hash_identifiers(texts: pl.Series) -> tuple[UInt64Array, UInt64Array]:
+    """Return (hi, lo), each (n,), the hashes by which an `AccessIndex` knows identifiers."""
     data, start, end = _bytes(texts)
     hi, lo = np.zeros(len(texts), np.uint64), np.zeros(len(texts), np.uint64)
     hash_ranges(data, start, end, np.uint64(0), np.uint64(0), hi, lo)

@@ -14,6 +14,7 @@ import numpy as np
 
 from apps.embedded.agreement import agreed_state
 from apps.embedded.cancelled import cancelled_blocks, open_commands
+from apps.embedded.companion import write_companion
 from apps.embedded.digest import SMALL_BYTES, FileDigest
 from apps.embedded.events import claim_events, rejection_events
 from apps.embedded.files import (
@@ -126,6 +127,7 @@ class Engine:
     newer_came: bool = True
     _hashes: dict[str, int] = field(default_factory=dict)
     _finished: list[FinishedClaim] = field(default_factory=list)
+    _refused: list[tuple[FileClaim, str]] = field(default_factory=list)
     _since_snapshot: int = 0
     _claims_since_snapshot: int = 0
 
@@ -188,6 +190,7 @@ class Engine:
 
     def process(self, entry: JournalEntry) -> ClaimReport:
         """Take one entry of the log through the stages; the state moves past it."""
+        resumed = self._resume_block(entry) > 0
         if isinstance(entry, FileClaim | RecordRetry):
             report = self._process_records(entry)
         elif isinstance(entry, EdrRetry):
@@ -205,6 +208,8 @@ class Engine:
         else:
             report = ClaimReport(entry)
         self._store_events(entry)
+        if isinstance(entry, FileClaim) and (resumed or report.total("rejected") or report.total("parked")):
+            self._refused.append((entry, self._image().catalog.sources[entry.source].format))
         self._finish(report)
         self.state.claim, self.state.block = entry.claim + 1, 0
         self._claims_since_snapshot += 1
@@ -429,8 +434,10 @@ class Engine:
     def flush(self) -> None:
         """Wait until everything processed so far is stored."""
         self.writer.flush()
+        for entry, source_format in self._refused:
+            write_companion(self.store, self.directory.out / f"{entry.stored}.rejected", entry.claim, source_format)
         self.store.write_claims(self._finished)
-        self._finished = []
+        self._finished, self._refused = [], []
         self.times.store = self.writer.figures.busy_s
 
     def snapshot(self) -> None:

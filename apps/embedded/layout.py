@@ -69,6 +69,11 @@ class DataDirectory:
         return self.root / "owner.sock"
 
     @property
+    def out(self) -> Path:
+        """What was refused of each file, for its sender."""
+        return self.root / "out"
+
+    @property
     def spool(self) -> Spool:
         """The spool's directories."""
         return Spool(incoming=self.root / "spool", archive=self.root / "archive")
@@ -80,7 +85,7 @@ class DataDirectory:
             UnableToUseDataDirectory: when the directory cannot be created, listed or written.
         """
         try:
-            for path in (self.root, self.images, self.snapshots, self.root / "spool", self.root / "archive"):
+            for path in (self.root, self.images, self.snapshots, self.root / "spool", self.root / "archive", self.out):
                 path.mkdir(parents=True, exist_ok=True)
             os.listdir(self.root)
         except OSError as error:

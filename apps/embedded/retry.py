@@ -92,6 +92,15 @@ def _file(engine: Engine, claim: int) -> FileClaim:
     return root
 
 
+def replay_records(engine: Engine, file_claim: int, rows: list[dict[str, Any]]) -> ClaimReport:
+    """Try refused records of one file again.
+
+    Raises:
+        UnableToReadArchive, UnableToRetry: when the file is gone or cannot be decoded; nothing was tried.
+    """
+    return _replay_records(engine, _file(engine, file_claim).claim, rows)
+
+
 def _replay_records(engine: Engine, file_claim: int, rows: list[dict[str, Any]]) -> ClaimReport:
     journal = engine.journal
     entry = RecordRetry(

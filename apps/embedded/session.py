@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from apps.embedded.access import open_owned, take_over
 from apps.embedded.commands import SUMMED
 from apps.embedded.engine import ClaimReport, Engine, StageTimes
+from apps.embedded.heal import heal
 from apps.embedded.intake import Intake
 from apps.embedded.layout import DataDirectory
 from apps.embedded.owner import OwnerServer
@@ -214,6 +215,8 @@ def _work(
     replayed = time.monotonic()
     report.replay_s = replayed - opened
     engine.take_catalog()
+    for claim in heal(engine):
+        intake.claimed(claim)
     spool = engine.directory.spool
     spool.prepare(engine.sources)
     for name in spool.unknown(engine.sources):

@@ -172,16 +172,23 @@ def content(directory: Path) -> Content:
     try:
         assert store.balance_check() == []
         totals = {name: store.query(sql).to_pylist() for name, sql in _TOTALS.items()}
-        return Content(totals, {table.name: _hash(store, table) for table in (*FACTS, *DIMENSIONS.values())})
+        hashes = {table.name: _hash(store, table) for table in (*FACTS, *DIMENSIONS.values())}
+        return Content(totals, hashes | {"out": _files(directory / "out")})
     finally:
         store.close()
+
+
+def _files(directory: Path) -> tuple[int, str]:
+    """Return how many files there are, and a hash over their names and contents."""
+    paths = sorted(directory.iterdir())
+    return len(paths), hashlib.sha256(b"".join(path.name.encode() + path.read_bytes() for path in paths)).hexdigest()
 
 
 def _hash(store: Store, table: Table) -> tuple[int, str]:
     columns = {name: f"`{name}`" for name in table.names if name not in _WHEN}
     if table.name == "fact_wallet_operation":
         columns["at"] = "if(kind = 1, toDateTime64(0, 6, 'UTC'), at) AS at"  # a credit's instant is its claim's
-    elif table.name in ("fact_rejection_event", "fact_claim_event", "dim_image"):
+    elif table.name in ("fact_rejection_event", "fact_claim_event", "fact_access_transfer", "dim_image"):
         del columns["at"]
     order = [str(place) for place, name in enumerate(columns, start=1) if name != "amounts"]
     rows = store.query(f"SELECT {', '.join(columns.values())} FROM {table.name} ORDER BY {', '.join(order)}")

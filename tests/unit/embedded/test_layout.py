@@ -21,14 +21,14 @@ def test_preparing_makes_what_is_missing_and_may_be_repeated(directory: DataDire
     (directory.images / "x").mkdir()
     directory.prepare()
     names = sorted(path.name for path in directory.root.iterdir())
-    assert names == ["archive", "images", "spool", "state"]
+    assert names == ["archive", "images", "out", "spool", "state"]
     assert (directory.images / "x").exists()
     assert directory.spool.incoming == directory.root / "spool"
     assert directory.spool.archive == directory.root / "archive"
 
 
 def test_everything_lies_inside_of_the_directory(directory: DataDirectory) -> None:
-    parts = ("catalog", "journal", "images", "snapshots", "store", "lock", "socket")
+    parts = ("catalog", "journal", "images", "snapshots", "store", "lock", "socket", "out")
     assert {getattr(directory, part).parent for part in parts} == {directory.root}
     assert len({getattr(directory, part) for part in parts}) == len(parts)
 
