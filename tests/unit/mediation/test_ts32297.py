@@ -181,10 +181,10 @@ def test_an_empty_file_is_fine() -> None:
 
 
 def test_records_that_break_the_frame_are_one_rejection_each() -> None:
-    broken = [ONE + b"\x00", ONE[:-1], b"", b"\xbf", b"\xff" * 9, ONE]
+    broken = [ONE + b"\x00", ONE[:-1], b"", b"\xbf", b"\xff" * 9, ONE + b"\x05\x00", ONE]
     records = decode(HEADED, file(*map(frame, broken)))
-    assert [record.reason for record in records] == [Reason.MALFORMED_RECORD] * 5 + [Reason.NONE] * 2
-    assert raws(records)[:5] == broken[:5]
+    assert [record.reason for record in records] == [Reason.MALFORMED_RECORD] * 6 + [Reason.NONE] * 2
+    assert raws(records)[:6] == broken[:6]
 
 
 def test_the_longest_framed_record_is_read_whatever_the_limit() -> None:
