@@ -8,13 +8,15 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks.catalogs.write import write_cloud_catalog, write_telephony_catalog
+from benchmarks.catalogs.write import write_cloud_catalog, write_roaming_catalog, write_telephony_catalog
 from benchmarks.generate.cloud import write_cloud
 from benchmarks.generate.fixed import places, write_fixed
+from benchmarks.generate.roaming import write_roaming
 from benchmarks.generate.telephony import write_telephony
 from benchmarks.recount.delimited import decode_delimited
 from benchmarks.recount.events import decode_events
 from benchmarks.recount.fixed_width import decode_fixed_width
+from benchmarks.recount.roaming import decode_tap
 from benchmarks.recount.rules import Rules
 from benchmarks.recount.stages import Decoded
 
@@ -75,6 +77,18 @@ def _decode_events(files: Sequence[Path], rules: Rules, source: str) -> Decoded:
     return decode_events(files, rules, source=source)
 
 
+def _write_tap(directory: Path, records: int, subscribers: int, seed: int) -> Sequence[Path]:
+    return write_roaming(directory, records=records, subscribers=subscribers, seed=seed)
+
+
+def _decode_tap(files: Sequence[Path], rules: Rules, source: str) -> Decoded:
+    return decode_tap(files, rules, source=source)
+
+
+def _roaming_catalog(directory: Path, subscribers: int) -> None:
+    write_roaming_catalog(directory, subscribers=subscribers)
+
+
 def _telephony_catalog(directory: Path, subscribers: int) -> None:
     write_telephony_catalog(directory, subscribers=subscribers)
     path = directory / "telephony.yaml"
@@ -98,6 +112,7 @@ FEEDS = {
             "fixed_width", "telephony-fixed", 3 * MILLION, 3 * MILLION, _write_fixed, _telephony_catalog, _decode_fixed
         ),
         Feed("ndjson", "events", MILLION, 800_000, _write_events, _cloud_catalog, _decode_events),
+        Feed("tap", "roaming", MILLION, 300_000, _write_tap, _roaming_catalog, _decode_tap),
         Feed("csv_clean", "telephony", MILLION, 0, _write_one_csv, _telephony_catalog, _decode_csv, is_hidden=True),
     )
 }

@@ -10,6 +10,7 @@ import polars as pl
 
 from benchmarks.generate.cloud import device_names, project_names
 from benchmarks.generate.meters import prm_numbers
+from benchmarks.generate.roaming import roamer_number
 from benchmarks.generate.rows import write_atomically
 from benchmarks.generate.telephony import subscriber_number
 
@@ -63,6 +64,19 @@ def write_cloud_catalog(directory: Path, *, devices: int, projects: int) -> None
         access_point=pl.col("name"),
     )
     _write(directory, "cloud", table)
+
+
+def write_roaming_catalog(directory: Path, *, subscribers: int) -> None:
+    """Write the catalog that rates `write_roaming` with as many subscribers."""
+    number = np.arange(subscribers, dtype=np.int64)
+    table = pl.DataFrame({"number": number, "imsi": roamer_number(number)}).select(
+        account=_code("roaming-account", pl.col("number")),
+        currency=pl.lit("EUR"),
+        subscription=_code("roaming", pl.col("number")),
+        offer=pl.lit("roaming"),
+        access_point=pl.col("imsi").cast(pl.String),
+    )
+    _write(directory, "roaming", table)
 
 
 def _code(prefix: str, number: pl.Expr) -> pl.Expr:

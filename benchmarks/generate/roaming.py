@@ -18,6 +18,8 @@ from schemas.arrays import Int64Array, UInt8Array
 
 BLOCK = 1 << 13
 """Groups of events made at a time."""
+GROUP = 5
+"""How many events stand together: two calls made, one received, two data sessions."""
 START_S = 1_777_593_600
 """2026-05-01T00:00:00Z."""
 PERIOD_S = 31 * 86_400
@@ -237,6 +239,29 @@ def _fill(
     return charge, tax, local
 
 
+def roamer_number(subscriber: Int64Array) -> Int64Array:
+    """Return (n,) the imsi of each subscriber."""
+    return int(IMSI_PREFIX) * 10**9 + subscriber * 10
+
+
+def write_roaming(directory: Path, *, records: int, subscribers: int, seed: int) -> list[Path]:
+    """Write two files, the second of which begins with events that the first has already: one in a hundred."""
+    directory.mkdir(parents=True, exist_ok=True)
+    half = records // 2 // GROUP * GROUP
+    again = max(GROUP, half // 50 // GROUP * GROUP)
+    return [
+        write_tap(
+            directory / f"CDGBRAAFRAF1{sequence:05d}",
+            records=count,
+            subscribers=subscribers,
+            seed=seed,
+            sequence=sequence,
+            first=first,
+        )
+        for sequence, count, first in ((1, half, 0), (2, records - half, max(half - again, 0)))
+    ]
+
+
 def write_tap(
     path: Path,
     *,
@@ -244,10 +269,11 @@ def write_tap(
     subscribers: int,
     seed: int,
     sequence: int = 1,
+    first: int = 0,
     indefinite: bool = False,
     test: bool = False,
 ) -> Path:
-    """Write one file of `records` events.
+    """Write one file of `records` events: the events `first`, … of the seed.
 
     Args:
         path: the file to write.
@@ -255,10 +281,12 @@ def write_tap(
         subscribers: how many of the recipient's subscribers roamed.
         seed: the same seed gives the same bytes.
         sequence: the file's number from its sender to its recipient.
+        first: a multiple of `GROUP`.
         indefinite: all that holds other elements has an indefinite length.
         test: mark it as a test file.
     """
     assert 0 < subscribers <= SUBSCRIBERS_MAX
+    assert first % GROUP == 0
     templates = _templates(indefinite=indefinite)
     group = np.frombuffer(b"".join(template.octets for template in templates), np.uint8)
     bounds = np.cumsum([0, *(len(template.octets) for template in templates)])
@@ -269,15 +297,15 @@ def write_tap(
     with path.open("wb") as file:
         begin = b"\x61\x80" + head + b"\x63"
         file.write(begin + (b"\x80" if indefinite else b"\x88" + size.to_bytes(8, "big")))
-        for first in range(0, records, BLOCK * len(templates)):
-            count = min(BLOCK * len(templates), records - first)
+        for begun in range(0, records, BLOCK * len(templates)):
+            count = min(BLOCK * len(templates), records - begun)
             groups = -(-count // len(templates))
             rows = np.tile(group, (groups, 1))
             for kind, template in enumerate(templates):
-                index = first + kind + len(templates) * np.arange(groups, dtype=np.int64)
+                place = begun + kind + len(templates) * np.arange(groups, dtype=np.int64)
                 part = rows[:, bounds[kind] : bounds[kind + 1]]
-                charges, taxes, local = _fill(part, template, index, seed, subscribers)
-                real = index < records
+                charges, taxes, local = _fill(part, template, first + place, seed, subscribers)
+                real = place < records
                 charge, tax = charge + int(charges[real].sum()), tax + int(taxes[real].sum())
                 if real.any():
                     span = [min(span[0], int(local[real].min())), max(span[1], int(local[real].max()))]

@@ -11,7 +11,12 @@ import pytest
 import yaml
 from pydantic import TypeAdapter
 
-from benchmarks.catalogs.write import write_cloud_catalog, write_electricity_catalog, write_telephony_catalog
+from benchmarks.catalogs.write import (
+    write_cloud_catalog,
+    write_electricity_catalog,
+    write_roaming_catalog,
+    write_telephony_catalog,
+)
 from benchmarks.generate.cloud import write_cloud
 from benchmarks.generate.meters import prm_numbers, write_meters
 from benchmarks.generate.telephony import write_telephony
@@ -46,6 +51,7 @@ def catalog(tmp_path: Path) -> Path:
     write_telephony_catalog(directory, subscribers=200)
     write_electricity_catalog(directory, meters=20)
     write_cloud_catalog(directory, devices=15, projects=5)
+    write_roaming_catalog(directory, subscribers=5)
     return directory
 
 
