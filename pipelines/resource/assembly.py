@@ -286,10 +286,12 @@ class AssemblyTable:
         return stage_time >= self.next_deadline
 
     def due(self, stage_time: int) -> Int64Array:
-        """Return the slots of the open sessions that end at this stage time, by source, deadline and key."""
-        sessions = self.sessions
+        """Return the slots of the open sessions that end at this stage time, by source, deadline and first part's record."""
+        sessions, parts = self.sessions, self.parts
         slots = np.flatnonzero((sessions.status == kernels.OPEN) & (sessions.deadline <= stage_time))
+        leader = np.empty(len(slots), np.int64)
+        kernels.lead(sessions, parts, slots, leader, np.empty(len(slots), np.int64))
         order = np.lexsort(
-            (sessions.key_lo[slots], sessions.key_hi[slots], sessions.deadline[slots], sessions.source[slots])
+            (parts.record[leader], parts.claim[leader], sessions.deadline[slots], sessions.source[slots])
         )
         return slots[order]

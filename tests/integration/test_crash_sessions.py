@@ -15,8 +15,8 @@ SETTINGS = {"block_bytes": 16 << 10, "flush_records": 600, "flush_ms": 60_000, "
 """Blocks of some hundred parts after the first, snapshots in the middle of files."""
 SESSIONS = 1500
 PUTTING_TOGETHER = (
-    ("before block", 2), ("after snapshot", 1), ("half array", 30), ("after insert fact_assembled_part", 1),
-    ("before insert fact_block", 1),
+    ("before block", 2), ("after insert fact_assembled_part", 1), ("before insert fact_block", 1), ("after snapshot", 1),
+    ("half array", 30),
 )  # fmt: skip
 TICKING = (
     ("half journal tick", 1), ("after journal tick", 1), ("before insert fact_assembled_part", 1),

@@ -160,8 +160,11 @@ class Twin:
         return Reason.NONE, [self._edr(place, held, tuple(sorted(where for where, _ in held)))]
 
     def tick(self, claim: int, stage_time: int) -> list[Assembled]:
-        """End the sessions that are due, by deadline and key."""
-        due = sorted((deadline, session) for session, (deadline, _) in self.open.items() if deadline <= stage_time)
+        """End the sessions that are due, by deadline and first part."""
+        due = sorted(
+            ((deadline, session) for session, (deadline, _) in self.open.items() if deadline <= stage_time),
+            key=lambda item: (item[0], _leader(self.open[item[1]][1])[0]),
+        )
         edrs = []
         for record, (_, session) in enumerate(due):
             _, held = self.open.pop(session)
@@ -181,6 +184,11 @@ class Twin:
         owner = self.windows[leader.access][0][2]
         total = sum(piece.quantity for _, piece in held)
         return place, START_US + leader.second * 1_000_000, total, owner, made_of
+
+
+def _leader(held: list[tuple[tuple[int, int], Piece]]) -> tuple[tuple[int, int], Piece]:
+    """Return the part whose time and owner the EDR has."""
+    return min(held, key=lambda item: (item[1].part is not Part.FIRST, item[1].number, item[1].second, item[0]))
 
 
 def _consistent(parts: list[Piece]) -> bool:
