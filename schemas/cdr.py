@@ -87,6 +87,23 @@ class PartColumns:
 
 
 @dataclass(frozen=True, slots=True)
+class SequenceRuns:
+    """Which numbers a block brought, as k runs without a gap, by stream and number; no two of a stream touch.
+
+    Attributes:
+        stream: (k,) names. first, last: (k,) numbers, >= 0.
+    """
+
+    stream: list[str]
+    first: Int64Array
+    last: Int64Array
+
+    def __len__(self) -> int:
+        """Return the number of runs."""
+        return len(self.stream)
+
+
+@dataclass(frozen=True, slots=True)
 class CdrBlock:
     """The n records of one block as columns of equal length, in file order.
 
@@ -109,6 +126,7 @@ class CdrBlock:
         readings: what the readings mean.
         version: (n,) which statement about its identity a record is, >= 0; None where the order of arrival says it.
         parts: of a source whose records may be parts of sessions; None for others.
+        runs: of a source that counts its records; None for others, and for records that are tried again.
     """
 
     position: BlockPosition
@@ -134,6 +152,7 @@ class CdrBlock:
     readings: ReadingRules = field(default=ReadingRules(), kw_only=True)
     version: Int64Array | None = field(default=None, kw_only=True)
     parts: PartColumns | None = field(default=None, kw_only=True)
+    runs: SequenceRuns | None = field(default=None, kw_only=True)
 
     def __len__(self) -> int:
         """Return the number of records."""
@@ -145,9 +164,9 @@ def select_records(cdrs: CdrBlock, rows: Int64Array) -> CdrBlock:
     columns: dict[str, Any] = {
         item.name: _rows_of(getattr(cdrs, item.name), rows)
         for item in fields(cdrs)
-        if item.name not in ("position", "raw", "text", "readings") and getattr(cdrs, item.name) is not None
+        if item.name not in ("position", "raw", "text", "readings", "runs") and getattr(cdrs, item.name) is not None
     }
-    return replace(cdrs, **columns)
+    return replace(cdrs, **columns, runs=None)
 
 
 def _rows_of(column: Any, rows: Int64Array) -> Any:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from schemas.arrays import Int32Array, Int64Array, UInt8Array
+from schemas.cdr import SequenceRuns
 from schemas.edr import EdrBlock
 from schemas.rated_item import RatedBlock
 
@@ -24,7 +25,7 @@ class BlockHeader:
         edrs, rated, unrated, cancelled: the EDR sheet; edrs = rated + unrated + cancelled.
         usage_rows, operation_rows, rejection_rows, reversal_rows: rows that the block puts in each fact table.
         amounts: billionths per currency id, sum of rated amounts (exact, may exceed 64 bits).
-        part_rows: the same, of records that became parts of EDRs.
+        part_rows: the same, of records that became parts of EDRs. run_rows: of runs of numbers seen.
         quantity: sum of rated EDR quantities in base steps (exact, may exceed 64 bits). Reversals count negative, here and in
             `amounts`.
     """
@@ -56,6 +57,7 @@ class BlockHeader:
     amounts: dict[int, int] = field(default_factory=dict)
     reversal_rows: int = 0
     part_rows: int = 0
+    run_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ class OutputBlock:
         rejections: rows of `schemas.rejection.REJECTION_SCHEMA`: refused records and unrated EDRs.
         reversals: of a block that takes rated items back, which; its EDRs and rated items are their negatives.
         assembled: of EDRs that were put together from several records, which; None when there are none.
+        runs: of a source that counts its records, the numbers seen; None for others.
     """
 
     header: BlockHeader
@@ -112,6 +115,7 @@ class OutputBlock:
     rejections: pa.RecordBatch
     reversals: ReversalBlock | None = None
     assembled: AssembledParts | None = None
+    runs: SequenceRuns | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from schemas.converters import Converter
 from schemas.price_plan import Code, Document, ExactDecimal
-from schemas.source_flow import Assembly, Cumulative
+from schemas.source_flow import Assembly, Cumulative, Sequence
 
 FieldName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 """Delimited: a column name of the header, or of `columns`. JSON: a dotted path such as `data.bytes` or `items.0.id`."""
@@ -122,6 +122,7 @@ class EventMapping(Document):
     version: FieldName | None = None
     converters: dict[FieldName, Annotated[tuple[Converter, ...], Field(min_length=1, max_length=8)]] = {}
     assembly: Assembly | None = None
+    sequence: Sequence | None = None
 
 
 class SourceBase(Document):

@@ -54,3 +54,10 @@ class Assembly(Document):
     part: PartRule
     sequence: Name | None = None
     time_out: Annotated[timedelta, Field(ge=timedelta(seconds=1), le=TIME_OUT_MAX)] = timedelta(hours=6)
+
+
+class Sequence(Document):
+    """`field` numbers the records of a stream, upwards by one; the texts of `per`, joined by "/", tell streams apart."""
+
+    field: Name
+    per: Annotated[tuple[Name, ...], Field(max_length=8)] = ()

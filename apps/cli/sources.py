@@ -9,7 +9,7 @@ import typer
 
 from apps.cli.failures import PARTIAL, honest, say
 from apps.cli.options import AsJson, Data, open_settings, require_catalog, say_when_cold
-from apps.cli.output import count, decimal_text, print_json, print_table, printable
+from apps.cli.output import count, decimal_text, print_json, print_result, print_table, printable
 from apps.cli.progress import records_bar
 
 if TYPE_CHECKING:
@@ -147,6 +147,28 @@ def try_file(
         _show_test(told)
     if told["quarantined"]:
         raise typer.Exit(PARTIAL)
+
+
+@sources.command(epilog="Example: octroi sources gaps --source calls")
+@honest
+def gaps(
+    source: Annotated[str | None, typer.Option("--source", "-s", help="Only of this source.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Most rows.")] = 50,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """List which numbers of which streams nobody saw, for sources whose mapping has a `sequence`."""
+    settings, directory = open_settings(data)
+    from apps.embedded.access import reach
+
+    where, parameters = ("1", {}) if source is None else ("source = {source:String}", {"source": source})
+    with reach(directory, settings, say) as access:
+        found = access.query(
+            "SELECT source, stream, missing_from, missing_to, missing, seen_before, seen_after FROM sequence_gap "
+            f"WHERE {where} ORDER BY source, stream, missing_from LIMIT {limit}",
+            parameters,
+        )
+    print_result(found, as_json=as_json, title=f"{count(found.num_rows, 'gap')}", empty="no number is missing")
 
 
 def _show_test(told: dict[str, Any]) -> None:

@@ -91,6 +91,12 @@ def _mapped(mapping: EventMapping, catalog: Catalog) -> Iterator[tuple[str, str]
         yield "counter", _counter(mapping.quantity.cumulative)
     if mapping.assembly is not None:
         yield "sessions", _sessions(mapping.assembly)
+    if mapping.sequence is not None:
+        per = f" of each {_joined(mapping.sequence.per)}" if mapping.sequence.per else ""
+        yield (
+            "sequence",
+            f"{mapping.sequence.field} counts the records{per}; `octroi sources gaps` tells what is missing",
+        )
     for name, field in sorted(mapping.attributes.items()):
         yield f"attribute {name}", field
     for item in mapping.filters:

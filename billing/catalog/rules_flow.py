@@ -19,6 +19,10 @@ def flow_fields(mapping: EventMapping) -> Iterator[tuple[Path, str]]:
     cumulative = mapping.quantity.cumulative
     for index, name in enumerate(cumulative.series if cumulative is not None else ()):
         yield ("mapping", "quantity", "cumulative", "series", index), name
+    if mapping.sequence is not None:
+        yield ("mapping", "sequence", "field"), mapping.sequence.field
+        for index, name in enumerate(mapping.sequence.per):
+            yield ("mapping", "sequence", "per", index), name
     assembly = mapping.assembly
     if assembly is None:
         return
@@ -33,6 +37,8 @@ def check_flow(ctx: Context, entry: Entry[Any], mapping: EventMapping, event_typ
     """Check what holds the records of a source together."""
     _check_cumulative(ctx, entry, mapping, event_types)
     _check_assembly(ctx, entry, mapping)
+    if mapping.sequence is not None:
+        ctx.unique(entry, ("mapping", "sequence", "per"), mapping.sequence.per, "field")
 
 
 def _check_assembly(ctx: Context, entry: Entry[Any], mapping: EventMapping) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -53,7 +53,9 @@ def finish_records(
     """
     outcomes = np.bincount(OUTCOME_OF[reason], minlength=len(Outcome))
     refusals = refused_records(cdrs, reason, describe, context.retry_count)
-    return _finish(edrs, outcomes, refusals, image, state, vocabulary, context, assembled)
+    output = _finish(edrs, outcomes, refusals, image, state, vocabulary, context, assembled)
+    runs = cdrs.runs
+    return output if runs is None else replace(output, header=replace(output.header, run_rows=len(runs)), runs=runs)
 
 
 def finish_sessions(

@@ -157,6 +157,7 @@ def extract(plan: MappingPlan, matrix: FieldMatrix, position: BlockPosition) -> 
         series_lo=series_lo,
         matrix=matrix,
         parts=parts,
+        runs=None if plan.sequence is None else plan.sequence.read(matrix.text, matrix.start, matrix.end, reason),
         readings=ReadingRules() if counter is None else counter.rules,
         version=version,
     )

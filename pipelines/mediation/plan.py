@@ -14,6 +14,7 @@ from pipelines.mediation.failures import UnableToCompileSource
 from pipelines.mediation.filters import FilterPlan, compile_filter
 from pipelines.mediation.kernels.siphash import siphash128_bytes
 from pipelines.mediation.quantity_text import QuantityText, compile_quantity_text
+from pipelines.mediation.sequences import SequencePlan, compile_sequence
 from pipelines.mediation.sessions import SessionPlan, compile_sessions
 from pipelines.mediation.tables import ValueTable, value_table
 from pipelines.mediation.times import TimePlan, compile_time
@@ -82,7 +83,7 @@ class MappingPlan:
         attribute_slots: the slot of each mapped attribute; `attribute_table`: value -> vocabulary id.
         seed: of identity keys: the installation's secret, tenant and source.
         keyed: identities are hashed with SipHash, because the source is not trusted.
-        sessions: of a source whose records may be parts of sessions.
+        sessions: of a source whose records may be parts of sessions. sequence: of one that counts its records.
     """
 
     fields: tuple[str, ...]
@@ -101,6 +102,7 @@ class MappingPlan:
     seed: tuple[int, int]
     keyed: bool
     sessions: SessionPlan | None = None
+    sequence: SequencePlan | None = None
 
 
 def compile_mapping(context: DecodeContext, mapping: EventMapping, extra_fields: Iterable[str] = ()) -> MappingPlan:
@@ -133,6 +135,7 @@ def compile_mapping(context: DecodeContext, mapping: EventMapping, extra_fields:
         if s not in identity
     ]
     sessions = compile_sessions(mapping.assembly, slot, identity_seed(context), keyed=not context.source.trusted)
+    sequence = compile_sequence(mapping.sequence, slot)
     content += [s for s in (sessions.slots if sessions is not None else ()) if s not in identity]
     blank = "" in mapping.event_type.values
     required = [access, *time.slots, *measured, -1 if blank else decider_slot, *counted]
@@ -159,6 +162,7 @@ def compile_mapping(context: DecodeContext, mapping: EventMapping, extra_fields:
         seed=identity_seed(context),
         keyed=not context.source.trusted,
         sessions=sessions,
+        sequence=sequence,
     )
 
 

@@ -13,6 +13,7 @@ from sinks.clickhouse.tables.assembled_part import FACT_ASSEMBLED_PART, part_row
 from sinks.clickhouse.tables.place import ingest_day
 from sinks.clickhouse.tables.rejection import FACT_REJECTION
 from sinks.clickhouse.tables.reversal import FACT_REVERSAL, reversal_rows
+from sinks.clickhouse.tables.sequence_run import FACT_SEQUENCE_RUN, run_rows
 from sinks.clickhouse.tables.usage import FACT_USAGE, usage_rows
 from sinks.clickhouse.tables.wallet_operation import FACT_WALLET_OPERATION, operation_rows
 
@@ -25,6 +26,7 @@ _ROWS: Final[Mapping[str, Callable[[OutputBlock], int]]] = {
     FACT_REJECTION.name: lambda block: block.rejections.num_rows,
     FACT_REVERSAL.name: reversal_rows,
     FACT_ASSEMBLED_PART.name: part_rows,
+    FACT_SEQUENCE_RUN.name: run_rows,
 }
 
 
@@ -46,6 +48,7 @@ def _expected(block: OutputBlock) -> Mapping[str, int]:
         FACT_REJECTION.name: header.rejection_rows,
         FACT_REVERSAL.name: header.reversal_rows,
         FACT_ASSEMBLED_PART.name: header.part_rows,
+        FACT_SEQUENCE_RUN.name: header.run_rows,
     }
 
 

@@ -11,6 +11,7 @@ from sinks.clickhouse.tables.assembled_part import FACT_ASSEMBLED_PART
 from sinks.clickhouse.tables.block import FACT_BLOCK
 from sinks.clickhouse.tables.rejection import FACT_REJECTION
 from sinks.clickhouse.tables.reversal import FACT_REVERSAL
+from sinks.clickhouse.tables.sequence_run import FACT_SEQUENCE_RUN
 from sinks.clickhouse.tables.usage import FACT_USAGE
 from sinks.clickhouse.tables.wallet_operation import FACT_WALLET_OPERATION, OPENING_CREDIT
 
@@ -23,6 +24,7 @@ _COUNTED: Mapping[str, str] = {
     FACT_REJECTION.name: "rejection_rows",
     FACT_REVERSAL.name: "reversal_rows",
     FACT_ASSEMBLED_PART.name: "part_rows",
+    FACT_SEQUENCE_RUN.name: "run_rows",
 }
 """Fact table -> the header's count of its rows."""
 

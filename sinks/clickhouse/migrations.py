@@ -15,6 +15,7 @@ from sinks.clickhouse.tables.dimensions import DIMENSIONS, dictionary_ddl
 from sinks.clickhouse.tables.rejection import FACT_REJECTION
 from sinks.clickhouse.tables.rejection_event import FACT_REJECTION_EVENT
 from sinks.clickhouse.tables.reversal import FACT_REVERSAL
+from sinks.clickhouse.tables.sequence_run import FACT_SEQUENCE_RUN
 from sinks.clickhouse.tables.usage import FACT_USAGE
 from sinks.clickhouse.tables.wallet_operation import FACT_WALLET_OPERATION
 
@@ -41,6 +42,7 @@ FACTS: tuple[Table, ...] = (
     FACT_CLAIM_EVENT,
     FACT_BILLED,
     FACT_ASSEMBLED_PART,
+    FACT_SEQUENCE_RUN,
 )
 
 
@@ -79,5 +81,6 @@ MIGRATIONS: tuple[Migration, ...] = (
     ),
     Migration(4, "transfers of access points", (FACT_ACCESS_TRANSFER.ddl,)),
     Migration(5, "parts of sessions", (FACT_ASSEMBLED_PART.ddl, added(FACT_BLOCK, "part_rows", "amounts"))),
+    Migration(6, "runs of numbers", (FACT_SEQUENCE_RUN.ddl, added(FACT_BLOCK, "run_rows", "part_rows"))),
 )
 """All steps, in order."""

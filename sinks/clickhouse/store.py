@@ -39,6 +39,7 @@ from sinks.clickhouse.tables.place import ingest_day
 from sinks.clickhouse.tables.rejection import FACT_REJECTION, rejection_table
 from sinks.clickhouse.tables.rejection_event import FACT_REJECTION_EVENT, RejectionEvent, rejection_event_table
 from sinks.clickhouse.tables.reversal import FACT_REVERSAL, reversal_table
+from sinks.clickhouse.tables.sequence_run import FACT_SEQUENCE_RUN, run_table
 from sinks.clickhouse.tables.usage import FACT_USAGE, usage_columns
 from sinks.clickhouse.tables.wallet_operation import (
     FACT_WALLET_OPERATION,
@@ -150,6 +151,8 @@ class Store:
             self._writer.insert_arrow(FACT_REVERSAL.qualified, reversal_table(same_day, tenants))
         for same_day in by_day(missing(FACT_ASSEMBLED_PART, pending, known)):
             self._insert_native(FACT_ASSEMBLED_PART, part_columns(same_day, tenants))
+        for same_day in by_day(missing(FACT_SEQUENCE_RUN, pending, known)):
+            self._writer.insert_arrow(FACT_SEQUENCE_RUN.qualified, run_table(same_day, tenants))
         for same_day in by_day(pending):
             headers = [block.header for block in same_day]
             self._writer.insert_arrow(FACT_BLOCK.qualified, block_table(headers, tenants))

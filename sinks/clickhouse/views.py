@@ -366,6 +366,32 @@ ASSEMBLED_PART = View(
     f"{DATABASE}.fact_assembled_part AS f",
 )  # fmt: skip
 
+_GAPS = f"""(
+  SELECT tenant, source, stream, first, claim,
+    count() OVER seen AS earlier, max(last) OVER seen AS reached,
+    argMax(claim, (last, -toInt64(claim))) OVER seen AS reached_by
+  FROM {DATABASE}.fact_sequence_run
+  WINDOW seen AS (
+    PARTITION BY tenant, source, stream ORDER BY first, last, claim ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+  )
+)"""
+
+SEQUENCE_GAP = View(
+    "sequence_gap",
+    "One row per gap in the numbers of a stream, between the lowest and the highest seen.",
+    (
+        _TENANT,
+        _SOURCE,
+        _per_row("stream", "String", "what counts: the texts of the fields that tell streams apart, joined by /"),
+        _per_row("missing_from", "UInt64", "first number that nobody saw", "f.reached + 1"),
+        _per_row("missing_to", "UInt64", "last number of the gap", "toUInt64(f.first - 1)"),
+        _per_row("missing", "UInt64", "how many", "toUInt64(f.first - f.reached - 1)"),
+        _per_row("seen_before", "UInt32", "journal entry that brought the number before the gap", "f.reached_by"),
+        _per_row("seen_after", "UInt32", "journal entry that brought the number after it", "f.claim"),
+    ),
+    f"{_GAPS} AS f WHERE f.earlier > 0 AND f.first > f.reached + 1",
+)
+
 VIEWS: tuple[View, ...] = (
     EDR,
     RATED_ITEM,
@@ -378,5 +404,6 @@ VIEWS: tuple[View, ...] = (
     ACCESS_TRANSFER,
     FILE,
     ASSEMBLED_PART,
+    SEQUENCE_GAP,
 )
 """Every view of the contract."""

@@ -66,6 +66,7 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "source: mapping: quantity": source.Quantity,
     "source: mapping: quantity: cumulative": source_flow.Cumulative,
     "source: mapping: event_type": source.EventTypeRule,
+    "source: mapping: sequence": source_flow.Sequence,
     "source: mapping: assembly": source_flow.Assembly,
     "source: mapping: assembly: part": source_flow.PartRule,
     "source: mapping: filters": source.Filter,
