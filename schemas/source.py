@@ -18,6 +18,7 @@ from schemas.source_base import (
 )
 from schemas.source_binary import Ts32298Source
 from schemas.source_columns import ArrowSource, ParquetSource
+from schemas.source_plugin import PluginSource
 from schemas.source_radius import RadiusSource
 from schemas.source_roaming import TapSource
 
@@ -170,6 +171,7 @@ SOURCE_MODELS: dict[str, type[SourceBase]] = {
     "cloudevents": CloudEventsSource,
     "arrow": ArrowSource,
     "parquet": ParquetSource,
+    "plugin": PluginSource,
     "r151": R151Source,
     "ts32298": Ts32298Source,
     "tap": TapSource,

@@ -12,6 +12,7 @@ from pipelines.mediation.container import ContainerInfo, check_container, open_c
 from pipelines.mediation.context import DecodeContext
 from pipelines.mediation.decode import Decoder, check_file, decode_blocks, make_decoder
 from pipelines.mediation.failures import UnableToCompileSource, UnableToDecodeFile
+from pipelines.mediation.plugins import UnableToUsePlugin
 from pipelines.mediation.unpack import Prefix, UnableToReadFile
 from schemas.cdr import CdrBlock
 
@@ -56,7 +57,8 @@ def inspect_file(
     """Verify a file from its container to its header; `size` is how many bytes it had when it was claimed: only they count.
 
     Raises:
-        UnableToReadArchive: when the bytes cannot be read at all, or some are gone: a replay would say something else.
+        UnableToReadArchive: when the bytes cannot be read at all, or some are gone, or a plug-in is: a replay would say
+            something else.
     """
     try:
         if path.stat().st_size < size:
@@ -71,6 +73,8 @@ def inspect_file(
         return QuarantinedFile(error.code, error.message)
     except UnableToDecodeFile as error:
         return QuarantinedFile(error.code, error.message)
+    except UnableToUsePlugin as error:
+        raise UnableToReadArchive(f"{path.name} cannot be decoded as the log needs it ({error})") from error
     except UnableToCompileSource as error:
         return QuarantinedFile("SOURCE_DEFINITION", str(error))
     except OSError as error:

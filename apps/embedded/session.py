@@ -22,6 +22,7 @@ from apps.embedded.intake import Intake
 from apps.embedded.layout import DataDirectory
 from apps.embedded.owner import OwnerServer
 from apps.settings import Settings
+from pipelines.mediation.plugins import check_plugins
 from pipelines.spool.journal import FileClaim
 from rating.vocabulary import NameTable
 from schemas.money import AMOUNT_DECIMALS, from_scaled
@@ -215,6 +216,8 @@ def _work(
     replayed = time.monotonic()
     report.replay_s = replayed - opened
     engine.take_catalog()
+    if engine.active is not None:
+        check_plugins(engine.active.catalog.sources)
     for claim in heal(engine):
         intake.claimed(claim)
     spool = engine.directory.spool

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO, Protocol
 
 from pipelines.mediation.ber.ts32298.decoder import make_ts32298
 from pipelines.mediation.columns.decoder import make_columns
+from pipelines.mediation.columns.plugin import make_plugin
 from pipelines.mediation.context import DecodeContext
 from pipelines.mediation.delimited.decoder import make_delimited
 from pipelines.mediation.enedis.r151 import make_r151
@@ -65,6 +66,7 @@ _MAKERS: dict[str, Callable[[DecodeContext, Any], Decoder]] = {
     "cloudevents": make_cloudevents,
     "arrow": make_columns,
     "parquet": make_columns,
+    "plugin": make_plugin,
     "r151": make_r151,
     "ts32298": make_ts32298,
     "tap": make_tap,

@@ -57,6 +57,7 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "source: cloudevents": source.CloudEventsSource,
     "source: arrow": source.ArrowSource,
     "source: parquet": source.ParquetSource,
+    "source: plugin": source.PluginSource,
     "source: r151": source.R151Source,
     "source: ts32298": source.Ts32298Source,
     "source: tap": source.TapSource,
@@ -82,7 +83,7 @@ SPECIAL_DEFAULTS = {
     "access_points", "opening_readings", "each", "zone", "fields", "pattern", "between", "thousands", "columns_min", "required",
     "converters", "present", "prefix", "min", "max", "strip_prefix", "add_prefix", "e164", "case", "substring", "split", "pad_left",
     "map", "default", "cumulative", "series", "assembly", "sequence", "time_out", "first", "middle", "last",
-    "single", "trunk", "international", "decimal", "version",
+    "single", "trunk", "international", "decimal", "version", "options",
 }  # fmt: skip
 """Fields whose default is told in words: none, open, always."""
 
@@ -273,7 +274,7 @@ def test_the_examples_of_the_catalog_page_are_one_catalog(tmp_path: Path, catalo
         heading for heading in CATALOG_SECTIONS if ":" not in heading
     }
     assert {document.format for document in catalog.sources.values()} == {
-        "delimited", "fixed_width", "json", "cloudevents", "arrow", "parquet", "r151", "ts32298", "tap", "radius",
+        "delimited", "fixed_width", "json", "cloudevents", "arrow", "parquet", "plugin", "r151", "ts32298", "tap", "radius",
     }  # fmt: skip
 
 

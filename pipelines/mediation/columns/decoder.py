@@ -55,7 +55,7 @@ class ColumnsDecoder:
         paths, kinds, batches = self._open(stream)
         blocks = ColumnBlocks(self.plan.fields, kinds, block_bytes, self.source.record_bytes_max)
         try:
-            yield from blocks.cut(_columns(batches, paths))
+            yield from blocks.cut(columns_of(batches, paths))
         except (pa.ArrowException, OverflowError) as error:
             told = (str(error).splitlines() or [type(error).__name__])[0][:200]
             raise UnableToDecodeFile("MALFORMED_COLUMNS", f"a column is damaged: {told}") from error
@@ -70,14 +70,19 @@ class ColumnsDecoder:
         """
         if isinstance(self.source, ArrowSource):
             schema, batches = ipc_batches(stream)
-            paths, kinds = _find_all(schema, self.plan.fields)
+            paths, kinds = find_fields(schema, self.plan.fields)
             return paths, kinds, batches
         file = open_parquet(stream)
-        paths, kinds = _find_all(file.schema_arrow, self.plan.fields)
+        paths, kinds = find_fields(file.schema_arrow, self.plan.fields)
         return paths, kinds, parquet_batches(file, [".".join(path) for path in dict.fromkeys(paths)])
 
 
-def _find_all(schema: pa.Schema, names: tuple[str, ...]) -> tuple[list[tuple[str, ...]], tuple[pa.DataType, ...]]:
+def find_fields(schema: pa.Schema, names: tuple[str, ...]) -> tuple[list[tuple[str, ...]], tuple[pa.DataType, ...]]:
+    """Return the path of each field, and its type.
+
+    Raises:
+        UnableToDecodeFile: MISSING_COLUMN, DUPLICATE_COLUMN or WRONG_COLUMN_TYPE.
+    """
     found = [_find(schema, name) for name in names]
     return [path for path, _ in found], tuple(kind for _, kind in found)
 
@@ -105,7 +110,7 @@ def _find(schema: pa.Schema, name: str) -> tuple[tuple[str, ...], pa.DataType]:
     raise UnableToDecodeFile("MISSING_COLUMN", f"column {name!r} is missing")
 
 
-def _columns(batches: Iterator[pa.RecordBatch], paths: list[tuple[str, ...]]) -> Iterator[Columns]:
+def columns_of(batches: Iterator[pa.RecordBatch], paths: list[tuple[str, ...]]) -> Iterator[Columns]:
     """Yield the columns of the plan's fields, once every value of a batch was seen to be sound."""
     for batch in batches:
         if not batch.num_rows:
