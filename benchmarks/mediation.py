@@ -11,8 +11,10 @@ import yaml
 from benchmarks.catalogs.write import write_cloud_catalog, write_roaming_catalog, write_telephony_catalog
 from benchmarks.generate.cloud import write_cloud
 from benchmarks.generate.fixed import places, write_fixed
+from benchmarks.generate.network import write_network
 from benchmarks.generate.roaming import write_roaming
 from benchmarks.generate.telephony import write_telephony
+from benchmarks.recount.ber import decode_pgw
 from benchmarks.recount.delimited import decode_delimited
 from benchmarks.recount.events import decode_events
 from benchmarks.recount.fixed_width import decode_fixed_width
@@ -65,6 +67,15 @@ def _write_events(directory: Path, records: int, subscribers: int, seed: int) ->
     return write_cloud(directory, records=records, devices=subscribers, projects=100, seed=seed, bad=True)
 
 
+def _write_network(directory: Path, records: int, subscribers: int, seed: int) -> Sequence[Path]:
+    """Write sessions of two services each, which are a record of the feed each."""
+    return write_network(directory, records=records // 2, subscribers=subscribers, seed=seed)
+
+
+def _decode_network(files: Sequence[Path], rules: Rules, source: str) -> Decoded:
+    return decode_pgw(files, rules, source=source)
+
+
 def _decode_csv(files: Sequence[Path], rules: Rules, source: str) -> Decoded:
     return decode_delimited(files, rules, source=source)
 
@@ -96,12 +107,26 @@ def _telephony_catalog(directory: Path, subscribers: int) -> None:
     [source] = [found for found in documents if found.get("code") == "telephony" and found["kind"] == "source"]
     del source["header"]
     fixed = source | {"code": "telephony-fixed", "format": "fixed_width", "columns": places()}
-    path.write_text(path.read_text() + "---\n" + yaml.safe_dump(fixed, sort_keys=False))
+    path.write_text("---\n".join([path.read_text(), yaml.safe_dump(fixed, sort_keys=False), PGW]))
 
 
 def _cloud_catalog(directory: Path, subscribers: int) -> None:
     write_cloud_catalog(directory, devices=subscribers, projects=100)
 
+
+PGW = """\
+kind: source
+code: pgw
+format: ts32298
+records: [pGWRecord]
+each: [listOfServiceData]
+mapping:
+  identity: [nodeID, localSequenceNumber, listOfServiceData.ratingGroup]
+  access_point: servedMSISDN
+  time: {field: listOfServiceData.timeOfFirstUsage}
+  quantity: {fields: [listOfServiceData.datavolumeFBCUplink, listOfServiceData.datavolumeFBCDownlink], unit: B}
+  event_type: {constant: data}
+"""
 
 MILLION = 1_000_000
 FEEDS = {
@@ -113,6 +138,7 @@ FEEDS = {
         ),
         Feed("ndjson", "events", MILLION, 800_000, _write_events, _cloud_catalog, _decode_events),
         Feed("tap", "roaming", MILLION, 300_000, _write_tap, _roaming_catalog, _decode_tap),
+        Feed("ts32298", "pgw", MILLION, 500_000, _write_network, _telephony_catalog, _decode_network),
         Feed("csv_clean", "telephony", MILLION, 0, _write_one_csv, _telephony_catalog, _decode_csv, is_hidden=True),
     )
 }
