@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,7 @@ def _is_bracket(byte: int) -> bool:
     return byte == QUOTE or byte | BIT_5 in (OPENING, CLOSING)
 
 
-def _mask_of(address: int, test: Callable[[int], bool]) -> Any:
+def _mask_of(address: int, test: Any) -> Any:
     data = ctypes.string_at(int(address), WIDTH)
     return np.uint64(sum(1 << place for place, byte in enumerate(data) if test(byte)))
 
