@@ -21,7 +21,6 @@ from pipelines.snapshot import StageState, read_latest_snapshot, write_snapshot
 from schemas.cdr import BlockPosition
 from schemas.rejection import Reason
 
-
 NOBODYS = 9
 
 
