@@ -40,15 +40,25 @@ INT64_MAX = 2**63 - 1
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def band_until(at: Any, calendar: Any, zone: Any, clock: Any) -> Any:
+def band_until(
+    at: Any,
+    calendar: Any,
+    zone: Any,
+    calendar_day: Any,
+    day_band: Any,
+    day_run: Any,
+    zone_ptr: Any,
+    zone_bucket: Any,
+    zone_instant: Any,
+    zone_offset: Any,
+) -> Any:
     """Return (band, end): the band in force at an instant, and until when, at least, one of its name is in force.
 
     Args:
         at: int64 microseconds UTC; end likewise, after `at`.
         calendar, zone: indexes of `layout.Tariff`.
-        clock: (calendar_day, day_band, day_run, calendar_name, zone_ptr, zone_bucket, zone_instant, zone_offset) of it.
+        calendar_day .. zone_offset: arrays of it.
     """
-    calendar_day, day_band, day_run, _, zone_ptr, zone_bucket, zone_instant, zone_offset = clock
     index = transition(at, zone, zone_ptr, zone_bucket, zone_instant)
     local = at + zone_offset[index]
     row = day_row(calendar, local, calendar_day)
@@ -61,19 +71,54 @@ def band_until(at: Any, calendar: Any, zone: Any, clock: Any) -> Any:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def stay(at: Any, offset: Any, length: Any, calendar: Any, zone: Any, clock: Any) -> Any:
+def stay(
+    at: Any,
+    offset: Any,
+    length: Any,
+    calendar: Any,
+    zone: Any,
+    calendar_day: Any,
+    day_band: Any,
+    day_run: Any,
+    calendar_name: Any,
+    zone_ptr: Any,
+    zone_bucket: Any,
+    zone_instant: Any,
+    zone_offset: Any,
+) -> Any:
     """Return (band, steps): the band at a step of a usage, and for how many steps of it a band of that name stays.
 
     Args:
         at: int64 microseconds UTC, start of the usage. offset, length: int64 steps, 0 <= offset < length.
-        calendar, zone, clock: as in `band_until`.
+        calendar .. zone_offset: as in `band_until`, and `layout.Tariff.calendar_name`.
     """
-    names = clock[3]
-    band, end = band_until(at + offset * I64(STEP_US), calendar, zone, clock)
+    band, end = band_until(
+        at + offset * I64(STEP_US),
+        calendar,
+        zone,
+        calendar_day,
+        day_band,
+        day_run,
+        zone_ptr,
+        zone_bucket,
+        zone_instant,
+        zone_offset,
+    )
     steps = (end - at + I64(STEP_US - 1)) // I64(STEP_US)
     while steps < length:
-        following, end = band_until(at + steps * I64(STEP_US), calendar, zone, clock)
-        if names[calendar, following] != names[calendar, band]:
+        following, end = band_until(
+            at + steps * I64(STEP_US),
+            calendar,
+            zone,
+            calendar_day,
+            day_band,
+            day_run,
+            zone_ptr,
+            zone_bucket,
+            zone_instant,
+            zone_offset,
+        )
+        if calendar_name[calendar, following] != calendar_name[calendar, band]:
             break
         steps = (end - at + I64(STEP_US - 1)) // I64(STEP_US)
     return band, min(steps, length) - offset
@@ -101,12 +146,40 @@ def whole_increments(offset: Any, steps: Any, length: Any, rule: Any, tier_upper
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def rated_split(at: Any, length: Any, calendar: Any, zone: Any, clock: Any, rule: Any) -> Any:
+def rated_split(
+    at: Any,
+    length: Any,
+    calendar: Any,
+    zone: Any,
+    calendar_day: Any,
+    day_band: Any,
+    day_run: Any,
+    calendar_name: Any,
+    zone_ptr: Any,
+    zone_bucket: Any,
+    zone_instant: Any,
+    zone_offset: Any,
+    rule: Any,
+) -> Any:
     """Return the steps of a usage split by bands and rounded part by part, INT64_MAX when they exceed 2**62."""
     offset = I64(0)
     rated = I64(0)
     while offset < length:
-        _, steps = stay(at, offset, length, calendar, zone, clock)
+        _, steps = stay(
+            at,
+            offset,
+            length,
+            calendar,
+            zone,
+            calendar_day,
+            day_band,
+            day_run,
+            calendar_name,
+            zone_ptr,
+            zone_bucket,
+            zone_instant,
+            zone_offset,
+        )
         part = round_increments(steps, rule[FIRST], rule[NEXT], rule[INCREMENT_MODE])
         if part > I64(QUANTITY_MAX) - rated:
             return I64(INT64_MAX)
@@ -124,7 +197,14 @@ def price_crossing(
     rule: Any,
     calendar: Any,
     zone: Any,
-    clock: Any,
+    calendar_day: Any,
+    day_band: Any,
+    day_run: Any,
+    calendar_name: Any,
+    zone_ptr: Any,
+    zone_bucket: Any,
+    zone_instant: Any,
+    zone_offset: Any,
     tier_upper: Any,
     tier_step: Any,
     price: Any,
@@ -137,7 +217,7 @@ def price_crossing(
         rated: int64 <= 2**62, base steps that are priced: `rated_split` of them, or `length`.
         consumed: int64 >= 0, what was consumed before.
         rule: (VERSION_COLUMNS,) int64 of a flat, graduated or volume version.
-        calendar, zone, clock: as in `band_until`. tier_upper, tier_step, price: of `layout.Tariff`.
+        calendar .. zone_offset: as in `stay`. tier_upper, tier_step, price: of `layout.Tariff`.
     """
     crossing, first, count, stride = rule[CROSSING], rule[TIER_PTR], rule[TIER_COUNT], rule[BANDS]
     volume = rule[SHAPE] & I64(7) == MODEL_VOLUME
@@ -148,7 +228,21 @@ def price_crossing(
     offset = I64(0)
     position = consumed
     while offset < length:
-        band, steps = stay(at, offset, length, calendar, zone, clock)
+        band, steps = stay(
+            at,
+            offset,
+            length,
+            calendar,
+            zone,
+            calendar_day,
+            day_band,
+            day_run,
+            calendar_name,
+            zone_ptr,
+            zone_bucket,
+            zone_instant,
+            zone_offset,
+        )
         part = steps
         if crossing == CROSSING_SPLIT:
             part = round_increments(steps, rule[FIRST], rule[NEXT], rule[INCREMENT_MODE])

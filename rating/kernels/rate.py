@@ -148,7 +148,6 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -
     account_base = account_wallet.ctypes.data
     hi_base = wallet_hi.ctypes.data
     lo_base = wallet_lo.ctypes.data
-    clock = (calendar_day, day_band, day_run, calendar_name, zone_ptr, zone_bucket, zone_instant, zone_offset)
     types = event_types[0]
     count = I64(len(subscriptions))
     for row in range(start, count):
@@ -231,7 +230,14 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -
                 band,
                 calendar,
                 zone,
-                clock,
+                calendar_day,
+                day_band,
+                day_run,
+                calendar_name,
+                zone_ptr,
+                zone_bucket,
+                zone_instant,
+                zone_offset,
                 tier_upper,
                 tier_amount,
                 tier_step,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from rating.kernels.crossing import price_crossing, rated_split
+from rating.kernels.crossing import STEP_US, band_until, price_crossing, rated_split
 from rating.kernels.flat import price_flat
 from rating.kernels.graduated import price_graduated
 from rating.kernels.increments import round_in_tier, round_increments
@@ -62,7 +62,14 @@ def price_special(
     band: Any,
     calendar: Any,
     zone: Any,
-    clock: Any,
+    calendar_day: Any,
+    day_band: Any,
+    day_run: Any,
+    calendar_name: Any,
+    zone_ptr: Any,
+    zone_bucket: Any,
+    zone_instant: Any,
+    zone_offset: Any,
     tier_upper: Any,
     tier_amount: Any,
     tier_step: Any,
@@ -75,11 +82,11 @@ def price_special(
     Args:
         at: int64 microseconds UTC. quantity: int64, 0 .. 2**62. consumed: int64 >= 0, what was consumed before.
         rule: (VERSION_COLUMNS,) int64.
-        band: int64, in force at the start. calendar, zone, clock: as in `crossing.band_until`, if the rule crosses bands.
+        band: int64, in force at the start. calendar .. zone_offset: as in `crossing.stay`, if the rule crosses bands.
         tier_upper .. price: of `layout.Tariff`.
     """
     model = rule[SHAPE] & I64(7)
-    crossing = rule[CROSSING]
+    crossing = I64(rule[CROSSING])
     first, count = rule[TIER_PTR], rule[TIER_COUNT]
     hi, lo = I64(0), U(0)
     tier = I64(0)
@@ -95,8 +102,28 @@ def price_special(
             length = rated
         if length > I64(LENGTH_MAX):
             return hi, lo, tier, I64(0), True
+        if length > 0:
+            _, end = band_until(
+                at, calendar, zone, calendar_day, day_band, day_run, zone_ptr, zone_bucket, zone_instant, zone_offset
+            )
+            if at + (length - I64(1)) * I64(STEP_US) < end:
+                crossing = I64(CROSSING_START)  # most usage crosses nothing
         if crossing == CROSSING_SPLIT:
-            rated = rated_split(at, length, calendar, zone, clock, rule)
+            rated = rated_split(
+                at,
+                length,
+                calendar,
+                zone,
+                calendar_day,
+                day_band,
+                day_run,
+                calendar_name,
+                zone_ptr,
+                zone_bucket,
+                zone_instant,
+                zone_offset,
+                rule,
+            )
     if rated > I64(QUANTITY_MAX):
         return hi, lo, tier, rated, False
     if rated == 0:
@@ -110,7 +137,24 @@ def price_special(
         return hi, lo, tier, rated, False
     if crossing != CROSSING_START:
         hi, lo, tier = price_crossing(
-            at, length, rated, consumed, rule, calendar, zone, clock, tier_upper, tier_step, price
+            at,
+            length,
+            rated,
+            consumed,
+            rule,
+            calendar,
+            zone,
+            calendar_day,
+            day_band,
+            day_run,
+            calendar_name,
+            zone_ptr,
+            zone_bucket,
+            zone_instant,
+            zone_offset,
+            tier_upper,
+            tier_step,
+            price,
         )
     elif model == MODEL_FLAT:
         hi, lo = price_flat(rated, price[rule[PRICE_PTR] + band])

@@ -30,6 +30,11 @@ SUBSETS = {
         "tests/unit/rating/test_rate.py",
         "tests/tables/test_rating_prices.py",
         "tests/tables/test_rating_clocks.py",
+        "tests/property/test_rating_models_twin.py",
+        "tests/tables/test_rating_models.py",
+        "tests/tables/test_rating_crossing.py",
+        "tests/tables/test_rating_calendars.py",
+        "tests/tables/test_rating_peers.py",
     ),
 }
 
