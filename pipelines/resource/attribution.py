@@ -74,7 +74,10 @@ def owners_of(
     found: Attribution,
 ) -> Owners:
     """Return every owner of the rows `rows`, which `found` says have one: a second look only where any is shared."""
-    if not (found.answer[rows] == kernels.SHARED).any():
+    if len(rows) == len(found.answer):  # all of them: nothing to choose, nothing to copy
+        if not (found.answer == kernels.SHARED).any():
+            return Owners(rows, np.zeros(len(rows), np.uint8), found.subscription, found.access_point)
+    elif not (found.answer[rows] == kernels.SHARED).any():
         return Owners(rows, np.zeros(len(rows), np.uint8), found.subscription[rows], found.access_point[rows])
     room = 2 * len(rows)
     while True:
