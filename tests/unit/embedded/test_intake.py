@@ -29,6 +29,8 @@ class FakeEngine:
     newer_came: bool = False
     sources: list[str] = field(default_factory=lambda: ["calls", "data"])
     terms: Any = TERMS
+    active: Any = None
+    state: Any = field(default_factory=lambda: SimpleNamespace(claim=1))
 
     def __post_init__(self) -> None:
         self.report = self.reported.append
