@@ -221,7 +221,7 @@ def test_a_body_that_is_too_large_is_refused(server: Server) -> None:
         (b"a,b\n1,2\n", CSV, "calls", {}, "MISSING_COLUMN"),
         (b"\xff\xfei\x00", CSV, "calls", {}, "WRONG_ENCODING"),
         (b"x", CSV, "calls", {"content_encoding": "gzip"}, "CORRUPT_ARCHIVE"),
-        (gzip.compress(b"id")[:-3], CSV, "calls", {"content_encoding": "gzip"}, "CORRUPT_ARCHIVE"),
+        (gzip.compress(b"id", mtime=0)[:-3], CSV, "calls", {"content_encoding": "gzip"}, "CORRUPT_ARCHIVE"),
         (b"x", CSV, "calls", {"content_encoding": "zstd"}, "CORRUPT_ARCHIVE"),
         (b"[{}", BATCH, "events", {}, "MALFORMED_JSON"),
         (b"[{}] x", BATCH, "events", {}, "MALFORMED_JSON"),
