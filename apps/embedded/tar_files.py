@@ -64,9 +64,13 @@ class TarFiles:
     def take_copy(self, source: str, path: Path, *, now: int, terms: Terms) -> list[FileClaim] | None:
         """Claim the files in an archive that stays where it is; None when it is none, or not a good one.
 
+        What is no regular file is none: a pipe can be read only once.
+
         Raises:
             UnableToClaim: when there is no room.
         """
+        if not path.is_file():
+            return None
         with self._extracted(source, path, path.name, terms) as arrivals:
             return self.spool.claim_all(self.journal, arrivals, now=now, terms=terms) if arrivals else None
 

@@ -48,15 +48,24 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "config show",
         "demo",
         "explain",
+        "files back-out",
+        "files list",
+        "files show",
         "ingest",
         "query",
         "rejects discard",
         "rejects list",
+        "rejects mark",
+        "rejects reopen",
         "rejects replay",
         "rejects show",
+        "rejects summary",
         "run",
+        "serve",
+        "sources gaps",
         "sources list",
         "sources show",
+        "sources template",
         "sources test",
         "version",
     ]
@@ -66,7 +75,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
 def test_help_has_an_example_and_offers_json(command: tuple[str, ...]) -> None:
     told = octroi(*command, "--help").ok()
     assert f"Example: octroi {' '.join(command)}" in told.out.replace("OCTROI_FLUSH_MS=200 ", "")
-    assert "--json" in told.out
+    assert ("--json" in told.out) == (command != ("serve",))
     assert octroi(*command, "-h").out == told.out
 
 
@@ -112,7 +121,7 @@ def test_json_is_one_document_and_nothing_else(data: Path, arguments: list[str])
         (
             ["rejects", "list", "--status", "new", "--data", "{data}"],
             2,
-            "--status takes OPEN, REPLAYED, DISCARDED or ALL",
+            "--status takes OPEN, TO_REPROCESS, REPLAYED, DISCARDED, CANCELLED or ALL",
         ),
         (
             ["rejects", "list", "--code", "UNKNOWN_ACCES_POINT", "--data", "{data}"],
@@ -122,7 +131,7 @@ def test_json_is_one_document_and_nothing_else(data: Path, arguments: list[str])
         (["rejects", "show", "--data", "{data}"], 2, "say which rejections"),
         (["rejects", "show", "2-²", "--data", "{data}"], 2, "'2-²' is no rejection"),
         (["rejects", "show", "99-0", "--data", "{data}"], 2, "no rejection 99-0"),
-        (["rejects", "replay", "--data", "{data}"], 2, "--claim or --all"),
+        (["rejects", "replay", "--data", "{data}"], 2, "another criterion, or --all"),
         (["rejects", "replay", "--all", "--claim", "2", "--data", "{data}"], 2, "exclude each other"),
         (["rejects", "discard", "--all", "--data", "{data}"], 2, "--reason"),
         (["rejects", "discard", "--all", "--reason", " ", "--data", "{data}"], 2, "a discard needs a reason"),

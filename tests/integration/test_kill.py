@@ -21,8 +21,16 @@ KILLS = 20
 SOAK_KILLS = int(os.environ.get("OCTROI_SOAK_KILLS", "200"))
 SETTINGS = {"block_bytes": 64 << 10, "flush_records": 4000, "flush_ms": 50, "snapshot_records": 10_000}
 """Small, so that a run passes many boundaries: about a hundred blocks, ten inserts and four snapshots."""
-AFTERWARDS = {"fact_rejection_event", "fact_reversal", "fact_claim_event", "fact_billed", "fact_access_transfer"}
-"""What only commands, invoices and other catalogs fill."""
+AFTERWARDS = {
+    "fact_rejection_event",
+    "fact_reversal",
+    "fact_claim_event",
+    "fact_billed",
+    "fact_access_transfer",
+    "fact_assembled_part",
+    "fact_sequence_run",
+}
+"""What only commands, invoices, other catalogs, and sources that send parts or count their records fill."""
 DONE, PARTLY = 0, 5
 """Exit codes of `octroi run`: in the run that takes the file which nobody can read, it is 5."""
 

@@ -91,7 +91,7 @@ def test_rejections_are_answered_through_the_owner(owned: Path, tmp_path: Path) 
     replayed = octroi("rejects", "replay", f"{claim}-0", "--data", owned, "--json").ok().json
     assert (replayed["replayed"], replayed["rejected"], replayed["rated"]) == (1, 1, 0)
     again = octroi("rejects", "replay", f"{claim}-0", "--data", owned)
-    assert (again.code, "no open rejection matches" in again.err) == (2, True)
+    assert (again.code, "no rejection that is open" in again.err) == (2, True)
     discarded = octroi("rejects", "discard", f"{claim}-1", "--reason", "test call", "--data", owned, "--json").ok().json
     assert discarded == {"discarded": 1, "left": 0}
     balanced(owned)
@@ -103,7 +103,7 @@ def test_rejections_are_answered_through_the_owner(owned: Path, tmp_path: Path) 
         (["query", "DROP TABLE fact_usage"], "only SELECT"),
         (["query", "SELECT nothing FROM rated_item"], "Unknown expression identifier"),
         (["explain", "ri-999-0"], "there is no rated item ri-999-0"),
-        (["rejects", "discard", "--claim", "999", "--reason", "x"], "no open rejection matches"),
+        (["rejects", "discard", "--claim", "999", "--reason", "x"], "no rejection that is open"),
     ],
 )
 def test_the_owners_refusals_end_as_ones_own_do(owned: Path, arguments: list[str], words: str) -> None:

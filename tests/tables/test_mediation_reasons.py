@@ -44,6 +44,7 @@ IN_PARTS = delimited(
         "attributes": {},
     }
 )
+VERSIONED = delimited(on_same_key="supersede", mapping={"version": "zone", "attributes": {}})
 IDENTIFIED = delimited(mapping={"identity": ["id", "zone"]})
 EVENT = {
     "specversion": "1.0", "id": "e-1", "source": "/net", "type": "com.acme.data", "subject": "33611",
@@ -81,7 +82,7 @@ TABLE: list[tuple[Reason, Source, bytes, bytes, str]] = [
      "byte 34 of the record (0xe9) is not valid utf-8"),
     (Reason.INVALID_ENCODING, cloudevents(), b'{"id": "\xff"}', b'{"id": "\xff"}', "byte 8 of the record (0xff) is not valid utf-8"),
     (Reason.MALFORMED_RECORD, CSV, A + b'1,"a"b' + B, b'1,"a"b', EXPLANATIONS[Reason.MALFORMED_RECORD]),
-    (Reason.MALFORMED_RECORD, cloudevents(), b"[]", b"[]", EXPLANATIONS[Reason.MALFORMED_RECORD]),
+    (Reason.MALFORMED_RECORD, cloudevents(), b"7", b"7", EXPLANATIONS[Reason.MALFORMED_RECORD]),
     (Reason.MALFORMED_RECORD, cloudevents(), event(specversion="0.3"), event(specversion="0.3"),
      EXPLANATIONS[Reason.MALFORMED_RECORD]),
     (Reason.MALFORMED_RECORD, cloudevents(), event(id=7), event(id=7), EXPLANATIONS[Reason.MALFORMED_RECORD]),
@@ -115,6 +116,7 @@ TABLE: list[tuple[Reason, Source, bytes, bytes, str]] = [
     (Reason.NEGATIVE_QUANTITY, cloudevents(), event(data={"bytes": -1}), event(data={"bytes": -1}), "data.bytes is '-1'"),
     (Reason.DOUBTFUL_READING, r151(), xml(Index(doubt="1")), index_xml(Index(doubt="1")).encode(), "Indice_Vraisemblance is '1'"),
     (Reason.UNKNOWN_PART, IN_PARTS, A + cdr(switch="b"), cdr(switch="b"), "switch is 'b', id is '1'"),
+    (Reason.INVALID_VERSION, VERSIONED, A + cdr(zone="EU"), cdr(zone="EU"), "zone is 'EU'"),
     (Reason.INVALID_SEQUENCE, IN_PARTS, A + cdr(zone="EU"), cdr(zone="EU"), "zone is 'EU'"),
 ]  # fmt: skip
 

@@ -19,12 +19,14 @@ WRITTEN = {
     Outcome.ACCEPTED: {Reason.NONE},
     Outcome.ABSORBED: {Reason.OPENING_READING, Reason.REPEATED_READING, Reason.ABSORBED_PART},
     Outcome.DUPLICATE: {Reason.DUPLICATE},
+    Outcome.SUPERSEDED: {Reason.NEWER_VERSION_KNOWN},
     Outcome.FILTERED: {Reason.FILTERED_BY_SOURCE},
     Outcome.PARKED: {
         Reason.DOUBTFUL_READING,
         Reason.BEYOND_WINDOW,
         Reason.READING_OUT_OF_ORDER,
         Reason.LATE_PART,
+        Reason.SUPERSEDES_EARLIER,
         Reason.COUNTER_PERIOD_CLOSED,
     },
 }

@@ -69,7 +69,7 @@ def test_selected_records_keep_their_columns_their_bytes_and_their_words(
     some = select_records(whole, rows)
     assert len(some) == len(rows)
     for column in fields(CdrBlock):
-        if column.name not in ("position", "raw", "text"):
+        if isinstance(getattr(whole, column.name), np.ndarray) and column.name not in ("raw", "text"):
             np.testing.assert_array_equal(getattr(some, column.name), getattr(whole, column.name)[rows], column.name)
     for new, old in enumerate(rows.tolist()):
         assert raw_record(some, new) == raw_record(whole, old)
