@@ -108,6 +108,8 @@ def describe_fields(plan: MappingPlan, block: DecodedBlock, row: int) -> str:
         slots = [plan.sessions.part, *plan.sessions.key.tolist()]
     elif reason == Reason.INVALID_SEQUENCE and plan.sessions is not None:
         slots = [plan.sessions.sequence]
+    elif reason == Reason.INVALID_VERSION:
+        slots = [plan.version]
     else:
         return EXPLANATIONS[reason]
     return ", ".join(f"{plan.fields[slot]} is {quote_value(field_value(block, slot, row))}" for slot in slots)

@@ -91,7 +91,7 @@ def test_rejections_are_answered_through_the_owner(owned: Path, tmp_path: Path) 
     replayed = octroi("rejects", "replay", f"{claim}-0", "--data", owned, "--json").ok().json
     assert (replayed["replayed"], replayed["rejected"], replayed["rated"]) == (1, 1, 0)
     again = octroi("rejects", "replay", f"{claim}-0", "--data", owned)
-    assert (again.code, "no rejection that is open" in again.err) == (2, True)
+    assert (again.code, "is replayed: only what is open" in again.err) == (2, True)
     discarded = octroi("rejects", "discard", f"{claim}-1", "--reason", "test call", "--data", owned, "--json").ok().json
     assert discarded == {"discarded": 1, "left": 0}
     balanced(owned)
