@@ -10,23 +10,7 @@ import typer
 from apps.cli.failures import honest, say
 from apps.cli.options import AsJson, Data, open_settings
 from apps.cli.output import count, print_json, printable
-from apps.cli.selecting import (
-    Code,
-    Everything,
-    Ids,
-    OfAccessPoint,
-    OfClaim,
-    OfFile,
-    OfSource,
-    OfStage,
-    OfStatus,
-    RetriesMin,
-    Since,
-    Text,
-    Until,
-    criteria,
-    selection,
-)
+from apps.cli.selecting import selecting
 
 _OUTCOMES = (
     ("rated", "rated"),
@@ -42,31 +26,14 @@ Why = Annotated[str, typer.Option("--reason", help="Why; kept with the rejection
 
 
 @honest
-def replay(
-    ids: Ids = None,
-    code: Code = None,
-    source: OfSource = None,
-    claim: OfClaim = None,
-    file: OfFile = None,
-    since: Since = None,
-    until: Until = None,
-    access_point: OfAccessPoint = None,
-    stage: OfStage = None,
-    retries_min: RetriesMin = None,
-    text: Text = None,
-    status: OfStatus = None,
-    everything: Everything = False,
-    data: Data = None,
-    as_json: AsJson = False,
-) -> None:
+@selecting()
+def replay(chosen: dict[str, Any] | None, data: Data = None, as_json: AsJson = False) -> None:
     """Try open and marked rejections again under the catalog now in force; exit code 2 when none matches.
 
     The retry is a journal entry of its own: what becomes of its records is on its own line of `octroi balance`. What it refuses
     again is a new rejection, open, with a retry more.
     """
-    found = criteria(ids, code, status, source=source, claim=claim, file=file, since=since, until=until,
-                     access_point=access_point, stage=stage, retries_min=retries_min, text=text)  # fmt: skip
-    result = ask({"op": "replay", "selection": selection(found, everything=everything)}, data)
+    result = ask({"op": "replay", "selection": chosen}, data)
     if as_json:
         print_json(result)
         return
@@ -76,83 +43,30 @@ def replay(
 
 
 @honest
-def mark(
-    ids: Ids = None,
-    reason: Why = "",
-    code: Code = None,
-    source: OfSource = None,
-    claim: OfClaim = None,
-    file: OfFile = None,
-    since: Since = None,
-    until: Until = None,
-    access_point: OfAccessPoint = None,
-    stage: OfStage = None,
-    retries_min: RetriesMin = None,
-    text: Text = None,
-    everything: Everything = False,
-    data: Data = None,
-    as_json: AsJson = False,
-) -> None:
+@selecting(status=False)
+def mark(chosen: dict[str, Any] | None, reason: Why = "", data: Data = None, as_json: AsJson = False) -> None:
     """Mark open rejections to be tried again later: `octroi rejects replay --status TO_REPROCESS` does it."""
-    found = criteria(ids, code, None, source=source, claim=claim, file=file, since=since, until=until,
-                     access_point=access_point, stage=stage, retries_min=retries_min, text=text)  # fmt: skip
-    _decide("mark", "marked", found, reason, data, everything=everything, as_json=as_json)
+    _decide("mark", "marked", chosen, reason, data, as_json=as_json)
 
 
 @honest
-def discard(
-    reason: Why,
-    ids: Ids = None,
-    code: Code = None,
-    source: OfSource = None,
-    claim: OfClaim = None,
-    file: OfFile = None,
-    since: Since = None,
-    until: Until = None,
-    access_point: OfAccessPoint = None,
-    stage: OfStage = None,
-    retries_min: RetriesMin = None,
-    text: Text = None,
-    status: OfStatus = None,
-    everything: Everything = False,
-    data: Data = None,
-    as_json: AsJson = False,
-) -> None:
+@selecting()
+def discard(chosen: dict[str, Any] | None, reason: Why, data: Data = None, as_json: AsJson = False) -> None:
     """Set open and marked rejections aside, with a reason; exit code 2 when none matches. `reopen` takes it back."""
-    found = criteria(ids, code, status, source=source, claim=claim, file=file, since=since, until=until,
-                     access_point=access_point, stage=stage, retries_min=retries_min, text=text)  # fmt: skip
-    _decide("discard", "discarded", found, reason, data, everything=everything, as_json=as_json)
+    _decide("discard", "discarded", chosen, reason, data, as_json=as_json)
 
 
 @honest
-def reopen(
-    ids: Ids = None,
-    reason: Why = "",
-    code: Code = None,
-    source: OfSource = None,
-    claim: OfClaim = None,
-    file: OfFile = None,
-    since: Since = None,
-    until: Until = None,
-    access_point: OfAccessPoint = None,
-    stage: OfStage = None,
-    retries_min: RetriesMin = None,
-    text: Text = None,
-    status: OfStatus = None,
-    everything: Everything = False,
-    data: Data = None,
-    as_json: AsJson = False,
-) -> None:
+@selecting()
+def reopen(chosen: dict[str, Any] | None, reason: Why = "", data: Data = None, as_json: AsJson = False) -> None:
     """Open discarded and marked rejections again."""
-    found = criteria(ids, code, status, source=source, claim=claim, file=file, since=since, until=until,
-                     access_point=access_point, stage=stage, retries_min=retries_min, text=text)  # fmt: skip
-    _decide("reopen", "reopened", found, reason, data, everything=everything, as_json=as_json)
+    _decide("reopen", "reopened", chosen, reason, data, as_json=as_json)
 
 
 def _decide(
-    op: str, done: str, found: dict[str, Any], reason: str, data: Path | None, *, everything: bool, as_json: bool
+    op: str, done: str, chosen: dict[str, Any] | None, reason: str, data: Path | None, *, as_json: bool
 ) -> None:
-    result = ask({"op": op, "selection": selection(found, everything=everything), "reason": reason}, data)
+    result = ask({"op": op, "selection": chosen, "reason": reason}, data)
     if as_json:
         print_json(result)
         return

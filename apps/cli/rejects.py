@@ -10,27 +10,10 @@ from apps.cli.deciding import add_decisions
 from apps.cli.failures import WrongUsage, honest, say
 from apps.cli.options import AsJson, Data, open_settings
 from apps.cli.output import count, print_json, print_result, printable, rows_of
-from apps.cli.selecting import (
-    ID_TEXT,
-    STATUSES,
-    Code,
-    Ids,
-    OfAccessPoint,
-    OfClaim,
-    OfFile,
-    OfSource,
-    OfStage,
-    RetriesMin,
-    Since,
-    Text,
-    Until,
-    criteria,
-    places,
-)
+from apps.cli.selecting import CRITERIA, ID_TEXT, Ids, listing, places
 
 rejects = typer.Typer(help="Records and EDRs that were refused.", no_args_is_help=True)
 
-Status = Annotated[str, typer.Option(help=f"{', '.join(STATUSES[:-1])} or {STATUSES[-1]}.")]
 CHARACTERS_SHOWN = 2000
 _COUNTED = ("OPEN", "TO_REPROCESS", "DISCARDED", "REPLAYED", "CANCELLED")
 
@@ -44,25 +27,14 @@ def _where(found: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 @rejects.command("list", epilog="Example: octroi rejects list --code UNKNOWN_ACCESS_POINT")
 @honest
+@listing(*CRITERIA, status="OPEN")
 def show_list(
-    code: Code = None,
-    source: OfSource = None,
-    claim: OfClaim = None,
-    file: OfFile = None,
-    since: Since = None,
-    until: Until = None,
-    access_point: OfAccessPoint = None,
-    stage: OfStage = None,
-    retries_min: RetriesMin = None,
-    text: Text = None,
-    status: Status = "OPEN",
+    found: dict[str, Any],
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="Most rows.")] = 50,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
     """List rejections, and how many there are by reason."""
-    found = criteria(None, code, status, source=source, claim=claim, file=file, since=since, until=until,
-                     access_point=access_point, stage=stage, retries_min=retries_min, text=text)  # fmt: skip
     settings, directory = open_settings(data)
     condition, parameters = _where(found)
     from apps.embedded.access import reach
@@ -91,18 +63,9 @@ def show_list(
 
 @rejects.command(epilog="Example: octroi rejects summary --source calls")
 @honest
-def summary(
-    code: Code = None,
-    source: OfSource = None,
-    claim: OfClaim = None,
-    file: OfFile = None,
-    since: Since = None,
-    until: Until = None,
-    data: Data = None,
-    as_json: AsJson = False,
-) -> None:
+@listing("code", "source", "claim", "file", "since", "until")
+def summary(found: dict[str, Any], data: Data = None, as_json: AsJson = False) -> None:
     """Count rejections by reason and source, and what was decided about them."""
-    found = criteria(None, code, None, source=source, claim=claim, file=file, since=since, until=until)
     settings, directory = open_settings(data)
     condition, parameters = _where(found)
     from apps.embedded.access import reach

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Annotated, Any
 
@@ -30,6 +32,12 @@ Text = Annotated[str | None, typer.Option("--text", help="What the record's text
 OfStatus = Annotated[str | None, typer.Option("--status", help="Only of this status.")]
 Everything = Annotated[bool, typer.Option("--all", help="Every rejection with which it may be done.")]
 STATUSES = ("OPEN", "TO_REPROCESS", "REPLAYED", "DISCARDED", "CANCELLED", "ALL")
+AnyStatus = Annotated[str, typer.Option("--status", help=f"{', '.join(STATUSES[:-1])} or {STATUSES[-1]}.")]
+CRITERIA: dict[str, Any] = {
+    "code": Code, "source": OfSource, "claim": OfClaim, "file": OfFile, "since": Since, "until": Until,
+    "access_point": OfAccessPoint, "stage": OfStage, "retries_min": RetriesMin, "text": Text,
+}  # fmt: skip
+"""The option of each criterion, by its name in `apps.embedded.selection.Selection`."""
 _ID = re.compile(r"([0-9]{1,10})-([0-9]{1,10})(?:-([0-9]{1,3}))?")
 ID_TEXT = "concat(toString(claim), '-', toString(record), if(branch = 0, '', concat('-', toString(branch))))"
 
@@ -79,6 +87,64 @@ def status_name(status: str | None) -> str | None:
     if status.upper() not in STATUSES:
         raise WrongUsage(f"--status takes {', '.join(STATUSES[:-1])} or {STATUSES[-1]}")
     return None if status.upper() == STATUSES[-1] else status.upper()
+
+
+def listing(*names: str, status: str | None = None) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command that shows rejections the options of the criteria `names`, and `--status` where it has a default.
+
+    The command is called with `found`, what was given as `criteria` returns it, before its own parameters.
+    """
+    options: dict[str, tuple[Any, Any]] = {name: (CRITERIA[name], None) for name in names}
+    if status is not None:
+        options["status"] = (AnyStatus, status)
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        def called(**given: Any) -> None:
+            chosen = {name: given.pop(name) for name in options}
+            command(criteria(None, chosen.pop("code", None), chosen.pop("status", None), **chosen), **given)
+
+        return _with_options(called, command, options)
+
+    return decorate
+
+
+def selecting(*, status: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command that changes rejections everything that selects some, and `--status` where several are allowed.
+
+    The command is called with `chosen`, what was given as `selection` returns it, before its own parameters.
+    """
+    options: dict[str, tuple[Any, Any]] = {"ids": (Ids, None)} | {name: (kind, None) for name, kind in CRITERIA.items()}
+    if status:
+        options["status"] = (OfStatus, None)
+    options["everything"] = (Everything, False)
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        def called(**given: Any) -> None:
+            chosen = {name: given.pop(name) for name in options}
+            ids, everything = chosen.pop("ids"), chosen.pop("everything")
+            found = criteria(ids, chosen.pop("code"), chosen.pop("status", None), **chosen)
+            command(selection(found, everything=everything), **given)
+
+        return _with_options(called, command, options)
+
+    return decorate
+
+
+def _with_options(
+    called: Callable[..., None], command: Callable[..., None], options: dict[str, tuple[Any, Any]]
+) -> Callable[..., None]:
+    """Return `called` with the name and the text of a command, and as parameters the options and the command's own."""
+    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [
+        inspect.Parameter(name, keyword, default=default, annotation=kind) for name, (kind, default) in options.items()
+    ]
+    parameters += [item.replace(kind=keyword) for item in own]
+    called.__name__, called.__qualname__, called.__doc__ = command.__name__, command.__qualname__, command.__doc__
+    called.__module__ = command.__module__
+    called.__annotations__ = {item.name: item.annotation for item in parameters} | {"return": None}
+    called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return called
 
 
 def criteria(ids: list[str] | None, code: str | None, status: str | None, **others: Any) -> dict[str, Any]:
