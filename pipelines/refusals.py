@@ -11,7 +11,7 @@ import pyarrow as pa
 from pipelines.resource.kernels.gather import gather
 from schemas.arrays import Int64Array, UInt8Array, UInt16Array
 from schemas.cdr import BlockPosition, CdrBlock
-from schemas.edr import PACKED_WORDS, EdrBlock, pack
+from schemas.edr import EdrBlock, pack
 from schemas.rejection import EXPLANATIONS, OUTCOMES, RAW_BYTES_MAX, REJECTION_SCHEMA, Outcome, Reason, Stage
 
 DESCRIBED_MAX = 1000
@@ -75,8 +75,8 @@ def unrated_edrs(
     """
     rows = np.flatnonzero(reason).astype(np.int64)
     m = len(rows)
-    packed = pack(edrs, rows).view(np.uint8).reshape(-1)
-    width = PACKED_WORDS * 8
+    words = pack(edrs, rows)
+    packed, width = words.view(np.uint8).reshape(-1), words.shape[1] * 8
     return _batch(
         edrs.position,
         edrs.record[rows],

@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from pipelines.key_files import VERIFY_MARK, DamagedKeys, read_keys, write_keys
 from pipelines.key_files_v1 import read_keys_v1
-from pipelines.resource.assembly import AssemblyTable, Parts, Sessions
+from pipelines.resource.assembly import AssemblyTable, Parts, Sessions, parts_of
 from pipelines.resource.series import RegisterTable
 from pipelines.resource.stage import ResourceState
 from pipelines.resource.versions import COLUMNS as VERSION_COLUMNS
@@ -275,7 +275,7 @@ def _rebuild(
     if manifest.get("session_count"):  # snapshots from before there was assembly have none
         assembly = AssemblyTable(
             Sessions(**{name: arrays[f"session.{name}"] for name in Sessions._fields}),
-            Parts(**{name: arrays[f"part.{name}"] for name in Parts._fields}),
+            parts_of({name: arrays[key] for name in Parts._fields if (key := f"part.{name}") in arrays}),
             arrays["assembly.heap"],
             manifest["session_count"],
             next_deadline=0,  # looked for again

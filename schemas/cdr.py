@@ -65,6 +65,21 @@ class Part(IntEnum):
     LAST = 3
 
 
+class Late(IntEnum):
+    """What a part is whose session has ended: see `schemas.source_flow.Assembly`."""
+
+    REJECT = 0
+    SEPARATE = 1
+    REOPEN = 2
+
+
+ELAPSED = 8
+"""Mode of sessions whose quantity is the time from their first to their last part."""
+STRICT = 16
+"""Mode of sessions that are nothing to be rated unless they are complete."""
+OPEN_MAX = 2_000_000
+
+
 @dataclass(frozen=True, slots=True)
 class PartColumns:
     """Which session each of n records belongs to.
@@ -73,6 +88,8 @@ class PartColumns:
         key_hi, key_lo: (n,) 128-bit hash of the session's fields.
         part: (n,) `Part`. sequence: (n,) number of the part in its session, -1 where the source has none.
         time_out_us: after how much stage time without a part a session ends.
+        mode: ELAPSED and STRICT, or neither. late: what a part is that comes after its session ended.
+        open_max: with so many open sessions, of whatever source, no further one begins.
     """
 
     key_hi: UInt64Array
@@ -80,10 +97,15 @@ class PartColumns:
     part: UInt8Array
     sequence: Int64Array
     time_out_us: int
+    mode: int = 0
+    late: Late = Late.REJECT
+    open_max: int = OPEN_MAX
 
     def __getitem__(self, rows: Int64Array) -> PartColumns:
         """Return the records at `rows`."""
-        return PartColumns(self.key_hi[rows], self.key_lo[rows], self.part[rows], self.sequence[rows], self.time_out_us)
+        return replace(
+            self, key_hi=self.key_hi[rows], key_lo=self.key_lo[rows], part=self.part[rows], sequence=self.sequence[rows]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +146,7 @@ class CdrBlock:
         attributes: (n, ATTRIBUTE_SLOTS) codes in `Vocabulary.attribute_values`; 0 = absent or a value no charge names.
         series_hi, series_lo: (n,) 128-bit identity of the register for cumulative readings, (0, 0) for plain usage.
         readings: what the readings mean.
+        values: (n, VALUE_SLOTS) `schemas.values`, VALUE_ABSENT where a record has none; None where the source maps none.
         version: (n,) which statement about its identity a record is, >= 0; None where the order of arrival says it.
         parts: of a source whose records may be parts of sessions; None for others.
         runs: of a source that counts its records; None for others, and for records that are tried again.
@@ -151,6 +174,7 @@ class CdrBlock:
     series_lo: UInt64Array
     readings: ReadingRules = field(default=ReadingRules(), kw_only=True)
     version: Int64Array | None = field(default=None, kw_only=True)
+    values: Int64Array | None = field(default=None, kw_only=True)
     parts: PartColumns | None = field(default=None, kw_only=True)
     runs: SequenceRuns | None = field(default=None, kw_only=True)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt16Array
 from schemas.cdr import ATTRIBUTE_SLOTS, BlockPosition
+from schemas.values import VALUE_ABSENT, VALUE_SLOTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class EdrBlock:
         attributes: (n, ATTRIBUTE_SLOTS) codes in the image's vocabulary.
         access_point: (n,) access point id.
         subscription: (n,) subscription id.
+        values: (n, VALUE_SLOTS) `schemas.values` by the slots of the event type; None where no EDR has any.
     """
 
     position: BlockPosition
@@ -37,6 +39,7 @@ class EdrBlock:
     attributes: Int32Array
     access_point: Int32Array
     subscription: Int32Array
+    values: Int64Array | None = field(default=None, kw_only=True)
 
     def __len__(self) -> int:
         """Return the number of EDRs."""
@@ -59,24 +62,55 @@ def join_edrs(one: EdrBlock, other: EdrBlock) -> EdrBlock:
         np.concatenate([one.attributes, other.attributes])[order],
         np.concatenate([one.access_point, other.access_point])[order],
         np.concatenate([one.subscription, other.subscription])[order],
+        values=_joined_values(one, other, order),
     )
 
 
+def _joined_values(one: EdrBlock, other: EdrBlock, order: Int64Array) -> Int64Array | None:
+    if one.values is None and other.values is None:
+        return None
+    return np.concatenate([values_of(one), values_of(other)])[order]
+
+
+def values_of(edrs: EdrBlock) -> Int64Array:
+    """Return (n, VALUE_SLOTS) the values of EDRs, absent ones where the block has none."""
+    return np.full((len(edrs), VALUE_SLOTS), VALUE_ABSENT, np.int64) if edrs.values is None else edrs.values
+
+
 PACKED_WORDS = 6 + ATTRIBUTE_SLOTS
+PACKED_WORDS_VALUED = PACKED_WORDS + VALUE_SLOTS
+"""Words of an EDR that has values: they follow what all EDRs have."""
 BRANCH_SHIFT = 16
 """The branch lies above the 16 bits of the event type, so that EDRs packed before there were branches have branch 0."""
 
 
 def pack(edrs: EdrBlock, rows: Int64Array) -> Int64Array:
-    """Return (m, PACKED_WORDS) int64: the EDRs `rows` with all that rating needs, so that they can be retried."""
-    packed = np.empty((len(rows), PACKED_WORDS), np.int64)
+    """Return (m, PACKED_WORDS) int64: the EDRs `rows` with all that rating needs, so that they can be retried.
+
+    Where the block has values, (m, PACKED_WORDS_VALUED).
+    """
+    packed = np.empty((len(rows), PACKED_WORDS if edrs.values is None else PACKED_WORDS_VALUED), np.int64)
     packed[:, 0] = edrs.event_at[rows]
     packed[:, 1] = edrs.span_s[rows]
     packed[:, 2] = edrs.quantity[rows]
     packed[:, 3] = edrs.event_type[rows].astype(np.int64) | edrs.branch[rows].astype(np.int64) << BRANCH_SHIFT
     packed[:, 4] = edrs.access_point[rows]
     packed[:, 5] = edrs.subscription[rows]
-    packed[:, 6:] = edrs.attributes[rows]
+    packed[:, 6:PACKED_WORDS] = edrs.attributes[rows]
+    if edrs.values is not None:
+        packed[:, PACKED_WORDS:] = edrs.values[rows]
+    return packed
+
+
+def join_packed(rows: list[Int64Array]) -> Int64Array:
+    """Return packed EDRs, each (PACKED_WORDS,) or (PACKED_WORDS_VALUED,), as the rows of one array.
+
+    All of them have values in it as soon as one has.
+    """
+    width = max(map(len, rows))
+    packed = np.full((len(rows), width), VALUE_ABSENT, np.int64)
+    for row, words in zip(packed, rows, strict=True):
+        row[: len(words)] = words
     return packed
 
 
@@ -94,7 +128,8 @@ def unpack(packed: Int64Array, position: BlockPosition) -> EdrBlock:
         np.ascontiguousarray(packed[:, 1]),
         np.ascontiguousarray(packed[:, 2]),
         (packed[:, 3] & 0xFFFF).astype(np.uint16),
-        np.ascontiguousarray(packed[:, 6:].astype(np.int32)),
+        np.ascontiguousarray(packed[:, 6:PACKED_WORDS].astype(np.int32)),
         packed[:, 4].astype(np.int32),
         packed[:, 5].astype(np.int32),
+        values=np.ascontiguousarray(packed[:, PACKED_WORDS:]) if packed.shape[1] > PACKED_WORDS else None,
     )

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from schemas.money import PRICE_DECIMALS_MAX, RoundingMode
+from schemas.values import VALUE_DECIMALS_MAX, VALUE_SLOTS, ValueKind
 
 
 def _decimal_text(value: Any) -> Any:
@@ -62,16 +63,32 @@ class UnitDocument(Document):
     decimals: Annotated[int, Field(ge=0, le=15)] = 0
 
 
+class ValueType(Document):
+    """What a value of an event type is; a number is kept with `decimals` decimals."""
+
+    type: ValueKind
+    decimals: Annotated[int, Field(ge=0, le=VALUE_DECIMALS_MAX)] = 0
+
+
+def _value_type(written: Any) -> Any:
+    """Read `digits` as `{type: digits}`."""
+    return {"type": written} if isinstance(written, str) else written
+
+
 class EventType(Document):
     """One kind of usage and the unit in which its quantity is measured.
 
-    `attributes` names what charges may filter on (at most 4 per event type).
+    `attributes` names what charges may filter on (at most 4 per event type), `values` what prices may read besides: numbers,
+    instants, dates and digits (at most 4).
     """
 
     kind: Literal["event_type"]
     code: Code
     unit: str
     attributes: Annotated[tuple[Code, ...], Field(max_length=4)] = ()
+    values: Annotated[
+        dict[Code, Annotated[ValueType, BeforeValidator(_value_type)]], Field(max_length=VALUE_SLOTS)
+    ] = {}
 
 
 ClockTime = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):(00|15|30|45)$|^24:00$")]

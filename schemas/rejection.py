@@ -51,6 +51,7 @@ class Reason(IntEnum):
     INVALID_VERSION = 111
     UNKNOWN_PART = 112
     INVALID_SEQUENCE = 113
+    INVALID_VALUE = 114
     # 200..299 resource stage
     DUPLICATE = 200
     SAME_KEY_OTHER_CONTENT = 201
@@ -67,6 +68,9 @@ class Reason(IntEnum):
     LATE_PART = 212
     PART_CONFLICT = 213
     SESSION_TOO_LARGE = 214
+    REOPENS_SESSION = 215
+    TOO_MANY_SESSIONS = 216
+    TOO_MANY_SERIES = 217
     # 300..399 account stage
     NO_MATCHING_CHARGE = 300
     NO_PRICE_VERSION = 301
@@ -75,6 +79,7 @@ class Reason(IntEnum):
     COUNTER_OVERFLOW = 304
     INSUFFICIENT_BALANCE = 305
     USAGE_TOO_LONG = 306
+    SESSION_INCOMPLETE = 307
 
 
 class Stage(IntEnum):
@@ -94,6 +99,9 @@ OUTCOMES: dict[Reason, Outcome] = {
     Reason.REPEATED_READING: Outcome.ABSORBED,
     Reason.ABSORBED_PART: Outcome.ABSORBED,
     Reason.LATE_PART: Outcome.PARKED,
+    Reason.REOPENS_SESSION: Outcome.PARKED,
+    Reason.TOO_MANY_SESSIONS: Outcome.PARKED,
+    Reason.TOO_MANY_SERIES: Outcome.PARKED,
     Reason.DOUBTFUL_READING: Outcome.PARKED,
     Reason.BEYOND_WINDOW: Outcome.PARKED,
     Reason.SUPERSEDES_EARLIER: Outcome.PARKED,
@@ -126,6 +134,7 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.INVALID_VERSION: "the version is no whole number of at most 18 digits",
     Reason.UNKNOWN_PART: "the record does not say which session it belongs to, or which part of it it is",
     Reason.INVALID_SEQUENCE: "the number of the part in its session is no whole number",
+    Reason.INVALID_VALUE: "a value of the event type is no number, instant, date or digits as it should be",
     Reason.DUPLICATE: "a record with the same identity and content was already processed",
     Reason.SAME_KEY_OTHER_CONTENT: "a record with the same identity but another content was already processed",
     Reason.UNKNOWN_ACCESS_POINT: "no access point has this identifier",
@@ -139,8 +148,12 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.NEWER_VERSION_KNOWN: "a newer record with the same identity is known",
     Reason.ABSORBED_PART: "a part of a session, merged into one EDR with the others",
     Reason.LATE_PART: "the session has ended without this part",
-    Reason.PART_CONFLICT: "the session has this part already, or the part does not fit between its first and last",
+    Reason.PART_CONFLICT: "the session has this part already, the part does not fit between its first and last, or it would "
+    "end before it began",
     Reason.SESSION_TOO_LARGE: "the session has more parts, or more usage, than one EDR can hold",
+    Reason.REOPENS_SESSION: "the session has ended without this part; it is opened again first",
+    Reason.TOO_MANY_SESSIONS: "as many sessions wait for their parts as may wait",
+    Reason.TOO_MANY_SERIES: "as many series of readings are kept as may be kept",
     Reason.NO_MATCHING_CHARGE: "no usage charge of the subscription's offer matches the event",
     Reason.NO_PRICE_VERSION: "the price plan has no version in force at the event time",
     Reason.COUNTER_PERIOD_CLOSED: "the counter period of the event is no longer kept",
@@ -148,6 +161,7 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.COUNTER_OVERFLOW: "the counter would exceed what it can hold",
     Reason.INSUFFICIENT_BALANCE: "no wallet can pay the amount",
     Reason.USAGE_TOO_LONG: "usage that is split over time bands lasts longer than 35 days",
+    Reason.SESSION_INCOMPLETE: "the session ended without its first or its last part, or with a part missing between them",
 }
 
 

@@ -107,6 +107,8 @@ class EventTypeRule(Document):
 class EventMapping(Document):
     """Which fields mean what. `identity` fields together name a record within the source.
 
+    `attributes` and `values` are those of the event types; an instant among the values reads as the event time does.
+
     `converters` change the text of fields before anything else reads it; `required` are more fields that must not be empty.
     `version`, a whole number, says which of several records with one identity is the newest; without it the latest to come is.
     """
@@ -117,6 +119,7 @@ class EventMapping(Document):
     quantity: Quantity
     event_type: EventTypeRule
     attributes: dict[Code, FieldName] = {}
+    values: dict[Code, FieldName] = {}
     filters: tuple[Filter, ...] = ()
     required: Annotated[tuple[FieldName, ...], Field(max_length=32)] = ()
     version: FieldName | None = None

@@ -208,6 +208,7 @@ def _cdr_words(cdr: dict[str, Any]) -> str:
         cdr["event_type"],
         f"access point {cdr['access_point']}",
         *attributes,
+        *(f"{name} {'-' if value is None else value}" for name, value in cdr.get("values", {}).items()),
         f"key {cdr['identity_key']}",
     ]
     return ", ".join(part for part in said if part)

@@ -49,7 +49,7 @@ from pipelines.spool.journal import (
 )
 from schemas.arrays import UInt16Array
 from schemas.cdr import BlockPosition, CdrBlock, select_records
-from schemas.edr import PACKED_WORDS, unpack
+from schemas.edr import PACKED_WORDS, PACKED_WORDS_VALUED, unpack
 from schemas.output import BlockHeader, OutputBlock
 from schemas.rejection import Reason
 from sinks.clickhouse.store import FinishedClaim
@@ -361,9 +361,10 @@ class Engine:
             words = np.fromfile(path, np.int64)
         except OSError as error:
             raise UnableToReadArchive(f"cannot read {path.name}: {error.strerror}") from error
-        if len(words) != len(entry.refused) * PACKED_WORDS:
+        width = PACKED_WORDS if len(words) == len(entry.refused) * PACKED_WORDS else PACKED_WORDS_VALUED
+        if len(words) != len(entry.refused) * width:
             raise UnableToReadArchive(f"{path.name} is damaged; the log needs it: restore it from a backup")
-        packed = words.reshape(-1, PACKED_WORDS)
+        packed = words.reshape(-1, width)
         context = self._context(entry, entry.source)
         active = self._image()
         resume = self._resume_block(entry)

@@ -32,6 +32,7 @@ from schemas.money import AMOUNT_DECIMALS, from_scaled
 from schemas.output import OutputBlock
 from schemas.quantity import describe_quantity
 from schemas.rejection import EXPLANATIONS, OUTCOMES, RAW_BYTES_MAX, Outcome, Reason
+from schemas.values import value_text
 
 _NO_TEXT = frozenset(map(chr, (*range(0x09), *range(0x0B, 0x0D), *range(0x0E, 0x20), *range(0x7F, 0xA0))))
 """Control characters but tab and line ends: bytes that decode to one are shown in hexadecimal."""
@@ -170,6 +171,7 @@ class _Witness:
             "event_type": event_type,
             "access_point": access_point,
             "attributes": self._attributes(event_type, cdrs.attributes[row].tolist()),
+            **({} if cdrs.values is None else {"values": self._values(event_type, cdrs.values[row].tolist())}),
             "identity_key": f"{int(cdrs.key_hi[row]):016x}{int(cdrs.key_lo[row]):016x}",
         }
 
@@ -178,6 +180,14 @@ class _Witness:
         names = () if event_type is None else self.active.catalog.event_types[event_type].attributes
         known = self.vocabulary.attribute_values
         return {name: known.name(value) if value else None for name, value in zip(names, values, strict=False)}
+
+    def _values(self, event_type: str | None, values: list[int]) -> dict[str, str | None]:
+        """Return value: what it says; None for none."""
+        types = {} if event_type is None else self.active.catalog.event_types[event_type].values
+        return {
+            name: value_text(value, type_.type, type_.decimals)
+            for (name, type_), value in zip(types.items(), values, strict=False)
+        }
 
     def _result(
         self, decoder: Decoder, cdrs: CdrBlock, row: int, reason: Reason, output: OutputBlock

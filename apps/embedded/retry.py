@@ -13,7 +13,7 @@ from apps.embedded.selection import Selection, UnableToSelect, place_of, select
 from pipelines.spool.files import write_durably
 from pipelines.spool.journal import Cancel, Discard, EdrRetry, FileClaim, Mark, RecordRetry, Reopen, refusal
 from pipelines.spool.lifecycle import Step
-from schemas.edr import PACKED_WORDS
+from schemas.edr import join_packed
 from schemas.rejection import Stage
 
 _ENTRIES: dict[Step, type[Mark | Discard | Reopen]] = {
@@ -117,7 +117,7 @@ def _replay_records(engine: Engine, file_claim: int, rows: list[dict[str, Any]])
 
 def _replay_edrs(engine: Engine, source: str, rows: list[dict[str, Any]]) -> ClaimReport:
     journal = engine.journal
-    packed = np.concatenate([np.frombuffer(row["edr"], np.int64) for row in rows]).reshape(-1, PACKED_WORDS)
+    packed = join_packed([np.frombuffer(row["edr"], np.int64) for row in rows])
     spool = engine.directory.spool
     stored = spool.stored_name(journal.next_claim, source, "edrs.retry")
     write_durably(spool.archive / f"edrs-{stored}", packed.tobytes())

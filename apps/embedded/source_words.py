@@ -99,6 +99,8 @@ def _mapped(mapping: EventMapping, catalog: Catalog) -> Iterator[tuple[str, str]
         )
     for name, field in sorted(mapping.attributes.items()):
         yield f"attribute {name}", field
+    for name, field in sorted(mapping.values.items()):
+        yield f"value {name}", f"{field}; what cannot be read is rejected (INVALID_VALUE)"
     for item in mapping.filters:
         yield "filter", _filter(item)
     if mapping.required:

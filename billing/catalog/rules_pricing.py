@@ -25,9 +25,16 @@ __all__ = [
 
 
 def check_event_type(ctx: Context, entry: Entry[EventType]) -> None:
-    """Check an event type: its unit is known, its attributes are distinct."""
+    """Check an event type: its unit is known, its attributes and values are distinct."""
     ctx.unit(entry, ("unit",), entry.document.unit)
     ctx.unique(entry, ("attributes",), entry.document.attributes, "attribute")
+    for name, type_ in entry.document.values.items():
+        if name in entry.document.attributes:
+            message = f'"{name}" is an attribute already'
+            ctx.problems.at(entry, ("values", name), message, "rename one of them", key=True)
+        if type_.decimals and type_.type != "number":
+            message = f"{type_.type} have no decimals" if type_.type == "digits" else f"a {type_.type} has no decimals"
+            ctx.problems.at(entry, ("values", name, "decimals"), message, "remove `decimals`", key=True)
 
 
 def check_counter(ctx: Context, entry: Entry[Counter]) -> None:

@@ -16,6 +16,7 @@ from billing.catalog.rules_fields import (
     counts_seconds,
 )
 from billing.catalog.rules_flow import check_flow, flow_fields
+from billing.catalog.rules_values import check_values
 from billing.catalog.wording import choose
 from schemas.price_plan import EventType
 from schemas.quantity import QUANTITY_MAX, Unit
@@ -196,6 +197,8 @@ def _fields(mapping: EventMapping) -> Iterator[tuple[Path, str]]:
         yield ("mapping", "event_type", "field"), mapping.event_type.field
     for attribute, name in mapping.attributes.items():
         yield ("mapping", "attributes", attribute), name
+    for value, name in mapping.values.items():
+        yield ("mapping", "values", value), name
     for index, item in enumerate(mapping.filters):
         yield ("mapping", "filters", index, "field"), item.field
     for index, name in enumerate(mapping.required):
@@ -217,6 +220,7 @@ def _check_mapping(ctx: Context, entry: Entry[Any], mapping: EventMapping) -> No
                 message = f'the event type "{event_type.code}" has no attribute "{attribute}"'
                 fix = choose(attribute, event_type.attributes, otherwise=f"add it: `attributes: [{attribute}]`")
                 ctx.problems.at(entry, ("mapping", "attributes", attribute), message, fix, key=True)
+    check_values(ctx, entry, mapping, event_types)
     check_filters(ctx, entry, mapping)
     check_converters(ctx, entry, mapping, {name for _, name in _fields(mapping)})
 

@@ -110,6 +110,8 @@ def describe_fields(plan: MappingPlan, block: DecodedBlock, row: int) -> str:
         slots = [plan.sessions.sequence]
     elif reason == Reason.INVALID_VERSION:
         slots = [plan.version]
+    elif reason == Reason.INVALID_VALUE and plan.values is not None:
+        slots = list(plan.values.slots)
     else:
         return EXPLANATIONS[reason]
     return ", ".join(f"{plan.fields[slot]} is {quote_value(field_value(block, slot, row))}" for slot in slots)

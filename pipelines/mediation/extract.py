@@ -11,6 +11,7 @@ from pipelines.mediation.converters import convert
 from pipelines.mediation.kernels import contents, encoding, fields, identities, quantities, siphash, versions
 from pipelines.mediation.plan import MappingPlan
 from pipelines.mediation.times import PADDING, join_columns, read_times
+from pipelines.mediation.values import read_values
 from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt16Array, UInt64Array
 from schemas.cdr import ATTRIBUTE_SLOTS, EVENT_TYPE_NONE, BlockPosition, CdrBlock, OnDecrease, ReadingRules
 from schemas.rejection import Reason
@@ -160,6 +161,9 @@ def extract(plan: MappingPlan, matrix: FieldMatrix, position: BlockPosition) -> 
         runs=None if plan.sequence is None else plan.sequence.read(matrix.text, matrix.start, matrix.end, reason),
         readings=ReadingRules() if counter is None else counter.rules,
         version=version,
+        values=None
+        if plan.values is None
+        else read_values(plan.values, plan.time, matrix.text, matrix.start, matrix.end, kind, reason),
     )
 
 

@@ -18,6 +18,7 @@ from pipelines.mediation.sequences import SequencePlan, compile_sequence
 from pipelines.mediation.sessions import SessionPlan, compile_sessions
 from pipelines.mediation.tables import ValueTable, value_table
 from pipelines.mediation.times import TimePlan, compile_time
+from pipelines.mediation.values import ValuePlan, compile_values
 from rating.kernels.hashing import hash128_bytes
 from schemas.arrays import Int32Array, Int64Array, UInt16Array
 from schemas.cdr import ATTRIBUTE_SLOTS
@@ -84,6 +85,7 @@ class MappingPlan:
         seed: of identity keys: the installation's secret, tenant and source.
         keyed: identities are hashed with SipHash, because the source is not trusted.
         sessions: of a source whose records may be parts of sessions. sequence: of one that counts its records.
+        values: of one that maps any.
     """
 
     fields: tuple[str, ...]
@@ -103,6 +105,7 @@ class MappingPlan:
     keyed: bool
     sessions: SessionPlan | None = None
     sequence: SequencePlan | None = None
+    values: ValuePlan | None = None
 
 
 def compile_mapping(context: DecodeContext, mapping: EventMapping, extra_fields: Iterable[str] = ()) -> MappingPlan:
@@ -129,9 +132,11 @@ def compile_mapping(context: DecodeContext, mapping: EventMapping, extra_fields:
     names = sorted(mapping.attributes)
     attribute_slots = tuple(slot(mapping.attributes[name]) for name in names)
     _check_attributes(names, known.values())
+    values = compile_values(mapping.values, slot, list(known.values()))
+    valued = values.slots if values is not None else ()
     content = [
         s
-        for s in (access, *time.slots, *measured, *addends, decider_slot, *counted, *attribute_slots)
+        for s in (access, *time.slots, *measured, *addends, decider_slot, *counted, *attribute_slots, *valued)
         if s not in identity
     ]
     sessions = compile_sessions(mapping.assembly, slot, identity_seed(context), keyed=not context.source.trusted)
@@ -163,6 +168,7 @@ def compile_mapping(context: DecodeContext, mapping: EventMapping, extra_fields:
         keyed=not context.source.trusted,
         sessions=sessions,
         sequence=sequence,
+        values=values,
     )
 
 

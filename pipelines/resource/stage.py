@@ -211,6 +211,7 @@ def _edrs(cdrs: CdrBlock, owners: Owners, event_at: Int64Array, span_s: Int64Arr
             cdrs.attributes,
             owners.access_point,
             owners.subscription,
+            values=cdrs.values,
         )
     return EdrBlock(
         cdrs.position,
@@ -223,4 +224,5 @@ def _edrs(cdrs: CdrBlock, owners: Owners, event_at: Int64Array, span_s: Int64Arr
         cdrs.attributes[rows],
         owners.access_point,
         owners.subscription,
+        values=None if cdrs.values is None else cdrs.values[rows],
     )

@@ -30,8 +30,16 @@ EVENT_TYPES = {
     "data": EventType(kind="event_type", code="data", unit="kB", attributes=("zone",)),
     "power": EventType(kind="event_type", code="power", unit="Wh", attributes=("class",)),
     "ticket": EventType(kind="event_type", code="ticket", unit="token"),
+    "sale": EventType.model_validate(
+        {
+            "kind": "event_type",
+            "code": "sale",
+            "unit": "s",
+            "values": {"price": {"type": "number", "decimals": 2}, "to": "digits", "day": "date", "until": "instant"},
+        }
+    ),
 }
-EVENT_TYPE_CODES = {"call": 3, "data": 5, "power": 7, "ticket": 11}
+EVENT_TYPE_CODES = {"call": 3, "data": 5, "power": 7, "ticket": 11, "sale": 13}
 UNITS = BUILT_IN_UNITS | {"token": Unit("token", "token", 10**15)}
 ATTRIBUTE_CODES = {"": 0, "EU": 1, "US": 2, "in": 3, "out": 4, "HP": 5, "HC": 6, "zone with a long name €": 7}
 

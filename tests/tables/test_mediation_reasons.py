@@ -45,6 +45,7 @@ IN_PARTS = delimited(
     }
 )
 VERSIONED = delimited(on_same_key="supersede", mapping={"version": "zone", "attributes": {}})
+VALUED = delimited(mapping={"event_type": {"constant": "sale"}, "attributes": {}, "values": {"price": "zone"}})
 IDENTIFIED = delimited(mapping={"identity": ["id", "zone"]})
 EVENT = {
     "specversion": "1.0", "id": "e-1", "source": "/net", "type": "com.acme.data", "subject": "33611",
@@ -118,6 +119,7 @@ TABLE: list[tuple[Reason, Source, bytes, bytes, str]] = [
     (Reason.UNKNOWN_PART, IN_PARTS, A + cdr(switch="b"), cdr(switch="b"), "switch is 'b', id is '1'"),
     (Reason.INVALID_VERSION, VERSIONED, A + cdr(zone="EU"), cdr(zone="EU"), "zone is 'EU'"),
     (Reason.INVALID_SEQUENCE, IN_PARTS, A + cdr(zone="EU"), cdr(zone="EU"), "zone is 'EU'"),
+    (Reason.INVALID_VALUE, VALUED, A + cdr(zone="1.5E"), cdr(zone="1.5E"), "zone is '1.5E'"),
 ]  # fmt: skip
 
 

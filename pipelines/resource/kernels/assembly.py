@@ -35,6 +35,7 @@ CLOSED = 2
 HAS_FIRST = 1
 HAS_LAST = 2
 NONE = -1
+VALUE_ABSENT = -(2**63)
 QUANTITY_MAX = 2**62
 PARTS_MAX = 4096
 """Most parts of one session: looking for a repeated sequence number goes through all of them."""
@@ -188,6 +189,8 @@ def absorb(
         parts.event_at[at] = given.event_at[i]
         parts.quantity[at] = given.quantity[i]
         parts.attributes[at] = given.attributes[i]
+        for value in range(parts.values.shape[1]):
+            parts.values[at, value] = given.values[i, value] if given.values.shape[1] > 0 else VALUE_ABSENT
         sessions.part_count[slot] += 1
         sessions.quantity[slot] += given.quantity[i]
         sessions.latest[slot] = max(sessions.latest[slot], given.event_at[i])

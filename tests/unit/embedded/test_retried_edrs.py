@@ -15,7 +15,7 @@ from apps.embedded.layout import DataDirectory
 from apps.embedded.ports import NoStore
 from apps.settings import Settings
 from pipelines.spool.journal import EdrRetry
-from schemas.edr import PACKED_WORDS
+from schemas.edr import PACKED_WORDS, PACKED_WORDS_VALUED
 
 
 @pytest.fixture
@@ -60,8 +60,9 @@ def test_a_file_that_is_gone_stops_the_log(engine: Engine) -> None:
         engine.process(entry)
 
 
-def test_every_edr_is_counted_as_accepted_again(engine: Engine) -> None:
-    report = engine.process(retry(engine, 3, 3 * PACKED_WORDS))
+@pytest.mark.parametrize("width", [PACKED_WORDS, PACKED_WORDS_VALUED])
+def test_every_edr_is_counted_as_accepted_again(engine: Engine, width: int) -> None:
+    report = engine.process(retry(engine, 3, 3 * width))
     (header,) = report.headers
     assert (header.retry, header.received, header.accepted, header.edrs) == (True, 3, 3, 3)
     assert header.rated + header.unrated == 3
