@@ -21,6 +21,7 @@ __all__ = [
     "STAGGER",
     "DecodedBlock",
     "FieldMatrix",
+    "Survey",
     "access_hashes",
     "copy_padded",
     "extract",
@@ -87,11 +88,27 @@ def offsets(fields: int, width: int) -> Int32Array:
     return np.empty((fields, width + STAGGER), np.int32)
 
 
-def survey(buffer: UInt8Array, size: int) -> tuple[bool, bool, bool]:
-    """Return (high, nul, quote): whether the first `size` bytes hold a byte >= 0x80, a NUL, a double quote."""
-    whole = size & ~7
-    high, nul, quote = encoding.survey(buffer[:whole].view(np.uint64), buffer[whole:size])
-    return bool(high), bool(nul), bool(quote)
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What bytes a block holds.
+
+    Attributes:
+        high, nul, quote: whether there is a byte >= 0x80, a NUL, a double quote. lines: how many newlines.
+        suspects: (p,) uint8: which `encoding.SUSPECTED` bytes hold a byte >= 0x80 or a NUL.
+    """
+
+    high: bool
+    nul: bool
+    quote: bool
+    lines: int
+    suspects: UInt8Array
+
+
+def survey(buffer: UInt8Array, size: int) -> Survey:
+    """Look at the first `size` bytes of a padded buffer."""
+    suspects = np.empty(-(-size // encoding.SUSPECTED), np.uint8)
+    found, quote, lines = encoding.survey(buffer, size, suspects)
+    return Survey(bool(found & encoding.HAS_HIGH), bool(found & encoding.HAS_NUL), bool(quote), int(lines), suspects)
 
 
 def copy_padded(text: UInt8Array, room: int) -> UInt8Array:

@@ -7,7 +7,7 @@ from typing import BinaryIO
 import numpy as np
 
 from pipelines.mediation.blocks import read_into
-from pipelines.mediation.extract import FieldMatrix, copy_padded
+from pipelines.mediation.extract import FieldMatrix, Survey, copy_padded
 from pipelines.mediation.failures import UnableToDecodeFile
 from pipelines.mediation.kernels import encoding, fields
 from schemas.source import DelimitedSource, FixedWidthSource
@@ -41,13 +41,14 @@ def read_head(stream: BinaryIO, source: DelimitedSource | FixedWidthSource) -> b
     return head[len(UTF8_MARK) :]
 
 
-def refuse_bytes(matrix: FieldMatrix, *, bytes_max: int, nul: bool, utf8: bool) -> None:
-    """Refuse the records that are too long or, where `nul` and `utf8` say that some may, hold NUL or are not UTF-8."""
+def refuse_bytes(matrix: FieldMatrix, *, bytes_max: int, seen: Survey | None, utf8: bool = True) -> None:
+    """Refuse the records that are too long and, where their bytes were surveyed, hold a NUL or are not UTF-8."""
+    check = 0 if seen is None else encoding.HAS_NUL * seen.nul + encoding.HAS_HIGH * (seen.high and utf8)
     encoding.refuse_bytes(
         matrix.raw,
         bytes_max,
-        nul,
-        utf8,
+        np.empty(0, np.uint8) if seen is None else seen.suspects,
+        check,
         matrix.raw_start,
         matrix.raw_end,
         matrix.start,

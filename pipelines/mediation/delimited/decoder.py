@@ -16,7 +16,16 @@ from pipelines.mediation.blocks import ROWS_MAX, split_blocks
 from pipelines.mediation.context import DecodeContext
 from pipelines.mediation.delimited.header import column_slots, split_header
 from pipelines.mediation.explain import describe_record
-from pipelines.mediation.extract import PADDING, DecodedBlock, FieldMatrix, copy_padded, extract, offsets, survey
+from pipelines.mediation.extract import (
+    PADDING,
+    DecodedBlock,
+    FieldMatrix,
+    Survey,
+    copy_padded,
+    extract,
+    offsets,
+    survey,
+)
 from pipelines.mediation.failures import UnableToCompileSource
 from pipelines.mediation.kernels.delimited import split_plain
 from pipelines.mediation.kernels.quoted import skip_record, split_quoted, unescape_quotes
@@ -96,18 +105,18 @@ class DelimitedSplitter:
 
     def split(self, buffer: UInt8Array, size: int, *, final: bool) -> tuple[FieldMatrix, int]:
         """Return the complete records of a buffer, and how many bytes they take."""
-        high, nul, quote = survey(buffer, size)
+        seen = survey(buffer, size)
         buffer[size : size + PADDING] = NEWLINE
         if final and size and buffer[size - 1] != NEWLINE:
             size += 1
-        rows_max = min(ROWS_MAX, size // 2 + 1)
+        rows_max = min(ROWS_MAX, seen.lines + 1)
         start, end = offsets(self.fields, rows_max), offsets(self.fields, rows_max)
         raw_start, raw_end = np.empty(rows_max, np.int64), np.empty(rows_max, np.int64)
         reason = np.empty(rows_max, np.uint16)
         source, escapes = self.source, 0
         delimiter = ord(source.delimiter)
         fewest = min(source.columns_min or len(self.slots), len(self.slots))
-        if quote and source.quoting != "none":
+        if seen.quote and source.quoting != "none":
             rows, consumed, escapes = split_quoted(
                 buffer, size, final, delimiter, fewest, self.slots, start, end, raw_start, raw_end, reason
             )
@@ -125,7 +134,7 @@ class DelimitedSplitter:
             reason=reason[:rows],
             columns=len(self.slots),
         )
-        self._finish(matrix, high=high, nul=nul, escaped=escapes > 0)
+        self._finish(matrix, seen, escaped=escapes > 0)
         return matrix, consumed
 
     def skip(self, buffer: UInt8Array, size: int, state: int) -> tuple[int, int]:
@@ -135,15 +144,15 @@ class DelimitedSplitter:
         end, state = skip_record(buffer, size, ord(self.source.delimiter), state)
         return end, state
 
-    def _finish(self, matrix: FieldMatrix, *, high: bool, nul: bool, escaped: bool) -> None:
+    def _finish(self, matrix: FieldMatrix, seen: Survey, *, escaped: bool) -> None:
         """Refuse records for their bytes and bring the fields' text into its final form, UTF-8 without escapes."""
         utf8 = self.source.encoding == "utf-8"
-        refuse_bytes(matrix, bytes_max=self.source.record_bytes_max, nul=nul, utf8=high and utf8)
+        refuse_bytes(matrix, bytes_max=self.source.record_bytes_max, seen=seen, utf8=utf8)
         if escaped:
             matrix.text = copy_padded(matrix.raw, 0)
             for slot in range(self.fields):
                 unescape_quotes(matrix.text, *matrix.column(slot))
-        if high and not utf8:
+        if seen.high and not utf8:
             to_utf8(matrix)
         blank_nulls(matrix, self.source.null)
 

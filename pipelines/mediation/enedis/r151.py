@@ -216,9 +216,9 @@ class R151Splitter:
 
     def split(self, buffer: UInt8Array, size: int, *, final: bool) -> tuple[FieldMatrix, int]:
         """Return the records of the complete PRM elements of a buffer, and how many bytes they take."""
-        high, _, _ = survey(buffer, size)
+        seen = survey(buffer, size)
         buffer[size : size + 16] = 0
-        simple = self.encoding == "utf-8" or not high
+        simple = self.encoding == "utf-8" or not seen.high
         consumed = 0
         if simple:
             matrix, consumed, simple = self._scan(buffer, size)
@@ -226,7 +226,7 @@ class R151Splitter:
             consumed = int(r151.last_prm_end(buffer, size))
             matrix = self._parse(buffer[:size], consumed)
         self.started = self.started or consumed > 0
-        refuse_bytes(matrix, bytes_max=self.element_bytes_max, nul=False, utf8=False)
+        refuse_bytes(matrix, bytes_max=self.element_bytes_max, seen=None)
         return matrix, size if final else consumed
 
     def skip(self, buffer: UInt8Array, size: int, state: int) -> tuple[int, int]:

@@ -9,7 +9,7 @@ import numpy as np
 from pipelines.mediation.blocks import ROWS_MAX
 from pipelines.mediation.events.frame import Frame
 from pipelines.mediation.events.paths import PathTree
-from pipelines.mediation.extract import PADDING, FieldMatrix, copy_padded, offsets, survey
+from pipelines.mediation.extract import PADDING, FieldMatrix, Survey, copy_padded, offsets, survey
 from pipelines.mediation.kernels.json_lines import check_envelope, find_lines
 from pipelines.mediation.kernels.json_objects import SCRATCH_BYTES, walk_objects
 from pipelines.mediation.kernels.json_text import unescape_strings
@@ -49,7 +49,7 @@ class JsonSplitter:
         Raises:
             UnableToDecodeFile: when a document is broken outside of its records.
         """
-        high, nul, _ = survey(buffer, size)
+        seen = survey(buffer, size)
         buffer[size : size + PADDING] = NEWLINE
         ended = final and size > 0 and buffer[size - 1] != NEWLINE
         size += ended
@@ -67,7 +67,7 @@ class JsonSplitter:
             reason=np.empty(rows, np.uint16),
             columns=self.fields,
         )
-        self._walk(matrix, high=high, nul=nul)
+        self._walk(matrix, seen)
         return matrix, consumed
 
     def skip(self, buffer: UInt8Array, size: int, state: int) -> tuple[int, int]:
@@ -96,7 +96,7 @@ class JsonSplitter:
             self.frame.finish()
         return rows, consumed
 
-    def _walk(self, matrix: FieldMatrix, *, high: bool, nul: bool) -> None:
+    def _walk(self, matrix: FieldMatrix, seen: Survey) -> None:
         paths = self.paths
         escapes = walk_objects(
             matrix.raw,
@@ -113,7 +113,7 @@ class JsonSplitter:
             matrix.end,
             matrix.reason,
         )
-        refuse_bytes(matrix, bytes_max=self.bytes_max, nul=nul, utf8=high)
+        refuse_bytes(matrix, bytes_max=self.bytes_max, seen=seen)
         if escapes:
             matrix.text = copy_padded(matrix.raw, 0)
             for slot in range(self.fields):

@@ -15,7 +15,7 @@ import numpy as np
 from pipelines.mediation.blocks import ROWS_MAX, split_blocks
 from pipelines.mediation.context import DecodeContext
 from pipelines.mediation.explain import describe_record
-from pipelines.mediation.extract import PADDING, DecodedBlock, FieldMatrix, extract, offsets, survey
+from pipelines.mediation.extract import PADDING, DecodedBlock, FieldMatrix, Survey, extract, offsets, survey
 from pipelines.mediation.failures import UnableToCompileSource
 from pipelines.mediation.fixed_width.body import Body, expect_count
 from pipelines.mediation.kernels.fixed_width import place_fields, split_lengths, split_lines
@@ -80,11 +80,11 @@ class FixedWidthDecoder:
     def split(self, buffer: UInt8Array, size: int, *, final: bool) -> tuple[FieldMatrix, int]:
         """Return the complete records of a buffer, and how many bytes they take."""
         source, length = self.source, self.source.record_bytes
-        high, nul, _ = survey(buffer, size)
+        seen = survey(buffer, size)
         buffer[size : size + PADDING] = NEWLINE
         if source.lines and final and size and buffer[size - 1] != NEWLINE:
             size += 1
-        rows_max = min(ROWS_MAX, size // (2 if source.lines else length or 1) + 1)
+        rows_max = min(ROWS_MAX, (seen.lines if source.lines else size // (length or 1)) + 1)
         raw_start, raw_end = np.empty(rows_max, np.int64), np.empty(rows_max, np.int64)
         reason = np.empty(rows_max, np.uint16)
         if source.lines:
@@ -102,14 +102,14 @@ class FixedWidthDecoder:
             reason=reason[:rows],
             columns=self.fields,
         )
-        self._finish(matrix, high=high, nul=nul)
+        self._finish(matrix, seen)
         return matrix, consumed
 
     def skip(self, buffer: UInt8Array, size: int, state: int) -> tuple[int, int]:
         """Look for the end of a line too long to hold; records of one length are never too long."""
         return buffer[:size].tobytes().find(b"\n") + 1 or -1, state
 
-    def _finish(self, matrix: FieldMatrix, *, high: bool, nul: bool) -> None:
+    def _finish(self, matrix: FieldMatrix, seen: Survey) -> None:
         """Find the fields, refuse records for their bytes, and bring the fields' text into its final form."""
         source = self.source
         utf8 = source.encoding == "utf-8"
@@ -119,15 +119,15 @@ class FixedWidthDecoder:
             self.width,
             source.trim in ("both", "left"),
             source.trim in ("both", "right"),
-            high and utf8,
+            seen.high and utf8,
             matrix.raw_start,
             matrix.raw_end,
             matrix.start,
             matrix.end,
             matrix.reason,
         )
-        refuse_bytes(matrix, bytes_max=source.record_bytes_max, nul=nul, utf8=high and utf8)
-        if high and not utf8:
+        refuse_bytes(matrix, bytes_max=source.record_bytes_max, seen=seen, utf8=utf8)
+        if seen.high and not utf8:
             to_utf8(matrix)
         blank_nulls(matrix, source.null)
 

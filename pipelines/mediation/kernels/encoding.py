@@ -8,39 +8,49 @@ import numpy as np
 from numba import njit
 
 from pipelines.mediation.kernels.reasons import INVALID_ENCODING, NUL_BYTE, RECORD_TOO_LONG
-from pipelines.mediation.kernels.words import NONE, matches, repeat
+from pipelines.mediation.kernels.vectors import above, bits, equal
+from pipelines.mediation.kernels.words import NONE, matches
 from rating.kernels.hashing import load64
 
 U = np.uint64
 HIGH_BITS = U(0x8080808080808080)
+SUSPECTED = 1024
+"""Bytes that are suspected together: only records that touch them are looked at closely."""
+HAS_HIGH = 1
+HAS_NUL = 2
 RAW_KEPT = 65_537
 """Bytes that are kept of a record longer than the source accepts: one more than a rejection keeps, so that it knows."""
 
 
 @njit(cache=True, nogil=True)
-def survey(words: Any, tail: Any) -> Any:
-    """Return (high, nul, quote): whether a block holds a byte >= 0x80, a NUL, a double quote.
+def survey(buffer: Any, size: Any, suspects: Any) -> Any:
+    """Look for the bytes that decide how a block is read.
 
     Args:
-        words: (w,) uint64, most of the block; tail: (t < 8,) uint8, the rest.
+        buffer: (b,) uint8, 64 bytes after `size` readable.
+        suspects: (>= size / SUSPECTED,) uint8, written: HAS_HIGH + HAS_NUL of each `SUSPECTED` bytes.
+
+    Returns:
+        (all, quote, lines): what any of the bytes is suspected of, whether there is a double quote, how many newlines.
     """
-    quotes = repeat(34)
-    high = U(0)
-    nul = U(0)
-    quote = U(0)
-    for i in range(len(words)):
-        word = words[i]
-        high |= word
-        nul |= matches(word, NONE)
-        quote |= matches(word, quotes)
-    has_high = (high & HIGH_BITS) != U(0)
-    has_nul = nul != U(0)
-    has_quote = quote != U(0)
-    for i in range(len(tail)):
-        has_high |= tail[i] >= 128
-        has_nul |= tail[i] == 0
-        has_quote |= tail[i] == 34
-    return has_high, has_nul, has_quote
+    base = buffer.ctypes.data
+    every = 0
+    quotes = U(0)
+    lines = 0
+    for part in range((size + SUSPECTED - 1) // SUSPECTED):
+        high = U(0)
+        nul = U(0)
+        begin = part * SUSPECTED
+        for at in range(begin, min(begin + SUSPECTED, size), 64):
+            inside = (U(1) << U(size - at)) - U(1) if at + 64 > size else ~U(0)
+            high |= above(base + at) & inside
+            nul |= equal(base + at, 0) & inside
+            quotes |= equal(base + at, 34) & inside
+            lines += bits(equal(base + at, 10) & inside)
+        suspicion = (HAS_HIGH if high != U(0) else 0) + (HAS_NUL if nul != U(0) else 0)
+        suspects[part] = suspicion
+        every |= suspicion
+    return every, quotes != U(0), lines
 
 
 @njit(cache=True, nogil=True)
@@ -100,8 +110,8 @@ def _marks(base: Any, at: Any, end: Any) -> Any:
 def refuse_bytes(
     buffer: Any,
     bytes_max: Any,
-    check_nul: Any,
-    check_utf8: Any,
+    suspects: Any,
+    check: Any,
     raw_start: Any,
     raw_end: Any,
     start: Any,
@@ -114,7 +124,7 @@ def refuse_bytes(
 
     Args:
         buffer: (b,) uint8, with 8 readable bytes after it; bytes_max: longest record accepted.
-        check_nul, check_utf8: bool; false where `survey` found that no record can fail.
+        suspects: (>= b / SUSPECTED,) uint8 of `survey`; check: HAS_HIGH + HAS_NUL, as far as they are objected to.
         raw_start, raw_end: (n,) int64; raw_end is cut for records that are too long.
         start, end: (f, m >= n) int32, zeroed for refused records.
         reason: (n,) uint16, changed.
@@ -124,14 +134,18 @@ def refuse_bytes(
         found = 0
         high = NONE
         nul = NONE
-        if check_nul or check_utf8:
+        suspicion = 0
+        if check != 0:
+            for part in range(raw_start[i] // SUSPECTED, (raw_end[i] + SUSPECTED - 1) // SUSPECTED):
+                suspicion |= suspects[part] & check
+        if suspicion != 0:
             high, nul = _marks(base, raw_start[i], raw_end[i])
         if raw_end[i] - raw_start[i] > bytes_max:
             found = RECORD_TOO_LONG
             raw_end[i] = min(raw_end[i], raw_start[i] + RAW_KEPT)
-        elif check_nul and nul != NONE:
+        elif suspicion & HAS_NUL and nul != NONE:
             found = NUL_BYTE
-        elif check_utf8 and high != NONE and not is_utf8(buffer, raw_start[i], raw_end[i]):
+        elif suspicion & HAS_HIGH and high != NONE and not is_utf8(buffer, raw_start[i], raw_end[i]):
             found = INVALID_ENCODING
         if found != 0:
             if reason[i] == 0 or reason[i] > found:

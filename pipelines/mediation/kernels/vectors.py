@@ -1,4 +1,4 @@
-"""Thirty-two bytes at a time: where the bytes are that end a run of plain JSON text."""
+"""Thirty-two or sixty-four bytes at a time: where the bytes are that end a run of JSON text, a field or a line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from numba import config, types
 from numba.extending import intrinsic
 
 WIDTH = 32
-"""Bytes that are read from an address: so many must be readable."""
+"""Bytes of JSON that are read from an address: so many must be readable."""
+WIDE = 64
+"""Bytes that `equal` and `either` read from an address: so many must be readable."""
 QUOTE = 34
 BACKSLASH = 92
 OPENING = 0x7B
@@ -27,8 +29,8 @@ def _is_bracket(byte: int) -> bool:
     return byte == QUOTE or byte | BIT_5 in (OPENING, CLOSING)
 
 
-def _mask_of(address: int, test: Any) -> Any:
-    data = ctypes.string_at(int(address), WIDTH)
+def _mask_of(address: int, test: Any, width: int = WIDTH) -> Any:
+    data = ctypes.string_at(int(address), width)
     return np.uint64(sum(1 << place for place, byte in enumerate(data) if test(byte)))
 
 
@@ -42,10 +44,22 @@ if config.DISABLE_JIT:  # kernels run as Python: same answers, no machine code
         """Return a mask, bit i set when byte i from `address` on is a quote, a brace or a square bracket."""
         return _mask_of(address, _is_bracket)
 
+    def equal(address: int, one: int) -> Any:
+        """Return a mask, bit i set when byte i of the 64 from `address` on is `one`."""
+        return _mask_of(address, lambda byte: byte == one, WIDE)
+
+    def above(address: int) -> Any:
+        """Return a mask, bit i set when byte i of the 64 from `address` on is 0x80 or more."""
+        return _mask_of(address, lambda byte: byte >= 0x80, WIDE)
+
     def lowest(mask: Any) -> int:
-        """Return the number (0 .. 31) of the lowest bit of a non-zero mask."""
+        """Return the number (0 .. 63) of the lowest bit of a mask, 64 for an empty one."""
         value = int(mask)
-        return (value & -value).bit_length() - 1
+        return (value & -value).bit_length() - 1 if value else WIDE
+
+    def bits(mask: Any) -> int:
+        """Return how many bits of a mask are set."""
+        return int(mask).bit_count()
 
 else:
     from numba import njit
@@ -91,7 +105,44 @@ else:
 
         return types.uint64(types.int64), codegen
 
+    _WIDE_BYTES = ir.VectorType(ir.IntType(8), WIDE)
+
+    @intrinsic
+    def equal(typingctx: Any, address: Any, one: Any) -> Any:
+        """Return a mask, bit i set when byte i of the 64 from `address` on is `one`."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            value = builder.load(builder.inttoptr(args[0], _WIDE_BYTES.as_pointer()))
+            value.align = 1
+            undefined, i32 = ir.Constant(_WIDE_BYTES, ir.Undefined), ir.IntType(32)
+            first = builder.insert_element(undefined, builder.trunc(args[1], ir.IntType(8)), i32(0))
+            every = builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(i32, WIDE), [0] * WIDE))
+            return builder.bitcast(builder.icmp_unsigned("==", value, every), ir.IntType(WIDE))
+
+        return types.uint64(types.int64, types.int64), codegen
+
+    @intrinsic
+    def above(typingctx: Any, address: Any) -> Any:
+        """Return a mask, bit i set when byte i of the 64 from `address` on is 0x80 or more."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            value = builder.load(builder.inttoptr(args[0], _WIDE_BYTES.as_pointer()))
+            value.align = 1
+            found = builder.icmp_signed("<", value, ir.Constant(_WIDE_BYTES, [0] * WIDE))
+            return builder.bitcast(found, ir.IntType(WIDE))
+
+        return types.uint64(types.int64), codegen
+
+    @intrinsic
+    def bits(typingctx: Any, mask: Any) -> Any:
+        """Return how many bits of a mask are set."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return builder.ctpop(args[0])
+
+        return types.int64(types.uint64), codegen
+
     @njit(cache=True, nogil=True)
     def lowest(mask: Any) -> Any:
-        """Return the number (0 .. 31) of the lowest bit of a non-zero mask."""
+        """Return the number (0 .. 63) of the lowest bit of a mask, 64 for an empty one."""
         return np.int64(trailing_zeros(mask))

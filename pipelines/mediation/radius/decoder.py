@@ -113,7 +113,7 @@ class RadiusSplitter:
         rows_max = min(ROWS_MAX, size // RECORD_BYTES_MIN[layout] + 1)
         raw_start, raw_end = np.empty(rows_max, np.int64), np.empty(rows_max, np.int64)
         reason = np.empty(rows_max, np.uint16)
-        high, nul, _ = survey(buffer, size)
+        seen = survey(buffer, size)
         if layout == "packets":
             rows, consumed, sound = radius.split_packets(buffer, size, raw_start, raw_end, reason)
             whole = rows == rows_max or not final
@@ -136,7 +136,7 @@ class RadiusSplitter:
             columns=self.fields,
         )
         if layout != "packets":
-            refuse_bytes(matrix, bytes_max=self.decoder.source.record_bytes_max, nul=nul, utf8=high)
+            refuse_bytes(matrix, bytes_max=self.decoder.source.record_bytes_max, seen=seen)
         self._read(matrix)
         return matrix, consumed
 
