@@ -46,14 +46,8 @@ def attribute(
     n = len(access_hi)
     found = Attribution(np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.uint8))
     kernels.attribute(
-        access.slot_hi,
-        access.slot_lo,
-        access.slot_entry,
-        access.window_ptr,
-        access.window_start,
-        access.window_end,
-        access.window_subscription,
-        access.window_access_point,
+        access.slots,
+        access.windows,
         access_hi,
         access_lo,
         instant,
@@ -85,14 +79,8 @@ def owners_of(
             np.empty(room, np.int64), np.empty(room, np.uint8), np.empty(room, np.int32), np.empty(room, np.int32)
         )
         count = kernels.fan_out(
-            access.slot_hi,
-            access.slot_lo,
-            access.slot_entry,
-            access.window_ptr,
-            access.window_start,
-            access.window_end,
-            access.window_subscription,
-            access.window_access_point,
+            access.slots,
+            access.windows,
             access_hi,
             access_lo,
             instant,

@@ -32,21 +32,22 @@ def hash_chained(data: Any, start: Any, end: Any, seed_hi: Any, seed_lo: Any, ou
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def fill_slots(key_hi: Any, key_lo: Any, slot_hi: Any, slot_lo: Any, slot_entry: Any) -> Any:
-    """Insert keys 0 .. n-1 in order into an empty hash table; return the first key met twice, else -1.
+def fill_slots(key_hi: Any, key_lo: Any, first: Any, count: Any, slots: Any) -> Any:
+    """Insert keys in order into an empty hash table; return the first key met twice, else -1.
 
     Args:
-        key_hi, key_lo: (n,) uint64, never (0, 0).
-        slot_hi, slot_lo: (cap,) uint64 zeros, cap a power of two > n. slot_entry: (cap,) int32. All written.
+        key_hi, key_lo: (n,) uint64, never (0, 0); first, count: (n,) uint64, what is kept beside them.
+        slots: (cap, 4) uint64 zeros, cap a power of two > n; written.
     """
-    mask = U(len(slot_hi) - 1)
+    mask = U(len(slots) - 1)
     for i in range(len(key_hi)):
         slot = key_lo[i] & mask
-        while slot_hi[slot] != U(0) or slot_lo[slot] != U(0):
-            if slot_hi[slot] == key_hi[i] and slot_lo[slot] == key_lo[i]:
+        while slots[slot, 0] != U(0) or slots[slot, 1] != U(0):
+            if slots[slot, 0] == key_hi[i] and slots[slot, 1] == key_lo[i]:
                 return i
             slot = (slot + U(1)) & mask
-        slot_hi[slot] = key_hi[i]
-        slot_lo[slot] = key_lo[i]
-        slot_entry[slot] = i
+        slots[slot, 0] = key_hi[i]
+        slots[slot, 1] = key_lo[i]
+        slots[slot, 2] = first[i]
+        slots[slot, 3] = count[i]
     return -1

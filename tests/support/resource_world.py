@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from pipelines.resource.stage import ResourceState, process
+from rating.image_access import SHARED
 from rating.tariff_image import AccessIndex
 from schemas.cdr import ATTRIBUTE_SLOTS, BlockPosition, CdrBlock, OnDecrease, ReadingRules
 from schemas.edr import EdrBlock
@@ -89,28 +90,17 @@ def cdr_block(
 def access_index(windows: Mapping[int, Sequence[Window]]) -> AccessIndex:
     """Return the hash table of access points by number (never 0)."""
     capacity = 1 << (2 * len(windows) + 2).bit_length()
-    slots, entries = [0] * capacity, [0] * capacity
-    for entry, number in enumerate(windows):
+    slots: list[list[int]] = [[0] * 4] * capacity
+    flat: list[Window] = []
+    for number, found in windows.items():
         slot = number & (capacity - 1)
-        while slots[slot]:
+        while any(slots[slot]):
             slot = (slot + 1) % capacity
-        slots[slot], entries[slot] = number, entry
-    windows = {number: sorted(found, key=lambda window: (window[0], window[2])) for number, found in windows.items()}
-    flat = [window for found in windows.values() for window in found]
-    for slot, number in enumerate(slots):
-        if number and any(one[1] > other[0] for one, other in pairwise(windows[number])):
-            entries[slot] = ~entries[slot]
-    slot_hi, slot_lo = _halves(slots)
-    return AccessIndex(
-        slot_hi=slot_hi,
-        slot_lo=slot_lo,
-        slot_entry=np.array(entries, np.int32),
-        window_ptr=np.cumsum([0, *(len(found) for found in windows.values())], dtype=np.int32),
-        window_start=np.array([window[0] for window in flat], np.int64),
-        window_end=np.array([window[1] for window in flat], np.int64),
-        window_subscription=np.array([window[2] for window in flat], np.int32),
-        window_access_point=np.array([window[3] for window in flat], np.int32),
-    )
+        ordered = sorted(found, key=lambda window: (window[0], window[2]))
+        overlap = any(one[1] > other[0] for one, other in pairwise(ordered))
+        slots[slot] = [number >> 64, number & (1 << 64) - 1, len(flat), len(ordered) + overlap * SHARED]
+        flat += ordered
+    return AccessIndex(np.array(slots, np.uint64), np.array(flat, np.int64).reshape(-1, 4))
 
 
 ALWAYS: dict[int, list[Window]] = {1: [(0, FOREVER_US, 10, 100)]}

@@ -86,7 +86,7 @@ def test_an_image_is_recompiled_after_a_restart_without_changing_the_state(direc
     again = recompile(directory, state.image, state)
     assert again.image.content_hash == active.image.content_hash == catalog.content_hash
     assert (state.account.checksum(), counts_of(state.vocabulary)) == (before, names)
-    for column in ("slot_lo", "window_start", "window_subscription"):
+    for column in ("slots", "windows"):
         assert getattr(again.image.access, column).tolist() == getattr(active.image.access, column).tolist()
 
 

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from rating_world import World, catalog_from, instant
 
+from rating.image_access import SHARED
 from rating.kernels.hashing import hash128_bytes
 from rating.tariff_image import AccessIndex, UnableToCompileImage, compile_image
 from rating.vocabulary import Vocabulary
@@ -74,26 +75,14 @@ def world(catalog: Catalog) -> World:
 def windows(access: AccessIndex, identifier: str) -> list[tuple[int, int, int, int]]:
     """Return (start, end, subscription, access point) of an identifier, found as the resource stage finds it."""
     hi, lo = hash128_bytes(identifier.encode())
-    mask = len(access.slot_hi) - 1
+    mask = len(access.slots) - 1
     slot = lo & mask
-    while (int(access.slot_hi[slot]), int(access.slot_lo[slot])) != (hi, lo):
-        if not access.slot_hi[slot] and not access.slot_lo[slot]:
+    while tuple(access.slots[slot, :2].tolist()) != (hi, lo):
+        if not access.slots[slot].any():
             return []
         slot = (slot + 1) & mask
-    entry = access.slot_entry[slot]
-    rows = range(access.window_ptr[entry], access.window_ptr[entry + 1])
-    return [
-        tuple(
-            int(column[row])
-            for column in (
-                access.window_start,
-                access.window_end,
-                access.window_subscription,
-                access.window_access_point,
-            )
-        )  # type: ignore[misc]
-        for row in rows
-    ]
+    first, count = access.slots[slot, 2:].tolist()
+    return [tuple(row) for row in access.windows[first : first + count % SHARED].tolist()]
 
 
 def test_access_points_lead_to_their_windows(world: World) -> None:
@@ -121,10 +110,10 @@ def test_the_access_index_is_a_power_of_two_and_at_most_half_full(catalog: Catal
         schema=catalog.access_points.schema,
     )
     access = compile_image(replace(catalog, access_points=points), Vocabulary()).access
-    capacity = len(access.slot_hi)
+    capacity = len(access.slots)
     assert capacity & (capacity - 1) == 0
     assert 2 * count <= capacity
-    assert np.count_nonzero(access.slot_hi | access.slot_lo) == count
+    assert np.count_nonzero(access.slots[:, :2].any(axis=1)) == count
     assert all(len(windows(access, f"p{index}")) == 1 for index in range(count))
 
 

@@ -105,8 +105,7 @@ def test_the_kernels_list_what_the_twin_lists(points: dict[int, list[Window]], i
     block = cdr_block(rows)
     index = access_index(points)
     columns = (
-        index.slot_hi, index.slot_lo, index.slot_entry, index.window_ptr, index.window_start, index.window_end,
-        index.window_subscription, index.window_access_point, block.access_hi, block.access_lo, block.event_at,
+        index.slots, index.windows, block.access_hi, block.access_lo, block.event_at,
     )  # fmt: skip
     expected = [
         (i, branch, window[2])
