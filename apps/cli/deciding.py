@@ -12,7 +12,7 @@ from apps.cli.options import AsJson, Data, open_settings
 from apps.cli.output import count, print_json, printable
 from apps.cli.selecting import selecting
 
-_OUTCOMES = (
+OUTCOMES = (
     ("rated", "rated"),
     ("unrated", "unrated again"),
     ("absorbed", "absorbed"),
@@ -37,7 +37,7 @@ def replay(chosen: dict[str, Any] | None, data: Data = None, as_json: AsJson = F
     if as_json:
         print_json(result)
         return
-    told = [f"{result[name]:,} {word}" for name, word in _OUTCOMES if result[name]]
+    told = [f"{result[name]:,} {word}" for name, word in OUTCOMES if result[name]]
     print(f"{count(result['replayed'], 'rejection')} tried again: {', '.join(told)}")
     say_rest(result)
 

@@ -49,6 +49,7 @@ _EXIT_CODES = {
     "UnableToQuery": USAGE,
     "UnableToSelect": USAGE,
     "UnableToDecide": USAGE,
+    "UnableToCorrect": USAGE,
     "UnableToFindSource": USAGE,
     "UnableToFindTemplate": USAGE,
     "UnableToExplain": USAGE,

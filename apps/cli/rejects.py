@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from apps.cli.correcting import add_correction
 from apps.cli.deciding import add_decisions
 from apps.cli.failures import WrongUsage, honest, say
 from apps.cli.options import AsJson, Data, open_settings
@@ -120,4 +121,5 @@ def _shortened(text: str) -> str:
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     add_decisions(rejects)
+    add_correction(rejects)
     app.add_typer(rejects, name="rejects")

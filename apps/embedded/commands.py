@@ -6,9 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 from apps.embedded.back_out import back_out
+from apps.embedded.correct import (
+    EXAMPLE_CHARACTERS,
+    EXAMPLES_MAX,
+    SKIPPED_TOLD_MAX,
+    Correction,
+    correct,
+)
 from apps.embedded.engine import ClaimReport, Engine
 from apps.embedded.retry import decide, replay
-from apps.embedded.selection import Selection
+from apps.embedded.selection import Selection, place_of, written
 from pipelines.spool.lifecycle import Step
 
 SUMMED = (
@@ -19,7 +26,7 @@ SUMMED = (
 DONE = {Step.MARK: "marked", Step.DISCARD: "discarded", Step.REOPEN: "reopened"}
 """What the number of rejections that were decided is called in an answer."""
 
-OPERATIONS = ("query", "balance", "replay", "mark", "discard", "reopen", "back_out")
+OPERATIONS = ("query", "balance", "replay", "mark", "discard", "reopen", "correct", "back_out")
 """What an owner can be asked; the first two change nothing."""
 
 
@@ -36,6 +43,10 @@ def perform(request: dict[str, Any]) -> Callable[[Engine], Any]:
         case "mark" | "discard" | "reopen" as name:
             selection, reason, step = Selection.from_request(request["selection"]), str(request["reason"]), Step(name)
             return lambda engine: _decided(step, *decide(engine, selection, step, reason))
+        case "correct":
+            selection, preview = Selection.from_request(request["selection"]), bool(request["preview"])
+            values = {str(name): str(value) for name, value in dict(request["values"]).items()}
+            return lambda engine: _corrected(correct(engine, selection, values, preview=preview), preview=preview)
         case "back_out":
             file, why, preview = str(request["file"]), str(request["reason"]), bool(request["preview"])
             return lambda engine: back_out(engine, file, why, preview=preview)
@@ -44,8 +55,45 @@ def perform(request: dict[str, Any]) -> Callable[[Engine], Any]:
 
 
 def _replayed(reports: list[ClaimReport], tried: int, left: int) -> dict[str, Any]:
+    return {"replayed": tried, "left": left, **_totals(reports)}
+
+
+def _totals(reports: list[ClaimReport]) -> dict[str, Any]:
     totals = {column: sum(report.total(column) for report in reports) for column in SUMMED}
-    return {"claims": [report.entry.claim for report in reports], "replayed": tried, "left": left, **totals}
+    return {"claims": [report.entry.claim for report in reports], **totals}
+
+
+def _corrected(found: Correction, *, preview: bool) -> dict[str, Any]:
+    """Return what a correction did; of a preview, the first records before and after as well."""
+    result = {
+        "source": found.source,
+        "corrected": found.corrected,
+        "skipped": len(found.skipped),
+        "skipped_first": [{"id": item.rejection, "why": item.why} for item in found.skipped[:SKIPPED_TOLD_MAX]],
+        "left": found.left,
+    }
+    if not preview:
+        return result | _totals(found.reports)
+    return result | {
+        "files": [
+            {"claim": file.root.claim, "name": file.root.name, "records": len(file.rows)} for file in found.files
+        ],
+        "still_refused": sum(bool(told) for file in found.files for told in file.refused),
+        "examples": _examples(found)[:EXAMPLES_MAX],
+    }
+
+
+def _examples(found: Correction) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for file in found.files:
+        for place, row in enumerate(file.rows[: EXAMPLES_MAX - len(rows)]):
+            before, after = (
+                text[place].decode("utf-8", "replace")[:EXAMPLE_CHARACTERS] for text in (file.before, file.after)
+            )
+            rows.append(
+                {"id": written(place_of(row)), "before": before, "after": after, "refused": file.refused[place]}
+            )
+    return rows
 
 
 def _decided(step: Step, decided: int, left: int) -> dict[str, Any]:

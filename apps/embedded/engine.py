@@ -350,9 +350,8 @@ class Engine:
         return self.state.block if self.state.claim == entry.claim else 0
 
     def _context(self, entry: FileClaim | RecordRetry | EdrRetry, source: str) -> ClaimContext:
-        retry_count = 0 if isinstance(entry, FileClaim) else entry.retry_count
         return ClaimContext(
-            self.settings.tenant, self.state.vocabulary.sources.id(source), entry.received_at, retry_count
+            self.settings.tenant, self.state.vocabulary.sources.id(source), entry.received_at, entry.retry_count
         )
 
     def _retried_edrs(self, entry: EdrRetry) -> Iterator[OutputBlock]:

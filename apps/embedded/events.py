@@ -18,6 +18,7 @@ from pipelines.spool.journal import (
     with_branch,
 )
 from sinks.clickhouse.store import ClaimEvent, RejectionEvent
+from sinks.clickhouse.tables.rejection_event import corrected_as
 
 What = Literal["discarded", "replayed", "marked", "reopened", "cancelled"]
 
@@ -32,7 +33,14 @@ def rejection_events(entry: JournalEntry) -> list[RejectionEvent]:
         ]
 
     match entry:
-        case RecordRetry() | EdrRetry() | FileClaim():
+        case FileClaim():
+            return [
+                RejectionEvent(
+                    claim, record, "replayed", corrected_as(entry.claim, place), entry.received_at, entry.claim, branch
+                )
+                for place, (claim, record, branch) in enumerate(map(with_branch, entry.refused))
+            ]
+        case RecordRetry() | EdrRetry():
             return of(entry.refused, "replayed")
         case Discard():
             return of(entry.refused, "discarded", entry.reason)

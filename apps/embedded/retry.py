@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from apps.embedded.engine import ClaimReport, Engine
-from apps.embedded.files import QuarantinedFile, UnableToReadArchive
+from apps.embedded.files import QuarantinedFile, ReadableFile, UnableToReadArchive
 from apps.embedded.selection import Selection, UnableToSelect, place_of, select
 from pipelines.spool.files import write_durably
 from pipelines.spool.journal import Cancel, Discard, EdrRetry, FileClaim, Mark, RecordRetry, Reopen, refusal
@@ -62,8 +62,11 @@ def replay(engine: Engine, selection: Selection | None) -> tuple[list[ClaimRepor
         UnableToReadArchive, UnableToRetry: when a file is gone or cannot be decoded; nothing was tried.
     """
     rows, left = select(engine, selection, Step.REPLAY)
-    records = sorted((row for row in rows if row["stage"] != Stage.ACCOUNT), key=lambda row: _root(engine, row))
-    by_file = [(_file(engine, root), list(group)) for root, group in groupby(records, lambda row: _root(engine, row))]
+    records = sorted((row for row in rows if row["stage"] != Stage.ACCOUNT), key=lambda row: root_of(engine, row))
+    by_file = [
+        (archived_file(engine, root)[0], list(group))
+        for root, group in groupby(records, lambda row: root_of(engine, row))
+    ]
     reports = [_replay_records(engine, file.claim, group) for file, group in by_file]
     edrs = sorted((row for row in rows if row["stage"] == Stage.ACCOUNT), key=lambda row: row["source"])
     for source, group in groupby(edrs, lambda row: row["source"]):
@@ -72,14 +75,18 @@ def replay(engine: Engine, selection: Selection | None) -> tuple[list[ClaimRepor
     return reports, len(rows), left
 
 
-def _root(engine: Engine, row: dict[str, Any]) -> int:
+def root_of(engine: Engine, row: dict[str, Any]) -> int:
+    """Return the claim of the file that a rejection's record came in."""
     entry = engine.journal.entries[row["claim"] - 1]
     return entry.file_claim if isinstance(entry, RecordRetry | Cancel) else entry.claim
 
 
-def _file(engine: Engine, claim: int) -> FileClaim:
-    """Return the claim of a file that can be decoded now: journaled all the same, its retry would close the rejections
-    and bring nothing back.
+def archived_file(engine: Engine, claim: int) -> tuple[FileClaim, ReadableFile]:
+    """Return the claim of a file, and the file, which can be decoded now: journaled all the same, its retry would close
+    the rejections and bring nothing back.
+
+    Raises:
+        UnableToReadArchive, UnableToRetry: when it is gone, or cannot be decoded.
     """
     root = engine.journal.entries[claim - 1]
     if not isinstance(root, FileClaim):
@@ -89,7 +96,7 @@ def _file(engine: Engine, claim: int) -> FileClaim:
     found = engine.inspect(root)
     if isinstance(found, QuarantinedFile):
         raise UnableToRetry(f"{root.name} (claim {claim}) cannot be decoded now: {found.code}: {found.message}")
-    return root
+    return root, found
 
 
 def replay_records(engine: Engine, file_claim: int, rows: list[dict[str, Any]]) -> ClaimReport:
@@ -98,7 +105,7 @@ def replay_records(engine: Engine, file_claim: int, rows: list[dict[str, Any]]) 
     Raises:
         UnableToReadArchive, UnableToRetry: when the file is gone or cannot be decoded; nothing was tried.
     """
-    return _replay_records(engine, _file(engine, file_claim).claim, rows)
+    return _replay_records(engine, archived_file(engine, file_claim)[0].claim, rows)
 
 
 def _replay_records(engine: Engine, file_claim: int, rows: list[dict[str, Any]]) -> ClaimReport:

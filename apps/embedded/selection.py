@@ -163,12 +163,13 @@ def _expect(status: Any, ids: tuple[Place, ...], step: Step) -> None:
     wrong = [(place, status(place)) for place in ids if status(place) not in ALLOWED[step]]
     if not wrong:
         return
-    told = "; ".join(f"{_written(place)} is {found.lower()}" for place, found in wrong[:SHOWN_MAX])
+    told = "; ".join(f"{written(place)} is {found.lower()}" for place, found in wrong[:SHOWN_MAX])
     more = f"; and {len(wrong) - SHOWN_MAX:,} more" if len(wrong) > SHOWN_MAX else ""
     from_ = " or ".join(sorted(found.lower() for found in ALLOWED[step]))
     raise UnableToDecide(f"{told}{more}: only what is {from_} can be {_DONE[step]}")
 
 
-def _written(place: Place) -> str:
+def written(place: Place) -> str:
+    """Return how a rejection is written for people."""
     claim, record, branch = place
     return f"{claim}-{record}-{branch}" if branch else f"{claim}-{record}"

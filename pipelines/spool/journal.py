@@ -53,7 +53,8 @@ class FileClaim(_Entry):
 
     The bounds are those in force when it was claimed, so that a replay cuts the same blocks and quarantines the same
     files whatever the settings are by then. `corrects` is the claim of the file whose refused records this one holds in a
-    corrected form, 0 for a file as its sender made it; `refused` are the rejections that it answers.
+    corrected form, 0 for a file as its sender made it; `refused` are the rejections that it answers, one by each of its
+    records in order, and `retry_count` is how often they were tried before.
     """
 
     kind: Literal["file"] = "file"
@@ -67,6 +68,7 @@ class FileClaim(_Entry):
     expansion_max: int
     corrects: int = 0
     refused: tuple[Refusal, ...] = ()
+    retry_count: int = 0
 
 
 class ImageClaim(_Entry):
@@ -129,10 +131,12 @@ class Cancel(_Entry):
     `stored` is the archive file of commands (`schemas.cancellation`) and `sha256` its hash. A back-out withdraws all that
     came of `claims` (a file and the retries of its records), so all their rejections are closed; `refused` lists those that
     are closed besides. Then the newer `records` of `file_claim` are tried again, which answers the rejections `replayed`.
+    `reopening` is the archive file that says what becomes of sessions before that (`schemas.reopening`), with its hash; "":
+    nothing.
     """
 
     kind: Literal["cancel"] = "cancel"
-    cause: Literal["back_out", "superseded"]
+    cause: Literal["back_out", "superseded", "reopened"]
     reason: str
     source: str
     stored: str
@@ -143,6 +147,8 @@ class Cancel(_Entry):
     file_claim: int = 0
     records: tuple[int, ...] = ()
     retry_count: int = 0
+    reopening: str = ""
+    reopening_sha256: str = ""
 
     def retried(self) -> RecordRetry | None:
         """Return the retry that follows the withdrawal, None when there is none."""

@@ -11,6 +11,7 @@ from sinks.clickhouse.file_view import FILE
 from sinks.clickhouse.table import BALANCE, DATABASE, TIMESTAMP, quoted
 from sinks.clickhouse.tables.block import OUTCOME_COLUMNS
 from sinks.clickhouse.tables.dimensions import looked_up
+from sinks.clickhouse.tables.rejection_event import CORRECTED_AS
 from sinks.clickhouse.view import View, ViewColumn
 
 QUANTITY = "Decimal(38, 12)"
@@ -172,7 +173,13 @@ LEFT JOIN (
   SELECT claim, record, branch, argMax(event, by_claim) AS event, argMax(reason, by_claim) AS reason,
     max(by_claim) AS decided_by
   FROM {DATABASE}.fact_rejection_event GROUP BY claim, record, branch
-) AS e ON e.claim = f.claim AND e.record = f.record AND e.branch = f.branch"""
+) AS e ON e.claim = f.claim AND e.record = f.record AND e.branch = f.branch
+LEFT JOIN (
+  SELECT by_claim, toUInt32OrZero(splitByChar('-', reason)[2]) AS as_record,
+    any(concat(toString(claim), '-', toString(record), if(branch = 0, '', concat('-', toString(branch))))) AS place
+  FROM {DATABASE}.fact_rejection_event WHERE event = 'replayed' AND startsWith(reason, '{CORRECTED_AS}')
+  GROUP BY by_claim, as_record
+) AS c ON c.by_claim = f.claim AND c.as_record = f.record"""
 
 _REJECTION_STATUS = (
     "multiIf(e.event = 'replayed', 'REPLAYED', e.event = 'cancelled' OR f.claim IN "
@@ -212,6 +219,7 @@ REJECTION = View(
         _DAY,
         _per_row("lifecycle", "String", "OPEN, TO_REPROCESS, PROCESSED (replayed or cancelled: final) or DISCARDED",
                  f"transform({_REJECTION_STATUS}, ['REPLAYED', 'CANCELLED'], ['PROCESSED', 'PROCESSED'], {_REJECTION_STATUS})"),
+        _per_row("corrects", "String", "the rejection whose corrected record this is; empty: none", "c.place"),
     ),
     _REJECTIONS,
 )  # fmt: skip

@@ -149,6 +149,32 @@ def test_dying_while_a_file_is_backed_out_changes_nothing(octroi: Nursery, templ
     assert _finish(octroi, dying) == expected
 
 
+def test_dying_while_records_are_corrected_changes_nothing(octroi: Nursery, template: Path, tmp_path: Path) -> None:
+    plain, dying = (fresh(template, tmp_path / name) for name in ("plain", "dying"))
+    for directory in (plain, dying):
+        assert octroi.run("run", directory).code == 5
+    values = ("quantity=60", "start_time=2026-10-05T10:00:00Z", "record_type=voice")
+    chosen = ("--stage", "decode", "--source", "telephony")
+    command = ("rejects", "correct", *chosen, *(word for value in values for word in ("--set", value)), "--data")
+    assert octroi.run(*command, plain).code == 0
+    expected = content(plain)
+    answered = {(row["reason"], row["status"]) for row in expected.totals["rejections"]}
+    assert {("INVALID_QUANTITY", "REPLAYED"), ("UNKNOWN_EVENT_TYPE", "REPLAYED"), ("FIELD_COUNT", "OPEN")} <= answered
+    corrected = [path.name for path in (plain / "archive").glob("corrected-*")]
+    assert len(corrected) > 1  # records of several files: all are corrected, or none
+    _die(octroi, dying, ["half keep corrections", "after keep corrections", "before journal files"], *command, dying)
+    assert octroi.run("run", dying).code == 0
+    _die(octroi, dying, ["after journal files"], *command, dying)
+    _die(octroi, dying, ["before block", "after insert fact_rejection_event", "before insert fact_usage"])
+    _die(octroi, dying, ["after insert fact_usage", "before insert fact_block", "before snapshot"])
+    _expect(_finish(octroi, dying), expected)
+    assert octroi.run(*command, dying).code == 2  # there is nothing left of it
+    # and what is lost is made again from the log
+    for lost in ("store", "state"):
+        shutil.rmtree(dying / lost)
+    assert _finish(octroi, dying) == expected
+
+
 def test_dying_while_rejections_are_answered_changes_nothing(octroi: Nursery, template: Path, tmp_path: Path) -> None:
     plain, dying = (fresh(template, tmp_path / name) for name in ("plain", "dying"))
     for directory in (plain, dying):

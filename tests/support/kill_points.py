@@ -29,6 +29,7 @@ DIED = 41
 def install(reach: Reach) -> None:
     """Wrap every boundary of the embedded engine."""
     import apps.embedded.back_out as back_out
+    import apps.embedded.correct as correct
     import apps.embedded.engine as engine
     import apps.embedded.retry as retry
     import pipelines.snapshot as snapshot
@@ -65,6 +66,7 @@ def install(reach: Reach) -> None:
     wrap(engine, "write_snapshot", lambda *_: "snapshot")
     wrap(snapshot, "_write_array", lambda *_: "array", _half_array)
     wrap(snapshot, "sync_directory", lambda path: "unnamed snapshot" if path.name.startswith(".") else "named snapshot")
+    wrap(correct, "write_durably", lambda *_: "keep corrections", _half_file)
     wrap(retry, "write_durably", lambda *_: "keep EDRs", _half_file)
     wrap(back_out, "write_commands", lambda *_: "keep commands", lambda path, batches: _half_file(path, b"ARROW1" * 9))
     wrap(shutil, "rmtree", lambda path, *_, **__: f"remove from {Path(path).parent.name}", _half_directory)

@@ -41,6 +41,14 @@ class RejectionEvent:
     branch: int = 0
 
 
+CORRECTED_AS = "corrected as "
+
+
+def corrected_as(claim: int, record: int) -> str:
+    """Return the reason of the event that says which record took a rejection's place."""
+    return f"{CORRECTED_AS}{claim}-{record}"
+
+
 def rejection_event_table(events: Sequence[RejectionEvent]) -> pa.Table:
     """Return the rows of `events`."""
     rows = [
