@@ -25,6 +25,7 @@ from apps.embedded.files import QuarantinedFile, inspect_file  # noqa: E402
 from apps.embedded.images import ActiveImage, activate, archive_catalog  # noqa: E402
 from apps.embedded.layout import DataDirectory  # noqa: E402
 from apps.embedded.threads import Ahead  # noqa: E402
+from apps.memory import keep_freed_memory  # noqa: E402
 from apps.settings import Settings  # noqa: E402
 from benchmarks.generate.draws import draw  # noqa: E402
 from billing.catalog.store import load_catalog  # noqa: E402
@@ -231,6 +232,7 @@ def _resident_bytes() -> int:
 
 def main() -> None:
     """Do the job that the first argument describes in JSON."""
+    keep_freed_memory()
     job = json.loads(sys.argv[1])
     root = Path(job["root"])
     if job["what"] == "feed":

@@ -8,6 +8,7 @@ from io import TextIOWrapper
 import typer
 
 from apps.cli import explaining, files, processing, querying, rejects, serve, setup, sources, trying
+from apps.memory import keep_freed_memory
 
 app = typer.Typer(
     name="octroi",
@@ -30,6 +31,7 @@ setup.add_to(app)
 
 def main() -> None:
     """Run the command line."""
+    keep_freed_memory()
     for stream in (sys.stdout, sys.stderr):  # a terminal that knows ASCII alone is shown \\xe9 rather than a traceback
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
