@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 
 from pipelines.mediation.kernels.reasons import FIELD_COUNT, INVALID_ENCODING
+from pipelines.mediation.kernels.vectors import equal, highest, lowest
 from pipelines.mediation.kernels.words import first, matches, repeat
 from rating.kernels.hashing import load64
 
@@ -34,7 +35,7 @@ def split_lines(
     """Split complete lines; blank lines are no records; CR before LF belongs to the line end.
 
     Args:
-        buffer: (b,) uint8, at least `size` + 8 bytes.
+        buffer: (b,) uint8, at least `size` + 64 bytes.
         size: bytes to read; what follows the last newline is left for the next block.
         bytes_min, bytes_max: lengths that a record may have.
         raw_start, raw_end: (m,) int64 the record without its line end, written.
@@ -45,15 +46,14 @@ def split_lines(
     """
     base = buffer.ctypes.data
     rows_max = len(reason)
-    newlines = repeat(NEWLINE)
     row = 0
     record = 0
-    for at in range(0, size, 8):
-        mask = matches(load64(base + at), newlines)
-        if at + 8 > size:
-            mask &= (U(1) << U(8 * (size - at))) - U(1)
+    for at in range(0, size, 64):
+        mask = equal(base + at, NEWLINE)
+        if at + 64 > size:
+            mask &= (U(1) << U(size - at)) - U(1)
         while mask != U(0):
-            here = at + first(mask)
+            here = at + lowest(mask)
             mask &= mask - U(1)
             stop = here
             if stop > record and buffer[stop - 1] == CARRIAGE_RETURN:
@@ -100,6 +100,30 @@ def split_lengths(
 
 
 @njit(cache=True, nogil=True)
+def _trim(address: Any, width: Any, trim_left: Any, trim_right: Any) -> Any:
+    """Return (start, end) within a field without its blanks, start = end where it is blank: at its beginning if any
+    blanks on the right are trimmed, else at its end.
+    """
+    start = np.int64(0)
+    stop = np.int64(width)
+    while trim_right and stop > 0:
+        begin = max(stop - 64, 0)
+        filled = ~equal(address + begin, BLANK)
+        if stop - begin < 64:
+            filled &= (U(1) << U(stop - begin)) - U(1)
+        stop = begin + highest(filled) + 1
+        if filled != U(0):
+            break
+    while trim_left and start < stop:
+        filled = ~equal(address + start, BLANK)
+        if filled != U(0):
+            start = min(start + lowest(filled), stop)
+            break
+        start = min(start + 64, stop)
+    return start, stop
+
+
+@njit(cache=True, nogil=True)
 def place_fields(
     buffer: Any,
     offset: Any,
@@ -116,7 +140,7 @@ def place_fields(
     """Say where the fields of each record are, without the blanks that are trimmed.
 
     Args:
-        buffer: (b,) uint8.
+        buffer: (b,) uint8, 64 bytes after the last record readable.
         offset, width: (f,) int64 of each mapped field within the record; records without a reason hold all of them.
         trim_left, trim_right, check_edges: bool; check: refuse a record (INVALID_ENCODING) in which a field begins or
             ends inside a character of UTF-8.
@@ -124,6 +148,7 @@ def place_fields(
         start, end: (f, m >= n) int32, written; zero for a refused record.
         reason: (n,) uint16, changed.
     """
+    base = buffer.ctypes.data
     for i in range(len(reason)):
         record = raw_start[i]
         if reason[i] == 0 and check_edges:
@@ -139,16 +164,9 @@ def place_fields(
                 end[slot, i] = 0
             continue
         for slot in range(len(offset)):
-            at = record + offset[slot]
-            stop = at + width[slot]
-            if trim_right:
-                while stop > at and buffer[stop - 1] == BLANK:
-                    stop -= 1
-            if trim_left:
-                while at < stop and buffer[at] == BLANK:
-                    at += 1
-            start[slot, i] = at
-            end[slot, i] = stop
+            at, stop = _trim(base + record + offset[slot], width[slot], trim_left, trim_right)
+            start[slot, i] = record + offset[slot] + at
+            end[slot, i] = record + offset[slot] + stop
 
 
 @njit(cache=True, nogil=True)

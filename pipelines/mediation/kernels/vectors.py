@@ -57,13 +57,17 @@ if config.DISABLE_JIT:  # kernels run as Python: same answers, no machine code
         value = int(mask)
         return (value & -value).bit_length() - 1 if value else WIDE
 
+    def highest(mask: Any) -> int:
+        """Return the number (0 .. 63) of the highest bit of a mask, -1 for an empty one."""
+        return int(mask).bit_length() - 1
+
     def bits(mask: Any) -> int:
         """Return how many bits of a mask are set."""
         return int(mask).bit_count()
 
 else:
     from numba import njit
-    from numba.cpython.unsafe.numbers import trailing_zeros
+    from numba.cpython.unsafe.numbers import leading_zeros, trailing_zeros
 
     _BYTES = ir.VectorType(ir.IntType(8), WIDTH)
 
@@ -146,3 +150,8 @@ else:
     def lowest(mask: Any) -> Any:
         """Return the number (0 .. 63) of the lowest bit of a mask, 64 for an empty one."""
         return np.int64(trailing_zeros(mask))
+
+    @njit(cache=True, nogil=True)
+    def highest(mask: Any) -> Any:
+        """Return the number (0 .. 63) of the highest bit of a mask, -1 for an empty one."""
+        return 63 - np.int64(leading_zeros(mask))
