@@ -16,6 +16,8 @@ U = np.uint64
 BLANK = 32
 CARRIAGE_RETURN = 13
 NEWLINE = 10
+TILE = 256
+"""Records that are placed field by field: they stay in a core's cache."""
 LINE_EMPTY = 0
 LINE_RETURN = 1
 LINE_FILLED = 2
@@ -101,9 +103,7 @@ def split_lengths(
 
 @njit(cache=True, nogil=True)
 def _trim(address: Any, width: Any, trim_left: Any, trim_right: Any) -> Any:
-    """Return (start, end) within a field without its blanks, start = end where it is blank: at its beginning if any
-    blanks on the right are trimmed, else at its end.
-    """
+    """Return (start, end) of a field's text within it; where it is blank they are equal."""
     start = np.int64(0)
     stop = np.int64(width)
     while trim_right and stop > 0:
@@ -149,24 +149,34 @@ def place_fields(
         reason: (n,) uint16, changed.
     """
     base = buffer.ctypes.data
-    for i in range(len(reason)):
-        record = raw_start[i]
-        if reason[i] == 0 and check_edges:
-            for slot in range(len(offset)):
-                at = record + offset[slot]
-                stop = at + width[slot]
-                inside = buffer[at] & 0xC0 == 0x80
-                if inside or (stop < raw_end[i] and buffer[stop] & 0xC0 == 0x80):
-                    reason[i] = INVALID_ENCODING
-        if reason[i] != 0:
-            for slot in range(len(offset)):
-                start[slot, i] = 0
-                end[slot, i] = 0
-            continue
+    for first_row in range(0, len(reason), TILE):
+        after = min(first_row + TILE, len(reason))
+        if check_edges:
+            for i in range(first_row, after):
+                for slot in range(len(offset)):
+                    at = raw_start[i] + offset[slot]
+                    stop = at + width[slot]
+                    if reason[i] == 0 and (
+                        buffer[at] & 0xC0 == 0x80 or (stop < raw_end[i] and buffer[stop] & 0xC0 == 0x80)
+                    ):
+                        reason[i] = INVALID_ENCODING
         for slot in range(len(offset)):
-            at, stop = _trim(base + record + offset[slot], width[slot], trim_left, trim_right)
-            start[slot, i] = record + offset[slot] + at
-            end[slot, i] = record + offset[slot] + stop
+            size = width[slot]
+            inside = (U(1) << U(size)) - U(1) if size < 64 else ~U(0)
+            for i in range(first_row, after):
+                if reason[i] != 0:
+                    start[slot, i] = 0
+                    end[slot, i] = 0
+                    continue
+                at = raw_start[i] + offset[slot]
+                if size > 64:
+                    left, right = _trim(base + at, size, trim_left, trim_right)
+                else:
+                    filled = ~equal(base + at, BLANK) & inside
+                    right = highest(filled) + 1 if trim_right else size
+                    left = min(lowest(filled), right) if trim_left else 0
+                start[slot, i] = at + left
+                end[slot, i] = at + right
 
 
 @njit(cache=True, nogil=True)
