@@ -23,6 +23,7 @@ import pyarrow as pa
 from pipelines.key_files import VERIFY_MARK, DamagedKeys, read_keys, write_keys
 from pipelines.key_files_v1 import read_keys_v1
 from pipelines.resource.assembly import AssemblyTable, Parts, Sessions, parts_of
+from pipelines.resource.series import COLUMNS as REGISTER_COLUMNS
 from pipelines.resource.series import RegisterTable
 from pipelines.resource.stage import ResourceState
 from pipelines.resource.versions import COLUMNS as VERSION_COLUMNS
@@ -79,7 +80,7 @@ def _arrays(state: StageState) -> dict[str, AnyArray]:
         arrays |= {f"session.{name}": array for name, array in assembly.sessions._asdict().items()}
         arrays |= {f"part.{name}": array for name, array in assembly.parts._asdict().items()}
         arrays["assembly.heap"] = assembly.heap
-    arrays |= {f"register.{name}": getattr(registers, name) for name in ("key_hi", "key_lo", "last_at", "last_index")}
+    arrays |= {f"register.{name}": getattr(registers, name) for name in REGISTER_COLUMNS}
     arrays |= {f"version.{name}": getattr(state.resource.versions, name) for name in VERSION_COLUMNS}
     return arrays
 
@@ -91,6 +92,7 @@ def _facts(state: StageState) -> dict[str, Any]:
         "block": state.block,
         "image": state.image,
         "register_count": state.resource.registers.count,
+        "register_forgotten_until": state.resource.registers.forgotten_until,
         "version_count": state.resource.versions.count,
         "session_count": state.resource.assembly.used,
     }
@@ -264,9 +266,12 @@ def _rebuild(
     directory: Path, manifest: dict[str, Any], arrays: dict[str, AnyArray], tables: dict[str, pa.Table]
 ) -> StageState:
     registers = RegisterTable(
-        **{name: arrays[f"register.{name}"] for name in ("key_hi", "key_lo", "last_at", "last_index")},
+        **{name: arrays[key] for name in REGISTER_COLUMNS if (key := f"register.{name}") in arrays},
         count=manifest["register_count"],
+        forgotten_until=manifest.get("register_forgotten_until", 0),
     )
+    if "register.keep_days" not in arrays:  # written before series could be over
+        registers.keep_days = np.zeros(len(registers.key_hi), np.uint16)
     if manifest["format"] == 1:
         window = read_keys_v1(manifest, arrays)
     else:

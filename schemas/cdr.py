@@ -28,6 +28,9 @@ class BlockPosition:
     first_record: int
 
 
+SERIES_MAX = 20_000_000
+
+
 class OnDecrease(IntEnum):
     """What a reading lower than the one before means: see `schemas.source_flow.Cumulative`."""
 
@@ -48,12 +51,18 @@ class ReadingRules:
             indexes of 64 bits, unsigned, whose unit is one base step.
         absorbs_repeats: a reading that says what the latest one says, and so that nothing was used, is absorbed rather than
             parked as out of order.
+        idle_days: a series of which nothing came for so many days of stage time is over, 0: never. Older readings are parked.
+        series_max: with so many series, of whatever source, no further one begins.
+        by_time: the readings of a block are taken in the order of their instants, not of their records.
     """
 
     opens_at_zero: bool = False
     on_decrease: OnDecrease = OnDecrease.REJECT
     modulus: int = 0
     absorbs_repeats: bool = False
+    idle_days: int = 0
+    series_max: int = SERIES_MAX
+    by_time: bool = False
 
 
 class Part(IntEnum):

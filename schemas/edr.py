@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
@@ -44,6 +44,14 @@ class EdrBlock:
     def __len__(self) -> int:
         """Return the number of EDRs."""
         return len(self.record)
+
+
+def select_edrs(edrs: EdrBlock, rows: Int64Array) -> EdrBlock:
+    """Return the EDRs at `rows` of a block; all of them as they are."""
+    if len(rows) == len(edrs):
+        return edrs
+    columns = {item.name: getattr(edrs, item.name) for item in fields(edrs) if item.name != "position"}
+    return replace(edrs, **{name: column[rows] for name, column in columns.items() if column is not None})
 
 
 def join_edrs(one: EdrBlock, other: EdrBlock) -> EdrBlock:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 
-from schemas.arrays import Int32Array, Int64Array, UInt8Array
+from schemas.arrays import BoolArray, Int32Array, Int64Array, UInt8Array
 from schemas.cdr import SequenceRuns
 from schemas.edr import EdrBlock
 from schemas.rated_item import RatedBlock
@@ -66,7 +67,7 @@ class ReversalBlock:
 
     Attributes:
         claim, record, branch: (n,) the item taken back. counter: (n,) `schemas.cancellation.CounterFate`.
-        cause: back_out or superseded.
+        cause: back_out, superseded or reopened.
     """
 
     claim: Int64Array
@@ -82,11 +83,27 @@ class AssembledParts:
 
     Attributes:
         record: (k,) the EDR's record number. part_claim, part_record: (k,) the record that became a part of it.
+        late: (k,) bool: it came after its session had ended, and is an EDR of its own.
     """
 
     record: Int64Array
     part_claim: Int64Array
     part_record: Int64Array
+    late: BoolArray
+
+    @classmethod
+    def late_ones(cls, claim: int, record: Int64Array) -> AssembledParts:
+        """Return records (k,) of a claim that are EDRs of their own, because they were late."""
+        return cls(record, np.full(len(record), claim, np.int64), record, np.ones(len(record), np.bool_))
+
+    def join(self, other: AssembledParts) -> AssembledParts:
+        """Return these parts, and then those."""
+        return AssembledParts(
+            np.concatenate([self.record, other.record]),
+            np.concatenate([self.part_claim, other.part_claim]),
+            np.concatenate([self.part_record, other.part_record]),
+            np.concatenate([self.late, other.late]),
+        )
 
     def __len__(self) -> int:
         """Return the number of parts."""

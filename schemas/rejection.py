@@ -79,7 +79,7 @@ class Reason(IntEnum):
     COUNTER_OVERFLOW = 304
     INSUFFICIENT_BALANCE = 305
     USAGE_TOO_LONG = 306
-    SESSION_INCOMPLETE = 307
+    SESSION_INCOMPLETE = 310
 
 
 class Stage(IntEnum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
@@ -9,6 +10,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 from schemas.converters import Converter
 from schemas.price_plan import Code, Document, ExactDecimal
 from schemas.source_flow import Assembly, Cumulative, Sequence
+from schemas.source_transform import Transform
 
 FieldName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 """Delimited: a column name of the header, or of `columns`. JSON: a dotted path such as `data.bytes` or `items.0.id`."""
@@ -21,6 +23,9 @@ Patterns = Annotated[
     Field(min_length=1, max_length=4),
 ]
 """One pattern, or a list of them."""
+
+
+TOLERANCE_MAX = timedelta(hours=12)
 
 
 class Filter(Document):
@@ -135,6 +140,8 @@ class SourceBase(Document):
     (SAME_KEY_OTHER_CONTENT), `duplicate` drops it, `supersede` puts it in the place of the earlier record, whose EDRs are
     withdrawn, and leaves it parked when that one is billed, `reverse` does so even then. Sources
     with the same `identity_space` know each other's identities; by default each has a space of its own, named by its code.
+    An identity is known by its event day (UTC); with `identity_tolerance` also across a midnight that is at most so far from
+    both event times.
 
     `trusted` false: whoever fills in identities may choose them so that records of others look known. They are then hashed
     with a keyed function that takes about twice as long. Changed, the source forgets which records it knows.
@@ -145,5 +152,12 @@ class SourceBase(Document):
     format: str
     on_same_key: Literal["duplicate", "conflict", "supersede", "reverse"] = "conflict"
     identity_space: Code | None = None
+    identity_tolerance: Annotated[timedelta, Field(ge=timedelta(seconds=1), le=TOLERANCE_MAX)] | None = None
     record_bytes_max: Annotated[int, Field(ge=256, le=4_194_304)] = 1_048_576
     trusted: bool = True
+    transform: Transform | None = None
+
+    @property
+    def tolerance_us(self) -> int:
+        """The tolerance of identities in microseconds, 0 without one."""
+        return 0 if self.identity_tolerance is None else round(self.identity_tolerance.total_seconds()) * 1_000_000

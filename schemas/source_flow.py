@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints
 from schemas.price_plan import Document
 
 TIME_OUT_MAX = timedelta(days=62)
+IDLE_MAX = timedelta(days=3660)
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 
@@ -20,11 +21,18 @@ class Cumulative(Document):
     is: `first` only opens it; `zero`: the counter began at 0, so the reading is usage. `on_decrease` says what a lower
     reading means: `reject` refuses it (INDEX_DECREASED); `reset`: the counter began again at 0; `wrap_32` and `wrap_64`: it
     counts modulo 2**32 or 2**64 of the source's units.
+
+    `idle`: a series of which nothing came for so long is over. A later reading begins another one, and a reading older than
+    that is parked (BEYOND_WINDOW). Without it a series is kept for ever. With `series_max` series, of whatever source, no
+    other begins (TOO_MANY_SERIES). `order`: the readings of a block are taken as they come, or by `time`.
     """
 
     series: Annotated[tuple[Name, ...], Field(max_length=8)] = ()
     opens_at: Literal["first", "zero"] = "first"
     on_decrease: Literal["reject", "reset", "wrap_32", "wrap_64"] = "reject"
+    idle: Annotated[timedelta, Field(ge=timedelta(days=1), le=IDLE_MAX)] | None = None
+    series_max: Annotated[int, Field(ge=1, le=1_000_000_000)] = 20_000_000
+    order: Literal["arrival", "time"] = "arrival"
 
 
 class PartRule(Document):
@@ -47,13 +55,29 @@ class Assembly(Document):
 
     It has the sum of their quantities, and time, attributes and owner of the first. It comes with the part that completes the
     set: `sequence` numbers it without a gap from first to last; without `sequence`, first and last are enough. A session of
-    which nothing came for `time_out` of stage time ends with what there is.
+    which nothing came for `time_out` of stage time ends.
+
+    `quantity`: the `sum` of the parts', or the time `elapsed` from the first part to the last one; only the first needs an
+    owner then, and of several firsts the earliest counts. `incomplete` says what a session is that ends without being
+    complete: `rate` it with what there is (the default of sums), or `reject` it (SESSION_INCOMPLETE, the default of elapsed
+    time). `late` says what a part is whose session has ended: `reject` parks it (LATE_PART), `separate` makes usage of its
+    own of it, `reopen` withdraws the session's EDR, and the session waits again. While `open_max` sessions wait, no other
+    begins (TOO_MANY_SESSIONS).
     """
 
     key: Annotated[tuple[Name, ...], Field(min_length=1, max_length=8)]
     part: PartRule
     sequence: Name | None = None
     time_out: Annotated[timedelta, Field(ge=timedelta(seconds=1), le=TIME_OUT_MAX)] = timedelta(hours=6)
+    quantity: Literal["sum", "elapsed"] = "sum"
+    incomplete: Literal["rate", "reject"] | None = None
+    late: Literal["reject", "separate", "reopen"] = "reject"
+    open_max: Annotated[int, Field(ge=1, le=100_000_000)] = 2_000_000
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether a session that is not complete is nothing to be rated."""
+        return (self.incomplete or ("reject" if self.quantity == "elapsed" else "rate")) == "reject"
 
 
 class Sequence(Document):

@@ -135,6 +135,14 @@ def _print(result: dict[str, Any], *, preview: bool) -> None:
         print(
             f"{count(result['counters_left'], 'item')} counted in a period that is no longer kept: that counter stays"
         )
+    if result["sessions"]:
+        print(
+            f"{count(result['sessions'], 'session')} with parts from it and from other files: open again, without its parts"
+        )
+    if result["later_items"]:
+        print(
+            f"{count(result['later_items'], 'item')} priced later on counters that included it: they keep their price"
+        )
     for refusal in result["refusals"]:
         print(f"refused: {refusal}")
 

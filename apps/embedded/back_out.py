@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from apps.embedded.cancel import NO_KEYS, Keys, Tally, Withdrawal, write_commands
+from apps.embedded.cancel import NO_KEYS, Tally, Withdrawal, keys_in, write_commands
 from apps.embedded.engine import ClaimReport, Engine
 from apps.embedded.files import QuarantinedFile, UnableToReadArchive, sha256_of
+from apps.embedded.later_items import LaterItems
+from apps.embedded.reopen import Reopening, standing, unrated_of, without
 from pipelines.spool.family import Family, family_of, image_before
 from pipelines.spool.journal import Cancel, FileClaim, RecordRetry, Refusal, refusal
 from pipelines.spool.lifecycle import Decisions, Status, decisions
 from schemas.money import AMOUNT_DECIMALS, from_scaled
+from schemas.reopening import REOPENING_SCHEMA
 
 SQL_CLAIMS_MAX = 10_000
 """Claims that one statement names at most."""
@@ -33,6 +37,8 @@ class BackOut:
         claim, name, source: the file. entry: the journal entry that did it, 0 for a preview.
         records: the record sheet of the file and of the retries of its records. tally: EDRs, money, accounts, counters.
         rejections: how many that nobody answered are closed. refusals: why it is not possible, in sentences.
+        sessions: how many go on waiting without the parts that the file brought. later_items: how many items that stand were
+            priced later on a counter that included what is taken back.
     """
 
     claim: int
@@ -43,6 +49,8 @@ class BackOut:
     tally: Tally = field(default_factory=Tally)
     rejections: int = 0
     refusals: tuple[str, ...] = ()
+    sessions: int = 0
+    later_items: int = 0
 
     def as_dict(self, engine: Engine) -> dict[str, Any]:
         """Return everything for JSON; ids become names."""
@@ -68,6 +76,8 @@ class BackOut:
             "accounts": sorted(words.accounts.name(account) for account in self.tally.accounts),
             "counters_left": self.tally.counters_left,
             "rejections": self.rejections,
+            "sessions": self.sessions,
+            "later_items": self.later_items,
             "refusals": list(self.refusals),
         }
 
@@ -106,38 +116,61 @@ def back_out(engine: Engine, wanted: str, reason: str, *, preview: bool) -> dict
     file = find_file(engine, wanted)
     decided = decisions(engine.journal.entries)
     family = family_of(engine.journal.entries, file.claim)
-    refusals = tuple(_refusals(engine, file, family, decided))
     withdrawal = Withdrawal(engine, decided)
-    closed = [] if refusals else _besides(engine, family, decided)
-    told = BackOut(file.claim, file.name, file.source, 0, _sheet(engine, family), withdrawal.tally, 0, refusals)
+    told = BackOut(file.claim, file.name, file.source, 0, _sheet(engine, family), withdrawal.tally)
+    refusals = tuple(_refusals(engine, file, family, decided))
+    plan = None
+    if not refusals:
+        plan = without(engine, withdrawal, family.records)
+        refusals = tuple(_refused_sessions(engine, plan))
     if refusals and not preview:
         raise UnableToBackOut(f"{file.name} (claim {file.claim}) cannot be backed out: {'; '.join(refusals)}")
     if refusals:
-        return told.as_dict(engine)
-    open_rejections = _open_rejections(engine, family, decided) + len(closed)
-    batches = _commands(engine, family, withdrawal)
-    if preview:
-        try:
-            for _ in batches:
-                pass
-        except UnableToBackOut as error:
-            refusals = (str(error),)
-        told = BackOut(file.claim, file.name, file.source, 0, told.records, withdrawal.tally, open_rejections, refusals)
-        return told.as_dict(engine)
-    report = journal_cancel(engine, batches, cause="back_out", reason=reason.strip(), source=file.source,
-                           claims=tuple(sorted(family.records)), refused=tuple(closed))  # fmt: skip
-    told = BackOut(
-        file.claim, file.name, file.source, report.entry.claim, told.records, withdrawal.tally, open_rejections, ()
+        return replace(told, refusals=refusals).as_dict(engine)
+    others = [] if plan is None else list(plan.withdrawals(engine, withdrawal))
+    closed = _besides(engine, family, decided) + list(unrated_of(others))
+    told = replace(
+        told,
+        rejections=_open_rejections(engine, family, decided) + len(closed),
+        sessions=0 if plan is None else plan.shrunk,
     )
-    return told.as_dict(engine)
+    batches = chain(_commands(engine, family, withdrawal), others, [] if plan is None else plan.keys)
+    if preview:
+        later = LaterItems(engine, withdrawal)
+        try:
+            for batch in batches:
+                later.add(batch)
+        except UnableToBackOut as error:
+            return replace(told, refusals=(str(error),)).as_dict(engine)
+        return replace(told, later_items=later.count()).as_dict(engine)
+    report = journal_cancel(
+        engine,
+        batches,
+        None if plan is None else plan.table(),
+        cause="back_out",
+        reason=reason.strip(),
+        source=file.source,
+        claims=tuple(sorted(family.records)),
+        refused=tuple(closed),
+    )
+    return replace(told, entry=report.entry.claim).as_dict(engine)
 
 
-def journal_cancel(engine: Engine, batches: Iterator[pa.RecordBatch], **terms: Any) -> ClaimReport:
-    """Keep commands in the archive, journal the entry that applies them, and process it; return what came of it."""
+def journal_cancel(
+    engine: Engine, batches: Iterator[pa.RecordBatch], reopening: pa.RecordBatch | None = None, **terms: Any
+) -> ClaimReport:
+    """Keep commands in the archive, journal the entry that applies them, and process it; return what came of it.
+
+    `reopening`: what becomes of sessions, rows of REOPENING_SCHEMA, None for nothing.
+    """
     journal, archive = engine.journal, engine.directory.spool.archive
     stored = "cancel-" + engine.directory.spool.stored_name(journal.next_claim, terms["source"], "commands.arrow")
     write_commands(archive / stored, batches)
     path = archive / stored
+    if reopening is not None:
+        name = "cancel-" + engine.directory.spool.stored_name(journal.next_claim, terms["source"], "sessions.arrow")
+        write_commands(archive / name, iter([reopening]), REOPENING_SCHEMA)
+        terms |= {"reopening": name, "reopening_sha256": sha256_of(archive / name, (archive / name).stat().st_size)}
     entry = Cancel(
         claim=journal.next_claim,
         received_at=journal.stage_time(engine.now()),
@@ -162,6 +195,26 @@ def _refusals(engine: Engine, file: FileClaim, family: Family, decided: Decision
     billed += sum(_billed(engine, [claim], records) for claim, records in family.edrs.items())
     if billed:
         yield f"{billed:,} of its rated items are billed; credit the invoice instead"
+
+
+def _refused_sessions(engine: Engine, plan: Reopening | None) -> Iterator[str]:
+    billed = billed_places(engine, set() if plan is None else standing(engine, plan.edrs))
+    if billed:
+        yield (
+            f"{len(billed):,} rated items of sessions that have parts from it and from other files are billed; credit the "
+            "invoice instead"
+        )
+
+
+def billed_places(engine: Engine, places: set[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Return which claims and records of `places` have rated items that are billed."""
+    found: set[tuple[int, int]] = set()
+    for claims in _chunks(sorted({claim for claim, _ in places})):
+        rows = engine.store.query(
+            f"SELECT DISTINCT claim, record FROM fact_billed WHERE claim IN ({', '.join(map(str, claims))})"
+        )
+        found.update((row["claim"], row["record"]) for row in rows.to_pylist())
+    return found & places
 
 
 def _billed(engine: Engine, claims: list[int], records: set[int] | None) -> int:
@@ -201,7 +254,8 @@ def _of_records(engine: Engine, claim: int, withdrawal: Withdrawal) -> Iterator[
     assert isinstance(entry, FileClaim | RecordRetry)
     root = entry if isinstance(entry, FileClaim) else entries[entry.file_claim - 1]
     assert isinstance(root, FileClaim)
-    file = engine.inspect(root, withdrawal.image(image_before(entries, claim)))
+    active = withdrawal.image(image_before(entries, claim))
+    file = engine.inspect(root, active)
     if isinstance(file, QuarantinedFile):
         return  # nothing came of it
     if not (engine.directory.spool.archive / root.stored).is_file():
@@ -215,7 +269,7 @@ def _of_records(engine: Engine, claim: int, withdrawal: Withdrawal) -> Iterator[
                 "that. Send corrected readings instead"
             )
         if cdrs.position.block in wanted:
-            keys = Keys(cdrs.record, cdrs.key_hi, cdrs.key_lo, cdrs.event_at)
+            keys = keys_in(cdrs, np.arange(len(cdrs)), active.catalog.sources[root.source], engine.state)
             yield from withdrawal.commands(claim, cdrs.position.block, keys)
 
 

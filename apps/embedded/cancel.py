@@ -13,12 +13,16 @@ import pyarrow as pa
 
 from apps.embedded.engine import Engine
 from apps.embedded.images import ActiveImage, recompile
+from pipelines.resource.neighbours import dated
+from pipelines.snapshot import StageState
 from pipelines.spool.files import durable_file
 from pipelines.spool.lifecycle import Decisions, Status
 from rating.reversal import find_counters
 from schemas.arrays import BoolArray, Int64Array, UInt64Array
 from schemas.cancellation import CANCELLATION_SCHEMA, CancelledKind
+from schemas.cdr import CdrBlock
 from schemas.rejection import Stage
+from schemas.source import SourceBase
 
 _ITEMS = """
 SELECT record, branch, image, account, charge_version, toInt64(toUnixTimestamp64Micro(event_at)) AS event_at, event_type,
@@ -44,12 +48,20 @@ ORDER BY first_record, block
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Identities of the records of a block, by record number ascending: (n,) each."""
+    """Identities of the records of a block, by record number ascending: (n,) each; `at`: an instant of the day of each."""
 
     record: Int64Array
     hi: UInt64Array
     lo: UInt64Array
     at: Int64Array
+
+
+def keys_in(cdrs: CdrBlock, rows: Int64Array, source: SourceBase, state: StageState) -> Keys:
+    """Return the identities of some records of a block, on the days on which they are held."""
+    hi, lo, at = cdrs.key_hi[rows], cdrs.key_lo[rows], cdrs.event_at[rows]
+    if source.tolerance_us:
+        at = dated(state.resource.dedup, hi, lo, at, np.ones(len(rows), np.bool_), source.tolerance_us)
+    return Keys(cdrs.record[rows], hi, lo, at)
 
 
 NO_KEYS = Keys(np.zeros(0, np.int64), np.zeros(0, np.uint64), np.zeros(0, np.uint64), np.zeros(0, np.int64))
@@ -163,10 +175,15 @@ class Withdrawal:
             tally.amounts[pair] = items + int(rows.sum()), money + sum(amount[rows].tolist())
 
 
-def write_commands(path: Path, batches: Iterator[pa.RecordBatch]) -> int:
-    """Keep commands in the archive, whole or not at all; return how many EDRs they are about."""
+def key_batch(claim: int, keys: Keys) -> pa.RecordBatch:
+    """Return commands that let records of a claim come again, and withdraw nothing."""
+    return _batch(claim, CancelledKind.KEY, keys.record, np.zeros(len(keys.record), np.uint8), keys, {}, None)
+
+
+def write_commands(path: Path, batches: Iterator[pa.RecordBatch], schema: pa.Schema = CANCELLATION_SCHEMA) -> int:
+    """Keep commands in the archive, whole or not at all; return how many rows they have."""
     rows = 0
-    with durable_file(path) as handle, pa.ipc.new_file(cast(io.IOBase, handle), CANCELLATION_SCHEMA) as writer:
+    with durable_file(path) as handle, pa.ipc.new_file(cast(io.IOBase, handle), schema) as writer:
         for batch in batches:
             writer.write_batch(batch)
             rows += batch.num_rows

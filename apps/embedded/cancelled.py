@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,23 +12,47 @@ import pyarrow as pa
 from apps.embedded.files import UnableToReadArchive, sha256_of
 from pipelines.account.cancel import cancel_block, keys_of
 from pipelines.account.stage import ClaimContext
+from pipelines.resource.dedup import DAY_US
 from pipelines.resource.release import release_keys
+from pipelines.resource.reopening import reopen
 from pipelines.snapshot import StageState
 from pipelines.spool.journal import Cancel
 from schemas.cancellation import CANCELLATION_SCHEMA, CancelledKind
 from schemas.cdr import BlockPosition
 from schemas.output import OutputBlock
+from schemas.reopening import REOPENING_SCHEMA
 
 FIRST_BESIDE_RECORDS = 2**31
 """Where reversals are numbered from when records are tried again under the same claim: no file has as many records."""
 
 
-def open_commands(path: Path, sha256: str) -> pa.ipc.RecordBatchFileReader:
-    """Return the commands of a cancellation, one batch per block.
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """What a cancellation does: `withdrawals`, one batch per block, and first what becomes of sessions."""
+
+    withdrawals: pa.ipc.RecordBatchFileReader
+    reopening: pa.RecordBatch | None
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks it makes."""
+        return self.withdrawals.num_record_batches
+
+
+def open_commands(archive: Path, entry: Cancel) -> Commands:
+    """Return the commands of a cancellation.
 
     Raises:
-        UnableToReadArchive: when the file is gone, or not the one that was journaled.
+        UnableToReadArchive: when a file of them is gone, or not the one that was journaled.
     """
+    reopening = None
+    if entry.reopening:
+        reader = _open(archive / entry.reopening, entry.reopening_sha256, REOPENING_SCHEMA)
+        reopening = reader.get_batch(0)
+    return Commands(_open(archive / entry.stored, entry.sha256, CANCELLATION_SCHEMA), reopening)
+
+
+def _open(path: Path, sha256: str, schema: pa.Schema) -> pa.ipc.RecordBatchFileReader:
     try:
         found = sha256_of(path, path.stat().st_size)
     except OSError as error:
@@ -35,23 +60,27 @@ def open_commands(path: Path, sha256: str) -> pa.ipc.RecordBatchFileReader:
     if found != sha256:
         raise UnableToReadArchive(f"{path.name} is damaged; the log needs it: restore it from a backup")
     reader = pa.ipc.open_file(pa.memory_map(str(path)))
-    if reader.schema != CANCELLATION_SCHEMA:
+    if reader.schema != schema:
         raise UnableToReadArchive(f"{path.name} was written by another release: use that one to finish the log")
     return reader
 
 
 def cancelled_blocks(
-    commands: pa.ipc.RecordBatchFileReader, entry: Cancel, state: StageState, context: ClaimContext, *, resume: int
+    commands: Commands, entry: Cancel, state: StageState, context: ClaimContext, *, resume: int
 ) -> Iterator[OutputBlock]:
     """Yield what withdrawing each batch of commands from block `resume` on makes; updates `state`."""
+    reader = commands.withdrawals
     if resume == 0:
-        batches = (commands.get_batch(block) for block in range(commands.num_record_batches))
+        batches = (reader.get_batch(block) for block in range(commands.blocks))
         keys = keys_of(batches)
         release_keys(state.resource.dedup, *keys)
         state.resource.versions.vacate(*keys, forget=entry.cause == "back_out")
+        if commands.reopening is not None:
+            start = state.resource.dedup.first_day * DAY_US
+            reopen(state.resource.assembly, commands.reopening, stage_time=entry.received_at, window_start=start)
     record = FIRST_BESIDE_RECORDS if entry.file_claim else 0
-    for block in range(commands.num_record_batches):
-        batch = commands.get_batch(block)
+    for block in range(commands.blocks):
+        batch = reader.get_batch(block)
         if block >= resume:
             position = BlockPosition(entry.claim, block, record)
             yield cancel_block(batch, position, state.account, context, cause=entry.cause)

@@ -51,7 +51,6 @@ from schemas.arrays import UInt16Array
 from schemas.cdr import BlockPosition, CdrBlock, select_records
 from schemas.edr import PACKED_WORDS, PACKED_WORDS_VALUED, unpack
 from schemas.output import BlockHeader, OutputBlock
-from schemas.rejection import Reason
 from sinks.clickhouse.store import FinishedClaim
 
 EDRS_PER_BLOCK = 50_000
@@ -296,8 +295,8 @@ class Engine:
     ) -> Iterator[OutputBlock]:
         active = self._image()
         self.state.resource.dedup.window_days = root.window_days
-        on_same_key = active.catalog.sources[root.source].on_same_key
-        superseding = root.claim if on_same_key in ("supersede", "reverse") else 0
+        source = active.catalog.sources[root.source]
+        superseding = root.claim if source.on_same_key in ("supersede", "reverse") else 0
         context = self._context(entry, root.source)
         say = _describe_with(file.decoder)
         decoded = self.decoded(entry, root, file, first_block)
@@ -308,12 +307,12 @@ class Engine:
                 active.image.access,
                 self.state.resource,
                 stage_time=entry.received_at,
-                conflict_is_duplicate=on_same_key == "duplicate",
+                conflict_is_duplicate=source.on_same_key == "duplicate",
                 superseding_file=superseding,
                 source=context.source,
+                tolerance_us=source.tolerance_us,
             )
-            if superseding:
-                self.newer_came |= bool(np.any(result.reason == Reason.SUPERSEDES_EARLIER))
+            self.newer_came |= result.settles
             between = time.monotonic()
             output = finish_records(
                 cdrs,
@@ -332,7 +331,7 @@ class Engine:
             yield output
 
     def _cancelled(self, entry: Cancel) -> Iterator[OutputBlock]:
-        commands = open_commands(self.directory.spool.archive / entry.stored, entry.sha256)
+        commands = open_commands(self.directory.spool.archive, entry)
         context = ClaimContext(
             self.settings.tenant, self.state.vocabulary.sources.id(entry.source), entry.received_at, 1
         )
@@ -343,7 +342,7 @@ class Engine:
             file = self.inspect(root)
             if isinstance(file, QuarantinedFile):
                 raise UnableToReadArchive(f"{root.stored} can no longer be decoded; the log needs it: {file.message}")
-            yield from self._output_blocks(retry, root, file, commands.num_record_batches)
+            yield from self._output_blocks(retry, root, file, commands.blocks)
 
     def _resume_block(self, entry: JournalEntry) -> int:
         """Return the first block of an entry that the state does not include yet."""

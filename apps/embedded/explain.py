@@ -29,7 +29,7 @@ WHERE claim = {claim:UInt32} AND record = {record:UInt32} AND branch = {branch:U
 ORDER BY part
 """
 _PARTS = """
-SELECT part_claim, part_record FROM assembled_part WHERE claim = {claim:UInt32} AND record = {record:UInt32}
+SELECT part_claim, part_record, late FROM assembled_part WHERE claim = {claim:UInt32} AND record = {record:UInt32}
 ORDER BY part_claim, part_record
 """
 PARTS_TOLD = 50
@@ -84,7 +84,7 @@ class ExplainedItem:
         told += [
             f"{item['id']}: account {item['account']}, subscription {item['subscription']}, "
             f"access point {item['access_point']}, source {item['source']}",
-            *([f"put together from {_places(self.parts)}"] if self.parts else []),
+            *([_places(self.parts)] if self.parts else []),
             *self.explanation.lines(),
         ]
         told += [
@@ -99,7 +99,8 @@ class ExplainedItem:
 
     def _reversal_line(self, reversal: dict[str, Any]) -> str:
         counter = {"lowered": ", its counter was lowered", "left": ", its counter is no longer kept"}
-        cause = {"back_out": "its file was backed out", "superseded": "a newer record took its place"}
+        cause = {"back_out": "its file was backed out", "superseded": "a newer record took its place",
+                 "reopened": "a part of its session came late"}  # fmt: skip
         return (
             f"{reversal['id']} takes {self.item['id']} back: {cause[reversal['cause']]}"
             f"{counter.get(reversal['counter'], '')}"
@@ -137,6 +138,9 @@ def explain_item(access: Access, directory: DataDirectory, wanted: RatedItemId) 
 
 
 def _places(parts: list[dict[str, Any]]) -> str:
+    if parts[0]["late"]:
+        return "a part that came after its session had ended, and is usage of its own"
     told = ", ".join(f"{row['part_claim']}-{row['part_record']}" for row in parts[:PARTS_TOLD])
     more = len(parts) - PARTS_TOLD
-    return f"{len(parts)} records: {told}" + (f" and {more} more (view assembled_part)" if more > 0 else "")
+    shown = f"{told} and {more} more (view assembled_part)" if more > 0 else told
+    return f"put together from {len(parts)} records: {shown}"

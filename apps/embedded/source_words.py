@@ -163,9 +163,13 @@ def _sessions(assembly: Assembly) -> str:
         if values
     )
     whole = "with its first and last part" if assembly.sequence is None else f"when {assembly.sequence} has no gap"
+    if assembly.quantity == "elapsed":
+        whole = "with its first and last part, whose distance in time is its quantity"
+    over = "is rated with what there is" if not assembly.is_strict else "is rejected (SESSION_INCOMPLETE)"
+    late = {"reject": "is parked (LATE_PART)", "separate": "is usage of its own", "reopen": "opens it again"}
     return (
-        f"records with the same {_joined(assembly.key)} become one EDR: {parts}; complete {whole}, "
-        f"or when nothing came for {assembly.time_out}"
+        f"records with the same {_joined(assembly.key)} become one EDR: {parts}; complete {whole}; a session of which "
+        f"nothing came for {assembly.time_out} {over}; what comes later {late[assembly.late]}"
     )
 
 

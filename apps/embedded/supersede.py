@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from apps.embedded.back_out import journal_cancel
+from apps.embedded.back_out import billed_places, journal_cancel
 from apps.embedded.cancel import Keys, Withdrawal
 from apps.embedded.engine import ClaimReport, Engine
 from apps.embedded.files import QuarantinedFile
-from pipelines.spool.family import retried_as
-from pipelines.spool.journal import Cancel, FileClaim, RecordRetry, Refusal, refusal
+from apps.embedded.late import settle_late
+from apps.embedded.reopen import root_of, standing, unrated_of
+from pipelines.spool.journal import FileClaim, RecordRetry, refusal
 from pipelines.spool.lifecycle import ALLOWED, Step, decisions
-from schemas.cancellation import CancelledKind
 from schemas.rejection import Reason
 
 PARKED_MAX = 100_000
@@ -26,7 +26,6 @@ SELECT claim, record, retry_count FROM rejection
 WHERE code = {int(Reason.SUPERSEDES_EARLIER)} AND status IN ('OPEN', 'TO_REPROCESS')
 ORDER BY claim, record LIMIT {PARKED_MAX}
 """
-_BILLED = "SELECT DISTINCT claim, record FROM fact_billed WHERE claim IN ({claims})"
 REASON = "a newer record took its place"
 Place = tuple[int, int]
 """Claim and record."""
@@ -37,7 +36,8 @@ Key = tuple[int, int, int]
 def settle_newer(engine: Engine) -> list[ClaimReport]:
     """Withdraw the EDRs that parked newer records replace, and try those records again; return what became of them.
 
-    A record whose earlier one is billed stays parked where the source says `supersede`.
+    Late parts that open their sessions again come first (`apps.embedded.late`). A record whose earlier one is billed stays
+    parked where the source says `supersede`.
 
     Raises:
         UnableToReadArchive: when a file that the log needs is gone.
@@ -47,6 +47,7 @@ def settle_newer(engine: Engine) -> list[ClaimReport]:
     if not engine.newer_came:
         return reports
     engine.newer_came = False
+    reports += settle_late(engine)
     while engine.state.resource.versions.pending:
         engine.flush()
         decided = decisions(engine.journal.entries)
@@ -58,8 +59,8 @@ def settle_newer(engine: Engine) -> list[ClaimReport]:
         ]
         if not rows:
             break
-        by_file = sorted(rows, key=lambda row: (_root(engine, row["claim"]).claim, row["claim"], row["record"]))
-        for _, group in groupby(by_file, key=lambda row: _root(engine, row["claim"]).claim):
+        by_file = sorted(rows, key=lambda row: (root_of(engine, row["claim"]).claim, row["claim"], row["record"]))
+        for _, group in groupby(by_file, key=lambda row: root_of(engine, row["claim"]).claim):
             report, left = _settle_file(engine, list(group))
             waiting |= left
             if left:
@@ -71,17 +72,9 @@ def settle_newer(engine: Engine) -> list[ClaimReport]:
     return reports
 
 
-def _root(engine: Engine, claim: int) -> FileClaim:
-    entry = engine.journal.entries[claim - 1]
-    if isinstance(entry, RecordRetry | Cancel):
-        entry = engine.journal.entries[entry.file_claim - 1]
-    assert isinstance(entry, FileClaim)
-    return entry
-
-
 def _settle_file(engine: Engine, rows: list[dict[str, Any]]) -> tuple[ClaimReport | None, set[Place]]:
     """Return what became of the parked records of one file, and which of them have to wait."""
-    root = _root(engine, rows[0]["claim"])
+    root = root_of(engine, rows[0]["claim"])
     parked = {(row["claim"], row["record"]): row["retry_count"] for row in rows}
     source = engine.active.catalog.sources.get(root.source) if engine.active is not None else None
     file = engine.inspect(root)
@@ -90,20 +83,18 @@ def _settle_file(engine: Engine, rows: list[dict[str, Any]]) -> tuple[ClaimRepor
     keys = dict(_keys(engine, root, file, {record for _, record in parked}))
     versions = engine.state.resource.versions
     held = {place: versions.holder(*keys[place[1]]) for place in parked if place[1] in keys}
-    standing = {holder: _chain(engine, holder) for holder in held.values() if holder is not None}
-    billed = _billed(engine, {place for places in standing.values() for place in places})
+    stands = {holder: standing(engine, {holder}) for holder in held.values() if holder is not None}
+    billed = billed_places(engine, {place for places in stands.values() for place in places})
     waits = set()
     if source.on_same_key == "supersede":
-        waits = {
-            place for place, holder in held.items() if holder is not None and billed.intersection(standing[holder])
-        }
+        waits = {place for place, holder in held.items() if holder is not None and billed & stands[holder]}
     going = {place: count for place, count in parked.items() if place not in waits}
     if not going:
         return None, waits
     wanted: dict[int, dict[int, Key]] = {}
     for place in going:
         holder = held.get(place)
-        for claim, record in standing[holder] if holder is not None else ():
+        for claim, record in stands[holder] if holder is not None else ():
             wanted.setdefault(claim, {})[record] = keys[place[1]]
     withdrawal = Withdrawal(engine, decisions(engine.journal.entries))
     batches = [batch for claim in sorted(wanted) for batch in _commands(engine, withdrawal, claim, wanted[claim])]
@@ -113,7 +104,7 @@ def _settle_file(engine: Engine, rows: list[dict[str, Any]]) -> tuple[ClaimRepor
         cause="superseded",
         reason=REASON,
         source=root.source,
-        refused=tuple(_unrated(batches)),
+        refused=tuple(unrated_of(batches)),
         replayed=tuple(refusal(claim, record, 0) for claim, record in sorted(going)),
         file_claim=root.claim,
         records=tuple(sorted({record for _, record in going})),
@@ -137,25 +128,6 @@ def _keys(engine: Engine, root: FileClaim, file: Any, records: set[int]) -> Iter
             yield int(cdrs.record[row]), (int(cdrs.key_hi[row]), int(cdrs.key_lo[row]), int(cdrs.event_at[row]))
 
 
-def _chain(engine: Engine, holder: Place) -> list[Place]:
-    """Return where EDRs of a record may stand: under its own claim, and under retries of those that were unrated."""
-    retried: dict[Place, list[Place]] = {}
-    for (claim, record, _), place in retried_as(engine.journal.entries).items():
-        retried.setdefault((claim, record), []).append(place)
-    found = [holder]
-    for place in found:
-        found += retried.get(place, [])
-    return found
-
-
-def _billed(engine: Engine, places: set[Place]) -> set[Place]:
-    claims = sorted({claim for claim, _ in places})
-    if not claims:
-        return set()
-    rows = engine.store.query(_BILLED.format(claims=", ".join(map(str, claims)))).to_pylist()
-    return {(row["claim"], row["record"]) for row in rows} & places
-
-
 def _commands(engine: Engine, withdrawal: Withdrawal, claim: int, wanted: dict[int, Key]) -> Iterator[pa.RecordBatch]:
     records = np.array(sorted(wanted), np.int64)
     of = [wanted[record] for record in records.tolist()]
@@ -167,10 +139,3 @@ def _commands(engine: Engine, withdrawal: Withdrawal, claim: int, wanted: dict[i
     )
     for block in withdrawal.blocks(claim, records):
         yield from withdrawal.commands(claim, block, keys, set(wanted))
-
-
-def _unrated(batches: list[pa.RecordBatch]) -> Iterator[Refusal]:
-    for batch in batches:
-        for row in batch.select(["kind", "claim", "record", "branch"]).to_pylist():
-            if row["kind"] == CancelledKind.UNRATED:
-                yield refusal(row["claim"], row["record"], row["branch"])

@@ -37,9 +37,10 @@ def timed_out_blocks(
             part = of_source[first : first + SESSIONS_PER_BLOCK]
             position = BlockPosition(entry.claim, block, block * SESSIONS_PER_BLOCK)
             record = np.arange(position.first_record, position.first_record + len(part), dtype=np.int64)
-            ended = assembly.end(part)
+            ended = assembly.end(part, entry.claim, record)
             yield finish_sessions(
                 ended.edrs(position, record),
+                ended.incomplete,
                 ended.parts(record),
                 active.image,
                 state.account,

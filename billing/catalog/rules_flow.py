@@ -9,7 +9,7 @@ from billing.catalog.checking import Context
 from billing.catalog.models import Entry, Path
 from schemas.price_plan import EventType
 from schemas.quantity import QUANTITY_MAX, Unit
-from schemas.source import EventMapping
+from schemas.source import EventMapping, SourceBase
 
 WRAP_32_UNITS = 2**32
 
@@ -37,6 +37,7 @@ def check_flow(ctx: Context, entry: Entry[Any], mapping: EventMapping, event_typ
     """Check what holds the records of a source together."""
     _check_cumulative(ctx, entry, mapping, event_types)
     _check_assembly(ctx, entry, mapping)
+    _check_elapsed(ctx, entry, mapping, event_types)
     if mapping.sequence is not None:
         ctx.unique(entry, ("mapping", "sequence", "per"), mapping.sequence.per, "field")
 
@@ -63,6 +64,55 @@ def _check_assembly(ctx: Context, entry: Entry[Any], mapping: EventMapping) -> N
                 message = f'"{value}" is the {seen[value]} part already'
                 ctx.problems.at(entry, (*path, "part", name, index), message, "remove one of them")
             seen.setdefault(value, name)
+
+
+def _check_elapsed(ctx: Context, entry: Entry[Any], mapping: EventMapping, event_types: list[EventType]) -> None:
+    assembly, path = mapping.assembly, ("mapping", "assembly")
+    if assembly is None or assembly.quantity != "elapsed":
+        return
+    if mapping.quantity.constant != 0:
+        message = "the quantity is the time that passes between the parts, so that what a part says of it would be lost"
+        ctx.problems.at(entry, ("mapping", "quantity"), message, "write `quantity: {constant: 0}`")
+    if assembly.sequence is not None:
+        message = "the time between first and last part does not depend on those between them"
+        ctx.problems.at(entry, (*path, "sequence"), message, "remove `sequence`, or `quantity: elapsed`")
+    if assembly.late == "separate":
+        message = "a late part says when something ended, not how long it was"
+        ctx.problems.at(entry, (*path, "late"), message, "write `late: reject` or `late: reopen`")
+    if assembly.part.single:
+        message = "a record that is whole has no time between its parts"
+        ctx.problems.at(entry, (*path, "part", "single"), message, "remove `single`, or `quantity: elapsed`")
+    for event_type in event_types:
+        unit = ctx.units.get(event_type.unit)
+        if unit is not None and unit.dimension != "time":
+            message = f'elapsed time is no {unit.dimension}, which the event type "{event_type.code}" measures'
+            ctx.problems.at(entry, (*path, "quantity"), message, "write `quantity: sum`, or another event type")
+
+
+def check_space(ctx: Context, entry: Entry[Any]) -> None:
+    """Check that the sources of one identity space can know each other's identities."""
+    source = entry.document
+    space = source.identity_space or source.code
+    if source.identity_tolerance is not None and source.on_same_key in ("supersede", "reverse"):
+        message = "a record that takes the place of another one is known by the day of its event time"
+        fix = "remove it, or write `on_same_key: conflict` or `duplicate`"
+        ctx.problems.at(entry, ("identity_tolerance",), message, fix)
+    for other in ctx.documents.of(SourceBase).values():
+        known = other.document
+        if known.code >= source.code or (known.identity_space or known.code) != space:
+            continue
+        told = f'"{known.code}" and "{source.code}" share the identity space "{space}", but'
+        if known.trusted != source.trusted:
+            one = known.code if known.trusted else source.code
+            message = (
+                f'{told} only "{one}" is trusted: they hash identities differently, and would not know each other\'s'
+            )
+            ctx.problems.at(
+                entry, ("trusted",), message, "write `trusted: false` in all sources of the space, or in none"
+            )
+        if known.identity_tolerance != source.identity_tolerance:
+            message = f"{told} not the tolerance: which of two records comes first would decide whether they match"
+            ctx.problems.at(entry, ("identity_tolerance",), message, "write the same in all sources of the space")
 
 
 def _check_cumulative(ctx: Context, entry: Entry[Any], mapping: EventMapping, event_types: list[EventType]) -> None:

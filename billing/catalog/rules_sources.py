@@ -15,7 +15,7 @@ from billing.catalog.rules_fields import (
     check_time,
     counts_seconds,
 )
-from billing.catalog.rules_flow import check_flow, flow_fields
+from billing.catalog.rules_flow import check_flow, check_space, flow_fields
 from billing.catalog.rules_values import check_values
 from billing.catalog.wording import choose
 from schemas.price_plan import EventType
@@ -54,6 +54,7 @@ def check_source(ctx: Context, entry: Entry[SourceBase]) -> None:
     if mapping is not None:
         _check_mapping(ctx, entry, mapping)
     _check_same_key(ctx, entry, source, mapping)
+    check_space(ctx, entry)
 
 
 def _check_same_key(ctx: Context, entry: Entry[Any], source: SourceBase, mapping: EventMapping | None) -> None:

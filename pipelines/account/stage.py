@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 
 from pipelines.refusals import OUTCOME_OF, refused_records, unrated_edrs
@@ -13,12 +14,12 @@ from rating.rate import account_of, exact_sum, rate
 from rating.state import AccountState
 from rating.tariff_image import TariffImage
 from rating.vocabulary import Vocabulary
-from schemas.arrays import Int32Array, Int64Array, UInt16Array
+from schemas.arrays import BoolArray, Int32Array, Int64Array, UInt16Array
 from schemas.cdr import CdrBlock
-from schemas.edr import EdrBlock
+from schemas.edr import EdrBlock, select_edrs
 from schemas.output import AssembledParts, BlockHeader, OutputBlock
 from schemas.rated_item import WALLET_NONE, RatedBlock
-from schemas.rejection import Outcome
+from schemas.rejection import Outcome, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +61,56 @@ def finish_records(
 
 def finish_sessions(
     edrs: EdrBlock,
+    incomplete: BoolArray,
     assembled: AssembledParts,
     image: TariffImage,
     state: AccountState,
     vocabulary: Vocabulary,
     context: ClaimContext,
 ) -> OutputBlock:
-    """Rate the EDRs of sessions that timed out and return their output; their parts were counted as absorbed before."""
-    return _finish(edrs, np.zeros(len(Outcome), np.int64), None, image, state, vocabulary, context, assembled)
+    """Rate the EDRs of sessions that timed out and return their output; their parts were counted as absorbed before.
+
+    Those that are `incomplete`, (n,), stay unrated (SESSION_INCOMPLETE).
+    """
+    outcomes = np.zeros(len(Outcome), np.int64)
+    whole = select_edrs(edrs, np.flatnonzero(~incomplete))
+    output = _finish(whole, outcomes, None, image, state, vocabulary, context, assembled)
+    return _with_incomplete(output, select_edrs(edrs, np.flatnonzero(incomplete)), vocabulary, context.retry_count)
+
+
+def _with_incomplete(output: OutputBlock, edrs: EdrBlock, vocabulary: Vocabulary, retry_count: int) -> OutputBlock:
+    """Add EDRs that are not to be rated; where nobody owns one, it has no access point either."""
+    count = len(edrs)
+    if not count:
+        return output
+    names = pl.concat([pl.Series("name", [""], pl.String), vocabulary.access_points.names])
+    reason = np.full(count, Reason.SESSION_INCOMPLETE, np.uint16)
+    refused = unrated_edrs(edrs, reason, lambda ids: names.gather(ids + 1).to_arrow().cast(pa.string()), retry_count)
+    header = output.header
+    header = replace(
+        header,
+        edrs=header.edrs + count,
+        unrated=header.unrated + count,
+        rejection_rows=header.rejection_rows + count,
+    )
+    return replace(output, header=header, rejections=_concatenate(output.rejections, refused))
 
 
 def finish_edrs(
     edrs: EdrBlock, image: TariffImage, state: AccountState, vocabulary: Vocabulary, context: ClaimContext
 ) -> OutputBlock:
-    """Rate a block of retried EDRs and return its output; their records were counted as accepted before."""
+    """Rate a block of retried EDRs and return its output; their records were counted as accepted before.
+
+    An incomplete session is rated with what is known of it, unless nobody owns it.
+    """
     outcomes = np.zeros(len(Outcome), np.int64)
     outcomes[Outcome.ACCEPTED] = len(edrs)
-    return _finish(edrs, outcomes, None, image, state, vocabulary, context)
+    nobodys = edrs.subscription < 0
+    if not nobodys.any():
+        return _finish(edrs, outcomes, None, image, state, vocabulary, context)
+    owned = select_edrs(edrs, np.flatnonzero(~nobodys))
+    output = _finish(owned, outcomes, None, image, state, vocabulary, context)
+    return _with_incomplete(output, select_edrs(edrs, np.flatnonzero(nobodys)), vocabulary, context.retry_count)
 
 
 def _finish(

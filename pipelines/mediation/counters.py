@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
+from math import ceil
 
 import numpy as np
 
@@ -14,6 +16,7 @@ from schemas.quantity import QUANTITY_MAX
 from schemas.source_base import Quantity
 
 WRAP_32_UNITS = 2**32
+ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,5 +80,13 @@ def compile_counter(quantity: Quantity, slots: list[int], factors: list[int]) ->
         if factors[0] != 1 or not plain:
             message = "quantity: a counter of 64 bits is written in decimal digits and counts base steps, such as B"
             raise UnableToCompileSource(message)
-    rules = ReadingRules(cumulative.opens_at == "zero", on_decrease, modulus, absorbs_repeats=True)
+    rules = ReadingRules(
+        cumulative.opens_at == "zero",
+        on_decrease,
+        modulus,
+        absorbs_repeats=True,
+        idle_days=0 if cumulative.idle is None else ceil(cumulative.idle / ONE_DAY),
+        series_max=cumulative.series_max,
+        by_time=cumulative.order == "time",
+    )
     return CounterPlan(np.array(slots, np.int32), rules)

@@ -12,7 +12,7 @@ from pipelines.mediation.kernels import identities, quantities, siphash
 from pipelines.mediation.tables import ValueTable, value_table
 from rating.kernels.hashing import hash128_bytes
 from schemas.arrays import Int32Array, UInt8Array, UInt16Array
-from schemas.cdr import Part, PartColumns
+from schemas.cdr import ELAPSED, OPEN_MAX, STRICT, Late, Part, PartColumns
 from schemas.quantity import QUANTITY_MAX
 from schemas.rejection import Reason
 from schemas.source_flow import Assembly
@@ -28,6 +28,7 @@ class SessionPlan:
         key: (k,) slots of the session's fields. part: slot that says which part; table: its value -> `Part`, -1.
         sequence: slot of the part's number, -1 without. time_out_us: microseconds. seed: of session keys.
         keyed: they are hashed with SipHash, because the source is not trusted.
+        mode, late, open_max: as in `schemas.cdr.PartColumns`.
     """
 
     key: Int32Array
@@ -37,6 +38,9 @@ class SessionPlan:
     time_out_us: int
     seed: tuple[int, int]
     keyed: bool
+    mode: int = 0
+    late: Late = Late.REJECT
+    open_max: int = OPEN_MAX
 
     @property
     def slots(self) -> list[int]:
@@ -65,7 +69,7 @@ class SessionPlan:
         seed_hi, seed_lo = np.uint64(self.seed[0]), np.uint64(self.seed[1])
         identify = siphash.identify_keyed if self.keyed else identities.identify
         identify(text, start, end, self.key, seed_hi, seed_lo, hi, lo)
-        return PartColumns(hi, lo, part, sequence, self.time_out_us)
+        return PartColumns(hi, lo, part, sequence, self.time_out_us, self.mode, self.late, self.open_max)
 
 
 def compile_sessions(
@@ -85,6 +89,8 @@ def compile_sessions(
                 raise UnableToCompileSource(f"assembly: {value!r} cannot be two parts")
     if not assembly.part.first or not assembly.part.last:
         raise UnableToCompileSource("assembly: say which values are the `first` and the `last` part")
+    if assembly.quantity == "elapsed" and (assembly.sequence is not None or assembly.part.single):
+        raise UnableToCompileSource("assembly: elapsed time needs a first and a last part, no `sequence` and no `single`")
     return SessionPlan(
         key=np.array([slot(name) for name in dict.fromkeys(assembly.key)], np.int32),
         part=slot(assembly.part.field),
@@ -93,4 +99,7 @@ def compile_sessions(
         time_out_us=round(assembly.time_out.total_seconds()) * MICROSECOND,
         seed=(siphash.siphash128_bytes if keyed else hash128_bytes)(b"session", *seed),
         keyed=keyed,
+        mode=(ELAPSED if assembly.quantity == "elapsed" else 0) | (STRICT if assembly.is_strict else 0),
+        late=Late[assembly.late.upper()],
+        open_max=assembly.open_max,
     )

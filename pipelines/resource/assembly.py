@@ -10,7 +10,7 @@ import numpy as np
 from pipelines.resource.attribution import Owners
 from pipelines.resource.kernels import assembly as kernels
 from schemas.arrays import BoolArray, Int32Array, Int64Array, UInt8Array, UInt16Array, UInt64Array
-from schemas.cdr import ATTRIBUTE_SLOTS, BlockPosition, CdrBlock
+from schemas.cdr import ATTRIBUTE_SLOTS, ELAPSED, STRICT, BlockPosition, CdrBlock
 from schemas.edr import EdrBlock
 from schemas.output import AssembledParts
 from schemas.values import VALUE_ABSENT
@@ -18,15 +18,19 @@ from schemas.values import VALUE_ABSENT
 LOAD_MAX = 0.5
 CAPACITY_MIN = 64
 NEVER = 2**62
+SECOND_US = 1_000_000
+ELAPSED_STEPS = 1000
+"""Base steps of a second: time is kept in milliseconds (`schemas.quantity`)."""
 
 
 class Sessions(NamedTuple):
     """Open-addressing table by the session's key; 74 bytes a slot, at most half full.
 
     Attributes (all (cap,)):
-        key_hi, key_lo: its key. status: FREE, OPEN or CLOSED. flags: HAS_FIRST, HAS_LAST.
+        key_hi, key_lo: its key. status: FREE, OPEN, CLOSED or VACANT. flags: HAS_FIRST, HAS_LAST, WHOLE, and its mode.
         head: its newest part, -1 when it has none. part_count: its parts. quantity: their sum, base steps.
-        deadline: stage time at which it ends unless a part comes, microseconds UTC.
+        deadline: stage time at which it ends unless a part comes, microseconds UTC. One that ended has here the claim of its
+            EDR, and in `quantity` its record number.
         lowest, highest: sequence numbers, -1 without. latest: the latest event time of its parts.
         source, event_type: ids.
     """
@@ -84,6 +88,9 @@ class Given(NamedTuple):
     record: Int64Array
     time_out: int
     values: Int64Array
+    mode: int
+    late: int
+    room: int
 
 
 _SESSION_TYPES = (
@@ -133,6 +140,7 @@ class Ended:
     Attributes:
         session: (b,) which of the sessions asked for each EDR is of; branch: (b,) uint8.
         event_at .. subscription: (b,) columns of an EdrBlock.
+        incomplete: (b,) bool: its source wants no EDR of a session that is not complete, or nobody owns what there is.
         part: (k, 3) int64 session, claim and record of every part, in that order.
     """
 
@@ -145,6 +153,7 @@ class Ended:
     access_point: Int32Array
     subscription: Int32Array
     part: Int64Array
+    incomplete: BoolArray
     values: Int64Array | None = None
 
     def edrs(self, position: BlockPosition, record: Int64Array) -> EdrBlock:
@@ -165,7 +174,8 @@ class Ended:
 
     def parts(self, record: Int64Array) -> AssembledParts:
         """Return which parts the EDRs were made of; `record` numbers the sessions."""
-        return AssembledParts(record[self.part[:, 0]], self.part[:, 1].copy(), self.part[:, 2].copy())
+        punctual = np.zeros(len(self.part), np.bool_)
+        return AssembledParts(record[self.part[:, 0]], self.part[:, 1].copy(), self.part[:, 2].copy(), punctual)
 
 
 @dataclass(slots=True)
@@ -179,6 +189,7 @@ class AssemblyTable:
         sessions, parts: the tables. heap: (2,) int64: first free row of the parts or -1, rows ever used.
         used: slots that are not free.
         next_deadline: no open session ends before this stage time.
+        waiting: open sessions; -1: to be counted.
     """
 
     sessions: Sessions = field(default_factory=lambda: _sessions(CAPACITY_MIN))
@@ -186,13 +197,15 @@ class AssemblyTable:
     heap: Int64Array = field(default_factory=lambda: np.array([-1, 0], np.int64))
     used: int = 0
     next_deadline: int = NEVER
+    waiting: int = -1
 
     @property
     def open_count(self) -> int:
         """How many sessions wait for more parts."""
         return int(np.count_nonzero(self.sessions.status == kernels.OPEN))
 
-    def _make_room(self, rows: int, owners: int, window_start: int, value_slots: int) -> None:
+    def make_room(self, rows: int, owners: int, window_start: int, value_slots: int) -> None:
+        """Have room for so many more sessions, and parts with owners; forget closed sessions older than the window."""
         if self.used + rows > len(self.sessions.key_hi) * LOAD_MAX:
             status, latest = self.sessions.status, self.sessions.latest
             keep = np.flatnonzero((status == kernels.OPEN) | ((status == kernels.CLOSED) & (latest >= window_start)))
@@ -232,10 +245,13 @@ class AssemblyTable:
         assert given is not None
         n = len(cdrs)
         values = np.empty((n, 0), np.int64) if cdrs.values is None else cdrs.values
-        self._make_room(len(rows), len(owners.row), window_start, values.shape[1])
+        nobodys = len(rows) - len(np.unique(owners.row)) if given.mode & ELAPSED else 0
+        self.make_room(len(rows), len(owners.row) + nobodys, window_start, values.shape[1])
+        if self.waiting < 0:
+            self.waiting = self.open_count
         found = Absorption(np.zeros(n, np.uint64), np.zeros(n, np.uint8), np.empty((len(rows), 2), np.int64))
         bounds = np.searchsorted(owners.row, np.append(rows, n)).astype(np.int64)
-        complete, fresh = kernels.absorb(
+        complete, fresh, opened = kernels.absorb(
             self.sessions,
             self.parts,
             self.heap,
@@ -253,6 +269,9 @@ class AssemblyTable:
                 cdrs.record,
                 given.time_out_us,
                 values,
+                given.mode,
+                int(given.late),
+                given.open_max - self.waiting,
             ),
             first,
             usable,
@@ -267,30 +286,45 @@ class AssemblyTable:
             found.done,
         )
         self.used += int(fresh)
+        self.waiting += int(opened) - int(complete)
         self.next_deadline = min(self.next_deadline, stage_time + given.time_out_us)
         return Absorption(found.held, found.answer, found.done[:complete])
 
-    def end(self, slots: Int64Array) -> Ended:
-        """End sessions and return what they were: the sum of their parts, with the first one's time, attributes and owners."""
+    def end(self, slots: Int64Array, claim: int, record: Int64Array) -> Ended:
+        """End sessions and return what they were: their quantity, with the first part's time, attributes and owners.
+
+        Args:
+            slots: (d,) sessions with parts. claim: of the EDRs; record: (d,) their record numbers, kept with the sessions.
+        """
         sessions, parts = self.sessions, self.parts
-        leader, branches = np.empty(len(slots), np.int64), np.empty(len(slots), np.int64)
-        total = int(kernels.lead(sessions, parts, slots, leader, branches))
+        leader, branches, until = (np.empty(len(slots), np.int64) for _ in range(3))
+        total = int(kernels.lead(sessions, parts, slots, leader, branches, until))
+        flags, quantity = sessions.flags[slots], sessions.quantity[slots]
+        elapsed = (flags & ELAPSED) != 0
+        lasted = (until - parts.event_at[leader]) * ELAPSED_STEPS
+        quantity[elapsed] = (lasted[elapsed] + SECOND_US // 2) // SECOND_US
+        incomplete = ((flags & STRICT) != 0) & ((flags & kernels.WHOLE) == 0)
+        incomplete |= parts.subscription[leader] < 0
+        if self.waiting >= 0:
+            self.waiting -= int(np.count_nonzero(sessions.status[slots] == kernels.OPEN))
         rows = int(branches.sum())
         session, owner = np.empty(rows, np.int64), np.empty(rows, np.int64)
         pointer = np.empty((total, 3), np.int64)
         kernels.release(sessions, parts, self.heap, slots, leader, session, owner, pointer)
+        sessions.deadline[slots], sessions.quantity[slots] = claim, record
         start = np.cumsum(branches) - branches
         of_leader = leader[session]
         return Ended(
             session=session,
             branch=(np.arange(rows) - start[session]).astype(np.uint8),
             event_at=parts.event_at[of_leader],
-            quantity=sessions.quantity[slots][session],
+            quantity=quantity[session],
             event_type=sessions.event_type[slots][session],
             attributes=parts.attributes[of_leader],
             access_point=parts.access_point[owner],
             subscription=parts.subscription[owner],
             part=pointer[np.lexsort((pointer[:, 2], pointer[:, 1], pointer[:, 0]))],
+            incomplete=incomplete[session],
             values=parts.values[of_leader] if parts.values.shape[1] else None,
         )
 
@@ -307,7 +341,7 @@ class AssemblyTable:
         sessions, parts = self.sessions, self.parts
         slots = np.flatnonzero((sessions.status == kernels.OPEN) & (sessions.deadline <= stage_time))
         leader = np.empty(len(slots), np.int64)
-        kernels.lead(sessions, parts, slots, leader, np.empty(len(slots), np.int64))
+        kernels.lead(sessions, parts, slots, leader, np.empty(len(slots), np.int64), np.empty(len(slots), np.int64))
         order = np.lexsort(
             (parts.record[leader], parts.claim[leader], sessions.deadline[slots], sessions.source[slots])
         )

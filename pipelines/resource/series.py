@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from pipelines.resource.kernels.series import difference, open_registers
-from schemas.arrays import BoolArray, Int64Array, UInt8Array, UInt64Array
+from pipelines.resource.kernels.series import DAY_US, difference, open_registers
+from schemas.arrays import BoolArray, Int64Array, UInt8Array, UInt16Array, UInt64Array
 from schemas.cdr import CdrBlock
 
 LOAD_MAX = 0.5
@@ -20,6 +21,10 @@ def _zeros_u64() -> UInt64Array:
 
 def _zeros_i64() -> Int64Array:
     return np.zeros(CAPACITY_MIN, np.int64)
+
+
+def _zeros_u16() -> UInt16Array:
+    return np.zeros(CAPACITY_MIN, np.uint16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,41 +41,57 @@ class Differences:
 class RegisterTable:
     """Open-addressing table from series identity to its latest reading; grows between blocks.
 
-    A register takes 64 to 256 bytes and is kept for ever: what it counted before must not be billed again.
+    A register takes 68 to 272 bytes. It is kept for ever, because what it counted before must not be billed again, unless
+    its source says after how many days without a reading it is over: then it goes when the table grows.
 
     Attributes:
         key_hi, key_lo: (cap,) identity of each register, (0, 0) empty.
         last_at: (cap,) microseconds UTC. last_index: (cap,) base steps, or the bits of a counter of 64.
-        count: registers held.
+        keep_days: (cap,) days of stage time after which it is over, 0: never.
+        count: registers held. forgotten_until: latest reading of any register that went, microseconds UTC.
     """
 
     key_hi: UInt64Array = field(default_factory=_zeros_u64)
     key_lo: UInt64Array = field(default_factory=_zeros_u64)
     last_at: Int64Array = field(default_factory=_zeros_i64)
     last_index: Int64Array = field(default_factory=_zeros_i64)
+    keep_days: UInt16Array = field(default_factory=_zeros_u16)
     count: int = 0
+    forgotten_until: int = 0
 
-    def _make_room(self, rows: int) -> None:
+    def _make_room(self, rows: int, stage_time: int) -> None:
         capacity = len(self.key_hi)
         if self.count + rows <= capacity * LOAD_MAX:
             return
-        held = np.flatnonzero((self.key_hi != 0) | (self.key_lo != 0))
-        old = (self.key_hi[held], self.key_lo[held], self.last_at[held], self.last_index[held])
-        capacity = 1 << (int((self.count + rows) * 2 / LOAD_MAX) - 1).bit_length()
+        there = (self.key_hi != 0) | (self.key_lo != 0)
+        keep_us = self.keep_days.astype(np.int64) * DAY_US
+        over = there & (keep_us > 0) & (self.last_at + keep_us < stage_time)
+        self.forgotten_until = int(self.last_at[over].max(initial=self.forgotten_until))
+        held = np.flatnonzero(there & ~over)
+        old = [np.ascontiguousarray(column[held]) for column in self._columns]
+        capacity = max(CAPACITY_MIN, 1 << (int((len(held) + rows) * 2 / LOAD_MAX) - 1).bit_length())
         self.key_hi, self.key_lo = np.zeros(capacity, np.uint64), np.zeros(capacity, np.uint64)
         self.last_at, self.last_index = np.zeros(capacity, np.int64), np.zeros(capacity, np.int64)
-        self.count = open_registers(self.key_hi, self.key_lo, self.last_at, self.last_index, *old)
+        self.keep_days = np.zeros(capacity, np.uint16)
+        reopen: Any = open_registers
+        self.count = reopen(*self._columns, *old)
 
-    def read(self, cdrs: CdrBlock, rows: Int64Array, first: Int64Array, usable: BoolArray) -> Differences:
+    @property
+    def _columns(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name) for name in COLUMNS)
+
+    def read(
+        self, cdrs: CdrBlock, rows: Int64Array, first: Int64Array, usable: BoolArray, stage_time: int
+    ) -> Differences:
         """Take the rows `rows` of a block in order (arguments and answers of the series kernel)."""
-        self._make_room(int(np.count_nonzero(cdrs.series_hi[rows] | cdrs.series_lo[rows])))
+        self._make_room(int(np.count_nonzero(cdrs.series_hi[rows] | cdrs.series_lo[rows])), stage_time)
         n = len(cdrs)
+        if cdrs.readings.by_time:
+            rows = rows[np.argsort(cdrs.event_at[rows], kind="stable")]
         found = Differences(np.zeros(n, np.uint64), np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.uint8))
-        self.count += difference(
-            self.key_hi,
-            self.key_lo,
-            self.last_at,
-            self.last_index,
+        measure: Any = difference
+        self.count += measure(
+            *self._columns,
             rows,
             cdrs.series_hi,
             cdrs.series_lo,
@@ -83,6 +104,10 @@ class RegisterTable:
             int(cdrs.readings.on_decrease),
             cdrs.readings.modulus,
             cdrs.readings.absorbs_repeats,
+            cdrs.readings.idle_days,
+            stage_time,
+            self.forgotten_until,
+            cdrs.readings.series_max - self.count,
             found.held,
             found.start_at,
             found.consumed,
@@ -92,5 +117,10 @@ class RegisterTable:
 
     def open(self, hi: UInt64Array, lo: UInt64Array, at: Int64Array, index: Int64Array) -> None:
         """Open the registers not yet known with their opening readings (columns of equal length)."""
-        self._make_room(len(hi))
-        self.count += open_registers(self.key_hi, self.key_lo, self.last_at, self.last_index, hi, lo, at, index)
+        self._make_room(len(hi), 0)
+        begin: Any = open_registers
+        self.count += begin(*self._columns, hi, lo, at, index, np.zeros(len(hi), np.uint16))
+
+
+COLUMNS = ("key_hi", "key_lo", "last_at", "last_index", "keep_days")
+"""The arrays of a `RegisterTable`, in the order that kernels take them; a snapshot keeps them by these names."""

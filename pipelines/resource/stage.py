@@ -13,17 +13,18 @@ import numpy as np
 
 from pipelines.resource.assembly import Absorption, AssemblyTable
 from pipelines.resource.attribution import Owners, attribute, owners_of
-from pipelines.resource.dedup import Decision, DedupWindow
+from pipelines.resource.dedup import DAY_US, Decision, DedupWindow
 from pipelines.resource.kernels import assembly as assembling
 from pipelines.resource.kernels import attribute as attribution
 from pipelines.resource.kernels import dedup as verdicts
 from pipelines.resource.kernels import series as readings
 from pipelines.resource.kernels import versions
+from pipelines.resource.neighbours import dated
 from pipelines.resource.series import RegisterTable
 from pipelines.resource.versions import VersionTable, arrival
 from rating.tariff_image import AccessIndex
 from schemas.arrays import Int64Array, UInt16Array
-from schemas.cdr import CdrBlock
+from schemas.cdr import ELAPSED, CdrBlock
 from schemas.edr import EdrBlock, join_edrs
 from schemas.output import AssembledParts
 from schemas.rejection import Reason
@@ -33,7 +34,7 @@ UNOWNED = np.zeros(4, np.uint16)
 """Reason by answer of the attribution kernel."""
 UNOWNED[attribution.UNKNOWN] = Reason.UNKNOWN_ACCESS_POINT
 UNOWNED[attribution.NOT_VALID_AT] = Reason.ACCESS_POINT_NOT_VALID_AT
-REASON_OF_ANSWER = np.zeros(10, np.uint16)
+REASON_OF_ANSWER = np.zeros(12, np.uint16)
 """Reason by answer of the series kernel; OTHER and UNUSABLE depend on more."""
 REASON_OF_ANSWER[readings.OPENED] = Reason.OPENING_READING
 REASON_OF_ANSWER[readings.OUT_OF_ORDER] = Reason.READING_OUT_OF_ORDER
@@ -41,13 +42,17 @@ REASON_OF_ANSWER[readings.DECREASED] = Reason.INDEX_DECREASED
 REASON_OF_ANSWER[readings.SAME] = Reason.DUPLICATE
 REASON_OF_ANSWER[readings.REPEATED] = Reason.REPEATED_READING
 REASON_OF_ANSWER[readings.OVERFLOW] = Reason.QUANTITY_OVERFLOW
-REASON_OF_PART = np.zeros(9, np.uint16)
+REASON_OF_ANSWER[readings.FULL] = Reason.TOO_MANY_SERIES
+REASON_OF_ANSWER[readings.FORGOTTEN] = Reason.BEYOND_WINDOW
+REASON_OF_PART = np.zeros(12, np.uint16)
 """Reason by answer of the assembly kernel; OTHER and UNUSABLE depend on more."""
 REASON_OF_PART[assembling.ABSORBED] = Reason.ABSORBED_PART
 REASON_OF_PART[assembling.LATE] = Reason.LATE_PART
 REASON_OF_PART[assembling.CONFLICT] = Reason.PART_CONFLICT
 REASON_OF_PART[assembling.TOO_LARGE] = Reason.SESSION_TOO_LARGE
 REASON_OF_PART[assembling.SAME] = Reason.DUPLICATE
+REASON_OF_PART[assembling.REOPENS] = Reason.REOPENS_SESSION
+REASON_OF_PART[assembling.FULL] = Reason.TOO_MANY_SESSIONS
 
 
 REASON_OF_VERSION = np.zeros(6, np.uint16)
@@ -79,6 +84,11 @@ class ResourceResult:
     reason: UInt16Array
     assembled: AssembledParts | None = None
 
+    @property
+    def settles(self) -> bool:
+        """Whether records were parked that take effect once earlier EDRs are withdrawn."""
+        return bool(((self.reason == Reason.SUPERSEDES_EARLIER) | (self.reason == Reason.REOPENS_SESSION)).any())
+
 
 def process(
     cdrs: CdrBlock,
@@ -89,6 +99,7 @@ def process(
     conflict_is_duplicate: bool,
     superseding_file: int = 0,
     source: int = 0,
+    tolerance_us: int = 0,
 ) -> ResourceResult:
     """Attribute, deduplicate, difference and assemble one block, updating `state`.
 
@@ -101,24 +112,27 @@ def process(
         superseding_file: claim of the file that the records are from when newer ones replace earlier ones
             (`on_same_key` is `supersede` or `reverse`, without readings), else 0.
         source: the source's id, for sessions that time out.
+        tolerance_us: how far from midnight records of one identity may be on both sides of it.
     """
     reason = cdrs.reason.copy()
     is_reading = (cdrs.series_hi != 0) | (cdrs.series_lo != 0)
     window_start = state.dedup.move_to(stage_time)
     reason[(reason == 0) & (cdrs.event_at < window_start)] = Reason.BEYOND_WINDOW
+    if cdrs.readings.idle_days:
+        kept_since = stage_time - cdrs.readings.idle_days * DAY_US
+        reason[(reason == 0) & is_reading & (cdrs.event_at < kept_since)] = Reason.BEYOND_WINDOW
     candidate = reason == 0
     # a reading closes the period that ends at its instant, so it belongs to whoever owned the instant before
     instant = cdrs.event_at - is_reading
     found = attribute(access, cdrs.access_hi, cdrs.access_lo, instant, candidate)
     unowned = UNOWNED[found.answer]
-    decision = state.dedup.decide(
-        cdrs.key_hi,
-        cdrs.key_lo,
-        cdrs.content,
-        cdrs.event_at,
-        candidate,
-        unowned == 0,
-    )
+    usable = unowned == 0
+    if cdrs.parts is not None and cdrs.parts.mode & ELAPSED:
+        usable[:] = True  # whoever hangs up need not be a customer; who called, assembly sees
+    day_at = cdrs.event_at
+    if tolerance_us:
+        day_at = dated(state.dedup, cdrs.key_hi, cdrs.key_lo, cdrs.event_at, candidate, tolerance_us)
+    decision = state.dedup.decide(cdrs.key_hi, cdrs.key_lo, cdrs.content, day_at, candidate, usable)
     verdict = decision.verdict
     conflict = Reason.DUPLICATE if conflict_is_duplicate else Reason.SAME_KEY_OTHER_CONTENT
     reason[candidate & (verdict == verdicts.DUPLICATE)] = Reason.DUPLICATE
@@ -127,7 +141,7 @@ def process(
     reason[unusable] = unowned[unusable]
     event_at, span_s, quantity = cdrs.event_at, np.zeros(len(cdrs), np.int64), cdrs.quantity
     if is_reading.any():
-        event_at, span_s, quantity = _difference(cdrs, state.registers, decision, unowned, conflict, reason)
+        event_at, span_s, quantity = _difference(cdrs, state.registers, decision, unowned, conflict, reason, stage_time)
     elif superseding_file:
         version = arrival(superseding_file, cdrs.record) if cdrs.version is None else cdrs.version
         first_day = state.dedup.first_day
@@ -138,8 +152,7 @@ def process(
     elif cdrs.parts is not None and cdrs.parts.part.any():
         first = decision.first_rows()
         rows = np.flatnonzero(first >= 0).astype(np.int64)
-        usable = unowned == 0
-        owners = owners_of(access, cdrs.access_hi, cdrs.access_lo, instant, rows[usable[rows]], found)
+        owners = owners_of(access, cdrs.access_hi, cdrs.access_lo, instant, rows[unowned[rows] == 0], found)
         taken = state.assembly.absorb(
             cdrs, rows, first, usable, owners, source=source, stage_time=stage_time, window_start=window_start
         )
@@ -162,10 +175,11 @@ def _difference(
     unowned: UInt16Array,
     conflict: Reason,
     reason: UInt16Array,
+    stage_time: int,
 ) -> tuple[Int64Array, Int64Array, Int64Array]:
     first = decision.first_rows()
     rows = np.flatnonzero(first >= 0).astype(np.int64)
-    found = registers.read(cdrs, rows, first, unowned == 0)
+    found = registers.read(cdrs, rows, first, unowned == 0, stage_time)
     decision.settle(found.held)
     event_at, quantity = cdrs.event_at.copy(), cdrs.quantity.copy()
     span_s = np.zeros(len(cdrs), np.int64)
@@ -185,16 +199,18 @@ def _assembled(
     cdrs: CdrBlock, taken: Absorption, owners: Owners, assembly: AssemblyTable, reason: UInt16Array
 ) -> ResourceResult:
     """Return the EDRs of plain records and of sessions that were completed, in the order of records and branches."""
-    plain = taken.answer[owners.row] == assembling.PLAIN
+    late = np.flatnonzero(taken.answer == assembling.SEPARATE)
+    plain = (taken.answer[owners.row] == assembling.PLAIN) | (taken.answer[owners.row] == assembling.SEPARATE)
     plain &= reason[owners.row] == 0
     own = Owners(owners.row[plain], owners.branch[plain], owners.subscription[plain], owners.access_point[plain])
     edrs = _edrs(cdrs, own, cdrs.event_at, np.zeros(len(cdrs), np.int64), cdrs.quantity)
-    if not len(taken.done):
-        return ResourceResult(edrs, reason)
-    ended = assembly.end(np.ascontiguousarray(taken.done[:, 1]))
-    record = cdrs.record[taken.done[:, 0]]
-    both = join_edrs(edrs, ended.edrs(cdrs.position, record))
-    return ResourceResult(both, reason, ended.parts(record))
+    parts = AssembledParts.late_ones(cdrs.position.claim, cdrs.record[late])
+    if len(taken.done):
+        record = cdrs.record[taken.done[:, 0]]
+        ended = assembly.end(np.ascontiguousarray(taken.done[:, 1]), cdrs.position.claim, record)
+        edrs = join_edrs(edrs, ended.edrs(cdrs.position, record))
+        parts = ended.parts(record).join(parts)
+    return ResourceResult(edrs, reason, parts if len(parts) else None)
 
 
 def _edrs(cdrs: CdrBlock, owners: Owners, event_at: Int64Array, span_s: Int64Array, quantity: Int64Array) -> EdrBlock:

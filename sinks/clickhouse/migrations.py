@@ -82,5 +82,6 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(4, "transfers of access points", (FACT_ACCESS_TRANSFER.ddl,)),
     Migration(5, "parts of sessions", (FACT_ASSEMBLED_PART.ddl, added(FACT_BLOCK, "part_rows", "amounts"))),
     Migration(6, "runs of numbers", (FACT_SEQUENCE_RUN.ddl, added(FACT_BLOCK, "run_rows", "part_rows"))),
+    Migration(7, "late parts", (added(FACT_ASSEMBLED_PART, "late", "part_record"),)),
 )
 """All steps, in order."""

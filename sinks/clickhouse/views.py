@@ -369,6 +369,8 @@ ASSEMBLED_PART = View(
         _SOURCE,
         _per_row("part_claim", "UInt32", "journal entry that brought the part"),
         _per_row("part_record", "UInt32", "its record number within it"),
+        _per_row("late", "Bool", "whether it came after its session had ended, and is an EDR of its own",
+                 "toBool(f.late)"),
         _DAY,
     ),
     f"{DATABASE}.fact_assembled_part AS f",

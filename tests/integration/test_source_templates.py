@@ -5,16 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from cli_octroi import octroi, query
 from mediation_world import SECRET
+from template_world import load
 
 from billing.catalog.store import load_catalog
 from billing.catalog.templates import find_template, source_templates
@@ -29,6 +29,7 @@ SAMPLES = {
     "freeswitch_csv": "sip_cdr/own_freeswitch_cdr.csv",
     "freeswitch_json": "sip_cdr/own_freeswitch_cdr.json",
     "focus_1_0": "cloud/focus_1.0_sample.csv",
+    "kamailio_acc": "sip_cdr/own_kamailio_acc.jsonl",
     "iot_mqtt": "iot/own_iot_events.jsonl",
     "iot_lwm2m": "iot/own_iot_events.jsonl",
 }
@@ -67,6 +68,7 @@ EXPECTED: dict[str, tuple[dict[str, int], list[tuple[str, str, float]], dict[str
     "asterisk": ({"received": 3, "accepted": 1, "filtered": 1, "duplicate": 1}, [("33612345678", EVENT_AT, 240)], {}),
     "freeswitch_csv": ({"received": 2, "accepted": 1, "filtered": 1}, [("33612345678", EVENT_AT, 240)], {}),
     "freeswitch_json": ({"received": 1, "accepted": 1}, [("33612345678", EVENT_AT, 240)], {}),
+    "kamailio_acc": ({"received": 2, "accepted": 1, "absorbed": 1}, [("33612345678", EVENT_AT, 240)], {}),
     "kamailio_cdrs": ({"received": 1, "accepted": 1}, [("33612345678", EVENT_AT, 240.25)], {}),
     "oracle_flat": (
         {"received": 3, "accepted": 1, "filtered": 1, "rejected": 1},
@@ -111,27 +113,6 @@ def feed(request: pytest.FixtureRequest, samples: Path) -> Feed:
     name: str = request.param
     data = WRITTEN[name].encode() if name in WRITTEN else (samples / "telco" / SAMPLES[name]).read_bytes()
     return Feed(name, data)
-
-
-def load(name: str, directory: Path, points: Sequence[str] = ("1",)) -> Any:
-    """Return the catalog that a template makes with somebody who buys what it measures."""
-    directory.mkdir(parents=True, exist_ok=True)
-    text = find_template(name).text
-    (directory / f"{name}.yaml").write_text(text)
-    documents = list(yaml.safe_load_all(text))
-    types = {document["code"]: document["unit"] for document in documents if document["kind"] == "event_type"}
-    sold: list[dict[str, Any]] = [
-        {"kind": "account", "code": "anna", "currency": "EUR"},
-        {"kind": "offer", "code": "all", "charges": list(types)},
-        {"kind": "subscription", "code": "anna", "account": "anna", "offer": "all",
-         "access_points": [{"id": point} for point in points]},
-    ]  # fmt: skip
-    for code, unit in types.items():
-        version = {"start": "2024-01-01T00:00:00Z", "model": "flat", "per": f"1 {unit}", "price": "0"}
-        sold.append({"kind": "charge", "code": code, "event_type": code, "price_plan": code})
-        sold.append({"kind": "price_plan", "code": code, "currency": "EUR", "versions": [version]})
-    (directory / "sold.yaml").write_text(yaml.safe_dump_all(sold))
-    return load_catalog(directory)
 
 
 def source_reading(catalog: Any, source: SourceBase, fields: tuple[str, ...]) -> Any:

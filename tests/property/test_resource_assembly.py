@@ -5,26 +5,26 @@ from __future__ import annotations
 from unittest import mock
 
 import pytest
-from assembly_world import HOUR_US, Assembled, Assembler, Piece, Twin
+from assembly_world import HOUR_US, Assembled, Assembler, Piece, Rules, Twin
 from hypothesis import given
 from hypothesis import strategies as st
 from resource_world import ALWAYS, FOREVER_US, START_US
 
 from pipelines.resource import assembly
 from pipelines.resource.kernels import assembly as kernels
-from schemas.cdr import Part
-from schemas.quantity import QUANTITY_MAX
+from schemas.cdr import ELAPSED, STRICT, Late, Part
+from schemas.quantity import BUILT_IN_UNITS, QUANTITY_MAX
 from schemas.rejection import Reason
 
 WINDOWS = {**ALWAYS, 2: [(0, FOREVER_US, 20, 200)]}
 
 
-def _pieces(*, numbered: bool) -> st.SearchStrategy[list[Piece]]:
+def _pieces(*, numbered: bool, elapsed: bool = False) -> st.SearchStrategy[list[Piece]]:
     return st.lists(
         st.builds(
             Piece,
             session=st.sampled_from([1, 2, 65, 1 << 40]),
-            part=st.sampled_from(Part),
+            part=st.sampled_from([Part.FIRST, Part.MIDDLE, Part.LAST] if elapsed else list(Part)),
             number=st.integers(0, 4) if numbered else st.just(-1),
             quantity=st.sampled_from([0, 1, 5, QUANTITY_MAX // 2, QUANTITY_MAX]),
             second=st.integers(0, 3),
@@ -37,25 +37,39 @@ def _pieces(*, numbered: bool) -> st.SearchStrategy[list[Piece]]:
     )
 
 
-blocks = st.booleans().flatmap(
-    lambda numbered: st.lists(
-        st.tuples(_pieces(numbered=numbered), st.sampled_from([0, HOUR_US // 2, HOUR_US, 2 * HOUR_US]), st.booleans()),
-        min_size=1,
-        max_size=5,
-    )
+rules = st.builds(
+    Rules,
+    mode=st.sampled_from([0, 0, STRICT, ELAPSED, ELAPSED | STRICT]),
+    late=st.sampled_from(Late),
+    open_max=st.sampled_from([1, 2, 99]),
 )
 
 
-@given(blocks=blocks)
-def test_the_stage_assembles_what_its_twin_assembles(blocks: list[tuple[list[Piece], int, bool]]) -> None:
+def _blocks(found: Rules) -> st.SearchStrategy[tuple[Rules, list[tuple[list[Piece], int, bool]]]]:
+    numbered = st.just(value=False) if found.elapsed else st.booleans()
+    listed = numbered.flatmap(lambda given: st.lists(_block(given, found), min_size=1, max_size=5))
+    return st.tuples(st.just(found), listed)
+
+
+def _block(numbered: bool, found: Rules) -> st.SearchStrategy[tuple[list[Piece], int, bool]]:
+    times = st.sampled_from([0, HOUR_US // 2, HOUR_US, 2 * HOUR_US])
+    return st.tuples(_pieces(numbered=numbered, elapsed=found.elapsed), times, st.booleans())
+
+
+@given(given_blocks=rules.flatmap(_blocks))
+def test_the_stage_assembles_what_its_twin_assembles(
+    given_blocks: tuple[Rules, list[tuple[list[Piece], int, bool]]],
+) -> None:
+    found, blocks = given_blocks
     with mock.patch.object(assembly, "CAPACITY_MIN", 2):
-        stage, twin = Assembler(WINDOWS), Twin(WINDOWS)
+        stage, twin = Assembler(WINDOWS, rules=found), Twin(WINDOWS, found)
         now, claim = START_US, 1
         for pieces, later, ticks in blocks:
             now += later
             if ticks:
                 claim += 1
                 assert stage.tick(claim, now) == twin.tick(claim, now)
+                assert stage.incomplete == twin.incomplete
             claim += 1
             assert stage.take(pieces, claim, now) == twin.take(pieces, claim, now)
             assert stage.state.assembly.open_count == len(twin.open)
@@ -106,3 +120,6 @@ def test_a_call_of_a_day_in_half_hours_is_the_call_in_one_record(backwards: bool
 def test_the_kernels_constants_are_the_vocabularys() -> None:
     assert {part.name: getattr(kernels, part.name) for part in Part} == {part.name: part for part in Part}
     assert kernels.QUANTITY_MAX == QUANTITY_MAX
+    assert (kernels.ELAPSED, kernels.STRICT) == (ELAPSED, STRICT)
+    assert (kernels.LATE_SEPARATE, kernels.LATE_REOPEN) == (Late.SEPARATE, Late.REOPEN)
+    assert BUILT_IN_UNITS["s"].step_count == assembly.ELAPSED_STEPS

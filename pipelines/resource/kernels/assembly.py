@@ -1,7 +1,8 @@
 """Assembly: partial records of one session become one EDR when their set is complete, or when nothing more came.
 
 A session is a slot of an open-addressing table and a linked list of parts, newest first. Each part keeps all its owners, as
-a list of its own. A session that ended stays as a mark, so that what comes later is known to be late.
+a list of its own. A session that ended stays as a mark, so that what comes later is known to be late. Opening sessions
+again is in `pipelines.resource.kernels.reopening`.
 """
 
 from __future__ import annotations
@@ -27,13 +28,30 @@ TOO_LARGE = 5
 SAME = 6
 OTHER = 7
 UNUSABLE = 8
+SEPARATE = 9
+REOPENS = 10
+FULL = 11
 
 FREE = 0
 OPEN = 1
 CLOSED = 2
+VACANT = 3
+"""All its parts were taken away again: it may begin anew."""
 
 HAS_FIRST = 1
 HAS_LAST = 2
+WHOLE = 4
+"""It ended because its set was complete."""
+ELAPSED = 8
+STRICT = 16
+"""`schemas.cdr.ELAPSED` and `STRICT`."""
+IN_DONE = 32
+"""Complete, and in `done` already; until the end of the block."""
+NOT_DONE = 0xFF ^ IN_DONE
+BOTH = HAS_FIRST | HAS_LAST
+LATE_SEPARATE = 1
+LATE_REOPEN = 2
+"""`schemas.cdr.Late`."""
 NONE = -1
 VALUE_ABSENT = -(2**63)
 QUANTITY_MAX = 2**62
@@ -52,12 +70,14 @@ def find_session(sessions: Any, hi: Any, lo: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _fits(sessions: Any, parts: Any, slot: Any, part: Any, sequence: Any) -> Any:
-    """Return whether a part may belong to an open session: no second first, last or sequence number, none out of bounds."""
+def _within(sessions: Any, slot: Any, part: Any, sequence: Any) -> Any:
+    """Return whether a part may belong to a session by its ends: no second first or last, no number out of bounds."""
     flags = sessions.flags[slot]
-    if (part == FIRST and flags & HAS_FIRST) or (part == LAST and flags & HAS_LAST):
+    if part == LAST and flags & HAS_LAST:
         return False
-    if sequence < 0 or sessions.part_count[slot] == 0:
+    if part == FIRST and flags & HAS_FIRST and not flags & ELAPSED:
+        return False
+    if sequence < 0:
         return True
     if part == FIRST and sequence > sessions.lowest[slot]:
         return False
@@ -65,8 +85,31 @@ def _fits(sessions: Any, parts: Any, slot: Any, part: Any, sequence: Any) -> Any
         return False
     if flags & HAS_FIRST and sequence < sessions.lowest[slot]:
         return False
-    if flags & HAS_LAST and sequence > sessions.highest[slot]:
+    return not (flags & HAS_LAST and sequence > sessions.highest[slot])
+
+
+@njit(cache=True, nogil=True)
+def _fits(sessions: Any, parts: Any, slot: Any, part: Any, sequence: Any, event_at: Any) -> Any:
+    """Return whether a part may belong to an open session: `_within`, no number twice, and no end before the beginning."""
+    if sessions.part_count[slot] == 0:
+        return True
+    if not _within(sessions, slot, part, sequence):
         return False
+    flags = sessions.flags[slot]
+    if flags & ELAPSED:
+        earliest = event_at if part == FIRST else np.int64(QUANTITY_MAX)
+        end = event_at if part == LAST else np.int64(QUANTITY_MAX)
+        at = sessions.head[slot]
+        while at >= 0:
+            if parts.part[at] == FIRST:
+                earliest = min(earliest, parts.event_at[at])
+            elif parts.part[at] == LAST:
+                end = min(end, parts.event_at[at])
+            at = parts.next[at]
+        both = (flags & HAS_FIRST or part == FIRST) and (flags & HAS_LAST or part == LAST)
+        return not both or earliest <= end
+    if sequence < 0:
+        return True
     at = sessions.head[slot]
     while at >= 0:
         if parts.sequence[at] == sequence:
@@ -76,7 +119,20 @@ def _fits(sessions: Any, parts: Any, slot: Any, part: Any, sequence: Any) -> Any
 
 
 @njit(cache=True, nogil=True)
-def _take(parts: Any, heap: Any) -> Any:
+def _late(sessions: Any, slot: Any, given: Any, i: Any) -> Any:
+    """Return the answer to a part whose session has ended."""
+    if given.late != LATE_SEPARATE and given.late != LATE_REOPEN:
+        return LATE
+    numbered = given.sequence[i] >= 0
+    if sessions.event_type[slot] != given.event_type[i] or (numbered and sessions.flags[slot] & WHOLE):
+        return CONFLICT
+    if not _within(sessions, slot, given.part[i], given.sequence[i]):
+        return CONFLICT
+    return SEPARATE if given.late == LATE_SEPARATE else REOPENS
+
+
+@njit(cache=True, nogil=True)
+def take_row(parts: Any, heap: Any) -> Any:
     """Return a free row of the parts; heap is (first free row, rows ever used)."""
     at = heap[0]
     if at >= 0:
@@ -111,21 +167,25 @@ def absorb(
     Args:
         sessions, parts: see `pipelines.resource.assembly`; with room for every row and every owner. heap: (2,) int64.
         rows: (m,) int64 rows that took a key or ask for one taken in this block.
-        given: `pipelines.resource.assembly.Given`, the block's columns.
-        first: (n,) int64 the row that took the same key first. usable: (n,) bool: a subscription owns it.
+        given: `pipelines.resource.assembly.Given`, the block's columns; `room`: how many sessions may be opened.
+        first: (n,) int64 the row that took the same key first. usable: (n,) bool: a subscription owns it, or
+            it is a part that needs none, as others have one.
         owner_ptr: (m + 1,) int64: row j has the owners owner_ptr[j] .. owner_ptr[j + 1].
         owner_subscription, owner_access_point: (k,) int32.
         claim, source, stage_time: int64.
         held: (n,) uint64 zeros; on return held[first] is the content of the row that has the key, 0 when all were refused.
-        answer: (n,) uint8, written: PLAIN, ABSORBED, COMPLETE (with this one), LATE, CONFLICT or TOO_LARGE, which leave
-            session and key as they were, SAME or OTHER content as the row that has the key, UNUSABLE.
+        answer: (n,) uint8, written: PLAIN, ABSORBED, COMPLETE (with this one), SEPARATE (late, and usage of its own); LATE,
+            REOPENS, CONFLICT, TOO_LARGE or FULL, which leave session and key as they were; SAME or OTHER content as the row
+            that has the key; UNUSABLE.
         done: (m, 2) int64, written: row and slot of each session that is complete.
 
     Returns:
-        (sessions that are complete, slots that were free before).
+        (sessions that are complete, slots that were free before, sessions that were opened).
     """
     complete = 0
     fresh = 0
+    opened = 0
+    room = given.room
     for j in range(len(rows)):
         i = rows[j]
         holder = held[first[i]]
@@ -140,25 +200,42 @@ def absorb(
             held[first[i]] = given.content[i]
             continue
         slot = find_session(sessions, given.key_hi[i], given.key_lo[i])
-        is_new = sessions.status[slot] == FREE
-        if not is_new and (sessions.status[slot] == CLOSED or sessions.deadline[slot] <= stage_time):
-            answer[i] = LATE
+        status = sessions.status[slot]
+        is_new = status == FREE or status == VACANT
+        is_nobodys = owner_ptr[j] == owner_ptr[j + 1]
+        if is_nobodys and given.part[i] == FIRST and (is_new or not sessions.flags[slot] & HAS_FIRST):
+            answer[i] = UNUSABLE
+            continue
+        is_over = status == CLOSED or (status == OPEN and sessions.deadline[slot] <= stage_time)
+        if status == OPEN and given.late == LATE_REOPEN:
+            is_over = False  # nothing was made of it yet: there is nothing to open again
+        if is_over:
+            answer[i] = _late(sessions, slot, given, i)
+            if answer[i] == SEPARATE and is_nobodys:
+                answer[i] = UNUSABLE
+            elif answer[i] == SEPARATE:
+                held[first[i]] = given.content[i]
             continue
         if is_new:
             sessions.part_count[slot] = 0
-            sessions.flags[slot] = 0
+            sessions.flags[slot] = given.mode
             sessions.head[slot] = NONE
             sessions.quantity[slot] = 0
         elif sessions.event_type[slot] != given.event_type[i] or not _fits(
-            sessions, parts, slot, given.part[i], given.sequence[i]
+            sessions, parts, slot, given.part[i], given.sequence[i], given.event_at[i]
         ):
             answer[i] = CONFLICT
             continue
         if sessions.part_count[slot] >= PARTS_MAX or given.quantity[i] > QUANTITY_MAX - sessions.quantity[slot]:
             answer[i] = TOO_LARGE
             continue
+        if is_new and room <= 0:
+            answer[i] = FULL
+            continue
         if is_new:
-            fresh += 1
+            room -= 1
+            opened += 1
+            fresh += status == FREE
             sessions.key_hi[slot] = given.key_hi[i]
             sessions.key_lo[slot] = given.key_lo[i]
             sessions.status[slot] = OPEN
@@ -169,10 +246,10 @@ def absorb(
             sessions.lowest[slot] = given.sequence[i]
             sessions.highest[slot] = given.sequence[i]
         at = NONE
-        for k in range(owner_ptr[j], owner_ptr[j + 1]):
-            own = _take(parts, heap)
-            parts.subscription[own] = owner_subscription[k]
-            parts.access_point[own] = owner_access_point[k]
+        for k in range(owner_ptr[j], max(owner_ptr[j + 1], owner_ptr[j] + 1)):
+            own = take_row(parts, heap)
+            parts.subscription[own] = NONE if is_nobodys else owner_subscription[k]
+            parts.access_point[own] = NONE if is_nobodys else owner_access_point[k]
             parts.sibling[own] = NONE
             if at < 0:
                 parts.next[own] = sessions.head[slot]
@@ -203,15 +280,23 @@ def absorb(
             sessions.flags[slot] |= HAS_LAST
         held[first[i]] = given.content[i]
         answer[i] = ABSORBED
-        if sessions.flags[slot] == HAS_FIRST | HAS_LAST:
+        if sessions.flags[slot] & BOTH == BOTH and not sessions.flags[slot] & IN_DONE:
             whole = sessions.highest[slot] - sessions.lowest[slot] + 1
             if sessions.highest[slot] < 0 or sessions.part_count[slot] == whole:
                 answer[i] = COMPLETE
-                sessions.status[slot] = CLOSED
+                room += 1
+                if sessions.flags[slot] & ELAPSED:
+                    sessions.flags[slot] |= IN_DONE  # an earlier beginning may follow in this block
+                else:
+                    sessions.status[slot] = CLOSED
+                sessions.flags[slot] |= WHOLE
                 done[complete, 0] = i
                 done[complete, 1] = slot
                 complete += 1
-    return complete, fresh
+    for d in range(complete):
+        sessions.status[done[d, 1]] = CLOSED
+        sessions.flags[done[d, 1]] &= NOT_DONE
+    return complete, fresh, opened
 
 
 @njit(cache=True, nogil=True)
@@ -229,11 +314,12 @@ def _is_before(parts: Any, one: Any, other: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def lead(sessions: Any, parts: Any, slots: Any, leader: Any, branches: Any) -> Any:
+def lead(sessions: Any, parts: Any, slots: Any, leader: Any, branches: Any, until: Any) -> Any:
     """Choose the part whose time, attributes and owners each session's EDR has.
 
     Args:
         slots: (d,) int64 sessions with parts. leader, branches: (d,) int64, written: its row, and how many owners it has.
+        until: (d,) int64, written: event time of the last part, or of the latest where the last is missing.
 
     Returns:
         How many parts the sessions have together.
@@ -241,9 +327,12 @@ def lead(sessions: Any, parts: Any, slots: Any, leader: Any, branches: Any) -> A
     total = 0
     for d in range(len(slots)):
         best = sessions.head[slots[d]]
+        until[d] = sessions.latest[slots[d]]
         at = best
         while at >= 0:
             total += 1
+            if parts.part[at] == LAST:
+                until[d] = parts.event_at[at]
             if _is_before(parts, at, best):
                 best = at
             at = parts.next[at]

@@ -23,7 +23,10 @@ OTHER = 6
 UNUSABLE = 7
 REPEATED = 8
 OVERFLOW = 9
+FULL = 10
+FORGOTTEN = 11
 
+DAY_US = 86_400_000_000
 REJECT = 0
 RESET = 1
 WRAP_32 = 2
@@ -58,6 +61,7 @@ def difference(
     key_lo: Any,
     last_at: Any,
     last_index: Any,
+    keep_days: Any,
     rows: Any,
     series_hi: Any,
     series_lo: Any,
@@ -70,6 +74,10 @@ def difference(
     on_decrease: Any,
     modulus: Any,
     absorbs_repeats: Any,
+    idle_days: Any,
+    stage_time: Any,
+    forgotten_until: Any,
+    room: Any,
     held: Any,
     start_at: Any,
     consumed: Any,
@@ -80,16 +88,20 @@ def difference(
     Args:
         key_hi, key_lo: (cap,) uint64 register table, (0, 0) empty, cap a power of two with room for every row.
         last_at, last_index: (cap,) int64: instant and index of the register's latest accepted reading.
+        keep_days: (cap,) uint16: after how many days of stage time without a reading the series is over; 0: never.
         rows: (m,) int64 rows of the block, in order: those that took a key or ask for one taken in this block.
         series_hi, series_lo, read_at, index, content: (n,) its columns; series (0, 0) is plain usage.
         first: (n,) int64 the row that took the same key first. usable: (n,) bool: a subscription owns it.
-        opens_at_zero, on_decrease, modulus, absorbs_repeats: `schemas.cdr.ReadingRules`.
+        opens_at_zero, on_decrease, modulus, absorbs_repeats, idle_days: `schemas.cdr.ReadingRules`.
+        stage_time: microseconds UTC. forgotten_until: latest reading of any register that was forgotten, because it was over.
+        room: how many registers may be opened.
         held: (n,) uint64 zeros; on return held[first] is the content of the row that has the key, 0 when all were refused.
         start_at, consumed: (n,) int64, written for MEASURED rows: previous instant (its own for a first reading that is
             usage), difference of indexes (>= 0).
-        answer: (n,) uint8, written: MEASURED; OPENED (first reading); OUT_OF_ORDER (not later than the latest), DECREASED or
-            OVERFLOW (a first reading above QUANTITY_MAX), which leave the register and the key as they were; REPEATED
-            (nothing new, takes its key); PLAIN usage; SAME or OTHER content as the row that has the key; UNUSABLE.
+        answer: (n,) uint8, written: MEASURED; OPENED (first reading); OUT_OF_ORDER (not later than the latest), DECREASED,
+            OVERFLOW (a first reading above QUANTITY_MAX), FULL (no room for its register) or FORGOTTEN (its register may have
+            been forgotten), which leave the register and the key as they were; REPEATED (nothing new, takes its key); PLAIN
+            usage; SAME or OTHER content as the row that has the key; UNUSABLE.
 
     Returns:
         How many registers were opened.
@@ -116,21 +128,30 @@ def difference(
             if key_hi[slot] == U(0) and key_lo[slot] == U(0):
                 break
             slot = (slot + U(1)) & mask
-        if key_hi[slot] == U(0) and key_lo[slot] == U(0):
+        is_new = key_hi[slot] == U(0) and key_lo[slot] == U(0)
+        is_over = not is_new and keep_days[slot] > 0 and last_at[slot] + np.int64(keep_days[slot]) * DAY_US < stage_time
+        if is_new or (is_over and read_at[i] > last_at[slot]):
             if opens_at_zero and U(index[i]) > U(QUANTITY_MAX):
                 answer[i] = OVERFLOW
+                continue
+            if is_new and idle_days > 0 and read_at[i] <= forgotten_until:
+                answer[i] = FORGOTTEN
+                continue
+            if is_new and opened >= room:
+                answer[i] = FULL
                 continue
             key_hi[slot] = hi
             key_lo[slot] = lo
             last_at[slot] = read_at[i]
             last_index[slot] = index[i]
+            keep_days[slot] = idle_days
             answer[i] = OPENED
             if opens_at_zero:
                 answer[i] = MEASURED
                 start_at[i] = read_at[i]
                 consumed[i] = index[i]
             held[first[i]] = content[i]
-            opened += 1
+            opened += is_new
             continue
         if read_at[i] <= last_at[slot]:
             # an equal index at the same instant is the same reading; before it only if the counter never went back
@@ -151,18 +172,28 @@ def difference(
             consumed[i] = counted
             last_at[slot] = read_at[i]
             last_index[slot] = index[i]
+            keep_days[slot] = idle_days
     return opened
 
 
 @njit(cache=True, nogil=True)
 def open_registers(
-    key_hi: Any, key_lo: Any, last_at: Any, last_index: Any, series_hi: Any, series_lo: Any, read_at: Any, index: Any
+    key_hi: Any,
+    key_lo: Any,
+    last_at: Any,
+    last_index: Any,
+    keep_days: Any,
+    series_hi: Any,
+    series_lo: Any,
+    read_at: Any,
+    index: Any,
+    keep: Any,
 ) -> int:
     """Open the registers that are not known yet with a given reading; leave the others as they are.
 
     Args:
-        key_hi, key_lo, last_at, last_index: as for `difference`, with room for every row.
-        series_hi, series_lo, read_at, index: (m,) the opening readings.
+        key_hi, key_lo, last_at, last_index, keep_days: as for `difference`, with room for every row.
+        series_hi, series_lo, read_at, index: (m,) the opening readings; keep: (m,) uint16 days.
 
     Returns:
         How many registers were opened.
@@ -179,6 +210,7 @@ def open_registers(
                 key_lo[slot] = lo
                 last_at[slot] = read_at[i]
                 last_index[slot] = index[i]
+                keep_days[slot] = keep[i]
                 opened += 1
                 break
             slot = (slot + U(1)) & mask

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from schemas.output import OutputBlock
@@ -22,6 +23,7 @@ FACT_ASSEMBLED_PART = Table(
         Column("block", "UInt32", "block number within that entry"),
         Column("part_claim", "UInt32", "journal entry that brought the part"),
         Column("part_record", "UInt32", "its record number within it"),
+        Column("late", "UInt8", "1: it came after its session had ended, and is an EDR of its own"),
         Column("day", "Date", "ingest day: UTC date at which the entry that made the EDR was journaled"),
     ),
     order_by="tenant, claim, record, part_claim, part_record",
@@ -44,6 +46,7 @@ def part_columns(blocks: Sequence[OutputBlock], tenants: Mapping[str, int]) -> d
             "record": given.record,
             "part_claim": given.part_claim,
             "part_record": given.part_record,
+            "late": given.late.astype(np.uint8),
         }
         for name in FACT_ASSEMBLED_PART.names:
             columns[name].append(found[name])

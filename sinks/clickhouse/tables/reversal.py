@@ -24,7 +24,7 @@ FACT_REVERSAL = Table(
         Column("reversed_claim", "UInt32", "claim of the item that was taken back"),
         Column("reversed_record", "UInt32", "its record"),
         Column("reversed_branch", "UInt8", "its branch"),
-        Column("cause", NAME, "back_out or superseded"),
+        Column("cause", NAME, "back_out, superseded or reopened"),
         Column("counter", NAME, "none, lowered, or left: its period was no longer kept"),
         Column("day", "Date", "ingest day: UTC date at which the entry was journaled"),
     ),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from resource_world import ALWAYS, START_US, Row, Stage, held_keys, held_registers, openings
 
 from pipelines.resource.series import CAPACITY_MIN, RegisterTable
+from schemas.cdr import ReadingRules
 from schemas.rejection import Reason
 
 HOUR_US = 3_600_000_000
@@ -138,3 +141,65 @@ def test_the_table_grows_and_forgets_no_register() -> None:
     stage = Stage()
     stage.state.registers = table
     assert len(held_registers(stage.state)) == table.count
+
+
+IDLE = ReadingRules(opens_at_zero=True, idle_days=2, absorbs_repeats=True)
+DAY = 24
+
+
+def test_a_series_of_which_nothing_came_for_long_is_over() -> None:
+    stage = Stage(readings=IDLE)
+    assert [reason for reason, _ in stage.answers([reading(0, 100), reading(1, 130)])] == [NONE, NONE]
+    at = START_US + 3 * DAY * HOUR_US  # the latest reading is older than two days
+    assert stage.take([reading(2, 140)], at) == [Reason.BEYOND_WINDOW]
+    (answer,) = stage.answers([reading(2 * DAY, 5)], at)
+    assert answer == (NONE, (START_US + 2 * DAY * HOUR_US, 0, 5, 10, 100))  # another counter, which began at 0
+    assert held_registers(stage.state) == {7: (START_US + 2 * DAY * HOUR_US, 5)}
+    assert stage.answers([reading(2 * DAY + 1, 9)], at)[0][1] == (START_US + 2 * DAY * HOUR_US, 3600, 4, 10, 100)
+
+
+def test_a_reading_keeps_its_series_and_those_of_other_sources_stay_for_ever() -> None:
+    stage = Stage(readings=IDLE)
+    for day in range(6):
+        assert stage.take([reading(day * DAY, 100 * day)], START_US + day * DAY * HOUR_US) == [NONE]
+    assert sum(index for _, index in held_registers(stage.state).values()) == 500
+    stage = Stage()
+    stage.take([reading(0, 100)])
+    ((reason, edr),) = stage.answers([reading(900 * DAY, 130)], START_US + 900 * DAY * HOUR_US)
+    assert (reason, edr[2] if edr else None) == (NONE, 30)
+
+
+def test_what_is_over_makes_room_and_bills_nothing_twice() -> None:
+    stage = Stage(readings=IDLE)
+    rows = [reading(0, index, series=index) for index in range(1, CAPACITY_MIN // 2 + 1)]
+    stage.take([*rows, reading(1, 10**6, series=10**6)])
+    capacity = len(stage.state.registers.key_hi)
+    at = START_US + 2 * DAY * HOUR_US + 1  # all are over but the last, by an instant
+    fresh = [reading(2 * DAY, 1, series=10**9 + number) for number in range(capacity)]
+    assert set(stage.take(fresh, at)) == {NONE}
+    assert 10**6 in held_registers(stage.state)
+    assert len(held_registers(stage.state)) == capacity + 1
+    assert stage.state.registers.forgotten_until == START_US
+    # a longer memory does not bring back what is forgotten: such a reading might be billed already
+    stage.readings = ReadingRules(opens_at_zero=True, idle_days=30)
+    assert stage.take([reading(0, 7, series=5, key=99)], at) == [Reason.BEYOND_WINDOW]
+    assert stage.take([reading(1, 7, series=5, key=99)], at) == [NONE]
+
+
+def test_so_many_series_are_kept_and_no_more() -> None:
+    stage = Stage(readings=ReadingRules(series_max=2))
+    rows = [reading(0, 1, series=series) for series in (1, 2, 3, 1 << 64 | 1)]
+    assert stage.take(rows) == [OPENED, OPENED, Reason.TOO_MANY_SERIES, Reason.TOO_MANY_SERIES]
+    assert stage.take([reading(1, 2, series=2)]) == [NONE]
+    stage.readings = ReadingRules(series_max=3)
+    assert stage.take(rows[2:]) == [OPENED, Reason.TOO_MANY_SERIES]  # the key was not taken
+
+
+@given(st.permutations(range(6)))
+def test_readings_of_a_block_can_be_taken_by_their_instants(order: list[int]) -> None:
+    rows = [reading(hour, 10 * hour * hour) for hour in range(6)]
+    plain, mixed = Stage(), Stage(readings=ReadingRules(by_time=True))
+    expected = plain.answers(rows)
+    found = mixed.answers([rows[place] for place in order])
+    assert [found[order.index(place)] for place in range(6)] == expected
+    assert held_registers(mixed.state) == held_registers(plain.state)

@@ -1,0 +1,129 @@
+"""Late parts: sessions that have ended are opened again for them, one entry of the log per file."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from apps.embedded.back_out import billed_places, journal_cancel
+from apps.embedded.cancel import Withdrawal
+from apps.embedded.engine import ClaimReport, Engine
+from apps.embedded.files import QuarantinedFile
+from apps.embedded.reopen import again, root_of, standing, unrated_of
+from pipelines.resource.kernels.assembly import CLOSED, find_session
+from pipelines.spool.journal import FileClaim, RecordRetry, refusal
+from pipelines.spool.lifecycle import ALLOWED, Step, decisions
+from schemas.rejection import Reason
+
+PARKED_MAX = 100_000
+"""Late parts that one look takes at most; the rest follows in the next."""
+CLAIM_END = 2**32
+_PARKED = f"""
+SELECT claim, record, retry_count FROM rejection
+WHERE code = {int(Reason.REOPENS_SESSION)} AND status IN ('OPEN', 'TO_REPROCESS')
+ORDER BY claim, record LIMIT {PARKED_MAX} OFFSET {{left:UInt32}}
+"""
+REASON = "a part of its session came late"
+Place = tuple[int, int]
+"""Claim and record."""
+
+
+def settle_late(engine: Engine) -> list[ClaimReport]:
+    """Open the sessions again that parked parts belong to, and try those parts again; return what became of them.
+
+    A part whose session is billed stays parked, as one whose session ended before releases that can open it again.
+
+    Raises:
+        UnableToReadArchive: when a file that the log needs is gone.
+    """
+    reports: list[ClaimReport] = []
+    sources = engine.active.catalog.sources.values() if engine.active is not None else ()
+    mappings = (getattr(source, "mapping", None) for source in sources)
+    if not any(mapping is not None and mapping.assembly and mapping.assembly.late == "reopen" for mapping in mappings):
+        return reports
+    left = 0
+    while True:
+        engine.flush()
+        decided = decisions(engine.journal.entries)
+        rows = [
+            row
+            for row in engine.store.query(_PARKED, {"left": left}).to_pylist()
+            if decided.status((row["claim"], row["record"], 0)) in ALLOWED[Step.REPLAY]
+        ]
+        if not rows:
+            return reports
+        by_file = sorted(rows, key=lambda row: (root_of(engine, row["claim"]).claim, row["claim"], row["record"]))
+        waiting = 0
+        for _, group in groupby(by_file, key=lambda row: root_of(engine, row["claim"]).claim):
+            report, stay = _settle_file(engine, list(group))
+            waiting += stay
+            if report is not None:
+                reports.append(report)
+        if waiting:
+            engine.report(
+                f"{waiting:,} late parts wait: the sessions that they belong to are billed, or unknown by now"
+            )
+        left += waiting
+
+
+def _settle_file(engine: Engine, rows: list[dict[str, Any]]) -> tuple[ClaimReport | None, int]:
+    """Return what became of the late parts of one file, and how many of them have to wait."""
+    root = root_of(engine, rows[0]["claim"])
+    file = engine.inspect(root)
+    if isinstance(file, QuarantinedFile) or engine.active is None:
+        return None, len(rows)
+    parked = {(row["claim"], row["record"]): row["retry_count"] for row in rows}
+    ended = _ended(engine, root, file, {record for _, record in parked})
+    edr_of = {place: ended.get(place[1], ()) for place in parked}
+    places = {edr: standing(engine, {edr}) for edr in {edr for found in edr_of.values() for edr in found}}
+    billed = billed_places(engine, {place for found in places.values() for place in found})
+    stay = {
+        place
+        for place, edrs in edr_of.items()
+        if any(edr[0] >= CLAIM_END or billed & places[edr] for edr in edrs) or place[1] not in ended
+    }
+    going = {place: count for place, count in parked.items() if place not in stay}
+    if not going:
+        return None, len(stay)
+    withdrawal = Withdrawal(engine, decisions(engine.journal.entries))
+    plan = again(engine, withdrawal, {edr for place in going for edr in edr_of[place]})
+    batches = list(plan.withdrawals(engine, withdrawal))
+    report = journal_cancel(
+        engine,
+        iter(batches),
+        plan.table(),
+        cause="reopened",
+        reason=REASON,
+        source=root.source,
+        refused=tuple(unrated_of(batches)),
+        replayed=tuple(refusal(claim, record, 0) for claim, record in sorted(going)),
+        file_claim=root.claim,
+        records=tuple(sorted({record for _, record in going})),
+        retry_count=max(going.values()) + 1,
+    )
+    return report, len(stay)
+
+
+def _ended(engine: Engine, root: FileClaim, file: Any, records: set[int]) -> dict[int, tuple[Place, ...]]:
+    """Return, of some records of a file, the EDR of the session that has ended; none where it waits, or is unknown."""
+    selection = RecordRetry(
+        claim=engine.journal.next_claim,
+        received_at=root.received_at,
+        file_claim=root.claim,
+        records=tuple(sorted(records)),
+        refused=(),
+        retry_count=1,
+    )
+    sessions = engine.state.resource.assembly.sessions
+    found: dict[int, tuple[Place, ...]] = {}
+    for cdrs in engine.decoded(selection, root, file):
+        if cdrs.parts is None:
+            continue
+        for row in np.flatnonzero(cdrs.reason == 0).tolist():
+            slot = int(find_session(sessions, cdrs.parts.key_hi[row], cdrs.parts.key_lo[row]))
+            is_over = sessions.status[slot] == CLOSED
+            edr = (int(sessions.deadline[slot]), int(sessions.quantity[slot]))
+            found[int(cdrs.record[row])] = (edr,) if is_over else ()
+    return found

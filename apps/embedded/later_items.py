@@ -1,0 +1,101 @@
+"""What stands though its price would be another one now: items rated later on a counter that included what is taken back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from apps.embedded.cancel import Withdrawal
+from apps.embedded.engine import Engine
+from rating.reversal import find_counters
+from schemas.arrays import Int32Array, Int64Array, UInt64Array
+from schemas.cancellation import CancelledKind
+
+SUBSCRIPTIONS_ASKED_MAX = 5_000
+"""Subscriptions that one statement names at most."""
+_ITEMS = """
+SELECT claim, record, image, charge_version, toInt64(toUnixTimestamp64Micro(event_at)) AS event_at, subscription
+FROM fact_usage WHERE subscription IN ({subscriptions}) AND (claim, record) > ({claim}, {record})
+  AND (claim, record, branch) NOT IN (SELECT reversed_claim, reversed_record, reversed_branch FROM fact_reversal)
+  AND (claim, block) NOT IN (SELECT claim, block FROM fact_reversal)
+ORDER BY claim, record, branch
+"""
+Cell = tuple[int, int]
+"""A counter and the period that it counts."""
+
+
+@dataclass(slots=True)
+class LaterItems:
+    """Counts rated items that stand, and came after usage that is withdrawn, on the same counters.
+
+    Attributes:
+        first: counter and period -> place (claim and record in one number) of the earliest item that is withdrawn from it.
+        gone: places of all items that are withdrawn. subscriptions: whose they are.
+    """
+
+    engine: Engine
+    withdrawal: Withdrawal
+    first: dict[Cell, int] = field(default_factory=dict)
+    gone: list[UInt64Array] = field(default_factory=list)
+    subscriptions: set[int] = field(default_factory=set)
+
+    def add(self, commands: pa.RecordBatch) -> None:
+        """Note what some commands withdraw."""
+        column = {
+            name: commands.column(name).to_numpy()
+            for name in ("kind", "claim", "record", "counter_slot", "counter_period", "subscription")
+        }
+        rated = column["kind"] == CancelledKind.RATED
+        place = _places(column["claim"], column["record"])
+        self.gone.append(place[rated])
+        counted = np.flatnonzero(rated & (column["counter_slot"] >= 0))
+        self.subscriptions.update(np.unique(column["subscription"][counted]).tolist())
+        cells = zip(column["counter_slot"][counted].tolist(), column["counter_period"][counted].tolist(), strict=True)
+        for cell, at in zip(cells, place[counted].tolist(), strict=True):
+            self.first[cell] = min(self.first.get(cell, at), at)
+
+    def count(self) -> int:
+        """Return how many items stand on those counters, and came later."""
+        if not self.first:
+            return 0
+        gone = np.concatenate(self.gone)
+        earliest = min(self.first.values())
+        ordered = sorted(self.subscriptions)
+        total = 0
+        for start in range(0, len(ordered), SUBSCRIPTIONS_ASKED_MAX):
+            some = ", ".join(map(str, ordered[start : start + SUBSCRIPTIONS_ASKED_MAX]))
+            rows = self.engine.store.query(
+                _ITEMS.format(subscriptions=some, claim=earliest >> 32, record=earliest & 0xFFFFFFFF)
+            )
+            for image in np.unique(rows["image"].to_numpy()).tolist():
+                total += self._of_image(rows.filter(pc.equal(rows["image"], image)), image, gone)
+        return total
+
+    def _of_image(self, rows: pa.Table, image: int, gone: UInt64Array) -> int:
+        column: dict[str, Any] = {name: rows[name].to_numpy() for name in rows.column_names}
+        place = _places(column["claim"], column["record"])
+        tariff = self.withdrawal.image(self.engine.state.vocabulary.images.name(image)).image.tariff
+        slot, _, period = _counters(column, tariff)
+        stands = ~np.isin(place, gone)
+        return sum(
+            at > self.first.get(cell, at)
+            for cell, at, counts in zip(
+                zip(slot.tolist(), period.tolist(), strict=True), place.tolist(), stands.tolist(), strict=True
+            )
+            if counts
+        )
+
+
+def _counters(column: dict[str, Any], tariff: Any) -> tuple[Int32Array, Int32Array, Int32Array]:
+    event_at: Int64Array = column["event_at"]
+    subscription, version = column["subscription"].astype(np.int32), column["charge_version"].astype(np.int32)
+    return find_counters(event_at, subscription, version, tariff)
+
+
+def _places(claim: Any, record: Any) -> UInt64Array:
+    places: UInt64Array = claim.astype(np.uint64) << np.uint64(32) | record.astype(np.uint64)
+    return places

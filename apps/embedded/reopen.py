@@ -1,0 +1,278 @@
+"""Preparing sessions to be opened again: what left them, what comes back, and which of their EDRs are withdrawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from apps.embedded.cancel import NO_KEYS, Withdrawal, key_batch, keys_in
+from apps.embedded.engine import Engine
+from apps.embedded.files import QuarantinedFile, ReadableFile, UnableToReadArchive
+from apps.embedded.images import ActiveImage
+from pipelines.resource.attribution import Owners, attribute, owners_of
+from pipelines.resource.kernels.attribute import NOT_VALID_AT, UNKNOWN
+from pipelines.resource.reopening import Returned, batch_of, open_parts
+from pipelines.spool.family import image_before, retried_as
+from pipelines.spool.journal import Cancel, FileClaim, RecordRetry, Refusal, refusal
+from schemas.arrays import BoolArray, Int64Array
+from schemas.cancellation import CancelledKind
+from schemas.cdr import CdrBlock
+from schemas.reopening import REOPENING_SCHEMA
+from schemas.values import VALUE_ABSENT, VALUE_SLOTS
+
+CLAIMS_ASKED_MAX = 10_000
+"""Claims, or EDRs, that one statement names at most."""
+_OF_PARTS = """
+SELECT part_claim, part_record, argMax(claim, (claim, record)) AS claim, argMax(record, (claim, record)) AS record
+FROM fact_assembled_part WHERE part_claim IN ({claims}) AND late = 0
+GROUP BY part_claim, part_record ORDER BY part_claim, part_record
+"""
+_OF_EDRS = """
+SELECT claim, record, part_claim, part_record FROM fact_assembled_part WHERE (claim, record) IN ({places}) AND late = 0
+ORDER BY claim, record, part_claim, part_record
+"""
+Place = tuple[int, int]
+"""Claim and record."""
+
+
+@dataclass(slots=True)
+class Reopening:
+    """What is done to sessions.
+
+    Attributes:
+        rows: of REOPENING_SCHEMA. keys: commands that let the parts that leave come again.
+        edrs: places of the EDRs that are withdrawn besides those of the file itself. shrunk: sessions that lose parts and go on
+            waiting with the others; ended: those that are forgotten.
+    """
+
+    rows: list[pa.RecordBatch] = field(default_factory=list)
+    keys: list[pa.RecordBatch] = field(default_factory=list)
+    edrs: set[Place] = field(default_factory=set)
+    shrunk: int = 0
+    ended: int = 0
+
+    def table(self) -> pa.RecordBatch | None:
+        """Return all rows as one batch, None when there are none."""
+        if not self.rows:
+            return None
+        return pa.Table.from_batches(self.rows, REOPENING_SCHEMA).combine_chunks().to_batches()[0]
+
+    def withdrawals(self, engine: Engine, withdrawal: Withdrawal) -> Iterator[pa.RecordBatch]:
+        """Yield the commands that withdraw `edrs`, wherever they stand by now."""
+        wanted: dict[int, set[int]] = {}
+        for claim, record in standing(engine, self.edrs):
+            wanted.setdefault(claim, set()).add(record)
+        for claim, records in sorted(wanted.items()):
+            for block in withdrawal.blocks(claim, np.array(sorted(records), np.int64)):
+                yield from withdrawal.commands(claim, block, NO_KEYS, records)
+
+
+def standing(engine: Engine, places: set[Place]) -> set[Place]:
+    """Return the places of EDRs and of the retries of those that were unrated."""
+    retried: dict[Place, list[Place]] = {}
+    for (claim, record, _), place in retried_as(engine.journal.entries).items():
+        retried.setdefault((claim, record), []).append(place)
+    found = sorted(places)
+    for place in found:
+        found += retried.get(place, [])
+    return set(found)
+
+
+def unrated_of(batches: Sequence[pa.RecordBatch]) -> Iterator[Refusal]:
+    """Yield the rejections of unrated EDRs that commands withdraw: they are closed."""
+    for batch in batches:
+        for row in batch.select(["kind", "claim", "record", "branch"]).to_pylist():
+            if row["kind"] == CancelledKind.UNRATED:
+                yield refusal(row["claim"], row["record"], row["branch"])
+
+
+def without(engine: Engine, withdrawal: Withdrawal, claims: set[int]) -> Reopening | None:
+    """Return what sessions become without the parts that some claims brought, None when they brought none.
+
+    Raises:
+        UnableToReadArchive: when a file that brought other parts of those sessions is gone.
+    """
+    _, open_claim, open_record = open_parts(engine.state.resource.assembly)
+    waits = np.isin(open_claim, sorted(claims))
+    waiting = set(_packed(open_claim[waits], open_record[waits]).tolist())
+    of = [
+        row for row in _of_parts(engine, sorted(claims)) if _one(row["part_claim"], row["part_record"]) not in waiting
+    ]
+    if not waiting and not of:
+        return None
+    found = Reopening()
+    leaving = np.sort(np.array([*waiting, *(_one(row["part_claim"], row["part_record"]) for row in of)], np.int64))
+    sessions: set[tuple[int, int]] = set()
+    for claim in sorted(claims):
+        for cdrs, rows, active in _decoded(engine, withdrawal, claim, leaving[leaving >> 32 == claim] & 0xFFFFFFFF):
+            assert cdrs.parts is not None
+            source = active.catalog.sources[_source(engine, claim)]
+            found.keys.append(key_batch(claim, keys_in(cdrs, rows, source, engine.state)))
+            nobody = np.full(len(rows), -1, np.int32)
+            found.rows.append(_batch(engine, claim, cdrs, rows, nobody, nobody, leaves=True))
+            parts = cdrs.parts
+            sessions.update(zip(parts.key_hi[rows].tolist(), parts.key_lo[rows].tolist(), strict=True))
+    edrs = {(row["claim"], row["record"]) for row in of}
+    remaining = [row for row in _of_edrs(engine, edrs) if row["part_claim"] not in claims]
+    found.edrs = {place for place in edrs if place[0] not in claims}
+    back = _bring_back(engine, withdrawal, found, [(row["part_claim"], row["part_record"]) for row in remaining])
+    table = engine.state.resource.assembly
+    others = ~waits
+    slots, _, _ = open_parts(table)
+    hi, lo = table.sessions.key_hi[slots[others]], table.sessions.key_lo[slots[others]]
+    back |= set(zip(hi.tolist(), lo.tolist(), strict=True))
+    found.shrunk = len(sessions & back)
+    found.ended = len(sessions) - found.shrunk
+    return found
+
+
+def again(engine: Engine, withdrawal: Withdrawal, edrs: set[Place]) -> Reopening:
+    """Return what opens the sessions again of which some EDRs were made.
+
+    Raises:
+        UnableToReadArchive: when a file that brought parts of them is gone.
+    """
+    found = Reopening(edrs=edrs)
+    parts = [(row["part_claim"], row["part_record"]) for row in _of_edrs(engine, edrs)]
+    found.shrunk = len(_bring_back(engine, withdrawal, found, parts))
+    return found
+
+
+def _bring_back(engine: Engine, withdrawal: Withdrawal, found: Reopening, parts: list[Place]) -> set[tuple[int, int]]:
+    """Add rows for parts that come back; return their sessions."""
+    wanted: dict[int, list[int]] = {}
+    for claim, record in parts:
+        wanted.setdefault(claim, []).append(record)
+    sessions: set[tuple[int, int]] = set()
+    for claim, records in sorted(wanted.items()):
+        for cdrs, rows, active in _decoded(engine, withdrawal, claim, np.array(sorted(records), np.int64)):
+            assert cdrs.parts is not None
+            owners = _owners(cdrs, rows, active)
+            found.rows.append(
+                _batch(engine, claim, cdrs, owners.row, owners.subscription, owners.access_point, leaves=False)
+            )
+            hi, lo = cdrs.parts.key_hi[rows].tolist(), cdrs.parts.key_lo[rows].tolist()
+            sessions.update(zip(hi, lo, strict=True))
+    return sessions
+
+
+def _owners(cdrs: CdrBlock, rows: Int64Array, active: ActiveImage) -> Owners:
+    """Return the owners that parts had when they came, one that is nobody for those that needed none."""
+    access = active.image.access
+    candidate: BoolArray = np.zeros(len(cdrs), np.bool_)
+    candidate[rows] = True
+    found = attribute(access, cdrs.access_hi, cdrs.access_lo, cdrs.event_at, candidate)
+    nobodys = np.isin(found.answer[rows], (UNKNOWN, NOT_VALID_AT))
+    owned = owners_of(access, cdrs.access_hi, cdrs.access_lo, cdrs.event_at, rows[~nobodys], found)
+    nobody = np.full(int(nobodys.sum()), -1, np.int32)
+    row = np.concatenate([owned.row, rows[nobodys]])
+    order = np.argsort(row, kind="stable")
+    return Owners(
+        row[order],
+        np.concatenate([owned.branch, np.zeros(len(nobody), np.uint8)])[order],
+        np.concatenate([owned.subscription, nobody])[order],
+        np.concatenate([owned.access_point, nobody])[order],
+    )
+
+
+def _decoded(
+    engine: Engine, withdrawal: Withdrawal, claim: int, records: Int64Array
+) -> Iterator[tuple[CdrBlock, Int64Array, ActiveImage]]:
+    """Yield some records of a claim as they were decoded then: a block, the rows in it, and the image of then."""
+    if not len(records):
+        return
+    entries = engine.journal.entries
+    root, active, file = file_of(engine, withdrawal, claim)
+    selection = RecordRetry(
+        claim=engine.journal.next_claim,
+        received_at=entries[claim - 1].received_at,
+        file_claim=root.claim,
+        records=tuple(records.tolist()),
+        refused=(),
+        retry_count=1,
+    )
+    for cdrs in engine.decoded(selection, root, file):
+        rows = np.flatnonzero(cdrs.reason == 0).astype(np.int64)
+        if len(rows) and cdrs.parts is not None:
+            yield cdrs, rows, active
+
+
+def file_of(engine: Engine, withdrawal: Withdrawal, claim: int) -> tuple[FileClaim, ActiveImage, ReadableFile]:
+    """Return the file whose records a claim is about, and the image under which they were decoded.
+
+    Raises:
+        UnableToReadArchive: when it is gone, or no file.
+    """
+    root = root_of(engine, claim)
+    if not (engine.directory.spool.archive / root.stored).is_file():
+        raise UnableToReadArchive(f"archive/{root.stored} is gone: other parts of the same sessions are in it")
+    active = withdrawal.image(image_before(engine.journal.entries, claim))
+    file = engine.inspect(root, active)
+    if isinstance(file, QuarantinedFile):
+        raise UnableToReadArchive(f"archive/{root.stored} can no longer be decoded: {file.message}")
+    return root, active, file
+
+
+def _batch(
+    engine: Engine, claim: int, cdrs: CdrBlock, rows: Int64Array, subscription: object, access: object, *, leaves: bool
+) -> pa.RecordBatch:
+    parts, k = cdrs.parts, len(rows)
+    assert parts is not None
+    values = np.full((k, VALUE_SLOTS), VALUE_ABSENT, np.int64)
+    if cdrs.values is not None:
+        values[:] = cdrs.values[rows]
+    returned = Returned(
+        parts.key_hi[rows],
+        parts.key_lo[rows],
+        np.full(k, engine.state.vocabulary.sources.id(_source(engine, claim)), np.int32),
+        cdrs.event_type[rows],
+        np.full(k, parts.mode, np.uint8),
+        np.full(k, claim, np.int64),
+        cdrs.record[rows],
+        parts.sequence[rows],
+        parts.part[rows],
+        cdrs.event_at[rows],
+        cdrs.quantity[rows],
+        cdrs.attributes[rows],
+        values,
+        subscription,  # type: ignore[arg-type]
+        access,  # type: ignore[arg-type]
+    )
+    return batch_of(returned, np.full(k, parts.time_out_us, np.int64), leaves=leaves)
+
+
+def root_of(engine: Engine, claim: int) -> FileClaim:
+    """Return the file whose records a claim is about."""
+    entry = engine.journal.entries[claim - 1]
+    if isinstance(entry, RecordRetry | Cancel):
+        entry = engine.journal.entries[entry.file_claim - 1]
+    assert isinstance(entry, FileClaim)
+    return entry
+
+
+def _source(engine: Engine, claim: int) -> str:
+    return root_of(engine, claim).source
+
+
+def _of_parts(engine: Engine, claims: list[int]) -> Iterator[dict[str, int]]:
+    for start in range(0, len(claims), CLAIMS_ASKED_MAX):
+        some = ", ".join(map(str, claims[start : start + CLAIMS_ASKED_MAX]))
+        yield from engine.store.query(_OF_PARTS.format(claims=some)).to_pylist()
+
+
+def _of_edrs(engine: Engine, places: set[Place]) -> Iterator[dict[str, int]]:
+    ordered = sorted(places)
+    for start in range(0, len(ordered), CLAIMS_ASKED_MAX):
+        some = ", ".join(f"({claim}, {record})" for claim, record in ordered[start : start + CLAIMS_ASKED_MAX])
+        yield from engine.store.query(_OF_EDRS.format(places=some)).to_pylist()
+
+
+def _one(claim: int, record: int) -> int:
+    return claim << 32 | record
+
+
+def _packed(claim: Int64Array, record: Int64Array) -> Int64Array:
+    return claim << np.int64(32) | record
