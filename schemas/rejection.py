@@ -36,6 +36,7 @@ class Reason(IntEnum):
     MALFORMED_RECORD = 4
     FIELD_COUNT = 5
     FIELD_MISSING = 6
+    REFUSED_BY_PLUGIN = 7
     # 100..199 decode: the fields
     FILTERED_BY_SOURCE = 100
     IDENTITY_MISSING = 101
@@ -121,6 +122,7 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.FIELD_COUNT: "the record has another number of fields than the source defines",
     Reason.FIELD_MISSING: "a field that the source needs is absent or empty",
     Reason.FILTERED_BY_SOURCE: "a filter of the source excludes the record",
+    Reason.REFUSED_BY_PLUGIN: "the source's transform refuses the record",
     Reason.IDENTITY_MISSING: "all identity fields are empty, so the record cannot be deduplicated",
     Reason.UNKNOWN_EVENT_TYPE: "no event type is defined for this value",
     Reason.INVALID_TIMESTAMP: "the event time cannot be read in the source's format",

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from schemas.source_base import EventMapping, SourceBase
-
-Option = str | int | bool
-PluginName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+from schemas.source_transform import Option, PluginName, PluginVersion
 
 
 class PluginSource(SourceBase):
@@ -22,6 +20,6 @@ class PluginSource(SourceBase):
 
     format: Literal["plugin"]
     plugin: PluginName
-    version: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    version: PluginVersion
     options: Annotated[dict[str, Option], Field(max_length=64)] = {}
     mapping: EventMapping

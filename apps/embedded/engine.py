@@ -261,6 +261,7 @@ class Engine:
             size=root.size,
             bytes_max=root.bytes_max,
             ratio_max=root.expansion_max,
+            block_bytes=root.block_bytes,
         )
         self.times.verify += time.monotonic() - started
         return found

@@ -10,7 +10,7 @@ from pathlib import Path
 from apps.embedded.images import ActiveImage
 from pipelines.mediation.container import ContainerInfo, check_container, open_container
 from pipelines.mediation.context import DecodeContext
-from pipelines.mediation.decode import Decoder, check_file, decode_blocks, make_decoder
+from pipelines.mediation.decode import BLOCK_BYTES, Decoder, check_file, check_records, decode_blocks, make_decoder
 from pipelines.mediation.failures import UnableToCompileSource, UnableToDecodeFile
 from pipelines.mediation.plugins import UnableToUsePlugin
 from pipelines.mediation.unpack import Prefix, UnableToReadFile
@@ -52,7 +52,7 @@ class ReadableFile:
 
 
 def inspect_file(
-    path: Path, context: DecodeContext, *, size: int, bytes_max: int, ratio_max: int
+    path: Path, context: DecodeContext, *, size: int, bytes_max: int, ratio_max: int, block_bytes: int = BLOCK_BYTES
 ) -> ReadableFile | QuarantinedFile:
     """Verify a file from its container to its header; `size` is how many bytes it had when it was claimed: only they count.
 
@@ -67,6 +67,8 @@ def inspect_file(
         decoder = make_decoder(context)
         with open_container(path, container.kind, size=size) as stream:
             check_file(decoder, stream)
+        with open_container(path, container.kind, size=size) as stream:
+            check_records(decoder, stream, block_bytes=block_bytes)
     except UnableToReadFile as error:
         if error.code == "UNREADABLE":
             raise UnableToReadArchive(f"{error.message}; the log needs it: restore it from a backup") from error

@@ -10,6 +10,7 @@ from schemas.catalog import Catalog
 from schemas.converters import Converter
 from schemas.source import EventMapping, EventTime, EventTypeRule, Filter, Quantity, R151Source, SourceBase
 from schemas.source_flow import Assembly, Cumulative
+from schemas.source_transform import Transform
 
 _COMMON = (*SourceBase.model_fields, "format", "mapping")
 _SAME_KEY = {
@@ -60,6 +61,8 @@ def describe_source(source: SourceBase, catalog: Catalog) -> list[tuple[str, str
     if source.identity_space is not None:
         told.append(("identity space", f"{source.identity_space}: known to all sources with this space"))
     told.append(("access point", access_point_of(source)))
+    if source.transform is not None:
+        told.append(("transform", _transform(source.transform)))
     mapping = mapping_of(source)
     if mapping is not None:
         told += _mapped(mapping, catalog)
@@ -73,6 +76,14 @@ def _format(source: SourceBase) -> str:
     options = {name: value for name, value in dumped.items() if name not in _COMMON}
     written = (f"{name} {json.dumps(value, ensure_ascii=False)}" for name, value in options.items() if value != [])
     return ", ".join([dumped["format"], *written])
+
+
+def _transform(transform: Transform) -> str:
+    written = f"; it writes {_joined(transform.writes)}" if transform.writes else ""
+    return (
+        f"plug-in {transform.name} {transform.version} reads {_joined(transform.reads)}{written}; what it refuses is rejected "
+        "(REFUSED_BY_PLUGIN)"
+    )
 
 
 def _same_key(source: SourceBase) -> str:

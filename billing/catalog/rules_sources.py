@@ -16,6 +16,7 @@ from billing.catalog.rules_fields import (
     counts_seconds,
 )
 from billing.catalog.rules_flow import check_flow, check_space, flow_fields
+from billing.catalog.rules_transform import check_transform
 from billing.catalog.rules_values import check_values
 from billing.catalog.wording import choose
 from schemas.price_plan import EventType
@@ -47,10 +48,11 @@ def check_source(ctx: Context, entry: Entry[SourceBase]) -> None:
     elif isinstance(source, FixedWidthSource):
         _check_fixed_width(ctx, entry, source)
     elif isinstance(source, CloudEventsSource):
-        _check_cloud_events(ctx, entry, source.mapping)
+        _check_cloud_events(ctx, entry, source)
     elif isinstance(source, JsonSource):
         _check_json(ctx, entry, source)
     mapping: EventMapping | None = getattr(source, "mapping", None)
+    check_transform(ctx, entry, source, () if mapping is None else _fields(mapping))
     if mapping is not None:
         _check_mapping(ctx, entry, mapping)
     _check_same_key(ctx, entry, source, mapping)
@@ -99,7 +101,7 @@ def _check_delimited(ctx: Context, entry: Entry[Any], source: DelimitedSource) -
     if not source.columns:
         ctx.problems.at(entry, ("columns",), "a file without header needs columns", "add `columns: [first, second]`")
         return
-    for path, name in _fields(source.mapping):
+    for path, name in _read_fields(source):
         if name not in source.columns:
             ctx.problems.at(entry, path, f'there is no column "{name}"', choose(name, source.columns))
 
@@ -115,7 +117,7 @@ def _check_fixed_width(ctx: Context, entry: Entry[Any], source: FixedWidthSource
     if count is not None and not source.lines and source.record_bytes and count.end > source.record_bytes:
         message = f"it ends at byte {count.end}, but the trailer has {source.record_bytes}"
         ctx.problems.at(entry, ("trailer", "record_count"), message, "correct its start and width")
-    for path, name in _fields(source.mapping):
+    for path, name in _read_fields(source):
         if name not in names:
             ctx.problems.at(entry, path, f'there is no column "{name}"', choose(name, names))
 
@@ -155,15 +157,15 @@ def _check_edge(ctx: Context, entry: Entry[Any], name: str, edge: HeaderRecords,
         ctx.problems.at(entry, (name, "prefix"), f"it cannot be written in {encoding}", fix)
 
 
-def _check_cloud_events(ctx: Context, entry: Entry[Any], mapping: EventMapping) -> None:
-    if sorted(mapping.identity) != sorted(CLOUD_EVENTS_IDENTITY):
+def _check_cloud_events(ctx: Context, entry: Entry[Any], source: CloudEventsSource) -> None:
+    if sorted(source.mapping.identity) != sorted(CLOUD_EVENTS_IDENTITY):
         message = "the identity of a CloudEvent is always its source and id"
         ctx.problems.at(entry, ("mapping", "identity"), message, "write `identity: [source, id]`")
-    _check_paths(ctx, entry, mapping)
+    _check_paths(ctx, entry, source)
 
 
 def _check_json(ctx: Context, entry: Entry[Any], source: JsonSource) -> None:
-    _check_paths(ctx, entry, source.mapping)
+    _check_paths(ctx, entry, source)
     if source.records is None:
         return
     if not all(source.records.split(".")) or source.records.count(".") >= STEPS_MAX:
@@ -173,8 +175,8 @@ def _check_json(ctx: Context, entry: Entry[Any], source: JsonSource) -> None:
         ctx.problems.at(entry, ("layout",), "a path to the records goes through documents", "remove `layout`", key=True)
 
 
-def _check_paths(ctx: Context, entry: Entry[Any], mapping: EventMapping) -> None:
-    for path, name in _fields(mapping):
+def _check_paths(ctx: Context, entry: Entry[Any], source: JsonSource | CloudEventsSource) -> None:
+    for path, name in _read_fields(source):
         if not all(name.split(".")):
             ctx.problems.at(entry, path, f'"{name}" is not a path', "write names joined by dots, such as data.bytes")
 
@@ -207,6 +209,16 @@ def _fields(mapping: EventMapping) -> Iterator[tuple[Path, str]]:
     if mapping.version is not None:
         yield ("mapping", "version"), mapping.version
     yield from flow_fields(mapping)
+
+
+def _read_fields(
+    source: DelimitedSource | FixedWidthSource | JsonSource | CloudEventsSource,
+) -> Iterator[tuple[Path, str]]:
+    """Yield (path, name) of every field that is read from a record: by the mapping, or by the transform before it."""
+    transform = source.transform
+    yield from (item for item in _fields(source.mapping) if transform is None or item[1] not in transform.writes)
+    if transform is not None:
+        yield from ((("transform", "reads", index), name) for index, name in enumerate(transform.reads))
 
 
 def _check_mapping(ctx: Context, entry: Entry[Any], mapping: EventMapping) -> None:

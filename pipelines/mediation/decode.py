@@ -18,6 +18,7 @@ from pipelines.mediation.failures import UnableToCompileSource, UnableToDecodeFi
 from pipelines.mediation.fixed_width.decoder import make_fixed_width
 from pipelines.mediation.radius.decoder import make_radius
 from pipelines.mediation.tap.decoder import make_tap
+from pipelines.mediation.transform import TransformingDecoder, make_transforming
 from schemas.cdr import CdrBlock
 from schemas.rejection import EXPLANATIONS, Reason
 from schemas.source import SourceBase
@@ -29,6 +30,7 @@ __all__ = [
     "UnableToCompileSource",
     "UnableToDecodeFile",
     "check_file",
+    "check_records",
     "decode_blocks",
     "describe",
     "make_decoder",
@@ -81,6 +83,8 @@ def make_decoder(context: DecodeContext) -> Decoder:
     Raises:
         UnableToCompileSource: when the definition contradicts itself, or does not fit the event types and units.
     """
+    if context.source.transform is not None:
+        return make_transforming(context, context.source.transform, make_decoder)
     return _MAKERS[context.source.format](context, context.source)
 
 
@@ -95,6 +99,19 @@ def check_file(decoder: Decoder, stream: BinaryIO) -> None:
         UnableToDecodeFile: when the file must be quarantined whole.
     """
     decoder.check(stream)
+
+
+def check_records(decoder: Decoder, stream: BinaryIO, *, block_bytes: int) -> None:
+    """Check what shows only when every record is read, where a decoder has such checks; `check_file` comes before.
+
+    Args:
+        decoder, stream: as for `check_file`; a stream of its own. block_bytes: with which the file will be decoded.
+
+    Raises:
+        UnableToDecodeFile: when the file must be quarantined whole.
+    """
+    if isinstance(decoder, TransformingDecoder):
+        decoder.check_records(stream, block_bytes)
 
 
 def decode_blocks(

@@ -1,8 +1,9 @@
 """Plug-ins: Python that an operator installed beside octroi, found by entry point and pinned to a version.
 
 A decoder is a function `decode(stream, options)`: it reads a binary stream that gives bytes and knows no place (as a pipe), and
-yields `pyarrow.RecordBatch`es of one schema. It must be pure: the same bytes and options give the same rows, on every
-machine and in every year, because a replay calls it again.
+yields `pyarrow.RecordBatch`es of one schema. A transform is a function `transform(columns, options)`: it is given a
+`pyarrow.RecordBatch` of text and returns as many rows of other columns, as anything that Arrow can take. Both must be pure: the
+same input and options give the same rows, on every machine and in every year, because a replay calls them again.
 """
 
 from __future__ import annotations
@@ -17,9 +18,13 @@ import pyarrow as pa
 
 from pipelines.mediation.failures import UnableToCompileSource, UnableToDecodeFile
 from schemas.source_base import SourceBase
-from schemas.source_plugin import Option, PluginSource
+from schemas.source_plugin import PluginSource
+from schemas.source_transform import REFUSED, Option, Transform
 
 DECODERS = "octroi.decoders"
+TRANSFORMS = "octroi.transforms"
+_KINDS = {DECODERS: ("plugin", "decoding"), TRANSFORMS: ("transform", "transforming")}
+"""Of each group of entry points: the field of a source that names one, and what they are for."""
 TOLD_MAX = 200
 
 
@@ -56,50 +61,119 @@ class Plugin:
         except UnableToDecodeFile:
             raise
         except (Exception, SystemExit) as error:
-            last = traceback.format_exception_only(error)[-1].strip()[:TOLD_MAX]
-            raise UnableToDecodeFile("PLUGIN_FAILED", f"plug-in {self.name} {self.version}: {last}") from error
+            raise UnableToDecodeFile("PLUGIN_FAILED", f"plug-in {self.name} {self.version}: {_last(error)}") from error
+
+
+Transforming = Callable[[pa.RecordBatch, Mapping[str, Option]], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Transformer:
+    """An installed transform: its name, its distribution's version, and its function."""
+
+    name: str
+    version: str
+    function: Transforming
+
+    def columns(self, given: pa.RecordBatch, transform: Transform) -> dict[str, Any]:
+        """Return the columns that the plug-in makes of some rows, by name: those it has to write, and perhaps its refusals.
+
+        Raises:
+            UnableToDecodeFile: PLUGIN_FAILED, whatever goes wrong in it.
+        """
+        try:
+            returned = self.function(given, dict(transform.options))
+            if not isinstance(returned, pa.RecordBatch | pa.Table) and not hasattr(returned, "__arrow_c_stream__"):
+                raise TypeError(f"it returns {type(returned).__name__} instead of columns")
+            table = pa.table(returned)
+        except (Exception, SystemExit) as error:
+            raise self.failure(_last(error)) from error
+        if table.num_rows != given.num_rows:
+            raise self.failure(f"it returns {table.num_rows:,} rows for {given.num_rows:,}")
+        found: dict[str, Any] = {}
+        for name in (*transform.writes, REFUSED):
+            places = table.schema.get_all_field_indices(name)
+            if len(places) > 1 or (not places and name != REFUSED):
+                what = "more than one column" if places else "no column"
+                raise self.failure(f"it returns {what} {name!r}")
+            if places:
+                column = table.column(places[0])
+                found[name] = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+        return found
+
+    def failure(self, why: str) -> UnableToDecodeFile:
+        """Return the refusal of a file on which the plug-in failed."""
+        return UnableToDecodeFile("PLUGIN_FAILED", f"transform {self.name} {self.version}: {why}")
+
+
+def _last(error: BaseException) -> str:
+    return traceback.format_exception_only(error)[-1].strip()[:TOLD_MAX]
 
 
 def find_decoder(source: PluginSource) -> Plugin:
-    """Return the plug-in that a source names, loaded.
+    """Return the decoder that a source names, loaded.
 
     Raises:
         UnableToUsePlugin: when it is not installed, not in this version, installed twice, or cannot be loaded.
     """
-    point = _entry_point(source.plugin)
+    return Plugin(source.plugin, source.version, _load(DECODERS, source.plugin, source.version))
+
+
+def find_transform(transform: Transform) -> Transformer:
+    """Return the transform that a source names, loaded.
+
+    Raises:
+        UnableToUsePlugin: as `find_decoder` does.
+    """
+    return Transformer(transform.name, transform.version, _load(TRANSFORMS, transform.name, transform.version))
+
+
+def _load(group: str, name: str, version: str) -> Callable[..., Any]:
+    point, field = _entry_point(group, name), _KINDS[group][0]
     found = point.dist.version if point.dist is not None else ""
-    if found != source.version:
-        raise UnableToUsePlugin(
-            f"plugin: {source.plugin} {source.version} is needed, and {found or 'none'} is installed"
-        )
+    if found != version:
+        raise UnableToUsePlugin(f"{field}: {name} {version} is needed, and {found or 'none'} is installed")
     try:
         function: Any = point.load()
     except (Exception, SystemExit) as error:
-        last = traceback.format_exception_only(error)[-1].strip()[:TOLD_MAX]
-        raise UnableToUsePlugin(f"plugin: {source.plugin} {found} cannot be loaded: {last}") from error
+        raise UnableToUsePlugin(f"{field}: {name} {found} cannot be loaded: {_last(error)}") from error
     if not callable(function):
-        raise UnableToUsePlugin(f"plugin: {source.plugin} {found} is no function")
-    return Plugin(source.plugin, found, function)
+        raise UnableToUsePlugin(f"{field}: {name} {found} is no function")
+    loaded: Callable[..., Any] = function
+    return loaded
 
 
-def _entry_point(name: str) -> EntryPoint:
-    found = list(entry_points(group=DECODERS, name=name))
+def _entry_point(group: str, name: str) -> EntryPoint:
+    found = list(entry_points(group=group, name=name))
     if len(found) != 1:
-        installed = ", ".join(sorted({point.name for point in entry_points(group=DECODERS)})) or "none"
+        field, use = _KINDS[group]
+        installed = ", ".join(sorted({point.name for point in entry_points(group=group)})) or "none"
         many = f"is installed {len(found)} times" if found else "is not installed"
-        raise UnableToUsePlugin(f"plugin: {name!r} {many} (plug-ins for decoding: {installed})")
+        raise UnableToUsePlugin(f"{field}: {name!r} {many} (plug-ins for {use}: {installed})")
     return found[0]
 
 
 def check_plugins(sources: Mapping[str, SourceBase]) -> None:
-    """Check that every plug-in that sources name is installed in its version.
+    """Check that every plug-in that sources name is installed in its version, and that transforms return what they should.
 
     Raises:
         UnableToUsePlugin: with the source's code.
     """
     for code, source in sorted(sources.items()):
-        if isinstance(source, PluginSource):
-            try:
+        try:
+            if isinstance(source, PluginSource):
                 find_decoder(source)
-            except UnableToUsePlugin as error:
-                raise UnableToUsePlugin(f"source {code!r}: {error}") from error
+            if source.transform is not None:
+                _try(source.transform)
+        except UnableToUsePlugin as error:
+            raise UnableToUsePlugin(f"source {code!r}: {error}") from error
+
+
+def _try(transform: Transform) -> None:
+    """Give a transform no rows: what it returns of them shows its columns."""
+    empty = pa.array([], pa.string())
+    none = pa.RecordBatch.from_arrays([empty] * len(transform.reads), list(transform.reads))
+    try:
+        find_transform(transform).columns(none, transform)
+    except UnableToDecodeFile as error:
+        raise UnableToUsePlugin(f"transform: given no rows, {error.message}") from error

@@ -19,7 +19,7 @@ from billing.catalog.models import UnableToLoadCatalog
 from billing.catalog.store import load_catalog
 from rating.tariff_image import compile_image
 from rating.vocabulary import Vocabulary
-from schemas import converters, price_plan, source, source_flow
+from schemas import converters, price_plan, source, source_flow, source_transform
 from schemas.rejection import OUTCOMES, Reason
 from sinks.clickhouse.views import VIEWS
 
@@ -58,6 +58,7 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "source: arrow": source.ArrowSource,
     "source: parquet": source.ParquetSource,
     "source: plugin": source.PluginSource,
+    "source: transform": source_transform.Transform,
     "source: r151": source.R151Source,
     "source: ts32298": source.Ts32298Source,
     "source: tap": source.TapSource,
@@ -83,7 +84,7 @@ SPECIAL_DEFAULTS = {
     "access_points", "opening_readings", "each", "zone", "fields", "pattern", "between", "thousands", "columns_min", "required",
     "converters", "present", "prefix", "min", "max", "strip_prefix", "add_prefix", "e164", "case", "substring", "split", "pad_left",
     "map", "default", "cumulative", "series", "assembly", "sequence", "time_out", "first", "middle", "last",
-    "single", "trunk", "international", "decimal", "version", "options",
+    "single", "trunk", "international", "decimal", "version", "options", "writes", "transform",
 }  # fmt: skip
 """Fields whose default is told in words: none, open, always."""
 

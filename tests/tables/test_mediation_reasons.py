@@ -153,7 +153,8 @@ def test_a_refused_record_keeps_its_bytes_and_says_why(
 
 
 def test_the_table_has_every_reason_of_decoding() -> None:
-    assert {reason for reason, *_ in TABLE} == {reason for reason in Reason if 0 < reason < 200}
+    by_format = {reason for reason in Reason if 0 < reason < 200} - {Reason.REFUSED_BY_PLUGIN}
+    assert {reason for reason, *_ in TABLE} == by_format
 
 
 PRECEDENCE: list[tuple[Source, bytes, Reason]] = [

@@ -15,6 +15,7 @@ from pipelines.mediation.rewrite.failures import UnableToRewrite
 from pipelines.mediation.rewrite.fixed_width import fixed_width_rewriter
 from pipelines.mediation.rewrite.json_object import JsonRewriter
 from pipelines.mediation.text import read_head
+from pipelines.mediation.transform import TransformingDecoder
 from schemas.source import CloudEventsSource, DelimitedSource, FixedWidthSource, JsonSource
 
 FIELDS_TOLD = 20
@@ -47,8 +48,9 @@ def make_rewriter(decoder: Decoder, values: Mapping[str, str], stream: BinaryIO)
             f"source {source.code!r} is of format {source.format}, whose records cannot be written anew: correct the "
             "mapping and replay, or let the sender send a corrected file"
         )
+    known = decoder.inner.field_names if isinstance(decoder, TransformingDecoder) else decoder.field_names
     for name in values:
-        _expect_field(name, decoder.field_names)
+        _expect_field(name, known)
     if isinstance(source, DelimitedSource):
         columns = source.columns
         if source.header:

@@ -19,6 +19,7 @@ MAPPING: dict[str, Any] = {
     "quantity": {"field": "seconds"},
     "event_type": {"constant": "voice"},
 }
+TRANSFORM: dict[str, Any] = {"name": "length", "version": "1.2", "reads": ["a"], "writes": ["seconds"]}
 SOLD = """
 {kind: event_type, code: voice, unit: s}
 ---
@@ -135,6 +136,17 @@ def test_a_mapping_that_cannot_be_meant_is_a_problem(
     assert says in found[field]
 
 
+def test_a_column_that_a_transform_writes_is_none_of_the_file(tmp_path: Path) -> None:
+    source = load(tmp_path, {}, transform=TRANSFORM, header=False, columns=["id", "caller", "at", "a"]).sources["calls"]
+    told = dict(describe_source(source, load(tmp_path, {})))
+    assert told["transform"] == (
+        "plug-in length 1.2 reads a; it writes seconds; what it refuses is rejected (REFUSED_BY_PLUGIN)"
+    )
+    with pytest.raises(UnableToLoadCatalog) as refused:
+        load(tmp_path, {"required": ["refused"]}, transform=TRANSFORM)
+    assert [problem.field for problem in refused.value.problems] == ["mapping.required.0"]
+
+
 @pytest.mark.parametrize(
     ("options", "field", "says"),
     [
@@ -144,6 +156,19 @@ def test_a_mapping_that_cannot_be_meant_is_a_problem(
             "columns_min",
             "only 4 columns",
         ),
+        (
+            {"transform": TRANSFORM | {"writes": ["seconds", "x"]}},
+            "transform.writes.1",
+            'nothing in the mapping reads the column "x"',
+        ),
+        ({"transform": TRANSFORM | {"writes": ["refused"]}}, "transform.writes.0", "why it refuses a row"),
+        ({"transform": TRANSFORM | {"reads": ["a", "a"]}}, "transform.reads.1", ""),
+        (
+            {"transform": TRANSFORM, "header": False, "columns": ["id", "caller", "at", "b"]},
+            "transform.reads.0",
+            'there is no column "a"',
+        ),
+        ({"transform": TRANSFORM | {"reads": ["a..b"]}, "format": "json"}, "transform.reads.0", "is not a path"),
         ({"format": "json", "records": "a..b"}, "records", "is not a path to an array"),
         ({"format": "json", "records": "a", "layout": "array"}, "layout", "goes through documents"),
     ],
