@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from pipelines.mediation.kernels.ber import BROKEN, DEPTH_MAX, INCOMPLETE, read_header, record_end
+from pipelines.mediation.kernels.ber import BROKEN, CONSTRUCTED, DEPTH_MAX, INCOMPLETE, read_header, record_end
 
 STRUCTURE = 1
 VALUE = 2
@@ -44,6 +44,8 @@ INTEGER_BYTES_MAX = 8
 NO_DETAIL, OTHER_DETAIL, TOTAL_DETAIL = range(3)
 """Whether an amount is part of a charge detail, and if so whether of the total (charge type 00)."""
 ZERO = 48
+SHORT_OCTETS = 4
+"""Octets of the header of an element with a tag of up to three octets and a length of one."""
 
 
 @njit(cache=True, nogil=True)
@@ -113,7 +115,31 @@ def _walk_event(
         else:
             bound = stop
         here = at
-        key, constructed, at, length = read_header(buffer, at, bound)
+        short = False
+        if at + SHORT_OCTETS <= bound:
+            # up to three octets of tag, one of length: nearly all are, and a call with an array counts references
+            byte = np.int64(buffer[at])
+            group = byte >> 6
+            constructed = (byte & CONSTRUCTED) != 0
+            tag = byte & 31
+            place = at + 1
+            if tag == 31:
+                byte = np.int64(buffer[place])
+                tag = byte & 127
+                place += 1
+                if byte >= 128:
+                    byte = np.int64(buffer[place])
+                    tag = (tag << 7) | (byte & 127)
+                    place += 1
+            else:
+                byte = np.int64(0)
+            length = np.int64(buffer[place])
+            key = tag * 4 + group
+            short = byte < 128 and length < 128
+        if short:
+            at = place + 1
+        else:
+            key, constructed, at, length = read_header(buffer, at, bound)
         if key <= 0 or at + max(length, 0) > bound:
             return np.int64(BROKEN), here
         number = key >> 2
