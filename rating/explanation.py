@@ -97,6 +97,7 @@ class Explanation(BaseModel):
         connection_fee: what was added once.
         limit: "the floor of 0.10 applies", None where neither floor nor cap does.
         exact: the sum before limits and rounding, as decimal text.
+        row: which row of a price table it found, None where the version has its own price.
         rounding_mode, rounding_decimals: how it was rounded, once.
         amount: billionths of the currency unit; may exceed what a rated item can hold.
     """
@@ -130,6 +131,7 @@ class Explanation(BaseModel):
     fixed: tuple[FixedAmount, ...] = ()
     tier: int = 0
     limit: str | None = None
+    row: str | None = None
 
     def lines(self) -> list[str]:
         """Return the explanation in words, one step per line."""
@@ -145,6 +147,8 @@ class Explanation(BaseModel):
                 f"time band {self.band.name} of calendar {self.band.calendar}: it was "
                 f"{self.band.local_time:%a %Y-%m-%d %H:%M:%S} in {self.band.zone}"
             )
+        if self.row is not None:
+            told.append(f"price table {self.row}")
         if self.minimum_quantity is not None:
             told.append(f"usage counts as {self.minimum_quantity} at least")
         if self.increments is not None:

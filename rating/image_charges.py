@@ -14,8 +14,9 @@ import numpy as np
 import polars as pl
 
 from rating.image_calendars import CalendarTables
-from rating.image_prices import CompiledVersion, UnableToCompileImage, compile_version
-from rating.kernels import layout
+from rating.image_prices import UnableToCompileImage
+from rating.image_tables import LookupTables, compile_tables, join_tables
+from rating.image_versions import compile_priced, pack_versions, wide_halves
 from rating.vocabulary import Vocabulary
 from schemas.arrays import Int32Array, Int64Array
 from schemas.catalog import TIME_MAX, Catalog
@@ -24,7 +25,9 @@ from schemas.price_plan import Band, Calendar, Charge, Document, Increments, Pri
 
 _HASH_DIGITS = 8
 LATER: dict[type[Document], frozenset[str]] = {
-    PriceVersion: frozenset({"free", "blocks", "bounds", "minimum_quantity", "floor", "cap", "zero_usage", "crossing"}),
+    PriceVersion: frozenset(
+        {"free", "blocks", "bounds", "minimum_quantity", "floor", "cap", "zero_usage", "crossing", "prices"}
+    ),
     Tier: frozenset({"amount", "increment"}),
     Increments: frozenset({"mode"}),
     Calendar: frozenset({"day_types", "seasons"}),
@@ -83,6 +86,7 @@ class ChargeTables:
     tier_step: Int64Array
     price: Int64Array
     offer_counter: Int32Array
+    lookup: LookupTables
 
 
 def version_name(charge: Charge, version: PriceVersion, catalog: Catalog) -> str:
@@ -101,6 +105,8 @@ def version_name(charge: Charge, version: PriceVersion, catalog: Catalog) -> str
         "calendar": calendar,
         "counter": counter,
     }
+    if version.prices is not None:
+        content["prices"] = catalog.price_tables[version.prices].digest
     lists = _date_lists(version, catalog)
     if lists:
         content["date_lists"] = lists
@@ -154,11 +160,13 @@ def compile_charges(catalog: Catalog, vocabulary: Vocabulary, calendars: Calenda
         _describe(vocabulary.charge_versions.id(name), name, charge, version, catalog)
         for name, (charge, version) in zip(names, pairs, strict=True)
     )
+    tables = compile_tables(catalog)
     compiled = [
-        compile_version(version, unit=catalog.units[about.unit], catalog=catalog, where=about.name)
+        compile_priced(about.unit, version, catalog, tables, where=about.name)
         for about, (_, version) in zip(described, pairs, strict=True)
     ]
-    rows = _pack_versions(described, compiled, [version for _, version in pairs], calendars)
+    about_rows = [(about.id, charge.event_type) for about, (charge, _) in zip(described, pairs, strict=True)]
+    rows = pack_versions(about_rows, compiled, calendars, catalog, tables)
     offers = tuple(sorted(catalog.offers))
     offer_counters = {code: _counters_of(code, catalog) for code in offers}
     cell_ptr, candidate_charge, candidate_attribute = _candidates(offers, charges, catalog, vocabulary)
@@ -171,14 +179,15 @@ def compile_charges(catalog: Catalog, vocabulary: Vocabulary, calendars: Calenda
         candidate_charge=candidate_charge,
         candidate_attribute=candidate_attribute,
         charge_ptr=np.cumsum([0, *(len(dated[code]) for code in charges)]).astype(np.int32),
-        version_start=np.array([version.start for version in compiled], np.int64),
-        version_end=np.array([version.end for version in compiled], np.int64),
+        version_start=np.array([version.whole.start for version in compiled], np.int64),
+        version_end=np.array([version.whole.end for version in compiled], np.int64),
         version_row=rows,
-        tier_upper=_joined(version.tier_upper for version in compiled),
-        tier_amount=_wide(amount for version in compiled for amount in version.tier_amount),
-        tier_step=_joined(version.tier_step for version in compiled),
-        price=_joined(version.price for version in compiled),
+        tier_upper=_joined(version.whole.tier_upper for version in compiled),
+        tier_amount=wide_halves(amount for version in compiled for amount in version.whole.tier_amount),
+        tier_step=_joined(version.whole.tier_step for version in compiled),
+        price=np.concatenate([np.empty(0, np.int64), *(version.prices for version in compiled)]),
         offer_counter=_counter_positions(offers, offer_counters, calendars),
+        lookup=join_tables(tuple(tables.values())),
     )
 
 
@@ -211,54 +220,8 @@ def _describe(id_: int, name: str, charge: Charge, version: PriceVersion, catalo
     )
 
 
-def _pack_versions(
-    described: tuple[ChargeVersion, ...],
-    compiled: list[CompiledVersion],
-    documents: list[PriceVersion],
-    calendars: CalendarTables,
-) -> Int64Array:
-    """Return (versions, VERSION_COLUMNS), see `layout.Tariff`."""
-    rows = np.zeros((len(compiled), layout.VERSION_COLUMNS), np.int64)
-    tiers = prices = 0
-    for row, about, version, document in zip(rows, described, compiled, documents, strict=True):
-        row[layout.VERSION_ID] = about.id
-        row[layout.DIVISOR] = version.divisor
-        row[layout.EXTRA] = version.extra
-        row[layout.FACTOR] = version.factor
-        row[layout.MODE] = version.mode
-        row[layout.FEE_HI : layout.FEE_LO + 1] = _wide([version.fee])
-        row[layout.FIRST] = version.first
-        row[layout.NEXT] = version.next
-        row[layout.CALENDAR] = -1 if document.calendar is None else calendars.calendars.index(document.calendar)
-        row[layout.BANDS] = version.bands
-        row[layout.COUNTER] = -1 if document.counter is None else calendars.counters.index(document.counter)
-        row[layout.TIER_PTR] = tiers
-        row[layout.TIER_COUNT] = len(version.tier_upper)
-        row[layout.PRICE_PTR] = prices
-        row[layout.SHAPE] = version.model if version.plain else version.model + layout.SPECIAL
-        row[layout.CROSSING] = version.crossing
-        row[layout.MINIMUM] = version.minimum
-        row[layout.INCREMENT_MODE] = version.increment_mode
-        row[layout.FLOOR_HI : layout.FLOOR_LO + 1] = _wide([version.floor])
-        row[layout.CAP_HI : layout.CAP_LO + 1] = _wide([version.cap])
-        row[layout.ZERO_CHARGED] = version.zero_charged
-        row[layout.SIZE] = version.size
-        row[layout.FREE] = version.free
-        row[layout.ROUND_DOWN] = version.round_down
-        row[layout.TIER_STEPS] = any(version.tier_step)
-        tiers += len(version.tier_upper)
-        prices += len(version.price)
-    return rows
-
-
 def _joined(parts: Iterable[tuple[int, ...]]) -> Int64Array:
     return np.array([value for part in parts for value in part], np.int64)
-
-
-def _wide(values: Iterable[int]) -> Int64Array:
-    """Return (n, 2) int64: high and low 64 bits of non-negative integers below 2**127."""
-    halves = [(value >> 64, value & (2**64 - 1)) for value in values]
-    return np.array(halves, np.uint64).reshape(-1, 2).astype(np.int64)
 
 
 def _candidates(

@@ -7,9 +7,12 @@ from decimal import Decimal
 from itertools import pairwise
 from math import gcd
 
+import numpy as np
+
 from rating.kernels import layout
+from schemas.arrays import Int64Array
 from schemas.catalog import TIME_MAX, Catalog
-from schemas.money import AMOUNT_DECIMALS, EXACT, ROUNDING_CODES, RoundingMode
+from schemas.money import AMOUNT_DECIMALS, EXACT, PRICE_DECIMALS_MAX, ROUNDING_CODES, RoundingMode, from_scaled
 from schemas.price_plan import Calendar, PriceVersion, Tier, utc_microseconds
 from schemas.quantity import QUANTITY_MAX, Unit, parse_quantity
 
@@ -34,6 +37,19 @@ CROSSINGS = {
     "each_increment": layout.CROSSING_INCREMENT,
     "per_second": layout.CROSSING_SECOND,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class TablePrices:
+    """The prices of a price table for one version.
+
+    Attributes:
+        pico: (rows, bands) int64 in 10**-12 currency units.
+        fees: every connection fee that one of its rows may have.
+    """
+
+    pico: Int64Array
+    fees: tuple[Decimal, ...]
 
 
 class UnableToCompileImage(ValueError):
@@ -62,7 +78,8 @@ class CompiledVersion:
         bands: how many prices each tier has.
         tier_upper: exclusive upper bounds, empty for the flat model and those without tiers.
         tier_amount: tier by tier on the scale of part * price. tier_step: increments of tiers, 0 without.
-        price: tier by tier, band by band.
+        price: tier by tier, band by band; empty where prices come from a table.
+        table_unit: what the prices of the table are divided by, 1 without one.
     """
 
     start: int
@@ -90,6 +107,7 @@ class CompiledVersion:
     tier_amount: tuple[int, ...]
     tier_step: tuple[int, ...]
     price: tuple[int, ...]
+    table_unit: int = 1
 
 
 def effective_tiers(version: PriceVersion) -> tuple[Tier, ...]:
@@ -99,7 +117,9 @@ def effective_tiers(version: PriceVersion) -> tuple[Tier, ...]:
     return (version.tiers or ()) if version.model in TIERED else ()
 
 
-def compile_version(version: PriceVersion, *, unit: Unit, catalog: Catalog, where: str) -> CompiledVersion:
+def compile_version(
+    version: PriceVersion, *, unit: Unit, catalog: Catalog, where: str, table: TablePrices | None = None
+) -> CompiledVersion:
     """Return a price version in integers.
 
     Args:
@@ -107,6 +127,7 @@ def compile_version(version: PriceVersion, *, unit: Unit, catalog: Catalog, wher
         unit: the unit of the event type that it prices.
         catalog: where its calendar and units are.
         where: what error messages call it.
+        table: the prices of its price table, if it has one.
 
     Raises:
         UnableToCompileImage: when a quantity has another dimension, a band has no price, or a number is too
@@ -120,20 +141,25 @@ def compile_version(version: PriceVersion, *, unit: Unit, catalog: Catalog, wher
     tiers = effective_tiers(version)
     by_quantity = version.model in PRICED_BY_QUANTITY
     per = steps(_needed(version.per, version, where), 1) if by_quantity else 1
-    prices = [price for tier in _tier_prices(version, tiers, where) for price in _band_prices(tier, calendar, where)]
-    fixed = [version.connection_fee, version.floor, version.cap, *(tier.amount for tier in tiers)]
+    priced = _tier_prices(version, tiers, where) if table is None else []
+    prices = [price for tier in priced for price in _band_prices(tier, calendar, where)]
+    fees = table.fees if table is not None else ()
+    fixed = [version.connection_fee, version.floor, version.cap, *(tier.amount for tier in tiers), *fees]
     amounts = [amount or Decimal(0) for amount in fixed]
     decimals = version.rounding.decimals
-    scale = max([decimals, *(_decimals(price) for price in [*prices, *amounts])])
+    all_pico = int(np.gcd.reduce(table.pico, axis=None)) if table is not None and table.pico.size else 0
+    finest = _decimals(from_scaled(all_pico, PRICE_DECIMALS_MAX))
+    scale = max([decimals, finest, *(_decimals(price) for price in [*prices, *amounts])])
+    pico_unit = 10 ** (PRICE_DECIMALS_MAX - scale)
     scaled = [_scaled(price, scale, where) for price in prices]
     scaled_amounts = [_scaled(amount, scale, where) * per for amount in amounts]
     tenths = 10 ** (scale - decimals)
-    common = gcd(per * tenths, *scaled_amounts, *scaled)
+    common = gcd(per * tenths, *scaled_amounts, *scaled, all_pico // pico_unit)
     # common divides per * tenths, hence what is left of it after per divides tenths
     divisor, extra = per // gcd(per, common), tenths // (common // gcd(per, common))
     if divisor * extra <= INT64_MAX:
         divisor, extra = divisor * extra, 1
-    fee, floor, cap, *tier_amount = (amount // common for amount in scaled_amounts)
+    fee, floor, cap, *tier_amount = (amount // common for amount in scaled_amounts[: 3 + len(tiers)])
     increments = version.increments
     compiled = CompiledVersion(
         start=utc_microseconds(version.start),
@@ -161,6 +187,7 @@ def compile_version(version: PriceVersion, *, unit: Unit, catalog: Catalog, wher
         tier_amount=tuple(tier_amount),
         tier_step=tuple(steps(tier.increment, 0) for tier in tiers),
         price=tuple(price // common for price in scaled),
+        table_unit=pico_unit * common,
     )
     _require_headroom(compiled, where)
     return compiled

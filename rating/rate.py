@@ -16,6 +16,7 @@ from schemas.cdr import ATTRIBUTE_SLOTS
 from schemas.edr import EdrBlock
 from schemas.quantity import QUANTITY_MAX
 from schemas.rated_item import WALLET_NONE, WALLET_SPLIT, RatedBlock
+from schemas.values import VALUE_SLOTS
 
 AnyArray = np.ndarray[Any, Any]
 
@@ -79,8 +80,10 @@ def _usage(edrs: EdrBlock, image: TariffImage, state: AccountState) -> Usage:
         event_type=_column(edrs.event_type, np.uint16),
         attributes=_column(edrs.attributes, np.int32),
         subscription=_column(edrs.subscription, np.int32),
+        values=_column(np.empty((0, VALUE_SLOTS), np.int64) if edrs.values is None else edrs.values, np.int64),
     )
-    _require(all(len(column) == count for column in usage), "columns of different lengths")
+    _require(all(len(column) == count for column in usage[:-1]), "columns of different lengths")
+    _require(usage.values.shape in ((0, VALUE_SLOTS), (count, VALUE_SLOTS)), "values are not (n, VALUE_SLOTS)")
     _require(usage.attributes.shape == (count, ATTRIBUTE_SLOTS), "attributes are not (n, ATTRIBUTE_SLOTS)")
     _require(len(state.counter_period) >= image.counter_count, "the state has not grown to the image's counters")
     _require(len(state.balance_hi) >= image.wallet_count, "the state has not grown to the image's wallets")

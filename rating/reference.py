@@ -6,6 +6,7 @@ It shares no code with `rating.kernels` and reads no compiled table. Tests compa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -26,9 +27,11 @@ from rating.reference_shapes import (
     tier_reached,
     tiers_of,
 )
+from rating.reference_tables import Said, UnableToPrice, with_row
 from schemas.catalog import Catalog
 from schemas.money import AMOUNT_DECIMALS, RoundingMode
 from schemas.price_plan import Calendar, Charge, Counter, PriceVersion
+from schemas.rejection import Reason
 
 __all__ = [
     "UnableToExplain",
@@ -47,10 +50,6 @@ LENGTH_MAX = 35 * 86_400_000
 
 class UnableToExplain(LookupError):
     """The catalog does not contain what an item was priced with."""
-
-
-class UnableToPrice(ValueError):
-    """Usage that is split over time bands lasts longer than 35 days."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +71,7 @@ def price(
     event_at: int,
     counter_before: int = 0,
     zone: str | None = None,
+    said: Mapping[str, Said] | None = None,
 ) -> Explanation:
     """Price one EDR and tell how.
 
@@ -83,10 +83,13 @@ def price(
         event_at: microseconds UTC, start of the usage.
         counter_before: base steps, the counter's value before; ignored without counter.
         zone: the subscription's time zone, for calendars that ask for it.
+        said: its attributes and values by name, for price tables.
 
     Raises:
-        UnableToPrice: when it is too long to be split.
+        UnableToPrice: when it has no price, or is too long to be split.
     """
+    found = with_row(catalog, version, said or {}, event_at)
+    version = found.version
     unit = catalog.units[catalog.event_types[charge.event_type].unit]
     plan = catalog.price_plans[charge.price_plan]
     instant = to_datetime(event_at)
@@ -135,6 +138,7 @@ def price(
         fixed=fixed,
         tier=_last_tier(version, parts, before + rated, before, catalog),
         limit=limit,
+        row=found.words,
     )
 
 
@@ -164,7 +168,8 @@ def _laid(
         return [Laid(None, used, counted(used), 0)]
     length = used if version.crossing == "split_then_round" else counted(used)
     if length > LENGTH_MAX:
-        raise UnableToPrice("usage that is split over time bands lasts longer than 35 days")
+        message = "usage that is split over time bands lasts longer than 35 days"
+        raise UnableToPrice(Reason.USAGE_TOO_LONG, message)
     if length == 0:
         return []
     laid = []

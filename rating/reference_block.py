@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 
 from rating.image_charges import version_name
 from rating.reference import UnableToPrice, period_at, price, to_datetime
+from rating.reference_tables import Said, values_said
 from rating.vocabulary import Vocabulary
 from schemas.catalog import Catalog
-from schemas.edr import EdrBlock
+from schemas.edr import EdrBlock, values_of
 from schemas.money import AMOUNT_MAX
 from schemas.price_plan import Charge, Counter, PriceVersion, utc_microseconds
 from schemas.quantity import QUANTITY_MAX
@@ -113,9 +114,10 @@ class ReferenceRater:
                 event_at=event_at,
                 counter_before=before,
                 zone=self._zones.get(subscription),
+                said=self._said(edrs, row),
             )
-        except UnableToPrice:
-            return ReferenceItem(Reason.USAGE_TOO_LONG, name)
+        except UnableToPrice as error:
+            return ReferenceItem(error.reason, name)
         if priced.amount > AMOUNT_MAX or priced.rated_quantity > QUANTITY_MAX:
             return ReferenceItem(Reason.AMOUNT_OVERFLOW, name)
         if key is not None and before + priced.rated_quantity > COUNTER_MAX:
@@ -151,6 +153,13 @@ class ReferenceRater:
             if charge.event_type == event_type and all(values[name] == value for name, value in charge.filters.items())
         ]
         return min(matching, key=lambda charge: charge.priority, default=None)
+
+    def _said(self, edrs: EdrBlock, row: int) -> dict[str, Said]:
+        """Return the attributes and values of an EDR by name."""
+        event_type = self._catalog.event_types[self._vocabulary.event_types.name(int(edrs.event_type[row]))]
+        codes = (self._vocabulary.attribute_values.name(int(code)) for code in edrs.attributes[row])
+        attributes = {name: code for name, code in zip(event_type.attributes, codes, strict=False) if code}
+        return attributes | values_said(event_type, values_of(edrs)[row].tolist())
 
     def _version_in_force(self, charge: Charge, event_at: int) -> PriceVersion | None:
         for version in self._catalog.price_plans[charge.price_plan].versions:

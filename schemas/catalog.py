@@ -38,8 +38,43 @@ OPENING_READING_FRAME = pl.Schema(
         "index": pl.Int64,  # base steps of the unit it is written in
     }
 )
+PRICE_ROW_FRAME = pl.Schema(
+    {
+        "start_at": pl.Int64,  # microseconds UTC, TIME_MIN when open
+        "end_at": pl.Int64,  # exclusive, TIME_MAX when open
+        "first": pl.String,
+        "next": pl.String,
+        "minimum_quantity": pl.String,
+        "connection_fee": pl.Int64,  # 10**-12 currency units
+    }
+)
+"""What every row of a price table has, null where it leaves that to the version. Prices, in 10**-12 units, are in `price.0`,
+or in `price.0`, `price.1` and so on, by the table's bands; null in all of them where a row has no price."""
+DESTINATION_FRAME = pl.Schema({"prefix": pl.String, "destination": pl.String})
+"""What the rows of a destination table have besides; the prefix of all numbers is empty."""
 TIME_MIN = -(2**62)
 TIME_MAX = 2**62
+
+
+@dataclass(frozen=True)
+class PriceRows:
+    """The checked rows of a price table.
+
+    Attributes:
+        kind: destination_table or price_matrix.
+        value: of a destination table, the value whose digits are looked up.
+        columns: of a matrix, what its conditions are: `code` or a kind of value.
+        bands: of whose prices it has columns; none when one price is for all bands.
+        frame: PRICE_ROW_FRAME, the columns of prices, and DESTINATION_FRAME or the matrix's own.
+        digest: SHA-256 (hex) over all of this.
+    """
+
+    kind: str
+    value: str
+    columns: dict[str, str]
+    bands: tuple[str, ...]
+    frame: pl.DataFrame
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -51,6 +86,7 @@ class Catalog:
         units: built-in and declared units by code.
         accounts .. opening_readings: frames with exactly the schemas above, sorted by their leading columns.
         source_places: "FILE:LINE" where each source is defined, for people.
+        price_tables: the rows of destination tables and matrices by code.
         date_lists: what day types of calendars refer to. subscription_zones: of the subscriptions that name one.
     """
 
@@ -70,6 +106,7 @@ class Catalog:
     opening_readings: pl.DataFrame
     source_places: dict[str, str] = field(default_factory=dict, compare=False)
     date_lists: dict[str, DateList] = field(default_factory=dict)
+    price_tables: dict[str, PriceRows] = field(default_factory=dict)
     subscription_zones: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SUBSCRIPTION_ZONE_FRAME))
 
     def zone_of(self, subscription: str) -> str | None:

@@ -209,6 +209,8 @@ class PriceVersion(Document):
     With a `counter`, tiers, free quantity and blocks run on what the subscription has consumed in the counter's period;
     without, on each usage alone.
 
+    flat, package and event may have `prices` in the place of `price`: a price table in which each usage finds its row.
+
     The time band is the one in force at the event's start, unless `crossing` splits usage over bands. `connection_fee` is
     added once to each item with a quantity above zero; then it costs at least `floor` and at most `cap`. A quantity of
     zero costs nothing, unless `zero_usage: charged` asks for the fixed amount of its tier or event.
@@ -221,6 +223,7 @@ class PriceVersion(Document):
     price: Price | dict[Code, Price] | None = None
     free: QuantityText | None = None
     blocks: Literal["up", "down"] = "up"
+    prices: Code | None = None
     tiers: tuple[Tier, ...] | None = None
     bounds: Literal["exclusive", "inclusive"] = "exclusive"
     counter: Code | None = None

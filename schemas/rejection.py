@@ -80,6 +80,7 @@ class Reason(IntEnum):
     COUNTER_OVERFLOW = 304
     INSUFFICIENT_BALANCE = 305
     USAGE_TOO_LONG = 306
+    NO_DESTINATION_PRICE = 307
     SESSION_INCOMPLETE = 310
 
 
@@ -162,6 +163,7 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.AMOUNT_OVERFLOW: "the amount exceeds what a rated item can hold",
     Reason.COUNTER_OVERFLOW: "the counter would exceed what it can hold",
     Reason.INSUFFICIENT_BALANCE: "no wallet can pay the amount",
+    Reason.NO_DESTINATION_PRICE: "no prefix of the digits has a price in force at the event time",
     Reason.USAGE_TOO_LONG: "usage that is split over time bands lasts longer than 35 days",
     Reason.SESSION_INCOMPLETE: "the session ended without its first or its last part, or with a part missing between them",
 }

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from billing.catalog.models import D, Documents, Entry, Path, Problems
 from billing.catalog.wording import choose
+from schemas.catalog import PriceRows
 from schemas.money import CURRENCY_DECIMALS, to_scaled
 from schemas.price_plan import UnitDocument
 from schemas.quantity import BUILT_IN_UNITS, Unit, parse_quantity
@@ -24,12 +25,14 @@ class Context:
         units: built-in and declared units by code.
         zones: names of the IANA time zone database.
         problems: where problems go.
+        price_tables: those that could be read, by code.
     """
 
     documents: Documents
     units: Mapping[str, Unit]
     zones: frozenset[str]
     problems: Problems
+    price_tables: Mapping[str, PriceRows] = field(default_factory=dict)
 
     def reference(self, entry: Entry[Any], path: Path, model: type[D], kind: str, code: str) -> D | None:
         """Return the document that `code`, written at `path`, names; otherwise say that it is unknown."""

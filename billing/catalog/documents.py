@@ -23,6 +23,7 @@ from schemas.price_plan import (
     SubscriptionTable,
     UnitDocument,
 )
+from schemas.price_table import DestinationTable
 from schemas.source import SOURCE_MODELS, SourceBase
 
 MODELS: dict[str, type[Document]] = {
@@ -31,6 +32,7 @@ MODELS: dict[str, type[Document]] = {
     "date_list": DateList,
     "calendar": Calendar,
     "counter": Counter,
+    "destination_table": DestinationTable,
     "price_plan": PricePlan,
     "charge": Charge,
     "offer": Offer,

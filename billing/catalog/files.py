@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from billing.catalog.documents import add_document
 from billing.catalog.models import Documents, Entry, Problems
 from billing.catalog.yaml_text import read_nodes
-from schemas.price_plan import SubscriptionTable
+from schemas.price_table import DestinationTable, PriceMatrix, PriceTable
 
 YAML_BYTES_MAX = 64 * 2**20
 TABLE_BYTES_MAX = 2**30
@@ -27,11 +28,13 @@ class CatalogFiles:
         data: bytes by name relative to the directory, with "/" between folders.
         documents: the valid documents of its YAML files.
         tables: (display name, relative name) of every table that could be read, once each.
+        price_tables: likewise, by code, of the price tables whose rows are in files.
     """
 
     data: dict[str, bytes] = field(default_factory=dict)
     documents: Documents = field(default_factory=Documents)
     tables: list[tuple[str, str]] = field(default_factory=list)
+    price_tables: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def content_hash(self) -> str:
         """Return SHA-256 (hex) over name and bytes of every file in order of name, each after its length."""
@@ -63,7 +66,17 @@ def read_files(directory: Path, problems: Problems) -> CatalogFiles:
         fix = "add a document with `kind: offer`, its charges and their price plans"
         problems.add(directory.as_posix(), 0, "", "there is nothing to sell: no .yaml file", fix)
     for entry in files.documents.files:
-        _read_table(entry, directory, files, problems)
+        found = _read_table(entry, entry.document.file, directory, files, problems)
+        if found is None:
+            files.documents.complete = False
+        else:
+            files.tables.append(found)
+    priced: tuple[type[PriceTable], ...] = (DestinationTable, PriceMatrix)
+    for code, table in ((code, entry) for model in priced for code, entry in files.documents.of(model).items()):
+        if table.document.file is not None:
+            found = _read_table(table, table.document.file, directory, files, problems)
+            if found is not None:
+                files.price_tables[code] = found
     return files
 
 
@@ -105,9 +118,10 @@ def _read(path: Path, limit: int) -> bytes:
     return data
 
 
-def _read_table(entry: Entry[SubscriptionTable], directory: Path, files: CatalogFiles, problems: Problems) -> None:
-    """Read the CSV file that a document names, relative to its YAML file."""
-    written = entry.document.file
+def _read_table(
+    entry: Entry[Any], written: str, directory: Path, files: CatalogFiles, problems: Problems
+) -> tuple[str, str] | None:
+    """Read the CSV file that a document names, relative to its YAML file; return its display and its relative name."""
     path = Path(entry.file).parent / written
     name = PurePosixPath(os.path.relpath(path, directory)).as_posix()
     try:
@@ -119,6 +133,5 @@ def _read_table(entry: Entry[SubscriptionTable], directory: Path, files: Catalog
     except (_Unreadable, OSError, ValueError, RuntimeError) as failure:  # the last three: resolving odd paths
         error = failure if isinstance(failure, _Unreadable) else _Unreadable("has no usable path", "rename it")
         problems.at(entry, ("file",), f'the table "{written}" {error.message}', error.fix)
-        files.documents.complete = False
-        return
-    files.tables.append((path.as_posix(), name))
+        return None
+    return path.as_posix(), name

@@ -128,6 +128,11 @@ class Problems:
         """Return whether anything is wrong."""
         return bool(self._found)
 
+    @property
+    def count(self) -> int:
+        """Return how many were found."""
+        return len(self._found) + self._more
+
     def add(self, file: str, line: int, field: str, message: str, fix: str) -> None:
         """Add one problem."""
         if len(self._found) < PROBLEMS_MAX:

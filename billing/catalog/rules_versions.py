@@ -7,12 +7,13 @@ from itertools import pairwise
 
 from billing.catalog.checking import Context, fits
 from billing.catalog.models import Entry, Path
+from billing.catalog.rules_tables import PRICE_MAX, check_table_use
 from billing.catalog.wording import choose
 from schemas.money import AMOUNT_DECIMALS
 from schemas.price_plan import Calendar, Counter, PricePlan, PriceVersion, Tier
 
-PRICE_MAX = Decimal(9_000_000)
-"""Largest price of `per`, and largest fixed amount: with 12 decimals they still fit int64."""
+__all__ = ["PRICE_MAX", "check_version", "priced_quantity"]
+
 TIERS_MAX = 255
 """A rated item keeps the index of its tier in one byte."""
 NEEDED = {
@@ -25,15 +26,15 @@ NEEDED = {
 }
 """Fields that a version of each model must have."""
 OPTIONAL = {
-    "flat": ("free", "crossing"),
+    "flat": ("free", "crossing", "prices"),
     "graduated": ("zero_usage", "crossing"),
     "volume": ("bounds", "zero_usage", "crossing"),
-    "package": ("free", "blocks"),
+    "package": ("free", "blocks", "prices"),
     "stair_step": ("bounds", "zero_usage"),
-    "event": ("zero_usage",),
+    "event": ("zero_usage", "prices"),
 }
 """Fields of `OF_MODELS` that it may have besides."""
-OF_MODELS = ("per", "price", "tiers", "free", "blocks", "bounds", "zero_usage", "crossing")
+OF_MODELS = ("per", "price", "prices", "tiers", "free", "blocks", "bounds", "zero_usage", "crossing")
 """Fields that not every model has."""
 ANOTHER_MODEL = {
     "tiers": "remove it, or write `model: graduated`",
@@ -73,6 +74,7 @@ def check_version(ctx: Context, entry: Entry[PricePlan], path: Path, version: Pr
     _check_amounts(ctx, entry, path, version)
     if version.calendar is not None:
         ctx.reference(entry, (*path, "calendar"), Calendar, "calendar", version.calendar)
+    check_table_use(ctx, entry, path, version, dimension)
     _check_crossing(ctx, entry, path, version, dimension)
     _check_counter_unit(ctx, entry, path, version, dimension)
 
@@ -89,6 +91,11 @@ def _check_fields(ctx: Context, entry: Entry[PricePlan], path: Path, version: Pr
             message = f"{article} {version.model} version has no {name}"
             ctx.problems.at(entry, (*path, name), message, fix, key=True)
         # no price for any band is told by the bands
+        if name == "price" and version.prices is not None:
+            if value is not None and "prices" in optional:
+                message = "the version has a price, and prices from a table"
+                ctx.problems.at(entry, (*path, "prices"), message, "remove one of them", key=True)
+            continue
         if name in needed and (not value if name == "tiers" else value is None):
             message = f"{article} {version.model} version needs {name}"
             ctx.problems.at(entry, (*path, name), message, f"add `{name}: …`")

@@ -16,6 +16,7 @@ from billing.catalog.files import CatalogFiles, read_files
 from billing.catalog.models import D, Problems, UnableToLoadCatalog
 from billing.catalog.origins import Origins
 from billing.catalog.parties import check_parties, gather_parties
+from billing.catalog.price_tables import read_price_tables
 from billing.catalog.rules import check_documents
 from billing.catalog.tables import read_table
 from schemas.catalog import Catalog
@@ -43,7 +44,8 @@ def load_catalog(directory: Path) -> Catalog:
     origins = Origins()
     tables = _read_tables(files, origins, problems)
     units = known_units(files.documents, problems)
-    ctx = Context(files.documents, units, frozenset(zoneinfo.available_timezones()), problems)
+    price_tables = read_price_tables(files, units, origins, problems)
+    ctx = Context(files.documents, units, frozenset(zoneinfo.available_timezones()), problems, price_tables.sound)
     check_documents(ctx, directory.as_posix())
     parties = gather_parties(ctx, tables, origins)
     del tables
@@ -65,6 +67,7 @@ def load_catalog(directory: Path) -> Catalog:
         access_points=parties.access_points.drop("shared", "origin"),
         opening_readings=parties.opening_readings,
         date_lists=_by_code(ctx, DateList),
+        price_tables=price_tables.rows,
         subscription_zones=parties.zones.drop("origin"),
         source_places={code: entry.place() for code, entry in ctx.documents.of(SourceBase).items()},
     )

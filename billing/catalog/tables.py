@@ -38,13 +38,13 @@ def read_table(data: bytes, file: str, origins: Origins, problems: Problems) -> 
     """
     data = data.removeprefix(b"\xef\xbb\xbf")
     columns = _header(data, file, problems)
-    frame = _parse(data, len(columns), file, problems) if columns else None
+    frame = parse_rows(data, len(columns), file, problems) if columns else None
     if columns is None or frame is None:
         return None
-    frame = frame.with_columns(_lines(frame, data, origins.table(file)))
+    frame = frame.with_columns(row_origins(frame, data, origins.table(file)))
     frame = frame.filter(pl.any_horizontal(pl.exclude("origin").is_not_null()))
     frame = frame.with_columns(pl.lit(None, pl.String).alias(name) for name in OPTIONAL if name not in columns)
-    check = _Check(frame, origins, problems)
+    check = Check(frame, origins, problems)
     _check_names(check)
     _check_wallets(check)
     return _convert(check)
@@ -79,7 +79,7 @@ def _header(data: bytes, file: str, problems: Problems) -> list[str] | None:
     return None if wrong else columns
 
 
-def _parse(data: bytes, width: int, file: str, problems: Problems) -> pl.DataFrame | None:
+def parse_rows(data: bytes, width: int, file: str, problems: Problems) -> pl.DataFrame | None:
     """Return all columns as text, empty fields as null."""
     fault = None
     frame = None
@@ -116,7 +116,7 @@ def _first_fault(data: bytes, width: int) -> tuple[int, str, str] | None:
     return None
 
 
-def _lines(frame: pl.DataFrame, data: bytes, base: int) -> pl.Series:
+def row_origins(frame: pl.DataFrame, data: bytes, base: int) -> pl.Series:
     """Return the origin of each row: `base` plus the line on which it starts; the header is line 1."""
     lines = pl.int_range(base + 2, base + 2 + len(frame), dtype=pl.Int64, eager=True)
     if b'"' in data:  # quoted fields may contain line ends
@@ -128,7 +128,7 @@ def _lines(frame: pl.DataFrame, data: bytes, base: int) -> pl.Series:
 
 
 @dataclass(frozen=True, slots=True)
-class _Check:
+class Check:
     """Rows with the columns of a table as text, and where problems go."""
 
     frame: pl.DataFrame
@@ -143,7 +143,7 @@ class _Check:
                 rows,
                 self.problems,
                 column=column,
-                path=(),
+                path=(column,),
                 explain=lambda row: (
                     message.format(row["value"]),
                     fix if isinstance(fix, str) else fix(row["value"]),
@@ -151,7 +151,7 @@ class _Check:
             )
 
 
-def _check_names(check: _Check) -> None:
+def _check_names(check: Check) -> None:
     for name in REQUIRED:
         check.refuse(name, pl.col(name).is_null(), "the value is empty", f"write the {name.replace('_', ' ')}")
     for name in ("account", "subscription"):
@@ -167,7 +167,7 @@ def _check_names(check: _Check) -> None:
     check.refuse("currency", unlisted, message, lambda code: choose(code, CURRENCY_DECIMALS))
 
 
-def _check_wallets(check: _Check) -> None:
+def _check_wallets(check: Check) -> None:
     postpaid = pl.col("postpaid")
     for name in ("postpaid", "shared"):
         check.refuse(name, ~pl.col(name).is_in(_TRUTH), '"{}" is neither true nor false', "write true or false")
@@ -175,14 +175,14 @@ def _check_wallets(check: _Check) -> None:
     check.refuse("postpaid", none, "an account without wallets cannot pay", "write a prepaid_balance, or true")
 
 
-def _convert(check: _Check) -> pl.DataFrame:
+def _convert(check: Check) -> pl.DataFrame:
     """Return the rows with instants and amounts as integers."""
     frame = check.frame.with_columns(
-        _converted(check.frame["start"], _instant).alias("start_at"),
-        _converted(check.frame["end"], _instant).alias("end_at"),
-        _converted(check.frame["prepaid_balance"], _balance).alias("balance"),
+        converted_texts(check.frame["start"], instant_us).alias("start_at"),
+        converted_texts(check.frame["end"], instant_us).alias("end_at"),
+        converted_texts(check.frame["prepaid_balance"], _balance).alias("balance"),
     )
-    converted = _Check(frame, check.origins, check.problems)
+    converted = Check(frame, check.origins, check.problems)
     for name, into in (("start", "start_at"), ("end", "end_at")):
         wrong = pl.col(name).is_not_null() & pl.col(into).is_null()
         converted.refuse(name, wrong, '"{}" is not an instant with a zone', INSTANT)
@@ -203,14 +203,15 @@ def _convert(check: _Check) -> pl.DataFrame:
     )
 
 
-def _converted(column: pl.Series, convert: Callable[[str], int | None]) -> pl.Series:
+def converted_texts(column: pl.Series, convert: Callable[[str], int | None]) -> pl.Series:
     """Return each text converted, null where it cannot be; every distinct text is converted once."""
     distinct = column.drop_nulls().unique()
     values = pl.Series([convert(text) for text in distinct.to_list()], dtype=pl.Int64)
     return column.replace_strict(distinct, values, default=None, return_dtype=pl.Int64)
 
 
-def _instant(text: str) -> int | None:
+def instant_us(text: str) -> int | None:
+    """Return an ISO 8601 instant with a zone in microseconds UTC, None when it is none."""
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:

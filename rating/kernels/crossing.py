@@ -21,7 +21,6 @@ from rating.kernels.layout import (
     INCREMENT_MODE,
     MODEL_VOLUME,
     NEXT,
-    PRICE_PTR,
     SHAPE,
     TIER_COUNT,
     TIER_PTR,
@@ -195,6 +194,7 @@ def price_crossing(
     rated: Any,
     consumed: Any,
     rule: Any,
+    price_at: Any,
     calendar: Any,
     zone: Any,
     calendar_day: Any,
@@ -216,6 +216,7 @@ def price_crossing(
         length: int64 >= 1, base steps that are laid on the clock, at most CROSSING_DAYS_MAX days.
         rated: int64 <= 2**62, base steps that are priced: `rated_split` of them, or `length`.
         consumed: int64 >= 0, what was consumed before.
+        price_at: int64, where prices start in `price`.
         rule: (VERSION_COLUMNS,) int64 of a flat, graduated or volume version.
         calendar .. zone_offset: as in `stay`. tier_upper, tier_step, price: of `layout.Tariff`.
     """
@@ -250,10 +251,10 @@ def price_crossing(
             part = whole_increments(offset, steps, length, rule, tier_upper, tier_step)
             steps = part
         if volume or count == 0:
-            part_hi, part_lo = multiply(part, price[rule[PRICE_PTR] + tier * stride + band])
+            part_hi, part_lo = multiply(part, price[price_at + tier * stride + band])
         else:
             part_hi, part_lo, tier = price_graduated(
-                part, position, tier_upper, first, count, price, rule[PRICE_PTR] + band, stride
+                part, position, tier_upper, first, count, price, price_at + band, stride
             )
         hi, lo, _ = add(hi, lo, part_hi, part_lo)
         # bounds of tiers are at most 2**62 + 1: beyond, it does not matter how much was consumed

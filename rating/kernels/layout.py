@@ -25,7 +25,7 @@ WALLET_FIRST = 6
 POSTPAID = 7
 """1 when the last of the account's wallets is postpaid, else 0."""
 
-VERSION_COLUMNS = 32
+VERSION_COLUMNS = 40
 VERSION_ID = 0
 """Id in `Vocabulary.charge_versions`."""
 DIVISOR = 1
@@ -74,6 +74,16 @@ ROUND_DOWN = 26
 """Package: base steps of a block, base steps before the first one, 1 when a begun block does not count."""
 TIER_STEPS = 27
 """1 when tiers have increments of their own."""
+LOOKUP = 28
+"""How the row of a price table is found: a LOOKUP_ constant."""
+TABLE = 29
+"""Which of `Tariff.table`, or of the matrices."""
+VARIANT_PTR = 30
+"""Row of `version_row` for the first of the terms that rows of the table have: they replace this one from then on."""
+VALUE_SLOT = 31
+"""Of a destination table: slot of the value that is looked up."""
+ROW_PRICES = 32
+"""Prices that each row of the table has: those of row r start at price[PRICE_PTR + r * ROW_PRICES]."""
 
 MODEL_FLAT = 0
 MODEL_GRADUATED = 1
@@ -82,6 +92,16 @@ MODEL_PACKAGE = 3
 MODEL_STAIR_STEP = 4
 MODEL_EVENT = 5
 SPECIAL = 8
+
+LOOKUP_NONE = 0
+LOOKUP_DESTINATION = 1
+
+TABLE_COLUMNS = 4
+ROW_PTR = 0
+"""Of a price table: its first row in `row_variant`, `row_start`, `row_end`."""
+ROOT_PTR = 1
+ROOT_SHIFT = 2
+"""Of a destination table: numbers of one bucket of `root` are alike above this bit."""
 
 CROSSING_START = 0
 CROSSING_SPLIT = 1
@@ -138,6 +158,10 @@ class Tariff(NamedTuple):
             bucket starts.
         zone_instant, zone_offset: int64 microseconds.
         event_types: (1,) int64, how many event types the image knows.
+        table: (tables, TABLE_COLUMNS) int64 price tables. row_variant: int32, which terms each of their rows has.
+            row_start, row_end: int64 microseconds, when it is in force.
+        root: int32 cut in force where a bucket starts. cut_start: int64, cut_prefix: int32, see `destination.nest`.
+        prefix_length, prefix_parent: int32. prefix_row: (prefixes + 1,) int32 where its rows start.
     """
 
     subscription_row: Any
@@ -168,6 +192,16 @@ class Tariff(NamedTuple):
     zone_instant: Any
     zone_offset: Any
     event_types: Any
+    table: Any
+    row_variant: Any
+    row_start: Any
+    row_end: Any
+    root: Any
+    cut_start: Any
+    cut_prefix: Any
+    prefix_length: Any
+    prefix_parent: Any
+    prefix_row: Any
 
 
 class Accounts(NamedTuple):
@@ -186,13 +220,14 @@ class Accounts(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """The columns of an EdrBlock that pricing reads."""
+    """The columns of an EdrBlock that pricing reads; `values` is (0, VALUE_SLOTS) where no EDR has any."""
 
     event_at: Any
     quantity: Any
     event_type: Any
     attributes: Any
     subscription: Any
+    values: Any
 
 
 class Answer(NamedTuple):

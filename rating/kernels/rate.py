@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 
 from rating.kernels.balance import WALLET_NONE, pay_alone, pay_together
+from rating.kernels.destination import find_destination
 from rating.kernels.flat import price_flat
 from rating.kernels.graduated import price_graduated
 from rating.kernels.hashing import prefetch
@@ -28,6 +29,8 @@ from rating.kernels.layout import (
     FEE_HI,
     FEE_LO,
     FIRST,
+    LOOKUP,
+    LOOKUP_NONE,
     MODE,
     MODEL_FLAT,
     MODEL_GRADUATED,
@@ -36,10 +39,15 @@ from rating.kernels.layout import (
     PERIODS_KEPT,
     POSTPAID,
     PRICE_PTR,
+    ROW_PRICES,
+    ROW_PTR,
     SHAPE,
     SUBSCRIPTION_COLUMNS,
+    TABLE,
     TIER_COUNT,
     TIER_PTR,
+    VALUE_SLOT,
+    VARIANT_PTR,
     VERSION_ID,
     WALLET_COUNT,
     WALLET_FIRST,
@@ -61,6 +69,7 @@ AMOUNT_OVERFLOW = 303
 COUNTER_OVERFLOW = 304
 INSUFFICIENT_BALANCE = 305
 USAGE_TOO_LONG = 306
+NO_DESTINATION_PRICE = 307
 FAR = 24
 """Rows ahead whose subscription is fetched into the processor's cache."""
 NEAR = 8
@@ -89,7 +98,7 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -
         answer: `layout.Answer`, written; call again with larger split columns and the returned row.
     """
     # a field of a named tuple read inside the loop would count references, an atomic operation each time
-    event_at, quantities, event_type, attributes, subscriptions = usage
+    event_at, quantities, event_type, attributes, subscriptions, values = usage
     (
         subscription_row,
         counter_slot,
@@ -119,6 +128,16 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -
         zone_instant,
         zone_offset,
         event_types,
+        tables,
+        row_variant,
+        row_start,
+        row_end,
+        root,
+        cut_start,
+        cut_prefix,
+        prefix_length,
+        prefix_parent,
+        prefix_row,
     ) = tariff
     counter_period, counter_used, wallet_hi, wallet_lo = accounts
     (
@@ -219,14 +238,39 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -
                 zone = I64(subscription_zone[subscription])
             local = local_instant(at, zone, zone_ptr, zone_bucket, zone_instant, zone_offset)
             band = I64(day_band[day_row(calendar, local, calendar_day), quarter_of_day(local)])
-        shape = version_row[version, SHAPE]
+        rule = version
+        price_at = version_row[version, PRICE_PTR]
+        if version_row[version, LOOKUP] != LOOKUP_NONE:
+            table = version_row[version, TABLE]
+            found = I64(-1)
+            if values.shape[0] > 0:
+                found = find_destination(
+                    values[row, version_row[version, VALUE_SLOT]],
+                    at,
+                    tables[table],
+                    root,
+                    cut_start,
+                    cut_prefix,
+                    prefix_length,
+                    prefix_parent,
+                    prefix_row,
+                    row_start,
+                    row_end,
+                )
+            if found < 0:
+                out_reason[row] = NO_DESTINATION_PRICE
+                continue
+            rule = version_row[version, VARIANT_PTR] + row_variant[found]
+            price_at += (found - tables[table, ROW_PTR]) * version_row[version, ROW_PRICES]
+        shape = version_row[rule, SHAPE]
         tier = I64(0)
         if shape > MODEL_GRADUATED:
             hi, lo, tier, quantity, too_long = price_special(
                 at,
                 quantities[row],
                 before,
-                version_row[version],
+                version_row[rule],
+                price_at,
                 band,
                 calendar,
                 zone,
@@ -247,9 +291,9 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -
                 out_reason[row] = USAGE_TOO_LONG
                 continue
         else:
-            quantity = round_up(quantities[row], version_row[version, FIRST], version_row[version, NEXT])
+            quantity = round_up(quantities[row], version_row[rule, FIRST], version_row[rule, NEXT])
             if shape == MODEL_FLAT:
-                hi, lo = price_flat(quantity, price[version_row[version, PRICE_PTR] + band])
+                hi, lo = price_flat(quantity, price[price_at + band])
             else:
                 hi, lo, tier = price_graduated(
                     quantity,
@@ -258,11 +302,11 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -
                     version_row[version, TIER_PTR],
                     version_row[version, TIER_COUNT],
                     price,
-                    version_row[version, PRICE_PTR] + band,
+                    price_at + band,
                     version_row[version, BANDS],
                 )
             if quantity > 0:
-                hi, lo, _ = add(hi, lo, version_row[version, FEE_HI], U(version_row[version, FEE_LO]))
+                hi, lo, _ = add(hi, lo, version_row[rule, FEE_HI], U(version_row[rule, FEE_LO]))
         amount, overflow = to_amount(
             hi,
             lo,

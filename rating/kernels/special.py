@@ -33,7 +33,6 @@ from rating.kernels.layout import (
     MODEL_PACKAGE,
     MODEL_VOLUME,
     NEXT,
-    PRICE_PTR,
     ROUND_DOWN,
     SHAPE,
     SIZE,
@@ -59,6 +58,7 @@ def price_special(
     quantity: Any,
     consumed: Any,
     rule: Any,
+    price_at: Any,
     band: Any,
     calendar: Any,
     zone: Any,
@@ -81,7 +81,7 @@ def price_special(
 
     Args:
         at: int64 microseconds UTC. quantity: int64, 0 .. 2**62. consumed: int64 >= 0, what was consumed before.
-        rule: (VERSION_COLUMNS,) int64.
+        rule: (VERSION_COLUMNS,) int64. price_at: int64, where its prices start, or those of its row of a price table.
         band: int64, in force at the start. calendar .. zone_offset: as in `crossing.stay`, if the rule crosses bands.
         tier_upper .. price: of `layout.Tariff`.
     """
@@ -131,7 +131,7 @@ def price_special(
             tier = tier_of(U(consumed), tier_upper, first, count)
         if rule[ZERO_CHARGED] != 0:
             if model == MODEL_EVENT:
-                hi, lo = widen(price[rule[PRICE_PTR] + band])
+                hi, lo = widen(price[price_at + band])
             else:
                 hi, lo = tier_amount[first, 0], U(tier_amount[first, 1])
         return hi, lo, tier, rated, False
@@ -142,6 +142,7 @@ def price_special(
             rated,
             consumed,
             rule,
+            price_at,
             calendar,
             zone,
             calendar_day,
@@ -157,19 +158,15 @@ def price_special(
             price,
         )
     elif model == MODEL_FLAT:
-        hi, lo = price_flat(rated, price[rule[PRICE_PTR] + band])
+        hi, lo = price_flat(rated, price[price_at + band])
     elif model == MODEL_GRADUATED:
-        hi, lo, tier = price_graduated(
-            rated, consumed, tier_upper, first, count, price, rule[PRICE_PTR] + band, rule[BANDS]
-        )
+        hi, lo, tier = price_graduated(rated, consumed, tier_upper, first, count, price, price_at + band, rule[BANDS])
     elif model == MODEL_VOLUME:
-        hi, lo, tier = price_volume(
-            rated, consumed, tier_upper, first, count, price, rule[PRICE_PTR] + band, rule[BANDS]
-        )
+        hi, lo, tier = price_volume(rated, consumed, tier_upper, first, count, price, price_at + band, rule[BANDS])
     elif model == MODEL_PACKAGE:
-        hi, lo = price_package(rated, consumed, rule[FREE], rule[SIZE], rule[ROUND_DOWN], price[rule[PRICE_PTR] + band])
+        hi, lo = price_package(rated, consumed, rule[FREE], rule[SIZE], rule[ROUND_DOWN], price[price_at + band])
     elif model == MODEL_EVENT:
-        hi, lo = widen(price[rule[PRICE_PTR] + band])
+        hi, lo = widen(price[price_at + band])
     else:
         hi, lo, tier = price_stair_step(rated, consumed, tier_upper, first, count, tier_amount)
     if model == MODEL_GRADUATED:

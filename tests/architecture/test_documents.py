@@ -19,7 +19,7 @@ from billing.catalog.models import UnableToLoadCatalog
 from billing.catalog.store import load_catalog
 from rating.tariff_image import compile_image
 from rating.vocabulary import Vocabulary
-from schemas import converters, price_plan, source, source_flow, source_transform
+from schemas import converters, price_plan, price_table, source, source_flow, source_transform
 from schemas.rejection import OUTCOMES, Reason
 from sinks.clickhouse.views import VIEWS
 
@@ -40,6 +40,7 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "price_plan: tiers": price_plan.Tier,
     "price_plan: increments": price_plan.Increments,
     "price_plan: rounding": price_plan.Rounding,
+    "destination_table": price_table.DestinationTable,
     "charge": price_plan.Charge,
     "offer": price_plan.Offer,
     "account": price_plan.Account,
@@ -84,7 +85,7 @@ SPECIAL_DEFAULTS = {
     "access_points", "opening_readings", "each", "zone", "fields", "pattern", "between", "thousands", "columns_min", "required",
     "converters", "present", "prefix", "min", "max", "strip_prefix", "add_prefix", "e164", "case", "substring", "split", "pad_left",
     "map", "default", "cumulative", "series", "assembly", "sequence", "time_out", "first", "middle", "last",
-    "single", "trunk", "international", "decimal", "version", "options", "writes", "transform",
+    "prices", "file", "rows", "single", "trunk", "international", "decimal", "version", "options", "writes", "transform",
 }  # fmt: skip
 """Fields whose default is told in words: none, open, always."""
 

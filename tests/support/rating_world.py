@@ -22,6 +22,7 @@ from schemas.edr import EdrBlock
 from schemas.price_plan import utc_microseconds
 from schemas.rated_item import WALLET_NONE, WALLET_SPLIT, RatedBlock
 from schemas.rejection import Reason
+from schemas.values import VALUE_ABSENT, VALUE_SLOTS
 
 
 def instant(text: str) -> int:
@@ -40,13 +41,14 @@ def catalog_from(*documents: str) -> Catalog:
 
 @dataclass(frozen=True)
 class Use:
-    """One usage by names: quantity in base steps, `at` in microseconds UTC."""
+    """One usage by names: quantity in base steps, `at` in microseconds UTC, values as EDRs have them."""
 
     subscription: str
     event_type: str
     at: int
     quantity: int
     attributes: dict[str, str] = field(default_factory=dict)
+    values: dict[str, int] = field(default_factory=dict)
 
 
 class World:
@@ -70,6 +72,11 @@ class World:
             for name, value in use.attributes.items():
                 slot = self.catalog.event_types[use.event_type].attributes.index(name)
                 attributes[row, slot] = max(0, self.vocabulary.attribute_values.id(value))
+        values = np.full((len(uses), VALUE_SLOTS), VALUE_ABSENT, np.int64) if any(use.values for use in uses) else None
+        for row, use in enumerate(uses):
+            for name, number in use.values.items():
+                assert values is not None
+                values[row, list(self.catalog.event_types[use.event_type].values).index(name)] = number
         return EdrBlock(
             position=BlockPosition(1, 0, 0),
             record=np.arange(len(uses), dtype=np.int64),
@@ -81,6 +88,7 @@ class World:
             attributes=attributes,
             access_point=np.zeros(len(uses), np.int32),
             subscription=np.array([self.vocabulary.subscriptions.id(use.subscription) for use in uses], np.int32),
+            values=values,
         )
 
     def rate(self, uses: Sequence[Use]) -> RatedBlock:

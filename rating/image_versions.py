@@ -1,0 +1,137 @@
+"""Price versions as rows of the tariff: what their models ask for, and where their tiers and prices are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from rating.image_calendars import CalendarTables
+from rating.image_prices import CompiledVersion, compile_version
+from rating.image_tables import CompiledTable, table_prices, variants_of
+from rating.kernels import layout
+from schemas.arrays import Int64Array
+from schemas.catalog import Catalog, PriceRows
+from schemas.price_plan import PriceVersion
+
+
+@dataclass(frozen=True, slots=True)
+class PricedVersion:
+    """A version, and the variants of it that the terms of its price table's rows make; without a table, none.
+
+    Attributes:
+        prices: tier by tier, band by band, and of a table row by row of its index.
+    """
+
+    document: PriceVersion
+    whole: CompiledVersion
+    variants: tuple[CompiledVersion, ...]
+    prices: Int64Array
+
+
+def compile_priced(
+    unit: str, document: PriceVersion, catalog: Catalog, tables: Mapping[str, CompiledTable], *, where: str
+) -> PricedVersion:
+    """Return a version in integers.
+
+    Args:
+        unit: of the event type that it prices. tables: the compiled price tables by code. where: what messages call it.
+
+    Raises:
+        UnableToCompileImage: when it asks for what the kernels cannot hold.
+    """
+    measured = catalog.units[unit]
+    if document.prices is None:
+        whole = compile_version(document, unit=measured, catalog=catalog, where=where)
+        return PricedVersion(document, whole, (), np.array(whole.price, np.int64))
+    table = tables[document.prices]
+    found = table_prices(catalog.price_tables[document.prices], table, document, catalog)
+    whole, *variants = (
+        compile_version(version, unit=measured, catalog=catalog, where=where, table=found)
+        for version in [document, *variants_of(document, table)]
+    )
+    prices = np.zeros((len(found.pico), max(1, len(whole.tier_upper)), found.pico.shape[1]), np.int64)
+    prices[:, -1] = found.pico // whole.table_unit  # a free part is a tier before it that costs nothing
+    return PricedVersion(document, whole, tuple(variants), prices.reshape(-1))
+
+
+def pack_versions(
+    about: list[tuple[int, str]],
+    compiled: list[PricedVersion],
+    calendars: CalendarTables,
+    catalog: Catalog,
+    tables: Mapping[str, CompiledTable],
+) -> Int64Array:
+    """Return (versions + variants, VERSION_COLUMNS), see `layout.Tariff`.
+
+    Args:
+        about: id and event type of each version.
+    """
+    count = len(compiled) + sum(len(version.variants) for version in compiled)
+    rows = np.zeros((count, layout.VERSION_COLUMNS), np.int64)
+    codes = list(tables)
+    tiers = prices = 0
+    variant = len(compiled)
+    for row, (id_, event_type), version in zip(rows, about, compiled, strict=False):
+        _fill(row, id_, version.whole, version.document, calendars, tiers, prices)
+        if version.document.prices is not None:
+            table = catalog.price_tables[version.document.prices]
+            row[layout.LOOKUP] = layout.LOOKUP_DESTINATION
+            row[layout.TABLE] = codes.index(version.document.prices)
+            row[layout.VARIANT_PTR] = variant
+            row[layout.VALUE_SLOT] = _value_slot(table, event_type, catalog)
+            row[layout.ROW_PRICES] = len(version.prices) // max(1, len(tables[version.document.prices].order))
+        for own, terms in zip(rows[variant:], version.variants, strict=False):
+            _fill(own, id_, terms, version.document, calendars, tiers, prices)
+        variant += len(version.variants)
+        tiers += len(version.whole.tier_upper)
+        prices += len(version.prices)
+    return rows
+
+
+def _value_slot(table: PriceRows, event_type: str, catalog: Catalog) -> int:
+    return list(catalog.event_types[event_type].values).index(table.value)
+
+
+def _fill(
+    row: Int64Array,
+    id_: int,
+    version: CompiledVersion,
+    document: PriceVersion,
+    calendars: CalendarTables,
+    tiers: int,
+    prices: int,
+) -> None:
+    """Write one row; `tiers` and `prices` are where those of the version start."""
+    row[layout.VERSION_ID] = id_
+    row[layout.DIVISOR] = version.divisor
+    row[layout.EXTRA] = version.extra
+    row[layout.FACTOR] = version.factor
+    row[layout.MODE] = version.mode
+    row[layout.FEE_HI : layout.FEE_LO + 1] = wide_halves([version.fee])
+    row[layout.FIRST] = version.first
+    row[layout.NEXT] = version.next
+    row[layout.CALENDAR] = -1 if document.calendar is None else calendars.calendars.index(document.calendar)
+    row[layout.BANDS] = version.bands
+    row[layout.COUNTER] = -1 if document.counter is None else calendars.counters.index(document.counter)
+    row[layout.TIER_PTR] = tiers
+    row[layout.TIER_COUNT] = len(version.tier_upper)
+    row[layout.PRICE_PTR] = prices
+    row[layout.SHAPE] = version.model if version.plain else version.model + layout.SPECIAL
+    row[layout.CROSSING] = version.crossing
+    row[layout.MINIMUM] = version.minimum
+    row[layout.INCREMENT_MODE] = version.increment_mode
+    row[layout.FLOOR_HI : layout.FLOOR_LO + 1] = wide_halves([version.floor])
+    row[layout.CAP_HI : layout.CAP_LO + 1] = wide_halves([version.cap])
+    row[layout.ZERO_CHARGED] = version.zero_charged
+    row[layout.SIZE] = version.size
+    row[layout.FREE] = version.free
+    row[layout.ROUND_DOWN] = version.round_down
+    row[layout.TIER_STEPS] = any(version.tier_step)
+
+
+def wide_halves(values: Iterable[int]) -> Int64Array:
+    """Return (n, 2) int64: high and low 64 bits of non-negative integers below 2**127."""
+    halves = [(value >> 64, value & (2**64 - 1)) for value in values]
+    return np.array(halves, np.uint64).reshape(-1, 2).astype(np.int64)

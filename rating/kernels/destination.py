@@ -1,0 +1,110 @@
+"""Destinations: the row of the longest prefix that has a price in force, from the digits of a usage.
+
+The numbering space is cut at the ends of all prefixes. A cut knows the longest prefix over it, that one the next shorter one,
+and so on; each has its rows by time. A table of equal buckets says which cuts are worth a look.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from rating.kernels.layout import ROOT_PTR, ROOT_SHIFT
+
+I64 = np.int64
+LENGTH_BITS = 5
+LENGTH_MASK = 31
+DIGITS_BITS = 57
+"""Digits without their length are below 10**17 < 2**57."""
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def find_destination(
+    digits: Any,
+    at: Any,
+    table: Any,
+    root: Any,
+    cut_start: Any,
+    cut_prefix: Any,
+    prefix_length: Any,
+    prefix_parent: Any,
+    prefix_row: Any,
+    row_start: Any,
+    row_end: Any,
+) -> Any:
+    """Return the row that prices digits at an instant, -1 when there is none. Twin: `rating.reference_tables`.
+
+    Args:
+        digits: int64, `schemas.values.pack_digits`, or absent. at: int64 microseconds UTC.
+        table: (TABLE_COLUMNS,) int64. root .. row_end: of `layout.Tariff`.
+    """
+    if digits < 0:
+        return I64(-1)
+    place = digits >> I64(LENGTH_BITS)
+    length = digits & I64(LENGTH_MASK)
+    bucket = table[ROOT_PTR] + (place >> table[ROOT_SHIFT])
+    low, high = I64(root[bucket]), I64(root[bucket + 1])
+    while low < high:
+        middle = (low + high + I64(1)) >> I64(1)
+        if cut_start[middle] <= place:
+            low = middle
+        else:
+            high = middle - I64(1)
+    prefix = I64(cut_prefix[low])
+    while prefix >= 0:
+        # zeros stand where short digits have ended: a prefix longer than they are is none of theirs
+        if prefix_length[prefix] <= length:
+            for row in range(I64(prefix_row[prefix]), I64(prefix_row[prefix + 1])):
+                if row_start[row] <= at and at < row_end[row]:
+                    return I64(row)
+        prefix = I64(prefix_parent[prefix])
+    return I64(-1)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def nest(start: Any, end: Any, parent: Any, cut_start: Any, cut_prefix: Any) -> Any:
+    """Cut the numbering space at the ends of nested prefixes, and return how many cuts there are.
+
+    Args:
+        start, end: (p,) int64 ranges of the prefixes, ascending by start, longer ranges first.
+        parent: (p,) int32, written: the next shorter prefix over it, -1.
+        cut_start: (2p + 1,) int64, cut_prefix: (2p + 1,) int32, written: where each cut begins and its longest prefix, -1.
+    """
+    cuts = 1
+    cut_start[0] = 0
+    cut_prefix[0] = -1
+    top = -1
+    for prefix in range(len(start) + 1):
+        begin = start[prefix] if prefix < len(start) else I64(2**62)
+        while top >= 0 and end[top] <= begin:
+            border = end[top]
+            top = parent[top]
+            if cut_start[cuts - 1] != border:
+                cut_start[cuts] = border
+                cuts += 1
+            cut_prefix[cuts - 1] = top
+        if prefix == len(start):
+            break
+        parent[prefix] = top
+        top = prefix
+        if cut_start[cuts - 1] != begin:
+            cut_start[cuts] = begin
+            cuts += 1
+        cut_prefix[cuts - 1] = prefix
+    return cuts
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def fill_root(cut_start: Any, shift: Any, root: Any) -> None:
+    """Write which cut is in force where each bucket of 2**shift numbers starts; the last bucket ends the table.
+
+    Args:
+        cut_start: (c,) int64 ascending, the first 0. root: (buckets + 1,) int32, written.
+    """
+    cut = 0
+    for bucket in range(len(root)):
+        while cut + 1 < len(cut_start) and cut_start[cut + 1] <= bucket << shift:
+            cut += 1
+        root[bucket] = cut

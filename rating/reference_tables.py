@@ -1,0 +1,96 @@
+"""The twin's price tables: which row a usage finds, from the rows as they are written, and the version that it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+
+from schemas.catalog import Catalog, PriceRows
+from schemas.money import PRICE_DECIMALS_MAX, from_scaled
+from schemas.price_plan import Calendar, EventType, Increments, PriceVersion
+from schemas.rejection import Reason
+from schemas.values import VALUE_ABSENT, digits_text
+
+Said = str | Decimal | int | date
+"""An attribute or digits; a number; an instant in microseconds UTC; a date."""
+
+
+class UnableToPrice(ValueError):
+    """A usage has no price; `reason` is the code for it."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        """Keep the reason."""
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class FoundRow:
+    """The version with what its row says in the place of its own, and the row in words."""
+
+    version: PriceVersion
+    words: str | None
+
+
+def values_said(event_type: EventType, values: list[int]) -> dict[str, Said]:
+    """Return what the values of an EDR say, by name, without those it has not."""
+    said: dict[str, Said] = {}
+    for (name, type_), value in zip(event_type.values.items(), values, strict=False):
+        if value == VALUE_ABSENT:
+            continue
+        if type_.type == "digits":
+            said[name] = digits_text(value)
+        elif type_.type == "number":
+            said[name] = Decimal(value).scaleb(-type_.decimals)
+        else:
+            said[name] = value if type_.type == "instant" else date.fromordinal(date(1970, 1, 1).toordinal() + value)
+    return said
+
+
+def with_row(catalog: Catalog, version: PriceVersion, said: Mapping[str, Said], event_at: int) -> FoundRow:
+    """Return a version as it is for a usage: with the prices and terms of the row that the usage finds.
+
+    Raises:
+        UnableToPrice: when it finds none.
+    """
+    if version.prices is None:
+        return FoundRow(version, None)
+    table = catalog.price_tables[version.prices]
+    calendar = catalog.calendars[version.calendar] if version.calendar is not None else None
+    row, words = _destination(table, said, event_at)
+    return FoundRow(_with_terms(version, row, table, calendar), f"{version.prices}: {words}")
+
+
+def _destination(table: PriceRows, said: Mapping[str, Said], event_at: int) -> tuple[dict[str, Any], str]:
+    digits = said.get(table.value)
+    known = str(digits) if digits is not None else ""
+    begun = [known[:length] for length in range(len(known) + 1)]
+    in_force = (pl.col("start_at") <= event_at) & (event_at < pl.col("end_at")) & pl.col("price.0").is_not_null()
+    rows = table.frame.filter(pl.col("prefix").is_in(begun) & in_force).to_dicts() if digits is not None else []
+    if not rows:
+        message = f"no prefix of {table.value} {known or '(absent)'} has a price in force"
+        raise UnableToPrice(Reason.NO_DESTINATION_PRICE, message)
+    row = max(rows, key=lambda found: len(found["prefix"]))
+    name = f", {row['destination']}" if row["destination"] else ""
+    return row, f"{table.value} {known} has the prefix {row['prefix'] or '*'}{name}"
+
+
+def _with_terms(
+    version: PriceVersion, row: dict[str, Any], table: PriceRows, calendar: Calendar | None
+) -> PriceVersion:
+    prices = [from_scaled(row[f"price.{place}"], PRICE_DECIMALS_MAX) for place in range(max(1, len(table.bands)))]
+    terms: dict[str, Any] = {"prices": None, "price": prices[0]}
+    if table.bands and calendar is not None:
+        terms["price"] = dict(zip(table.bands, prices, strict=True))
+    if row["first"] is not None:
+        terms["increments"] = Increments(first=row["first"], next=row["next"])
+    if row["minimum_quantity"] is not None:
+        terms["minimum_quantity"] = row["minimum_quantity"]
+    if row["connection_fee"] is not None:
+        terms["connection_fee"] = from_scaled(row["connection_fee"], PRICE_DECIMALS_MAX)
+    return version.model_copy(update=terms)
