@@ -10,6 +10,7 @@ What is unchanged is recognised by the number of its keys: entries are only ever
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -24,7 +25,8 @@ import numpy as np
 from pipelines.resource import key_log
 from pipelines.resource.dedup import Bucket, DedupWindow, StoredIndex, StoredKeys
 from pipelines.resource.kernels.dedup import ENTRY_BYTES
-from pipelines.resource.key_index import PAGE_WORDS, KeyIndex, Layout
+from pipelines.resource.kernels.words import LINE
+from pipelines.resource.key_index import KeyIndex, Layout
 from pipelines.resource.key_log import KeyLog, new_chunk
 from schemas.arrays import UInt64Array
 
@@ -39,6 +41,8 @@ VERIFY_MARK = ".verify"
 STALE = 1.1
 """A stored index is written again when the day has this many times its keys."""
 READERS = 2
+POPULATE = getattr(mmap, "MAP_POPULATE", 0)
+"""Map all pages at once: one by one they cost more than to hash them."""
 
 
 class DamagedKeys(Exception):
@@ -82,7 +86,7 @@ def write_keys(directory: Path, window: DedupWindow) -> tuple[dict[str, Any], UI
 
 def _adopt(bucket: Bucket, keys: StoredKeys, day: int) -> None:
     bucket.stored = keys
-    if keys.index is not None:
+    if keys.asleep:
         bucket.sleep(keys.count, partial(_wake, bucket, day))
 
 
@@ -91,6 +95,7 @@ def _as_manifest(keys: StoredKeys) -> dict[str, Any]:
     return {
         "count": keys.count,
         "chunks": list(keys.chunks),
+        "asleep": keys.asleep,
         "index": index and [index.sha256, index.count, index.capacity, index.words],
     }
 
@@ -122,10 +127,10 @@ def _write_bucket(directory: Path, day: int, bucket: Bucket, *, sleeps: bool) ->
         else:
             chunks.append(_write(path, [bucket.log.chunks[chunk][:held]]))
     index = None
-    if sleeps:
+    if sleeps and (bucket.is_awake or (before is not None and before.index is not None)):
         index = _write_index(directory / _index_name(day), bucket)
     verified = bucket.is_awake or (before is not None and before.verified)
-    return StoredKeys(directory, count, tuple(chunks), index, verified)
+    return StoredKeys(directory, count, tuple(chunks), sleeps, index, verified)
 
 
 def _linked(bucket: Bucket, source: Path, path: Path) -> bool:
@@ -151,12 +156,8 @@ def _write_index(path: Path, bucket: Bucket) -> StoredIndex:
     ):
         return before
     log = bucket.log
-    index = KeyIndex.sized(log.count)
-    first = 0
-    for entries in log.entries():
-        index.insert(entries, first)
-        first += len(entries)
-    return StoredIndex(_write(path, index.old.pages), log.count, index.old.capacity, index.old.total)
+    index = KeyIndex.build(list(log.entries()), int(STALE * log.count) + 1)
+    return StoredIndex(_write(path, index.old.pages), log.count, index.old.capacity, LINE * index.old.total)
 
 
 def _write(path: Path, parts: list[UInt64Array]) -> str:
@@ -186,24 +187,27 @@ def read_keys(directory: Path, facts: dict[str, Any], small: UInt64Array) -> Ded
     for day, count in facts["small"].items():
         window.buckets[int(day)] = Bucket(KeyLog.from_entries(small[first : first + count]))
         first += count
-    asleep = []
+    sleeping = []
     for name, told in facts["days"].items():
         day, index = int(name), told["index"]
-        keys = StoredKeys(directory, told["count"], tuple(told["chunks"]), index and StoredIndex(*index))
-        if keys.index is None:
+        asleep = told.get("asleep", index is not None)
+        if "asleep" not in told:  # format 2: its index is built anew as the bucket wakes, for homes were slots
+            index = None
+        keys = StoredKeys(directory, told["count"], tuple(told["chunks"]), asleep, index and StoredIndex(*index))
+        if not asleep:
             window.buckets[day] = Bucket(_load(day, keys))
             window.buckets[day].stored = keys
         else:
             window.buckets[day] = Bucket()
             _adopt(window.buckets[day], keys, day)
-            asleep.append((day, keys))
-    sizes = [size for day, keys in asleep for _, size, _ in _files(day, keys)]
+            sleeping.append((day, keys))
+    sizes = [size for day, keys in sleeping for _, size, _ in _files(day, keys)]
     if sum(sizes) <= VERIFY_BYTES or (directory.parent / VERIFY_MARK).exists():
-        for day, keys in asleep:
+        for day, keys in sleeping:
             _verify(day, keys)
             window.buckets[day].stored = replace(keys, verified=True)
     else:
-        for day, keys in asleep:
+        for day, keys in sleeping:
             for path, size, _ in _files(day, keys):
                 _check_size(path, size)
     return window
@@ -240,17 +244,27 @@ def _verify_file(path: Path, size: int, sha256: str) -> None:
 
 
 def _load(day: int, keys: StoredKeys) -> KeyLog:
-    """Return the keys of a bucket in memory, verified; files are read while the ones before are indexed."""
-    index = KeyIndex.sized(keys.count)
-    chunks: list[UInt64Array] = []
-    first = 0
+    """Return the keys of a bucket, verified: full chunks are mapped, the last one is read, and the index built anew."""
     with ThreadPoolExecutor(READERS) as pool:
-        for chunk in pool.map(_read_chunk, *zip(*_files(day, keys), strict=True)):
-            held = _keys_in(keys.count, len(chunks))
-            index.insert(chunk[:held], first)
-            first += held
-            chunks.append(chunk)
-    return KeyLog.of(chunks, keys.count, index, keys.count)
+        chunks = list(pool.map(_chunk_of, *zip(*_files(day, replace(keys, index=None)), strict=True)))
+    held = [chunk[: _keys_in(keys.count, number)] for number, chunk in enumerate(chunks)]
+    return KeyLog(chunks, keys.count, KeyIndex.build(held, keys.count))
+
+
+def _chunk_of(path: Path, size: int, sha256: str) -> UInt64Array:
+    return (
+        _map_chunk(path, size, sha256) if size == ENTRY_BYTES << key_log.CHUNK_BITS else _read_chunk(path, size, sha256)
+    )
+
+
+def _map_chunk(path: Path, size: int, sha256: str) -> UInt64Array:
+    """Map a full chunk, which never changes: it costs no copy, and no memory that the page cache does not hold already."""
+    _check_size(path, size)
+    with path.open("rb", buffering=0) as handle:
+        memory = mmap.mmap(handle.fileno(), size, flags=mmap.MAP_SHARED | POPULATE, prot=mmap.PROT_READ)
+    if hashlib.sha256(memory).hexdigest() != sha256:
+        raise DamagedKeys(f"{path.name} does not match its checksum")
+    return np.frombuffer(memory, np.uint64).reshape(-1, 3)
 
 
 def _read_chunk(path: Path, size: int, sha256: str) -> UInt64Array:
@@ -270,8 +284,11 @@ def _wake(bucket: Bucket, day: int) -> KeyLog:
     """Map the files of a sleeping bucket; pages that nobody looks at stay on disk."""
     keys = bucket.stored
     assert keys is not None
-    assert keys.index is not None
     try:
+        if keys.index is None:
+            log = _load(day, keys)
+            bucket.stored = replace(keys, verified=True)
+            return log
         if not keys.verified:
             _verify(day, keys)
             bucket.stored = replace(keys, verified=True)
@@ -286,9 +303,7 @@ def _wake(bucket: Bucket, day: int) -> KeyLog:
         raise DamagedKeys(
             f"keys of day {day} in {keys.directory.name}: {error}; start again: the snapshot is then verified and passed over"
         ) from error
-    layout = Layout(keys.index.capacity)
-    layout.take([np.asarray(words[at : at + PAGE_WORDS]) for at in range(0, len(words), PAGE_WORDS)])
-    index = KeyIndex(layout, used=keys.index.count)
+    index = KeyIndex(Layout.of(keys.index.capacity, np.asarray(words)), used=keys.index.count)
     last = np.asarray(chunks[-1])
     plain = [np.asarray(chunk) for chunk in chunks[:-1]]
     if len(last) < 1 << key_log.CHUNK_BITS:  # entries will be appended to it

@@ -33,9 +33,9 @@ from rating.state import AccountState
 from rating.vocabulary import Vocabulary
 
 KEPT = 3
-FORMAT = 2
-READABLE = (1, 2)
-"""Formats that this release reads: its own, and that of the release before."""
+FORMAT = 3
+READABLE = (1, 2, 3)
+"""Formats that this release reads: its own, and those of the releases before."""
 _NAME = re.compile(r"\d{10}-\d{8}")
 AnyArray = np.ndarray[Any, np.dtype[Any]]
 
@@ -231,7 +231,7 @@ def _read(directory: Path) -> StageState:
     try:
         manifest = _unsealed((directory / "manifest.json").read_bytes())
         if manifest["format"] not in READABLE:
-            told = " and ".join(str(known) for known in READABLE)
+            told = f"{', '.join(str(known) for known in READABLE[:-1])} and {READABLE[-1]}"
             raise UnableToReadSnapshot(f"its format is {manifest['format']}, this release reads {told}")
         arrays = {
             key: _read_array(directory / f"{key}.bin", entry)

@@ -18,7 +18,7 @@ from pipelines.resource.kernels import dedup as kernels
 from pipelines.resource.key_log import KeyLog
 from schemas.arrays import BoolArray, Int64Array, UInt8Array, UInt64Array
 
-DAY_US = 86_400_000_000
+DAY_US = kernels.DAY_US
 CLOSED_DAYS = 62
 """How long usage of closed billing periods is still recognised: two months."""
 
@@ -34,7 +34,7 @@ def open_period_days(stage_time: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class StoredIndex:
-    """An index in a file, over the first `count` keys: its checksum, its homes and its words."""
+    """An index in a file, over the first `count` keys: its checksum, its homes (lines) and its words."""
 
     sha256: str
     count: int
@@ -48,12 +48,14 @@ class StoredKeys:
 
     Attributes:
         directory: of the snapshot. count: keys. chunks: checksum of each chunk's file.
-        index: the index of a bucket that sleeps. verified: whether this process has read or written all of it.
+        asleep: whether the bucket sleeps. index: of one that sleeps; None if it is to be built as it wakes.
+        verified: whether this process has read or written all of it.
     """
 
     directory: Path
     count: int
     chunks: tuple[str, ...]
+    asleep: bool = False
     index: StoredIndex | None = None
     verified: bool = False
 
@@ -157,18 +159,22 @@ class DedupWindow:
         """
         n = len(key_hi)
         decision = Decision(np.zeros(n, np.uint8), np.full(n, -1, np.int64), [])
-        if not candidate.any():
+        count, earliest, latest = kernels.span(event_at, candidate)
+        if not count:
             return decision
-        days = event_at[candidate]
-        first, last = int(days.min()) // DAY_US, int(days.max()) // DAY_US
-        counts = np.zeros(last - first + 2, np.int64)
-        order = np.empty(len(days), np.int64)
-        kernels.bucket_rows(event_at, candidate, DAY_US, first, counts, order)
+        first, last = earliest // DAY_US, latest // DAY_US
+        if first == last:
+            order = np.arange(n) if count == n else np.flatnonzero(candidate)
+            counts = np.array([0, count], np.int64)
+        else:
+            order = np.empty(count, np.int64)
+            counts = np.zeros(last - first + 2, np.int64)
+            kernels.bucket_rows(event_at, candidate, first, counts, order)
         for index in np.flatnonzero(np.diff(counts)):
             rows = order[counts[index] : counts[index + 1]]
             log = self.buckets.setdefault(first + int(index), Bucket()).log
-            log.decide(rows, key_hi, key_lo, content, usable, decision.verdict, decision.place)
-            decision.taken.append((log, rows))
+            decided = log.decide(rows, key_hi, key_lo, content, usable, decision.verdict, decision.place)
+            decision.taken.append((log, decided))
         return decision
 
 
@@ -178,7 +184,7 @@ class Decision:
 
     Attributes:
         verdict: (n,) of the dedup kernels. place: (n,) where the row's key is in the index of its day, else -1.
-        taken: the days' logs, each with the rows that were decided there.
+        taken: the days' logs, each with the rows that were decided there, new ones in the order of the log.
     """
 
     verdict: UInt8Array

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from pipelines.resource.kernels import dedup as kernels
-from pipelines.resource.key_index import KeyIndex, allocate
+from pipelines.resource.key_index import Addresses, KeyIndex, allocate
 from schemas.arrays import BoolArray, Int64Array, UInt8Array, UInt64Array
 
 CHUNK_BITS = 18
@@ -32,7 +30,7 @@ class KeyLog:
     chunks: list[UInt64Array] = field(default_factory=_no_chunks)
     count: int = 0
     index: KeyIndex = field(default_factory=KeyIndex)
-    _bases: Int64Array = field(default_factory=lambda: np.zeros(0, np.int64))
+    _bases: Addresses = field(default_factory=Addresses)
 
     @property
     def nbytes(self) -> int:
@@ -59,7 +57,7 @@ class KeyLog:
             part = entries[first : first + (1 << CHUNK_BITS)]
             chunks.append(new_chunk(len(part)))
             chunks[-1][: len(part)] = part
-        return cls.of(chunks, len(entries), KeyIndex.sized(len(entries)))
+        return cls(chunks, len(entries), KeyIndex.build([entries], len(entries)))
 
     def decide(
         self,
@@ -70,22 +68,27 @@ class KeyLog:
         usable: BoolArray,
         verdict: UInt8Array,
         place: Int64Array,
-    ) -> None:
-        """Decide rows of a block (arguments of the kernel) and take the keys of the new, usable ones."""
+    ) -> Int64Array:
+        """Decide rows of a block (arguments of the kernel) and take the keys of the new, usable ones.
+
+        Returns:
+            (m,) the rows in the order in which new ones are in the log.
+        """
+        rows = rows.copy()  # the kernel puts them into another order
         index = self.index
         index.make_room(len(rows))
         self._make_entries(len(rows))
         done = 0
         while True:
             done, self.count, index.used = kernels.decide(
-                index.old.addresses,
+                index.old.addresses.known,
                 index.old.total,
                 index.old.capacity,
                 index.border,
-                index.wide.addresses,
+                index.wide.addresses.known,
                 index.wide.total,
                 index.wide.capacity,
-                self._bases,
+                self._bases.known,
                 CHUNK_BITS,
                 self.count,
                 index.used,
@@ -99,14 +102,21 @@ class KeyLog:
                 place,
             )
             if done == len(rows):
-                return
+                return rows
             index.lengthen()
 
     def settle(self, took: Int64Array, place: Int64Array, held: UInt64Array) -> None:
         """Write down the contents of the entries that rows `took` have just taken (arguments of the kernel)."""
         index = self.index
         self.count = kernels.settle(
-            index.old.addresses, index.wide.addresses, self._bases, CHUNK_BITS, self.count, took, place, held
+            index.old.addresses.known,
+            index.wide.addresses.known,
+            self._bases.known,
+            CHUNK_BITS,
+            self.count,
+            took,
+            place,
+            held,
         )
 
     def entries(self, first_chunk: int = 0) -> Iterator[UInt64Array]:
@@ -129,8 +139,8 @@ class KeyLog:
                 self.chunks[-1] = longer
         while (not self.chunks or len(self.chunks[-1]) == size) and len(self.chunks) * size < wanted:
             self.chunks.append(new_chunk(wanted - len(self.chunks) * size))
-        if len(self._bases) != len(self.chunks) or (self.chunks and self._bases[-1] != self.chunks[-1].ctypes.data):
-            self._bases = np.array([chunk.ctypes.data for chunk in self.chunks], np.int64)
+        for number in range(max(self._bases.count - 1, 0), len(self.chunks)):
+            self._bases.put(number, self.chunks[number])
 
 
 def new_chunk(wanted: int) -> UInt64Array:

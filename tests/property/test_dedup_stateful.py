@@ -20,9 +20,19 @@ from pipelines.resource.kernels import dedup as verdicts
 from pipelines.snapshot import StageState, read_latest_snapshot, write_snapshot
 
 START_DAY = START_US // DAY_US
-# keys that crowd at the same home and at the ends of the index, and plain ones
-CROWD = [order * pow(0x9E3779B97F4A7C15, -1, 2**64) % 2**64 for order in (0, 1, 2**64 - 1, 2**64 - 2, 2**63)]
-KEYS = [*CROWD, *(lo ^ (1 << 127) ^ (1 << 95) ^ (1 << 31) for lo in CROWD), *range(1, 4)]
+
+
+def key_of(order: int, hi: int) -> int:
+    """Return the key with that order and that upper half: any number of them have one home in the index."""
+    turned = (hi << 32 | hi >> 32) % 2**64
+    return hi << 64 | (order * pow(0x9E3779B97F4A7C15, -1, 2**64) % 2**64 ^ turned)
+
+
+# keys that crowd at a home, at the ends of the index and on both sides of its middle: more than a line has words
+CROWD = [
+    key_of(order, hi) for order in (0, 2**63 - 1, 2**63, 2**64 - 1) for hi in (0, 1, 2**32, *range(2**63, 2**63 + 9))
+]
+KEYS = [*CROWD, *range(1, 4)]
 LOW64 = 2**64 - 1
 
 rows = st.lists(
@@ -33,7 +43,7 @@ rows = st.lists(
         st.sampled_from([True, True, True, False]),  # owned
         st.sampled_from([True, True, True, False]),  # kept when settled
     ),
-    max_size=40,
+    max_size=80,
 )
 
 
@@ -49,7 +59,7 @@ class DedupMachine(RuleBasedStateMachine):
         self.stack = ExitStack()
         self.folder = Path(tempfile.mkdtemp())
         self.stack.callback(shutil.rmtree, self.folder)
-        small = {"CAPACITY_MIN": 2, "SPARE": 1}
+        small = {"CAPACITY_MIN": 1, "SPARE": 1, "BUILD_ALONE": 1}
         for name, value in small.items():
             self.stack.enter_context(mock.patch.object(key_index, name, value))
         self.stack.enter_context(mock.patch.object(key_log, "ENTRIES_MIN", 1))

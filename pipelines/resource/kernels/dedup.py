@@ -1,38 +1,42 @@
 """Exact deduplication: a log of 128-bit keys, each with a 64-bit content hash, and an index that grows without a stop.
 
-The *log* holds entries of three words (hi, lo, content) in order of arrival, in chunks of 2^`bits`; an entry is written once
-and never moves. The *index* is open addressing over words: the high half is the *tag*, the highest 32 bits of the key's
+The *log* holds entries of three words (hi, lo, content) block after block, in chunks of 2^`bits`; an entry is written once
+and never moves. The *index* is open addressing over lines of eight words, one cache line each, so that a search is mostly
+one miss and one comparison of eight words at once. The high half of a word is the *tag*, the highest 32 bits of the key's
 order; the low half is the number of the entry + 1. 0 is an empty slot, and a low half of all ones a *void* one, whose
 record was refused after all. Both are many arrays, which kernels reach by their addresses.
 
-A key's home is its tag scaled to the capacity, and probing is linear without a wrap: spare slots follow the capacity. So
-slots are in the order of tags, and the index widens by a *sweep*: words below a border are in the wide layout already, the
-others still in the old one, and every block moves the border by as much as its rows need. The border is a slot of the
-old layout that was empty when the sweep reached it: no run of occupied slots crosses it, and a home below it means "moved".
+A key's home is its tag scaled to the capacity, a line. A line fills from its first word on; what finds its home full goes to
+the next line, without a wrap: spare lines follow the capacity. So lines are in the order of tags, and the index widens by a
+*sweep*: lines below a border are in the wide layout already, the others still in the old one, and every block moves the
+border by as much as its rows need. The line before the border was not full when the sweep reached it: nothing has
+gone across, and a home below the border means "moved".
 
 Twin: `tests/support/resource_world.py`, a dictionary.
 """
 
 from __future__ import annotations
 
-import ctypes
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import config, njit, types
-from numba.extending import intrinsic
+from numba import config, njit
 
+from pipelines.resource.kernels.words import LINE, first_bit, line_masks, store64
 from rating.kernels.hashing import load64, prefetch
 
 U = np.uint64
-FAR = 16  # rows between the prefetch of an index slot and its use: about one memory latency
+FAR = 32  # rows between the prefetch of a line of the index and its use: more than one memory latency
 NEAR = 8  # rows between the prefetch of an entry that may be the same key and its use
 ENTRY_BYTES = 24
-PAGE_BITS = 18
-"""Words of a page of the index: 2^18, 2 MiB."""
-_WORD_MASK = (1 << PAGE_BITS) - 1
-_BATCH = 256  # words that a sweep gathers before it places them
+PAGE_BITS = 15
+"""Lines of a page of the index: 2^15, 2 MiB."""
+DAY_US = 86_400_000_000
+_LINE_MASK = (1 << PAGE_BITS) - 1
+_BATCH = 256  # words that are gathered before they are placed
+_WINDOW = 1024  # lines of the wide layout that a batch may be spread over
+_BEHIND = 8  # lines behind the last home of a batch, for what runs over
+_PART = 2048  # rows that are set apart by layout before they are decided
 
 UNSEEN = 0
 NEW = 1
@@ -42,13 +46,10 @@ UNUSABLE = 4
 
 LOW = U(0xFFFFFFFF)
 VOID = LOW
+_EMPTY = U(0xFF)
 _GOLDEN = U(0x9E3779B97F4A7C15)
 
 if config.DISABLE_JIT:  # kernels run as Python: same answers, no machine code
-
-    def store64(address: int, value: Any) -> None:
-        """Write a uint64 at `address`."""
-        ctypes.memmove(int(address), int(value).to_bytes(8, "little"), 8)
 
     def order_of(hi: Any, lo: Any) -> Any:
         """Return the 64-bit order of a key: every bit of the key counts in the highest ones."""
@@ -56,16 +57,6 @@ if config.DISABLE_JIT:  # kernels run as Python: same answers, no machine code
         return U((int(lo) ^ turned) * int(_GOLDEN) & 0xFFFFFFFFFFFFFFFF)
 
 else:
-
-    @intrinsic
-    def store64(typingctx: Any, address: Any, value: Any) -> Any:
-        """Write a uint64 at `address` (int64)."""
-
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            builder.store(args[1], builder.inttoptr(args[0], ir.IntType(64).as_pointer()))
-            return context.get_dummy_value()
-
-        return types.void(types.int64, types.uint64), codegen
 
     @njit(inline="always")
     def order_of(hi: Any, lo: Any) -> Any:
@@ -75,50 +66,123 @@ else:
 
 @njit(inline="always")
 def home_of(tag: Any, capacity: Any) -> Any:
-    """Return the slot in which the search for a tag begins, below `capacity` (at most 2^32): int64."""
+    """Return the line in which the search for a tag begins, below `capacity` (at most 2^32): int64."""
     return np.int64((tag * U(capacity)) >> U(32))
 
 
 @njit(inline="always")
-def word_at(pages: Any, slot: Any) -> Any:
-    """Return the address of a word of a layout."""
-    return pages[slot >> PAGE_BITS] + ((slot & _WORD_MASK) << 3)
+def line_at(pages: Any, line: Any) -> Any:
+    """Return the address of a line of a layout; `pages` is the address of the addresses of its pages.
+
+    Addresses, not arrays: an array that a function is given inside a loop is counted, twice per row.
+    """
+    return np.int64(load64(pages + ((line >> PAGE_BITS) << 3))) + ((line & _LINE_MASK) << 6)
 
 
 @njit(inline="always")
 def entry_at(bases: Any, bits: Any, entry: Any) -> Any:
-    """Return the address of an entry of the log."""
-    return bases[entry >> bits] + ENTRY_BYTES * (entry & ((np.int64(1) << bits) - 1))
+    """Return the address of an entry of the log; `bases` is the address of the addresses of its chunks."""
+    return np.int64(load64(bases + ((entry >> bits) << 3))) + ENTRY_BYTES * (entry & ((np.int64(1) << bits) - 1))
 
 
 @njit(inline="always")
-def _seek(pages: Any, slot: Any, total: Any, tag: Any, hi: Any, lo: Any, bases: Any, bits: Any) -> Any:
+def _seek(pages: Any, line: Any, total: Any, tag: Any, hi: Any, lo: Any, bases: Any, bits: Any) -> Any:
     """Return (slot, entry): of the key, or of the slot to take and -1; slot -1 when the layout ends before a free one.
 
-    `pages` hold a layout of `total` words; the search begins at `slot`.
+    `pages` hold a layout of `total` lines; the search begins at `line`. A slot is a word's number in the layout.
     """
     free = np.int64(-1)
-    entry = np.int64(-1)
-    while slot < total:
-        word = load64(word_at(pages, slot))
-        if word == U(0):
-            break
-        if word >> U(32) == tag:
-            low = word & LOW
+    while line < total:
+        at = line_at(pages, line)
+        masks = line_masks(at, tag)
+        empty = masks & _EMPTY
+        same = (masks >> U(LINE)) & ~empty
+        while same != U(0):
+            place = first_bit(same)
+            low = load64(at + (place << 3)) & LOW
             if low == VOID:
                 if free < 0:
-                    free = slot
+                    free = line * LINE + place
             else:
-                at = entry_at(bases, bits, np.int64(low) - 1)
-                if load64(at) == hi and load64(at + 8) == lo:
-                    entry = np.int64(low) - 1
-                    break
-        slot += 1
-    if slot == total:
-        slot = np.int64(-1)
-    if entry < 0 and free >= 0:
-        slot = free
-    return slot, entry
+                entry = np.int64(low) - 1
+                held = entry_at(bases, bits, entry)
+                if load64(held) == hi and load64(held + 8) == lo:
+                    return line * LINE + place, entry
+            same &= same - U(1)
+        if empty != U(0):
+            if free < 0:
+                free = line * LINE + first_bit(empty)
+            break
+        line += 1
+    return free, np.int64(-1)
+
+
+@njit(cache=True, nogil=True)
+def _decide_part(
+    pages: Any,
+    total: Any,
+    capacity: Any,
+    moved: Any,
+    bases: Any,
+    bits: Any,
+    count: Any,
+    used: Any,
+    part: Any,
+    rows: Any,
+    key_hi: Any,
+    key_lo: Any,
+    content: Any,
+    usable: Any,
+    verdict: Any,
+    place: Any,
+) -> Any:
+    """Decide rows whose keys are all in one layout (arguments as for `decide`).
+
+    Args:
+        part: (m,) uint64: tag and row of each. rows: (m,) int64, written: the rows. moved: 1 for the wide layout, else 0.
+    """
+    m = len(part)
+    for j in range(m):
+        rows[j] = np.int64(part[j] & LOW)
+    for j in range(min(FAR, m)):
+        prefetch(line_at(pages, home_of(part[j] >> U(32), capacity)))
+    for j in range(m):
+        if j + FAR < m:
+            prefetch(line_at(pages, home_of(part[j + FAR] >> U(32), capacity)))
+        if j + NEAR < m:
+            tag = part[j + NEAR] >> U(32)
+            at = line_at(pages, home_of(tag, capacity))
+            masks = line_masks(at, tag)
+            same = (masks >> U(LINE)) & ~masks
+            if same != U(0):
+                low = load64(at + (first_bit(same) << 3)) & LOW
+                if low != VOID:
+                    prefetch(entry_at(bases, bits, np.int64(low) - 1))
+        tag = part[j] >> U(32)
+        i = np.int64(part[j] & LOW)
+        hi = key_hi[i]
+        lo = key_lo[i]
+        slot, entry = _seek(pages, home_of(tag, capacity), total, tag, hi, lo, bases, bits)
+        if slot < 0:
+            return j, count, used
+        if entry >= 0:
+            held = load64(entry_at(bases, bits, entry) + 16)
+            verdict[i] = DUPLICATE if held == content[i] else CONFLICT
+            place[i] = 2 * slot + moved
+        elif usable[i]:
+            at = entry_at(bases, bits, count)
+            store64(at, hi)
+            store64(at + 8, lo)
+            store64(at + 16, content[i])
+            count += 1
+            at = line_at(pages, slot >> 3) + ((slot & 7) << 3)
+            used += load64(at) == U(0)
+            store64(at, (tag << U(32)) | U(count))
+            verdict[i] = NEW
+            place[i] = 2 * slot + moved
+        else:
+            verdict[i] = UNUSABLE
+    return m, count, used
 
 
 @njit(cache=True, nogil=True)
@@ -143,14 +207,15 @@ def decide(
     verdict: Any,
     place: Any,
 ) -> Any:
-    """Decide rows in order and take the keys of those that are new and usable.
+    """Decide rows and take the keys of those that are new and usable: of rows with the same key in their order.
 
     Args:
-        old, wide: (pages,) int64 addresses of each layout's pages; …_total: words there are; …_capacity: homes.
-        border: slots of the old layout that have moved; words of both layouts up to it are there.
+        old, wide: (pages,) int64 addresses of each layout's pages; …_total: lines there are; …_capacity: homes.
+        border: lines of the old layout that have moved; lines of both layouts up to it are there.
         bases: (chunks,) int64 addresses; bits: log2 of the entries of a chunk. The caller guarantees room for m entries.
         count: entries of the log. used: slots of the index that are not empty.
-        rows: (m,) int64 rows of the block that belong to this bucket; begin: the first of them to decide.
+        rows: (m,) int64 rows of the block that belong to this bucket, below 2^32; begin: the first of them to decide.
+            Written: the rows in the order in which they were decided, and new ones are in the log.
         key_hi, key_lo, content: (n,) uint64 columns; `content` is never 0. usable: (n,) bool, rows that may take a key.
         verdict: (n,) uint8, written: a row that is not usable is UNUSABLE unless its key is known.
         place: (n,) int64, written for NEW rows and known keys: 2 * slot, + 1 in the wide layout.
@@ -159,103 +224,213 @@ def decide(
         (index into rows where it stopped, count, used). It stops before m when a layout has no free word left behind.
     """
     m = len(rows)
-    for j in range(begin, m):
-        if j + FAR < m:
-            ahead = rows[j + FAR]
-            tag = order_of(key_hi[ahead], key_lo[ahead]) >> U(32)
-            slot = home_of(tag, old_capacity)
-            if slot < border:
-                prefetch(word_at(wide, home_of(tag, wide_capacity)))
-            else:
-                prefetch(word_at(old, slot))
-        if j + NEAR < m:
-            ahead = rows[j + NEAR]
-            tag = order_of(key_hi[ahead], key_lo[ahead]) >> U(32)
-            slot = home_of(tag, old_capacity)
-            if slot < border:
-                word = load64(word_at(wide, home_of(tag, wide_capacity)))
-            else:
-                word = load64(word_at(old, slot))
-            if word >> U(32) == tag and U(0) < word & LOW < VOID:
-                prefetch(entry_at(bases, bits, np.int64(word & LOW) - 1))
-        i = rows[j]
-        hi = key_hi[i]
-        lo = key_lo[i]
-        tag = order_of(hi, lo) >> U(32)
-        home = home_of(tag, old_capacity)
-        moved = home < border
-        if moved:
-            slot, entry = _seek(wide, home_of(tag, wide_capacity), wide_total, tag, hi, lo, bases, bits)
+    old_at, wide_at, bases_at = old.ctypes.data, wide.ctypes.data, bases.ctypes.data
+    size = min(m, _PART)
+    there = np.empty(size, np.uint64)
+    here = np.empty(size, np.uint64)
+    while begin < m:
+        # rows of one layout first and then those of the other: which one it is would be guessed wrong for every second row
+        end = min(begin + _PART, m)
+        k = 0
+        n = 0
+        for j in range(begin, end):
+            i = rows[j]
+            tag = order_of(key_hi[i], key_lo[i]) >> U(32)
+            word = (tag << U(32)) | U(i)
+            moved = home_of(tag, old_capacity) < border
+            there[k] = word
+            here[n] = word
+            k += moved
+            n += not moved
+        done, count, used = _decide_part(
+            wide_at,
+            wide_total,
+            wide_capacity,
+            1,
+            bases_at,
+            bits,
+            count,
+            used,
+            there[:k],
+            rows[begin : begin + k],
+            key_hi,
+            key_lo,
+            content,
+            usable,
+            verdict,
+            place,
+        )
+        if done == k:
+            more, count, used = _decide_part(
+                old_at,
+                old_total,
+                old_capacity,
+                0,
+                bases_at,
+                bits,
+                count,
+                used,
+                here[:n],
+                rows[begin + k : end],
+                key_hi,
+                key_lo,
+                content,
+                usable,
+                verdict,
+                place,
+            )
+            done += more
         else:
-            slot, entry = _seek(old, home, old_total, tag, hi, lo, bases, bits)
-        if slot < 0:
-            return j, count, used
-        if entry >= 0:
-            held = load64(entry_at(bases, bits, entry) + 16)
-            verdict[i] = DUPLICATE if held == content[i] else CONFLICT
-            place[i] = 2 * slot + moved
-        elif usable[i]:
-            at = entry_at(bases, bits, count)
-            store64(at, hi)
-            store64(at + 8, lo)
-            store64(at + 16, content[i])
-            count += 1
-            at = word_at(wide, slot) if moved else word_at(old, slot)
-            used += load64(at) == U(0)
-            store64(at, (tag << U(32)) | U(count))
-            verdict[i] = NEW
-            place[i] = 2 * slot + moved
-        else:
-            verdict[i] = UNUSABLE
-    return m, count, used
+            for j in range(n):
+                rows[begin + k + j] = np.int64(here[j] & LOW)
+        begin += done
+        if done < k + n:
+            break
+    return begin, count, used
 
 
 @njit(cache=True, nogil=True)
 def sweep(old: Any, old_total: Any, border: Any, least: Any, wide: Any, wide_total: Any, wide_capacity: Any) -> Any:
-    """Move words from the old layout into the wide one until the border is an empty slot at or behind `least`.
+    """Move lines from the old layout into the wide one until the border is at or behind `least`, after one that is not full.
 
     Void words are dropped.
 
     Args:
         old, wide, …_total, wide_capacity: as for `decide`.
-        border: where the sweep stands. least: slot to reach; the words of the old layout are its end.
+        border: where the sweep stands. least: line to reach; the lines of the old layout are its end.
 
     Returns:
         (border, words dropped, words left): some are left, which are in neither layout, when it stopped because the wide
         one has no free word left behind.
     """
     dropped = 0
+    old_at, wide_at = old.ctypes.data, wide.ctypes.data
     batch = np.empty(_BATCH, np.uint64)
-    while border < old_total:
-        # gather first: the words then go to places that follow each other
+    over = np.empty(_BATCH, np.uint64)
+    homes = np.empty(_BATCH, np.int64)
+    filled = np.empty(_WINDOW, np.int64)
+    going = border < old_total
+    while going:
+        # gather first: the words then go to lines that follow each other
         n = 0
-        while n < _BATCH and border < old_total:
-            word = load64(word_at(old, border))
-            if word == U(0) and border >= least:
-                old_total = border
-                break
-            batch[n] = word
-            low = word & LOW
-            dropped += low == VOID
-            n += (low != U(0)) & (low != VOID)
+        while going and n <= _BATCH - LINE:
+            at = line_at(old_at, border)
+            for place in range(LINE):
+                word = load64(at + 8 * place)
+                batch[n] = word
+                low = word & LOW
+                dropped += low == VOID
+                n += (low != U(0)) & (low != VOID)
             border += 1
-        placed = put(batch, n, wide, wide_total, wide_capacity)
-        if placed < n:
-            return border, dropped, batch[placed:n].copy()
-    return border, dropped, batch[:0].copy()
+            going = border < old_total and (border < least or load64(at + 8 * (LINE - 1)) != U(0))
+        left = _place(batch, n, wide_at, wide_total, wide_capacity, homes, filled, over)
+        if left:
+            return border, dropped, over[:left].copy()
+    return border, dropped, over[:0].copy()
 
 
 @njit(cache=True, nogil=True)
-def put(words: Any, n: Any, pages: Any, total: Any, capacity: Any) -> int:
-    """Place the first `n` words of (k,) `words` in a layout (as for `decide`); return how many found a free slot."""
+def _place(words: Any, n: Any, pages: Any, total: Any, capacity: Any, homes: Any, filled: Any, over: Any) -> int:
+    """Place the first `n` of (k,) words whose homes are near each other in a layout (as for `decide`).
+
+    It is counted how far each line is filled, for a line that has just been written to is slow to compare.
+
+    Args:
+        pages: address of the addresses of its pages. homes: (n,) int64, filled: (w,) int64, scratch.
+        over: (n,) uint64, written: the words that found no room.
+
+    Returns:
+        How many are in `over`.
+    """
+    first = total
+    last = np.int64(0)
     for i in range(n):
-        slot = home_of(words[i] >> U(32), capacity)
-        while slot < total and load64(word_at(pages, slot)) != U(0):
-            slot += 1
-        if slot >= total:
-            return i
-        store64(word_at(pages, slot), words[i])
-    return n
+        home = home_of(words[i] >> U(32), capacity)
+        homes[i] = home
+        first = min(first, home)
+        last = max(last, home)
+    lines = min(last + _BEHIND, total) - first
+    late = 0
+    if lines > len(filled):
+        lines = 0
+    for line in range(lines):
+        filled[line] = first_bit((line_masks(line_at(pages, first + line), U(0)) & _EMPTY) | U(1 << LINE))
+    for i in range(n):
+        line = homes[i] - first
+        while line < lines and filled[line] == LINE:
+            line += 1
+        if line < lines:
+            store64(line_at(pages, first + line) + (filled[line] << 3), words[i])
+            filled[line] += 1
+        else:
+            words[late] = words[i]
+            late += 1
+    return _put(words, late, pages, 0, total, capacity, over)
+
+
+@njit(cache=True, nogil=True)
+def put(words: Any, pages: Any, total: Any, capacity: Any, over: Any) -> int:
+    """Place (n,) words in a layout (as for `decide`); return how many found no room and are in `over`, (n,) uint64."""
+    return _put(words, len(words), pages.ctypes.data, 0, total, capacity, over)
+
+
+@njit(cache=True, nogil=True)
+def _put(words: Any, n: Any, pages: Any, begin: Any, end: Any, capacity: Any, over: Any) -> int:
+    """Place the first `n` of (k,) `words` in lines `begin` to `end` of a layout, where their homes are.
+
+    Args:
+        pages: address of the addresses of its pages. capacity: as for `decide`.
+        over: (n,) uint64, written: the words that found no free slot before `end`.
+
+    Returns:
+        How many are in `over`.
+    """
+    left = 0
+    for i in range(min(n, FAR)):
+        prefetch(line_at(pages, home_of(words[i] >> U(32), capacity)))
+    for i in range(n):
+        if i + FAR < n:
+            prefetch(line_at(pages, home_of(words[i + FAR] >> U(32), capacity)))
+        line = home_of(words[i] >> U(32), capacity)
+        free = U(0)
+        while line < end:
+            at = line_at(pages, line)
+            free = line_masks(at, U(0)) & _EMPTY
+            if free != U(0):
+                store64(at + (first_bit(free) << 3), words[i])
+                break
+            line += 1
+        if free == U(0):
+            over[left] = words[i]
+            left += 1
+    return left
+
+
+@njit(cache=True, nogil=True)
+def insert(entries: Any, k: Any, first: Any, pages: Any, begin: Any, end: Any, capacity: Any) -> Any:
+    """Index entries of the log that are in no index yet and differ from each other, if their homes are among some lines.
+
+    Args:
+        entries: address of k entries: `first`, `first` + 1, … of the log. They may be read-only.
+        pages, capacity: a layout, as for `decide`. begin, end: lines of it; no other ones are touched.
+
+    Returns:
+        (l,) uint64 words that found no free slot before `end`.
+    """
+    over = np.empty(k, np.uint64)
+    left = 0
+    pages_at = pages.ctypes.data
+    batch = np.empty(min(k, _PART), np.uint64)
+    for start in range(0, k, _PART):
+        n = 0
+        for j in range(start, min(start + _PART, k)):
+            at = entries + ENTRY_BYTES * j
+            tag = order_of(load64(at), load64(at + 8)) >> U(32)
+            batch[n] = (tag << U(32)) | U(first + j + 1)
+            home = home_of(tag, capacity)
+            n += (home >= begin) & (home < end)
+        left += _put(batch, n, pages_at, begin, end, capacity, over[left:])
+    return over[:left].copy()
 
 
 @njit(cache=True, nogil=True)
@@ -269,17 +444,19 @@ def settle(old: Any, wide: Any, bases: Any, bits: Any, count: Any, took: Any, pl
     Returns:
         The entries of the log without those taken back.
     """
+    old_at, wide_at, bases_at = old.ctypes.data, wide.ctypes.data, bases.ctypes.data
     entry = count - len(took)
     kept = entry
     for i in took:
-        at = entry_at(bases, bits, entry)
+        at = entry_at(bases_at, bits, entry)
         slot = place[i] >> 1
-        spot = word_at(wide, slot) if place[i] & 1 else word_at(old, slot)
+        spot = line_at(wide_at, slot >> 3) if place[i] & 1 else line_at(old_at, slot >> 3)
+        spot += (slot & 7) << 3
         word = load64(spot)
         if held[i] == U(0):
             store64(spot, word | VOID)
         else:
-            to = entry_at(bases, bits, kept)
+            to = entry_at(bases_at, bits, kept)
             store64(to, load64(at))
             store64(to + 8, load64(at + 8))
             store64(to + 16, held[i])
@@ -290,50 +467,40 @@ def settle(old: Any, wide: Any, bases: Any, bits: Any, count: Any, took: Any, pl
 
 
 @njit(cache=True, nogil=True)
-def insert(entries: Any, first: Any, begin: Any, pages: Any, total: Any, capacity: Any) -> int:
-    """Index entries of the log that are in no index yet and differ from each other.
+def span(event_at: Any, candidate: Any) -> Any:
+    """Return (rows, earliest, latest) of the candidates.
 
     Args:
-        entries: (k, 3) uint64, entries `first`, `first` + 1, … of the log. begin: the first of them to insert.
-        pages, total, capacity: a layout, as for `decide`.
-
-    Returns:
-        Where it stopped: before k when the layout has no free word left behind.
+        event_at: (n,) int64 microseconds; candidate: (n,) bool.
     """
-    k = len(entries)
-    for j in range(begin, k):
-        if j + FAR < k:
-            tag = order_of(entries[j + FAR, 0], entries[j + FAR, 1]) >> U(32)
-            prefetch(word_at(pages, home_of(tag, capacity)))
-        tag = order_of(entries[j, 0], entries[j, 1]) >> U(32)
-        slot = home_of(tag, capacity)
-        while slot < total and load64(word_at(pages, slot)) != U(0):
-            slot += 1
-        if slot >= total:
-            return j
-        store64(word_at(pages, slot), (tag << U(32)) | U(first + j + 1))
-    return k
+    count = np.int64(0)
+    first = np.int64(2**63 - 1)
+    last = np.int64(-(2**63))
+    for i in range(len(event_at)):
+        count += candidate[i]
+        first = min(first, event_at[i] if candidate[i] else np.int64(2**63 - 1))
+        last = max(last, event_at[i] if candidate[i] else np.int64(-(2**63)))
+    return count, first, last
 
 
 @njit(cache=True, nogil=True)
-def bucket_rows(event_at: Any, candidate: Any, day_us: Any, first_day: Any, counts: Any, order: Any) -> None:
+def bucket_rows(event_at: Any, candidate: Any, first_day: Any, counts: Any, order: Any) -> None:
     """Group candidate rows by event day, keeping their order: a counting sort.
 
     Args:
-        event_at: (n,) int64 microseconds; candidate: (n,) bool; day_us: microseconds per bucket.
-        first_day: smallest day among the candidates.
+        event_at: (n,) int64 microseconds; candidate: (n,) bool. first_day: smallest day among the candidates.
         counts: (days + 1,) int64 zeros; on return counts[d] .. counts[d + 1] delimits day d in `order`.
         order: (k,) int64, written: rows by day.
     """
     n = len(event_at)
     for i in range(n):
         if candidate[i]:
-            counts[event_at[i] // day_us - first_day + 1] += 1
+            counts[event_at[i] // DAY_US - first_day + 1] += 1
     for d in range(1, len(counts)):
         counts[d] += counts[d - 1]
     cursor = counts.copy()
     for i in range(n):
         if candidate[i]:
-            d = event_at[i] // day_us - first_day
+            d = event_at[i] // DAY_US - first_day
             order[cursor[d]] = i
             cursor[d] += 1
