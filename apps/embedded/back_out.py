@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from apps.embedded.cancel import NO_KEYS, Tally, Withdrawal, keys_in, write_commands
+from apps.embedded.cancel import NO_KEYS, Tally, Withdrawal, key_batch, keys_in, midnight_keys_in, write_commands
 from apps.embedded.engine import ClaimReport, Engine
 from apps.embedded.files import QuarantinedFile, UnableToReadArchive, sha256_of
 from apps.embedded.later_items import LaterItems
@@ -269,8 +269,15 @@ def _of_records(engine: Engine, claim: int, withdrawal: Withdrawal) -> Iterator[
                 "that. Send corrected readings instead"
             )
         if cdrs.position.block in wanted:
-            keys = keys_in(cdrs, np.arange(len(cdrs)), active.catalog.sources[root.source], engine.state)
-            yield from withdrawal.commands(claim, cdrs.position.block, keys)
+            source, rows = active.catalog.sources[root.source], np.arange(len(cdrs))
+            keys = keys_in(cdrs, rows, source, engine.state)
+            withdrawn = list(withdrawal.commands(claim, cdrs.position.block, keys))
+            yield from withdrawn
+            gone = [batch.column("record").to_numpy() for batch in withdrawn]
+            rows = np.flatnonzero(np.isin(cdrs.record, np.concatenate([np.zeros(0, np.uint32), *gone])))
+            midnight = midnight_keys_in(cdrs, rows, source)
+            if len(midnight.record):
+                yield key_batch(claim, midnight)
 
 
 def _besides(engine: Engine, family: Family, decided: Decisions) -> list[Refusal]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from apps.embedded.engine import Engine
 from apps.embedded.images import ActiveImage, recompile
-from pipelines.resource.neighbours import dated
+from pipelines.resource.neighbours import dated, near_midnight
 from pipelines.snapshot import StageState
 from pipelines.spool.files import durable_file
 from pipelines.spool.lifecycle import Decisions, Status
@@ -60,8 +60,18 @@ def keys_in(cdrs: CdrBlock, rows: Int64Array, source: SourceBase, state: StageSt
     """Return the identities of some records of a block, on the days on which they are held."""
     hi, lo, at = cdrs.key_hi[rows], cdrs.key_lo[rows], cdrs.event_at[rows]
     if source.tolerance_us:
-        at = dated(state.resource.dedup, hi, lo, at, np.ones(len(rows), np.bool_), source.tolerance_us)
+        near = near_midnight(hi, lo, at, np.ones(len(rows), np.bool_), source.tolerance_us)
+        at = dated(state.resource.dedup, hi, lo, at, near)
     return Keys(cdrs.record[rows], hi, lo, at)
+
+
+def midnight_keys_in(cdrs: CdrBlock, rows: Int64Array, source: SourceBase) -> Keys:
+    """Return the midnight keys of some records of a block; none where the source has no tolerance."""
+    if not source.tolerance_us:
+        return NO_KEYS
+    hi, lo, at = cdrs.key_hi[rows], cdrs.key_lo[rows], cdrs.event_at[rows]
+    near = near_midnight(hi, lo, at, np.ones(len(rows), np.bool_), source.tolerance_us)
+    return Keys(cdrs.record[rows][near.row], near.hi, near.lo, near.midnight_at)
 
 
 NO_KEYS = Keys(np.zeros(0, np.int64), np.zeros(0, np.uint64), np.zeros(0, np.uint64), np.zeros(0, np.int64))

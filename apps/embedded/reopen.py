@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from apps.embedded.cancel import NO_KEYS, Withdrawal, key_batch, keys_in
+from apps.embedded.cancel import NO_KEYS, Withdrawal, key_batch, keys_in, midnight_keys_in
 from apps.embedded.engine import Engine
 from apps.embedded.files import QuarantinedFile, ReadableFile, UnableToReadArchive
 from apps.embedded.images import ActiveImage
@@ -111,6 +111,7 @@ def without(engine: Engine, withdrawal: Withdrawal, claims: set[int]) -> Reopeni
             assert cdrs.parts is not None
             source = active.catalog.sources[_source(engine, claim)]
             found.keys.append(key_batch(claim, keys_in(cdrs, rows, source, engine.state)))
+            found.keys.append(key_batch(claim, midnight_keys_in(cdrs, rows, source)))
             nobody = np.full(len(rows), -1, np.int32)
             found.rows.append(_batch(engine, claim, cdrs, rows, nobody, nobody, leaves=True))
             parts = cdrs.parts

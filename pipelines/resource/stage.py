@@ -19,11 +19,11 @@ from pipelines.resource.kernels import attribute as attribution
 from pipelines.resource.kernels import dedup as verdicts
 from pipelines.resource.kernels import series as readings
 from pipelines.resource.kernels import versions
-from pipelines.resource.neighbours import dated
+from pipelines.resource.neighbours import NearMidnight, dated, mark, near_midnight
 from pipelines.resource.series import RegisterTable
 from pipelines.resource.versions import VersionTable, arrival
 from rating.tariff_image import AccessIndex
-from schemas.arrays import Int64Array, UInt16Array
+from schemas.arrays import BoolArray, Int64Array, UInt16Array
 from schemas.cdr import ELAPSED, CdrBlock
 from schemas.edr import EdrBlock, join_edrs
 from schemas.output import AssembledParts
@@ -61,6 +61,11 @@ REASON_OF_VERSION[versions.SAME] = Reason.DUPLICATE
 REASON_OF_VERSION[versions.OLDER] = Reason.NEWER_VERSION_KNOWN
 REASON_OF_VERSION[versions.NEWER] = Reason.SUPERSEDES_EARLIER
 REASON_OF_VERSION[versions.UNPLACED] = Reason.SAME_KEY_OTHER_CONTENT
+
+
+TOOK = np.zeros(1000, np.bool_)
+"""Whether a record with a reason took its identity."""
+TOOK[[Reason.NONE, Reason.OPENING_READING, Reason.REPEATED_READING, Reason.ABSORBED_PART]] = True
 
 
 @dataclass(slots=True)
@@ -129,9 +134,10 @@ def process(
     usable = unowned == 0
     if cdrs.parts is not None and cdrs.parts.mode & ELAPSED:
         usable[:] = True  # whoever hangs up need not be a customer; who called, assembly sees
-    day_at = cdrs.event_at
+    day_at, near = cdrs.event_at, None
     if tolerance_us:
-        day_at = dated(state.dedup, cdrs.key_hi, cdrs.key_lo, cdrs.event_at, candidate, tolerance_us)
+        near = near_midnight(cdrs.key_hi, cdrs.key_lo, cdrs.event_at, candidate, tolerance_us)
+        day_at = dated(state.dedup, cdrs.key_hi, cdrs.key_lo, cdrs.event_at, near, candidate & usable)
     decision = state.dedup.decide(cdrs.key_hi, cdrs.key_lo, cdrs.content, day_at, candidate, usable)
     verdict = decision.verdict
     conflict = Reason.DUPLICATE if conflict_is_duplicate else Reason.SAME_KEY_OTHER_CONTENT
@@ -159,10 +165,10 @@ def process(
         decision.settle(taken.held)
         answer = taken.answer[rows]
         reason[rows] = REASON_OF_PART[answer]
-        reason[rows[answer == assembling.OTHER]] = conflict
-        unusable = rows[answer == assembling.UNUSABLE]
-        reason[unusable] = unowned[unusable]
+        _refused(reason, rows, answer == assembling.OTHER, answer == assembling.UNUSABLE, conflict, unowned)
+        _mark(state, near, reason)
         return _assembled(cdrs, taken, owners, state.assembly, reason)
+    _mark(state, near, reason)
     rows = np.flatnonzero(reason == 0)
     owners = owners_of(access, cdrs.access_hi, cdrs.access_lo, instant, rows, found)
     return ResourceResult(_edrs(cdrs, owners, event_at, span_s, quantity), reason)
@@ -189,10 +195,26 @@ def _difference(
     span_s[measured] = (cdrs.event_at[measured] - found.start_at[measured]) // SECOND_US
     quantity[measured] = found.consumed[measured]
     reason[rows] = REASON_OF_ANSWER[answer]
-    reason[rows[answer == readings.OTHER]] = conflict
-    unusable = rows[answer == readings.UNUSABLE]
-    reason[unusable] = unowned[unusable]
+    _refused(reason, rows, answer == readings.OTHER, answer == readings.UNUSABLE, conflict, unowned)
     return event_at, span_s, quantity
+
+
+def _refused(
+    reason: UInt16Array,
+    rows: Int64Array,
+    other: BoolArray,
+    unusable: BoolArray,
+    conflict: Reason,
+    unowned: UInt16Array,
+) -> None:
+    """Write down the reasons of rows whose identity has another content, and of those that nobody owns."""
+    reason[rows[other]] = conflict
+    reason[rows[unusable]] = unowned[rows[unusable]]
+
+
+def _mark(state: ResourceState, near: NearMidnight | None, reason: UInt16Array) -> None:
+    if near is not None:
+        mark(state.dedup, near, TOOK[reason])
 
 
 def _assembled(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from contextlib import ExitStack
@@ -166,4 +167,5 @@ class DedupMachine(RuleBasedStateMachine):
 
 
 TestDedup = DedupMachine.TestCase
-TestDedup.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+EXAMPLES = 12 if os.environ.get("NUMBA_DISABLE_JIT") == "1" else 60
+TestDedup.settings = settings(max_examples=EXAMPLES, stateful_step_count=30, deadline=None)

@@ -24,6 +24,16 @@ SUBSETS = {
         "tests/property/test_mediation_json_twin.py::test_frame_and_twin_find_the_same_records",
         "tests/unit/mediation/test_json_layouts.py",
     ),
+    "resource": (
+        "tests/property/test_dedup_stateful.py",
+        "tests/unit/mediation/test_siphash.py::test_the_vectors_of_the_reference_implementation",
+        "tests/unit/mediation/test_siphash.py::test_kernel_and_twin_agree",
+        "tests/unit/resource/test_assembly.py",
+        "tests/unit/resource/test_reopening.py",
+        "tests/unit/resource/test_neighbours.py::test_a_record_is_known_across_midnight",
+        "tests/property/test_resource_assembly.py::test_the_order_of_parts_and_of_blocks_changes_no_edr",
+        "tests/property/test_reversal_twin.py",
+    ),
     "rating": (
         "tests/property/test_rating_twin.py::test_kernels_and_twin_agree",
         "tests/unit/rating/test_wide.py",

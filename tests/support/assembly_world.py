@@ -222,7 +222,7 @@ class Twin:
         if self.rules.late is Late.REOPEN:
             return Reason.REOPENS_SESSION, []
         if piece.access not in self.windows:
-            return Reason.NONE, []
+            return Reason.UNKNOWN_ACCESS_POINT, []
         return Reason.NONE, [
             (*self._edr(place, [(place, piece)], ())[:2], piece.quantity, self._owner(piece), (place,))
         ]

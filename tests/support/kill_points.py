@@ -68,7 +68,7 @@ def install(reach: Reach) -> None:
     wrap(snapshot, "sync_directory", lambda path: "unnamed snapshot" if path.name.startswith(".") else "named snapshot")
     wrap(correct, "write_durably", lambda *_: "keep corrections", _half_file)
     wrap(retry, "write_durably", lambda *_: "keep EDRs", _half_file)
-    wrap(back_out, "write_commands", lambda *_: "keep commands", lambda path, batches: _half_file(path, b"ARROW1" * 9))
+    wrap(back_out, "write_commands", lambda *_: "keep commands", lambda path, *_: _half_file(path, b"ARROW1" * 9))
     wrap(shutil, "rmtree", lambda path, *_, **__: f"remove from {Path(path).parent.name}", _half_directory)
 
 

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from resource_world import ALWAYS, DAY_US, START_US, Row, access_index, cdr_block, held_keys
 
-from pipelines.resource.neighbours import dated
+from pipelines.resource.neighbours import NearMidnight, dated, near_midnight
 from pipelines.resource.release import release_keys
 from pipelines.resource.stage import ResourceState, process
+from schemas.cdr import CdrBlock
 from schemas.rejection import Reason
 
 MIDNIGHT = START_US // DAY_US * DAY_US + DAY_US
@@ -51,6 +52,8 @@ def _take(state: ResourceState, rows: Sequence[Row], tolerance_us: int = TOLERAN
         (_at(-1), _at(1, key=2), NONE),
         (_at(-1), _at(1, key=1 << 64 | 1), NONE),
         (_at(-1 - 86_400), _at(1), NONE),  # another midnight
+        (_at(1), _at(-61), NONE),
+        (_at(60), _at(-1), NONE),
         (_at(-1), _at(-2), SAME),
         (_at(-1, access=9), _at(1), NONE),  # what nobody owns holds no key
     ],
@@ -78,13 +81,21 @@ def test_a_key_that_is_held_on_both_days_stays_on_its_own() -> None:
     assert _take(state, [_at(-1), _at(1, content=2)]) == [SAME, SAME]
 
 
-def test_a_key_is_let_go_where_it_is_held() -> None:
+def _near(rows: CdrBlock) -> NearMidnight:
+    return near_midnight(rows.key_hi, rows.key_lo, rows.event_at, np.ones(len(rows), np.bool_), TOLERANCE)
+
+
+def test_a_key_and_its_mark_are_let_go() -> None:
     state = ResourceState()
-    _take(state, [_at(-1, access=9), _at(1)])  # the second stands on the first one's day
-    rows = cdr_block([_at(1)])
-    at = dated(state.dedup, rows.key_hi, rows.key_lo, rows.event_at, np.ones(1, np.bool_), TOLERANCE)
-    assert release_keys(state.dedup, rows.key_hi, rows.key_lo, at) == 1
+    _take(state, [_at(-1), _at(30, key=2), _at(61, key=3)])
+    rows = cdr_block([_at(-1), _at(30, key=2), _at(61, key=3)])
+    near = _near(rows)
+    assert near.row.tolist() == [0, 1]
+    at = dated(state.dedup, rows.key_hi, rows.key_lo, rows.event_at, near)
+    assert release_keys(state.dedup, rows.key_hi, rows.key_lo, at) == 3
+    assert release_keys(state.dedup, near.hi, near.lo, near.midnight_at) == 2
     assert held_keys(state) == {}
+    assert _take(state, [_at(1), _at(-30, key=2)]) == [NONE, NONE]
 
 
 def test_days_that_the_window_left_are_not_looked_at() -> None:
@@ -92,8 +103,21 @@ def test_days_that_the_window_left_are_not_looked_at() -> None:
     _take(state, [_at(-1)])
     state.dedup.first_day = MIDNIGHT // DAY_US
     rows = cdr_block([_at(1)])
-    at = dated(state.dedup, rows.key_hi, rows.key_lo, rows.event_at, np.ones(1, np.bool_), TOLERANCE)
-    assert at.tolist() == rows.event_at.tolist()
+    assert dated(state.dedup, rows.key_hi, rows.key_lo, rows.event_at, _near(rows)).tolist() == rows.event_at.tolist()
+
+
+@given(
+    rows=st.lists(
+        st.builds(_at, st.sampled_from([-90_000, -70, -60, -1, 0, 1, 59, 60, 80, 86_399]), st.integers(1, 2)),
+        max_size=12,
+    ),
+    cuts=st.lists(st.integers(0, 12), max_size=3).map(sorted),
+)
+def test_a_block_is_decided_like_its_pieces(rows: list[Row], cuts: list[int]) -> None:
+    whole, pieces = ResourceState(), ResourceState()
+    together = _take(whole, rows)
+    assert [answer for a, b in pairwise([0, *cuts, len(rows)]) for answer in _take(pieces, rows[a:b])] == together
+    assert held_keys(whole) == held_keys(pieces)
 
 
 @given(
