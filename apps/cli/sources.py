@@ -131,8 +131,8 @@ def try_file(
 ) -> None:
     """Try a file on a source and keep nothing: its first records raw, decoded and rated, and a profile of all of it.
 
-    It goes through every stage on the latest snapshot's state, as with `octroi ingest --dry-run`. Exit code 5 when the file
-    is refused whole.
+    It goes through every stage on the latest snapshot's state, as with `octroi ingest --dry-run`; so does each of the files in
+    a tar or zip archive. Exit code 5 when one is refused whole.
     """
     settings, directory = open_settings(data)
     require_catalog(directory)
@@ -145,7 +145,7 @@ def try_file(
         print_json(told)
     else:
         _show_test(told)
-    if told["quarantined"]:
+    if told["quarantined"] or any(item["quarantined"] for item in told["files"]):
         raise typer.Exit(PARTIAL)
 
 
@@ -177,8 +177,14 @@ def _show_test(told: dict[str, Any]) -> None:
     if refusal:
         print(printable(f"refused whole: {refusal['code']}: {refusal['message']}"))
         return
+    for item in told["files"]:
+        refused = item["quarantined"]
+        what = (
+            f"refused whole: {refused['code']}: {refused['message']}" if refused else count(item["records"], "record")
+        )
+        print(printable(f"in it {item['name']}: {what}"))
     for record in told["records"]:
-        print(f"record {record['record']}")
+        print(printable(f"record {record['record']}{' of ' + record['file'] if 'file' in record else ''}"))
         for what, how in _record_words(record):
             print(f"  {what:8} {_shortened(printable(how))}")
     more = profile["records"] - len(told["records"])

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from apps.embedded.archive_files import ArchiveFiles
 from apps.embedded.engine import ClaimReport, Engine
 from apps.embedded.supersede import settle_newer
-from apps.embedded.tar_files import TarFiles
 from pipelines.spool.claims import UnableToClaim
 from pipelines.spool.journal import FileClaim, JournalEntry, Tick
 
@@ -58,7 +58,7 @@ class Intake:
         engine = self.engine
         for entry in engine.directory.spool.adopt(engine.journal, now=engine.now(), terms=engine.terms):
             self.claimed(engine.process(entry))
-        for entry in self._tar_files.resume(engine.sources, now=engine.now(), terms=engine.terms):
+        for entry in self._archive_files.resume(engine.sources, now=engine.now(), terms=engine.terms):
             self.claimed(engine.process(entry))
         self._settle()
 
@@ -85,7 +85,7 @@ class Intake:
             self.tick()
             try:
                 now, terms = engine.now(), engine.terms
-                entries = self._tar_files.take_copy(source, path, now=now, terms=terms) or [
+                entries = self._archive_files.take_copy(source, path, now=now, terms=terms) or [
                     engine.directory.spool.take_copy(engine.journal, source, path, now=now, terms=terms)
                 ]
             except UnableToClaim as error:
@@ -160,7 +160,7 @@ class Intake:
         engine = self.engine
         try:
             now, terms = engine.now(), engine.terms
-            entries: list[FileClaim] = self._tar_files.claim(source, path, now=now, terms=terms) or [
+            entries: list[FileClaim] = self._archive_files.claim(source, path, now=now, terms=terms) or [
                 engine.directory.spool.claim(engine.journal, source, path, now=now, terms=terms)
             ]
         except UnableToClaim as error:
@@ -172,8 +172,8 @@ class Intake:
         return True
 
     @property
-    def _tar_files(self) -> TarFiles:
-        return TarFiles(self.engine.directory.spool, self.engine.journal)
+    def _archive_files(self) -> ArchiveFiles:
+        return ArchiveFiles(self.engine.directory.spool, self.engine.journal)
 
     def _process(self, entry: JournalEntry) -> None:
         self.claimed(self.engine.process(entry))

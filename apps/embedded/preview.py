@@ -50,24 +50,29 @@ class FileTest:
     """What a file would do under one source.
 
     Attributes:
-        claim: its quarantine, or the headers of its blocks. records: the first ones, ready for JSON.
+        claims: of each file in it, an archive or one file: its quarantine, or the headers of its blocks.
+        records: the first ones, ready for JSON; those of an archive say of which file in it.
     """
 
     source: str
     format: str
     name: str
-    claim: ClaimReport
+    claims: list[ClaimReport]
     records: list[dict[str, Any]]
     profile: dict[str, Any]
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything for JSON."""
-        refusal = self.claim.quarantine
+        packed = [_name(claim) for claim in self.claims] != [self.name]
         return {
             "source": self.source,
             "format": self.format,
             "file": self.name,
-            "quarantined": None if refusal is None else {"code": refusal.code, "message": refusal.message},
+            "quarantined": None if packed else _refusal(self.claims[0]),
+            "files": [
+                {"name": _name(claim), "records": claim.total("received"), "quarantined": _refusal(claim)}
+                for claim in (self.claims if packed else ())
+            ],
             "records": self.records,
             "profile": self.profile,
         }
@@ -111,11 +116,23 @@ def preview_file(
         source = find_source(engine.active.catalog, code)
         witness = _Witness(engine.active, engine.state.vocabulary, getattr(source, "encoding", "utf-8"), records)
         engine.watch, engine.progress = witness.watch, progress
-        claim = rehearse_file(engine, code, path)
-        profile = witness.profile_as_dict(claim)
-    return FileTest(
-        code, source.format, os.fsencode(path.name).decode("utf-8", "replace"), claim, witness.shown, profile
-    )
+        name = os.fsencode(path.name).decode("utf-8", "replace")
+        claims: list[ClaimReport] = []
+        for claim in rehearse_file(engine, code, path):
+            claims.append(claim)
+            for record in witness.shown if _name(claim) != name else ():
+                record.setdefault("file", _name(claim))
+        profile = witness.profile_as_dict(claims)
+    return FileTest(code, source.format, name, claims, witness.shown, profile)
+
+
+def _name(claim: ClaimReport) -> str:
+    return claim.entry.name if isinstance(claim.entry, FileClaim) else ""
+
+
+def _refusal(claim: ClaimReport) -> dict[str, str] | None:
+    refusal = claim.quarantine
+    return None if refusal is None else {"code": refusal.code, "message": refusal.message}
 
 
 @dataclass(slots=True)
@@ -222,17 +239,17 @@ class _Witness:
 
     # ---- the whole file
 
-    def profile_as_dict(self, claim: ClaimReport) -> dict[str, Any]:
+    def profile_as_dict(self, claims: list[ClaimReport]) -> dict[str, Any]:
         """Return the profile of everything seen."""
         seen = self.profile
         distinct, unknown, exact = seen.unknown_access_points(self.active.image.access)
         amounts: dict[str, int] = {}
-        for header in claim.headers:
+        for header in (header for claim in claims for header in claim.headers):
             for currency, amount in header.amounts.items():
                 code = self.vocabulary.currencies.name(currency)
                 amounts[code] = amounts.get(code, 0) + amount
         return {
-            "bytes": claim.entry.size if isinstance(claim.entry, FileClaim) else 0,
+            "bytes": sum(claim.entry.size for claim in claims if isinstance(claim.entry, FileClaim)),
             "records": seen.records,
             "outcomes": {outcome.name.lower(): int(seen.outcomes[outcome]) for outcome in Outcome},
             "reasons": [
@@ -253,9 +270,9 @@ class _Witness:
                 "unknown": unknown,
                 "unknown_percent": percent(unknown, distinct),
             },
-            "edrs": claim.total("edrs"),
-            "rated": claim.total("rated"),
-            "unrated": claim.total("unrated"),
+            "edrs": sum(claim.total("edrs") for claim in claims),
+            "rated": sum(claim.total("rated") for claim in claims),
+            "unrated": sum(claim.total("unrated") for claim in claims),
             "amounts": {code: from_scaled(value, AMOUNT_DECIMALS) for code, value in sorted(amounts.items())},
         }
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from apps.clock import now_us
+from apps.embedded.archive_files import ArchiveFiles
 from apps.embedded.engine import ClaimReport, Engine, start_writer
 from apps.embedded.images import recompile
 from apps.embedded.layout import DataDirectory
@@ -19,7 +20,7 @@ from apps.embedded.session import RunReport
 from apps.settings import Settings
 from billing.catalog.store import copy_catalog, load_catalog
 from pipelines.snapshot import StageState, read_latest_snapshot
-from pipelines.spool.claims import UnableToClaim
+from pipelines.spool.claims import Arrival, UnableToClaim
 from pipelines.spool.journal import FileClaim, ImageClaim, Journal
 
 NEVER = 2**62
@@ -37,7 +38,8 @@ def rehearse(
     with rehearsing(directory, settings, say=say) as engine:
         started = time.monotonic()
         for source, path in files:
-            report.add(rehearse_file(engine, source, path), engine.state.vocabulary.currencies)
+            for claim in rehearse_file(engine, source, path):
+                report.add(claim, engine.state.vocabulary.currencies)
         engine.flush()
         report.process_s = time.monotonic() - started
         report.times = engine.times
@@ -83,25 +85,32 @@ def rehearsing(directory: DataDirectory, settings: Settings, *, say: Callable[[s
             engine.close()
 
 
-def rehearse_file(engine: Engine, source: str, path: Path) -> ClaimReport:
-    """Take one file through the stages of an engine that keeps nothing.
+def rehearse_file(engine: Engine, source: str, path: Path) -> Iterator[ClaimReport]:
+    """Take one file, or each of the files in an archive, through the stages of an engine that keeps nothing.
 
     Raises:
-        UnableToClaim: when it cannot be read.
+        UnableToClaim: when it cannot be read, or there is no room for what is in it.
     """
-    return engine.process(_as_claim(engine, source, path))
-
-
-def _as_claim(engine: Engine, source: str, path: Path) -> FileClaim:
-    """Return the claim that a file would become; in the archive of the dry run is a link to the file."""
     if path.exists() and not path.is_file():
         raise UnableToClaim(f"cannot take {path}: a dry run reads a file more than once, and this is no regular file")
     try:
-        size = path.stat().st_size
         with path.open("rb"):
             pass
+    except OSError as error:
+        raise UnableToClaim(f"cannot take {path}: {error.strerror}") from error
+    name = os.fsencode(path.name).decode("utf-8", "replace")
+    with ArchiveFiles(engine.directory.spool, engine.journal).extracted(source, path, name, engine.terms) as arrivals:
+        for arrival in arrivals or [Arrival(source, name, path)]:
+            yield engine.process(_as_claim(engine, source, arrival.path, arrival.name))
+        engine.flush()
+
+
+def _as_claim(engine: Engine, source: str, path: Path, name: str) -> FileClaim:
+    """Return the claim that a file would become; in the archive of the dry run is a link to the file."""
+    try:
+        size = path.stat().st_size
         spool = engine.directory.spool
-        stored = spool.stored_name(engine.state.claim, source, path.name)
+        stored = spool.stored_name(engine.state.claim, source, name)
         (spool.archive / stored).symlink_to(path.resolve())
     except OSError as error:
         raise UnableToClaim(f"cannot take {path}: {error.strerror}") from error
@@ -110,7 +119,7 @@ def _as_claim(engine: Engine, source: str, path: Path) -> FileClaim:
         claim=engine.state.claim,
         received_at=engine.now(),
         source=source,
-        name=os.fsencode(path.name).decode("utf-8", "replace"),
+        name=name,
         stored=stored,
         size=size,
         block_bytes=terms.block_bytes,

@@ -1,18 +1,18 @@
-"""Containers: plain, gzip, zstandard or zip files, verified to their last byte before anything inside is processed."""
+"""Containers: plain, gzip, zstandard, zip or tar files, verified to their last byte before anything inside is processed."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal, cast
+from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol, cast
 
 from pipelines.mediation.unpack import READ_BYTES, Prefix, UnableToReadFile, gzip_chunks, unsupported, zstd_chunks
-from pipelines.mediation.untar import TAR_MAGIC_AT, TAR_MAGICS, TarStream
-from pipelines.mediation.unzip import zip_chunks
+from pipelines.mediation.untar import TAR_MAGIC_AT, TAR_MAGICS, Member, TarStream
+from pipelines.mediation.unzip import ZipFiles, zip_chunks
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -35,6 +35,16 @@ UNSUPPORTED: dict[bytes, str] = {
 HEAD_BYTES = 512
 RATIO_FREE_BYTES = 1 << 20
 """Below this decoded size the expansion ratio does not matter: a small file of zeros is no attack."""
+
+
+class Archive(Protocol):
+    """Several files, one after another; between two members, `chunks` yields what the first one holds."""
+
+    def members(self) -> Iterator[Member]:
+        """Yield the files in order; raise UnableToReadFile."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield what is left of the member at hand; raise UnableToReadFile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +109,10 @@ def check_container(path: str | Path, *, size: int, bytes_max: int, ratio_max: i
             kind = _kind_of(head)
             if _is_tar(head):
                 raise _refused_tar(cast(BinaryIO, _from_start(file, size)), bytes_max)
+            if kind == "zip":
+                files = _zip_files(file, size, bytes_max, ratio_max)
+                if len(files) != 1:
+                    raise _refused_archive(files, "zip")
             if kind != "plain":
                 return ContainerInfo(kind, size, _expanded_size(file, kind, size, bytes_max, ratio_max))
     except OSError as error:
@@ -120,13 +134,17 @@ def _is_tar(head: bytes) -> bool:
 
 def _refused_tar(stream: BinaryIO, bytes_max: int) -> UnableToReadFile:
     """Return why a tar archive is refused as one file: what is wrong with it, or else that it was not unpacked."""
+    return _refused_archive(TarStream(stream, bytes_max=bytes_max), "tar")
+
+
+def _refused_archive(archive: Archive, name: str) -> UnableToReadFile:
     try:
-        count = sum(1 for _ in TarStream(stream, bytes_max=bytes_max).members())
+        count = sum(1 for _ in archive.members())
     except UnableToReadFile as error:
         return error
     if not count:
-        return unsupported("the tar archive holds no file")
-    return unsupported("a tar archive is several files: drop it into the spool, or name it to `octroi ingest`")
+        return unsupported(f"the {name} archive holds no file")
+    return unsupported(f"a {name} archive is several files: drop it into the spool, or name it to `octroi ingest`")
 
 
 def _from_start(file: FileIO, size: int) -> Prefix:
@@ -135,8 +153,9 @@ def _from_start(file: FileIO, size: int) -> Prefix:
 
 
 @contextmanager
-def open_tar(path: str | Path, *, size: int, bytes_max: int, ratio_max: int) -> Iterator[TarStream | None]:
-    """Open a tar archive, packed by gzip or zstandard or not at all; None for any other file.
+def open_archive(path: str | Path, *, size: int, bytes_max: int, ratio_max: int) -> Iterator[Archive | None]:
+    """Open an archive of several files: tar, packed by gzip or zstandard or not at all, or a good zip that
+    holds more than one; None for any other file.
 
     Args:
         path: the file. size: how many of its bytes count.
@@ -155,7 +174,7 @@ def open_tar(path: str | Path, *, size: int, bytes_max: int, ratio_max: int) -> 
         if kind == "plain":
             stream = cast(BinaryIO, _from_start(file, size))
         elif kind == "zip":
-            yield None
+            yield _several(file, size, bytes_max, ratio_max)
             return
         else:
             chunks = _bounded(_chunks(file, kind, size), size, bytes_max, ratio_max)
@@ -170,6 +189,21 @@ def _bounded(chunks: Iterator[bytes], stored: int, bytes_max: int, ratio_max: in
         total += len(chunk)
         _check_bounds(total, stored, 2 * bytes_max, ratio_max)  # headers and padding come on top of the files
         yield chunk
+
+
+def _several(file: FileIO, size: int, bytes_max: int, ratio_max: int) -> ZipFiles | None:
+    """Return the files in a zip archive; None when it is not a good one of several."""
+    with suppress(UnableToReadFile):  # it is one file, and is refused with the reason
+        files = _zip_files(file, size, bytes_max, ratio_max)
+        return files if len(files) > 1 else None
+    return None
+
+
+def _zip_files(file: FileIO, size: int, bytes_max: int, ratio_max: int) -> ZipFiles:
+    files = ZipFiles(file, size, bytes_max=bytes_max)
+    if len(files) > 1:  # what the one file really has is counted as it is read
+        _check_bounds(files.decoded_bytes, size, bytes_max, ratio_max)
+    return files
 
 
 def _unsupported_name(head: bytes) -> str | None:

@@ -1,4 +1,4 @@
-"""The one file in a zip archive, as PKWARE's APPNOTE.TXT 6.3.10 lays it out; its sections are cited as §.
+"""The files in a zip archive, as PKWARE's APPNOTE.TXT 6.3.10 lays it out; its sections are cited as §.
 
 An archive is read only if each of its bytes is accounted for: its entries follow each other from the first byte to
 the central directory, and that to the end. So nothing can hide in an archive that was appended to another one.
@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from io import FileIO
 from typing import BinaryIO, cast
 
-from pipelines.mediation.unpack import EXPAND_BYTES, READ_BYTES, Prefix, corrupt, unsupported
+from pipelines.mediation.unpack import EXPAND_BYTES, READ_BYTES, Prefix, UnableToReadFile, corrupt, unsupported
+from pipelines.mediation.untar import MEMBERS_MAX, Member
 
 LOCAL = struct.Struct("<4sHHHHHIIIHH")  # §4.3.7
 CENTRAL = struct.Struct("<4sHHHHHHIIIHHHHHII")  # §4.3.12
@@ -33,8 +34,8 @@ AES_METHOD = 99
 ENCRYPTED_FLAGS = 1 << 0 | 1 << 6 | 1 << 13  # §4.4.4
 HARMLESS_FLAGS = 1 << 1 | 1 << 2 | 1 << 3 | 1 << 11
 """Compression effort, a data descriptor, a name in UTF-8."""
-DIRECTORY_BYTES_MAX = 1 << 20
-"""Largest central directory that is looked at: thousands of entries, where one is enough."""
+DIRECTORY_BYTES_MAX = 4 << 20
+"""Largest central directory that is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,67 @@ class Entry:
     mode: int
 
     @property
+    def text(self) -> str:
+        """The path as text: UTF-8 whether the entry says so or not, or else the characters of old PCs (§4.4.4, D.1)."""
+        try:
+            name = self.name.decode()
+        except UnicodeDecodeError:
+            name = self.name.decode("cp437")
+        return name.replace("\\", "/")
+
+    @property
     def is_directory(self) -> bool:
         """Say whether it only names a directory."""
         return self.name.endswith((b"/", b"\\")) and self.decoded_bytes == 0
+
+
+class ZipFiles:
+    """Walks an archive; between two members, `chunks` yields what the first one holds.
+
+    Attributes:
+        decoded_bytes: how many the files have in all. None has more than its directory entry says.
+    """
+
+    def __init__(self, file: FileIO, size: int, *, bytes_max: int) -> None:
+        """Find the files in the first `size` bytes of an archive, which have at most `bytes_max` bytes in all.
+
+        Raises:
+            UnableToReadFile: CORRUPT_ARCHIVE, UNSUPPORTED_ARCHIVE or ARCHIVE_BOMB.
+        """
+        self._file = file
+        self._found = _find_files(file, size)
+        self._chunks: Iterator[bytes] = iter(())
+        names = [entry.text for entry, _ in self._found]
+        if len(set(names)) < len(names):
+            raise unsupported("two files in the zip archive have one name: pack them under different ones")
+        self.decoded_bytes = sum(entry.decoded_bytes for entry, _ in self._found)
+        if len(self._found) > 1 and self.decoded_bytes > bytes_max:
+            told = f"the files in the zip archive have more than the {bytes_max} bytes accepted"
+            raise UnableToReadFile("ARCHIVE_BOMB", told)
+
+    def __len__(self) -> int:
+        """Return how many files there are."""
+        return len(self._found)
+
+    def members(self) -> Iterator[Member]:
+        """Yield the files in the archive, in order.
+
+        Raises:
+            UnableToReadFile: CORRUPT_ARCHIVE.
+        """
+        for entry, start in self._found:
+            self._chunks = _file_chunks(self._file, entry, start)
+            yield Member(entry.text, entry.decoded_bytes)
+            for _ in self._chunks:
+                pass
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield what is left of the member at hand, at most `EXPAND_BYTES` at a time; its CRC is verified at the end.
+
+        Raises:
+            UnableToReadFile: CORRUPT_ARCHIVE.
+        """
+        return self._chunks
 
 
 def zip_chunks(file: FileIO, size: int) -> Iterator[bytes]:
@@ -66,12 +125,21 @@ def zip_chunks(file: FileIO, size: int) -> Iterator[bytes]:
     Raises:
         UnableToReadFile: CORRUPT_ARCHIVE, or UNSUPPORTED_ARCHIVE for what else a zip archive may be.
     """
-    entry, start = _find_file(file, size)
+    files = _find_files(file, size)
+    if len(files) != 1:
+        raise unsupported(f"the zip archive holds {len(files)} files: as one file, only one is read")
+    yield from _file_chunks(file, *files[0])
+
+
+def _file_chunks(file: FileIO, entry: Entry, start: int) -> Iterator[bytes]:
+    """Yield what one file holds; it has no byte more than the directory says."""
     file.seek(start)
     stored = cast(BinaryIO, Prefix(file, entry.stored_bytes))
     total = crc = 0
     for chunk in _inflated(stored) if entry.method == DEFLATED else iter(lambda: stored.read(READ_BYTES), b""):
         total += len(chunk)
+        if total > entry.decoded_bytes:
+            break
         crc = zlib.crc32(chunk, crc)
         yield chunk
     if total != entry.decoded_bytes:
@@ -99,21 +167,24 @@ def _inflated(stored: BinaryIO) -> Iterator[bytes]:
         raise corrupt(f"the file in the zip archive does not end where it should, after {total} bytes")
 
 
-def _find_file(file: FileIO, size: int) -> tuple[Entry, int]:
-    """Return the only file and where its bytes begin."""
+def _find_files(file: FileIO, size: int) -> list[tuple[Entry, int]]:
+    """Return the files, at least one, in the order in which they lie in the archive, and where the bytes of each begin."""
     at, length, count = _find_directory(file, size)
+    if count > MEMBERS_MAX:
+        raise UnableToReadFile("ARCHIVE_BOMB", f"the zip archive holds more than {MEMBERS_MAX} files")
     if length > DIRECTORY_BYTES_MAX:
-        raise unsupported(f"the zip archive lists {count} files, and one is read: send each by itself")
+        raise unsupported(f"the zip archive lists {count} files: send fewer at once")
     entries = sorted(_entries(_read(file, at, length), count), key=lambda entry: entry.offset)
     files = [entry for entry in entries if not entry.is_directory]
-    if len(files) != 1:
-        raise unsupported(f"the zip archive holds {len(files) or 'no'} files, and one is read: send each by itself")
-    _refuse_oddities(files[0])
+    if not files:
+        raise unsupported("the zip archive holds no file")
+    for entry in files:
+        _refuse_oddities(entry)
     offsets = [*(entry.offset for entry in entries), at]
     if offsets[0] != 0 or entries[-1].offset > at:
         raise corrupt("bytes of the zip archive belong to no file in it: pack the file again")
     starts = [_check_entry(file, entry, end) for entry, end in zip(entries, offsets[1:], strict=True)]
-    return files[0], starts[entries.index(files[0])]
+    return [(entry, start) for entry, start in zip(entries, starts, strict=True) if not entry.is_directory]
 
 
 def _find_directory(file: FileIO, size: int) -> tuple[int, int, int]:
@@ -198,6 +269,8 @@ def _refuse_oddities(entry: Entry) -> None:
     parts = entry.name.replace(b"\\", b"/").split(b"/")
     if b".." in parts or parts[0] == b"" or b":" in parts[0] or b"\x00" in entry.name:
         raise unsupported("the path of the file in the zip archive leaves its directory: pack the file under its name")
+    if parts[-1] == b"":
+        raise corrupt("a directory in the zip archive has content")
     if stat.S_ISLNK(entry.mode):
         raise unsupported("the zip archive holds a link: pack the file that it stands for")
 

@@ -1,4 +1,4 @@
-"""A tar archive that is dropped or named: its files are claims of their own, and one that is bad does not stop the others."""
+"""A tar or zip archive that is dropped or named: its files are claims of their own, and one that is bad does not stop the others."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from cli_calls import call, calls, write_catalog
 from cli_octroi import balanced, octroi, query
+from containers import zip_of
 
 MEMBERS = {
     "monday.csv": calls([call("m1"), call("m2")]).encode(),
@@ -20,6 +21,9 @@ CLAIMS = "SELECT name, status, code FROM fact_claim WHERE kind = 'file' ORDER BY
 
 def write_tar(path: Path, mode: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
+    if mode == "zip":
+        path.write_bytes(zip_of(*MEMBERS.items()))
+        return path
     with tarfile.open(path, mode) as archive:
         for name, content in MEMBERS.items():
             member = tarfile.TarInfo(name)
@@ -28,7 +32,7 @@ def write_tar(path: Path, mode: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("mode", ["w", "w:gz"])
+@pytest.mark.parametrize("mode", ["w", "w:gz", "zip"])
 @pytest.mark.parametrize("dropped", [True, False])
 def test_each_file_in_an_archive_is_taken(tmp_path: Path, mode: str, dropped: bool) -> None:
     data = write_catalog(tmp_path / "data")
@@ -45,6 +49,33 @@ def test_each_file_in_an_archive_is_taken(tmp_path: Path, mode: str, dropped: bo
     balanced(data)
     octroi("run", data).ok()
     assert len(query(data, CLAIMS)) == 3
+
+
+@pytest.mark.parametrize("mode", ["w:gz", "zip"])
+def test_a_dry_run_looks_inside(tmp_path: Path, mode: str) -> None:
+    data = write_catalog(tmp_path / "data")
+    archive = write_tar(tmp_path / "week", mode)
+    told = octroi("ingest", archive, "--source", "calls", "--dry-run", "--data", data, "--json")
+    assert told.code == 5
+    assert [(file["name"], file["rated"], file["quarantined"] is None) for file in told.json["files"]] == [
+        ("week!monday.csv", 2, True), ("week!sub/bad.csv", 0, False), ("week!tuesday.csv", 1, True),
+    ]  # fmt: skip
+    tried = octroi("sources", "test", archive, "--source", "calls", "--data", data, "--json")
+    found = tried.json
+    assert (tried.code, found["quarantined"]) == (5, None)
+    assert [(file["name"], file["records"]) for file in found["files"]] == [
+        ("week!monday.csv", 2), ("week!sub/bad.csv", 0), ("week!tuesday.csv", 2),
+    ]  # fmt: skip
+    assert [record["file"] for record in found["records"]] == ["week!monday.csv"] * 2 + ["week!tuesday.csv"] * 2
+    assert (found["profile"]["records"], found["profile"]["rated"], found["profile"]["outcomes"]["duplicate"]) == (
+        4,
+        3,
+        1,
+    )
+    shown = octroi("sources", "test", archive, "--source", "calls", "--data", data).out
+    assert "in it week!sub/bad.csv: refused whole: MISSING_COLUMN" in shown
+    assert "record 1 of week!tuesday.csv" in shown
+    assert not (data / "journal.log").exists()
 
 
 def test_a_damaged_archive_is_one_file_and_quarantined(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 import zipfile
 import zlib
 from pathlib import Path
@@ -123,12 +124,13 @@ def zipped(data: bytes, *, name: str = "usage.csv", method: int = zipfile.ZIP_DE
     return out.getvalue()
 
 
-def zip_of(*files: tuple[str, bytes]) -> bytes:
+def zip_of(*files: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
     """Return a zip archive of several entries; names that end with / are directories."""
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with warnings.catch_warnings(), zipfile.ZipFile(out, "w", method) as archive:
+        warnings.simplefilter("ignore")  # of names that are there twice
         for name, data in files:
-            archive.writestr(_entry(name), data)
+            archive.writestr(_entry(name), data, method)
     return out.getvalue()
 
 

@@ -27,10 +27,12 @@ from containers import (
 )
 
 from pipelines.mediation import unpack, unzip
-from pipelines.mediation.container import ContainerInfo
+from pipelines.mediation.container import ContainerInfo, open_archive
+from pipelines.mediation.unpack import UnableToReadFile
 
 WHOLE = zipped(TEXT)
 WIDE = zip_wide(TEXT)
+STORED_TWICE = zip_of(("a.csv", TEXT), ("b.csv", TEXT), method=zipfile.ZIP_STORED)
 SUMS = struct.pack("<I", zlib.crc32(TEXT))
 SIZES = (len(zip_by_hand()) - 30 - 9 - 46 - 9 - 22, len(TEXT))
 
@@ -107,11 +109,13 @@ def test_entries_are_listed_in_any_order(tmp_path: Path) -> None:
 
 
 UNSUPPORTED = {
-    "no file": (zip_of(), "holds no files, and one is read"),
-    "only a directory": (zip_of(("a/", b"")), "holds no files, and one is read"),
-    "two files": (zip_of(("a.csv", TEXT), ("b.csv", TEXT)), "holds 2 files, and one is read: send each by itself"),
-    "two empty files": (zip_of(("a.csv", b""), ("b.csv", b"")), "holds 2 files"),
-    "a directory with bytes": (zip_of(("a/", b"bytes"), ("b.csv", TEXT)), "holds 2 files"),
+    "no file": (zip_of(), "the zip archive holds no file"),
+    "only a directory": (zip_of(("a/", b"")), "the zip archive holds no file"),
+    "two files": (zip_of(("a.csv", TEXT), ("b.csv", TEXT)), "several files: drop it into the spool, or name it"),
+    "two empty files": (zip_of(("a.csv", b""), ("b.csv", b"")), "several files"),
+    "two files of one name": (zip_of(("a.csv", TEXT), ("a.csv", b"x")), "two files in the zip archive have one name"),
+    "one name with other slashes": (zip_of(("a/b", TEXT), ("a\\b", b"x")), "two files in the zip archive have one name"),
+    "one that leaves": (zip_of(("a.csv", TEXT), ("../b.csv", TEXT)), "leaves its directory"),
     "encrypted": (zip_by_hand(flags=1), "is encrypted: send it without a password"),
     "strongly encrypted": (zip_by_hand(flags=1 << 6), "is encrypted"),
     "masked": (zip_by_hand(flags=1 << 13), "is encrypted"),
@@ -149,6 +153,8 @@ def test_a_refusal_repeats_nothing_of_the_archive(tmp_path: Path) -> None:
 
 
 CORRUPT = {
+    "a directory with bytes": zip_of(("a/", b"bytes"), ("b.csv", TEXT)),
+    "two files, the second damaged": flip(STORED_TWICE, STORED_TWICE.rindex(b"id,at") + 9),
     "other checksum": zip_by_hand(crc=1),
     "longer": zip_by_hand(decoded_bytes=len(TEXT) - 1),
     "shorter": zip_by_hand(decoded_bytes=len(TEXT) + 1),
@@ -209,7 +215,59 @@ def test_a_directory_of_a_million_files_takes_no_memory(tmp_path: Path) -> None:
     path = write(tmp_path, b"PK\x03\x04" + bytes(46) + central * count + end)
     tracemalloc.start()
     try:
-        assert "lists 65535 files" in refusal(path).message
+        assert "holds more than 10000 files" in refusal(path).message
         assert tracemalloc.get_traced_memory()[1] < 1 << 20
     finally:
         tracemalloc.stop()
+
+
+def test_the_files_of_an_archive_are_told_and_read_one_by_one(tmp_path: Path) -> None:
+    files = (("données.csv", TEXT), ("deep/", b""), ("deep/b.csv", b""), ("c.csv", b"three"))
+    for data in (zip_of(*files), zip_of(*files, method=zipfile.ZIP_STORED)):
+        path = write(tmp_path, data)
+        for skipped in (False, True):
+            with open_archive(path, size=len(data), bytes_max=1 << 20, ratio_max=1000) as archive:
+                assert archive is not None
+                found = {member: b"" if skipped else b"".join(archive.chunks()) for member in archive.members()}
+            assert [(member.name, member.size) for member in found] == [
+                (name, len(text)) for name, text in files if name != "deep/"
+            ]
+            assert skipped or list(found.values()) == [TEXT, b"", b"three"]
+
+
+def test_a_name_that_is_no_utf8_is_read_as_old_pcs_wrote_it(tmp_path: Path) -> None:
+    data = zip_of(("a.csv", b"1"), ("bx.csv", b"2")).replace(b"bx.csv", b"b\x82.csv")
+    with open_archive(write(tmp_path, data), size=len(data), bytes_max=9, ratio_max=9) as archive:
+        assert archive is not None
+        assert [member.name for member in archive.members()] == ["a.csv", "bé.csv"]
+
+
+@pytest.mark.parametrize(
+    ("data", "bytes_max", "ratio_max"),
+    [
+        (zip_of(("a.csv", TEXT), ("b.csv", TEXT)), 2 * len(TEXT) - 1, 1000),
+        (zip_of(("a.csv", bytes(1 << 20)), ("b.csv", b"1")), 1 << 30, 9),
+        (zip_of(*((f"{number}", b"") for number in range(unzip.MEMBERS_MAX + 1))), 1 << 30, 1000),
+    ],
+    ids=["bytes", "ratio", "files"],
+)
+def test_an_archive_of_too_much_is_a_bomb(tmp_path: Path, data: bytes, bytes_max: int, ratio_max: int) -> None:
+    path = write(tmp_path, data)
+    with open_archive(path, size=len(data), bytes_max=bytes_max, ratio_max=ratio_max) as archive:
+        assert archive is None
+    assert code_of(path, bytes_max=bytes_max, ratio_max=ratio_max) == "ARCHIVE_BOMB"
+
+
+def test_a_file_that_is_larger_than_it_says_is_not_expanded(tmp_path: Path) -> None:
+    """What a directory says of the files in it bounds what is read of them."""
+    data = zip_of(("a.csv", b"1"), ("b.csv", bytes(1 << 22)))
+    lying = data.replace(struct.pack("<I", 1 << 22), struct.pack("<I", 9))
+    path = write(tmp_path, lying)
+    with open_archive(path, size=len(lying), bytes_max=1 << 20, ratio_max=1000) as archive:
+        assert archive is not None
+        first, second = archive.members(), archive.chunks
+        next(first)
+        assert list(second()) == [b"1"]
+        next(first)
+        with pytest.raises(UnableToReadFile, match="has not the 9 bytes"):
+            next(second())

@@ -12,7 +12,7 @@ import pytest
 from backports import zstd
 
 from pipelines.mediation import untar
-from pipelines.mediation.container import check_container, open_tar
+from pipelines.mediation.container import check_container, open_archive
 from pipelines.mediation.unpack import UnableToReadFile
 
 FORMS = {"ustar": tarfile.USTAR_FORMAT, "gnu": tarfile.GNU_FORMAT, "pax": tarfile.PAX_FORMAT}
@@ -45,7 +45,7 @@ def unpacked(tmp_path: Path, data: bytes, *, bytes_max: int = 1 << 20, ratio_max
     """What is in an archive; None where it is none. As one file it is refused."""
     path = tmp_path / "archive"
     path.write_bytes(data)
-    with open_tar(path, size=len(data), bytes_max=bytes_max, ratio_max=ratio_max) as archive:
+    with open_archive(path, size=len(data), bytes_max=bytes_max, ratio_max=ratio_max) as archive:
         if archive is None:
             return None
         return {member.name: b"".join(archive.chunks()) for member in archive.members()}
@@ -71,7 +71,7 @@ def test_what_was_packed_comes_out(tmp_path: Path, form: str, pack: Any) -> None
 def test_members_may_be_skipped(tmp_path: Path) -> None:
     path = tmp_path / "archive"
     path.write_bytes(packed(FILES))
-    with open_tar(path, size=path.stat().st_size, bytes_max=1 << 20, ratio_max=9) as archive:
+    with open_archive(path, size=path.stat().st_size, bytes_max=1 << 20, ratio_max=9) as archive:
         assert archive is not None
         assert [(member.name, member.size) for member in archive.members()] == [(n, len(c)) for n, c in FILES.items()]
 

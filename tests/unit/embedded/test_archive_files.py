@@ -1,4 +1,4 @@
-"""Every file in a dropped tar archive is claimed exactly once, wherever the process dies."""
+"""Every file in a dropped tar or zip archive is claimed exactly once, wherever the process dies."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from containers import zip_of
 from resource_journal import NOW, TERMS, archived, spool_in
 
-from apps.embedded import tar_files
-from apps.embedded.tar_files import TarFiles
+from apps.embedded import archive_files
+from apps.embedded.archive_files import ArchiveFiles
 from pipelines.spool import claims
 from pipelines.spool.claims import Spool, UnableToClaim
 from pipelines.spool.journal import FileClaim, Journal
@@ -34,6 +35,11 @@ def write_tar(path: Path, files: dict[str, bytes] = FILES) -> Path:
     return path
 
 
+def write_zip(path: Path, files: dict[str, bytes] = FILES) -> Path:
+    path.write_bytes(zip_of(("deep/", b""), *files.items()))
+    return path
+
+
 @pytest.fixture
 def spool(tmp_path: Path) -> Spool:
     return spool_in(tmp_path, "calls")
@@ -51,10 +57,11 @@ def everything_in(spool: Spool) -> list[str]:
     return sorted(str(path.relative_to(spool.incoming)) for path in spool.incoming.rglob("*") if path.is_file())
 
 
-def test_each_file_is_a_claim(tmp_path: Path, spool: Spool) -> None:
+@pytest.mark.parametrize("form", ["tar", "zip"])
+def test_each_file_is_a_claim(tmp_path: Path, spool: Spool, form: str) -> None:
     journal = open_journal(tmp_path)
-    path = write_tar(spool.incoming / "calls" / "day.tar")
-    found = TarFiles(spool, journal).claim("calls", path, now=NOW, terms=TERMS)
+    path = WRITERS[form](spool.incoming / "calls" / "day.tar")
+    found = ArchiveFiles(spool, journal).claim("calls", path, now=NOW, terms=TERMS)
     assert found is not None
     assert [entry.name for entry in found] == [f"day.tar!{name}" for name in FILES]
     assert [(spool.archive / entry.stored).read_bytes() for entry in found] == list(FILES.values())
@@ -64,7 +71,7 @@ def test_each_file_is_a_claim(tmp_path: Path, spool: Spool) -> None:
 def test_an_archive_that_stays_is_copied(tmp_path: Path, spool: Spool) -> None:
     journal = open_journal(tmp_path)
     path = write_tar(tmp_path / "day.tar")
-    found = TarFiles(spool, journal).take_copy("calls", path, now=NOW, terms=TERMS)
+    found = ArchiveFiles(spool, journal).take_copy("calls", path, now=NOW, terms=TERMS)
     assert found is not None
     assert names(journal) == [f"day.tar!{name}" for name in FILES]
     assert path.exists()
@@ -75,24 +82,24 @@ def test_what_is_no_good_archive_is_one_file(tmp_path: Path, spool: Spool) -> No
     path = spool.incoming / "calls" / "day.tar"
     for data in (b"no tar", write_tar(path).read_bytes()[:700], write_tar(path, {}).read_bytes()):
         path.write_bytes(data)
-        assert TarFiles(spool, journal).claim("calls", path, now=NOW, terms=TERMS) is None
+        assert ArchiveFiles(spool, journal).claim("calls", path, now=NOW, terms=TERMS) is None
         assert everything_in(spool) == ["calls/day.tar"]
     link = spool.incoming / "calls" / "link.tar"
     link.symlink_to(write_tar(tmp_path / "other.tar"))
-    assert TarFiles(spool, journal).claim("calls", link, now=NOW, terms=TERMS) is None
+    assert ArchiveFiles(spool, journal).claim("calls", link, now=NOW, terms=TERMS) is None
 
 
 def test_without_room_the_archive_stays(tmp_path: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    for owner, name in ((tar_files, "sync_file"), (claims, "sync_directory"), (tar_files.os, "fsync")):
+    for owner, name in ((archive_files, "sync_file"), (claims, "sync_directory"), (archive_files.os, "fsync")):
         journal = open_journal(tmp_path)
         path = write_tar(spool.incoming / "calls" / "day.tar")
         with monkeypatch.context() as patch:
             patch.setattr(owner, name, full)
             with pytest.raises(UnableToClaim):
-                TarFiles(spool, journal).claim("calls", path, now=NOW, terms=TERMS)
+                ArchiveFiles(spool, journal).claim("calls", path, now=NOW, terms=TERMS)
         assert everything_in(spool) == ["calls/day.tar"]
         assert archived(spool) == {}
         journal.close()
@@ -113,26 +120,35 @@ def _die_after(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, nth: int)
 
 
 POINTS = [
-    (tar_files.os, "fsync", 1), (tar_files, "sync_file", 1), (Path, "replace", 1), (tar_files, "sync_directory", 1),
-    (Path, "replace", 2), (Path, "replace", 3), (Path, "replace", 4), (claims, "sync_directory", 1),
-    (Journal, "append_all", 1), (tar_files, "sync_directory", 2),
-]  # fmt: skip
+    (archive_files.os, "fsync", 1),
+    (archive_files, "sync_file", 1),
+    (Path, "replace", 1),
+    (archive_files, "sync_directory", 1),
+    (Path, "replace", 2),
+    (Path, "replace", 3),
+    (Path, "replace", 4),
+    (claims, "sync_directory", 1),
+    (Journal, "append_all", 1),
+    (archive_files, "sync_directory", 2),
+]
+WRITERS = {"tar": write_tar, "zip": write_zip}  # fmt: skip
 
 
+@pytest.mark.parametrize("form", ["tar", "zip"])
 @pytest.mark.parametrize("point", POINTS, ids=lambda point: f"{point[1]} {point[2]}")
 def test_a_crash_claims_each_file_once(
-    tmp_path: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch, point: tuple[Any, str, int]
+    tmp_path: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch, point: tuple[Any, str, int], form: str
 ) -> None:
-    path = write_tar(spool.incoming / "calls" / "day.tar")
+    path = WRITERS[form](spool.incoming / "calls" / "day.tar")
     journal = open_journal(tmp_path)
     with monkeypatch.context() as patch:
         _die_after(patch, *point)
         with pytest.raises(Killed):
-            TarFiles(spool, journal).claim("calls", path, now=NOW, terms=TERMS)
+            ArchiveFiles(spool, journal).claim("calls", path, now=NOW, terms=TERMS)
     journal.close()
     restarted = open_journal(tmp_path)
     spool.adopt(restarted, now=NOW, terms=TERMS)
-    tars = TarFiles(spool, restarted)
+    tars = ArchiveFiles(spool, restarted)
     tars.resume(["calls"], now=NOW, terms=TERMS)
     for source, waiting in spool.waiting(["calls"]):
         tars.claim(source, waiting, now=NOW, terms=TERMS)
@@ -141,8 +157,17 @@ def test_a_crash_claims_each_file_once(
     assert contents == sorted(FILES.values())
 
 
+def test_a_zip_of_one_file_is_that_file(tmp_path: Path, spool: Spool) -> None:
+    """And one that is no good is one file, which is refused with the reason."""
+    for content in (zip_of(("a.csv", b"one")), zip_of(("a.csv", b"1"), ("a.csv", b"2")), zip_of()):
+        path = spool.incoming / "calls" / "day.zip"
+        path.write_bytes(content)
+        assert ArchiveFiles(spool, open_journal(tmp_path)).claim("calls", path, now=NOW, terms=TERMS) is None
+        assert path.read_bytes() == content
+
+
 def test_an_archive_that_is_too_large_by_now_is_one_file(tmp_path: Path, spool: Spool) -> None:
     write_tar(spool.incoming / "calls" / ".0000000001~day.tar.taken")
     terms = claims.Terms(block_bytes=4096, window_days=None, bytes_max=2, expansion_max=100)
-    assert TarFiles(spool, open_journal(tmp_path)).resume(["calls"], now=NOW, terms=terms) == []
+    assert ArchiveFiles(spool, open_journal(tmp_path)).resume(["calls"], now=NOW, terms=terms) == []
     assert everything_in(spool) == ["calls/day.tar"]

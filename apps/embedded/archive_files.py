@@ -1,4 +1,4 @@
-"""Tar archives in the spool: every file in one becomes a claim of its own, all of them exactly once.
+"""Archives of several files in the spool, tar or zip: every file in one becomes a claim of its own, all of them exactly once.
 
 The files are extracted aside, the archive is renamed to a hidden name that says which claim its first file was going to be,
 the files are claimed together, the archive is removed. After a crash, what is not claimed yet is extracted again.
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.mediation.container import open_tar
+from pipelines.mediation.container import open_archive
 from pipelines.mediation.unpack import UnableToReadFile
 from pipelines.spool.claims import Arrival, Spool, Terms, UnableToClaim
 from pipelines.spool.files import sync_directory, sync_file
@@ -25,8 +25,8 @@ _TAKEN = re.compile(r"\.(\d{10})~(.+)\.taken")
 
 
 @dataclass(frozen=True, slots=True)
-class TarFiles:
-    """Claims the files in tar archives.
+class ArchiveFiles:
+    """Claims the files in archives.
 
     Attributes:
         spool: where archives are dropped. journal: the log.
@@ -43,7 +43,7 @@ class TarFiles:
         """
         if path.is_symlink():
             return None
-        with self._extracted(source, path, path.name, terms) as arrivals:
+        with self.extracted(source, path, path.name, terms) as arrivals:
             if not arrivals:
                 return None
             taken = path.with_name(f".{self.journal.next_claim:010d}~{path.name}.taken")
@@ -71,7 +71,7 @@ class TarFiles:
         """
         if not path.is_file():
             return None
-        with self._extracted(source, path, path.name, terms) as arrivals:
+        with self.extracted(source, path, path.name, terms) as arrivals:
             return self.spool.claim_all(self.journal, arrivals, now=now, terms=terms) if arrivals else None
 
     def resume(self, sources: list[str], *, now: int, terms: Terms) -> list[FileClaim]:
@@ -104,7 +104,7 @@ class TarFiles:
             if isinstance(entry, FileClaim)
         )
         missing = []
-        with self._extracted(source, path, name, terms) as arrivals:
+        with self.extracted(source, path, name, terms) as arrivals:
             if not arrivals:
                 return None
             for arrival in arrivals:
@@ -116,8 +116,12 @@ class TarFiles:
             return self.spool.claim_all(self.journal, missing, now=now, terms=terms)
 
     @contextmanager
-    def _extracted(self, source: str, path: Path, name: str, terms: Terms) -> Iterator[list[Arrival]]:
-        """Yield the files in an archive, durable and aside; none when it is no good tar archive. What is left is removed."""
+    def extracted(self, source: str, path: Path, name: str, terms: Terms) -> Iterator[list[Arrival]]:
+        """Yield the files in an archive, durable and aside; none when it is no good one. What is left is removed.
+
+        Raises:
+            UnableToClaim: when there is no room.
+        """
         aside = self.spool.incoming / ".tar"
         try:
             yield self._extract(source, path, name, aside, terms)
@@ -131,10 +135,10 @@ class TarFiles:
         arrivals: list[Arrival] = []
         size = path.stat().st_size
         try:
-            with open_tar(path, size=size, bytes_max=terms.bytes_max, ratio_max=terms.expansion_max) as archive:
+            with open_archive(path, size=size, bytes_max=terms.bytes_max, ratio_max=terms.expansion_max) as archive:
                 if archive is None:
                     return []
-                aside.mkdir()
+                aside.mkdir(parents=True)
                 for place, member in enumerate(archive.members()):
                     target = aside / str(place)
                     with target.open("xb") as file:
