@@ -20,6 +20,7 @@ prepare_cache()
 
 import numpy as np  # noqa: E402
 
+from apps.bench_keys import measure_dedup, measure_restore, peak_mib  # noqa: E402
 from apps.embedded.engine import DECODE_AHEAD  # noqa: E402
 from apps.embedded.files import QuarantinedFile, inspect_file  # noqa: E402
 from apps.embedded.images import ActiveImage, activate, archive_catalog  # noqa: E402
@@ -27,18 +28,13 @@ from apps.embedded.layout import DataDirectory  # noqa: E402
 from apps.embedded.threads import Ahead  # noqa: E402
 from apps.memory import keep_freed_memory  # noqa: E402
 from apps.settings import Settings  # noqa: E402
-from benchmarks.generate.draws import draw  # noqa: E402
 from billing.catalog.store import load_catalog  # noqa: E402
-from pipelines.resource.dedup import DAY_US, DedupWindow  # noqa: E402
-from pipelines.resource.kernels import dedup as verdicts  # noqa: E402
 from pipelines.resource.stage import ResourceResult, ResourceState, process  # noqa: E402
-from pipelines.snapshot import StageState, read_latest_snapshot, write_snapshot  # noqa: E402
+from pipelines.snapshot import StageState, write_snapshot  # noqa: E402
 from pipelines.spool.journal import ImageClaim  # noqa: E402
 from schemas.cdr import CdrBlock  # noqa: E402
 from schemas.rejection import OUTCOMES, Outcome, Reason  # noqa: E402
 
-BATCH = 50_000
-"""Keys of a block when deduplication is measured alone."""
 SECRET = bytes(range(16))
 STAGE_TIME = 1_780_000_000_000_000
 
@@ -103,7 +99,7 @@ def measure_feed(root: Path, source: str, files: list[str], *, snapshot_records:
         "seconds": round(seconds, 4),
         "cpu_s": round(cpu_s, 4),
         "snapshot_s": round(snapshot_s, 4),
-        "peak_memory_mib": _peak_mib(),
+        "peak_memory_mib": peak_mib(),
         "bytes": sum(path.stat().st_size for path in paths),
     }
 
@@ -150,86 +146,6 @@ def _take(
                 return
 
 
-def measure_dedup(root: Path, keys: int, *, seed: int) -> dict[str, Any]:
-    """Take that many different keys of one day, look some of them up, write a snapshot and read it back; return figures.
-
-    CPU seconds are of `DedupWindow.decide` alone: the rate is per core. Every tenth batch is sent again.
-    """
-    _decide(DedupWindow(), 0, 2 * BATCH, seed)
-    window = DedupWindow()
-    base_bytes = _resident_bytes()
-    new_s = again_s = worst_s = 0.0
-    new = duplicates = again = 0
-    for batch, first in enumerate(range(0, keys, BATCH)):
-        seconds, counts = _decide(window, first, min(BATCH, keys - first), seed)
-        new_s, new, worst_s = new_s + seconds, new + counts[verdicts.NEW], max(worst_s, seconds)
-        if batch % 10 == 9:
-            back = first - BATCH * (batch % 9)
-            seconds, counts = _decide(window, back, BATCH, seed)
-            again_s, again, duplicates = again_s + seconds, again + BATCH, duplicates + counts[verdicts.DUPLICATE]
-    bytes_per_key = (_resident_bytes() - base_bytes) / keys
-    state = StageState.empty()
-    state.resource.dedup = window
-    started = time.monotonic()
-    write_snapshot(root / "state", state)
-    return {
-        "keys": window.key_count,
-        "new": new,
-        "again": again,
-        "duplicates": duplicates,
-        "cpu_s": round(new_s, 4),
-        "again_cpu_s": round(again_s, 4),
-        "worst_batch_ms": round(worst_s * 1e3, 2),
-        "bytes_per_key": round(bytes_per_key, 2),
-        "bytes_per_key_counted": round(window.nbytes / keys, 2),
-        "snapshot_s": round(time.monotonic() - started, 3),
-        "peak_memory_mib": _peak_mib(),
-    }
-
-
-def measure_restore(root: Path, keys: int, *, seed: int) -> dict[str, Any]:
-    """Read the snapshot of `measure_dedup` back, checksums verified, and look keys up in it; return figures."""
-    _decide(DedupWindow(), 0, 2 * BATCH, seed)
-    started = time.monotonic()
-    told: list[str] = []
-    state = read_latest_snapshot(root / "state", told.append)
-    restore_s = time.monotonic() - started
-    assert state is not None, told
-    window = state.resource.dedup
-    known = _decide(window, max(keys - BATCH, 0), min(BATCH, keys), seed)[1][verdicts.DUPLICATE]
-    fresh = _decide(window, keys, BATCH, seed)[1][verdicts.NEW]
-    return {
-        "restore_s": round(restore_s, 3),
-        "keys": window.key_count - fresh,
-        "known": known,
-        "fresh": fresh,
-        "peak_memory_mib": _peak_mib(),
-    }
-
-
-def _decide(window: DedupWindow, first: int, count: int, seed: int) -> tuple[float, list[int]]:
-    """Decide keys number `first`, …: return CPU seconds, and how many rows got each verdict."""
-    number = np.arange(first, first + count, dtype=np.int64)
-    hi, lo, content = draw(seed, 1, number), draw(seed, 2, number), draw(seed, 3, number) | np.uint64(1)
-    event_at = np.full(count, STAGE_TIME // DAY_US * DAY_US, np.int64)
-    everything = np.ones(count, bool)
-    started = time.process_time()
-    verdict = window.decide(hi, lo, content, event_at, everything, everything).verdict
-    seconds = time.process_time() - started
-    return seconds, np.bincount(verdict, minlength=5).tolist()
-
-
-def _peak_mib() -> int:
-    """Return the largest resident size of this process: not `ru_maxrss`, which begins with that of the parent."""
-    status = Path("/proc/self/status").read_text("ascii")
-    return next(int(line.split()[1]) // 1024 for line in status.splitlines() if line.startswith("VmHWM"))
-
-
-def _resident_bytes() -> int:
-    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
-    return pages * resource.getpagesize()
-
-
 def main() -> None:
     """Do the job that the first argument describes in JSON."""
     keep_freed_memory()
@@ -240,7 +156,7 @@ def main() -> None:
     elif job["what"] == "dedup":
         found = measure_dedup(root, job["keys"], seed=job["seed"])
     else:
-        found = measure_restore(root, job["keys"], seed=job["seed"])
+        found = measure_restore(root, job["keys"], seed=job["seed"], cold=job["cold"])
     print(json.dumps(found))
 
 

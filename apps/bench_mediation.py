@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.bench import RUN_TIMEOUT_S, UnableToMeasure
+from apps.bench_dedup import dedup_results
 from apps.cli.failures import say
 from apps.cli.output import print_json, print_table
 from benchmarks.environment import describe_environment
@@ -20,15 +21,11 @@ from benchmarks.recount.rules import read_rules
 from benchmarks.recount.stages import count_intake
 from benchmarks.report import Result, report, write_report
 
-DEDUP_KEYS = (10_000_000, 100_000_000)
-DEDUP_TARGETS = (10_000_000, 8_000_000)
-BYTES_PER_KEY_MAX = 44
-RESTORE_S_MAX = 10.0
 LARGE_BYTES = 5_000_000_000
 LARGE_MEMORY_MIB = 1024
-BATCH = 50_000
-"""Keys that are looked up in what was restored, as in `apps.bench_feed`, which is not imported: it brings the kernels."""
 SNAPSHOT_RECORDS = 5_000_000
+SMALL_VALUE = 1_000
+"""Figures below it are shown with decimals."""
 TRIAL_RECORDS = 100_000
 """Fewer records than this make do with fewer subscribers, so that a trial is quick."""
 
@@ -52,7 +49,7 @@ def _print(results: Sequence[Result]) -> None:
     rows = [
         (
             result.name,
-            f"{result.value:,.0f}",
+            f"{result.value:,.0f}" if result.value >= SMALL_VALUE else f"{result.value:.2f}",
             result.unit,
             f"{result.details['target']:,.0f}",
             f"{result.details.get('cpu_us_per_record', ''):}",
@@ -166,54 +163,7 @@ def _count_lines(path: Path) -> int:
 
 
 def _dedup(records: int | None, large_bytes: int, seed: int, runs: int) -> list[Result]:
-    pairs = zip(DEDUP_KEYS, DEDUP_TARGETS, strict=True) if records is None else [(records, DEDUP_TARGETS[0])]
-    return [_dedup_result(keys, target, seed, runs) for keys, target in pairs]
-
-
-def _dedup_result(keys: int, target: int, seed: int, runs: int) -> Result:
-    name = f"mediation.dedup.{keys // 1_000_000}M" if keys >= 1_000_000 else "mediation.dedup"
-    measured = []
-    for number in range(runs):
-        say(f"{name}: run {number + 1} of {runs}")
-        with tempfile.TemporaryDirectory(prefix="octroi-bench-") as temporary:
-            job = {"root": temporary, "keys": keys, "seed": seed}
-            found = _child(job | {"what": "dedup"})
-            measured.append(found | {"restored": _child(job | {"what": "restore"})})
-    # all keys are different by construction, and what is sent again is known: nothing else may be said
-    problems = [
-        f"run {number + 1}: {run}"
-        for number, run in enumerate(measured)
-        if run["new"] != keys
-        or run["keys"] != keys
-        or run["duplicates"] != run["again"]
-        or run["restored"]["keys"] != keys
-        or (run["restored"]["known"], run["restored"]["fresh"]) != (min(BATCH, keys), BATCH)
-    ]
-    for problem in problems:
-        say(f"{name}: {problem}")
-    return Result(
-        name=name,
-        unit="keys/s per core",
-        runs=[round(keys / run["cpu_s"]) for run in measured],
-        peak_memory_mib=max(run["peak_memory_mib"] for run in measured),
-        recount_ok=not problems,
-        details={
-            "target": target,
-            "keys": keys,
-            "seed": seed,
-            "measures": "new keys of one day, in batches of 50,000, by CPU time of `DedupWindow.decide`",
-            "cpu_us_per_record": round(min(run["cpu_s"] for run in measured) / keys * 1e6, 4),
-            "known_keys_per_s": [round(run["again"] / run["again_cpu_s"]) for run in measured if run["again"]],
-            "worst_batch_ms": [run["worst_batch_ms"] for run in measured],
-            "bytes_per_key": [run["bytes_per_key"] for run in measured],
-            "bytes_per_key_counted": measured[0]["bytes_per_key_counted"],
-            "bytes_per_key_target": BYTES_PER_KEY_MAX,
-            "snapshot_s": [run["snapshot_s"] for run in measured],
-            "restore_s": [run["restored"]["restore_s"] for run in measured],
-            "restore_s_target": RESTORE_S_MAX,
-            "problems": problems,
-        },
-    )
+    return dedup_results(records, seed, runs, _child)
 
 
 Suite = Callable[[int | None, int, int, int], list[Result]]

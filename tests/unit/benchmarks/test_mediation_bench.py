@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from apps import bench_feed, bench_mediation
-from apps.bench_feed import BATCH, measure_dedup, measure_feed, measure_restore
+from apps import bench_mediation
+from apps.bench_feed import measure_feed
 from benchmarks.generate.fixed import WIDTHS, places, write_fixed
 from benchmarks.generate.telephony import write_telephony
 from benchmarks.mediation import FEEDS, SMALL
@@ -57,20 +57,6 @@ def test_a_value_that_is_longer_than_its_column_is_refused(tmp_path: Path, monke
     monkeypatch.setitem(WIDTHS, "msisdn", 10)
     with pytest.raises(ValueError, match="longer than their columns: msisdn"):
         write_fixed(tmp_path / "fixed", lines)
-
-
-@pytest.mark.parametrize("keys", [20_000, 11 * BATCH])
-def test_deduplication_is_counted_and_comes_back_from_its_snapshot(tmp_path: Path, keys: int) -> None:
-    found = measure_dedup(tmp_path, keys, seed=5)
-    assert (found["keys"], found["new"], found["duplicates"]) == (keys, keys, found["again"])
-    assert found["again"] == (BATCH if keys > 10 * BATCH else 0)
-    assert found["bytes_per_key_counted"] < 48
-    restored = measure_restore(tmp_path, keys, seed=5)
-    assert (restored["keys"], restored["known"], restored["fresh"]) == (keys, min(BATCH, keys), BATCH)
-
-
-def test_the_two_modules_look_up_as_many_keys() -> None:
-    assert bench_mediation.BATCH == bench_feed.BATCH
 
 
 def test_every_feed_is_a_suite_and_the_large_file_is_not_run_unless_asked_for() -> None:
