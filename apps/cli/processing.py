@@ -144,7 +144,7 @@ def show_report(report: RunReport, *, as_json: bool, heading: str = "") -> None:
     rate = f", {totals['received'] / seconds:,.0f} records/s" if totals["received"] and seconds > 0 else ""
     told = [count(totals["received"], "record"), count(totals["rated"], "rated item"), *([money] if money else [])]
     print(f"{', '.join(told)}; {seconds:.2f} s{rate}")
-    refused = totals["rejected"] + totals["parked"] + totals["unrated"]
+    refused = report.refused
     if refused and not heading:
         print(f"{refused:,} refused: `octroi rejects list` says why")
 
@@ -163,7 +163,7 @@ def _judge(report: RunReport, rejects_max: float | None) -> None:
             "interrupted: what was taken is finished; run again for the rest of the spool, name files again not listed above"
         )
         raise typer.Exit(INTERRUPTED)
-    refused = report.total("rejected") + report.total("parked") + report.total("unrated")
+    refused = report.refused
     received = report.total("received")
     share = 100 * refused / received if received else 0.0
     too_many = rejects_max is not None and share > rejects_max

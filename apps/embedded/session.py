@@ -24,6 +24,7 @@ from apps.embedded.owner import OwnerServer
 from apps.settings import Settings
 from pipelines.mediation.plugins import check_plugins
 from pipelines.spool.journal import FileClaim
+from pipelines.spool.lifecycle import answered
 from rating.vocabulary import NameTable
 from schemas.money import AMOUNT_DECIMALS, from_scaled
 
@@ -37,7 +38,8 @@ class RunReport:
     Attributes:
         claims: the entries finished in this run, replayed ones included; of a run that follows, the latest only.
         sums: header columns summed over all of them. amounts: rated amounts by currency code, in billionths.
-        quarantined: how many files were refused whole. failures: files that could not be taken, in words.
+        settled: how many of those refused in this run were answered in it already, such as newer records that took the place
+            of earlier ones. quarantined: how many files were refused whole. failures: files that could not be taken, in words.
         open_s: seconds until the engine was ready; replay_s: spent replaying the log; process_s: spent on files until every
             row was readable; close_s: for the last snapshot.
         times: seconds inside each stage.
@@ -47,6 +49,7 @@ class RunReport:
     claims: deque[ClaimReport] = field(default_factory=deque)
     sums: Counter[str] = field(default_factory=Counter)
     amounts: dict[str, int] = field(default_factory=dict)
+    settled: int = 0
     quarantined: int = 0
     failures: list[str] = field(default_factory=list)
     open_s: float = 0.0
@@ -55,11 +58,14 @@ class RunReport:
     close_s: float = 0.0
     times: StageTimes = field(default_factory=StageTimes)
     interrupted: bool = False
+    _first_claim: int = 0
 
     def add(self, claim: ClaimReport, currencies: NameTable) -> None:
         """Count one finished claim."""
         self.claims.append(claim)
         self.sums.update({column: claim.total(column) for column in SUMMED})
+        self._first_claim = self._first_claim or claim.entry.claim
+        self.settled += sum(named[0] >= self._first_claim for named in answered(claim.entry))
         self.quarantined += claim.quarantine is not None
         for header in claim.headers:
             for currency, amount in header.amounts.items():
@@ -70,6 +76,11 @@ class RunReport:
         """Return the sum of a header column over all claims."""
         return self.sums[column]
 
+    @property
+    def refused(self) -> int:
+        """How many records and EDRs wait because of this run."""
+        return self.total("rejected") + self.total("parked") + self.total("unrated") - self.settled
+
     def as_dict(self) -> dict[str, Any]:
         """Return everything for JSON."""
         seconds = ("open_s", "replay_s", "process_s", "close_s")
@@ -77,6 +88,7 @@ class RunReport:
             "files": [_file_as_dict(claim) for claim in self.claims if isinstance(claim.entry, FileClaim)],
             "totals": {column: self.total(column) for column in SUMMED},
             "amounts": {code: str(from_scaled(value, AMOUNT_DECIMALS)) for code, value in self.amounts.items()},
+            "settled": self.settled,
             "failures": self.failures,
             "interrupted": self.interrupted,
             "seconds": {name.removesuffix("_s"): round(getattr(self, name), 3) for name in seconds}

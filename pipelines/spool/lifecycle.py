@@ -19,6 +19,7 @@ from pipelines.spool.journal import (
     JournalEntry,
     Mark,
     RecordRetry,
+    Refusal,
     Reopen,
     with_branch,
 )
@@ -68,6 +69,17 @@ class Decisions:
         """Return the status of a rejection."""
         named = self.named.get(place, Status.OPEN)
         return Status.CANCELLED if place[0] in self.withdrawn and named is not Status.REPLAYED else named
+
+
+def answered(entry: JournalEntry) -> tuple[Refusal, ...]:
+    """Return the rejections that an entry of the log answers for good: tried again, corrected or closed."""
+    match entry:
+        case RecordRetry() | EdrRetry() | FileClaim():
+            return entry.refused
+        case Cancel():
+            return (*entry.refused, *entry.replayed)
+        case _:
+            return ()
 
 
 def decisions(entries: Iterable[JournalEntry]) -> Decisions:
