@@ -227,3 +227,31 @@ def test_files_are_listed_and_shown_with_what_became_of_them(data: Path) -> None
     assert "back_out_reason  wrong prices" in text
     assert "UNKNOWN_ACCESS_POINT" in text
     assert octroi("files", "show", "third.csv", "--data", data).code == 2
+
+
+TIERS = CATALOG.replace(
+    '{start: "2026-01-01T00:00:00Z", model: flat, per: "1 min", price: "0.60"}',
+    '{start: "2026-01-01T00:00:00Z", model: graduated, per: "1 min", counter: month, '
+    'tiers: [{up_to: "2 min", price: "0.60"}, {price: "0.30"}]}',
+).replace("{kind: charge,", "{kind: counter, code: month, unit: s, period: month, zone: UTC}\n---\n{kind: charge,")
+
+
+def test_a_preview_says_what_was_priced_later_on_the_same_counters(tmp_path: Path) -> None:
+    data = write_catalog(tmp_path / "data", TIERS)
+    november = "2026-11-05T12:00:00Z"
+    files = (
+        (call(1, 60), call(11, 60, BOB)),
+        (call(2, 60), call(3, 60), call(4, 60, at=november), call(12, 60, BOB)),
+        (call(5, 60), call(6, 60, at=november)),
+        (call(7, 60, BOB),),
+    )
+    for number, lines in enumerate(files, start=1):
+        file = write_calls(tmp_path / f"{number}.csv", *lines)
+        octroi("ingest", file, "--source", "calls", "--data", data).ok()
+    later = [_back_out(data, f"{number}.csv", "--preview")["later_items"] for number in range(1, 5)]
+    # of the first: 2, 3, 5 of Ana's October and 12, 7 of Bob's; of the second: 5 and 6 of Ana's, 7 of Bob's
+    assert later == [5, 3, 0, 0]
+    text = octroi("files", "back-out", "1.csv", "--preview", "--data", data).ok().out
+    assert "5 items priced later on counters that included it: they keep their price" in text
+    _back_out(data, "2.csv")
+    assert _back_out(data, "1.csv", "--preview")["later_items"] == 2  # what was taken back does not count

@@ -13,7 +13,7 @@ from cli_calls import CATALOG, write_catalog
 from cli_octroi import balanced, octroi, query
 from session_calls import ANA, HEADER, PARTS
 
-EDRS = "SELECT event_at, span_s, access_point, subscription, event_type, quantity_steps FROM edr ORDER BY ALL"
+EDRS = "SELECT event_at, event_end, access_point, subscription, event_type, quantity_steps FROM edr ORDER BY ALL"
 SESSIONS = 40
 HALF_HOURS = 48
 READINGS = CATALOG.replace(

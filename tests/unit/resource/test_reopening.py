@@ -120,8 +120,9 @@ def test_an_elapsed_session_of_which_nobody_owns_a_part_comes_back_as_it_was() -
     _, (edr,) = stage.take(pieces, 2, NOW)
     assert edr[2] == 4000
     assert stage.take([Piece(1, FIRST, second=0)], 3, NOW)[0] == [Reason.REOPENS_SESSION]
-    one, other = _rows([(pieces[0], 2, 0)], leaves=False), _rows([(pieces[1], 2, 1)], leaves=False, owners=(-1,))
-    _apply(stage, *(batch.set_column(8, "mode", pa.array([ELAPSED | STRICT], pa.uint8())) for batch in (one, other)))
+    mode = ELAPSED | STRICT
+    one = _rows([(pieces[0], 2, 0)], leaves=False, mode=mode)
+    _apply(stage, one, _rows([(pieces[1], 2, 1)], leaves=False, owners=(-1,), mode=mode))
     _, (edr,) = stage.take([Piece(1, FIRST, second=0)], 4, NOW)
     assert (edr[1], edr[2], edr[3]) == (START_US, 5000, 10)
 
