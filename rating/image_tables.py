@@ -16,7 +16,8 @@ from schemas.arrays import Int32Array, Int64Array
 from schemas.catalog import Catalog, PriceRows
 from schemas.money import PRICE_DECIMALS_MAX, from_scaled
 from schemas.price_plan import Calendar, Increments, PriceVersion
-from schemas.values import DIGITS_MAX
+from schemas.price_table import PREFIX_MAX
+from schemas.values import BASE, DIGITS_MAX
 
 TERMS = ("first", "next", "minimum_quantity", "connection_fee")
 ROOT_BITS_MAX = 16
@@ -31,7 +32,7 @@ class CompiledTable:
         order: (r,) which rows of the table they are, in the order of the index.
         variant: (r,) int32 which of `terms` a row has. terms: distinct (first, next, minimum_quantity, connection_fee).
         start, end: (r,) int64 when each is in force.
-        length, parent: (p,) int32 of the prefixes; prefix_row: (p + 1,) int32 where the rows of each start.
+        parent: (p,) int32 of the prefixes; prefix_row: (p + 1,) int32 where the rows of each start.
         cut_start, cut_prefix: (c,) the cuts. root: int32 buckets of 2**shift numbers.
     """
 
@@ -40,7 +41,6 @@ class CompiledTable:
     terms: tuple[tuple[str | None, str | None, str | None, int | None], ...]
     start: Int64Array
     end: Int64Array
-    length: Int32Array
     parent: Int32Array
     prefix_row: Int32Array
     cut_start: Int64Array
@@ -62,14 +62,15 @@ def compile_destinations(rows: PriceRows, where: str) -> CompiledTable:
     """
     frame = rows.frame.with_row_index("row").filter(pl.col("price.0").is_not_null())
     length = pl.col("prefix").str.len_bytes().cast(pl.Int32)
-    first = pl.col("prefix").str.pad_end(DIGITS_MAX, "0").cast(pl.Int64)
+    digit = (pl.col("prefix").str.slice(place, 1).cast(pl.Int64, strict=False) + 1 for place in range(PREFIX_MAX))
+    first = pl.sum_horizontal(each.fill_null(0) * BASE ** (DIGITS_MAX - 1 - place) for place, each in enumerate(digit))
     frame = frame.with_columns(length.alias("length"), first.alias("begin")).sort("begin", "length", "start_at")
     begin, lengths = frame["begin"].to_numpy(), frame["length"].to_numpy()
     fresh = np.ones(len(frame), np.bool_)
     fresh[1:] = (begin[1:] != begin[:-1]) | (lengths[1:] != lengths[:-1])
     at = np.flatnonzero(fresh)
     starts, sizes = begin[at].astype(np.int64), lengths[at].astype(np.int32)
-    ends = starts + 10 ** (DIGITS_MAX - sizes.astype(np.int64))
+    ends = starts + BASE ** (DIGITS_MAX - sizes.astype(np.int64))
     parent = np.empty(len(at), np.int32)
     cut_start, cut_prefix = np.empty(2 * len(at) + 1, np.int64), np.empty(2 * len(at) + 1, np.int32)
     cuts = int(nest(starts, ends, parent, cut_start, cut_prefix))
@@ -83,7 +84,6 @@ def compile_destinations(rows: PriceRows, where: str) -> CompiledTable:
         terms=terms,
         start=frame["start_at"].to_numpy().astype(np.int64),
         end=frame["end_at"].to_numpy().astype(np.int64),
-        length=sizes,
         parent=parent,
         prefix_row=np.append(at, len(frame)).astype(np.int32),
         cut_start=cut_start[:cuts],
@@ -148,7 +148,6 @@ class LookupTables:
     root: Int32Array
     cut_start: Int64Array
     cut_prefix: Int32Array
-    prefix_length: Int32Array
     prefix_parent: Int32Array
     prefix_row: Int32Array
 
@@ -167,7 +166,7 @@ def join_tables(tables: Sequence[CompiledTable]) -> LookupTables:
         rooted.append(table.root + cuts)
         rows += len(table.order)
         cuts += len(table.cut_start)
-        prefixes += len(table.length)
+        prefixes += len(table.parent)
         roots += len(table.root)
     return LookupTables(
         table=about,
@@ -177,7 +176,6 @@ def join_tables(tables: Sequence[CompiledTable]) -> LookupTables:
         root=_joined(rooted, np.int32),
         cut_start=_joined([table.cut_start for table in tables], np.int64),
         cut_prefix=_joined(cut_prefixes, np.int32),
-        prefix_length=_joined([table.length for table in tables], np.int32),
         prefix_parent=_joined(parents, np.int32),
         prefix_row=_joined([*pointers, np.array([rows])], np.int32),
     )

@@ -135,7 +135,6 @@ def compile_image(catalog: Catalog, vocabulary: Vocabulary) -> TariffImage:
             root=charges.lookup.root,
             cut_start=charges.lookup.cut_start,
             cut_prefix=charges.lookup.cut_prefix,
-            prefix_length=charges.lookup.prefix_length,
             prefix_parent=charges.lookup.prefix_parent,
             prefix_row=charges.lookup.prefix_row,
         ),

@@ -1,8 +1,8 @@
 """Values: typed attributes of CDRs and EDRs, as 64-bit integers that prices read.
 
 A number is scaled by its decimals, an instant is microseconds UTC, a date is days since 1970-01-01. Digits, such as a
-telephone number, are left-aligned: digit d of `DIGITS_MAX` stands at 10**(DIGITS_MAX - d), and the length below all of
-them, so that numbers with a common prefix are neighbours and the prefix of a number is a range.
+telephone number, are written in base 11: digit d, plus 1, stands at 11**(17 - d), and nothing at 0, so that they sort as texts
+do, and those with a common prefix are a range.
 """
 
 from __future__ import annotations
@@ -17,31 +17,26 @@ VALUE_SLOTS = 4
 VALUE_ABSENT = -(2**63)
 """The value of a record that has none."""
 VALUE_DECIMALS_MAX = 12
-DIGITS_MAX = 17
+DIGITS_MAX = 18
 """How many digits are kept of a longer number; the prefix tables of E.164 end at 15."""
-LENGTH_BITS = 5
-"""Below the digits: how many there are."""
+BASE = 11
 
 
 def pack_digits(text: str) -> int:
     """Return digits as one integer; those beyond `DIGITS_MAX` are not kept."""
-    kept = text[:DIGITS_MAX]
-    return int(kept.ljust(DIGITS_MAX, "0")) << LENGTH_BITS | len(kept)
+    return sum((int(digit) + 1) * BASE ** (DIGITS_MAX - 1 - place) for place, digit in enumerate(text[:DIGITS_MAX]))
 
 
 def digits_text(value: int) -> str:
     """Return the digits that `pack_digits` packed."""
-    return f"{value >> LENGTH_BITS:0{DIGITS_MAX}d}"[: value & ((1 << LENGTH_BITS) - 1)]
+    places = (value // BASE ** (DIGITS_MAX - 1 - place) % BASE for place in range(DIGITS_MAX))
+    return "".join(str(digit - 1) for digit in places if digit)
 
 
 def prefix_range(prefix: str) -> tuple[int, int]:
-    """Return [first, end) of the packed digits that begin with `prefix`, at most `DIGITS_MAX` digits.
-
-    Shorter digits that are `prefix` but for zeros at its end lie in it too: only their length tells.
-    """
-    one = 10 ** (DIGITS_MAX - len(prefix))
-    first = int(prefix) * one if prefix else 0
-    return first << LENGTH_BITS, first + one << LENGTH_BITS
+    """Return [first, end) of the packed digits that begin with `prefix`, at most `DIGITS_MAX` digits."""
+    first = pack_digits(prefix)
+    return first, first + int(BASE ** (DIGITS_MAX - len(prefix)))
 
 
 def value_text(value: int, kind: ValueKind, decimals: int = 0) -> str | None:

@@ -14,10 +14,8 @@ from numba import njit
 from rating.kernels.layout import ROOT_PTR, ROOT_SHIFT
 
 I64 = np.int64
-LENGTH_BITS = 5
-LENGTH_MASK = 31
-DIGITS_BITS = 57
-"""Digits without their length are below 10**17 < 2**57."""
+DIGITS_BITS = 63
+"""Packed digits are below 11**18 < 2**63."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -28,7 +26,6 @@ def find_destination(
     root: Any,
     cut_start: Any,
     cut_prefix: Any,
-    prefix_length: Any,
     prefix_parent: Any,
     prefix_row: Any,
     row_start: Any,
@@ -42,23 +39,19 @@ def find_destination(
     """
     if digits < 0:
         return I64(-1)
-    place = digits >> I64(LENGTH_BITS)
-    length = digits & I64(LENGTH_MASK)
-    bucket = table[ROOT_PTR] + (place >> table[ROOT_SHIFT])
+    bucket = table[ROOT_PTR] + (digits >> table[ROOT_SHIFT])
     low, high = I64(root[bucket]), I64(root[bucket + 1])
     while low < high:
         middle = (low + high + I64(1)) >> I64(1)
-        if cut_start[middle] <= place:
+        if cut_start[middle] <= digits:
             low = middle
         else:
             high = middle - I64(1)
     prefix = I64(cut_prefix[low])
     while prefix >= 0:
-        # zeros stand where short digits have ended: a prefix longer than they are is none of theirs
-        if prefix_length[prefix] <= length:
-            for row in range(I64(prefix_row[prefix]), I64(prefix_row[prefix + 1])):
-                if row_start[row] <= at and at < row_end[row]:
-                    return I64(row)
+        for row in range(I64(prefix_row[prefix]), I64(prefix_row[prefix + 1])):
+            if row_start[row] <= at and at < row_end[row]:
+                return I64(row)
         prefix = I64(prefix_parent[prefix])
     return I64(-1)
 
@@ -77,7 +70,7 @@ def nest(start: Any, end: Any, parent: Any, cut_start: Any, cut_prefix: Any) -> 
     cut_prefix[0] = -1
     top = -1
     for prefix in range(len(start) + 1):
-        begin = start[prefix] if prefix < len(start) else I64(2**62)
+        begin = start[prefix] if prefix < len(start) else I64(2**63 - 1)
         while top >= 0 and end[top] <= begin:
             border = end[top]
             top = parent[top]

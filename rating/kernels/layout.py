@@ -161,7 +161,7 @@ class Tariff(NamedTuple):
         table: (tables, TABLE_COLUMNS) int64 price tables. row_variant: int32, which terms each of their rows has.
             row_start, row_end: int64 microseconds, when it is in force.
         root: int32 cut in force where a bucket starts. cut_start: int64, cut_prefix: int32, see `destination.nest`.
-        prefix_length, prefix_parent: int32. prefix_row: (prefixes + 1,) int32 where its rows start.
+        prefix_parent: int32. prefix_row: (prefixes + 1,) int32 where its rows start.
     """
 
     subscription_row: Any
@@ -199,7 +199,6 @@ class Tariff(NamedTuple):
     root: Any
     cut_start: Any
     cut_prefix: Any
-    prefix_length: Any
     prefix_parent: Any
     prefix_row: Any
 

@@ -135,7 +135,6 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -
         root,
         cut_start,
         cut_prefix,
-        prefix_length,
         prefix_parent,
         prefix_row,
     ) = tariff
@@ -251,7 +250,6 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -
                     root,
                     cut_start,
                     cut_prefix,
-                    prefix_length,
                     prefix_parent,
                     prefix_row,
                     row_start,

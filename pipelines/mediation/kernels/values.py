@@ -11,8 +11,8 @@ from pipelines.mediation.kernels.quantities import scale_decimal
 from pipelines.mediation.kernels.reasons import INVALID_VALUE
 
 VALUE_ABSENT = -(2**63)
-DIGITS_MAX = 17
-LENGTH_BITS = 5
+DIGITS_MAX = 18
+BASE = 11
 DAYS = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], np.int64)
 _BEFORE_1970 = 719_468
 """Days from 0000-03-01 to 1970-01-01 of the Gregorian calendar."""
@@ -63,15 +63,15 @@ def read_digits(text: Any, start: Any, end: Any, wanted: Any, out: Any, reason: 
                 valid = False
                 break
             if length < DIGITS_MAX:
-                value = 10 * value + digit
+                value = BASE * value + digit + 1
                 length += 1
             at += 1
         if not valid:
             reason[i] = INVALID_VALUE
             continue
         for _ in range(DIGITS_MAX - length):
-            value *= 10
-        out[i] = (value << LENGTH_BITS) | length
+            value *= BASE
+        out[i] = value
 
 
 @njit(cache=True, nogil=True)
