@@ -10,10 +10,10 @@ import polars as pl
 from apps.embedded.layout import DataDirectory
 from apps.embedded.names import Counts, counts_of, new_names
 from apps.embedded.ports import FactStore
+from apps.embedded.source_check import check_sources
 from billing.catalog.models import UnableToLoadCatalog
 from billing.catalog.store import copy_catalog, load_catalog
 from pipelines.mediation.context import DecodeContext
-from pipelines.mediation.plugins import check_plugins
 from pipelines.resource.transfers import access_transfers
 from pipelines.snapshot import StageState
 from pipelines.spool.journal import ImageClaim
@@ -57,9 +57,9 @@ def archive_catalog(directory: DataDirectory, catalog: Catalog) -> None:
 
     Raises:
         UnableToCopyCatalog: when the files changed since they were loaded, or cannot be copied.
-        UnableToUsePlugin: when a plug-in that a source names is not installed in its version.
+        UnableToCompileSource: when a source cannot be decoded as it is defined, or its plug-in is not installed.
     """
-    check_plugins(catalog.sources)
+    check_sources(catalog)
     copy_catalog(directory.catalog, directory.images / catalog.content_hash, content_hash=catalog.content_hash)
 
 

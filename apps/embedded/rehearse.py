@@ -17,6 +17,7 @@ from apps.embedded.images import recompile
 from apps.embedded.layout import DataDirectory
 from apps.embedded.ports import NoStore
 from apps.embedded.session import RunReport
+from apps.embedded.source_check import check_sources
 from apps.settings import Settings
 from billing.catalog.store import copy_catalog, load_catalog
 from pipelines.snapshot import StageState, read_latest_snapshot
@@ -51,10 +52,11 @@ def rehearsing(directory: DataDirectory, settings: Settings, *, say: Callable[[s
     """Yield an engine with the catalog of the next start and the latest snapshot's state, which keeps nothing.
 
     Raises:
-        UnableToLoadCatalog: when the catalog is invalid.
+        UnableToLoadCatalog, UnableToCompileSource: when the catalog is invalid.
         TenantDiffers: when the data is another tenant's.
     """
     catalog = load_catalog(directory.catalog)
+    check_sources(catalog)
     if directory.journal.exists():
         directory.bind(settings.tenant)
     state = read_latest_snapshot(directory.snapshots, say) or StageState.empty()

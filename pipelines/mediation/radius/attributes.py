@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 import numpy as np
 
@@ -162,7 +163,11 @@ def compile_fields(fields: tuple[str, ...], *, detail: bool) -> FieldTable:
         attribute = find_attribute(name)
         if attribute is None:
             if not detail:
-                message = f"mapping: there is no attribute {name!r}; write Attr-N or Vendor-V-T for one without a name"
+                near = get_close_matches(name, [*NAMED, *VIRTUAL], 1)
+                hint = f" (do you mean {near[0]!r}?)" if near else ""
+                message = (
+                    f"mapping: there is no attribute {name!r}{hint}; write Attr-N or Vendor-V-T for one without a name"
+                )
                 raise UnableToCompileSource(message)
             names[name] = (TEXT, slot, INPUTS.get(name, -1))
             continue

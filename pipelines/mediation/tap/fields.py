@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 import numpy as np
 
@@ -105,6 +106,12 @@ def compile_fields(fields: tuple[str, ...]) -> FieldTable:
             for rank, element in enumerate(CHOICES.get(name, (name,))):
                 choices[place, rank] = cell(element)
         else:
-            raise UnableToCompileSource(f"mapping: TAP has no element or computed field {name!r}")
+            raise UnableToCompileSource(f"mapping: TAP has no element or computed field {name!r}{_hint(name)}")
     start = np.array([cell(name) for name in START], np.int64)
     return FieldTable(fields, how, choices, cells, np.array(kinds, np.int64), start)
+
+
+def _hint(name: str) -> str:
+    known = [*AMOUNT_FIELDS, EVENT_NAME, *FILE_FIELDS, *LOOK_UPS, *CHOICES, *TIMES, *VALUES]
+    near = get_close_matches(name, known, 1)
+    return f" (do you mean {near[0]!r}?)" if near else ""
