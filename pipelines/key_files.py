@@ -24,7 +24,7 @@ import numpy as np
 
 from pipelines.resource import key_log
 from pipelines.resource.dedup import Bucket, DedupWindow, StoredIndex, StoredKeys
-from pipelines.resource.kernels.dedup import ENTRY_BYTES
+from pipelines.resource.kernels.index import ENTRY_BYTES
 from pipelines.resource.kernels.words import LINE
 from pipelines.resource.key_index import KeyIndex, Layout
 from pipelines.resource.key_log import KeyLog, new_chunk

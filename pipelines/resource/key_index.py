@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipelines.resource.kernels import dedup as kernels
+from pipelines.resource.kernels import index as kernels
 from pipelines.resource.kernels.words import LINE
 from schemas.arrays import Int64Array, UInt64Array
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pipelines.resource.kernels import dedup as kernels
+from pipelines.resource.kernels.index import ENTRY_BYTES
 from pipelines.resource.key_index import Addresses, KeyIndex, allocate
 from schemas.arrays import BoolArray, Int64Array, UInt8Array, UInt64Array
 
@@ -35,7 +36,7 @@ class KeyLog:
     @property
     def nbytes(self) -> int:
         """Bytes of the entries and of the index."""
-        return self.count * kernels.ENTRY_BYTES + self.index.nbytes
+        return self.count * ENTRY_BYTES + self.index.nbytes
 
     @classmethod
     def of(cls, chunks: Sequence[UInt64Array], count: int, index: KeyIndex, indexed: int = 0) -> KeyLog:
