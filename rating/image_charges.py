@@ -14,8 +14,10 @@ import numpy as np
 import polars as pl
 
 from rating.image_calendars import CalendarTables
+from rating.image_lookup import LookupTables, join_tables
+from rating.image_matrix import matrix_codes
 from rating.image_prices import UnableToCompileImage
-from rating.image_tables import LookupTables, compile_tables, join_tables
+from rating.image_tables import compile_tables
 from rating.image_versions import compile_priced, pack_versions, wide_halves
 from rating.vocabulary import Vocabulary
 from schemas.arrays import Int32Array, Int64Array
@@ -150,6 +152,7 @@ def compile_charges(catalog: Catalog, vocabulary: Vocabulary, calendars: Calenda
     if len(vocabulary.event_types) >= EVENT_TYPE_NONE:
         raise UnableToCompileImage("too many event types")
     filters = {value for charge in catalog.charges.values() for value in charge.filters.values()}
+    filters |= matrix_codes(catalog)
     vocabulary.attribute_values.extend(pl.Series(sorted(filters), dtype=pl.String))
     charges = tuple(sorted(catalog.charges))
     dated = {code: _in_order(catalog.charges[code].price_plan, catalog) for code in charges}
@@ -160,13 +163,12 @@ def compile_charges(catalog: Catalog, vocabulary: Vocabulary, calendars: Calenda
         _describe(vocabulary.charge_versions.id(name), name, charge, version, catalog)
         for name, (charge, version) in zip(names, pairs, strict=True)
     )
-    tables = compile_tables(catalog)
+    tables = compile_tables(catalog, vocabulary)
     compiled = [
-        compile_priced(about.unit, version, catalog, tables, where=about.name)
-        for about, (_, version) in zip(described, pairs, strict=True)
+        compile_priced(charge, version, catalog, tables, where=about.name)
+        for about, (charge, version) in zip(described, pairs, strict=True)
     ]
-    about_rows = [(about.id, charge.event_type) for about, (charge, _) in zip(described, pairs, strict=True)]
-    rows = pack_versions(about_rows, compiled, calendars, catalog, tables)
+    rows = pack_versions([about.id for about in described], compiled, calendars, list(tables.values()))
     offers = tuple(sorted(catalog.offers))
     offer_counters = {code: _counters_of(code, catalog) for code in offers}
     cell_ptr, candidate_charge, candidate_attribute = _candidates(offers, charges, catalog, vocabulary)

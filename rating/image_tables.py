@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
 import polars as pl
 
+from rating.image_matrix import CompiledMatrix, compile_matrix
 from rating.image_prices import TablePrices, UnableToCompileImage
 from rating.kernels import layout
 from rating.kernels.destination import DIGITS_BITS, fill_root, nest
+from rating.vocabulary import Vocabulary
 from schemas.arrays import Int32Array, Int64Array
 from schemas.catalog import Catalog, PriceRows
 from schemas.money import PRICE_DECIMALS_MAX, from_scaled
-from schemas.price_plan import Calendar, Increments, PriceVersion
+from schemas.price_plan import Calendar, EventType, Increments, PriceVersion
 from schemas.price_table import PREFIX_MAX
 from schemas.values import BASE, DIGITS_MAX
 
@@ -25,20 +26,15 @@ VARIANTS_MAX = 65_535
 
 
 @dataclass(frozen=True, slots=True)
-class CompiledTable:
-    """How the r priced rows of a table are found.
+class DestinationIndex:
+    """How the r rows of a destination table are found.
 
     Attributes:
-        order: (r,) which rows of the table they are, in the order of the index.
-        variant: (r,) int32 which of `terms` a row has. terms: distinct (first, next, minimum_quantity, connection_fee).
         start, end: (r,) int64 when each is in force.
         parent: (p,) int32 of the prefixes; prefix_row: (p + 1,) int32 where the rows of each start.
         cut_start, cut_prefix: (c,) the cuts. root: int32 buckets of 2**shift numbers.
     """
 
-    order: Int64Array
-    variant: Int32Array
-    terms: tuple[tuple[str | None, str | None, str | None, int | None], ...]
     start: Int64Array
     end: Int64Array
     parent: Int32Array
@@ -49,17 +45,60 @@ class CompiledTable:
     shift: int
 
 
-def compile_tables(catalog: Catalog) -> dict[str, CompiledTable]:
-    """Return the index of every price table by code."""
-    return {code: compile_destinations(rows, code) for code, rows in sorted(catalog.price_tables.items())}
+@dataclass(frozen=True, slots=True)
+class CompiledTable:
+    """A price table for one event type.
+
+    Attributes:
+        order: (r,) which rows of the table have a price, in the order of the index.
+        variant: (r,) int32 which of `terms` a row has. terms: distinct (first, next, minimum_quantity, connection_fee).
+        lookup: a LOOKUP_ constant of `layout`. slot: of a destination table, the slot of the value that it looks up.
+        index: how the rows are found.
+    """
+
+    order: Int64Array
+    variant: Int32Array
+    terms: tuple[tuple[str | None, str | None, str | None, int | None], ...]
+    lookup: int
+    slot: int
+    index: DestinationIndex | CompiledMatrix
 
 
-def compile_destinations(rows: PriceRows, where: str) -> CompiledTable:
-    """Return the index of a destination table.
+TableKey = tuple[str, str]
+"""A price table and the event type that it is compiled for."""
+
+
+def compile_tables(catalog: Catalog, vocabulary: Vocabulary) -> dict[TableKey, CompiledTable]:
+    """Return the index of every price table for every event type whose charges use it.
 
     Raises:
-        UnableToCompileImage: when its rows have too many different terms.
+        UnableToCompileImage: when one has too many groups, or too many different terms.
     """
+    used = {
+        (version.prices, charge.event_type)
+        for charge in catalog.charges.values()
+        for version in catalog.price_plans[charge.price_plan].versions
+        if version.prices is not None
+    }
+    return {
+        key: _compile(catalog.price_tables[key[0]], catalog.event_types[key[1]], vocabulary, key[0])
+        for key in sorted(used)
+    }
+
+
+def _compile(rows: PriceRows, event_type: EventType, vocabulary: Vocabulary, where: str) -> CompiledTable:
+    if rows.kind == "destination_table":
+        order, index = compile_destinations(rows)
+        variant, terms = _variants(rows.frame[order], where)
+        slot = list(event_type.values).index(rows.value)
+        return CompiledTable(order, variant, terms, layout.LOOKUP_DESTINATION, slot, index)
+    found = compile_matrix(rows, event_type, vocabulary, where)
+    variant, terms = _variants(rows.frame[found.order], where)
+    return CompiledTable(found.order, variant, terms, layout.LOOKUP_MATRIX, 0, found)
+
+
+def compile_destinations(rows: PriceRows) -> tuple[Int64Array, DestinationIndex]:
+    """Return which rows of a destination table have a price, in the order of its index, and the index."""
     frame = rows.frame.with_row_index("row").filter(pl.col("price.0").is_not_null())
     length = pl.col("prefix").str.len_bytes().cast(pl.Int32)
     digit = (pl.col("prefix").str.slice(place, 1).cast(pl.Int64, strict=False) + 1 for place in range(PREFIX_MAX))
@@ -77,11 +116,7 @@ def compile_destinations(rows: PriceRows, where: str) -> CompiledTable:
     bits = min(ROOT_BITS_MAX, cuts.bit_length() + 2)
     root = np.empty((1 << bits) + 1, np.int32)
     fill_root(cut_start[:cuts], DIGITS_BITS - bits, root)
-    variant, terms = _variants(frame, where)
-    return CompiledTable(
-        order=frame["row"].to_numpy().astype(np.int64),
-        variant=variant,
-        terms=terms,
+    return frame["row"].to_numpy().astype(np.int64), DestinationIndex(
         start=frame["start_at"].to_numpy().astype(np.int64),
         end=frame["end_at"].to_numpy().astype(np.int64),
         parent=parent,
@@ -135,51 +170,3 @@ def variants_of(version: PriceVersion, table: CompiledTable) -> list[PriceVersio
         )
         for first, following, minimum, fee in table.terms
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class LookupTables:
-    """The parts of `rating.kernels.layout.Tariff` that find rows of price tables."""
-
-    table: Int64Array
-    row_variant: Int32Array
-    row_start: Int64Array
-    row_end: Int64Array
-    root: Int32Array
-    cut_start: Int64Array
-    cut_prefix: Int32Array
-    prefix_parent: Int32Array
-    prefix_row: Int32Array
-
-
-def join_tables(tables: Sequence[CompiledTable]) -> LookupTables:
-    """Return tables one after the other, their pointers counted from the beginning of all of them."""
-    about = np.zeros((len(tables), layout.TABLE_COLUMNS), np.int64)
-    rows = cuts = prefixes = roots = 0
-    parents, pointers, cut_prefixes, rooted = [], [], [], []
-    for one, table in zip(about, tables, strict=True):
-        one[layout.ROW_PTR], one[layout.ROOT_PTR], one[layout.ROOT_SHIFT] = rows, roots, table.shift
-        parents.append(np.where(table.parent >= 0, table.parent + prefixes, -1))
-        # each table's last pointer is where the next one's rows start
-        pointers.append(table.prefix_row[:-1] + rows)
-        cut_prefixes.append(np.where(table.cut_prefix >= 0, table.cut_prefix + prefixes, -1))
-        rooted.append(table.root + cuts)
-        rows += len(table.order)
-        cuts += len(table.cut_start)
-        prefixes += len(table.parent)
-        roots += len(table.root)
-    return LookupTables(
-        table=about,
-        row_variant=_joined([table.variant for table in tables], np.int32),
-        row_start=_joined([table.start for table in tables], np.int64),
-        row_end=_joined([table.end for table in tables], np.int64),
-        root=_joined(rooted, np.int32),
-        cut_start=_joined([table.cut_start for table in tables], np.int64),
-        cut_prefix=_joined(cut_prefixes, np.int32),
-        prefix_parent=_joined(parents, np.int32),
-        prefix_row=_joined([*pointers, np.array([rows])], np.int32),
-    )
-
-
-def _joined(parts: Sequence[np.ndarray], dtype: type) -> np.ndarray:
-    return np.ascontiguousarray(np.concatenate([np.empty(0, dtype), *parts]).astype(dtype))

@@ -9,11 +9,11 @@ import numpy as np
 
 from rating.image_calendars import CalendarTables
 from rating.image_prices import CompiledVersion, compile_version
-from rating.image_tables import CompiledTable, table_prices, variants_of
+from rating.image_tables import CompiledTable, TableKey, table_prices, variants_of
 from rating.kernels import layout
 from schemas.arrays import Int64Array
-from schemas.catalog import Catalog, PriceRows
-from schemas.price_plan import PriceVersion
+from schemas.catalog import Catalog
+from schemas.price_plan import Charge, PriceVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,27 +25,28 @@ class PricedVersion:
     """
 
     document: PriceVersion
+    table: CompiledTable | None
     whole: CompiledVersion
     variants: tuple[CompiledVersion, ...]
     prices: Int64Array
 
 
 def compile_priced(
-    unit: str, document: PriceVersion, catalog: Catalog, tables: Mapping[str, CompiledTable], *, where: str
+    charge: Charge, document: PriceVersion, catalog: Catalog, tables: Mapping[TableKey, CompiledTable], *, where: str
 ) -> PricedVersion:
-    """Return a version in integers.
+    """Return a version of a charge's plan in integers.
 
     Args:
-        unit: of the event type that it prices. tables: the compiled price tables by code. where: what messages call it.
+        tables: the compiled price tables. where: what messages call it.
 
     Raises:
         UnableToCompileImage: when it asks for what the kernels cannot hold.
     """
-    measured = catalog.units[unit]
+    measured = catalog.units[catalog.event_types[charge.event_type].unit]
     if document.prices is None:
         whole = compile_version(document, unit=measured, catalog=catalog, where=where)
-        return PricedVersion(document, whole, (), np.array(whole.price, np.int64))
-    table = tables[document.prices]
+        return PricedVersion(document, None, whole, (), np.array(whole.price, np.int64))
+    table = tables[document.prices, charge.event_type]
     found = table_prices(catalog.price_tables[document.prices], table, document, catalog)
     whole, *variants = (
         compile_version(version, unit=measured, catalog=catalog, where=where, table=found)
@@ -53,45 +54,35 @@ def compile_priced(
     )
     prices = np.zeros((len(found.pico), max(1, len(whole.tier_upper)), found.pico.shape[1]), np.int64)
     prices[:, -1] = found.pico // whole.table_unit  # a free part is a tier before it that costs nothing
-    return PricedVersion(document, whole, tuple(variants), prices.reshape(-1))
+    return PricedVersion(document, table, whole, tuple(variants), prices.reshape(-1))
 
 
 def pack_versions(
-    about: list[tuple[int, str]],
-    compiled: list[PricedVersion],
-    calendars: CalendarTables,
-    catalog: Catalog,
-    tables: Mapping[str, CompiledTable],
+    ids: list[int], compiled: list[PricedVersion], calendars: CalendarTables, tables: list[CompiledTable]
 ) -> Int64Array:
     """Return (versions + variants, VERSION_COLUMNS), see `layout.Tariff`.
 
     Args:
-        about: id and event type of each version.
+        ids: of the versions. tables: the price tables in the order of the image.
     """
     count = len(compiled) + sum(len(version.variants) for version in compiled)
     rows = np.zeros((count, layout.VERSION_COLUMNS), np.int64)
-    codes = list(tables)
     tiers = prices = 0
     variant = len(compiled)
-    for row, (id_, event_type), version in zip(rows, about, compiled, strict=False):
+    for row, id_, version in zip(rows, ids, compiled, strict=False):
         _fill(row, id_, version.whole, version.document, calendars, tiers, prices)
-        if version.document.prices is not None:
-            table = catalog.price_tables[version.document.prices]
-            row[layout.LOOKUP] = layout.LOOKUP_DESTINATION
-            row[layout.TABLE] = codes.index(version.document.prices)
+        if version.table is not None:
+            row[layout.LOOKUP] = version.table.lookup
+            row[layout.TABLE] = next(place for place, table in enumerate(tables) if table is version.table)
             row[layout.VARIANT_PTR] = variant
-            row[layout.VALUE_SLOT] = _value_slot(table, event_type, catalog)
-            row[layout.ROW_PRICES] = len(version.prices) // max(1, len(tables[version.document.prices].order))
+            row[layout.VALUE_SLOT] = version.table.slot
+            row[layout.ROW_PRICES] = len(version.prices) // max(1, len(version.table.order))
         for own, terms in zip(rows[variant:], version.variants, strict=False):
             _fill(own, id_, terms, version.document, calendars, tiers, prices)
         variant += len(version.variants)
         tiers += len(version.whole.tier_upper)
         prices += len(version.prices)
     return rows
-
-
-def _value_slot(table: PriceRows, event_type: str, catalog: Catalog) -> int:
-    return list(catalog.event_types[event_type].values).index(table.value)
 
 
 def _fill(

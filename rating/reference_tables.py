@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +12,7 @@ import polars as pl
 
 from schemas.catalog import Catalog, PriceRows
 from schemas.money import PRICE_DECIMALS_MAX, from_scaled
-from schemas.price_plan import Calendar, EventType, Increments, PriceVersion
+from schemas.price_plan import Calendar, EventType, Increments, PriceVersion, utc_microseconds
 from schemas.rejection import Reason
 from schemas.values import VALUE_ABSENT, digits_text
 
@@ -62,7 +62,8 @@ def with_row(catalog: Catalog, version: PriceVersion, said: Mapping[str, Said], 
         return FoundRow(version, None)
     table = catalog.price_tables[version.prices]
     calendar = catalog.calendars[version.calendar] if version.calendar is not None else None
-    row, words = _destination(table, said, event_at)
+    find = _destination if table.kind == "destination_table" else _cell
+    row, words = find(table, said, event_at)
     return FoundRow(_with_terms(version, row, table, calendar), f"{version.prices}: {words}")
 
 
@@ -78,6 +79,49 @@ def _destination(table: PriceRows, said: Mapping[str, Said], event_at: int) -> t
     row = max(rows, key=lambda found: len(found["prefix"]))
     name = f", {row['destination']}" if row["destination"] else ""
     return row, f"{table.value} {known} has the prefix {row['prefix'] or '*'}{name}"
+
+
+def _cell(table: PriceRows, said: Mapping[str, Said], event_at: int) -> tuple[dict[str, Any], str]:
+    in_force = (pl.col("start_at") <= event_at) & (event_at < pl.col("end_at")) & pl.col("price.0").is_not_null()
+    rows = [
+        row
+        for row in table.frame.filter(in_force).iter_rows(named=True)
+        if all(_matches(row[f"when.{name}"], said.get(name), kind) for name, kind in table.columns.items())
+    ]
+    if not rows:
+        told = ", ".join(f"{name} {said.get(name, '(absent)')}" for name in table.columns)
+        raise UnableToPrice(Reason.NO_MATRIX_PRICE, f"no row matches {told}")
+
+    def asks(row: dict[str, Any]) -> list[str]:
+        return [name for name in table.columns if row[f"when.{name}"] is not None]
+
+    row = min(rows, key=lambda row: (100 if row["priority"] is None else row["priority"], -len(asks(row))))
+    told = ", ".join(f"{name} {row[f'when.{name}']}" for name in asks(row)) or "any usage"
+    also = "" if len(rows) == 1 else f" (the best of {len(rows)} that match)"
+    return row, f"the row for {told}{also}"
+
+
+def _matches(cell: str | None, said: Said | None, kind: str) -> bool:
+    """Return whether a cell matches what a usage says: a text, a prefix, or a range without its end."""
+    if cell is None:
+        return True
+    if said is None:
+        return False
+    if kind in ("code", "digits"):
+        text = str(said)
+        return text.startswith(cell[:-1]) if kind == "digits" and cell.endswith("*") else text == cell
+    start, dots, stop = cell.partition("..")
+    if not dots:
+        return bool(said == _end(start, kind))
+    low: Any = _end(start, kind) if start else None
+    high: Any = _end(stop, kind) if stop else None
+    return (low is None or low <= said) and (high is None or said < high)
+
+
+def _end(text: str, kind: str) -> Said:
+    if kind == "number":
+        return Decimal(text)
+    return date.fromisoformat(text) if kind == "date" else utc_microseconds(datetime.fromisoformat(text))
 
 
 def _with_terms(

@@ -20,6 +20,8 @@ def _cell(written: object) -> object:
 Cell = Annotated[str, BeforeValidator(_cell)]
 Row = dict[str, Cell]
 """One row by column. In a CSV file, an empty field is a column that the row does not have."""
+ROWS_MAX = 100_000
+"""Of a matrix; a destination table may have as many as its file holds."""
 PREFIX_MAX = 15
 """Digits of E.164."""
 

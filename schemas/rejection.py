@@ -81,6 +81,7 @@ class Reason(IntEnum):
     INSUFFICIENT_BALANCE = 305
     USAGE_TOO_LONG = 306
     NO_DESTINATION_PRICE = 307
+    NO_MATRIX_PRICE = 308
     SESSION_INCOMPLETE = 310
 
 
@@ -163,6 +164,7 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.AMOUNT_OVERFLOW: "the amount exceeds what a rated item can hold",
     Reason.COUNTER_OVERFLOW: "the counter would exceed what it can hold",
     Reason.INSUFFICIENT_BALANCE: "no wallet can pay the amount",
+    Reason.NO_MATRIX_PRICE: "no row with a price matches what the usage says",
     Reason.NO_DESTINATION_PRICE: "no prefix of the digits has a price in force at the event time",
     Reason.USAGE_TOO_LONG: "usage that is split over time bands lasts longer than 35 days",
     Reason.SESSION_INCOMPLETE: "the session ended without its first or its last part, or with a part missing between them",

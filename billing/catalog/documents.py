@@ -23,7 +23,7 @@ from schemas.price_plan import (
     SubscriptionTable,
     UnitDocument,
 )
-from schemas.price_table import DestinationTable
+from schemas.price_table import DestinationTable, PriceMatrix
 from schemas.source import SOURCE_MODELS, SourceBase
 
 MODELS: dict[str, type[Document]] = {
@@ -33,6 +33,7 @@ MODELS: dict[str, type[Document]] = {
     "calendar": Calendar,
     "counter": Counter,
     "destination_table": DestinationTable,
+    "price_matrix": PriceMatrix,
     "price_plan": PricePlan,
     "charge": Charge,
     "offer": Offer,

@@ -11,6 +11,7 @@ import polars as pl
 import polars.selectors as cs
 
 from billing.catalog.files import CatalogFiles
+from billing.catalog.matrices import check_ambiguity, matrix_conditions
 from billing.catalog.models import Documents, Entry, Problems
 from billing.catalog.origins import Origins
 from billing.catalog.rules_tables import PRICE_MAX, price_table_entries
@@ -58,7 +59,10 @@ def read_price_tables(
         _check_code(code, entry, files.documents, problems)
         frame = _texts(code, entry, files, origins, problems)
         if frame is not None:
-            rows = _convert(entry, Check(frame, origins, problems), units)
+            check = Check(frame, origins, problems)
+            rows = _convert(entry, check, units)
+            if rows.kind == "price_matrix" and problems.count == before:
+                check_ambiguity(check, rows)
             found.rows[code], found.origins[code] = rows, frame["origin"]
         if frame is None or problems.count > before:
             found.broken.add(code)
@@ -174,7 +178,8 @@ def _convert(entry: Entry[PriceTable], check: Check, units: Mapping[str, Unit]) 
         kind, value = "destination_table", document.value
     else:
         assert isinstance(document, PriceMatrix)
-        raise NotImplementedError
+        own = matrix_conditions(check, document)
+        kind, value, columns = "price_matrix", "", dict(document.columns)
     whole = pl.concat([own, common], how="horizontal")
     digest = sha256(repr((kind, value, columns, bands)).encode())
     digest.update(whole.write_csv().encode())

@@ -95,13 +95,38 @@ SPECIAL = 8
 
 LOOKUP_NONE = 0
 LOOKUP_DESTINATION = 1
+LOOKUP_MATRIX = 2
 
-TABLE_COLUMNS = 4
+TABLE_COLUMNS = 8
 ROW_PTR = 0
-"""Of a price table: its first row in `row_variant`, `row_start`, `row_end`."""
+"""Of a price table: its first row in `row_variant`."""
 ROOT_PTR = 1
 ROOT_SHIFT = 2
 """Of a destination table: numbers of one bucket of `root` are alike above this bit."""
+
+SOURCE_PTR = 3
+SOURCE_COUNT = 4
+"""Of a matrix: its columns in `source`, each of which is an attribute slot, a value slot after those, or SOURCE_AT."""
+GROUP_PTR = 5
+GROUP_COUNT = 6
+FOUND_PTR = 7
+"""Of a price table: the number that its kind of look-up gives its first row."""
+VALUE_SLOTS = 4
+SOURCE_AT = 8
+"""Reads the time of the usage."""
+KEY_COLUMNS = 9
+"""Most columns of a matrix: eight, and the time of the usage."""
+GROUP_COLUMNS = 24
+GROUP_RANK = 0
+"""Of a group: the best rank of its rows."""
+SLOT_PTR = 1
+SLOT_MASK = 2
+"""Its open-addressing table in `slot_row`."""
+GROUP_RANGES = 3
+"""Two for each column: where its ranges start, and how many there are, or one of the next two."""
+RANGE_CODE = -1
+"""The column asks for a text."""
+RANGE_ANY = -2
 
 CROSSING_START = 0
 CROSSING_SPLIT = 1
@@ -159,9 +184,11 @@ class Tariff(NamedTuple):
         zone_instant, zone_offset: int64 microseconds.
         event_types: (1,) int64, how many event types the image knows.
         table: (tables, TABLE_COLUMNS) int64 price tables. row_variant: int32, which terms each of their rows has.
-            row_start, row_end: int64 microseconds, when it is in force.
+        row_start, row_end: int64 microseconds, when each row of a destination table is in force.
         root: int32 cut in force where a bucket starts. cut_start: int64, cut_prefix: int32, see `destination.nest`.
         prefix_parent: int32. prefix_row: (prefixes + 1,) int32 where its rows start.
+        source: int32. group: (groups, GROUP_COLUMNS) int64. slot_row: int32, -1 where a slot is free. row_key: (rows,
+            KEY_COLUMNS) int32, row_rank: int32, of the rows of matrices. range_low, range_high: int64, half-open.
     """
 
     subscription_row: Any
@@ -201,6 +228,13 @@ class Tariff(NamedTuple):
     cut_prefix: Any
     prefix_parent: Any
     prefix_row: Any
+    source: Any
+    group: Any
+    slot_row: Any
+    row_key: Any
+    row_rank: Any
+    range_low: Any
+    range_high: Any
 
 
 class Accounts(NamedTuple):

@@ -29,7 +29,10 @@ from rating.kernels.layout import (
     FEE_HI,
     FEE_LO,
     FIRST,
+    FOUND_PTR,
+    KEY_COLUMNS,
     LOOKUP,
+    LOOKUP_MATRIX,
     LOOKUP_NONE,
     MODE,
     MODEL_FLAT,
@@ -55,6 +58,7 @@ from rating.kernels.layout import (
 )
 from rating.kernels.local_time import day_row, local_instant, period_number, quarter_of_day
 from rating.kernels.match import find_charge, latest_version
+from rating.kernels.matrix import find_in_matrix
 from rating.kernels.special import price_special
 from rating.kernels.wide import add, divide_round, multiply, narrow
 
@@ -70,6 +74,7 @@ COUNTER_OVERFLOW = 304
 INSUFFICIENT_BALANCE = 305
 USAGE_TOO_LONG = 306
 NO_DESTINATION_PRICE = 307
+NO_MATRIX_PRICE = 308
 FAR = 24
 """Rows ahead whose subscription is fetched into the processor's cache."""
 NEAR = 8
@@ -137,6 +142,13 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -
         cut_prefix,
         prefix_parent,
         prefix_row,
+        source,
+        group,
+        slot_row,
+        row_key,
+        row_rank,
+        range_low,
+        range_high,
     ) = tariff
     counter_period, counter_used, wallet_hi, wallet_lo = accounts
     (
@@ -167,6 +179,8 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -
     hi_base = wallet_hi.ctypes.data
     lo_base = wallet_lo.ctypes.data
     types = event_types[0]
+    said = np.zeros(KEY_COLUMNS, np.int64)
+    key = np.zeros(KEY_COLUMNS, np.int32)
     count = I64(len(subscriptions))
     for row in range(start, count):
         if row + FAR < count:
@@ -242,7 +256,27 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -
         if version_row[version, LOOKUP] != LOOKUP_NONE:
             table = version_row[version, TABLE]
             found = I64(-1)
-            if values.shape[0] > 0:
+            if version_row[version, LOOKUP] == LOOKUP_MATRIX:
+                found = find_in_matrix(
+                    row,
+                    at,
+                    attributes,
+                    values,
+                    tables[table],
+                    source,
+                    group,
+                    slot_row,
+                    row_key,
+                    row_rank,
+                    range_low,
+                    range_high,
+                    said,
+                    key,
+                )
+                if found < 0:
+                    out_reason[row] = NO_MATRIX_PRICE
+                    continue
+            elif values.shape[0] > 0:
                 found = find_destination(
                     values[row, version_row[version, VALUE_SLOT]],
                     at,
@@ -258,8 +292,9 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -
             if found < 0:
                 out_reason[row] = NO_DESTINATION_PRICE
                 continue
-            rule = version_row[version, VARIANT_PTR] + row_variant[found]
-            price_at += (found - tables[table, ROW_PTR]) * version_row[version, ROW_PRICES]
+            found -= tables[table, FOUND_PTR]
+            rule = version_row[version, VARIANT_PTR] + row_variant[tables[table, ROW_PTR] + found]
+            price_at += found * version_row[version, ROW_PRICES]
         shape = version_row[rule, SHAPE]
         tier = I64(0)
         if shape > MODEL_GRADUATED:

@@ -41,6 +41,7 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "price_plan: increments": price_plan.Increments,
     "price_plan: rounding": price_plan.Rounding,
     "destination_table": price_table.DestinationTable,
+    "price_matrix": price_table.PriceMatrix,
     "charge": price_plan.Charge,
     "offer": price_plan.Offer,
     "account": price_plan.Account,

@@ -109,6 +109,53 @@ def test_a_wrong_row_is_told_at_its_line(tmp_path: Path, name: str) -> None:
     )
 
 
+MATRIX = """\
+{kind: event_type, code: call, unit: s, attributes: [zone], values: {size: number, day: date, called: digits, at: instant}}
+---
+kind: price_matrix
+code: world
+columns: {zone: code, size: number, day: date, called: digits, at: instant}
+rows:
+- {zone: EU, size: 0..10, day: 2026-01-01.., called: 33*, at: "..2026-01-01T00:00:00Z", price: "1"}
+- {zone: EU, price: "2"}
+- {zone: US, priority: 7, price: "3"}
+---
+{kind: price_plan, code: plan, currency: EUR, versions: [{start: "2026-01-01T00:00:00Z", model: flat, per: 1 min, prices: world}]}
+---
+{kind: charge, code: calls, event_type: call, price_plan: plan}
+---
+{kind: offer, code: offer, charges: [calls]}
+"""
+BAD_MATRICES = {
+    "number": ("size: 0..10", "size: 0-10", "rows.0.size", "is no number"),
+    "empty range": ("size: 0..10", "size: 10..10", "rows.0.size", "is no number"),
+    "all numbers": ("size: 0..10", "size: ..", "rows.0.size", "is no number"),
+    "date": ("day: 2026-01-01..", "day: 2026-13-01..", "rows.0.day", "is no date"),
+    "digits": ("called: 33*", "called: 3*3", "rows.0.called", "is no digits"),
+    "instant": ("..2026-01-01T00:00:00Z", "..2026-01-01", "rows.0.at", "is no instant"),
+    "priority": ("priority: 7", "priority: -7", "rows.2.priority", "is not a priority"),
+    "column": ("zone: US", "zon: US", "zon", "unknown"),
+    "type": ("code, size: number,", "code, size: numbr,", "columns.size", '"number"'),
+    "attribute": ("attributes: [zone]", "attributes: [zones]", "price_plan", 'the attribute "zone"'),
+    "value of another type": ("values: {size: number", "values: {size: digits", "price_plan", "it is digits"),
+    "ambiguous": ("zone: US", "zone: EU, day: 2026-01-01", "", ""),
+    "ambiguous with one before": (
+        "{zone: US, priority: 7", "{size: 5..7", "rows.2.zone", "catalog.yaml:8 match the same usage"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD_MATRICES)
+def test_a_wrong_matrix_is_told(tmp_path: Path, name: str) -> None:
+    old, new, field, message = BAD_MATRICES[name]
+    assert old in MATRIX
+    if name == "ambiguous":
+        load(tmp_path, documents=MATRIX.replace(old, new, 1))  # its priority decides
+        return
+    found = refusals(tmp_path, documents=MATRIX.replace(old, new, 1))
+    assert any(problem.field == field and message in str(problem) for problem in found), found
+
+
 BAD_DOCUMENTS = {
     "table": ("prices: world", "prices: word", "versions.0.prices", "unknown"),
     "both": ("prices: world", 'prices: world, price: "1"', "versions.0.prices", "a price, and prices"),
