@@ -53,6 +53,9 @@ _EXIT_CODES = {
     "UnableToFindSource": USAGE,
     "UnableToFindTemplate": USAGE,
     "UnableToExplain": USAGE,
+    "UnableToReadUsage": USAGE,
+    "UnableToReadCounters": USAGE,
+    "TwinDiffers": MISMATCH,
     "WrongUsage": USAGE,
 }
 """By name, because importing the classes would import what they guard."""

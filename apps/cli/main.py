@@ -7,7 +7,7 @@ from io import TextIOWrapper
 
 import typer
 
-from apps.cli import explaining, files, processing, querying, rejects, serve, setup, sources, trying
+from apps.cli import explaining, files, processing, querying, rating, rejects, serve, setup, sources, trying
 from apps.memory import keep_freed_memory
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ rejects.add_to(app)
 files.add_to(app)
 querying.add_to(app)
 explaining.add_to(app)
+rating.add_to(app)
 trying.add_to(app)
 setup.add_to(app)
 
