@@ -10,7 +10,7 @@ from numba import njit
 
 from pipelines.resource import key_index
 from pipelines.resource.kernels import words
-from pipelines.resource.key_index import KeyIndex
+from pipelines.resource.key_index import KeyIndex, Layout
 from schemas.arrays import UInt64Array
 
 INVERSE = pow(0x9E3779B97F4A7C15, -1, 2**64)
@@ -107,3 +107,13 @@ def test_pages_are_reused_empty() -> None:
         index.insert(entries, first)
     held = np.concatenate(index.old.pages)
     assert np.count_nonzero(held) == 1_000_000
+
+
+def test_a_sweep_stops_behind_a_line_that_is_not_full() -> None:
+    """Else a key that ran over would be looked for in the wide layout and found in neither."""
+    index = KeyIndex(Layout.empty(8))
+    index.insert(entries_of([(3 << 61) + low for low in range(10)]), 0)  # fill line 3, and run over into line 4
+    index.wide = Layout(16)
+    index._sweep(4, 2.0)
+    assert index.border == 5
+    assert sum(np.count_nonzero(page) for page in index.wide.pages) == 10
