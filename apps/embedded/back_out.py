@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from apps.embedded.cancel import NO_KEYS, Tally, Withdrawal, key_batch, keys_in, midnight_keys_in, write_commands
+from apps.embedded.cancelled import open_commands
 from apps.embedded.engine import ClaimReport, Engine
 from apps.embedded.files import QuarantinedFile, UnableToReadArchive, sha256_of
 from apps.embedded.later_items import LaterItems
@@ -243,11 +244,7 @@ def _of_records(engine: Engine, claim: int, withdrawal: Withdrawal) -> Iterator[
     entry = entries[claim - 1]
     first_block = 0
     if isinstance(entry, Cancel):
-        blocks = engine.store.query(
-            "SELECT max(block) + 1 AS n, count() AS rows FROM fact_reversal WHERE claim = {claim:UInt32}",
-            {"claim": claim},
-        ).to_pylist()[0]
-        first_block = blocks["n"] if blocks["rows"] else 0
+        first_block = open_commands(engine.directory.spool.archive, entry).blocks
         retry = entry.retried()
         assert retry is not None
         entry = retry

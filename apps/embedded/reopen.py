@@ -34,6 +34,8 @@ _OF_EDRS = """
 SELECT claim, record, part_claim, part_record FROM fact_assembled_part WHERE (claim, record) IN ({places}) AND late = 0
 ORDER BY claim, record, part_claim, part_record
 """
+RECORD = 0xFFFFFFFF
+"""The record of a place that is one number; the claim lies above it."""
 Place = tuple[int, int]
 """Claim and record."""
 
@@ -95,36 +97,32 @@ def without(engine: Engine, withdrawal: Withdrawal, claims: set[int]) -> Reopeni
     Raises:
         UnableToReadArchive: when a file that brought other parts of those sessions is gone.
     """
-    _, open_claim, open_record = open_parts(engine.state.resource.assembly)
+    table = engine.state.resource.assembly
+    slot, open_claim, open_record = open_parts(table)
     waits = np.isin(open_claim, sorted(claims))
-    waiting = set(_packed(open_claim[waits], open_record[waits]).tolist())
-    of = [
-        row for row in _of_parts(engine, sorted(claims)) if _one(row["part_claim"], row["part_record"]) not in waiting
-    ]
-    if not waiting and not of:
+    waiting = _packed(open_claim[waits], open_record[waits])
+    part, edr = _of_parts(engine, sorted(claims))
+    ended = ~np.isin(part, waiting)
+    if not len(waiting) and not ended.any():
         return None
     found = Reopening()
-    leaving = np.sort(np.array([*waiting, *(_one(row["part_claim"], row["part_record"]) for row in of)], np.int64))
+    leaving = np.sort(np.concatenate([waiting, part[ended]]))
     sessions: set[tuple[int, int]] = set()
     for claim in sorted(claims):
-        for cdrs, rows, active in _decoded(engine, withdrawal, claim, leaving[leaving >> 32 == claim] & 0xFFFFFFFF):
+        for cdrs, rows, active in _decoded(engine, withdrawal, claim, leaving[leaving >> 32 == claim] & RECORD):
             assert cdrs.parts is not None
             source = active.catalog.sources[_source(engine, claim)]
             found.keys.append(key_batch(claim, keys_in(cdrs, rows, source, engine.state)))
             found.keys.append(key_batch(claim, midnight_keys_in(cdrs, rows, source)))
             nobody = np.full(len(rows), -1, np.int32)
             found.rows.append(_batch(engine, claim, cdrs, rows, nobody, nobody, leaves=True))
-            parts = cdrs.parts
-            sessions.update(zip(parts.key_hi[rows].tolist(), parts.key_lo[rows].tolist(), strict=True))
-    edrs = {(row["claim"], row["record"]) for row in of}
-    remaining = [row for row in _of_edrs(engine, edrs) if row["part_claim"] not in claims]
-    found.edrs = {place for place in edrs if place[0] not in claims}
-    back = _bring_back(engine, withdrawal, found, [(row["part_claim"], row["part_record"]) for row in remaining])
-    table = engine.state.resource.assembly
-    others = ~waits
-    slots, _, _ = open_parts(table)
-    hi, lo = table.sessions.key_hi[slots[others]], table.sessions.key_lo[slots[others]]
-    back |= set(zip(hi.tolist(), lo.tolist(), strict=True))
+            sessions.update(_keys(cdrs, rows))
+    edrs = np.unique(edr[ended])
+    pieces = _of_edrs(engine, edrs)
+    found.edrs = {(place >> 32, place & RECORD) for place in edrs.tolist() if place >> 32 not in claims}
+    back = _bring_back(engine, withdrawal, found, pieces[~np.isin(pieces >> 32, sorted(claims))])
+    others = slot[~waits]
+    back |= set(zip(table.sessions.key_hi[others].tolist(), table.sessions.key_lo[others].tolist(), strict=True))
     found.shrunk = len(sessions & back)
     found.ended = len(sessions) - found.shrunk
     return found
@@ -137,27 +135,28 @@ def again(engine: Engine, withdrawal: Withdrawal, edrs: set[Place]) -> Reopening
         UnableToReadArchive: when a file that brought parts of them is gone.
     """
     found = Reopening(edrs=edrs)
-    parts = [(row["part_claim"], row["part_record"]) for row in _of_edrs(engine, edrs)]
-    found.shrunk = len(_bring_back(engine, withdrawal, found, parts))
+    places = np.array(sorted(claim << 32 | record for claim, record in edrs), np.int64)
+    found.shrunk = len(_bring_back(engine, withdrawal, found, _of_edrs(engine, places)))
     return found
 
 
-def _bring_back(engine: Engine, withdrawal: Withdrawal, found: Reopening, parts: list[Place]) -> set[tuple[int, int]]:
-    """Add rows for parts that come back; return their sessions."""
-    wanted: dict[int, list[int]] = {}
-    for claim, record in parts:
-        wanted.setdefault(claim, []).append(record)
+def _bring_back(engine: Engine, withdrawal: Withdrawal, found: Reopening, parts: Int64Array) -> set[tuple[int, int]]:
+    """Add rows for parts (k,) that come back; return their sessions."""
     sessions: set[tuple[int, int]] = set()
-    for claim, records in sorted(wanted.items()):
-        for cdrs, rows, active in _decoded(engine, withdrawal, claim, np.array(sorted(records), np.int64)):
+    for claim in np.unique(parts >> 32).tolist():
+        for cdrs, rows, active in _decoded(engine, withdrawal, claim, np.sort(parts[parts >> 32 == claim] & RECORD)):
             assert cdrs.parts is not None
             owners = _owners(cdrs, rows, active)
             found.rows.append(
                 _batch(engine, claim, cdrs, owners.row, owners.subscription, owners.access_point, leaves=False)
             )
-            hi, lo = cdrs.parts.key_hi[rows].tolist(), cdrs.parts.key_lo[rows].tolist()
-            sessions.update(zip(hi, lo, strict=True))
+            sessions.update(_keys(cdrs, rows))
     return sessions
+
+
+def _keys(cdrs: CdrBlock, rows: Int64Array) -> Iterator[tuple[int, int]]:
+    assert cdrs.parts is not None
+    return zip(cdrs.parts.key_hi[rows].tolist(), cdrs.parts.key_lo[rows].tolist(), strict=True)
 
 
 def _owners(cdrs: CdrBlock, rows: Int64Array, active: ActiveImage) -> Owners:
@@ -185,18 +184,15 @@ def _decoded(
     """Yield some records of a claim as they were decoded then: a block, the rows in it, and the image of then."""
     if not len(records):
         return
-    entries = engine.journal.entries
     root, active, file = file_of(engine, withdrawal, claim)
-    selection = RecordRetry(
-        claim=engine.journal.next_claim,
-        received_at=entries[claim - 1].received_at,
-        file_claim=root.claim,
-        records=tuple(records.tolist()),
-        refused=(),
-        retry_count=1,
-    )
-    for cdrs in engine.decoded(selection, root, file):
-        rows = np.flatnonzero(cdrs.reason == 0).astype(np.int64)
+    entry = engine.journal.entries[claim - 1]
+    if isinstance(entry, Cancel):
+        retry = entry.retried()
+        assert retry is not None
+        entry = retry
+    assert isinstance(entry, FileClaim | RecordRetry)
+    for cdrs in engine.decoded(entry, root, file):
+        rows = np.flatnonzero((cdrs.reason == 0) & np.isin(cdrs.record, records)).astype(np.int64)
         if len(rows) and cdrs.parts is not None:
             yield cdrs, rows, active
 
@@ -258,22 +254,30 @@ def _source(engine: Engine, claim: int) -> str:
     return root_of(engine, claim).source
 
 
-def _of_parts(engine: Engine, claims: list[int]) -> Iterator[dict[str, int]]:
+def _of_parts(engine: Engine, claims: list[int]) -> tuple[Int64Array, Int64Array]:
+    """Return (part, EDR), each (k,) places: the latest EDR that was made of each part that some claims brought."""
+    found: list[tuple[Int64Array, Int64Array]] = []
     for start in range(0, len(claims), CLAIMS_ASKED_MAX):
         some = ", ".join(map(str, claims[start : start + CLAIMS_ASKED_MAX]))
-        yield from engine.store.query(_OF_PARTS.format(claims=some)).to_pylist()
+        rows = engine.store.query(_OF_PARTS.format(claims=some))
+        found.append((_places(rows, "part_claim", "part_record"), _places(rows, "claim", "record")))
+    return np.concatenate([part for part, _ in found]), np.concatenate([edr for _, edr in found])
 
 
-def _of_edrs(engine: Engine, places: set[Place]) -> Iterator[dict[str, int]]:
-    ordered = sorted(places)
-    for start in range(0, len(ordered), CLAIMS_ASKED_MAX):
-        some = ", ".join(f"({claim}, {record})" for claim, record in ordered[start : start + CLAIMS_ASKED_MAX])
-        yield from engine.store.query(_OF_EDRS.format(places=some)).to_pylist()
+def _of_edrs(engine: Engine, edrs: Int64Array) -> Int64Array:
+    """Return (k,) the places of the parts of which some EDRs were made."""
+    found = [np.zeros(0, np.int64)]
+    for start in range(0, len(edrs), CLAIMS_ASKED_MAX):
+        asked = edrs[start : start + CLAIMS_ASKED_MAX].tolist()
+        some = ", ".join(f"({place >> 32}, {place & RECORD})" for place in asked)
+        found.append(_places(engine.store.query(_OF_EDRS.format(places=some)), "part_claim", "part_record"))
+    return np.concatenate(found)
 
 
-def _one(claim: int, record: int) -> int:
-    return claim << 32 | record
+def _places(rows: pa.Table, claim: str, record: str) -> Int64Array:
+    return _packed(rows[claim].to_numpy().astype(np.int64), rows[record].to_numpy().astype(np.int64))
 
 
 def _packed(claim: Int64Array, record: Int64Array) -> Int64Array:
+    """Return places, (k,): claim and record in one number, claims of up to 31 bits."""
     return claim << np.int64(32) | record

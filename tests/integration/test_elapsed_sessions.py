@@ -116,6 +116,10 @@ def test_a_call_without_an_end_waits_for_a_decision(data: Path, at: Callable[[fl
     # the end of the third call comes after all: it counts, and the rejection is closed
     _ingest(data, "3.jsonl", row("BYE", "c3", "12:00:07"))
     assert _calls(data) == [(Decimal(7), "12:00:00")]
+    told = octroi("files", "back-out", "3.jsonl", "--reason", "wrong", "--data", data, "--json").ok().json
+    assert (told["rated"], told["sessions"], _calls(data)) == (1, 1, [])
+    _ingest(data, "4.jsonl", row("BYE", "c3", "12:00:07"))
+    assert _calls(data) == [(Decimal(7), "12:00:00")]
     # of the others somebody decides to bill what is known; whose nobody's is stays refused
     octroi("rejects", "replay", "--code", "SESSION_INCOMPLETE", "--data", data).ok()
     assert _calls(data) == [(Decimal(300), "10:00:00"), (Decimal(7), "12:00:00")]

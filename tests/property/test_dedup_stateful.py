@@ -167,5 +167,5 @@ class DedupMachine(RuleBasedStateMachine):
 
 
 TestDedup = DedupMachine.TestCase
-EXAMPLES = 12 if os.environ.get("NUMBA_DISABLE_JIT") == "1" else 60
-TestDedup.settings = settings(max_examples=EXAMPLES, stateful_step_count=30, deadline=None)
+EXAMPLES, STEPS = (8, 20) if os.environ.get("NUMBA_DISABLE_JIT") == "1" else (60, 30)
+TestDedup.settings = settings(max_examples=EXAMPLES, stateful_step_count=STEPS, deadline=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -189,3 +190,47 @@ def test_what_another_state_rated_is_refused() -> None:
         reverse(item, AccountState())
     with pytest.raises(UnableToReverse, match="another image rated these items"):
         find_counters(block.event_at, block.subscription, np.array([7], np.int32), world.image.tariff)
+
+
+NONE_COUNTED = Item(5, None, ((1, 7),))
+SPLIT = Item(5, None, ((0, 3), (2, 4)))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"counter_slot": [SLOTS, -1]}, "a counter is unknown"),
+        ({"wallet": [WALLETS, WALLET_SPLIT]}, "a wallet is unknown"),
+        ({"split_wallet": [0, WALLETS]}, "a wallet is unknown"),
+        ({"amount": [-1, 0]}, "an item is negative"),
+        ({"rated_quantity": [0, -1]}, "an item is negative"),
+    ],
+)
+def test_items_that_cannot_be_are_refused(change: dict[str, list[int]], told: str) -> None:
+    given_columns = columns([NONE_COUNTED, SPLIT])
+    types = {name: getattr(given_columns, name).dtype for name in change}
+    changed = replace(given_columns, **{name: np.array(values, types[name]) for name, values in change.items()})
+    state = state_of(Books({}, dict.fromkeys(range(WALLETS), 0)))
+    with pytest.raises(UnableToReverse, match=told):
+        reverse(changed, state)
+    reverse(given_columns, state)  # what is wrong was the change
+    assert state.balance_lo.tolist() == [3, 7, 4]
+
+
+def test_a_balance_that_would_exceed_128_bits_is_refused() -> None:
+    books = Books({}, {0: 0, 1: 2**127 - 7, 2: 0})
+    with pytest.raises(UnableToReverse, match="the balance of a wallet would exceed 128 bits at movement 0"):
+        reverse(columns([NONE_COUNTED]), state_of(books))
+    state = state_of(Books({}, {0: 0, 1: 2**127 - 8, 2: 0}))
+    reverse(columns([NONE_COUNTED]), state)
+    assert (int(state.balance_hi[1]), int(state.balance_lo[1])) == (2**63 - 1, 2**64 - 1)
+
+
+def test_subscriptions_that_the_image_does_not_know_are_refused() -> None:
+    world = World(catalog_from(CATALOG))
+    block = world.block([Use("one", "call", START, 60_000)])
+    version = world.rate([Use("one", "call", START, 60_000)]).charge_version
+    known = len(world.image.tariff.subscription_row)
+    for subscription in (-1, known):
+        with pytest.raises(UnableToReverse, match="another image rated these items"):
+            find_counters(block.event_at, np.array([subscription], np.int32), version, world.image.tariff)
