@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from pipelines.mediation.kernels.reasons import FIELD_COUNT
-from pipelines.mediation.kernels.vectors import bits, equal, lowest
+from pipelines.mediation.kernels.vectors import bits, equal, lowest, without_lowest
 
 U = np.uint64
 CARRIAGE_RETURN = 13
@@ -50,7 +50,7 @@ def find_marks(base: Any, begin: Any, stop: Any, delimiter: Any, marks: Any, lin
         for written in range(0, found, UNROLLED):
             for i in range(UNROLLED):
                 marks[count + written + i] = at + lowest(mask)
-                mask &= mask - U(1)
+                mask = without_lowest(mask)
         count += found
     return ends
 

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from pipelines.mediation.kernels.reasons import FIELD_COUNT, INVALID_ENCODING
-from pipelines.mediation.kernels.vectors import equal, highest, lowest
+from pipelines.mediation.kernels.vectors import equal, highest, lowest, without_lowest
 from pipelines.mediation.kernels.words import first, matches, repeat
 from rating.kernels.hashing import load64
 
@@ -56,7 +56,7 @@ def split_lines(
             mask &= (U(1) << U(size - at)) - U(1)
         while mask != U(0):
             here = at + lowest(mask)
-            mask &= mask - U(1)
+            mask = without_lowest(mask)
             stop = here
             if stop > record and buffer[stop - 1] == CARRIAGE_RETURN:
                 stop -= 1

@@ -57,6 +57,10 @@ if config.DISABLE_JIT:  # kernels run as Python: same answers, no machine code
         value = int(mask)
         return (value & -value).bit_length() - 1 if value else WIDE
 
+    def without_lowest(mask: Any) -> Any:
+        """Return a mask without its lowest bit; an empty one stays so."""
+        return np.uint64(int(mask) & (int(mask) - 1) if mask else 0)
+
     def highest(mask: Any) -> int:
         """Return the number (0 .. 63) of the highest bit of a mask, -1 for an empty one."""
         return int(mask).bit_length() - 1
@@ -150,6 +154,11 @@ else:
     def lowest(mask: Any) -> Any:
         """Return the number (0 .. 63) of the lowest bit of a mask, 64 for an empty one."""
         return np.int64(trailing_zeros(mask))
+
+    @njit(cache=True, nogil=True)
+    def without_lowest(mask: Any) -> Any:
+        """Return a mask without its lowest bit; an empty one stays so."""
+        return mask & (mask - np.uint64(1))
 
     @njit(cache=True, nogil=True)
     def highest(mask: Any) -> Any:
