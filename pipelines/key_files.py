@@ -1,8 +1,9 @@
 """The keys of the deduplication window in a snapshot: immutable, checksummed files, written once and linked from then on.
 
 A day's log is a file for each chunk, `dedup.DAY.CHUNK.keys`; full chunks never change, so only the last one is written
-again. Days with few keys share one array. A day that is over sleeps: it has an index in a file beside its chunks,
-`dedup.DAY.index`, and both are mapped when a record of that day comes, so that memory does not grow with the window.
+again; the others give way, in memory, to their files, which are mapped. Days with few keys share one array. A day that is over sleeps: it has
+an index in a file beside its chunks, `dedup.DAY.index`, and both are mapped when a record of that day comes, so that
+memory does not grow with the window.
 
 What is unchanged is recognised by the number of its keys: entries are only ever appended.
 """
@@ -54,7 +55,7 @@ def write_keys(directory: Path, window: DedupWindow) -> tuple[dict[str, Any], UI
 
     Returns:
         (what the manifest says of them, (k, 3) entries of the small days, what to call with the snapshot's final path once
-        it is published: days that are over then go to sleep).
+        it is published: days that are over then go to sleep, and full chunks of the others are mapped).
 
     Raises:
         OSError: when it cannot be written; the window is as it was.
@@ -88,6 +89,20 @@ def _adopt(bucket: Bucket, keys: StoredKeys, day: int) -> None:
     bucket.stored = keys
     if keys.asleep:
         bucket.sleep(keys.count, partial(_wake, bucket, day))
+    else:
+        _map_full_chunks(bucket.log, keys, day)
+
+
+def _map_full_chunks(log: KeyLog, keys: StoredKeys, day: int) -> None:
+    """Map the chunks that were just written and will not change: what is in memory twice could be elsewhere of use."""
+    for number in range(keys.count >> key_log.CHUNK_BITS):
+        if not log.chunks[number].flags.writeable:  # mapped by an earlier snapshot
+            continue
+        path = keys.directory / _chunk_name(day, number)
+        try:
+            log.replace(number, np.asarray(np.memmap(path, np.uint64, "r", shape=(1 << key_log.CHUNK_BITS, 3))))
+        except (OSError, ValueError):  # it stays in memory
+            return
 
 
 def _as_manifest(keys: StoredKeys) -> dict[str, Any]:

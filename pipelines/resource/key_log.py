@@ -127,6 +127,12 @@ class KeyLog:
             if held > 0:
                 yield self.chunks[number][: min(held, 1 << CHUNK_BITS)]
 
+    def replace(self, number: int, chunk: UInt64Array) -> None:
+        """Take another array of the same entries for a full chunk: one that is mapped leaves the memory to others."""
+        self.chunks[number] = chunk
+        if number < self._bases.count:
+            self._bases.put(number, chunk)
+
     def _make_entries(self, rows: int) -> None:
         """Make the log long enough for `rows` more."""
         size = 1 << CHUNK_BITS

@@ -363,3 +363,40 @@ def test_a_snapshot_of_format_1_is_read(tmp_path: Path) -> None:
     path = write_snapshot(tmp_path, found)
     assert snapshot._unsealed((path / "manifest.json").read_bytes())["format"] == 3
     assert held_keys(read(tmp_path).resource) == held
+
+
+def test_full_chunks_give_way_to_their_files_once_they_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory holds the last chunk and the index; answers, and what the next snapshots write, are the same."""
+    monkeypatch.setattr(key_log, "CHUNK_BITS", 12)
+    state = StageState.empty()
+    window = state.resource.dedup
+    assert take(window, 0, 10_000) == new(10_000)
+    state.claim = 2
+    write_snapshot(tmp_path, state)
+    (bucket,) = window.buckets.values()
+    assert [chunk.flags.writeable for chunk in bucket.log.chunks] == [False, False, True]
+    assert take(window, 9_000, 5_000) == [0, 4_000, 1_000, 0, 0]
+    state.claim = 3
+    write_snapshot(tmp_path, state)
+    shutil.rmtree(tmp_path / "0000000002-00000000")
+    assert [chunk.flags.writeable for chunk in bucket.log.chunks] == [False, False, False, True]
+    assert take(window, 0, 14_000) == duplicate(14_000)
+    assert held_keys(read(tmp_path).resource) == held_keys(state.resource)
+
+
+def test_a_chunk_that_cannot_be_mapped_stays_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key_log, "CHUNK_BITS", 12)
+    state = StageState.empty()
+    window = state.resource.dedup
+    take(window, 0, 10_000)
+
+    def no_room(*_: object, **__: object) -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(np, "memmap", no_room)
+    write_snapshot(tmp_path, state)
+    (bucket,) = window.buckets.values()
+    assert all(chunk.flags.writeable for chunk in bucket.log.chunks)
+    assert take(window, 0, 10_000) == duplicate(10_000)
