@@ -131,3 +131,19 @@ def test_one_usage_is_one_however_it_comes(rows: list[Row], cuts: list[int]) -> 
     answers = [answer for a, b in pairwise(bounds) for answer in _take(state, rows[a:b])]
     assert answers.count(NONE) == len({row.key for row in rows})
     assert set(answers) <= {NONE, SAME}
+
+
+def test_a_mark_without_its_identity_says_nothing() -> None:
+    state = ResourceState()
+    _take(state, [_at(-1)])
+    rows = cdr_block([_at(-1)])
+    release_keys(state.dedup, rows.key_hi, rows.key_lo, rows.event_at)
+    assert _take(state, [_at(1)]) == [NONE]
+    assert (MIDNIGHT // DAY_US, 1) in held_keys(state)  # on its own day
+
+
+def test_a_duplicate_near_midnight_says_nothing_of_the_record_that_it_repeats() -> None:
+    rows = [_at(-70), _at(-1), _at(1), _at(2)]
+    apart = ResourceState()
+    for together in (_take(ResourceState(), rows), [answer for row in rows for answer in _take(apart, [row])]):
+        assert together == [NONE, SAME, NONE, SAME]
