@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import Any
 
 from apps.embedded.engine import ClaimReport, Engine
-from apps.embedded.files import QuarantinedFile, ReadableFile
+from apps.embedded.files import QuarantinedFile, ReadableFile, UnableToReadArchive
 from apps.embedded.retry import UnableToRetry, archived_file, root_of
 from apps.embedded.selection import Selection, UnableToSelect, place_of, select, written
 from pipelines.mediation.container import open_container
@@ -185,33 +185,41 @@ def _decoded(file: CorrectedFile) -> list[str]:
 
 def _journal(engine: Engine, files: list[CorrectedFile]) -> list[ClaimReport]:
     """Archive the corrected files, journal them all, and take them through the stages."""
-    journal, spool, terms = engine.journal, engine.directory.spool, engine.terms
+    journal = engine.journal
     received_at = journal.stage_time(engine.now())
-    entries = []
-    for place, file in enumerate(files):
-        claim, name = journal.next_claim + place, CORRECTED + file.root.name.removeprefix(CORRECTED)
-        stored = CORRECTED + spool.stored_name(claim, file.root.source, name)
-        write_durably(spool.archive / stored, file.content)
-        entry = FileClaim(
-            claim=claim,
-            received_at=received_at,
-            source=file.root.source,
-            name=name,
-            stored=stored,
-            size=len(file.content),
-            block_bytes=terms.block_bytes,
-            window_days=terms.window_days,
-            bytes_max=terms.bytes_max,
-            expansion_max=terms.expansion_max,
-            corrects=file.root.claim,
-            refused=tuple(refusal(*place_of(row)) for row in file.rows),
-            retry_count=max(row["retry_count"] for row in file.rows) + 1,
-        )
-        checked = engine.inspect(entry)
-        if isinstance(checked, QuarantinedFile):
-            raise UnableToRetry(f"{name} cannot be decoded: {checked.code}: {checked.message}")
-        entries.append(entry)
-    journal.append_all(entries)
+    entries = [_entry(engine, file, journal.next_claim + place, received_at) for place, file in enumerate(files)]
+    paths = [engine.directory.spool.archive / entry.stored for entry in entries]
+    try:
+        for path, file, entry in zip(paths, files, entries, strict=True):
+            write_durably(path, file.content)
+            checked = engine.inspect(entry)
+            if isinstance(checked, QuarantinedFile):
+                raise UnableToRetry(f"{entry.name} cannot be decoded: {checked.code}: {checked.message}")
+        journal.append_all(entries)
+    except (OSError, UnableToRetry, UnableToReadArchive):
+        for path in paths:
+            path.unlink(missing_ok=True)
+        raise
     reports = [engine.process(entry) for entry in entries]
     engine.flush()
     return reports
+
+
+def _entry(engine: Engine, file: CorrectedFile, claim: int, received_at: int) -> FileClaim:
+    root, terms = file.root, engine.terms
+    name = CORRECTED + root.name.removeprefix(CORRECTED)
+    return FileClaim(
+        claim=claim,
+        received_at=received_at,
+        source=root.source,
+        name=name,
+        stored=CORRECTED + engine.directory.spool.stored_name(claim, root.source, name),
+        size=len(file.content),
+        block_bytes=terms.block_bytes,
+        window_days=terms.window_days,
+        bytes_max=terms.bytes_max,
+        expansion_max=terms.expansion_max,
+        corrects=root.claim,
+        refused=tuple(refusal(*place_of(row)) for row in file.rows),
+        retry_count=max(row["retry_count"] for row in file.rows) + 1,
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from decimal import Decimal
 from pathlib import Path
@@ -161,6 +163,19 @@ def test_json_records_are_corrected_by_path(data: Path) -> None:
 )
 def test_what_cannot_be_corrected_is_told(data: Path, words: list[object], told: str) -> None:
     assert told in _told(data, *words)
+
+
+def test_without_room_nothing_is_left_of_a_correction(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    before = (data / "journal.log").read_bytes(), sorted((data / "archive").iterdir())
+    with monkeypatch.context() as patched:
+        patched.setattr("pipelines.spool.journal.Journal.append_all", full)
+        told = octroi("rejects", "correct", "2-2", "--set", "seconds=30", "--data", data)
+    assert (told.code, "No space left on device" in told.err) == (4, True)
+    assert ((data / "journal.log").read_bytes(), sorted((data / "archive").iterdir())) == before
+    assert _correct(data, "2-2", "--set", "seconds=30")["rated"] == 1
 
 
 def test_a_correction_is_the_files_and_is_made_again_from_the_log(data: Path) -> None:

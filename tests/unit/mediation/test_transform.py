@@ -175,6 +175,10 @@ def test_records_without_fields_do_not_reach_the_plugin() -> None:
 
 def test_a_text_with_a_nul_byte_refuses_its_record_alone() -> None:
     assert reasons(decoder("nul"), DATA)[3:6] == ["NONE", "NUL_BYTE", "REFUSED_BY_PLUGIN"]
+    (block,) = blocks_of(decoder("nul"), DATA)
+    matrix = block.matrix  # type: ignore[attr-defined]
+    assert not matrix.end[:, 4].any()  # like every record that is refused for its bytes, it has no fields
+    assert matrix.end[:, 5].any()
 
 
 @pytest.mark.parametrize(
