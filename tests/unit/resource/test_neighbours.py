@@ -147,3 +147,14 @@ def test_a_duplicate_near_midnight_says_nothing_of_the_record_that_it_repeats() 
     apart = ResourceState()
     for together in (_take(ResourceState(), rows), [answer for row in rows for answer in _take(apart, [row])]):
         assert together == [NONE, SAME, NONE, SAME]
+
+
+def test_a_record_repeats_one_of_its_own_day_before_one_of_the_other() -> None:
+    rows = [_at(-1), _at(80, content=2), _at(1, content=2)]
+    apart = ResourceState()
+    for together in (_take(ResourceState(), rows), [answer for row in rows for answer in _take(apart, [row])]):
+        assert together == [NONE, NONE, SAME]
+
+
+def test_identities_that_differ_in_one_half_are_two() -> None:
+    assert _take(ResourceState(), [_at(-1), _at(1, key=1 << 64 | 1), _at(1)]) == [NONE, NONE, SAME]
