@@ -158,3 +158,9 @@ def test_a_record_repeats_one_of_its_own_day_before_one_of_the_other() -> None:
 
 def test_identities_that_differ_in_one_half_are_two() -> None:
     assert _take(ResourceState(), [_at(-1), _at(1, key=1 << 64 | 1), _at(1)]) == [NONE, NONE, SAME]
+
+
+def test_a_record_that_nobody_owns_leads_nobody_across_midnight() -> None:
+    state = ResourceState()
+    assert _take(state, [_at(-1, access=9), _at(1)]) == [NOBODYS, NONE]
+    assert _take(state, [_at(80)]) == [SAME]
