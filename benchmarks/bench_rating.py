@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from benchmarks.rating_tables import EVENT_TYPE, TABLES
 from benchmarks.report import Result
 from billing.catalog.store import load_catalog
 from rating.rate import rate
@@ -43,7 +44,10 @@ SHAPES = {
     "flat": 'model: flat, per: "1 min", price: "0.12"',
     "graduated": 'model: graduated, per: "1 min", counter: month, '
     'tiers: [{up_to: "60 min", price: "0"}, {up_to: "300 min", price: "0.10"}, {price: "0.05"}]',
-    "voice": 'model: graduated, per: "1 min", counter: month, calendar: hours, connection_fee: "0.02", '
+    "voice": 'model: flat, per: "1 min", prices: table, free: "60 min", counter: month, calendar: hours, '
+    'connection_fee: "0.02", increments: {first: "60 s", next: "1 s"}',
+    "matrix": 'model: flat, per: "1 min", prices: table',
+    "bands": 'model: graduated, per: "1 min", counter: month, calendar: hours, connection_fee: "0.02", '
     f'increments: {{first: "60 s", next: "1 s"}}, {TIERS}',
     "volume": 'model: volume, per: "1 min", counter: month, '
     'tiers: [{up_to: "60 min", price: "0.15"}, {up_to: "300 min", price: "0.10"}, {price: "0.05"}]',
@@ -62,6 +66,8 @@ CURVE = ("voice", "split_then_round", "each_increment", "per_second")
 DURATIONS_S = (1, 60, 3600, 86_400)
 """How long all calls are in the curves of the shapes of CURVE."""
 CHECKED_RECORDS, CHECKED_SUBSCRIPTIONS = 400, 20
+CHECKED_IN_TABLES = 60
+"""Records of a shape with a price table that are checked: the twin reads the table for each."""
 
 
 @dataclass(frozen=True)
@@ -85,22 +91,23 @@ def prepare(shape: str, *, subscriptions: int, records: int, seed: int, duration
     """Return a bench of one shape; calls of 1 s to 10 min unless `duration_ms` says how long all of them are."""
     with tempfile.TemporaryDirectory(prefix="octroi-bench-") as folder:
         catalog = write_catalog(Path(folder), shape, subscriptions)
-    return _bench(catalog, subscriptions, records, seed, duration_ms)
+    return _bench(catalog, shape, subscriptions, records, seed, duration_ms)
 
 
-def _bench(catalog: Catalog, subscriptions: int, records: int, seed: int, duration_ms: int | None) -> Bench:
+def _bench(catalog: Catalog, shape: str, subscriptions: int, records: int, seed: int, duration_ms: int | None) -> Bench:
     vocabulary = Vocabulary()
     image = compile_image(catalog, vocabulary)
     state = AccountState()
     state.grow(vocabulary)
-    blocks = list(_blocks(vocabulary, subscriptions, records, seed, duration_ms))
+    blocks = list(_blocks(vocabulary, shape, subscriptions, records, seed, duration_ms))
     return Bench(image, state, vocabulary, blocks)
 
 
 def write_catalog(directory: Path, shape: str, subscriptions: int) -> Catalog:
     """Write the catalog of one shape, and return it."""
     documents = [
-        "{kind: event_type, code: call, unit: s}",
+        EVENT_TYPE,
+        *([TABLES[shape].document] if shape in TABLES else []),
         CALENDAR,
         COUNTER,
         "{kind: price_plan, code: plan, currency: EUR, versions: "
@@ -110,6 +117,8 @@ def write_catalog(directory: Path, shape: str, subscriptions: int) -> Catalog:
     ]
     (directory / "catalog.yaml").write_text("\n---\n".join(documents), encoding="utf-8")
     _write_parties(directory, subscriptions)
+    if shape in TABLES:
+        TABLES[shape].write(directory / "table.csv")
     return load_catalog(directory)
 
 
@@ -128,12 +137,15 @@ def _write_parties(directory: Path, subscriptions: int) -> None:
 
 
 def _blocks(
-    vocabulary: Vocabulary, subscriptions: int, records: int, seed: int, duration_ms: int | None
+    vocabulary: Vocabulary, shape: str, subscriptions: int, records: int, seed: int, duration_ms: int | None
 ) -> Iterator[EdrBlock]:
     draw = np.random.default_rng(seed)
     for first in range(0, records, BLOCK_ROWS):
         count = min(BLOCK_ROWS, records - first)
         quantity = draw.integers(1, 600, count) * 1000 if duration_ms is None else np.full(count, duration_ms)
+        attributes, values = np.zeros((count, ATTRIBUTE_SLOTS), np.int32), None
+        if shape in TABLES:
+            attributes, values = TABLES[shape].draw(vocabulary, draw, count)
         yield EdrBlock(
             position=BlockPosition(1, first // BLOCK_ROWS, first),
             record=np.arange(first, first + count, dtype=np.int64),
@@ -142,9 +154,10 @@ def _blocks(
             span_s=np.zeros(count, np.int64),
             quantity=quantity.astype(np.int64),
             event_type=np.full(count, vocabulary.event_types.id("call"), np.uint16),
-            attributes=np.zeros((count, ATTRIBUTE_SLOTS), np.int32),
+            attributes=attributes,
             access_point=np.zeros(count, np.int32),
             subscription=draw.integers(0, subscriptions, count).astype(np.int32),
+            values=values,
         )
 
 
@@ -165,7 +178,8 @@ def twin_agrees(shape: str, seed: int, duration_ms: int | None) -> bool:
     """Return whether kernels and twin give each record of a small sample the same amount."""
     with tempfile.TemporaryDirectory(prefix="octroi-bench-") as folder:
         catalog = write_catalog(Path(folder), shape, CHECKED_SUBSCRIPTIONS)
-    bench = _bench(catalog, CHECKED_SUBSCRIPTIONS, CHECKED_RECORDS, seed, duration_ms)
+    records = CHECKED_IN_TABLES if shape in TABLES else CHECKED_RECORDS
+    bench = _bench(catalog, shape, CHECKED_SUBSCRIPTIONS, records, seed, duration_ms)
     twin = ReferenceRater(catalog, bench.vocabulary, ReferenceState())
     for block in bench.blocks:
         rated = rate(block, bench.image, bench.state)

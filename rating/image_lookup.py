@@ -23,8 +23,7 @@ class LookupTables:
     row_start: Int64Array
     row_end: Int64Array
     root: Int32Array
-    cut_start: Int64Array
-    cut_prefix: Int32Array
+    cut: Int64Array
     prefix_parent: Int32Array
     prefix_row: Int32Array
     source: Int32Array
@@ -71,7 +70,7 @@ def join_tables(tables: Sequence[CompiledTable]) -> LookupTables:
     # the rows of the last prefix end where all rows of destination tables do
     rows = parts["row_start"].length
     parts["prefix_row"].add([rows])
-    shapes = {"row_key": (layout.KEY_COLUMNS,), "group": (layout.GROUP_COLUMNS,)}
+    shapes = {"cut": (layout.CUT_COLUMNS,), "row_key": (layout.KEY_COLUMNS,), "group": (layout.GROUP_COLUMNS,)}
     joined = {name: part.joined(*shapes.get(name, ())) for name, part in parts.items() if name != "table"}
     return LookupTables(table=about, **joined)
 
@@ -80,9 +79,11 @@ def _add_destinations(one: Int64Array, index: DestinationIndex, parts: dict[str,
     one[layout.ROOT_PTR], one[layout.ROOT_SHIFT] = parts["root"].length, index.shift
     rows, prefixes = parts["row_start"].length, parts["prefix_parent"].length
     one[layout.FOUND_PTR] = rows
-    parts["root"].add(index.root + parts["cut_start"].length)
-    parts["cut_start"].add(index.cut_start)
-    parts["cut_prefix"].add(np.where(index.cut_prefix >= 0, index.cut_prefix + prefixes, -1))
+    parts["root"].add(index.root + parts["cut"].length)
+    cut = index.cut.copy()
+    cut[cut[:, layout.CUT_PREFIX] >= 0, layout.CUT_PREFIX] += prefixes
+    cut[cut[:, layout.CUT_ROW] >= 0, layout.CUT_ROW] += rows
+    parts["cut"].add(cut)
     parts["prefix_parent"].add(np.where(index.parent >= 0, index.parent + prefixes, -1))
     parts["prefix_row"].add(index.prefix_row[:-1] + rows)  # its end is where the next table's rows start
     parts["row_start"].add(index.start)

@@ -14,7 +14,7 @@ from rating.kernels import layout
 from rating.kernels.destination import DIGITS_BITS, fill_root, nest
 from rating.vocabulary import Vocabulary
 from schemas.arrays import Int32Array, Int64Array
-from schemas.catalog import Catalog, PriceRows
+from schemas.catalog import TIME_MAX, TIME_MIN, Catalog, PriceRows
 from schemas.money import PRICE_DECIMALS_MAX, from_scaled
 from schemas.price_plan import Calendar, EventType, Increments, PriceVersion
 from schemas.price_table import PREFIX_MAX
@@ -32,15 +32,14 @@ class DestinationIndex:
     Attributes:
         start, end: (r,) int64 when each is in force.
         parent: (p,) int32 of the prefixes; prefix_row: (p + 1,) int32 where the rows of each start.
-        cut_start, cut_prefix: (c,) the cuts. root: int32 buckets of 2**shift numbers.
+        cut: (c, CUT_COLUMNS) int64, see `layout`. root: int32 buckets of 2**shift numbers.
     """
 
     start: Int64Array
     end: Int64Array
     parent: Int32Array
     prefix_row: Int32Array
-    cut_start: Int64Array
-    cut_prefix: Int32Array
+    cut: Int64Array
     root: Int32Array
     shift: int
 
@@ -116,13 +115,18 @@ def compile_destinations(rows: PriceRows) -> tuple[Int64Array, DestinationIndex]
     bits = min(ROOT_BITS_MAX, cuts.bit_length() + 2)
     root = np.empty((1 << bits) + 1, np.int32)
     fill_root(cut_start[:cuts], DIGITS_BITS - bits, root)
+    starting, ending = frame["start_at"].to_numpy().astype(np.int64), frame["end_at"].to_numpy().astype(np.int64)
+    always = np.where((starting[at] == TIME_MIN) & (ending[at] == TIME_MAX), at, -1)
+    prefix = cut_prefix[:cuts].astype(np.int64)
+    cut = np.zeros((cuts, layout.CUT_COLUMNS), np.int64)
+    cut[:, layout.CUT_START], cut[:, layout.CUT_PREFIX] = cut_start[:cuts], prefix
+    cut[:, layout.CUT_ROW] = np.where(prefix >= 0, np.append(always, -1)[prefix], -1)
     return frame["row"].to_numpy().astype(np.int64), DestinationIndex(
-        start=frame["start_at"].to_numpy().astype(np.int64),
-        end=frame["end_at"].to_numpy().astype(np.int64),
+        start=starting,
+        end=ending,
         parent=parent,
         prefix_row=np.append(at, len(frame)).astype(np.int32),
-        cut_start=cut_start[:cuts],
-        cut_prefix=cut_prefix[:cuts],
+        cut=cut,
         root=root,
         shift=DIGITS_BITS - bits,
     )

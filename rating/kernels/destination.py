@@ -11,21 +11,21 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from rating.kernels.layout import ROOT_PTR, ROOT_SHIFT
+from rating.kernels.layout import CUT_PREFIX, CUT_ROW, CUT_START, ROOT_PTR, ROOT_SHIFT
 
 I64 = np.int64
 DIGITS_BITS = 63
 """Packed digits are below 11**18 < 2**63."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(inline="always")
 def find_destination(
     digits: Any,
     at: Any,
+    tables: Any,
     table: Any,
     root: Any,
-    cut_start: Any,
-    cut_prefix: Any,
+    cut: Any,
     prefix_parent: Any,
     prefix_row: Any,
     row_start: Any,
@@ -35,25 +35,27 @@ def find_destination(
 
     Args:
         digits: int64, `schemas.values.pack_digits`, or absent. at: int64 microseconds UTC.
-        table: (TABLE_COLUMNS,) int64. root .. row_end: of `layout.Tariff`.
+        tables: `layout.Tariff.table`. table: int64, which of them. root .. row_end: of `layout.Tariff`.
     """
-    if digits < 0:
-        return I64(-1)
-    bucket = table[ROOT_PTR] + (digits >> table[ROOT_SHIFT])
-    low, high = I64(root[bucket]), I64(root[bucket + 1])
-    while low < high:
-        middle = (low + high + I64(1)) >> I64(1)
-        if cut_start[middle] <= digits:
-            low = middle
-        else:
-            high = middle - I64(1)
-    prefix = I64(cut_prefix[low])
-    while prefix >= 0:
-        for row in range(I64(prefix_row[prefix]), I64(prefix_row[prefix + 1])):
-            if row_start[row] <= at and at < row_end[row]:
-                return I64(row)
-        prefix = I64(prefix_parent[prefix])
-    return I64(-1)
+    found = I64(-1)
+    if digits >= 0:
+        bucket = tables[table, ROOT_PTR] + (digits >> tables[table, ROOT_SHIFT])
+        low, high = I64(root[bucket]), I64(root[bucket + 1])
+        while low < high:
+            middle = (low + high + I64(1)) >> I64(1)
+            if cut[middle, CUT_START] <= digits:
+                low = middle
+            else:
+                high = middle - I64(1)
+        found = cut[low, CUT_ROW]  # most prefixes have one price at all times
+        prefix = cut[low, CUT_PREFIX] if found < 0 else I64(-1)
+        while prefix >= 0 and found < 0:
+            for row in range(I64(prefix_row[prefix]), I64(prefix_row[prefix + 1])):
+                if row_start[row] <= at and at < row_end[row]:
+                    found = I64(row)
+                    break
+            prefix = I64(prefix_parent[prefix])
+    return found
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -104,6 +104,11 @@ ROOT_PTR = 1
 ROOT_SHIFT = 2
 """Of a destination table: numbers of one bucket of `root` are alike above this bit."""
 
+CUT_COLUMNS = 4
+"""Of a cut: where it begins, its longest prefix or -1, and that one's row if it is in force at all times, else -1."""
+CUT_START = 0
+CUT_PREFIX = 1
+CUT_ROW = 2
 SOURCE_PTR = 3
 SOURCE_COUNT = 4
 """Of a matrix: its columns in `source`, each of which is an attribute slot, a value slot after those, or SOURCE_AT."""
@@ -185,7 +190,7 @@ class Tariff(NamedTuple):
         event_types: (1,) int64, how many event types the image knows.
         table: (tables, TABLE_COLUMNS) int64 price tables. row_variant: int32, which terms each of their rows has.
         row_start, row_end: int64 microseconds, when each row of a destination table is in force.
-        root: int32 cut in force where a bucket starts. cut_start: int64, cut_prefix: int32, see `destination.nest`.
+        root: int32 cut in force where a bucket starts. cut: (cuts, CUT_COLUMNS) int64, see `destination.nest`.
         prefix_parent: int32. prefix_row: (prefixes + 1,) int32 where its rows start.
         source: int32. group: (groups, GROUP_COLUMNS) int64. slot_row: int32, -1 where a slot is free. row_key: (rows,
             KEY_COLUMNS) int32, row_rank: int32, of the rows of matrices. range_low, range_high: int64, half-open.
@@ -224,8 +229,7 @@ class Tariff(NamedTuple):
     row_start: Any
     row_end: Any
     root: Any
-    cut_start: Any
-    cut_prefix: Any
+    cut: Any
     prefix_parent: Any
     prefix_row: Any
     source: Any

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import config, njit
 
 from rating.kernels.layout import (
     ATTRIBUTE_SLOTS,
@@ -30,14 +30,32 @@ I64 = np.int64
 U = np.uint64
 WORST = 2**62
 _FACTOR = 0x9E3779B97F4A7C15
+_M64 = 0xFFFFFFFFFFFFFFFF
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+if config.DISABLE_JIT:  # numpy would warn of what machine code does on purpose
+
+    def _mix(digest: Any, part: Any) -> Any:
+        """Return the hash of a key with one more part, >= 0."""
+        product = ((int(digest) ^ int(part)) * _FACTOR) & _M64
+        return U(product ^ (product >> 29))
+
+else:
+
+    @njit(inline="always")
+    def _mix(digest: Any, part: Any) -> Any:
+        """Return the hash of a key with one more part, >= 0."""
+        product = (digest ^ U(part)) * U(_FACTOR)
+        return product ^ (product >> U(29))
+
+
+@njit(inline="always")
 def find_in_matrix(
     row: Any,
     at: Any,
     attributes: Any,
     values: Any,
+    tables: Any,
     table: Any,
     source: Any,
     group: Any,
@@ -54,12 +72,12 @@ def find_in_matrix(
     Args:
         row: int64, the usage's row of `attributes` and `values`. at: int64 microseconds UTC.
         attributes: (n, ATTRIBUTE_SLOTS) int32. values: (n, VALUE_SLOTS) int64, or (0, VALUE_SLOTS).
-        table: (TABLE_COLUMNS,) int64. source .. range_high: of `layout.Tariff`.
+        tables: `layout.Tariff.table`. table: int64, which of them. source .. range_high: of `layout.Tariff`.
         said: (KEY_COLUMNS,) int64, key: (KEY_COLUMNS,) int32: room to work in.
     """
-    dimensions = table[SOURCE_COUNT]
+    dimensions = tables[table, SOURCE_COUNT]
     for place in range(dimensions):
-        column = I64(source[table[SOURCE_PTR] + place])
+        column = I64(source[tables[table, SOURCE_PTR] + place])
         if column == SOURCE_AT:
             said[place] = at
         elif column < ATTRIBUTE_SLOTS:
@@ -70,7 +88,7 @@ def find_in_matrix(
             said[place] = -I64(2**63 - 1) - I64(1)
     best = I64(-1)
     rank = I64(WORST)
-    for number in range(table[GROUP_PTR], table[GROUP_PTR] + table[GROUP_COUNT]):
+    for number in range(tables[table, GROUP_PTR], tables[table, GROUP_PTR] + tables[table, GROUP_COUNT]):
         if group[number, GROUP_RANK] >= rank:
             break
         digest = U(0)
@@ -95,8 +113,7 @@ def find_in_matrix(
             if not possible:
                 break
             key[place] = part
-            digest = (digest ^ U(part)) * U(_FACTOR)
-            digest ^= digest >> U(29)
+            digest = _mix(digest, part)
         if not possible:
             continue
         slot = I64(digest & U(group[number, SLOT_MASK]))
@@ -131,8 +148,7 @@ def fill_slots(rows: Any, row_key: Any, row_rank: Any, slot_row: Any) -> None:
         for place in range(row_key.shape[1]):
             if row_key[row, place] < 0:
                 break
-            digest = (digest ^ U(row_key[row, place])) * U(_FACTOR)
-            digest ^= digest >> U(29)
+            digest = _mix(digest, row_key[row, place])
         slot = I64(digest & U(mask))
         while slot_row[slot] >= 0:
             known = slot_row[slot]

@@ -23,6 +23,7 @@ from rating.kernels.layout import (
     COUNTER,
     COUNTER_FIRST,
     COUNTER_PTR,
+    CUT_COLUMNS,
     DIVISOR,
     EXTRA,
     FACTOR,
@@ -42,6 +43,8 @@ from rating.kernels.layout import (
     PERIODS_KEPT,
     POSTPAID,
     PRICE_PTR,
+    ROOT_PTR,
+    ROOT_SHIFT,
     ROW_PRICES,
     ROW_PTR,
     SHAPE,
@@ -77,8 +80,12 @@ NO_DESTINATION_PRICE = 307
 NO_MATRIX_PRICE = 308
 FAR = 24
 """Rows ahead whose subscription is fetched into the processor's cache."""
+MIDDLE = 16
+"""Rows ahead whose destination is narrowed down to some cuts, which are fetched."""
+AHEAD = 16
+"""How many destinations are kept that were looked up ahead; a power of two above NEAR."""
 NEAR = 8
-"""Rows ahead whose counters and balances are fetched, their subscription being there by then."""
+"""Rows ahead whose counters and balances are fetched, their subscription being there by then; their destination is found."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -138,8 +145,7 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -
         row_start,
         row_end,
         root,
-        cut_start,
-        cut_prefix,
+        cut,
         prefix_parent,
         prefix_row,
         source,
@@ -178,7 +184,14 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -
     account_base = account_wallet.ctypes.data
     hi_base = wallet_hi.ctypes.data
     lo_base = wallet_lo.ctypes.data
+    root_base = root.ctypes.data
+    cut_base = cut.ctypes.data
+    price_base = price.ctypes.data
     types = event_types[0]
+    # destinations are looked up ahead, in the table and slot that the last row asked for
+    ahead_table, ahead_slot, ahead_price, ahead_width = I64(-1), I64(0), I64(0), I64(0)
+    ahead_found = np.zeros(AHEAD, np.int64)
+    ahead_key = np.full(AHEAD, -1, np.int64)
     said = np.zeros(KEY_COLUMNS, np.int64)
     key = np.zeros(KEY_COLUMNS, np.int32)
     count = I64(len(subscriptions))
@@ -196,6 +209,39 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -
             prefetch(account_base + I64(4) * subscription_row[ahead, WALLET_PTR])
             prefetch(hi_base + wallet_ahead * I64(8))
             prefetch(lo_base + wallet_ahead * I64(8))
+        if ahead_table >= 0:
+            if row + FAR < count and values[row + FAR, ahead_slot] >= 0:
+                bucket = tables[ahead_table, ROOT_PTR] + (
+                    values[row + FAR, ahead_slot] >> tables[ahead_table, ROOT_SHIFT]
+                )
+                prefetch(root_base + bucket * I64(4))
+            if row + MIDDLE < count and values[row + MIDDLE, ahead_slot] >= 0:
+                bucket = tables[ahead_table, ROOT_PTR] + (
+                    values[row + MIDDLE, ahead_slot] >> tables[ahead_table, ROOT_SHIFT]
+                )
+                middle_cut = (I64(root[bucket]) + I64(root[bucket + 1]) + I64(1)) >> I64(1)
+                prefetch(cut_base + middle_cut * I64(8 * CUT_COLUMNS))
+            if row + NEAR < count:
+                place = (row + NEAR) & I64(AHEAD - 1)
+                found_ahead = find_destination(
+                    values[row + NEAR, ahead_slot],
+                    event_at[row + NEAR],
+                    tables,
+                    ahead_table,
+                    root,
+                    cut,
+                    prefix_parent,
+                    prefix_row,
+                    row_start,
+                    row_end,
+                )
+                ahead_found[place] = found_ahead
+                ahead_key[place] = ((row + NEAR) << I64(24)) | (ahead_table << I64(3)) | ahead_slot
+                if found_ahead >= 0:
+                    prefetch(
+                        price_base
+                        + I64(8) * (ahead_price + (found_ahead - tables[ahead_table, FOUND_PTR]) * ahead_width)
+                    )
         out_version[row] = -1
         out_quantity[row] = 0
         out_before[row] = 0
@@ -262,7 +308,8 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -
                     at,
                     attributes,
                     values,
-                    tables[table],
+                    tables,
+                    table,
                     source,
                     group,
                     slot_row,
@@ -276,14 +323,22 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -
                 if found < 0:
                     out_reason[row] = NO_MATRIX_PRICE
                     continue
-            elif values.shape[0] > 0:
+            elif values.shape[0] == 0:
+                found = I64(-1)
+            elif ahead_key[row & I64(AHEAD - 1)] == (
+                (row << I64(24)) | (table << I64(3)) | version_row[version, VALUE_SLOT]
+            ):
+                found = ahead_found[row & I64(AHEAD - 1)]
+            else:
+                ahead_table, ahead_slot = table, version_row[version, VALUE_SLOT]
+                ahead_price, ahead_width = price_at, version_row[version, ROW_PRICES]
                 found = find_destination(
                     values[row, version_row[version, VALUE_SLOT]],
                     at,
-                    tables[table],
+                    tables,
+                    table,
                     root,
-                    cut_start,
-                    cut_prefix,
+                    cut,
                     prefix_parent,
                     prefix_row,
                     row_start,
