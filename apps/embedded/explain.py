@@ -8,9 +8,11 @@ from typing import Any
 
 from apps.embedded.access import Access
 from apps.embedded.layout import DataDirectory
+from apps.embedded.recollect import UnableToRecollect, what_was_said
 from billing.catalog.store import load_catalog
 from rating.explanation import Explanation
 from rating.reference import UnableToExplain, find_charge_version, price
+from rating.reference_tables import Said
 from schemas.ids import RatedItemId
 from schemas.money import AMOUNT_DECIMALS, from_scaled
 from schemas.price_plan import utc_microseconds
@@ -124,16 +126,25 @@ def explain_item(access: Access, directory: DataDirectory, wanted: RatedItemId) 
         return replace(explain_item(access, directory, original), reversal={"id": str(wanted), **reversal})
     catalog = load_catalog(directory.images / item["image"])
     charge, version = find_charge_version(catalog, item["charge_version"])
+    operations, parts = (access.query(sql, place).to_pylist() for sql in (_OPERATIONS, _PARTS))
+    event_at = utc_microseconds(item["event_at"])
+    said: dict[str, Said] = {}
+    if version.prices is not None:
+        places = [(row["part_claim"], row["part_record"]) for row in parts] or [(wanted.claim, wanted.record)]
+        try:
+            said = what_was_said(directory, catalog, places, charge.event_type, event_at)
+        except UnableToRecollect as error:
+            raise UnableToExplain(f"{wanted} found its price by what its record says, but {error}") from error
     explanation = price(
         catalog,
         charge,
         version,
         quantity=item["quantity_steps"],
-        event_at=utc_microseconds(item["event_at"]),
+        event_at=event_at,
         counter_before=item.pop("counter_steps"),
         zone=catalog.zone_of(item["subscription"]),
+        said=said,
     )
-    operations, parts = (access.query(sql, place).to_pylist() for sql in (_OPERATIONS, _PARTS))
     return ExplainedItem(item, explanation, operations, parts)
 
 
