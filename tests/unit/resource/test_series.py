@@ -203,3 +203,11 @@ def test_readings_of_a_block_can_be_taken_by_their_instants(order: list[int]) ->
     found = mixed.answers([rows[place] for place in order])
     assert [found[order.index(place)] for place in range(6)] == expected
     assert held_registers(mixed.state) == held_registers(plain.state)
+
+
+@pytest.mark.parametrize(("later_us", "used"), [(0, 30), (1, 130)])
+def test_a_series_is_over_from_one_instant_on(later_us: int, used: int) -> None:
+    stage = Stage(readings=IDLE)
+    stage.take([reading(0, 100)])
+    ((reason, edr),) = stage.answers([reading(2 * DAY, 130)], START_US + 2 * DAY * HOUR_US + later_us)
+    assert (reason, edr[2] if edr else None) == (NONE, used)
