@@ -11,7 +11,7 @@ import ctypes
 M_TRIM_THRESHOLD = -1
 M_MMAP_THRESHOLD = -3
 M_ARENA_MAX = -8
-KEPT_BYTES = 256 << 20
+KEPT_BYTES = 64 << 20
 """Free memory at the end of the heap that is kept; more than that goes back to the kernel."""
 MAPPED_BYTES = 32 << 20
 """Larger pieces are mapped one by one and given back when freed; the largest threshold that glibc takes."""

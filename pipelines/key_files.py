@@ -1,9 +1,9 @@
 """The keys of the deduplication window in a snapshot: immutable, checksummed files, written once and linked from then on.
 
 A day's log is a file for each chunk, `dedup.DAY.CHUNK.keys`; full chunks never change, so only the last one is written
-again; the others give way, in memory, to their files, which are mapped. Days with few keys share one array. A day that is over sleeps: it has
-an index in a file beside its chunks, `dedup.DAY.index`, and both are mapped when a record of that day comes, so that
-memory does not grow with the window.
+again; the others give way, in memory, to their files, which are mapped. Days with few keys share one array. A day that is
+over sleeps: it has an index in a file beside its chunks, `dedup.DAY.index`, and both are mapped when a record of that day
+comes, so that memory does not grow with the window.
 
 What is unchanged is recognised by the number of its keys: entries are only ever appended.
 """

@@ -104,8 +104,8 @@ def split_lengths(
 @njit(cache=True, nogil=True)
 def _trim(address: Any, width: Any, trim_left: Any, trim_right: Any) -> Any:
     """Return (start, end) of a field's text within it; where it is blank they are equal."""
-    start = np.int64(0)
-    stop = np.int64(width)
+    start: Any = np.int64(0)
+    stop: Any = np.int64(width)
     while trim_right and stop > 0:
         begin = max(stop - 64, 0)
         filled = ~equal(address + begin, BLANK)
