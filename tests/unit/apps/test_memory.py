@@ -17,7 +17,7 @@ faults = []
 
 def blocks():
     for _ in range(30):
-        held = [np.empty(20 << 20, np.uint8) for _ in range(4)]
+        held = [np.empty(12 << 20, np.uint8) for _ in range(4)]
         for block in held:
             block[::4096] = 1
         faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
