@@ -28,7 +28,19 @@ from schemas.price_plan import Band, Calendar, Charge, Document, Increments, Pri
 _HASH_DIGITS = 8
 LATER: dict[type[Document], frozenset[str]] = {
     PriceVersion: frozenset(
-        {"free", "blocks", "bounds", "minimum_quantity", "floor", "cap", "zero_usage", "crossing", "prices"}
+        {
+            "free",
+            "blocks",
+            "bounds",
+            "minimum_quantity",
+            "floor",
+            "cap",
+            "zero_usage",
+            "crossing",
+            "prices",
+            "value",
+            "free_value",
+        }
     ),
     Tier: frozenset({"amount", "increment"}),
     Increments: frozenset({"mode"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
@@ -30,6 +31,7 @@ MODELS = {
     "package": layout.MODEL_PACKAGE,
     "stair_step": layout.MODEL_STAIR_STEP,
     "event": layout.MODEL_EVENT,
+    "value": layout.MODEL_VALUE,
 }
 CROSSINGS = {
     "start": layout.CROSSING_START,
@@ -118,7 +120,13 @@ def effective_tiers(version: PriceVersion) -> tuple[Tier, ...]:
 
 
 def compile_version(
-    version: PriceVersion, *, unit: Unit, catalog: Catalog, where: str, table: TablePrices | None = None
+    version: PriceVersion,
+    *,
+    unit: Unit,
+    catalog: Catalog,
+    where: str,
+    table: TablePrices | None = None,
+    decimals_of: Mapping[str, int] | None = None,
 ) -> CompiledVersion:
     """Return a price version in integers.
 
@@ -128,6 +136,7 @@ def compile_version(
         catalog: where its calendar and units are.
         where: what error messages call it.
         table: the prices of its price table, if it has one.
+        decimals_of: decimals of the numbers among the values of the event type.
 
     Raises:
         UnableToCompileImage: when a quantity has another dimension, a band has no price, or a number is too
@@ -140,7 +149,8 @@ def compile_version(
     calendar = catalog.calendars[version.calendar] if version.calendar is not None else None
     tiers = effective_tiers(version)
     by_quantity = version.model in PRICED_BY_QUANTITY
-    per = steps(_needed(version.per, version, where), 1) if by_quantity else 1
+    value_one = 10 ** _value_decimals(version, decimals_of or {}, where)
+    per = steps(_needed(version.per, version, where), 1) if by_quantity else value_one
     priced = _tier_prices(version, tiers, where) if table is None else []
     prices = [price for tier in priced for price in _band_prices(tier, calendar, where)]
     fees = table.fees if table is not None else ()
@@ -180,7 +190,7 @@ def compile_version(
         cap=WIDE_MAX if version.cap is None else cap,
         zero_charged=version.zero_usage == "charged",
         size=steps(_needed(version.per, version, where), 1) if version.model == "package" else 1,
-        free=steps(version.free, 0),
+        free=steps(version.free, 0) if version.model != "value" else int((version.free_value or 0) * value_one),
         round_down=version.blocks == "down",
         bands=len(calendar.bands) if calendar is not None else 1,
         tier_upper=_tier_bounds(version, tiers, unit, catalog, where),
@@ -191,6 +201,14 @@ def compile_version(
     )
     _require_headroom(compiled, where)
     return compiled
+
+
+def _value_decimals(version: PriceVersion, decimals_of: Mapping[str, int], where: str) -> int:
+    if version.model != "value":
+        return 0
+    if version.value is None or version.value not in decimals_of:
+        raise UnableToCompileImage(f"{where}: usage has no number {version.value!r}")
+    return decimals_of[version.value]
 
 
 def _is_plain(version: PriceVersion) -> bool:

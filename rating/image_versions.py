@@ -21,11 +21,13 @@ class PricedVersion:
     """A version, and the variants of it that the terms of its price table's rows make; without a table, none.
 
     Attributes:
+        table: its price table. slot: of the value that it prices.
         prices: tier by tier, band by band, and of a table row by row of its index.
     """
 
     document: PriceVersion
     table: CompiledTable | None
+    slot: int
     whole: CompiledVersion
     variants: tuple[CompiledVersion, ...]
     prices: Int64Array
@@ -43,18 +45,21 @@ def compile_priced(
         UnableToCompileImage: when it asks for what the kernels cannot hold.
     """
     measured = catalog.units[catalog.event_types[charge.event_type].unit]
+    declared = catalog.event_types[charge.event_type].values
+    decimals = {name: type_.decimals for name, type_ in declared.items() if type_.type == "number"}
+    slot = list(declared).index(document.value) if document.value in decimals else 0
     if document.prices is None:
-        whole = compile_version(document, unit=measured, catalog=catalog, where=where)
-        return PricedVersion(document, None, whole, (), np.array(whole.price, np.int64))
+        whole = compile_version(document, unit=measured, catalog=catalog, where=where, decimals_of=decimals)
+        return PricedVersion(document, None, slot, whole, (), np.array(whole.price, np.int64))
     table = tables[document.prices, charge.event_type]
     found = table_prices(catalog.price_tables[document.prices], table, document, catalog)
     whole, *variants = (
-        compile_version(version, unit=measured, catalog=catalog, where=where, table=found)
+        compile_version(version, unit=measured, catalog=catalog, where=where, table=found, decimals_of=decimals)
         for version in [document, *variants_of(document, table)]
     )
     prices = np.zeros((len(found.pico), max(1, len(whole.tier_upper)), found.pico.shape[1]), np.int64)
     prices[:, -1] = found.pico // whole.table_unit  # a free part is a tier before it that costs nothing
-    return PricedVersion(document, table, whole, tuple(variants), prices.reshape(-1))
+    return PricedVersion(document, table, slot, whole, tuple(variants), prices.reshape(-1))
 
 
 def pack_versions(
@@ -71,6 +76,7 @@ def pack_versions(
     variant = len(compiled)
     for row, id_, version in zip(rows, ids, compiled, strict=False):
         _fill(row, id_, version.whole, version.document, calendars, tiers, prices)
+        row[layout.MEASURE_SLOT] = version.slot
         if version.table is not None:
             row[layout.LOOKUP] = version.table.lookup
             row[layout.TABLE] = next(place for place, table in enumerate(tables) if table is version.table)

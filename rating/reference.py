@@ -90,6 +90,7 @@ def price(
     """
     found = with_row(catalog, version, said or {}, event_at)
     version = found.version
+    measured = _measured(version, said or {})
     unit = catalog.units[catalog.event_types[charge.event_type].unit]
     plan = catalog.price_plans[charge.price_plan]
     instant = to_datetime(event_at)
@@ -101,7 +102,7 @@ def price(
     rated = sum(each.rated for each in laid)
     parts = _parts(version, laid, before, calendar, band, catalog)
     single = _price_of(version.price, band.name if band is not None else None)
-    fixed = fixed_amounts(version, rated=rated, before=before, price=single, catalog=catalog)
+    fixed = fixed_amounts(version, rated=rated, before=before, price=single, measured=measured, catalog=catalog)
     fee = version.connection_fee if version.connection_fee is not None and rated > 0 else Decimal(0)
     amounts = [Fraction(part.quantity) * Fraction(part.unit_price) / steps(part.per, catalog) for part in parts]
     exact = sum(amounts, Fraction(fee)) + sum((Fraction(each.amount) for each in fixed), Fraction(0))
@@ -140,6 +141,16 @@ def price(
         limit=limit,
         row=found.words,
     )
+
+
+def _measured(version: PriceVersion, said: Mapping[str, Said]) -> Decimal:
+    """Return the number that a version prices, 0 where it prices none."""
+    if version.model != "value" or version.value is None:
+        return Decimal(0)
+    number = said.get(version.value)
+    if not isinstance(number, Decimal) or number < 0:
+        raise UnableToPrice(Reason.VALUE_UNUSABLE, f"{version.value} is {'absent' if number is None else number}")
+    return number
 
 
 def _laid(

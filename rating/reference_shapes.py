@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from rating.explanation import FixedAmount
 from schemas.catalog import Catalog
-from schemas.money import RoundingMode
+from schemas.money import EXACT, RoundingMode
 from schemas.price_plan import Increments, PriceVersion, Tier
 from schemas.quantity import parse_quantity
 
@@ -96,19 +96,25 @@ def blocks_taken(position: int, version: PriceVersion, catalog: Catalog) -> int:
 
 
 def fixed_amounts(
-    version: PriceVersion, *, rated: int, before: int, price: Decimal, catalog: Catalog
+    version: PriceVersion, *, rated: int, before: int, price: Decimal, measured: Decimal, catalog: Catalog
 ) -> tuple[FixedAmount, ...]:
     """Return the amounts of a usage that are no price of its quantity, with their reasons.
 
     Args:
         rated, before: base steps: what is priced, and what the counter had before.
-        price: of one block or of the event, in the band of the usage.
+        price: of one block or of the event, in the band of the usage. measured: the value that is priced.
     """
     tiers = tiers_of(version)
     if rated == 0:
         return _zero_amounts(version, tiers, price)
     if version.model == "event":
         return (FixedAmount(reason="the event", amount=price),)
+    if version.model == "value":
+        free = version.free_value or Decimal(0)
+        priced = max(Decimal(0), EXACT.subtract(measured, free))
+        beyond = f" beyond {free:f}" if free else ""
+        reason = f"{version.value} {measured:f}{beyond} at {price:f}"
+        return (FixedAmount(reason=reason, amount=EXACT.multiply(priced, price)),)
     if version.model == "package":
         return _block_amounts(version, rated, before, price, catalog)
     reached = tier_reached(before + rated, version, catalog)

@@ -191,7 +191,7 @@ class Tier(Document):
     increment: QuantityText | None = None
 
 
-PriceModel = Literal["flat", "graduated", "volume", "package", "stair_step", "event"]
+PriceModel = Literal["flat", "graduated", "volume", "package", "stair_step", "event", "value"]
 Crossing = Literal["start", "split_then_round", "each_increment", "per_second"]
 
 
@@ -205,11 +205,12 @@ class PriceVersion(Document):
     * package: `price` for every block of `per` beyond `free`; a begun block counts (`blocks: up`) or not (`down`).
     * stair_step: the `amount` of the tier that is reached; with a counter, what it is more than that paid before.
     * event: `price` for the usage, however much it is.
+    * value: `price` for every 1 of the number in the value `value` of the usage, beyond `free_value`: 0.029 is 2.9 % of it.
 
     With a `counter`, tiers, free quantity and blocks run on what the subscription has consumed in the counter's period;
     without, on each usage alone.
 
-    flat, package and event may have `prices` in the place of `price`: a price table in which each usage finds its row.
+    flat, package, event and value may have `prices` in the place of `price`: a price table in which each usage finds its row.
 
     The time band is the one in force at the event's start, unless `crossing` splits usage over bands. `connection_fee` is
     added once to each item with a quantity above zero; then it costs at least `floor` and at most `cap`. A quantity of
@@ -221,6 +222,8 @@ class PriceVersion(Document):
     model: PriceModel
     per: QuantityText | None = None
     price: Price | dict[Code, Price] | None = None
+    value: Code | None = None
+    free_value: Price | None = None
     free: QuantityText | None = None
     blocks: Literal["up", "down"] = "up"
     prices: Code | None = None

@@ -82,6 +82,7 @@ class Reason(IntEnum):
     USAGE_TOO_LONG = 306
     NO_DESTINATION_PRICE = 307
     NO_MATRIX_PRICE = 308
+    VALUE_UNUSABLE = 309
     SESSION_INCOMPLETE = 310
 
 
@@ -164,6 +165,7 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.AMOUNT_OVERFLOW: "the amount exceeds what a rated item can hold",
     Reason.COUNTER_OVERFLOW: "the counter would exceed what it can hold",
     Reason.INSUFFICIENT_BALANCE: "no wallet can pay the amount",
+    Reason.VALUE_UNUSABLE: "the number that the price multiplies is absent, or below zero",
     Reason.NO_MATRIX_PRICE: "no row with a price matches what the usage says",
     Reason.NO_DESTINATION_PRICE: "no prefix of the digits has a price in force at the event time",
     Reason.USAGE_TOO_LONG: "usage that is split over time bands lasts longer than 35 days",

@@ -129,7 +129,7 @@ def explain_item(access: Access, directory: DataDirectory, wanted: RatedItemId) 
     operations, parts = (access.query(sql, place).to_pylist() for sql in (_OPERATIONS, _PARTS))
     event_at = utc_microseconds(item["event_at"])
     said: dict[str, Said] = {}
-    if version.prices is not None:
+    if version.prices is not None or version.value is not None:
         places = [(row["part_claim"], row["part_record"]) for row in parts] or [(wanted.claim, wanted.record)]
         try:
             said = what_was_said(directory, catalog, places, charge.event_type, event_at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from billing.catalog.checking import Context
+from billing.catalog.checking import Context, fits
 from billing.catalog.models import Documents, Entry, Path
 from billing.catalog.wording import choose
 from schemas.catalog import PriceRows
@@ -78,6 +78,31 @@ def check_table_values(ctx: Context, entry: Entry[Charge], event_type: EventType
         elif isinstance(table, PriceMatrix):
             for name, kind in table.columns.items():
                 _check_column(ctx, entry, event_type, code, name, kind)
+
+
+def check_value_use(ctx: Context, entry: Entry[Charge], event_type: EventType, plan: PricePlan) -> None:
+    """Check that the event type of a charge has the number that its plan multiplies, as fine as the plan's free part."""
+    for index, version in enumerate(plan.versions):
+        name = version.value
+        if name is None or version.model != "value":
+            continue
+        path: Path = ("price_plan",)
+        type_ = event_type.values.get(name)
+        if type_ is None:
+            message = f'the plan "{plan.code}" prices the value "{name}", which "{event_type.code}" has not'
+            fix = choose(
+                name, event_type.values, otherwise=f"add it: `values: {{{name}: {{type: number, decimals: 2}}}}`"
+            )
+            ctx.problems.at(entry, path, message, fix)
+        elif type_.type != "number":
+            message = f'the plan "{plan.code}" prices the value "{name}", which is no number but {type_.type}'
+            ctx.problems.at(entry, path, message, "price a value of the type `number`")
+        elif version.free_value is not None and not fits(version.free_value, type_.decimals):
+            message = (
+                f'the free part {version.free_value} of version {index} of "{plan.code}" has more decimals than "{name}", '
+                f"which has {type_.decimals}"
+            )
+            ctx.problems.at(entry, path, message, f"write at most {type_.decimals} decimals")
 
 
 def _check_column(ctx: Context, entry: Entry[Charge], event_type: EventType, table: str, name: str, kind: str) -> None:

@@ -23,6 +23,7 @@ NEEDED = {
     "package": ("per", "price"),
     "stair_step": ("tiers",),
     "event": ("price",),
+    "value": ("value", "price"),
 }
 """Fields that a version of each model must have."""
 OPTIONAL = {
@@ -32,9 +33,22 @@ OPTIONAL = {
     "package": ("free", "blocks", "prices"),
     "stair_step": ("bounds", "zero_usage"),
     "event": ("zero_usage", "prices"),
+    "value": ("free_value", "prices"),
 }
 """Fields of `OF_MODELS` that it may have besides."""
-OF_MODELS = ("per", "price", "prices", "tiers", "free", "blocks", "bounds", "zero_usage", "crossing")
+OF_MODELS = (
+    "per",
+    "price",
+    "prices",
+    "value",
+    "free_value",
+    "tiers",
+    "free",
+    "blocks",
+    "bounds",
+    "zero_usage",
+    "crossing",
+)
 """Fields that not every model has."""
 ANOTHER_MODEL = {
     "tiers": "remove it, or write `model: graduated`",

@@ -71,7 +71,8 @@ ZERO_CHARGED = 23
 SIZE = 24
 FREE = 25
 ROUND_DOWN = 26
-"""Package: base steps of a block, base steps before the first one, 1 when a begun block does not count."""
+"""Package: base steps of a block, base steps before the first one, 1 when a begun block does not count. FREE of the model that
+prices a value: what of it is free, scaled as the value is."""
 TIER_STEPS = 27
 """1 when tiers have increments of their own."""
 LOOKUP = 28
@@ -91,6 +92,7 @@ MODEL_VOLUME = 2
 MODEL_PACKAGE = 3
 MODEL_STAIR_STEP = 4
 MODEL_EVENT = 5
+MODEL_VALUE = 6
 SPECIAL = 8
 
 LOOKUP_NONE = 0
@@ -132,6 +134,9 @@ GROUP_RANGES = 3
 RANGE_CODE = -1
 """The column asks for a text."""
 RANGE_ANY = -2
+
+MEASURE_SLOT = 33
+"""Slot of the value that is priced."""
 
 CROSSING_START = 0
 CROSSING_SPLIT = 1

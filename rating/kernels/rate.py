@@ -35,9 +35,11 @@ from rating.kernels.layout import (
     LOOKUP,
     LOOKUP_MATRIX,
     LOOKUP_NONE,
+    MEASURE_SLOT,
     MODE,
     MODEL_FLAT,
     MODEL_GRADUATED,
+    MODEL_VALUE,
     NEXT,
     OFFER,
     PERIODS_KEPT,
@@ -48,6 +50,7 @@ from rating.kernels.layout import (
     ROW_PRICES,
     ROW_PTR,
     SHAPE,
+    SPECIAL,
     SUBSCRIPTION_COLUMNS,
     TABLE,
     TIER_COUNT,
@@ -78,6 +81,7 @@ INSUFFICIENT_BALANCE = 305
 USAGE_TOO_LONG = 306
 NO_DESTINATION_PRICE = 307
 NO_MATRIX_PRICE = 308
+VALUE_UNUSABLE = 309
 FAR = 24
 """Rows ahead whose subscription is fetched into the processor's cache."""
 MIDDLE = 16
@@ -353,12 +357,21 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -
         shape = version_row[rule, SHAPE]
         tier = I64(0)
         if shape > MODEL_GRADUATED:
+            measure = I64(0)
+            if shape == MODEL_VALUE + SPECIAL:
+                measure = I64(-1)
+                if values.shape[0] > 0:
+                    measure = values[row, version_row[version, MEASURE_SLOT]]
+                if measure < 0:
+                    out_reason[row] = VALUE_UNUSABLE
+                    continue
             hi, lo, tier, quantity, too_long = price_special(
                 at,
                 quantities[row],
                 before,
                 version_row[rule],
                 price_at,
+                measure,
                 band,
                 calendar,
                 zone,

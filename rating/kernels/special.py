@@ -31,6 +31,7 @@ from rating.kernels.layout import (
     MODEL_FLAT,
     MODEL_GRADUATED,
     MODEL_PACKAGE,
+    MODEL_VALUE,
     MODEL_VOLUME,
     NEXT,
     ROUND_DOWN,
@@ -44,7 +45,7 @@ from rating.kernels.layout import (
 from rating.kernels.package import price_package
 from rating.kernels.stair_step import amounts_begun, price_stair_step
 from rating.kernels.volume import price_volume, tier_of
-from rating.kernels.wide import add, less, widen
+from rating.kernels.wide import add, less, multiply, widen
 
 I64 = np.int64
 U = np.uint64
@@ -59,6 +60,7 @@ def price_special(
     consumed: Any,
     rule: Any,
     price_at: Any,
+    measure: Any,
     band: Any,
     calendar: Any,
     zone: Any,
@@ -82,6 +84,7 @@ def price_special(
     Args:
         at: int64 microseconds UTC. quantity: int64, 0 .. 2**62. consumed: int64 >= 0, what was consumed before.
         rule: (VERSION_COLUMNS,) int64. price_at: int64, where its prices start, or those of its row of a price table.
+        measure: int64 >= 0, the value that it prices, or anything where it prices none.
         band: int64, in force at the start. calendar .. zone_offset: as in `crossing.stay`, if the rule crosses bands.
         tier_upper .. price: of `layout.Tariff`.
     """
@@ -167,6 +170,8 @@ def price_special(
         hi, lo = price_package(rated, consumed, rule[FREE], rule[SIZE], rule[ROUND_DOWN], price[price_at + band])
     elif model == MODEL_EVENT:
         hi, lo = widen(price[price_at + band])
+    elif model == MODEL_VALUE:
+        hi, lo = multiply(max(measure - rule[FREE], I64(0)), price[price_at + band])
     else:
         hi, lo, tier = price_stair_step(rated, consumed, tier_upper, first, count, tier_amount)
     if model == MODEL_GRADUATED:

@@ -42,6 +42,7 @@ SUBSETS = {
         "tests/property/test_rating_models_twin.py",
         "tests/property/test_destination_twin.py",
         "tests/property/test_matrix_twin.py",
+        "tests/property/test_value_twin.py",
         "tests/tables/test_rating_models.py",
         "tests/tables/test_rating_crossing.py",
         "tests/tables/test_rating_calendars.py",

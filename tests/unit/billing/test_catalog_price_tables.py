@@ -156,6 +156,34 @@ def test_a_wrong_matrix_is_told(tmp_path: Path, name: str) -> None:
     assert any(problem.field == field and message in str(problem) for problem in found), found
 
 
+SHARE = """\
+{kind: event_type, code: sale, unit: B, values: {amount: {type: number, decimals: 2}, day: date}}
+---
+{kind: price_plan, code: plan, currency: EUR, versions: [{start: "2026-01-01T00:00:00Z", model: value, value: amount, price: "0.1"}]}
+---
+{kind: charge, code: sales, event_type: sale, price_plan: plan}
+---
+{kind: offer, code: offer, charges: [sales]}
+"""
+BAD_SHARES = {
+    "value": ("value: amount", "value: amunt", "price_plan", 'did you mean "amount"?'),
+    "no number": ("value: amount", "value: day", "price_plan", "no number but date"),
+    "no value": (", value: amount", "", "versions.0.value", "needs value"),
+    "free part": ('price: "0.1"', 'price: "0.1", free_value: "0.001"', "price_plan", "more decimals"),
+    "another model": ("model: value, value: amount", "model: event, value: amount", "versions.0.value", "has no value"),
+    "quantity": ('price: "0.1"', 'price: "0.1", per: 1 B', "versions.0.per", "has no per"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_SHARES)
+def test_a_wrong_share_is_told(tmp_path: Path, name: str) -> None:
+    load(tmp_path, documents=SHARE)
+    old, new, field, message = BAD_SHARES[name]
+    assert old in SHARE
+    found = refusals(tmp_path, documents=SHARE.replace(old, new, 1))
+    assert any(problem.field == field and message in str(problem) for problem in found), found
+
+
 BAD_DOCUMENTS = {
     "table": ("prices: world", "prices: word", "versions.0.prices", "unknown"),
     "both": ("prices: world", 'prices: world, price: "1"', "versions.0.prices", "a price, and prices"),
