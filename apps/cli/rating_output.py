@@ -91,9 +91,9 @@ def _explained(
         ):
             told[name].append(value)
         explanations.append(explanation.model_dump(mode="json"))
-    return frame.with_columns(
-        **{name: pl.Series(values, dtype=pl.String) for name, values in told.items()}
-    ), explanations
+    columns = {name: pl.Series(values, dtype=pl.String) for name, values in told.items()}
+    known = [each.zip_with(each.is_not_null(), frame[name]).alias(name) for name, each in columns.items()]
+    return frame.with_columns(known), explanations
 
 
 def print_bill(rating: VirtualRating, reader: UsageReader, *, detail: bool, limit: int) -> None:

@@ -25,7 +25,7 @@ from schemas.money import AMOUNT_DECIMALS, from_scaled
 from schemas.price_plan import Charge, PriceVersion
 from schemas.quantity import Unit, describe_quantity
 from schemas.rejection import EXPLANATIONS, Reason
-from schemas.values import value_text
+from schemas.values import VALUE_ABSENT, value_text
 
 COLUMNS = (
     "record",
@@ -55,6 +55,9 @@ COLUMNS = (
 )
 """Of an item and of a refusal; what one has not is null."""
 SCHEMA = {name: pl.Int64 if name in ("record", "tier") else pl.String for name in COLUMNS}
+
+
+UNNAMED = "(none that a charge or a price names)"
 
 
 class ItemWriter:
@@ -210,20 +213,21 @@ class ItemWriter:
         reason = Reason(int(usage.rated.reason[row]))
         event_type = self._catalog.event_types[self._words.event_types.name(int(edrs.event_type[row]))]
         said = [
-            f"{name} {self._words.attribute_values.name(int(code)) or '(none that a charge or price names)'}"
+            f"{name} {self._words.attribute_values.name(int(code)) or UNNAMED}"
             for name, code in zip(event_type.attributes, edrs.attributes[row], strict=False)
+            if code or reason in (Reason.NO_MATCHING_CHARGE, Reason.NO_MATRIX_PRICE)
         ]
         said += [
-            f"{name} {value_text(value, kind.type, kind.decimals) or '(none)'}"
+            f"{name} {value_text(value, kind.type, kind.decimals)}"
             for (name, kind), value in zip(event_type.values.items(), values_of(edrs)[row].tolist(), strict=False)
+            if value != VALUE_ABSENT
         ]
         subscription = self._words.subscriptions.name(int(edrs.subscription[row]))
         unit = self._catalog.units[event_type.unit]
+        quantity = plain(describe_quantity(int(edrs.quantity[row]), unit))
         parts = [
             f"subscription {subscription}",
-            f"event type {event_type.code}",
-            f"{plain(describe_quantity(int(edrs.quantity[row]), unit))} {unit.code}",
-            f"at {instant_texts(edrs.event_at[row : row + 1])[0]}",
+            f"{quantity} {unit.code} of {event_type.code} at {instant_texts(edrs.event_at[row : row + 1])[0]}",
             *said,
         ]
         version = int(usage.rated.charge_version[row])
@@ -311,7 +315,9 @@ def detail(explanation: Explanation) -> list[str]:
 
 
 def one_price(explanation: Explanation) -> tuple[str | None, str | None, str | None]:
-    """Return (unit price, per, free quantity) of an item, as far as it has one price beside what is free."""
+    """Return (unit price, per, free quantity) of an item, as far as its parts have one price beside what is free."""
+    if not explanation.parts:
+        return None, None, None
     unit = Unit(explanation.unit, "", explanation.unit_steps)
     free = sum(part.quantity for part in explanation.parts if part.unit_price == 0)
     paid = {(part.unit_price, part.per) for part in explanation.parts if part.unit_price != 0}
