@@ -234,3 +234,15 @@ def test_subscriptions_that_the_image_does_not_know_are_refused() -> None:
     for subscription in (-1, known):
         with pytest.raises(UnableToReverse, match="another image rated these items"):
             find_counters(block.event_at, np.array([subscription], np.int32), version, world.image.tariff)
+
+
+def test_a_counter_is_found_among_those_of_its_own_offer() -> None:
+    more = "---\n{kind: offer, code: alone, charges: [data]}\n---\n{kind: subscription, code: three, account: both, offer: alone}\n"
+    world = World(catalog_from(CATALOG + more))
+    use = [Use(name, "data", START, 7_000_000) for name in ("one", "three")]
+    block = world.block(use)
+    rated = world.rate(use)
+    used = world.state.counter_used.copy()
+    done = reverse(rated_items(world, block, rated), world.state)
+    assert set(done.counter_fate.tolist()) == {CounterFate.LOWERED}
+    assert (int(used.sum()), int(world.state.counter_used.sum())) == (14_000_000, 0)
