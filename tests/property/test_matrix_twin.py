@@ -162,6 +162,31 @@ def test_rows_in_another_order_price_the_same(matrix: dict[str, Any], usage: lis
     assert one.rate(usage).amount.tolist() == other.rate(usage).amount.tolist()
 
 
+def test_priority_comes_first_and_then_how_much_a_row_asks_for() -> None:
+    rows = [
+        {"price": "1"},
+        {"zone": "EU", "price": "2"},
+        {"zone": "EU", "way": "in", "price": "3"},
+        {"way": "out", "priority": "7", "price": "4"},
+        {"zone": "US", "way": "out", "price": "5"},
+        {"zone": "EU", "way": "in", "price": "6", "start": TIMES[1], "priority": "99"},
+        {"zone": "XX", "way": "in"},
+    ]
+    matrix = {"kind": "price_matrix", "code": "matrix", "columns": {"zone": "code", "way": "code"}, "rows": rows}
+    world = World(catalog_from(*yaml_of(documents_of(matrix))))
+
+    def amount(at: str, **attributes: str) -> int:
+        return int(world.rate([Use("line", "call", instant(at), 60_000, attributes=attributes)]).amount[0]) // 10**9
+
+    early, late = TIMES
+    assert amount(early) == 1
+    assert amount(early, zone="EU") == 2
+    assert amount(early, zone="EU", way="in") == 3
+    assert amount(late, zone="EU", way="in") == 6
+    assert amount(early, zone="US", way="out") == 4
+    assert amount(early, zone="XX", way="in") == 1  # a row without a price is none
+
+
 def test_ranges_that_meet_do_not_overlap() -> None:
     rows = [{"size": f"{low}..{high}", "price": "1"} for low, high in pairwise(NUMBERS)]
     matrix = {"kind": "price_matrix", "code": "matrix", "columns": {"size": "number"}, "rows": rows}
