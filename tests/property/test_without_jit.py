@@ -26,8 +26,7 @@ SUBSETS = {
     ),
     "resource": (
         "tests/property/test_dedup_stateful.py",
-        "tests/unit/mediation/test_siphash.py::test_the_vectors_of_the_reference_implementation",
-        "tests/unit/mediation/test_siphash.py::test_kernel_and_twin_agree",
+        "tests/unit/mediation/test_siphash.py",
         "tests/unit/resource/test_reopening.py",
         "tests/unit/resource/test_neighbours.py::test_a_record_is_known_across_midnight",
         "tests/property/test_resource_assembly.py::test_the_order_of_parts_and_of_blocks_changes_no_edr",
