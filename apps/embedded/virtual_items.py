@@ -57,6 +57,7 @@ COLUMNS = (
 SCHEMA = {name: pl.Int64 if name in ("record", "tier") else pl.String for name in COLUMNS}
 
 
+VALUE_REASONS = (Reason.NO_DESTINATION_PRICE, Reason.NO_MATRIX_PRICE, Reason.VALUE_UNUSABLE)
 UNNAMED = "(none that a charge or a price names)"
 
 
@@ -218,9 +219,9 @@ class ItemWriter:
             if code or reason in (Reason.NO_MATCHING_CHARGE, Reason.NO_MATRIX_PRICE)
         ]
         said += [
-            f"{name} {value_text(value, kind.type, kind.decimals)}"
+            f"{name} {value_text(value, kind.type, kind.decimals) or '(none)'}"
             for (name, kind), value in zip(event_type.values.items(), values_of(edrs)[row].tolist(), strict=False)
-            if value != VALUE_ABSENT
+            if value != VALUE_ABSENT or reason in VALUE_REASONS
         ]
         subscription = self._words.subscriptions.name(int(edrs.subscription[row]))
         unit = self._catalog.units[event_type.unit]

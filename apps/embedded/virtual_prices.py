@@ -13,7 +13,9 @@ from schemas.arrays import BoolArray, Int64Array
 from schemas.catalog import Catalog
 from schemas.price_plan import PriceVersion
 
-TIERED = ("flat", "graduated", "volume")
+SINGLE = ("package", "event", "value")
+"""Models with one price for something else than the quantity."""
+MODELS = ("flat", "graduated", "volume", "stair_step", *SINGLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +49,20 @@ def parts_of(
     """
     n = len(rated)
     unknown = np.full(n, -1, np.int64)
-    if version.model not in (*TIERED, "package", "stair_step", "event") or version.prices is not None:
+    if version.model not in MODELS or version.prices is not None:
         return Parts([], unknown, unknown, unknown)
     fee_text = plain(version.connection_fee) if version.connection_fee is not None else None
     fee = np.where(rated > 0, 0, -1) if fee_text is not None else unknown
     texts: list[str | None] = [fee_text]
     if version.model == "stair_step":
         return Parts(texts, unknown, np.zeros(n, np.int64), fee)
-    rows = [version.price] if version.model in ("package", "event") else [each.price for each in tiers_of(version)]
+    rows = [version.price] if version.model in SINGLE else [each.price for each in tiers_of(version)]
     columns = max(1, len(bands))
     prices = [[_of_band(row, bands, column) for column in range(columns)] for row in rows]
     texts += [plain(each) for row in prices for each in row]
     zero = np.array([[each == 0 for each in row] for row in prices], np.bool_)
     differs = version.crossing != "start" and any(len(set(row)) > 1 for row in prices)
-    if version.model in ("package", "event"):
+    if version.model in SINGLE:
         first = steps(version.free, catalog) if version.free is not None else 0
         free = np.clip(first - before, 0, rated) if version.model == "package" else np.zeros(n, np.int64)
         return Parts(texts, np.where(rated > 0, 1 + band, -1), free, fee)

@@ -8,7 +8,7 @@ import pytest
 from rating_tables import costs, world
 from rating_world import instant
 
-BLOCKS = "kind: unit\ncode: unit"
+BLOCKS = "kind: unit\ncode: unit\n---\nkind: counter\ncode: running\nunit: unit"
 PEAK = """
 kind: calendar
 code: week
@@ -29,6 +29,8 @@ ANSWERS = [
     ("tier fees", "Stripe volume, Kill Bill capacity: the fee of the tier that is reached", "event", 'model: stair_step, bounds: inclusive, tiers: [{up_to: 10 event, amount: "5"}, {amount: "9"}]', ["10 event", "11 event"], ["5", "9"]),
     ("begun packages", "Lago: rounded up", "event", 'model: package, per: 100 event, price: "5", free: 100 event', ["100 event", "101 event", "301 event"], ["0", "5", "15"]),
     ("begun packages", "Flexprice: rounded down on request", "event", 'model: package, per: 100 event, price: "5", blocks: down', ["99 event", "101 event"], ["0", "5"]),
+    ("a line that is split", "OpenMeter: each piece is rounded up, two", "unit", 'model: package, per: 1000 unit, price: "1"', ["400 unit", "400 unit"], ["1", "1"]),
+    ("a line that is split", "the running total is, one", "unit", 'model: package, per: 1000 unit, price: "1", counter: running', ["400 unit", "400 unit", "400 unit"], ["1", "0", "1"]),
     ("rounding", "per item, to the cent", "s", 'model: flat, per: 1 min, price: "0.12", rounding: {decimals: 2}', ["1 s", "1 s", "1 s"], ["0", "0", "0"]),
     ("rounding", "up in each item", "s", 'model: flat, per: 1 min, price: "0.12", rounding: {mode: up, decimals: 2}', ["1 s", "1 s", "1 s"], ["0.01", "0.01", "0.01"]),
     ("rounding", "Lago: kept until the invoice", "s", 'model: flat, per: 1 min, price: "0.12", rounding: {decimals: 9}', ["1 s", "1 s", "1 s"], ["0.002", "0.002", "0.002"]),
