@@ -45,10 +45,11 @@ def rate(edrs: EdrBlock, image: TariffImage, state: AccountState) -> RatedBlock:
     usage = _usage(edrs, image, state)
     answer = _answer(len(edrs), max(len(edrs) // 4, image.wallets_max))
     accounts = state.kernel_view()
-    row = int(rate_rows(0, usage, image.tariff, accounts, answer))
+    values = _values(edrs, image)
+    row = int(rate_rows(0, usage, image.tariff, accounts, answer, values))
     while row < len(edrs):
         answer = _with_split_room(answer)
-        row = int(rate_rows(row, usage, image.tariff, accounts, answer))
+        row = int(rate_rows(row, usage, image.tariff, accounts, answer, values))
     rated = _block(answer)
     _check_conservation(rated, moved=join(answer.moved_hi[0], answer.moved_lo[0]))
     return rated
@@ -80,10 +81,8 @@ def _usage(edrs: EdrBlock, image: TariffImage, state: AccountState) -> Usage:
         event_type=_column(edrs.event_type, np.uint16),
         attributes=_column(edrs.attributes, np.int32),
         subscription=_column(edrs.subscription, np.int32),
-        values=_column(np.empty((0, VALUE_SLOTS), np.int64) if edrs.values is None else edrs.values, np.int64),
     )
-    _require(all(len(column) == count for column in usage[:-1]), "columns of different lengths")
-    _require(usage.values.shape in ((0, VALUE_SLOTS), (count, VALUE_SLOTS)), "values are not (n, VALUE_SLOTS)")
+    _require(all(len(column) == count for column in usage), "columns of different lengths")
     _require(usage.attributes.shape == (count, ATTRIBUTE_SLOTS), "attributes are not (n, ATTRIBUTE_SLOTS)")
     _require(len(state.counter_period) >= image.counter_count, "the state has not grown to the image's counters")
     _require(len(state.balance_hi) >= image.wallet_count, "the state has not grown to the image's wallets")
@@ -96,6 +95,15 @@ def _usage(edrs: EdrBlock, image: TariffImage, state: AccountState) -> Usage:
             "a subscription is not in the image",
         )
     return usage
+
+
+def _values(edrs: EdrBlock, image: TariffImage) -> AnyArray | None:
+    """Return the values of the EDRs, None where no version of the image looks at them."""
+    if edrs.values is not None:
+        _require(edrs.values.shape == (len(edrs), VALUE_SLOTS), "values are not (n, VALUE_SLOTS)")
+    if not image.reads_values:
+        return None
+    return _column(np.empty((0, VALUE_SLOTS), np.int64) if edrs.values is None else edrs.values, np.int64)
 
 
 def _column(array: AnyArray, dtype: type) -> AnyArray:

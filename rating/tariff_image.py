@@ -12,7 +12,7 @@ from rating.image_accounts import OpeningCredits, compile_accounts
 from rating.image_calendars import compile_calendars, subscription_zones
 from rating.image_charges import ChargeVersion, compile_charges
 from rating.image_prices import UnableToCompileImage
-from rating.kernels.layout import Tariff
+from rating.kernels.layout import MODEL_VALUE, SHAPE, Tariff
 from rating.vocabulary import Vocabulary
 from schemas.arrays import BoolArray, Int32Array
 from schemas.catalog import Catalog
@@ -62,6 +62,12 @@ class TariffImage:
     charge_versions: tuple[ChargeVersion, ...]
     opening: OpeningCredits
     opening_readings: OpeningReadings
+
+    @property
+    def reads_values(self) -> bool:
+        """Whether any version finds its price in a price table, or prices a value."""
+        shapes = self.tariff.version_row[:, SHAPE]
+        return bool(len(self.tariff.table) or (shapes & 7 == MODEL_VALUE).any())
 
     def opening_credits(self, previous_wallet_count: int) -> OpeningCredits:
         """Return the opening balances of the wallets whose id is not below `previous_wallet_count`."""

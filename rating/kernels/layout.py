@@ -262,14 +262,13 @@ class Accounts(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """The columns of an EdrBlock that pricing reads; `values` is (0, VALUE_SLOTS) where no EDR has any."""
+    """The columns of an EdrBlock that pricing reads, besides its values."""
 
     event_at: Any
     quantity: Any
     event_type: Any
     attributes: Any
     subscription: Any
-    values: Any
 
 
 class Answer(NamedTuple):

@@ -103,7 +103,7 @@ def to_amount(hi: Any, lo: Any, divisor: Any, extra: Any, mode: Any, factor: Any
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -> Any:
+def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, values: Any) -> Any:
     """Rate rows from `start` on; return the row for which split columns have no room, else the row count.
 
     Args:
@@ -112,9 +112,11 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -
         tariff: `layout.Tariff`.
         accounts: `layout.Accounts`, updated.
         answer: `layout.Answer`, written; call again with larger split columns and the returned row.
+        values: (n, VALUE_SLOTS) int64, (0, VALUE_SLOTS) where no usage has any; None where no version looks at them, for which
+            another machine code is made that knows nothing of price tables.
     """
     # a field of a named tuple read inside the loop would count references, an atomic operation each time
-    event_at, quantities, event_type, attributes, subscriptions, values = usage
+    event_at, quantities, event_type, attributes, subscriptions = usage
     (
         subscription_row,
         counter_slot,
@@ -213,7 +215,7 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -
             prefetch(account_base + I64(4) * subscription_row[ahead, WALLET_PTR])
             prefetch(hi_base + wallet_ahead * I64(8))
             prefetch(lo_base + wallet_ahead * I64(8))
-        if ahead_table >= 0:
+        if values is not None and ahead_table >= 0:
             if row + FAR < count and values[row + FAR, ahead_slot] >= 0:
                 bucket = tables[ahead_table, ROOT_PTR] + (
                     values[row + FAR, ahead_slot] >> tables[ahead_table, ROOT_SHIFT]
@@ -303,7 +305,7 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -
             band = I64(day_band[day_row(calendar, local, calendar_day), quarter_of_day(local)])
         rule = version
         price_at = version_row[version, PRICE_PTR]
-        if version_row[version, LOOKUP] != LOOKUP_NONE:
+        if values is not None and version_row[version, LOOKUP] != LOOKUP_NONE:
             table = version_row[version, TABLE]
             found = I64(-1)
             if version_row[version, LOOKUP] == LOOKUP_MATRIX:
@@ -358,7 +360,7 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any) -
         tier = I64(0)
         if shape > MODEL_GRADUATED:
             measure = I64(0)
-            if shape == MODEL_VALUE + SPECIAL:
+            if values is not None and shape == MODEL_VALUE + SPECIAL:
                 measure = I64(-1)
                 if values.shape[0] > 0:
                     measure = values[row, version_row[version, MEASURE_SLOT]]

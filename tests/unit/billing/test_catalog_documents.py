@@ -98,36 +98,6 @@ CASES = {
     ),
     "unit unknown": Case(P, "unit: MB", "unit: Mb", "unit: Mb", "unit", "is unknown", 'did you mean "MB"?'),
     "unit unknown, nothing like it": Case(P, "unit: MB", "unit: xyzxyz", "xyzxyz", "unit", "is unknown", "use one of"),
-    "value of an unknown type": Case(
-        E, "attributes: [class]", "values: {to: number, day: dat}", "{to: number", "values.day", "", '"date"?'
-    ),
-    "value with decimals that has none": Case(
-        E,
-        "attributes: [class]",
-        "values: {to: {type: digits, decimals: 2}}",
-        "{to: {",
-        "values.to.decimals",
-        "",
-        "remove",
-    ),
-    "value that is an attribute": Case(
-        E,
-        "attributes: [class]",
-        "attributes: [class], values: {class: date}",
-        "values: {class",
-        "values.class",
-        "an attribute",
-        "",
-    ),
-    "value not of the event type": Case(
-        S,
-        "attributes: {destination: dest}",
-        "values: {to: dest}",
-        "{to: dest}",
-        "mapping.values.to",
-        'no value "to"',
-        "add it",
-    ),
     "attribute twice": Case(
         P, "[destination, network]", "[network, network]", "[network,", "attributes.1", "", "remove"
     ),
