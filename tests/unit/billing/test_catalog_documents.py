@@ -3,28 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
-from catalog_texts import CATALOG, line_of, write_catalog
+from catalog_problems import A, Case, E, P, S, assert_told
 
-from billing.catalog.models import UnableToLoadCatalog
-from billing.catalog.store import load_catalog
-
-
-class Case(NamedTuple):
-    """In `file`, `old` becomes `new`; then the line that has `at` has a problem of `field`, with `fix` in its fix."""
-
-    file: str
-    old: str
-    new: str
-    at: str
-    field: str
-    message: str
-    fix: str
-
-
-P, A, E, S, T = "plans.yaml", "parties.yaml", "energy/energy.yml", "sources.yaml", "tables/subscribers.csv"
 V0 = "versions.0."
 
 CASES = {
@@ -382,114 +364,9 @@ CASES = {
     "table with a NUL in its name": Case(
         A, "tables/subscribers.csv", '"x\\0.csv"', '"x\\0', "file", "no usable path", "rename"
     ),
-    # sources
-    "source event type unknown": Case(
-        S, "constant: toll", "constant: tool", "tool", "mapping.event_type.constant", "", '"toll"?'
-    ),
-    "source value unknown": Case(S, "{V: call,", "{V: cal,", "V: cal,", "mapping.event_type.values.V", "", '"call"?'),
-    "event type twice": Case(
-        S,
-        "{constant: toll}",
-        "{constant: toll, field: x, values: {a: toll}}",
-        "field: x",
-        "mapping.event_type",
-        "either",
-        "either",
-    ),
-    "event type never": Case(S, "{constant: toll}", "{}", "{}", "mapping.event_type", "either", "constant"),
-    "event type without values": Case(
-        S, "{constant: toll}", "{field: x}", "{field: x}", "mapping.event_type", "no value", "add"
-    ),
-    "event type values without field": Case(
-        S,
-        "{constant: toll}",
-        "{constant: toll, values: {a: toll}}",
-        "values: {a",
-        "mapping.event_type.values",
-        "no field",
-        "add",
-    ),
-    "quantity twice": Case(
-        S, "{constant: 1}", "{constant: 1, field: n}", "field: n", "mapping.quantity", "two times", "one of"
-    ),
-    "quantity never": Case(S, "{constant: 1}", "{}", "{}", "mapping.quantity", "two times", "constant"),
-    "quantity unit unknown": Case(S, "unit: KiB", "unit: KiBi", "KiBi", "mapping.quantity.unit", "unknown", '"KiB"?'),
-    "quantity of another dimension": Case(
-        S,
-        "unit: KiB",
-        "unit: h",
-        "unit: h",
-        "mapping.quantity.unit",
-        'h measures time, but "data" measures data',
-        "B, kB",
-    ),
-    "constant too large": Case(
-        S,
-        "constant: 1}",
-        "constant: 99999999999999999}",
-        "constant: 9",
-        "mapping.quantity.constant",
-        "large",
-        "smaller",
-    ),
-    "time zone unknown": Case(S, "zone: Europe/Paris", "zone: CEST", "CEST", "mapping.time.zone", "unknown", ""),
-    "time zone of a count": Case(
-        S, "format: epoch_ms", "format: epoch_ms, zone: UTC", "zone: UTC", "mapping.time.zone", "has no zone", "remove"
-    ),
-    "no columns": Case(
-        S,
-        "columns: [id, msisdn, at, type, volume, dest]\n",
-        "",
-        "kind: source\ncode: cdr",
-        "columns",
-        "needs columns",
-        "add",
-    ),
-    "columns and header": Case(
-        S, "header: false", "header: true", "columns: [", "columns", "names its columns itself", "remove"
-    ),
-    "column twice": Case(S, "volume, dest]", "volume, dest, id]", "columns: [", "columns.6", "repeated", "remove"),
-    "column unknown": Case(
-        S, "destination: dest", "destination: desti", "desti}", "mapping.attributes.destination", "", '"dest"?'
-    ),
-    "filter column unknown": Case(
-        S, "{field: type, keep", "{field: typ, keep", "typ, keep", "mapping.filters.0.field", "", '"type"?'
-    ),
-    "filter idle": Case(S, ', keep: [V, "1"]', "", "filters: [", "mapping.filters.0", "neither keeps nor drops", "add"),
-    "attribute not of all event types": Case(
-        S,
-        "values: {V: call, 1: call, no: call}}\n  attributes: {destination: dest}",
-        "values: {V: call, 1: data}}\n  attributes: {network: dest}",
-        "{network",
-        "mapping.attributes.network",
-        'event type "data" has no attribute',
-        "use one of",
-    ),
-    "identity twice": Case(S, "[id, msisdn]", "[id, id]", "[id, id]", "mapping.identity.1", "repeated", "remove"),
-    "delimiter of two": Case(S, '";"', '";;"', '";;"', "delimiter", "too long", "at most 1"),
-    "delimiter a quote": Case(S, '";"', "'\"'", "'\"'", "delimiter", "cannot be a delimiter", "ASCII"),
-    "identity of CloudEvents": Case(
-        S, "[source, id]", "[id]", "[id]\n  access_point: subject", "mapping.identity", "", "[source, id]"
-    ),
-    "path of CloudEvents": Case(
-        S, "data.bytes", "data..bytes", "data..", "mapping.quantity.field", "not a path", "dots"
-    ),
-    "R151 not energy": Case(E, "unit: kWh", "unit: kVA", "format: r151", "event_type", "apparent_power", "kWh"),
 }
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_problem(name: str, tmp_path: Path) -> None:
-    case = CASES[name]
-    text = CATALOG[case.file]
-    assert text.count(case.old) == 1, "the case must change one place"
-    text = text.replace(case.old, case.new)
-    write_catalog(tmp_path, {**CATALOG, case.file: text})
-    with pytest.raises(UnableToLoadCatalog) as caught:
-        load_catalog(tmp_path)
-    place = ((tmp_path / case.file).as_posix(), line_of(text, case.at))
-    found = [problem for problem in caught.value.problems if (problem.file, problem.line) == place]
-    matching = [p for p in found if p.field == case.field and case.message in p.message and case.fix in p.fix]
-    assert matching, caught.value
-    assert len(caught.value.problems) <= 2, "one mistake is told once, or twice where two documents disagree"
-    assert all(problem.message and problem.fix for problem in caught.value.problems)
+    assert_told(CASES[name], tmp_path)
