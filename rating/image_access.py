@@ -79,8 +79,7 @@ def compile_access(catalog: Catalog, vocabulary: Vocabulary) -> AccessIndex:
         order = np.lexsort((subscription, start, groups))
         start, end, subscription = start[order], end[order], subscription[order]
         counts[shared] += SHARED
-    for place, column in enumerate((start, end, subscription, access_point)):
-        windows[:, place] = column
+    windows[:, 0], windows[:, 1], windows[:, 2], windows[:, 3] = start, end, subscription, access_point
     clash = int(fill_slots(hi, lo, starts.astype(np.uint64), counts.astype(np.uint64), slots))
     if clash >= 0:
         raise UnableToCompileImage(f"access point {identifiers[clash]} has the hash of another one; rename it")

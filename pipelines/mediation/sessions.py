@@ -90,7 +90,9 @@ def compile_sessions(
     if not assembly.part.first or not assembly.part.last:
         raise UnableToCompileSource("assembly: say which values are the `first` and the `last` part")
     if assembly.quantity == "elapsed" and (assembly.sequence is not None or assembly.part.single):
-        raise UnableToCompileSource("assembly: elapsed time needs a first and a last part, no `sequence` and no `single`")
+        raise UnableToCompileSource(
+            "assembly: elapsed time needs a first and a last part, no `sequence` and no `single`"
+        )
     return SessionPlan(
         key=np.array([slot(name) for name in dict.fromkeys(assembly.key)], np.int32),
         part=slot(assembly.part.field),

@@ -38,7 +38,11 @@ def test_records_around_midnight_are_one_usage_within_the_tolerance(tmp_path: Pa
     data = write_catalog(tmp_path / "data", CATALOG.replace(DOCUMENT, "---\n".join(both)))
     evening, night = "2026-10-05T23:59:59Z", "2026-10-06T00:00:01Z"
     ours = write_calls(
-        tmp_path / "a.csv", call(1, at=evening), call(2, at=night), call(3, at="2026-10-05T23:57:00Z"), call(4, at=evening)
+        tmp_path / "a.csv",
+        call(1, at=evening),
+        call(2, at=night),
+        call(3, at="2026-10-05T23:57:00Z"),
+        call(4, at=evening),
     )
     octroi("ingest", ours, "--source", "calls", "--data", data).ok()
     theirs = tmp_path / "b.csv"
@@ -46,7 +50,13 @@ def test_records_around_midnight_are_one_usage_within_the_tolerance(tmp_path: Pa
     theirs.write_text("\n".join(["id,called,at,duration", *lines, ""]))
     octroi("ingest", theirs, "--source", "legs", "--data", data).ok()
     items = query(data, "SELECT claim, record FROM rated_item WHERE status = 'rated' ORDER BY claim, record")
-    assert [tuple(row.values()) for row in items] == [(2, 0), (2, 1), (2, 2), (2, 3), (3, 2)]  # the third is too far away
+    assert [tuple(row.values()) for row in items] == [
+        (2, 0),
+        (2, 1),
+        (2, 2),
+        (2, 3),
+        (3, 2),
+    ]  # the third is too far away
     # what is backed out is not known any more, on either side
     octroi("files", "back-out", "a.csv", "--reason", "wrong", "--data", data).ok()
     report = octroi("ingest", theirs, "--source", "legs", "--data", data, "--json").ok().json
