@@ -145,18 +145,25 @@ class ItemWriter:
 
     def refusals(self, usage: RatedUsage, *, by_subscription: bool, described_max: int = 1000) -> list[Refusal]:
         """Return the EDRs of a block that stay unrated; only the first have words of their own."""
-        names = self._words.access_points.names
         edrs, reason = usage.edrs, usage.rated.reason
+        rows = np.flatnonzero(reason)
+        whose = named_texts(self._words.subscriptions.names, edrs.subscription[rows]).to_list()
+        points = [""] * len(rows)
+        if not by_subscription:
+            points = named_texts(self._words.access_points.names, edrs.access_point[rows]).to_list()
+        columns = (rows, edrs.record[rows], reason[rows], edrs.event_at[rows])
         return [
             Refusal(
-                int(edrs.record[row]),
-                Reason(int(reason[row])).name,
-                self._why(usage, row) if place < described_max else EXPLANATIONS[Reason(int(reason[row]))],
-                subscription=self._words.subscriptions.name(int(edrs.subscription[row])),
-                access_point="" if by_subscription else str(names[int(edrs.access_point[row])]),
-                event_at=int(edrs.event_at[row]),
+                record,
+                Reason(code).name,
+                self._why(usage, row) if place < described_max else EXPLANATIONS[Reason(code)],
+                subscription=whose[place],
+                access_point=points[place],
+                event_at=event_at,
             )
-            for place, row in enumerate(np.flatnonzero(reason).tolist())
+            for place, (row, record, code, event_at) in enumerate(
+                zip(*(each.tolist() for each in columns), strict=True)
+            )
         ]
 
     def totals(self) -> tuple[list[dict[str, str | int]], list[dict[str, str | int]]]:
@@ -329,16 +336,17 @@ def one_price(explanation: Explanation) -> tuple[str | None, str | None, str | N
 
 def refusal_frame(refusals: list[Refusal]) -> pl.DataFrame:
     """Return refusals as rows of `COLUMNS`."""
-    rows = [
+    moments = np.array([each.event_at for each in refusals], np.int64)
+    told = pl.DataFrame(
         {
-            "record": each.record,
-            "status": "refused",
-            "event_at": instant_texts(np.array([each.event_at], np.int64))[0] if each.event_at else None,
-            "access_point": each.access_point or None,
-            "subscription": each.subscription or None,
-            "reason": each.reason,
-            "detail": each.detail,
-        }
-        for each in refusals
-    ]
-    return pl.DataFrame(rows, schema=SCHEMA)
+            "record": [each.record for each in refusals],
+            "event_at": instant_texts(moments).zip_with(pl.Series(moments != 0), pl.Series([None], dtype=pl.String)),
+            "access_point": [each.access_point or None for each in refusals],
+            "subscription": [each.subscription or None for each in refusals],
+            "reason": [each.reason for each in refusals],
+            "detail": [each.detail for each in refusals],
+        },
+        schema_overrides={"access_point": pl.String, "subscription": pl.String},
+    )
+    others = {name: pl.lit(None, kind) for name, kind in SCHEMA.items() if name not in told.columns}
+    return told.with_columns(**{**others, "status": pl.lit("refused")}).select(COLUMNS)

@@ -67,6 +67,12 @@ WORDS = {
 }
 
 
+_REASONS: dict[int, tuple[IntEnum, str]] = {
+    **{int(reason): (reason, words) for reason, words in EXPLANATIONS.items()},
+    **{int(reason): (reason, words) for reason, words in WORDS.items()},
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A record that was not rated: its number, the name of its reason, a sentence, and whose it is as far as it says so."""
@@ -253,8 +259,7 @@ class UsageReader:
         refusals = []
         for place, row in enumerate(np.flatnonzero(reason).tolist()):
             code = int(reason[row])
-            known: IntEnum = UsageReason(code) if code in set(UsageReason) else Reason(code)
-            detail = WORDS[UsageReason(code)] if isinstance(known, UsageReason) else EXPLANATIONS[Reason(code)]
+            known, detail = _REASONS[code]
             if place < DESCRIBED_MAX:
                 detail = self._describe(block, row, known)
             named = code >= Reason.FIELD_MISSING
