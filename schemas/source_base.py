@@ -11,7 +11,6 @@ from schemas.converters import Converter
 from schemas.price_plan import Code, Document, ExactDecimal
 from schemas.source_flow import Assembly, Cumulative, Sequence
 from schemas.source_transform import Transform
-from schemas.source_transform import Transform
 
 FieldName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 """Delimited: a column name of the header, or of `columns`. JSON: a dotted path such as `data.bytes` or `items.0.id`."""
@@ -156,7 +155,6 @@ class SourceBase(Document):
     identity_tolerance: Annotated[timedelta, Field(ge=timedelta(seconds=1), le=TOLERANCE_MAX)] | None = None
     record_bytes_max: Annotated[int, Field(ge=256, le=4_194_304)] = 1_048_576
     trusted: bool = True
-    transform: Transform | None = None
     transform: Transform | None = None
 
     @property
