@@ -11,13 +11,13 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.mediation.container import open_archive
 from pipelines.mediation.unpack import UnableToReadFile
-from pipelines.spool.claims import Arrival, Spool, Terms, UnableToClaim
+from pipelines.spool.claims import Arrival, Spool, Terms, UnableToClaim, put_back
 from pipelines.spool.files import sync_directory, sync_file
 from pipelines.spool.journal import FileClaim, Journal
 
@@ -39,7 +39,8 @@ class ArchiveFiles:
         """Claim the files in a dropped archive, which is gone then; None when it is none, or not a good one.
 
         Raises:
-            UnableToClaim: when there is no room, or the archive cannot be moved; then it is where it was.
+            UnableToClaim: when there is no room, or the archive cannot be moved; then it is where it was, or beside it when
+                its name was taken meanwhile.
         """
         if path.is_symlink():
             return None
@@ -56,7 +57,7 @@ class ArchiveFiles:
             try:
                 claims = self.spool.claim_all(self.journal, arrivals, now=now, terms=terms)
             except UnableToClaim:
-                taken.replace(path)
+                put_back(taken, path)
                 raise
             _remove(taken)
             return claims
@@ -89,7 +90,7 @@ class ArchiveFiles:
                     continue
                 resumed = self._resume(source, path, int(found[1]), found[2], now=now, terms=terms)
                 if resumed is None:  # under the bounds of today it is one file, which is quarantined
-                    path.replace(path.with_name(found[2]))
+                    put_back(path, path.with_name(found[2]))
                     continue
                 claims += resumed
                 _remove(path)
@@ -153,5 +154,7 @@ class ArchiveFiles:
 
 
 def _remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
-    sync_directory(path.parent)
+    """Remove an archive whose files are all journaled; what cannot be removed, the next start removes."""
+    with suppress(OSError):  # raised, it would keep the claims from being processed
+        path.unlink(missing_ok=True)
+        sync_directory(path.parent)

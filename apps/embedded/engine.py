@@ -188,7 +188,9 @@ class Engine:
         return self.process(entry)
 
     def process(self, entry: JournalEntry) -> ClaimReport:
-        """Take one entry of the log through the stages; the state moves past it."""
+        """Take the next entry of the log through the stages; the state moves past it."""
+        if entry.claim != self.state.claim:
+            raise ValueError(f"entry {entry.claim} cannot be processed: entry {self.state.claim} is next")
         resumed = self._resume_block(entry) > 0
         if isinstance(entry, FileClaim | RecordRetry):
             report = self._process_records(entry)

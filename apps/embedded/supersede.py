@@ -37,14 +37,15 @@ def settle_newer(engine: Engine) -> list[ClaimReport]:
     """Withdraw the EDRs that parked newer records replace, and try those records again; return what became of them.
 
     Late parts that open their sessions again come first (`apps.embedded.late`). A record whose earlier one is billed stays
-    parked where the source says `supersede`.
+    parked where the source says `supersede`. While journaled entries are still to be processed nothing is done: what is
+    journaled now comes after them.
 
     Raises:
         UnableToReadArchive: when a file that the log needs is gone.
     """
     reports: list[ClaimReport] = []
     waiting: set[Place] = set()
-    if not engine.newer_came:
+    if not engine.newer_came or engine.state.claim < engine.journal.next_claim:
         return reports
     engine.newer_came = False
     reports += settle_late(engine)

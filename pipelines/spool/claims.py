@@ -122,7 +122,7 @@ class Spool:
             sync_directory(self.archive)
             return self._journal(journal, source, path.name, stored, now, terms)
         except OSError as error:
-            back = _put_back(stored, path)
+            back = put_back(stored, path)
             raise UnableToClaim(f"cannot journal the claim of {path}: {error.strerror}; it is {back}") from error
 
     def claim_all(self, journal: Journal, arrivals: Sequence[Arrival], *, now: int, terms: Terms) -> list[FileClaim]:
@@ -229,7 +229,7 @@ def _readable(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _put_back(stored: Path, path: Path) -> Path:
+def put_back(stored: Path, path: Path) -> Path:
     """Undo the move of a file; its sender may have dropped the next one under the same name meanwhile."""
     free, attempt = path, 0
     while free.exists():

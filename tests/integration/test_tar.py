@@ -7,7 +7,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from cli_calls import call, calls, write_catalog
+from cli_calls import CATALOG, call, calls, write_calls, write_catalog
 from cli_octroi import balanced, octroi, query
 from containers import zip_of
 
@@ -84,3 +84,18 @@ def test_a_damaged_archive_is_one_file_and_quarantined(tmp_path: Path) -> None:
     archive.write_bytes(archive.read_bytes()[:1200])
     assert octroi("run", data).code == 5
     assert query(data, CLAIMS) == [{"name": "week.tar", "status": "quarantined", "code": "CORRUPT_ARCHIVE"}]
+
+
+def test_newer_records_in_an_archive_wait_for_all_its_files(tmp_path: Path) -> None:
+    """What settles them is journaled behind the archive's files, so it must not be applied before them."""
+    catalog = CATALOG.replace("format: delimited\n", "format: delimited\non_same_key: supersede\n")
+    data = write_catalog(tmp_path / "data", catalog)
+    archive = tmp_path / "week.zip"
+    files = (("a.csv", [call(1)]), ("b.csv", [call(1, 70)]), ("c.csv", [call(9, 30)]))
+    archive.write_bytes(zip_of(*((name, calls(lines).encode()) for name, lines in files)))
+    octroi("ingest", archive, "--source", "calls", "--data", data).ok()
+    owed = "SELECT toInt64(balance * 100) AS of_items, toInt64(latest_balance * 100) AS of_wallet FROM account_balance"
+    assert query(data, owed) == [{"of_items": -100, "of_wallet": -100}]
+    octroi("ingest", write_calls(tmp_path / "d.csv", call(20, 1)), "--source", "calls", "--data", data).ok()
+    assert query(data, owed) == [{"of_items": -101, "of_wallet": -101}]
+    balanced(data)

@@ -171,3 +171,43 @@ def test_an_archive_that_is_too_large_by_now_is_one_file(tmp_path: Path, spool: 
     terms = claims.Terms(block_bytes=4096, window_days=None, bytes_max=2, expansion_max=100)
     assert ArchiveFiles(spool, open_journal(tmp_path)).resume(["calls"], now=NOW, terms=terms) == []
     assert everything_in(spool) == ["calls/day.tar"]
+
+
+def test_what_cannot_be_claimed_goes_back_beside_the_next_of_its_name(
+    tmp_path: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, path = open_journal(tmp_path), write_tar(spool.incoming / "calls" / "day.tar")
+    first = path.read_bytes()
+
+    def fails(*_: Any, **__: Any) -> None:
+        path.write_bytes(b"the next day")
+        raise UnableToClaim("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Spool, "claim_all", fails)
+        with pytest.raises(UnableToClaim):
+            ArchiveFiles(spool, journal).claim("calls", path, now=NOW, terms=TERMS)
+    assert path.read_bytes() == b"the next day"
+    assert path.with_name("day.tar.1").read_bytes() == first
+    taken = path.with_name(".0000000001~day.tar.taken")
+    taken.write_bytes(b"no archive by now")
+    assert ArchiveFiles(spool, journal).resume(["calls"], now=NOW, terms=TERMS) == []
+    assert everything_in(spool) == ["calls/day.tar", "calls/day.tar.1", "calls/day.tar.2"]
+
+
+def test_an_archive_that_cannot_be_removed_was_claimed_all_the_same(
+    tmp_path: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told that it was not, nobody would process what is in the log."""
+    journal, path = open_journal(tmp_path), write_tar(spool.incoming / "calls" / "day.tar")
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", fails)
+        found = ArchiveFiles(spool, journal).claim("calls", path, now=NOW, terms=TERMS)
+    assert found is not None
+    assert len(found) == len(journal.entries) == len(FILES)
+    assert ArchiveFiles(spool, journal).resume(["calls"], now=NOW, terms=TERMS) == []
+    assert everything_in(spool) == []

@@ -67,3 +67,13 @@ def test_every_edr_is_counted_as_accepted_again(engine: Engine, width: int) -> N
     assert (header.retry, header.received, header.accepted, header.edrs) == (True, 3, 3, 3)
     assert header.rated + header.unrated == 3
     assert engine.state.claim == 3
+
+
+def test_entries_are_processed_in_their_order(engine: Engine) -> None:
+    first, second = retry(engine, 1, PACKED_WORDS), retry(engine, 1, PACKED_WORDS)
+    with pytest.raises(ValueError, match=f"entry {first.claim} is next"):
+        engine.process(second)
+    engine.process(first)
+    with pytest.raises(ValueError, match=f"entry {second.claim} is next"):
+        engine.process(first)
+    engine.process(second)
