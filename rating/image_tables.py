@@ -15,7 +15,7 @@ from rating.kernels.destination import DIGITS_BITS, fill_root, nest
 from rating.vocabulary import Vocabulary
 from schemas.arrays import Int32Array, Int64Array
 from schemas.catalog import TIME_MAX, TIME_MIN, Catalog, PriceRows
-from schemas.money import PRICE_DECIMALS_MAX, from_scaled
+from schemas.money import PRICE_DECIMALS_MAX, RoundingMode, from_scaled
 from schemas.price_plan import Calendar, EventType, Increments, PriceVersion
 from schemas.price_table import PREFIX_MAX
 from schemas.values import BASE, DIGITS_MAX
@@ -162,12 +162,18 @@ def _fee(pico: int | None, version: PriceVersion) -> Decimal:
     return (version.connection_fee or Decimal(0)) if pico is None else from_scaled(pico, PRICE_DECIMALS_MAX)
 
 
+def _increments(version: PriceVersion, first: str, following: str) -> Increments:
+    """Return increments of other lengths, rounded as those of the version are."""
+    mode = version.increments.mode if version.increments is not None else RoundingMode.UP
+    return Increments(first=first, next=following, mode=mode)
+
+
 def variants_of(version: PriceVersion, table: CompiledTable) -> list[PriceVersion]:
     """Return a version once for each of the terms that rows of its table have."""
     return [
         version.model_copy(
             update={
-                "increments": version.increments if first is None else Increments(first=first, next=following or first),
+                "increments": version.increments if first is None else _increments(version, first, following or first),
                 "minimum_quantity": minimum or version.minimum_quantity,
                 "connection_fee": _fee(fee, version),
             }

@@ -132,7 +132,9 @@ def _with_terms(
     if table.bands and calendar is not None:
         terms["price"] = dict(zip(table.bands, prices, strict=True))
     if row["first"] is not None:
-        terms["increments"] = Increments(first=row["first"], next=row["next"])
+        lengths = {"first": row["first"], "next": row["next"]}
+        own = version.increments
+        terms["increments"] = own.model_copy(update=lengths) if own is not None else Increments(**lengths)
     if row["minimum_quantity"] is not None:
         terms["minimum_quantity"] = row["minimum_quantity"]
     if row["connection_fee"] is not None:

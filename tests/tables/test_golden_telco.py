@@ -142,6 +142,27 @@ def test_the_longest_dated_prefix_beats_shorter_ones(row: str) -> None:
     assert from_scaled(items[0].amount, 9) == Decimal(euros)
 
 
+@pytest.mark.parametrize(
+    ("mode", "euros"), [("up", "0.24"), ("down", "0.12"), ("half_up", "0.24"), ("half_even", "0.24")]
+)
+def test_the_increments_of_a_row_are_rounded_as_those_of_the_version(mode: str, euros: str) -> None:
+    """119 s are a whole increment of 60 s and 59 s of the next."""
+    version = f"model: flat, per: 1 min, prices: world, increments: {{first: 1 s, next: 1 s, mode: {mode}}}"
+    place = World(
+        catalog_from(
+            "kind: event_type\ncode: usage\nunit: s\nvalues: {called: digits}",
+            "kind: charge\ncode: charge\nevent_type: usage\nprice_plan: plan",
+            f"kind: price_plan\ncode: plan\ncurrency: EUR\nversions: [{{start: 2000-01-01T00:00:00Z, {version}}}]",
+            PARTIES,
+            'kind: destination_table\ncode: world\nvalue: called\nrows: [{prefix: "*", price: "0.12", first: 60 s, next: 60 s}]',
+        )
+    )
+    uses = [Use("line", "usage", NOON, 119_000, values={"called": pack_digits("33")})]
+    items = place.items(place.rate(uses))
+    assert items == place.rate_twin(uses)
+    assert from_scaled(items[0].amount, 9) == Decimal(euros)
+
+
 ZERO_RATED = """
 kind: event_type
 code: usage
