@@ -80,7 +80,8 @@ def cell_range(text: str, kind: str, decimals: int = 0, limit: int = VALUE_MAX) 
     if not dots:
         exact = kind != "number" or (_number(start) * 10**decimals).denominator == 1
         low = _bound(start, kind, decimals, limit)
-        return low, low + 1 if exact else low
+        # beyond the limit there is no such value
+        return low, min(low + 1, limit) if exact else low
     if not start and not stop:
         raise ValueError("leave out the beginning or the end of a range, not both")
     low = _bound(start, kind, decimals, limit) if start else -limit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from billing.catalog.tables import Check, converted_texts
+from billing.catalog.tables import PLACE, Check, converted_texts
 from rating.image_matrix import find_ambiguity
 from schemas.catalog import PriceRows
 from schemas.price_table import ROWS_MAX, PriceMatrix
@@ -26,7 +26,12 @@ def matrix_conditions(check: Check, document: PriceMatrix) -> pl.DataFrame:
     """Return `priority` and the columns `when.NAME` of a matrix, null where any will do; say which cells are wrong."""
     if len(check.frame) > ROWS_MAX:
         message = f"the matrix has more than {ROWS_MAX} rows"
-        check.refuse("price", pl.int_range(pl.len()) == ROWS_MAX, message, "split it, or use a destination_table")
+        check.refuse(
+            next(iter(document.columns)),
+            pl.int_range(pl.len()) == ROWS_MAX,
+            message,
+            "split it, or use a destination_table",
+        )
     priority = pl.col("priority")
     wrong = ~priority.str.contains(r"^[0-9]{1,7}$") | (priority.cast(pl.Int64, strict=False) > PRIORITY_MAX)
     check.refuse("priority", wrong, '"{}" is not a priority', f"write a whole number up to {PRIORITY_MAX}")
@@ -60,9 +65,11 @@ def check_ambiguity(check: Check, rows: PriceRows) -> None:
     first, second = found
     message = f"the row and the one {_place(check, first)} match the same usage, and nothing says which of them counts"
     fix = "give one of them a lower `priority`, or let it ask for more columns"
-    check.refuse(next(iter(rows.columns)), pl.int_range(pl.len()) == second, message.replace("{", "{{"), fix)
+    check.refuse(
+        next(iter(rows.columns)), pl.int_range(pl.len()) == second, message.replace("{", "{{").replace("}", "}}"), fix
+    )
 
 
 def _place(check: Check, row: int) -> str:
-    file, line, _ = check.origins.place(check.frame["origin"][row], "", ())
+    file, line, _ = check.origins.place(check.frame[PLACE][row], "", ())
     return f"at {file}:{line}"

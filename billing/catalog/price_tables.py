@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -15,7 +16,7 @@ from billing.catalog.matrices import check_ambiguity, matrix_conditions
 from billing.catalog.models import Documents, Entry, Problems
 from billing.catalog.origins import Origins
 from billing.catalog.rules_tables import PRICE_MAX, price_table_entries
-from billing.catalog.tables import Check, converted_texts, instant_us, parse_rows, row_origins
+from billing.catalog.tables import PLACE, Check, converted_texts, instant_us, parse_rows, row_origins
 from billing.catalog.wording import INSTANT, QUANTITY, choose
 from schemas.catalog import TIME_MAX, TIME_MIN, PriceRows
 from schemas.money import AMOUNT_DECIMALS, PRICE_DECIMALS_MAX
@@ -26,7 +27,7 @@ OPTIONAL = ("start", "end", "first", "next", "minimum_quantity", "connection_fee
 QUANTITIES = ("first", "next", "minimum_quantity")
 BANDS_MAX = 16
 ALL = "*"
-_NUMBER = r"^[0-9]{1,7}(\.[0-9]{1,12})?$"
+_QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)? .+")
 _PICO = 10**PRICE_DECIMALS_MAX
 
 
@@ -57,13 +58,14 @@ def read_price_tables(
     for code, entry in sorted(price_table_entries(files.documents).items()):
         before = problems.count
         _check_code(code, entry, files.documents, problems)
+        _check_columns(entry, problems)
         frame = _texts(code, entry, files, origins, problems)
         if frame is not None:
             check = Check(frame, origins, problems)
             rows = _convert(entry, check, units)
             if rows.kind == "price_matrix" and problems.count == before:
                 check_ambiguity(check, rows)
-            found.rows[code], found.origins[code] = rows, frame["origin"]
+            found.rows[code], found.origins[code] = rows, frame[PLACE]
         if frame is None or problems.count > before:
             found.broken.add(code)
     return found
@@ -76,10 +78,21 @@ def _check_code(code: str, entry: Entry[PriceTable], documents: Documents, probl
         problems.at(entry, ("code",), message, "rename one of them")
 
 
+def _check_columns(entry: Entry[PriceTable], problems: Problems) -> None:
+    """Check that no cell says both what a row asks for and what it brings."""
+    document = entry.document
+    if not isinstance(document, PriceMatrix):
+        return
+    for name in document.columns:
+        if name in ("priority", "price", *OPTIONAL) or name.startswith("price."):
+            message = f'every matrix has a column "{name}" of its own'
+            problems.at(entry, ("columns", name), message, "rename the attribute or the value", key=True)
+
+
 def _texts(
     code: str, entry: Entry[PriceTable], files: CatalogFiles, origins: Origins, problems: Problems
 ) -> pl.DataFrame | None:
-    """Return the rows as text, null where a column is empty, with their `origin`."""
+    """Return the rows as text, null where a column is empty, with their origin in the column `PLACE`."""
     document = entry.document
     if (document.file is None) == (document.rows is None):
         problems.at(entry, (), "the rows are in the document or in a file", "write either `rows: …`, or `file: …`")
@@ -91,7 +104,7 @@ def _texts(
             return None
         columns = {name: pl.Series([row.get(name) or None for row in document.rows], dtype=pl.String) for name in names}
         places = [origins.value(entry, ("rows", index)) for index in range(len(document.rows))]
-        return pl.DataFrame({**columns, "origin": places})
+        return pl.DataFrame({**columns, PLACE: places})
     if code not in files.price_tables:
         return None  # said where the file was read
     shown, name = files.price_tables[code]
@@ -104,7 +117,7 @@ def _texts(
     if frame is None:
         return None
     frame = frame.with_columns(row_origins(frame, data, origins.table(shown)))
-    return frame.filter(pl.any_horizontal(pl.exclude("origin").is_not_null()))
+    return frame.filter(pl.any_horizontal(pl.exclude(PLACE).is_not_null()))
 
 
 def _own_columns(document: PriceTable) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -207,7 +220,7 @@ def _pico(name: str) -> pl.Expr:
 def _check_quantities(check: Check, units: Mapping[str, Unit]) -> None:
     def steps(text: str) -> int | None:
         try:
-            return parse_quantity(text, units)[0] or None
+            return parse_quantity(text, units)[0] or None if _QUANTITY.fullmatch(text) else None
         except (KeyError, ValueError):
             return None
 
@@ -238,7 +251,7 @@ def _destinations(check: Check) -> pl.DataFrame:
         converted_texts(check.frame["end"], instant_us).fill_null(TIME_MAX).alias("end_at"),
     )
     priced = pl.any_horizontal(cs.matches(r"^price(\..+)?$").is_not_null())
-    ordered = periods.filter(priced).sort("prefix", "start_at", "end_at", "origin")
+    ordered = periods.filter(priced).sort("prefix", "start_at", "end_at", PLACE)
     overlap = (prefix == prefix.shift(1)) & (pl.col("start_at") < pl.col("end_at").shift(1))
     twice = Check(ordered.with_columns(overlap.alias("twice")), check.origins, check.problems)
     twice.refuse(

@@ -11,6 +11,7 @@ from billing.catalog.wording import choose
 from schemas.catalog import PriceRows
 from schemas.price_plan import Calendar, Charge, EventType, PricePlan, PriceVersion
 from schemas.price_table import DestinationTable, PriceMatrix
+from schemas.quantity import QUANTITY_MAX
 
 PRICE_MAX = Decimal(9_000_000)
 """Largest price of `per`, and largest fixed amount: with 12 decimals they still fit int64."""
@@ -103,6 +104,11 @@ def check_value_use(ctx: Context, entry: Entry[Charge], event_type: EventType, p
                 f"which has {type_.decimals}"
             )
             ctx.problems.at(entry, path, message, f"write at most {type_.decimals} decimals")
+        elif version.free_value is not None and version.free_value > QUANTITY_MAX // 10**type_.decimals:
+            message = (
+                f'the free part {version.free_value} of version {index} of "{plan.code}" is more than "{name}" can be'
+            )
+            ctx.problems.at(entry, path, message, f"write at most {QUANTITY_MAX // 10**type_.decimals}")
 
 
 def _check_column(ctx: Context, entry: Entry[Charge], event_type: EventType, table: str, name: str, kind: str) -> None:

@@ -23,6 +23,8 @@ from schemas.price_plan import utc_microseconds
 REQUIRED = ("account", "currency", "subscription", "offer", "access_point")
 OPTIONAL = ("start", "end", "prepaid_balance", "postpaid", "shared", "zone")
 IDENTIFIER_MAX = 255
+PLACE = "(origin)"
+"""The column with the origin of each row; no file has one of that name."""
 _CODE_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}$"
 _RAGGED = "every line has as many fields as the header; quote values that contain commas"
 _NUMBER = re.compile(r"[0-9]{1,10}(\.[0-9]{1,9})?")
@@ -42,7 +44,7 @@ def read_table(data: bytes, file: str, origins: Origins, problems: Problems) -> 
     if columns is None or frame is None:
         return None
     frame = frame.with_columns(row_origins(frame, data, origins.table(file)))
-    frame = frame.filter(pl.any_horizontal(pl.exclude("origin").is_not_null()))
+    frame = frame.filter(pl.any_horizontal(pl.exclude(PLACE).is_not_null()))
     frame = frame.with_columns(pl.lit(None, pl.String).alias(name) for name in OPTIONAL if name not in columns)
     check = Check(frame, origins, problems)
     _check_names(check)
@@ -124,7 +126,7 @@ def row_origins(frame: pl.DataFrame, data: bytes, base: int) -> pl.Series:
             pl.sum_horizontal(pl.all().str.count_matches("\n").fill_null(0)).cast(pl.Int64)
         ).to_series()
         lines = lines + breaks.cum_sum().shift(1, fill_value=0)
-    return lines.alias("origin")
+    return lines.alias(PLACE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,9 @@ class Check:
 
     def refuse(self, column: str, wrong: pl.Expr, message: str, fix: str | Callable[[str], str]) -> None:
         """Say so where `wrong` holds; "{}" in the message is the value; the fix may depend on it."""
-        rows = self.frame.filter(wrong).select("origin", pl.col(column).fill_null("").alias("value"))
+        rows = self.frame.filter(wrong).select(
+            pl.col(PLACE).alias("origin"), pl.col(column).fill_null("").alias("value")
+        )
         if len(rows):
             self.origins.report(
                 rows,
@@ -199,7 +203,7 @@ def _convert(check: Check) -> pl.DataFrame:
         pl.col("postpaid").ne_missing("false"),
         pl.col("shared").eq_missing("true"),
         "zone",
-        "origin",
+        pl.col(PLACE).alias("origin"),
     )
 
 
