@@ -15,8 +15,9 @@ from apps.embedded.engine import Engine
 from apps.embedded.images import ActiveImage, recompile
 from pipelines.resource.neighbours import dated, near_midnight
 from pipelines.snapshot import StageState
+from pipelines.spool.family import retried_as
 from pipelines.spool.files import durable_file
-from pipelines.spool.lifecycle import Decisions, Status
+from pipelines.spool.lifecycle import Decisions, Place, Status
 from rating.reversal import find_counters
 from schemas.arrays import BoolArray, Int64Array, UInt64Array
 from schemas.cancellation import CANCELLATION_SCHEMA, CancelledKind
@@ -39,6 +40,9 @@ WHERE claim = {claim:UInt32} AND block = {block:UInt32} AND kind = 0 ORDER BY re
 _UNRATED = f"""
 SELECT record, branch FROM fact_rejection
 WHERE claim = {{claim:UInt32}} AND block = {{block:UInt32}} AND stage = {int(Stage.ACCOUNT)} ORDER BY record, branch
+"""
+_REVERSED = """
+SELECT DISTINCT reversed_claim, reversed_record, reversed_branch FROM fact_reversal WHERE reversed_claim IN ({claims})
 """
 _BLOCKS = """
 SELECT block, first_record FROM fact_block WHERE claim = {claim:UInt32} AND edrs > 0 AND reversal_rows = 0 AND cancelled = 0
@@ -101,6 +105,7 @@ class Withdrawal:
     decisions: Decisions
     tally: Tally = field(default_factory=Tally)
     _images: dict[str, ActiveImage] = field(default_factory=dict)
+    _retried: dict[Place, tuple[int, int]] | None = None
 
     def image(self, content_hash: str) -> ActiveImage:
         """Return an image that was in force."""
@@ -164,15 +169,37 @@ class Withdrawal:
 
     def _unrated(self, claim: int, rows: pa.Table, keys: Keys) -> pa.RecordBatch:
         record, branch = rows["record"].to_numpy(), rows["branch"].to_numpy()
-        status = [
-            self.decisions.status((claim, *place)) for place in zip(record.tolist(), branch.tolist(), strict=True)
-        ]
+        places = [(claim, *place) for place in zip(record.tolist(), branch.tolist(), strict=True)]
+        status = [self.decisions.status(place) for place in places]
+        gone = self._gone({place for place, found in zip(places, status, strict=True) if found is Status.REPLAYED})
         kind = np.array(
             [CancelledKind.KEY if found is Status.REPLAYED else CancelledKind.UNRATED for found in status], np.uint8
         )
-        stands = np.array([found is not Status.CANCELLED for found in status], np.bool_)
+        stands = np.array(
+            [found is not Status.CANCELLED and place not in gone for place, found in zip(places, status, strict=True)],
+            np.bool_,
+        )
         self.tally.unrated += int(np.count_nonzero(stands & (kind == CancelledKind.UNRATED)))
         return _batch(claim, kind[stands], record[stands], branch[stands], keys, {}, None)
+
+    def _gone(self, places: set[Place]) -> set[Place]:
+        """Return which EDRs that were unrated and tried again are withdrawn by now: others may hold their keys."""
+        if not places:
+            return places
+        if self._retried is None:
+            self._retried = retried_as(self.engine.journal.entries)
+        latest = {}
+        for place in places:
+            at = place
+            while at in self._retried:
+                at = (*self._retried[at], place[2])
+            latest[place] = at
+        claims = ", ".join(str(claim) for claim in sorted({at[0] for at in latest.values()}))
+        found = self.engine.store.query(_REVERSED.format(claims=claims))
+        withdrawn = set(zip(*(found[name].to_pylist() for name in found.column_names), strict=True))
+        return {
+            place for place, at in latest.items() if at in withdrawn or self.decisions.status(at) is Status.CANCELLED
+        }
 
     def _count(self, account: Int64Array, version: Any, currency: Any, amount: Int64Array, left: int) -> None:
         tally = self.tally

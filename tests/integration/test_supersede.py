@@ -108,6 +108,21 @@ def test_an_earlier_one_that_is_unrated_gives_way_and_is_closed(tmp_path: Path) 
     assert _owed(data) == {"ana": Decimal("0.13")}
 
 
+def test_backing_out_what_gave_way_lets_nothing_come_again(tmp_path: Path) -> None:
+    """The identity of an EDR that a retry rated, and that gave way since, is held by the record in its place."""
+    data = write_catalog(tmp_path / "data", SUPERSEDE)
+    _take(data, "first.csv", call(1, at=NIGHT), call(2, at=NIGHT), call(3, at=NIGHT))
+    octroi("rejects", "replay", "2-1", "--data", data).ok()
+    write_catalog(data, SUPERSEDE.replace('start: "2026-01-01', 'start: "2025-12-01'))
+    octroi("rejects", "replay", "--all", "--data", data).ok()
+    _take(data, "second.csv", call(1, 5, at=NIGHT), call(2, 7, at=NIGHT))
+    told = octroi("files", "back-out", "first.csv", "--reason", "wrong", "--data", data, "--json").ok().json
+    assert told["rated"] == 1
+    again = _take(data, "third.csv", call(1, 5, at=NIGHT), call(2, 7, at=NIGHT), call(3, 9, at=NIGHT))
+    assert (again["totals"]["duplicate"], again["totals"]["accepted"]) == (2, 1)
+    assert _stands(data) == [5, 7, 9]
+
+
 @pytest.mark.parametrize("catalog", [SUPERSEDE, REVERSE], ids=["supersede", "reverse"])
 def test_what_is_billed_stays_unless_the_source_reverses(tmp_path: Path, catalog: str) -> None:
     data = write_catalog(tmp_path / "data", catalog)
