@@ -297,7 +297,7 @@ class Engine:
         self, entry: FileClaim | RecordRetry, root: FileClaim, file: ReadableFile, first_block: int = 0
     ) -> Iterator[OutputBlock]:
         active = self._image()
-        self.state.resource.dedup.window_days = root.window_days
+        self.state.resource.dedup.take_terms(root.window_days, again=entry is not root)
         source = active.catalog.sources[root.source]
         superseding = root.claim if source.on_same_key in ("supersede", "reverse") else 0
         context = self._context(entry, root.source)

@@ -133,6 +133,12 @@ class DedupWindow:
         """Bytes of the keys that are in memory."""
         return sum(bucket.nbytes for bucket in self.buckets.values())
 
+    def take_terms(self, window_days: int | None, *, again: bool) -> None:
+        """Have the window that a file was claimed with; what is tried `again` never makes it narrower than it is by now."""
+        kept = self.window_days is None or (window_days is not None and window_days < self.window_days)
+        if not (again and kept):
+            self.window_days = window_days
+
     def move_to(self, stage_time: int) -> int:
         """Forget the days that `stage_time` leaves behind; return the instant (microseconds UTC) where the window starts."""
         self.stage_day = stage_time // DAY_US

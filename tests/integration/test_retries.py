@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 import pytest
 from cli_calls import ANA, CATALOG, STRANGER, WITH_STRANGER, call, write_calls, write_catalog
 from cli_octroi import Told, balanced, octroi, query
+
+from apps.clock import now_us
+from pipelines.resource.dedup import DAY_US
 
 NIGHT = "2025-12-31T23:00:00Z"
 """Before the price plan's first version."""
@@ -226,3 +230,19 @@ def test_more_than_one_command_may_take_stays_open_and_is_told(data: Path, monke
     assert told.out == "4 rejections discarded: too many\n"
     assert told.err == "octroi: 2 more rejections matched and stayed as they were: run the command again\n"
     assert _listed(data) == ["3-0", "3-1"]
+
+
+def test_a_retry_of_an_old_file_leaves_the_window_as_wide_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def at(days: int) -> str:
+        return f"{datetime.now(UTC) - timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}"
+
+    data = write_catalog(tmp_path / "data")
+    for ago, window, line in ((40, "10", call(1, "x", at=at(41))), (0, "60", call(2, at=at(1)))):
+        monkeypatch.setenv("OCTROI_DEDUP_WINDOW_DAYS", window)
+        monkeypatch.setattr("apps.embedded.access.now_us", lambda ago=ago: now_us() - ago * DAY_US)
+        octroi("ingest", write_calls(tmp_path / "a.csv", line), "--source", "calls", "--data", data)
+    octroi("rejects", "replay", "--all", "--data", data)
+    octroi("ingest", write_calls(tmp_path / "c.csv", call(3, at=at(30))), "--source", "calls", "--data", data).ok()
+    assert query(data, "SELECT count() AS n FROM rejection WHERE reason = 'BEYOND_WINDOW'") == [{"n": 0}]

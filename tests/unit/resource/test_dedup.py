@@ -157,3 +157,15 @@ def test_keys_that_crowd_at_the_end_of_the_index_are_all_kept() -> None:
         *[verdicts.NEW] * 9_900,
     ]
     assert set(window.decide(hi, lo, content, at, everything, everything).verdict.tolist()) == {verdicts.DUPLICATE}
+
+
+@pytest.mark.parametrize(
+    ("now", "then", "after"), [(60, 10, 60), (10, 60, 60), (None, 10, None), (10, None, None), (None, None, None)]
+)
+def test_what_is_tried_again_narrows_no_window(now: int | None, then: int | None, after: int | None) -> None:
+    window = DedupWindow()
+    window.take_terms(now, again=False)
+    window.take_terms(then, again=True)
+    assert window.window_days == after
+    window.take_terms(then, again=False)
+    assert window.window_days == then
