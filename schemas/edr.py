@@ -88,6 +88,7 @@ def values_of(edrs: EdrBlock) -> Int64Array:
 PACKED_WORDS = 6 + ATTRIBUTE_SLOTS
 PACKED_WORDS_VALUED = PACKED_WORDS + VALUE_SLOTS
 """Words of an EDR that has values: they follow what all EDRs have."""
+EVENT_TYPE_MASK = 0xFFFF
 BRANCH_SHIFT = 16
 """The branch lies above the 16 bits of the event type, so that EDRs packed before there were branches have branch 0."""
 
@@ -135,7 +136,7 @@ def unpack(packed: Int64Array, position: BlockPosition) -> EdrBlock:
         np.ascontiguousarray(packed[:, 0]),
         np.ascontiguousarray(packed[:, 1]),
         np.ascontiguousarray(packed[:, 2]),
-        (packed[:, 3] & 0xFFFF).astype(np.uint16),
+        (packed[:, 3] & EVENT_TYPE_MASK).astype(np.uint16),
         np.ascontiguousarray(packed[:, 6:PACKED_WORDS].astype(np.int32)),
         packed[:, 4].astype(np.int32),
         packed[:, 5].astype(np.int32),

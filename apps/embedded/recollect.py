@@ -44,7 +44,7 @@ def what_was_said(
     """
     entries = read_entries(directory.journal)
     for place in places:
-        root, record = _origin(entries, *place)
+        root, record = origin_of(entries, *place)
         block, row = _decoded(directory.spool.archive / root.stored, root, record, catalog)
         if len(places) > 1 and block.event_at[row] != event_at:
             continue
@@ -56,13 +56,23 @@ def what_was_said(
     raise UnableToRecollect("none of the records that were put together has its time")
 
 
-def _origin(entries: Sequence[JournalEntry], claim: int, record: int) -> tuple[FileClaim, int]:
-    """Return the file and the record in it that an EDR of a claim came from."""
-    entry = entries[claim - 1]
-    while isinstance(entry, EdrRetry):
+def first_place(entries: Sequence[JournalEntry], claim: int, record: int) -> Place:
+    """Return which EDR it was before it was tried again."""
+    while isinstance(entry := entries[claim - 1], EdrRetry):
         claim, record = entry.refused[record][:2]
-        entry = entries[claim - 1]
-    root = entry if isinstance(entry, FileClaim) else entries[getattr(entry, "file_claim", 0) - 1]
+    return claim, record
+
+
+def origin_of(entries: Sequence[JournalEntry], claim: int, record: int) -> tuple[FileClaim, int]:
+    """Return the file and the record in it that an EDR of a claim came from.
+
+    Raises:
+        UnableToRecollect: when it came from no file.
+    """
+    claim, record = first_place(entries, claim, record)
+    entry = entries[claim - 1]
+    file_claim = getattr(entry, "file_claim", 0)
+    root = entries[file_claim - 1] if file_claim else entry
     if not isinstance(root, FileClaim):
         raise UnableToRecollect(f"entry {claim} of the log brought no file")
     return root, record

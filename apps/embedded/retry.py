@@ -9,6 +9,7 @@ import numpy as np
 
 from apps.embedded.engine import ClaimReport, Engine
 from apps.embedded.files import QuarantinedFile, ReadableFile, UnableToReadArchive
+from apps.embedded.renewal import renew
 from apps.embedded.selection import Selection, UnableToSelect, place_of, select
 from pipelines.spool.files import write_durably
 from pipelines.spool.journal import Cancel, Discard, EdrRetry, FileClaim, Mark, RecordRetry, Reopen, refusal
@@ -124,7 +125,7 @@ def _replay_records(engine: Engine, file_claim: int, rows: list[dict[str, Any]])
 
 def _replay_edrs(engine: Engine, source: str, rows: list[dict[str, Any]]) -> ClaimReport:
     journal = engine.journal
-    packed = join_packed([np.frombuffer(row["edr"], np.int64) for row in rows])
+    packed = renew(engine, rows, join_packed([np.frombuffer(row["edr"], np.int64) for row in rows]))
     spool = engine.directory.spool
     stored = spool.stored_name(journal.next_claim, source, "edrs.retry")
     write_durably(spool.archive / f"edrs-{stored}", packed.tobytes())
