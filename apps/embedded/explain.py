@@ -8,8 +8,9 @@ from typing import Any
 
 from apps.embedded.access import Access
 from apps.embedded.layout import DataDirectory
-from apps.embedded.recollect import UnableToRecollect, what_was_said
+from apps.embedded.recollect import UnableToRecollect, first_place, what_was_said
 from billing.catalog.store import load_catalog
+from pipelines.spool.journal import read_entries
 from rating.explanation import Explanation
 from rating.reference import UnableToExplain, find_charge_version, price
 from rating.reference_tables import Said
@@ -126,11 +127,13 @@ def explain_item(access: Access, directory: DataDirectory, wanted: RatedItemId) 
         return replace(explain_item(access, directory, original), reversal={"id": str(wanted), **reversal})
     catalog = load_catalog(directory.images / item["image"])
     charge, version = find_charge_version(catalog, item["charge_version"])
-    operations, parts = (access.query(sql, place).to_pylist() for sql in (_OPERATIONS, _PARTS))
+    operations = access.query(_OPERATIONS, place).to_pylist()
+    first = first_place(read_entries(directory.journal), wanted.claim, wanted.record)
+    parts = access.query(_PARTS, dict(zip(("claim", "record"), first, strict=True))).to_pylist()
     event_at = utc_microseconds(item["event_at"])
     said: dict[str, Said] = {}
     if version.prices is not None or version.value is not None:
-        places = [(row["part_claim"], row["part_record"]) for row in parts] or [(wanted.claim, wanted.record)]
+        places = [(row["part_claim"], row["part_record"]) for row in parts] or [first]
         try:
             said = what_was_said(directory, catalog, places, charge.event_type, event_at)
         except UnableToRecollect as error:

@@ -65,3 +65,31 @@ def test_usage_is_tried_again_with_what_its_record_says(tmp_path: Path) -> None:
     (item,) = query(data, "SELECT id, amount FROM rated_item WHERE claim > 2")
     assert Decimal(item["amount"]) == 5
     assert octroi("explain", item["id"], "--data", data, "--json").ok().json["agrees"] is True
+
+
+IN_PARTS = """\
+  identity: [call, number]
+  assembly:
+    key: [call]
+    sequence: number
+    part: {field: kind, first: [F], middle: [I], last: [L], single: [S]}
+    time_out: PT1H
+"""
+PARTS = (
+    "call,number,kind,caller,at,amount,way,zone,size\n"
+    f"1,1,F,{ANA},2026-10-05T12:00:00Z,10,out,US,1\n1,2,L,{ANA},2026-10-05T12:00:10Z,10,out,EU,0.5\n"
+)
+
+
+def test_a_session_is_tried_again_with_what_its_first_part_says(tmp_path: Path) -> None:
+    before, after = (text.replace("  identity: [id]\n", IN_PARTS) for text in (BEFORE, AFTER))
+    data = write_catalog(tmp_path / "data", before)
+    (tmp_path / "parts.csv").write_text(PARTS)
+    octroi("ingest", tmp_path / "parts.csv", "--source", "messages", "--data", data)
+    write_catalog(data, after)
+    octroi("rejects", "replay", "--all", "--data", data).ok()
+    (item,) = query(data, "SELECT id, amount FROM rated_item")
+    assert Decimal(item["amount"]) == 5
+    told = octroi("explain", item["id"], "--data", data).ok().out
+    assert "put together from 2 records: 2-0, 2-1" in told
+    assert "the row for zone US, size 1.." in told
