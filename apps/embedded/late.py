@@ -11,7 +11,7 @@ from apps.embedded.back_out import billed_places, journal_cancel
 from apps.embedded.cancel import Withdrawal
 from apps.embedded.engine import ClaimReport, Engine
 from apps.embedded.files import QuarantinedFile
-from apps.embedded.reopen import again, root_of, standing, unrated_of
+from apps.embedded.reopen import again, root_of, standing_of_each, unrated_of
 from pipelines.resource.kernels.assembly import CLOSED, find_session
 from pipelines.spool.journal import FileClaim, RecordRetry, refusal
 from pipelines.spool.lifecycle import ALLOWED, Step, decisions
@@ -77,7 +77,7 @@ def _settle_file(engine: Engine, rows: list[dict[str, Any]]) -> tuple[ClaimRepor
     parked = {(row["claim"], row["record"]): row["retry_count"] for row in rows}
     ended = _ended(engine, root, file, {record for _, record in parked})
     edr_of = {place: ended.get(place[1], ()) for place in parked}
-    places = {edr: standing(engine, {edr}) for edr in {edr for found in edr_of.values() for edr in found}}
+    places = standing_of_each(engine, {edr for found in edr_of.values() for edr in found})
     billed = billed_places(engine, {place for found in places.values() for place in found})
     stay = {
         place

@@ -74,13 +74,21 @@ class Reopening:
 
 def standing(engine: Engine, places: set[Place]) -> set[Place]:
     """Return the places of EDRs and of the retries of those that were unrated."""
+    return set().union(*standing_of_each(engine, places).values())
+
+
+def standing_of_each(engine: Engine, places: set[Place]) -> dict[Place, set[Place]]:
+    """Return, of each place of EDRs, where they may stand: it, and those of the retries of what was unrated there."""
     retried: dict[Place, list[Place]] = {}
     for (claim, record, _), place in retried_as(engine.journal.entries).items():
         retried.setdefault((claim, record), []).append(place)
-    found = sorted(places)
-    for place in found:
-        found += retried.get(place, [])
-    return set(found)
+    found: dict[Place, set[Place]] = {}
+    for place in places:
+        chain = [place]
+        for at in chain:
+            chain += retried.get(at, [])
+        found[place] = set(chain)
+    return found
 
 
 def unrated_of(batches: Sequence[pa.RecordBatch]) -> Iterator[Refusal]:

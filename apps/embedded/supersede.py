@@ -14,7 +14,7 @@ from apps.embedded.cancel import Keys, Withdrawal
 from apps.embedded.engine import ClaimReport, Engine
 from apps.embedded.files import QuarantinedFile
 from apps.embedded.late import settle_late
-from apps.embedded.reopen import root_of, standing, unrated_of
+from apps.embedded.reopen import root_of, standing_of_each, unrated_of
 from pipelines.spool.journal import FileClaim, RecordRetry, refusal
 from pipelines.spool.lifecycle import ALLOWED, Step, decisions
 from schemas.rejection import Reason
@@ -84,7 +84,7 @@ def _settle_file(engine: Engine, rows: list[dict[str, Any]]) -> tuple[ClaimRepor
     keys = dict(_keys(engine, root, file, {record for _, record in parked}))
     versions = engine.state.resource.versions
     held = {place: versions.holder(*keys[place[1]]) for place in parked if place[1] in keys}
-    stands = {holder: standing(engine, {holder}) for holder in held.values() if holder is not None}
+    stands = standing_of_each(engine, {holder for holder in held.values() if holder is not None})
     billed = billed_places(engine, {place for places in stands.values() for place in places})
     waits = set()
     if source.on_same_key == "supersede":
