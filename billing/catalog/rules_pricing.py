@@ -8,7 +8,7 @@ from itertools import pairwise
 from billing.catalog.checking import Context
 from billing.catalog.models import Entry
 from billing.catalog.rules_calendars import SUBSCRIPTION_ZONE
-from billing.catalog.rules_tables import check_table_values, check_value_use
+from billing.catalog.rules_tables import check_table_dimension, check_table_values, check_value_use
 from billing.catalog.rules_versions import PRICE_MAX, check_version, priced_quantity
 from billing.catalog.wording import choose
 from schemas.price_plan import Calendar, Charge, Counter, EventType, Offer, PricePlan
@@ -71,10 +71,12 @@ def check_charge(ctx: Context, entry: Entry[Charge]) -> None:
         check_table_values(ctx, entry, event_type, plan)
         check_value_use(ctx, entry, event_type, plan)
     unit = ctx.units.get(event_type.unit) if event_type is not None else None
-    if unit is None or plan is None:
+    if event_type is None or unit is None or plan is None:
         return
     for index, version in enumerate(plan.versions):
         quantity = priced_quantity(version)
+        if quantity is None:
+            check_table_dimension(ctx, entry, event_type, version)
         priced = ctx.dimension(quantity[0]) if quantity is not None else None
         if quantity is not None and priced is not None and priced != unit.dimension:
             text, path = quantity

@@ -39,13 +39,29 @@ def check_table_use(
     if rows is None:
         return  # its own problems are said already
     _check_bands(ctx, entry, here, version, rows)
+    if dimension is not None:
+        _check_dimension(ctx, entry, here, version.prices, dimension)
+
+
+def _check_dimension(ctx: Context, entry: Entry[Any], path: Path, table: str, dimension: str) -> None:
+    """Check that the quantities of a price table measure what is priced."""
+    rows = ctx.price_tables.get(table)
+    if rows is None:
+        return  # its own problems are said already
     for name in ("first", "next", "minimum_quantity"):
         for text in rows.frame[name].drop_nulls().unique().sort().to_list():
             measured = ctx.dimension(text)
-            if dimension is not None and measured is not None and measured != dimension:
-                message = f'"{version.prices}" has {name} "{text}", which measures {measured}, not {dimension}'
-                ctx.problems.at(entry, here, message, f"use a table whose {name} measures {dimension}")
+            if measured is not None and measured != dimension:
+                message = f'"{table}" has {name} "{text}", which measures {measured}, not {dimension}'
+                ctx.problems.at(entry, path, message, f"use a table whose {name} measures {dimension}")
                 break
+
+
+def check_table_dimension(ctx: Context, entry: Entry[Charge], event_type: EventType, version: PriceVersion) -> None:
+    """Check the quantities of a table by what is charged, where the version has none that tell what it prices."""
+    unit = ctx.units.get(event_type.unit)
+    if version.prices is not None and unit is not None:
+        _check_dimension(ctx, entry, ("price_plan",), version.prices, unit.dimension)
 
 
 def _check_bands(ctx: Context, entry: Entry[PricePlan], path: Path, version: PriceVersion, rows: PriceRows) -> None:

@@ -104,3 +104,12 @@ def test_a_free_part_is_no_more_than_a_value_can_be(tmp_path: Path, free: str, d
     compile_image(load(tmp_path, event_type, f'{version}"4611686"'), Vocabulary())
     (problem,) = refusals(tmp_path, event_type, f'{version}"{free}"')
     assert "more than" in problem.message
+
+
+@pytest.mark.parametrize("terms", ["first: 60 B, next: 60 B", "minimum_quantity: 60 B"])
+def test_quantities_of_rows_measure_what_an_event_is_measured_in(tmp_path: Path, terms: str) -> None:
+    table = f'{{kind: destination_table, code: prices, value: called, rows: [{{prefix: "33", price: "1", {terms}}}]}}'
+    found = refusals(tmp_path, "values: {called: digits}", "model: event, prices: prices", table)
+    assert {problem.field for problem in found} == {"price_plan"}
+    assert all("which measures data, not time" in problem.message for problem in found)
+    load(tmp_path, "values: {called: digits}", "model: event, prices: prices", table.replace("60 B", "60 s"))
