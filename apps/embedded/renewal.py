@@ -20,6 +20,8 @@ from schemas.arrays import Int64Array
 from schemas.edr import EVENT_TYPE_MASK, PACKED_WORDS, PACKED_WORDS_VALUED
 from schemas.values import VALUE_ABSENT
 
+CLAIMS_ASKED_MAX = 10_000
+"""Claims that one statement names at most."""
 _PARTS = """
 SELECT claim, record, part_claim, part_record FROM assembled_part
 WHERE claim IN ({claims}) ORDER BY claim, record, part_claim, part_record
@@ -62,13 +64,13 @@ def renew(engine: Engine, rows: list[dict[str, Any]], packed: Int64Array) -> Int
 
 def _parts(engine: Engine, places: set[Place]) -> dict[Place, list[Place]]:
     """Return the records that EDRs were put together from."""
-    if not places:
-        return {}
-    claims = ", ".join(str(claim) for claim in sorted({claim for claim, _ in places}))
+    claims = sorted({claim for claim, _ in places})
     found: dict[Place, list[Place]] = defaultdict(list)
-    for row in engine.store.query(_PARTS.format(claims=claims), {}).to_pylist():
-        if (row["claim"], row["record"]) in places:
-            found[row["claim"], row["record"]].append((row["part_claim"], row["part_record"]))
+    for first in range(0, len(claims), CLAIMS_ASKED_MAX):
+        some = ", ".join(map(str, claims[first : first + CLAIMS_ASKED_MAX]))
+        for row in engine.store.query(_PARTS.format(claims=some), {}).to_pylist():
+            if (row["claim"], row["record"]) in places:
+                found[row["claim"], row["record"]].append((row["part_claim"], row["part_record"]))
     return found
 
 
