@@ -76,7 +76,7 @@ def _arrays(state: StageState) -> dict[str, AnyArray]:
     registers = state.resource.registers
     arrays: dict[str, AnyArray] = {f"account.{name}": array for name, array in state.account.to_arrays().items()}
     assembly = state.resource.assembly
-    if assembly.used:  # most installations have no sessions, and each array is a file to be synced
+    if not assembly.is_new:  # most installations have no sessions, and each array is a file to be synced
         arrays |= {f"session.{name}": array for name, array in assembly.sessions._asdict().items()}
         arrays |= {f"part.{name}": array for name, array in assembly.parts._asdict().items()}
         arrays["assembly.heap"] = assembly.heap
@@ -277,7 +277,7 @@ def _rebuild(
     else:
         window = read_keys(directory, manifest["dedup"], arrays["dedup.small"])
     assembly = AssemblyTable()
-    if manifest.get("session_count"):  # snapshots from before there was assembly have none
+    if "assembly.heap" in arrays:  # snapshots from before there was assembly have none
         assembly = AssemblyTable(
             Sessions(**{name: arrays[f"session.{name}"] for name in Sessions._fields}),
             parts_of({name: arrays[key] for name in Parts._fields if (key := f"part.{name}") in arrays}),

@@ -200,6 +200,12 @@ class AssemblyTable:
     waiting: int = -1
 
     @property
+    def is_new(self) -> bool:
+        """Whether it is as it was made: its size says when it forgets, so one that has grown is not, empty or not."""
+        rows, slots = self.parts.values.shape
+        return not self.heap[1] and len(self.sessions.key_hi) == rows == CAPACITY_MIN and not slots
+
+    @property
     def open_count(self) -> int:
         """How many sessions wait for more parts."""
         return int(np.count_nonzero(self.sessions.status == kernels.OPEN))

@@ -9,7 +9,7 @@ import pytest
 from assembly_world import HOUR_US, Assembler, Piece, pieces_block
 from resource_world import DAY_US, FOREVER_US, START_US, Row, access_index, cdr_block, held_keys
 
-from pipelines.resource.assembly import CAPACITY_MIN
+from pipelines.resource.assembly import CAPACITY_MIN, NEVER
 from pipelines.resource.kernels import assembly as kernels
 from pipelines.resource.stage import process
 from pipelines.snapshot import StageState, read_latest_snapshot, write_snapshot
@@ -170,6 +170,24 @@ def test_sessions_outlive_a_snapshot(tmp_path: Path) -> None:
         assert reader.take(_three(2)[1:2], 4, NOW)[0] == [LATE]
     assert stage.tick(5, NOW + HOUR_US) == again.tick(5, NOW + HOUR_US) != []
     assert again.tick(6, FOREVER_US) == []
+
+
+@pytest.mark.parametrize("came", [True, False])
+def test_an_empty_table_comes_back_as_wide_as_it_was(tmp_path: Path, *, came: bool) -> None:
+    """When it forgets what has ended depends on its size, which a restart must not change."""
+    state = StageState.empty()
+    stage, written = Assembler(state=state.resource), state.resource.assembly
+    if came:
+        stage.take([piece for session in range(100) for piece in _three(session)], 1, NOW)
+    written.make_room(2 * len(written.sessions.key_hi), 300, NEVER, 2)
+    assert written.used == 0
+    write_snapshot(tmp_path, state)
+    read = read_latest_snapshot(tmp_path, print)
+    assert read is not None
+    found = read.resource.assembly
+    assert len(found.sessions.key_hi) == len(written.sessions.key_hi) > CAPACITY_MIN
+    assert found.parts.values.shape == written.parts.values.shape
+    assert (found.used, found.heap.tolist()) == (0, written.heap.tolist())
 
 
 def test_chosen_records_of_a_block_keep_their_sessions() -> None:
