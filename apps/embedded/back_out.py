@@ -122,7 +122,7 @@ def back_out(engine: Engine, wanted: str, reason: str, *, preview: bool) -> dict
     refusals = tuple(_refusals(engine, file, family, decided))
     plan = None
     if not refusals:
-        plan = without(engine, withdrawal, family.records)
+        plan = without(engine, withdrawal, family.records - decided.withdrawn)
         refusals = tuple(_refused_sessions(engine, plan))
     if refusals and not preview:
         raise UnableToBackOut(f"{file.name} (claim {file.claim}) cannot be backed out: {'; '.join(refusals)}")
@@ -231,7 +231,8 @@ def _chunks(claims: list[int]) -> Iterator[list[int]]:
 
 
 def _commands(engine: Engine, family: Family, withdrawal: Withdrawal) -> Iterator[pa.RecordBatch]:
-    for claim in sorted(family.records):
+    # of a correction that was backed out before nothing stands, and others may hold the identities of its records
+    for claim in sorted(family.records - withdrawal.decisions.withdrawn):
         yield from _of_records(engine, claim, withdrawal)
     for claim, records in sorted(family.edrs.items()):
         for block in withdrawal.blocks(claim):

@@ -165,3 +165,24 @@ def test_a_late_part_opens_its_session_again(tmp_path: Path, at: Callable[[float
     _replayed(data)
     _ingest(data, "4.csv", part(1, 3, "L", 3), part(1, 4, "L", 3), part(1, 2, "I", 6))  # nothing of it adds to it
     assert _standing(data) == [("ri-7-0", 123), ("ri-8-0", 10)]
+
+
+def test_a_correction_that_was_backed_out_before_its_file_touches_no_session_again(
+    tmp_path: Path, at: Callable[[float], None]
+) -> None:
+    data = write_catalog(tmp_path / "data", PARTS)
+    at(0)
+    refused = write_parts(tmp_path / "1.csv", part(1, 2, "L").replace(",10", ",x"), part(9, 1, "S", 4))
+    octroi("ingest", refused, "--source", "parts", "--data", data)
+    _ingest(data, "2.csv", part(1, 1, "F", 100))
+    octroi("rejects", "correct", "2-0", "--set", "seconds=7", "--data", data).ok()
+    assert _standing(data) == [("ri-2-1", 4), ("ri-4-0", 107)]
+    _back_out(data, 4)
+    _ingest(data, "3.csv", part(1, 2, "L", 8))
+    assert _standing(data) == [("ri-2-1", 4), ("ri-6-0", 108)]
+    told = _back_out(data, "1.csv")
+    assert (told["rated"], told["sessions"]) == (1, 0)
+    _ingest(data, "4.csv", part(1, 2, "L", 8))  # known
+    at(2)
+    octroi("run", data).ok()
+    assert _standing(data) == [("ri-6-0", 108)]
