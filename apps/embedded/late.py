@@ -5,15 +5,13 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any
 
-import numpy as np
-
 from apps.embedded.back_out import billed_places, journal_cancel
 from apps.embedded.cancel import Withdrawal
 from apps.embedded.engine import ClaimReport, Engine
 from apps.embedded.files import QuarantinedFile
-from apps.embedded.reopen import again, root_of, standing_of_each, unrated_of
+from apps.embedded.reopen import again, records_of, root_of, standing_of_each, unrated_of
 from pipelines.resource.kernels.assembly import CLOSED, find_session
-from pipelines.spool.journal import FileClaim, RecordRetry, refusal
+from pipelines.spool.journal import FileClaim, refusal
 from pipelines.spool.lifecycle import ALLOWED, Step, decisions
 from schemas.rejection import Reason
 
@@ -108,22 +106,13 @@ def _settle_file(engine: Engine, rows: list[dict[str, Any]]) -> tuple[ClaimRepor
 
 def _ended(engine: Engine, root: FileClaim, file: Any, records: set[int]) -> dict[int, tuple[Place, ...]]:
     """Return, of some records of a file, the EDR of the session that has ended; none where it waits, or is unknown."""
-    selection = RecordRetry(
-        claim=engine.journal.next_claim,
-        received_at=root.received_at,
-        file_claim=root.claim,
-        records=tuple(sorted(records)),
-        refused=(),
-        retry_count=1,
-    )
     sessions = engine.state.resource.assembly.sessions
     found: dict[int, tuple[Place, ...]] = {}
-    for cdrs in engine.decoded(selection, root, file):
+    for cdrs, row in records_of(engine, root, file, records):
         if cdrs.parts is None:
             continue
-        for row in np.flatnonzero(cdrs.reason == 0).tolist():
-            slot = int(find_session(sessions, cdrs.parts.key_hi[row], cdrs.parts.key_lo[row]))
-            is_over = sessions.status[slot] == CLOSED
-            edr = (int(sessions.deadline[slot]), int(sessions.quantity[slot]))
-            found[int(cdrs.record[row])] = (edr,) if is_over else ()
+        slot = int(find_session(sessions, cdrs.parts.key_hi[row], cdrs.parts.key_lo[row]))
+        is_over = sessions.status[slot] == CLOSED
+        edr = (int(sessions.deadline[slot]), int(sessions.quantity[slot]))
+        found[int(cdrs.record[row])] = (edr,) if is_over else ()
     return found

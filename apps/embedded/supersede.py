@@ -14,8 +14,8 @@ from apps.embedded.cancel import Keys, Withdrawal
 from apps.embedded.engine import ClaimReport, Engine
 from apps.embedded.files import QuarantinedFile
 from apps.embedded.late import settle_late
-from apps.embedded.reopen import root_of, standing_of_each, unrated_of
-from pipelines.spool.journal import FileClaim, RecordRetry, refusal
+from apps.embedded.reopen import records_of, root_of, standing_of_each, unrated_of
+from pipelines.spool.journal import FileClaim, refusal
 from pipelines.spool.lifecycle import ALLOWED, Step, decisions
 from schemas.rejection import Reason
 
@@ -116,17 +116,8 @@ def _settle_file(engine: Engine, rows: list[dict[str, Any]]) -> tuple[ClaimRepor
 
 def _keys(engine: Engine, root: FileClaim, file: Any, records: set[int]) -> Iterator[tuple[int, Key]]:
     """Yield (record, its identity and event time) of some records of a file, as the active image reads them."""
-    selection = RecordRetry(
-        claim=engine.journal.next_claim,
-        received_at=root.received_at,
-        file_claim=root.claim,
-        records=tuple(sorted(records)),
-        refused=(),
-        retry_count=1,
-    )
-    for cdrs in engine.decoded(selection, root, file):
-        for row in np.flatnonzero(cdrs.reason == 0).tolist():
-            yield int(cdrs.record[row]), (int(cdrs.key_hi[row]), int(cdrs.key_lo[row]), int(cdrs.event_at[row]))
+    for cdrs, row in records_of(engine, root, file, records):
+        yield int(cdrs.record[row]), (int(cdrs.key_hi[row]), int(cdrs.key_lo[row]), int(cdrs.event_at[row]))
 
 
 def _commands(engine: Engine, withdrawal: Withdrawal, claim: int, wanted: dict[int, Key]) -> Iterator[pa.RecordBatch]:
