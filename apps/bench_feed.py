@@ -36,7 +36,8 @@ from schemas.cdr import CdrBlock  # noqa: E402
 from schemas.rejection import OUTCOMES, Outcome, Reason  # noqa: E402
 
 SECRET = bytes(range(16))
-STAGE_TIME = 1_780_000_000_000_000
+STAGE_TIME = 1_793_750_400_000_000
+"""2026-11-04T00:00:00Z: when a file of October, the month of most feeds, may come."""
 
 
 @dataclass

@@ -2,8 +2,8 @@
 
 A day's log is a file for each chunk, `dedup.DAY.CHUNK.keys`; full chunks never change, so only the last one is written
 again; the others give way, in memory, to their files, which are mapped. Days with few keys share one array. A day that is
-over sleeps: it has an index in a file beside its chunks, `dedup.DAY.index`, and both are mapped when a record of that day
-comes, so that memory does not grow with the window.
+over, and of which no key came since the snapshot before, sleeps: it has an index in a file beside its chunks,
+`dedup.DAY.index`, and both are mapped when a record of that day comes, so that memory does not grow with the window.
 
 What is unchanged is recognised by the number of its keys: entries are only ever appended.
 """
@@ -55,7 +55,7 @@ def write_keys(directory: Path, window: DedupWindow) -> tuple[dict[str, Any], UI
 
     Returns:
         (what the manifest says of them, (k, 3) entries of the small days, what to call with the snapshot's final path once
-        it is published: days that are over then go to sleep, and full chunks of the others are mapped).
+        it is published: days that are over and quiet then go to sleep, and full chunks of the others are mapped).
 
     Raises:
         OSError: when it cannot be written; the window is as it was.
@@ -68,7 +68,7 @@ def write_keys(directory: Path, window: DedupWindow) -> tuple[dict[str, Any], UI
             small[str(day)] = bucket.count
             entries += bucket.log.entries()
             continue
-        sleeps = day < window.stage_day - AWAKE_DAYS
+        sleeps = day < window.stage_day - AWAKE_DAYS and _is_quiet(bucket)
         stored[day] = _write_bucket(directory, day, bucket, sleeps=sleeps)
     facts = {
         "window_days": window.window_days,
@@ -83,6 +83,11 @@ def write_keys(directory: Path, window: DedupWindow) -> tuple[dict[str, Any], UI
             _adopt(window.buckets[day], replace(keys, directory=target), day)
 
     return facts, np.concatenate(entries), publish
+
+
+def _is_quiet(bucket: Bucket) -> bool:
+    """Return whether no key came since the snapshot before: where many days are in use, none is put to sleep for a block."""
+    return not bucket.is_awake or (bucket.stored is not None and bucket.stored.count == bucket.count)
 
 
 def _adopt(bucket: Bucket, keys: StoredKeys, day: int) -> None:

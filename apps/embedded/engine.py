@@ -54,7 +54,7 @@ from schemas.output import BlockHeader, OutputBlock
 from sinks.clickhouse.store import FinishedClaim
 
 EDRS_PER_BLOCK = 50_000
-DECODE_AHEAD = 3
+DECODE_AHEAD = 2
 CLAIMS_PER_WRITE = 200
 CLAIMS_PER_SNAPSHOT = 20_000
 """However small they are: a replay of that many takes about a minute."""

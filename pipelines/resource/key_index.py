@@ -188,7 +188,7 @@ class KeyIndex:
             self.old, self.wide, self.border = wide, Layout(1), 0
             self.old.reach(self.old.capacity + min(self.old.capacity, SPARE), self.pool)
             self.pool += [page for page in old.pages if len(page) == PAGE_WORDS]
-            del self.pool[len(self.old.pages) // 8 + 1 :]
+            del self.pool[len(self.old.pages) // 8 :]  # of a small index none: there are many of them
         else:
             wide.reach(min(int(self.border * ratio), wide.capacity) + 2, self.pool)
             old.release(self.border, self.pool)
