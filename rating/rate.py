@@ -84,8 +84,8 @@ def _usage(edrs: EdrBlock, image: TariffImage, state: AccountState) -> Usage:
     )
     _require(all(len(column) == count for column in usage), "columns of different lengths")
     _require(usage.attributes.shape == (count, ATTRIBUTE_SLOTS), "attributes are not (n, ATTRIBUTE_SLOTS)")
-    _require(len(state.counter_period) >= image.counter_count, "the state has not grown to the image's counters")
-    _require(len(state.balance_hi) >= image.wallet_count, "the state has not grown to the image's wallets")
+    _require(state.counter_count >= image.counter_count, "the state has not grown to the image's counters")
+    _require(state.wallet_count >= image.wallet_count, "the state has not grown to the image's wallets")
     if count:
         _require(usage.quantity.min() >= 0, "a quantity is negative")
         _require(usage.quantity.max() <= QUANTITY_MAX, "a quantity exceeds QUANTITY_MAX")

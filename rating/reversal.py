@@ -70,10 +70,11 @@ def reverse(items: RatedItems, state: AccountState) -> ReversedItems:
         UnableToReverse: when they are not items of this state; it is then useless.
     """
     n = len(items)
-    _require(_within(items.counter_slot, len(state.counter_used)), "a counter is unknown")
+    _require(_within(items.counter_slot, state.counter_count), "a counter is unknown")
     _require(_within(items.wallet, state.wallet_count), "a wallet is unknown")
     _require(_within(items.split_wallet, state.wallet_count), "a wallet is unknown")
     _require(not n or int(min(items.amount.min(), items.rated_quantity.min())) >= 0, "an item is negative")
+    accounts = state.kernel_view()
     before, fate = np.empty(n, np.int64), np.empty(n, np.uint8)
     stopped = int(
         lower_counters(
@@ -81,8 +82,8 @@ def reverse(items: RatedItems, state: AccountState) -> ReversedItems:
             items.counter_cell,
             items.counter_period,
             items.rated_quantity,
-            state.counter_period,
-            state.counter_used,
+            accounts.counter_period,
+            accounts.counter_used,
             before,
             fate,
         )
@@ -90,7 +91,7 @@ def reverse(items: RatedItems, state: AccountState) -> ReversedItems:
     _require(stopped < 0, f"item {stopped} consumed more than its counter holds")
     wallet, amount, place, parts = _movements(items)
     hi, lo = np.empty(len(wallet), np.int64), np.empty(len(wallet), np.uint64)
-    stopped = int(give_back(wallet, amount, state.balance_hi, state.balance_lo, hi, lo))
+    stopped = int(give_back(wallet, amount, accounts.balance, hi, lo))
     _require(stopped < 0, f"the balance of a wallet would exceed 128 bits at movement {stopped}")
     single = items.wallet != WALLET_SPLIT
     balance_hi, balance_lo = np.zeros(n, np.int64), np.zeros(n, np.uint64)

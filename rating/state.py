@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
 import numpy as np
 
 from rating.kernels.balance import credit_wallets
-from rating.kernels.layout import PERIOD_NONE, PERIODS_KEPT, Accounts
+from rating.kernels.layout import COUNTER_WORDS, PERIOD_FIRST, PERIOD_NONE, PERIODS_KEPT, Accounts
 from rating.kernels.wide import join
 from rating.vocabulary import Vocabulary
 from schemas.arrays import Int32Array, Int64Array, UInt64Array
+
+NAMES = ("counter_period", "counter_used", "balance_hi", "balance_lo")
+"""Arrays of a snapshot, in the order of the checksum."""
+LINE_BYTES = 64
+"""What a processor reads of memory at once."""
 
 
 class UnableToCredit(ValueError):
@@ -24,35 +28,67 @@ class UnableToLoadState(ValueError):
     """The arrays of a snapshot are not those of an account state."""
 
 
-@dataclass(slots=True)
 class AccountState:
     """Counters by slot and balances by wallet id.
 
+    What one usage reads and writes lies together: a counter is one line of the processor's cache, a balance is within one.
+
     Attributes:
-        counter_period: (slots, PERIODS_KEPT) which period each cell counts: number * 4 + kind, PERIOD_NONE
-            when unused. Period number p lives in cell p & 3, so that four periods are kept and late usage
-            finds its own.
-        counter_used: (slots, PERIODS_KEPT) base steps consumed in it.
-        balance_hi, balance_lo: (wallets,) credits minus debits, 128-bit two's complement billionths.
+        counters: (slots, COUNTER_WORDS) int64: what `counter_used` and `counter_period` show.
+        balances: (wallets, 2) int64: what `balance_hi` and `balance_lo` show.
     """
 
-    counter_period: Int32Array = field(default_factory=lambda: np.zeros((0, PERIODS_KEPT), np.int32))
-    counter_used: Int64Array = field(default_factory=lambda: np.zeros((0, PERIODS_KEPT), np.int64))
-    balance_hi: Int64Array = field(default_factory=lambda: np.zeros(0, np.int64))
-    balance_lo: UInt64Array = field(default_factory=lambda: np.zeros(0, np.uint64))
+    __slots__ = ("balances", "counters")
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self.counters: Int64Array = _lines(0, COUNTER_WORDS)
+        self.balances: Int64Array = _lines(0, 2)
+
+    @property
+    def counter_period(self) -> Int32Array:
+        """(slots, PERIODS_KEPT) which period each cell counts: number * 4 + kind, PERIOD_NONE when unused.
+
+        Period number p lives in cell p & 3, so that four periods are kept and late usage finds its own.
+        """
+        return self.counters.view(np.int32)[:, PERIOD_FIRST : PERIOD_FIRST + PERIODS_KEPT]
+
+    @property
+    def counter_used(self) -> Int64Array:
+        """(slots, PERIODS_KEPT) base steps consumed in each cell's period."""
+        return self.counters[:, :PERIODS_KEPT]
+
+    @property
+    def balance_hi(self) -> Int64Array:
+        """(wallets,) upper half of credits minus debits, 128-bit two's complement billionths."""
+        return self.balances[:, 0]
+
+    @property
+    def balance_lo(self) -> UInt64Array:
+        """(wallets,) its lower half."""
+        return self.balances.view(np.uint64)[:, 1]
 
     @property
     def wallet_count(self) -> int:
         """Return how many wallets have a balance."""
-        return len(self.balance_hi)
+        return len(self.balances)
+
+    @property
+    def counter_count(self) -> int:
+        """Return how many counters there are."""
+        return len(self.counters)
+
+    @property
+    def nbytes(self) -> int:
+        """Return how much memory it takes."""
+        return self.counters.nbytes + self.balances.nbytes
 
     def grow(self, vocabulary: Vocabulary) -> None:
         """Make room for every counter and wallet of the vocabulary; new ones start at zero."""
-        slots, wallets = len(vocabulary.counters), len(vocabulary.wallets)
-        self.counter_period = _grown(self.counter_period, slots, PERIOD_NONE)
-        self.counter_used = _grown(self.counter_used, slots, 0)
-        self.balance_hi = _grown(self.balance_hi, wallets, 0)
-        self.balance_lo = _grown(self.balance_lo, wallets, 0)
+        known = self.counter_count
+        self.counters = _grown(self.counters, len(vocabulary.counters))
+        self.counter_period[known:] = PERIOD_NONE
+        self.balances = _grown(self.balances, len(vocabulary.wallets))
 
     def credit(self, wallet: Int32Array, amount: Int64Array) -> None:
         """Add amounts (k,), billionths, to the balances of wallets (k,).
@@ -65,7 +101,7 @@ class AccountState:
         if len(wallet) != len(amount) or (len(wallet) and not 0 <= wallet.min() <= wallet.max() < self.wallet_count):
             raise UnableToCredit("no such wallet")
         wallets, amounts = np.array(wallet, np.int32), np.array(amount, np.int64)
-        stopped = int(credit_wallets(wallets, amounts, self.balance_hi, self.balance_lo))
+        stopped = int(credit_wallets(wallets, amounts, self.balances))
         if stopped >= 0:
             raise UnableToCredit(f"the balance of wallet {wallets[stopped]} would exceed 128 bits")
 
@@ -75,11 +111,11 @@ class AccountState:
 
     def kernel_view(self) -> Accounts:
         """Return the live arrays as kernels take them."""
-        return Accounts(self.counter_period, self.counter_used, self.balance_hi, self.balance_lo)
+        return Accounts(self.counters, self.counters.view(np.int32), self.balances)
 
     def to_arrays(self) -> dict[str, np.ndarray[Any, Any]]:
-        """Return the live arrays by name, for a snapshot: copy or write them before rating goes on."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        """Return copies by name, for a snapshot."""
+        return {name: np.array(getattr(self, name), order="C") for name in NAMES}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray[Any, Any]]) -> AccountState:
@@ -88,30 +124,41 @@ class AccountState:
         Raises:
             UnableToLoadState: when names, shapes or types differ from `to_arrays`.
         """
-        empty = cls()
-        if set(arrays) != set(cls.__slots__):
-            raise UnableToLoadState(f"expected {sorted(cls.__slots__)}, found {sorted(arrays)}")
-        for name in cls.__slots__:
-            wanted, found = getattr(empty, name), arrays[name]
+        if set(arrays) != set(NAMES):
+            raise UnableToLoadState(f"expected {sorted(NAMES)}, found {sorted(arrays)}")
+        state = cls()
+        for name in NAMES:
+            wanted, found = getattr(state, name), arrays[name]
             if found.dtype != wanted.dtype or found.shape[1:] != wanted.shape[1:]:
                 raise UnableToLoadState(f"{name} is {found.dtype}{found.shape}")
-        state = cls(**{name: np.array(arrays[name], order="C") for name in cls.__slots__})
-        if len(state.counter_period) != len(state.counter_used) or len(state.balance_hi) != len(state.balance_lo):
+        slots, wallets = ({len(arrays[name]) for name in names} for names in (NAMES[:2], NAMES[2:]))
+        if len(slots) > 1 or len(wallets) > 1:
             raise UnableToLoadState("arrays of different lengths")
+        state.counters, state.balances = _lines(slots.pop(), COUNTER_WORDS), _lines(wallets.pop(), 2)
+        for name in NAMES:
+            getattr(state, name)[:] = arrays[name]
         return state
 
     def checksum(self) -> str:
         """Return a SHA-256 (hex) over all arrays: equal states have equal checksums."""
         digest = sha256()
-        for name in self.__slots__:
-            array = getattr(self, name)
+        for name, array in self.to_arrays().items():
             digest.update(f"{name}{array.dtype.str}{array.shape}".encode())
-            digest.update(memoryview(array).cast("B") if array.size else b"")
+            digest.update(array.view(np.uint8).reshape(-1).data if array.size else b"")
         return digest.hexdigest()
 
 
-def _grown(array: np.ndarray[Any, Any], length: int, fill: int) -> np.ndarray[Any, Any]:
+def _lines(rows: int, words: int) -> Int64Array:
+    """Return (rows, words) zeros that begin where a line of the processor's cache does."""
+    size = rows * words * 8
+    room = np.zeros(size + LINE_BYTES, np.uint8)
+    first = -room.ctypes.data % LINE_BYTES
+    return room[first : first + size].view(np.int64).reshape(rows, words)
+
+
+def _grown(array: Int64Array, length: int) -> Int64Array:
     if length <= len(array):
         return array
-    added = np.full((length - len(array), *array.shape[1:]), fill, array.dtype)
-    return np.ascontiguousarray(np.concatenate([array, added]))
+    longer = _lines(length, array.shape[1])
+    longer[: len(array)] = array
+    return longer

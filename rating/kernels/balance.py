@@ -49,8 +49,7 @@ def pay_together(
     postpaid: Any,
     end: Any,
     account_wallet: Any,
-    wallet_hi: Any,
-    wallet_lo: Any,
+    balance: Any,
     split_row: Any,
     split_wallet: Any,
     split_amount: Any,
@@ -67,7 +66,7 @@ def pay_together(
         amount: int64 > 0.
         first, postpaid, end: account_wallet[first:postpaid] are prepaid, account_wallet[postpaid:end] is the
             postpaid wallet, if any.
-        wallet_hi, wallet_lo: balances, updated.
+        balance: (wallets, 2) int64, updated.
         split_row .. split_lo: with room for every wallet of the account. split_count: (1,) rows used.
         moved_hi, moved_lo: (1,) sum of what balances lost.
 
@@ -78,7 +77,7 @@ def pay_together(
     rest = amount
     for k in range(first, postpaid):
         wallet = account_wallet[k]
-        rest -= spendable(wallet_hi[wallet], wallet_lo[wallet], rest)
+        rest -= spendable(balance[wallet, 0], U(balance[wallet, 1]), rest)
         if rest == 0:
             break
     if rest > 0:
@@ -86,24 +85,24 @@ def pay_together(
             return I64(WALLET_NONE), I64(0), U(0)
         wallet = account_wallet[postpaid]
         rest_hi, rest_lo = widen(rest)
-        _, _, overflow = subtract(wallet_hi[wallet], wallet_lo[wallet], rest_hi, rest_lo)
+        _, _, overflow = subtract(balance[wallet, 0], U(balance[wallet, 1]), rest_hi, rest_lo)
         if overflow:
             return I64(WALLET_NONE), I64(0), U(0)
     rest = amount
     splits = split_count[0]
     for k in range(first, end):
         wallet = account_wallet[k]
-        old_hi = wallet_hi[wallet]
-        old_lo = wallet_lo[wallet]
+        old_hi = balance[wallet, 0]
+        old_lo = U(balance[wallet, 1])
         part = rest if k == postpaid else spendable(old_hi, old_lo, rest)
         if part == 0:
             continue
         part_hi, part_lo = widen(part)
         hi, lo, _ = subtract(old_hi, old_lo, part_hi, part_lo)
-        wallet_hi[wallet] = hi
-        wallet_lo[wallet] = lo
+        balance[wallet, 0] = hi
+        balance[wallet, 1] = low_signed(lo)
         # the check of conservation wants what balances did, not what was asked of them
-        fall_hi, fall_lo, _ = subtract(old_hi, old_lo, wallet_hi[wallet], wallet_lo[wallet])
+        fall_hi, fall_lo, _ = subtract(old_hi, old_lo, balance[wallet, 0], U(balance[wallet, 1]))
         sum_hi, sum_lo, _ = add(moved_hi[0], moved_lo[0], fall_hi, fall_lo)
         moved_hi[0] = sum_hi
         moved_lo[0] = sum_lo
@@ -123,17 +122,17 @@ def pay_together(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def credit_wallets(wallet: Any, amount: Any, balance_hi: Any, balance_lo: Any) -> Any:
-    """Add amounts (k,) int64 to balances of wallets (k,) int32; return the first that overflows, else -1.
+def credit_wallets(wallet: Any, amount: Any, balance: Any) -> Any:
+    """Add amounts (k,) int64 to wallets (k,) int32, balance (wallets, 2) int64; return the first that overflows, else -1.
 
     The overflowing balance and those after it are left as they were.
     """
     for k in range(len(wallet)):
         w = wallet[k]
         add_hi, add_lo = widen(amount[k])
-        hi, lo, overflow = add(balance_hi[w], balance_lo[w], add_hi, add_lo)
+        hi, lo, overflow = add(balance[w, 0], U(balance[w, 1]), add_hi, add_lo)
         if overflow:
             return k
-        balance_hi[w] = hi
-        balance_lo[w] = lo
+        balance[w, 0] = hi
+        balance[w, 1] = low_signed(lo)
     return -1

@@ -151,6 +151,10 @@ PERIODS_KEPT = 4
 """How many periods of one counter are kept: period p lives in cell p & 3."""
 PERIOD_NONE = -1
 """`counter_period` of a cell that was never used."""
+COUNTER_WORDS = 8
+"""Words of a counter, a line of the processor's cache: what each of its periods used, then which they are, in halves."""
+PERIOD_FIRST = 2 * PERIODS_KEPT
+"""Where the periods are among the halves."""
 
 QUARTERS_PER_DAY = 96
 BANDS_MAX = 16
@@ -250,15 +254,15 @@ class Accounts(NamedTuple):
     """The arrays of `rating.state.AccountState`, updated in place.
 
     Attributes:
-        counter_period: (slots, PERIODS_KEPT) int32, period * 4 + kind, PERIOD_NONE when never used.
-        counter_used: (slots, PERIODS_KEPT) int64 base steps.
-        balance_hi: (wallets,) int64. balance_lo: (wallets,) uint64.
+        counter_used: (slots, COUNTER_WORDS) int64, base steps in the first PERIODS_KEPT columns.
+        counter_period: (slots, 2 * COUNTER_WORDS) int32, the same memory: from PERIOD_FIRST on period * 4 + kind, PERIOD_NONE
+            when never used.
+        balance: (wallets, 2) int64, the upper and the lower half.
     """
 
-    counter_period: Any
     counter_used: Any
-    balance_hi: Any
-    balance_lo: Any
+    counter_period: Any
+    balance: Any
 
 
 class Usage(NamedTuple):

@@ -23,6 +23,7 @@ from rating.kernels.layout import (
     COUNTER,
     COUNTER_FIRST,
     COUNTER_PTR,
+    COUNTER_WORDS,
     CUT_COLUMNS,
     DIVISOR,
     EXTRA,
@@ -42,6 +43,7 @@ from rating.kernels.layout import (
     MODEL_VALUE,
     NEXT,
     OFFER,
+    PERIOD_FIRST,
     PERIODS_KEPT,
     POSTPAID,
     PRICE_PTR,
@@ -66,7 +68,7 @@ from rating.kernels.local_time import day_row, local_instant, period_number, qua
 from rating.kernels.match import find_charge, latest_version
 from rating.kernels.matrix import find_in_matrix
 from rating.kernels.special import price_special
-from rating.kernels.wide import add, divide_round, multiply, narrow
+from rating.kernels.wide import add, divide_round, low_signed, multiply, narrow
 
 I64 = np.int64
 U = np.uint64
@@ -162,7 +164,7 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
         range_low,
         range_high,
     ) = tariff
-    counter_period, counter_used, wallet_hi, wallet_lo = accounts
+    counter_used, counter_period, balance = accounts
     (
         out_reason,
         out_version,
@@ -184,12 +186,8 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
         moved_lo,
     ) = answer
     row_base = subscription_row.ctypes.data
-    period_base = counter_period.ctypes.data
-    used_base = counter_used.ctypes.data
-    slot_base = counter_slot.ctypes.data
-    account_base = account_wallet.ctypes.data
-    hi_base = wallet_hi.ctypes.data
-    lo_base = wallet_lo.ctypes.data
+    counter_base = counter_used.ctypes.data
+    balance_base = balance.ctypes.data
     root_base = root.ctypes.data
     cut_base = cut.ctypes.data
     price_base = price.ctypes.data
@@ -206,15 +204,8 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
             prefetch(row_base + I64(subscriptions[row + FAR]) * I64(4 * SUBSCRIPTION_COLUMNS))
         if row + NEAR < count and subscriptions[row + NEAR] >= 0:
             ahead = I64(subscriptions[row + NEAR])
-            slot_ahead = I64(subscription_row[ahead, COUNTER_FIRST])
-            wallet_ahead = I64(subscription_row[ahead, WALLET_FIRST])
-            prefetch(period_base + slot_ahead * I64(4 * PERIODS_KEPT))
-            prefetch(used_base + slot_ahead * I64(8 * PERIODS_KEPT))
-            prefetch(used_base + (slot_ahead + I64(1)) * I64(8 * PERIODS_KEPT))
-            prefetch(slot_base + I64(4) * subscription_row[ahead, COUNTER_PTR])
-            prefetch(account_base + I64(4) * subscription_row[ahead, WALLET_PTR])
-            prefetch(hi_base + wallet_ahead * I64(8))
-            prefetch(lo_base + wallet_ahead * I64(8))
+            prefetch(counter_base + I64(subscription_row[ahead, COUNTER_FIRST]) * I64(8 * COUNTER_WORDS))
+            prefetch(balance_base + I64(subscription_row[ahead, WALLET_FIRST]) * I64(16))
         if values is not None and ahead_table >= 0:
             if row + FAR < count and values[row + FAR, ahead_slot] >= 0:
                 bucket = tables[ahead_table, ROOT_PTR] + (
@@ -228,7 +219,7 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
                 middle_cut = (I64(root[bucket]) + I64(root[bucket + 1]) + I64(1)) >> I64(1)
                 prefetch(cut_base + middle_cut * I64(8 * CUT_COLUMNS))
             if row + NEAR < count:
-                place = (row + NEAR) & I64(AHEAD - 1)
+                kept = (row + NEAR) & I64(AHEAD - 1)
                 found_ahead = find_destination(
                     values[row + NEAR, ahead_slot],
                     event_at[row + NEAR],
@@ -241,8 +232,8 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
                     row_start,
                     row_end,
                 )
-                ahead_found[place] = found_ahead
-                ahead_key[place] = ((row + NEAR) << I64(24)) | (ahead_table << I64(3)) | ahead_slot
+                ahead_found[kept] = found_ahead
+                ahead_key[kept] = ((row + NEAR) << I64(24)) | (ahead_table << I64(3)) | ahead_slot
                 if found_ahead >= 0:
                     prefetch(
                         price_base
@@ -282,13 +273,16 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
         period = I64(0)
         before = I64(0)
         if counter >= 0:
-            slot = I64(counter_slot[subscription_row[subscription, COUNTER_PTR] + offer_counter[offer, counter]])
+            slot = I64(subscription_row[subscription, COUNTER_FIRST])
+            place = I64(offer_counter[offer, counter])
+            if place > 0:
+                slot = I64(counter_slot[subscription_row[subscription, COUNTER_PTR] + place])
             kind = I64(counter_kind[counter])
             local = local_instant(at, I64(counter_zone[counter]), zone_ptr, zone_bucket, zone_instant, zone_offset)
             number = period_number(kind, local)
             cell = number & I64(PERIODS_KEPT - 1)
             period = number * I64(4) + kind
-            stored = I64(counter_period[slot, cell])
+            stored = I64(counter_period[slot, PERIOD_FIRST + cell])
             if stored == period:
                 before = counter_used[slot, cell]
             elif stored > period and stored & I64(3) == kind:
@@ -433,12 +427,12 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
             wallet = I64(WALLET_NONE)
             hi, lo = I64(0), U(0)
             if wallets > 0:
-                wallet = I64(account_wallet[first])
-                old_hi, old_lo = wallet_hi[wallet], wallet_lo[wallet]
+                wallet = I64(subscription_row[subscription, WALLET_FIRST])
+                old_hi, old_lo = balance[wallet, 0], U(balance[wallet, 1])
                 hi, lo, fall_hi, fall_lo, paid = pay_alone(old_hi, old_lo, amount, wallets == postpaid)
                 if paid:
-                    wallet_hi[wallet] = hi
-                    wallet_lo[wallet] = lo
+                    balance[wallet, 0] = hi
+                    balance[wallet, 1] = low_signed(lo)
                     hi_moved, lo_moved, _ = add(moved_hi[0], moved_lo[0], fall_hi, fall_lo)
                     moved_hi[0] = hi_moved
                     moved_lo[0] = lo_moved
@@ -450,8 +444,7 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
                         first + wallets - postpaid,
                         first + wallets,
                         account_wallet,
-                        wallet_hi,
-                        wallet_lo,
+                        balance,
                         split_row,
                         split_wallet,
                         split_amount,
@@ -468,7 +461,7 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
             out_balance_hi[row] = hi
             out_balance_lo[row] = lo
         if counter >= 0:
-            counter_period[slot, cell] = period
+            counter_period[slot, PERIOD_FIRST + cell] = period
             counter_used[slot, cell] = before + quantity
         out_quantity[row] = quantity
         out_before[row] = before

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from rating.kernels.layout import COUNTER, COUNTER_PTR, OFFER, PERIODS_KEPT
+from rating.kernels.layout import COUNTER, COUNTER_PTR, OFFER, PERIOD_FIRST, PERIODS_KEPT
 from rating.kernels.local_time import local_instant, period_number
-from rating.kernels.wide import add, widen
+from rating.kernels.wide import add, low_signed, widen
 
 I64 = np.int64
 NO_COUNTER = 0
@@ -72,7 +72,7 @@ def lower_counters(
 
     Args:
         slot, cell, period: (n,) int32, as `locate_counters` found them. quantity: (n,) int64 rated quantities, >= 0.
-        counter_period, counter_used: of `AccountState`, updated.
+        counter_period, counter_used: of `layout.Accounts`, updated.
         before: (n,) int64, written: the counter before the row, 0 where there is none. fate: (n,) uint8, written: NO_COUNTER,
             LOWERED, or LEFT where the cell counts another period by now.
     """
@@ -81,7 +81,7 @@ def lower_counters(
         fate[row] = NO_COUNTER
         if slot[row] < 0:
             continue
-        if counter_period[slot[row], cell[row]] != period[row]:
+        if counter_period[slot[row], PERIOD_FIRST + cell[row]] != period[row]:
             fate[row] = LEFT
             continue
         used = counter_used[slot[row], cell[row]]
@@ -94,12 +94,12 @@ def lower_counters(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def give_back(wallet: Any, amount: Any, wallet_hi: Any, wallet_lo: Any, out_hi: Any, out_lo: Any) -> Any:
+def give_back(wallet: Any, amount: Any, balance: Any, out_hi: Any, out_lo: Any) -> Any:
     """Credit amounts in order, noting each balance afterwards; return the first row that overflows, else -1.
 
     Args:
         wallet: (k,) int32 below the number of wallets; a negative one moves nothing. amount: (k,) int64, > 0 where it moves.
-        wallet_hi, wallet_lo: balances of `AccountState`, updated.
+        balance: of `layout.Accounts`, updated.
         out_hi: (k,) int64, out_lo: (k,) uint64, written: the wallet's balance after the row, 0 where nothing moves.
     """
     for row in range(len(wallet)):
@@ -109,11 +109,11 @@ def give_back(wallet: Any, amount: Any, wallet_hi: Any, wallet_lo: Any, out_hi: 
         if w < 0:
             continue
         add_hi, add_lo = widen(amount[row])
-        hi, lo, overflow = add(wallet_hi[w], wallet_lo[w], add_hi, add_lo)
+        hi, lo, overflow = add(balance[w, 0], np.uint64(balance[w, 1]), add_hi, add_lo)
         if overflow:
             return row
-        wallet_hi[w] = hi
-        wallet_lo[w] = lo
+        balance[w, 0] = hi
+        balance[w, 1] = low_signed(lo)
         out_hi[row] = hi
         out_lo[row] = lo
     return -1

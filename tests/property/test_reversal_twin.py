@@ -52,11 +52,13 @@ def columns(given_items: list[Item]) -> RatedItems:
 
 def state_of(books: Books) -> AccountState:
     """Return books as an account state."""
-    state = AccountState(
-        np.full((SLOTS, PERIODS_KEPT), -1, np.int32),
-        np.zeros((SLOTS, PERIODS_KEPT), np.int64),
-        np.zeros(WALLETS, np.int64),
-        np.zeros(WALLETS, np.uint64),
+    state = AccountState.from_arrays(
+        {
+            "counter_period": np.full((SLOTS, PERIODS_KEPT), -1, np.int32),
+            "counter_used": np.zeros((SLOTS, PERIODS_KEPT), np.int64),
+            "balance_hi": np.zeros(WALLETS, np.int64),
+            "balance_lo": np.zeros(WALLETS, np.uint64),
+        }
     )
     for (slot, cell), (period, used) in books.counters.items():
         state.counter_period[slot, cell], state.counter_used[slot, cell] = period, used
