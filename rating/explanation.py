@@ -61,7 +61,7 @@ class Stretch(BaseModel):
 
 
 class CounterUse(BaseModel):
-    """What an item did to a counter: its period in words, and base steps before and after."""
+    """What an item did to a counter: its period in words, whose it is, and base steps before and after."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -69,6 +69,13 @@ class CounterUse(BaseModel):
     period: str
     before: int
     after: int
+    shared_by: str = "subscription"
+
+    @property
+    def name(self) -> str:
+        """What people read: the counter, whose it is unless the subscription's own, and its period."""
+        whose = f" of the {self.shared_by.replace('_', ' ')}" if self.shared_by != "subscription" else ""
+        return f"counter {self.counter}{whose} ({self.period})"
 
 
 class BandUse(BaseModel):
@@ -161,7 +168,7 @@ class Explanation(BaseModel):
             told.extend(self._stretch_line(stretch) for stretch in self.stretches)
         if self.counter is not None:
             told.append(
-                f"counter {self.counter.counter} ({self.counter.period}): {self._units(self.counter.before)} before, "
+                f"{self.counter.name}: {self._units(self.counter.before)} before, "
                 f"{self._units(self.counter.after)} after"
             )
         told.extend(self._part_line(part) for part in self.parts)

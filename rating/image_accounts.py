@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from rating.image_charges import ChargeTables
+from rating.image_holders import NO_ACCOUNT, charge_groups, with_holders
 from rating.image_prices import UnableToCompileImage
 from rating.kernels import layout
 from rating.vocabulary import Vocabulary
@@ -39,6 +41,7 @@ class AccountTables:
         account_wallet: wallet ids in drawing order: prepaid by priority, then the postpaid one.
         wallet_prepaid: whether each of them is prepaid.
         subscription_row, counter_slot: see `rating.kernels.layout.Tariff`.
+        charge_group: (accounts,) the lowest account id among those that shared counters connect, which is one writer's.
         wallet_count, counter_count: how many wallets and counter slots the vocabulary has.
         opening: every opening balance of the catalog.
     """
@@ -49,6 +52,7 @@ class AccountTables:
     wallet_prepaid: BoolArray
     subscription_row: Int32Array
     counter_slot: Int32Array
+    charge_group: Int32Array
     wallet_count: int
     counter_count: int
     opening: OpeningCredits
@@ -69,7 +73,8 @@ def compile_accounts(catalog: Catalog, vocabulary: Vocabulary, charges: ChargeTa
     wallets = _wallets(catalog, vocabulary)
     ptr = _ptr(wallets["account"].to_numpy(), len(vocabulary.accounts))
     account_wallet, prepaid = _array(wallets["id"], np.int32), _array(wallets["prepaid"], np.bool_)
-    row, slots = _subscriptions(catalog, vocabulary, charges)
+    row, slots, group = _subscriptions(catalog, vocabulary, charges)
+    group[currency < 0] = NO_ACCOUNT
     _add_wallets(row, ptr, account_wallet, prepaid)
     opening = wallets.filter(pl.col("opening_balance") != 0).sort("id")
     return AccountTables(
@@ -79,6 +84,7 @@ def compile_accounts(catalog: Catalog, vocabulary: Vocabulary, charges: ChargeTa
         wallet_prepaid=prepaid,
         subscription_row=row,
         counter_slot=slots,
+        charge_group=group,
         wallet_count=len(vocabulary.wallets),
         counter_count=len(vocabulary.counters),
         opening=OpeningCredits(
@@ -104,8 +110,10 @@ def _wallets(catalog: Catalog, vocabulary: Vocabulary) -> pl.DataFrame:
     return frame
 
 
-def _subscriptions(catalog: Catalog, vocabulary: Vocabulary, charges: ChargeTables) -> tuple[Int32Array, Int32Array]:
-    """Return (subscription_row without its wallet columns, counter_slot)."""
+def _subscriptions(
+    catalog: Catalog, vocabulary: Vocabulary, charges: ChargeTables
+) -> tuple[Int32Array, Int32Array, Int32Array]:
+    """Return (subscription_row without its wallet columns, counter_slot, charge_group)."""
     offers = pl.DataFrame({"offer": list(charges.offers)}, schema={"offer": pl.String}).with_row_index("offer_index")
     frame = catalog.subscriptions.join(offers, on="offer", how="left", maintain_order="left")
     ids = vocabulary.subscriptions.ids(frame["subscription"])
@@ -114,22 +122,33 @@ def _subscriptions(catalog: Catalog, vocabulary: Vocabulary, charges: ChargeTabl
         row[:, column] = -1
     row[ids, layout.ACCOUNT] = vocabulary.accounts.ids(frame["account"])
     row[ids, layout.OFFER] = frame["offer_index"].to_numpy()
-    uses = [(offer, counter) for offer, counters in charges.offer_counters.items() for counter in counters]
-    offer_counters = pl.DataFrame(uses, schema={"offer": pl.String, "counter": pl.String}, orient="row")
-    slots = (
-        frame.select("subscription", "offer", pl.Series("id", ids))
-        .join(offer_counters, on="offer", how="inner", maintain_order="left_right")
-        .with_columns(pl.concat_str("subscription", "counter", separator="/").alias("name"))
-    )
-    vocabulary.counters.extend(slots["name"])
-    slot = vocabulary.counters.ids(slots["name"])
-    owner = slots["id"].to_numpy()
+    names = counter_names(frame.with_columns(id=pl.Series(ids)), catalog, charges.offer_counters)
+    vocabulary.counters.extend(names["name"])
+    slot = vocabulary.counters.ids(names["name"])
+    owner = names["id"].to_numpy()
+    group = charge_groups(row[owner, layout.ACCOUNT], slot, len(vocabulary.accounts))
     order = np.argsort(owner, kind="stable")
     slot, ptr = np.ascontiguousarray(slot[order]), _ptr(owner, len(vocabulary.subscriptions))
     row[:, layout.COUNTER_PTR] = ptr[:-1]
     counting = ptr[:-1] < ptr[1:]
     row[counting, layout.COUNTER_FIRST] = slot[ptr[:-1][counting]]
-    return row, slot
+    return row, slot, group
+
+
+def counter_names(
+    subscriptions: pl.DataFrame, catalog: Catalog, offer_counters: Mapping[str, tuple[str, ...]]
+) -> pl.DataFrame:
+    """Return subscriptions, as often as their offer has counters, with `counter` and `name`, as the vocabulary calls it."""
+    uses = [
+        (offer, counter, catalog.counters[counter].shared_by)
+        for offer, counters in offer_counters.items()
+        for counter in counters
+    ]
+    schema = {"offer": pl.String, "counter": pl.String, "shared_by": pl.String}
+    asking = pl.DataFrame(uses, schema=schema, orient="row")
+    bought = subscriptions.join(asking, on="offer", how="inner", maintain_order="left_right")
+    held = with_holders(bought, catalog.account_tree, catalog.subscription_groups)
+    return held.with_columns(name=pl.concat_str("holder", "counter", separator="/"))
 
 
 def _add_wallets(row: Int32Array, ptr: Int32Array, account_wallet: Int32Array, prepaid: BoolArray) -> None:

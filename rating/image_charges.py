@@ -23,7 +23,17 @@ from rating.vocabulary import Vocabulary
 from schemas.arrays import Int32Array, Int64Array
 from schemas.catalog import TIME_MAX, Catalog
 from schemas.cdr import ATTRIBUTE_SLOTS, EVENT_TYPE_NONE
-from schemas.price_plan import Band, Calendar, Charge, Document, Increments, PriceVersion, Tier, utc_microseconds
+from schemas.price_plan import (
+    Band,
+    Calendar,
+    Charge,
+    Counter,
+    Document,
+    Increments,
+    PriceVersion,
+    Tier,
+    utc_microseconds,
+)
 
 _HASH_DIGITS = 8
 LATER: dict[type[Document], frozenset[str]] = {
@@ -46,6 +56,7 @@ LATER: dict[type[Document], frozenset[str]] = {
     Increments: frozenset({"mode"}),
     Calendar: frozenset({"day_types", "seasons"}),
     Band: frozenset({"seasons"}),
+    Counter: frozenset({"shared_by"}),
 }
 """Fields that came later: a version that does not use them keeps the name that it had before they came."""
 
@@ -111,7 +122,7 @@ def version_name(charge: Charge, version: PriceVersion, catalog: Catalog) -> str
     """
     unit = catalog.units[catalog.event_types[charge.event_type].unit]
     calendar = _content(catalog.calendars[version.calendar]) if version.calendar is not None else None
-    counter = catalog.counters[version.counter].model_dump(mode="json") if version.counter is not None else None
+    counter = _content(catalog.counters[version.counter]) if version.counter is not None else None
     content = {
         "version": _content(version),
         "currency": catalog.price_plans[charge.price_plan].currency,

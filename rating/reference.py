@@ -332,4 +332,6 @@ def _counter_use(counter: Counter, instant: datetime, before: int, rated: int) -
     local = instant.astimezone(ZoneInfo(counter.zone))
     form = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}.get(counter.period)
     period = f"{counter.period} {local.strftime(form)} in {counter.zone}" if form is not None else "since ever"
-    return CounterUse(counter=counter.code, period=period, before=before, after=before + rated)
+    return CounterUse(
+        counter=counter.code, period=period, before=before, after=before + rated, shared_by=counter.shared_by
+    )

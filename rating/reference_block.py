@@ -58,7 +58,7 @@ class ReferenceState:
     """State by name.
 
     Attributes:
-        counters: (subscription, counter, period mod 4) -> the period kept there.
+        counters: (holder, counter, period mod 4) -> the period kept there; a subscription or "account/…", "group/…" holds it.
         balances: "account/wallet" -> billionths.
     """
 
@@ -76,6 +76,8 @@ class ReferenceRater:
         self._state = state
         self._contracts = {row["subscription"]: row for row in catalog.subscriptions.to_dicts()}
         self._zones = {row["subscription"]: row["zone"] for row in catalog.subscription_zones.to_dicts()}
+        self._groups = {row["subscription"]: row["group"] for row in catalog.subscription_groups.to_dicts()}
+        self._tree = {row["account"]: row for row in catalog.account_tree.to_dicts()}
         self._wallets: dict[str, list[tuple[bool, int, str]]] = {}
         for row in catalog.wallets.to_dicts():
             name = f"{row['account']}/{row['wallet']}"
@@ -100,7 +102,8 @@ class ReferenceRater:
         name = version_name(charge, version, self._catalog)
         before, key, cell = 0, None, None
         if version.counter is not None:
-            key, cell = self._cell(subscription, self._catalog.counters[version.counter], event_at)
+            counter = self._catalog.counters[version.counter]
+            key, cell = self._cell(self.holder(subscription, counter), counter, event_at)
             kept = self._state.counters.get(key)
             if kept is not None and kept.kind == cell.kind and kept.period > cell.period:
                 return ReferenceItem(Reason.COUNTER_PERIOD_CLOSED, name)
@@ -169,9 +172,20 @@ class ReferenceRater:
                 return version
         return None
 
-    def _cell(self, subscription: str, counter: Counter, event_at: int) -> tuple[tuple[str, str, int], Cell]:
+    def holder(self, subscription: str, counter: Counter) -> str:
+        """Return who has a counter that a subscription counts on."""
+        if counter.shared_by == "subscription":
+            return subscription
+        if counter.shared_by == "group":
+            return f"group/{self._groups[subscription]}"
+        account: str = self._contracts[subscription]["account"]
+        while counter.shared_by not in ("account", self._tree.get(account, {}).get("level", "billing_account")):
+            account = self._tree[account]["parent"]
+        return f"account/{account}"
+
+    def _cell(self, holder: str, counter: Counter, event_at: int) -> tuple[tuple[str, str, int], Cell]:
         period = period_at(counter.period, to_datetime(event_at).astimezone(ZoneInfo(counter.zone)))
-        return (subscription, counter.code, period % PERIODS_KEPT), Cell(counter.period, period, 0)
+        return (holder, counter.code, period % PERIODS_KEPT), Cell(counter.period, period, 0)
 
     def _draw(self, account: str, amount: int) -> tuple[Movement, ...] | None:
         """Return the wallet operations that pay an amount, having made them; None, having made none, when it cannot."""

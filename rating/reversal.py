@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rating.kernels.layout import Tariff
+from rating.kernels.layout import COUNTER_PTR, Tariff
 from rating.kernels.reverse import give_back, locate_counters, lower_counters
 from rating.state import AccountState
 from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt64Array
@@ -149,6 +149,14 @@ def find_counters(
         period,
     )
     return slot, cell, period
+
+
+def subscriptions_on(slots: Int32Array, tariff: Tariff) -> Int32Array:
+    """Return the ids of all subscriptions that count on any of some counter slots, ascending."""
+    place = np.flatnonzero(np.isin(tariff.counter_slot, slots))
+    # subscriptions without counters start where the next one does, so the last that starts at or before is the owner
+    owner = np.searchsorted(tariff.subscription_row[:, COUNTER_PTR], place, side="right") - 1
+    return np.unique(owner).astype(np.int32)
 
 
 def _within(ids: Int32Array, count: int) -> bool:

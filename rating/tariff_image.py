@@ -42,6 +42,7 @@ class TariffImage:
         account_currency: (accounts,) currency ids.
         account_wallet_ptr: (accounts + 1,) into account_wallet, wallet ids in drawing order, and
             wallet_prepaid.
+        charge_group: (accounts,) the lowest account id among those connected by shared counters: they need one writer.
         wallets_max: most wallets of one account, at least 1.
         wallet_count, counter_count: how much state `rating.state.AccountState` must hold.
         charge_versions: what the ids of charge versions mean, in the order of charges and starts.
@@ -56,6 +57,7 @@ class TariffImage:
     account_wallet_ptr: Int32Array
     account_wallet: Int32Array
     wallet_prepaid: BoolArray
+    charge_group: Int32Array
     wallets_max: int
     wallet_count: int
     counter_count: int
@@ -154,6 +156,7 @@ def compile_image(catalog: Catalog, vocabulary: Vocabulary) -> TariffImage:
         account_wallet_ptr=accounts.account_wallet_ptr,
         account_wallet=accounts.account_wallet,
         wallet_prepaid=accounts.wallet_prepaid,
+        charge_group=accounts.charge_group,
         wallets_max=max(1, int(np.diff(accounts.account_wallet_ptr).max(initial=1))),
         wallet_count=accounts.wallet_count,
         counter_count=accounts.counter_count,

@@ -82,7 +82,8 @@ class Vocabulary:
             name, hence another id.
         sources, accounts, subscriptions, access_points: their codes.
         wallets: "account/wallet".
-        counters: "subscription/counter": one slot of counter state each.
+        counters: "subscription/counter", and of shared ones "account/ACCOUNT/counter" or "group/GROUP/counter": one slot of
+            counter state each.
         currencies: ISO 4217 codes.
         images: content hashes of the activated tariff images, in order of activation.
     """

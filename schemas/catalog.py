@@ -22,6 +22,10 @@ WALLET_FRAME = pl.Schema(
 )
 SUBSCRIPTION_FRAME = pl.Schema({"subscription": pl.String, "account": pl.String, "offer": pl.String})
 SUBSCRIPTION_ZONE_FRAME = pl.Schema({"subscription": pl.String, "zone": pl.String})
+ACCOUNT_TREE_FRAME = pl.Schema({"account": pl.String, "level": pl.String, "parent": pl.String})
+"""Of the accounts that have a parent or are no billing accounts."""
+SUBSCRIPTION_GROUP_FRAME = pl.Schema({"subscription": pl.String, "group": pl.String})
+"""Of the subscriptions that are in a group."""
 ACCESS_POINT_FRAME = pl.Schema(
     {
         "access_point": pl.String,
@@ -88,6 +92,7 @@ class Catalog:
         source_places: "FILE:LINE" where each source is defined, for people.
         price_tables: the rows of destination tables and matrices by code.
         date_lists: what day types of calendars refer to. subscription_zones: of the subscriptions that name one.
+        account_tree, subscription_groups: what is shared by whom, see their schemas.
     """
 
     content_hash: str
@@ -108,6 +113,8 @@ class Catalog:
     date_lists: dict[str, DateList] = field(default_factory=dict)
     price_tables: dict[str, PriceRows] = field(default_factory=dict)
     subscription_zones: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SUBSCRIPTION_ZONE_FRAME))
+    account_tree: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ACCOUNT_TREE_FRAME))
+    subscription_groups: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SUBSCRIPTION_GROUP_FRAME))
 
     def zone_of(self, subscription: str) -> str | None:
         """Return the time zone of a subscription, None when it names none."""

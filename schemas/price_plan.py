@@ -149,14 +149,25 @@ class Calendar(Document):
     bands: Annotated[tuple[Band, ...], Field(min_length=1, max_length=16)]
 
 
+Level = Literal["user_account", "billing_account", "customer_account", "customer"]
+"""What an account is in the hierarchy of its customer, upwards."""
+LEVELS: tuple[Level, ...] = ("user_account", "billing_account", "customer_account", "customer")
+Sharing = Literal["subscription", "group", "account", "user_account", "billing_account", "customer_account", "customer"]
+
+
 class Counter(Document):
-    """Consumption of one subscription accumulated over the calendar period of the *event* date in `zone`."""
+    """Consumption accumulated over the calendar period of the *event* date in `zone`.
+
+    `shared_by` says whose it is: that of one subscription, or of all that are of one group, of one account, or below one
+    account of a level.
+    """
 
     kind: Literal["counter"]
     code: Code
     unit: str
     period: Literal["day", "month", "year", "ever"] = "month"
     zone: str = "UTC"
+    shared_by: Sharing = "subscription"
 
 
 class Increments(Document):
@@ -285,11 +296,16 @@ class Wallet(Document):
 
 
 class Account(Document):
-    """A billing account. Without `wallets` it has one postpaid wallet named `principal`."""
+    """An account, by default a billing account. Without `wallets` it has one postpaid wallet named `principal`.
+
+    `parent` is an account of a higher `level`: the customer account of a billing account, the customer of that one.
+    """
 
     kind: Literal["account"]
     code: Code
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+    level: Level = "billing_account"
+    parent: Code | None = None
     wallets: tuple[Wallet, ...] = (Wallet(code="principal", type="postpaid"),)
 
 
@@ -315,13 +331,17 @@ class AccessPoint(Document):
 
 
 class Subscription(Document):
-    """A running contract: an offer for an account, and its access points; `zone` is for calendars that ask for it."""
+    """A running contract: an offer for an account, and its access points; `zone` is for calendars that ask for it.
+
+    `group` names the subscriptions, of whatever accounts, with which it shares counters of groups.
+    """
 
     kind: Literal["subscription"]
     code: Code
     account: Code
     offer: Code
     zone: str | None = None
+    group: Code | None = None
     access_points: tuple[AccessPoint, ...] = ()
 
 
@@ -330,8 +350,8 @@ class SubscriptionTable(Document):
 
     The file has a header and the columns account, currency, subscription, offer, access_point, and optionally start, end
     (ISO 8601 with zone; empty = open), prepaid_balance (not empty: a prepaid wallet `prepaid` with that opening balance,
-    drawn first), postpaid (true by default; false: no principal wallet), shared (false by default) and zone (of the
-    subscription).
+    drawn first), postpaid (true by default; false: no principal wallet), shared (false by default), zone and group (of the
+    subscription), and parent (of the account).
     """
 
     kind: Literal["subscription_table"]

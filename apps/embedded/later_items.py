@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from apps.embedded.cancel import Withdrawal
 from apps.embedded.engine import Engine
-from rating.reversal import find_counters
+from rating.reversal import find_counters, subscriptions_on
 from schemas.arrays import Int32Array, Int64Array, UInt64Array
 from schemas.cancellation import CancelledKind
 
@@ -34,26 +34,26 @@ class LaterItems:
 
     Attributes:
         first: counter and period -> place (claim and record in one number) of the earliest item that is withdrawn from it.
-        gone: places of all items that are withdrawn. subscriptions: whose they are.
+        gone: places of all items that are withdrawn. images: ids of those that rated them.
     """
 
     engine: Engine
     withdrawal: Withdrawal
     first: dict[Cell, int] = field(default_factory=dict)
     gone: list[UInt64Array] = field(default_factory=list)
-    subscriptions: set[int] = field(default_factory=set)
+    images: set[int] = field(default_factory=set)
 
     def add(self, commands: pa.RecordBatch) -> None:
         """Note what some commands withdraw."""
         column = {
             name: commands.column(name).to_numpy()
-            for name in ("kind", "claim", "record", "counter_slot", "counter_period", "subscription")
+            for name in ("kind", "claim", "record", "counter_slot", "counter_period", "image")
         }
         rated = column["kind"] == CancelledKind.RATED
         place = _places(column["claim"], column["record"])
         self.gone.append(place[rated])
         counted = np.flatnonzero(rated & (column["counter_slot"] >= 0))
-        self.subscriptions.update(np.unique(column["subscription"][counted]).tolist())
+        self.images.update(np.unique(column["image"][counted]).tolist())
         cells = zip(column["counter_slot"][counted].tolist(), column["counter_period"][counted].tolist(), strict=True)
         for cell, at in zip(cells, place[counted].tolist(), strict=True):
             self.first[cell] = min(self.first.get(cell, at), at)
@@ -64,7 +64,7 @@ class LaterItems:
             return 0
         gone = np.concatenate(self.gone)
         earliest = min(self.first.values())
-        ordered = sorted(self.subscriptions)
+        ordered = self._subscriptions()
         total = 0
         for start in range(0, len(ordered), SUBSCRIPTIONS_ASKED_MAX):
             some = ", ".join(map(str, ordered[start : start + SUBSCRIPTIONS_ASKED_MAX]))
@@ -74,6 +74,14 @@ class LaterItems:
             for image in np.unique(rows["image"].to_numpy()).tolist():
                 total += self._of_image(rows.filter(pc.equal(rows["image"], image)), image, gone)
         return total
+
+    def _subscriptions(self) -> list[int]:
+        """Return whose items may be on those counters, by the images that rated what is withdrawn and the one in force."""
+        slots = np.array(sorted({slot for slot, _ in self.first}), np.int32)
+        named = (self.engine.state.vocabulary.images.name(image) for image in self.images)
+        hashes = sorted({*named, self.engine.state.image} - {""})
+        found = (subscriptions_on(slots, self.withdrawal.image(each).image.tariff) for each in hashes)
+        return sorted({subscription for some in found for subscription in some.tolist()})
 
     def _of_image(self, rows: pa.Table, image: int, gone: UInt64Array) -> int:
         column: dict[str, Any] = {name: rows[name].to_numpy() for name in rows.column_names}

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import StringIO
 
+import polars as pl
+
+from rating.image_holders import with_holders
 from rating.kernels.layout import PERIOD_DAY, PERIOD_EVER, PERIOD_MONTH, PERIOD_YEAR, PERIODS_KEPT
 from rating.reference import PeriodKind, period_at
 from rating.reference_block import Cell, ReferenceState
@@ -67,17 +70,19 @@ def set_counters(
     state: AccountState,
     twin_state: ReferenceState,
 ) -> None:
-    """Set counters of a state, and of the twin's.
+    """Set counters of a state, and of the twin's; a counter that is shared may be set through any who shares it.
 
     Raises:
         UnableToReadCounters: for the first line that names no counter of a subscription, no period or no quantity, or
             a period that another line has replaced.
     """
     seen: dict[tuple[int, int], int] = {}
+    holders = _holders(starts, catalog)
     for start in starts:
-        slot = vocabulary.counters.id(f"{start.subscription}/{start.counter}")
+        holder = holders.get((start.subscription, start.counter))
+        slot = vocabulary.counters.id(f"{holder}/{start.counter}")
         counter = catalog.counters.get(start.counter)
-        if slot < 0 or counter is None:
+        if slot < 0 or holder is None or counter is None:
             raise _wrong(start, f"subscription {start.subscription!r} has no counter {start.counter!r}")
         period = _period(start, counter)
         used = _used(start, counter, catalog.units)
@@ -87,7 +92,21 @@ def set_counters(
         seen[slot, cell] = start.line
         state.counter_period[slot, cell] = period * PERIODS_KEPT + KINDS[counter.period]
         state.counter_used[slot, cell] = used
-        twin_state.counters[start.subscription, start.counter, cell] = Cell(counter.period, period, used)
+        twin_state.counters[holder, start.counter, cell] = Cell(counter.period, period, used)
+
+
+def _holders(starts: tuple[CounterStart, ...], catalog: Catalog) -> dict[tuple[str, str], str | None]:
+    """Return who has the counters that lines name, by subscription and counter, as far as there are any."""
+    asked = [
+        (start.subscription, start.counter, catalog.counters[start.counter].shared_by)
+        for start in starts
+        if start.counter in catalog.counters
+    ]
+    schema = {"subscription": pl.String, "counter": pl.String, "shared_by": pl.String}
+    named = pl.DataFrame(asked, schema=schema, orient="row").unique()
+    bought = named.join(catalog.subscriptions, on="subscription")
+    held = with_holders(bought, catalog.account_tree, catalog.subscription_groups)
+    return {(row["subscription"], row["counter"]): row["holder"] for row in held.to_dicts()}
 
 
 def _period(start: CounterStart, counter: Counter) -> int:

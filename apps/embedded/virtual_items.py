@@ -302,7 +302,7 @@ def detail(explanation: Explanation) -> list[str]:
     lines = []
     if explanation.counter is not None:
         used = plain(describe_quantity(explanation.counter.before, unit))
-        lines.append(f"counter {explanation.counter.counter} ({explanation.counter.period}): {used} {unit.code} before")
+        lines.append(f"{explanation.counter.name}: {used} {unit.code} before")
     if explanation.row is not None:
         lines.append(f"price table {explanation.row}")
     for part in explanation.parts:

@@ -12,13 +12,16 @@ from billing.catalog.models import ANY_KIND
 from billing.catalog.origins import Origins
 from billing.catalog.rows import Check
 from billing.catalog.rules_pricing import offer_currencies, offers_by_zone
+from billing.catalog.sharing import check_sharing
 from billing.catalog.windows import check_windows
 from billing.catalog.wording import choose
 from schemas.catalog import (
     ACCESS_POINT_FRAME,
     ACCOUNT_FRAME,
+    ACCOUNT_TREE_FRAME,
     OPENING_READING_FRAME,
     SUBSCRIPTION_FRAME,
+    SUBSCRIPTION_GROUP_FRAME,
     SUBSCRIPTION_ZONE_FRAME,
     TIME_MAX,
     TIME_MIN,
@@ -32,16 +35,20 @@ _ORIGIN = {"origin": pl.Int64()}
 _ACCOUNTS = pl.Schema({**ACCOUNT_FRAME, **_ORIGIN})
 _SUBSCRIPTIONS = pl.Schema({**SUBSCRIPTION_FRAME, **_ORIGIN})
 _ZONES = pl.Schema({**SUBSCRIPTION_ZONE_FRAME, **_ORIGIN})
+_TREE = pl.Schema({**ACCOUNT_TREE_FRAME, **_ORIGIN})
+_GROUPS = pl.Schema({**SUBSCRIPTION_GROUP_FRAME, **_ORIGIN})
 _ACCESS_POINTS = pl.Schema({**ACCESS_POINT_FRAME, "shared": pl.Boolean(), **_ORIGIN})
 
 
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """The frames of `schemas.catalog`, sorted, plus `origin` in the first four and `shared` in `access_points`."""
+    """The frames of `schemas.catalog`, sorted, plus `origin` in the first six and `shared` in `access_points`."""
 
     accounts: pl.DataFrame
+    tree: pl.DataFrame
     subscriptions: pl.DataFrame
     zones: pl.DataFrame
+    groups: pl.DataFrame
     access_points: pl.DataFrame
     wallets: pl.DataFrame
     opening_readings: pl.DataFrame
@@ -51,10 +58,16 @@ def gather_parties(ctx: Context, tables: list[pl.DataFrame], origins: Origins) -
     """Return the frames of all documents and of `tables` (see `tables.read_table`)."""
     accounts, wallets = _account_rows(ctx, origins)
     subscriptions, points, readings = _subscription_rows(ctx, origins)
+    levelled = [table.with_columns(level=pl.lit("billing_account")) for table in tables]
+    tree = _together(_tree_rows(ctx, origins), _TREE, levelled)
     return Parties(
         accounts=_together(accounts, _ACCOUNTS, tables).sort("account", "origin"),
+        tree=tree.filter(pl.col("parent").is_not_null() | (pl.col("level") != "billing_account")).sort(
+            "account", "origin"
+        ),
         subscriptions=_together(subscriptions, _SUBSCRIPTIONS, tables).sort("subscription", "origin"),
         zones=_together(_zone_rows(ctx, origins), _ZONES, tables).drop_nulls("zone").sort("subscription", "origin"),
+        groups=_together(_group_rows(ctx, origins), _GROUPS, tables).drop_nulls("group").sort("subscription", "origin"),
         access_points=_together(points, _ACCESS_POINTS, tables).sort("access_point", "start_at", "origin"),
         wallets=_wallets(wallets, tables).sort("account", "wallet"),
         opening_readings=_frame(readings, OPENING_READING_FRAME).sort("access_point", "series", "at"),
@@ -134,6 +147,16 @@ def _zone_rows(ctx: Context, origins: Origins) -> list[tuple[Any, ...]]:
     return [(entry.document.code, entry.document.zone, origins.value(entry, ())) for entry in bought]
 
 
+def _group_rows(ctx: Context, origins: Origins) -> list[tuple[Any, ...]]:
+    bought = ctx.documents.of(Subscription).values()
+    return [(entry.document.code, entry.document.group, origins.value(entry, ())) for entry in bought]
+
+
+def _tree_rows(ctx: Context, origins: Origins) -> list[tuple[Any, ...]]:
+    accounts = ((entry.document, entry) for entry in ctx.documents.of(Account).values())
+    return [(account.code, account.level, account.parent, origins.value(entry, ())) for account, entry in accounts]
+
+
 def check_parties(ctx: Context, parties: Parties, origins: Origins) -> None:
     """Check what holds across documents and tables.
 
@@ -145,6 +168,7 @@ def check_parties(ctx: Context, parties: Parties, origins: Origins) -> None:
     check.unique(parties.subscriptions, "subscription")
     _check_references(check, parties)
     _check_zones(check, parties)
+    check_sharing(check, parties.accounts, parties.tree, parties.subscriptions, parties.groups)
     check_windows(check, parties.access_points)
 
 

@@ -69,6 +69,8 @@ def load_catalog(directory: Path) -> Catalog:
         date_lists=_by_code(ctx, DateList),
         price_tables=price_tables.rows,
         subscription_zones=parties.zones.drop("origin"),
+        account_tree=parties.tree.drop("origin"),
+        subscription_groups=parties.groups.drop("origin"),
         source_places={code: entry.place() for code, entry in ctx.documents.of(SourceBase).items()},
     )
 

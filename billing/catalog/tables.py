@@ -21,7 +21,7 @@ from schemas.money import AMOUNT_DECIMALS, CURRENCY_DECIMALS, to_scaled
 from schemas.price_plan import utc_microseconds
 
 REQUIRED = ("account", "currency", "subscription", "offer", "access_point")
-OPTIONAL = ("start", "end", "prepaid_balance", "postpaid", "shared", "zone")
+OPTIONAL = ("start", "end", "prepaid_balance", "postpaid", "shared", "zone", "group", "parent")
 IDENTIFIER_MAX = 255
 PLACE = "(origin)"
 """The column with the origin of each row; no file has one of that name."""
@@ -35,8 +35,8 @@ def read_table(data: bytes, file: str, origins: Origins, problems: Problems) -> 
     """Return the rows of one table, or None when its rows cannot be told apart.
 
     The columns are those of REQUIRED, then `start_at` and `end_at` (microseconds UTC, TIME_MIN and TIME_MAX when
-    open), `prepaid_balance` (billionths; null: no prepaid wallet), `postpaid`, `shared`, `zone` and `origin`. Rows with a
-    problem are kept.
+    open), `prepaid_balance` (billionths; null: no prepaid wallet), `postpaid`, `shared`, `zone`, `group`, `parent` and
+    `origin`. Rows with a problem are kept.
     """
     data = data.removeprefix(b"\xef\xbb\xbf")
     columns = _header(data, file, problems)
@@ -158,7 +158,7 @@ class Check:
 def _check_names(check: Check) -> None:
     for name in REQUIRED:
         check.refuse(name, pl.col(name).is_null(), "the value is empty", f"write the {name.replace('_', ' ')}")
-    for name in ("account", "subscription"):
+    for name in ("account", "subscription", "group"):
         check.refuse(name, ~pl.col(name).str.contains(_CODE_PATTERN), '"{}" is not well formed', CODE)
     point = pl.col("access_point")
     blank = point.str.strip_chars() != point
@@ -203,6 +203,8 @@ def _convert(check: Check) -> pl.DataFrame:
         pl.col("postpaid").ne_missing("false"),
         pl.col("shared").eq_missing("true"),
         "zone",
+        "group",
+        "parent",
         pl.col(PLACE).alias("origin"),
     )
 

@@ -27,11 +27,13 @@ def test_a_block_is_rated_like_its_halves(documents: list[dict], uses: list[Use]
 
 @FEW_CATALOGS
 @given(documents=catalogs(), uses=usage, data=st.data())
-def test_the_order_across_accounts_does_not_matter(documents: list[dict], uses: list[Use], data: st.DataObject) -> None:
+def test_the_order_across_charge_groups_does_not_matter(
+    documents: list[dict], uses: list[Use], data: st.DataObject
+) -> None:
     catalog = catalog_from(*yaml_of(documents))
     world, other = World(catalog), World(catalog)
-    account = account_of(world.block(uses), world.image).tolist()
-    lanes = {owner: [row for row, of in enumerate(account) if of == owner] for owner in set(account)}
+    group = world.image.charge_group[account_of(world.block(uses), world.image)].tolist()
+    lanes = {owner: [row for row, of in enumerate(group) if of == owner] for owner in set(group)}
     order: list[int] = []
     while any(lanes.values()):
         lane = data.draw(st.sampled_from(sorted(owner for owner, rows in lanes.items() if rows)))

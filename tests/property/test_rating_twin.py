@@ -23,8 +23,8 @@ def test_kernels_and_twin_agree(documents: list[dict], first: list[Use], second:
     for uses in (first, second):
         assert world.items(world.rate(uses)) == world.rate_twin(uses)
     assert {wallet: world.balance(wallet) for wallet in world.twin_state.balances} == world.twin_state.balances
-    for (subscription, counter, cell), kept in world.twin_state.counters.items():
-        slot = world.vocabulary.counters.id(f"{subscription}/{counter}")
+    for (holder, counter, cell), kept in world.twin_state.counters.items():
+        slot = world.vocabulary.counters.id(f"{holder}/{counter}")
         assert world.state.counter_used[slot, cell] == kept.used
 
 

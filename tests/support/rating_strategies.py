@@ -73,6 +73,25 @@ SEASONS: list[dict[str, Any]] = [
     {"spring": [{"first": "02-29", "last": "05-31"}], "other": [{"first": "01-01", "last": "12-31"}]},
     {"edges": [{"first": "05-01", "last": "05-01"}, {"first": "12-31", "last": "01-01"}]},
 ]
+SHARED = ("group", "account", "billing_account", "customer_account", "customer")
+# from every billing account an account of each level above is reached
+TREES: list[dict[str, dict[str, str]]] = [
+    {
+        "a": {"level": "user_account", "parent": "bill"},
+        "b": {"parent": "pay"},
+        "bill": {"parent": "pay"},
+        "pay": {"level": "customer_account", "parent": "all"},
+        "all": {"level": "customer"},
+    },
+    {
+        "a": {"parent": "pay-a"},
+        "b": {"parent": "pay-b"},
+        "pay-a": {"level": "customer_account", "parent": "all"},
+        "pay-b": {"level": "customer_account", "parent": "all-b"},
+        "all": {"level": "customer"},
+        "all-b": {"level": "customer"},
+    },
+]
 TIERED = ("graduated", "volume", "stair_step")
 LIMITS = [{"floor": "0.01"}, {"cap": "2"}, {"floor": "0.1", "cap": "0.1"}, {"floor": "0.5", "cap": "8999999"}, {}, {}]
 
@@ -170,6 +189,7 @@ def catalogs(draw: Any) -> list[dict[str, Any]]:
             "unit": unit,
             "period": draw(st.sampled_from(["day", "month", "year", "ever"])),
             "zone": draw(st.sampled_from(ZONES)),
+            "shared_by": draw(st.sampled_from(["subscription", "subscription", *SHARED])),
         }
         for event_type, unit in (("call", "min"), ("data", "MB"))
     ]
@@ -205,7 +225,8 @@ def catalogs(draw: Any) -> list[dict[str, Any]]:
         {"kind": "offer", "code": "all", "charges": draw(st.permutations(codes))},
         {"kind": "offer", "code": "some", "charges": draw(st.lists(st.sampled_from(codes), min_size=1, unique=True))},
     ]
-    accounts = [draw(_accounts(code)) for code in ("a", "b")]
+    tree = draw(st.sampled_from(TREES))
+    accounts = [draw(_accounts(code)) | tree.get(code, {}) for code in ("a", "b", *sorted(tree.keys() - {"a", "b"}))]
     subscriptions = [
         {
             "kind": "subscription",
@@ -213,6 +234,7 @@ def catalogs(draw: Any) -> list[dict[str, Any]]:
             "account": account,
             "offer": offer,
             "zone": draw(st.sampled_from(ZONES)),
+            "group": draw(st.sampled_from(["home", "work"])),
         }
         for index, (account, offer) in enumerate([("a", "all"), ("a", "some"), ("b", "all")])
     ]
