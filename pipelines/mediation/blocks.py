@@ -157,7 +157,7 @@ def split_blocks(
 
 
 def _skip(ahead: _BytesAhead, splitter: Splitter, buffer: UInt8Array, size: int) -> tuple[int, int]:
-    """Read on to the end of the record that fills the window; return the last window's size, and where in it the record ends."""
+    """Read on to the end of the record that fills the window; return the last window's size, and where in it that ends."""
     capacity, state = size, 0
     while True:
         end, state = splitter.skip(buffer, size, state)
