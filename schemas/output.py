@@ -67,7 +67,8 @@ class ReversalBlock:
 
     Attributes:
         claim, record, branch: (n,) the item taken back. counter: (n,) `schemas.cancellation.CounterFate`.
-        cause: back_out, superseded or reopened.
+        cause: back_out, superseded, reopened or rerated.
+        replaced_by: (n,) record of the same entry that takes its place; None where nothing does.
     """
 
     claim: Int64Array
@@ -75,6 +76,7 @@ class ReversalBlock:
     branch: UInt8Array
     counter: UInt8Array
     cause: str
+    replaced_by: Int64Array | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,7 @@ class OutputBlock:
         reversals: of a block that takes rated items back, which; its EDRs and rated items are their negatives.
         assembled: of EDRs that were put together from several records, which; None when there are none.
         runs: of a source that counts its records, the numbers seen; None for others.
+        sources: (n,) source id of each EDR, where they came from several; None where the header says it.
     """
 
     header: BlockHeader
@@ -133,6 +136,7 @@ class OutputBlock:
     reversals: ReversalBlock | None = None
     assembled: AssembledParts | None = None
     runs: SequenceRuns | None = None
+    sources: Int32Array | None = None
 
 
 @dataclass(frozen=True, slots=True)

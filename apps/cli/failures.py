@@ -29,6 +29,8 @@ _EXIT_CODES = {
     "UnableToCompileSource": CONFIGURATION,
     "UnableToRetry": CONFIGURATION,
     "UnableToBackOut": USAGE,
+    "UnableToRerate": USAGE,
+    "UnableToReadEdrs": USAGE,
     "TenantDiffers": CONFIGURATION,
     "UnableToReadSettings": CONFIGURATION,
     "UnableToUseDataDirectory": UNAVAILABLE,

@@ -116,7 +116,7 @@ def back_out(engine: Engine, wanted: str, reason: str, *, preview: bool) -> dict
     engine.flush()
     file = find_file(engine, wanted)
     decided = decisions(engine.journal.entries)
-    family = family_of(engine.journal.entries, file.claim)
+    family = family_of(engine.journal.entries, file.claim, engine.replaced)
     withdrawal = Withdrawal(engine, decided)
     told = BackOut(file.claim, file.name, file.source, 0, _sheet(engine, family), withdrawal.tally)
     refusals = tuple(_refusals(engine, file, family, decided))

@@ -15,7 +15,7 @@ from apps.embedded.engine import Engine
 from apps.embedded.images import ActiveImage, recompile
 from pipelines.resource.neighbours import dated, near_midnight
 from pipelines.snapshot import StageState
-from pipelines.spool.family import retried_as
+from pipelines.spool.family import moves_of
 from pipelines.spool.files import durable_file
 from pipelines.spool.lifecycle import Decisions, Place, Status
 from rating.reversal import find_counters
@@ -40,6 +40,12 @@ WHERE claim = {claim:UInt32} AND block = {block:UInt32} AND kind = 0 ORDER BY re
 _UNRATED = f"""
 SELECT record, branch FROM fact_rejection
 WHERE claim = {{claim:UInt32}} AND block = {{block:UInt32}} AND stage = {int(Stage.ACCOUNT)} ORDER BY record, branch
+"""
+_RERATED = """
+SELECT reversed_record AS record, reversed_branch AS branch FROM fact_reversal
+WHERE reversed_claim = {claim:UInt32} AND cause = 'rerated' AND (reversed_record, reversed_branch) IN (
+  SELECT record, branch FROM fact_usage WHERE claim = {claim:UInt32} AND block = {block:UInt32}
+) ORDER BY record, branch
 """
 _REVERSED = """
 SELECT DISTINCT reversed_claim, reversed_record, reversed_branch FROM fact_reversal WHERE reversed_claim IN ({claims})
@@ -105,7 +111,6 @@ class Withdrawal:
     decisions: Decisions
     tally: Tally = field(default_factory=Tally)
     _images: dict[str, ActiveImage] = field(default_factory=dict)
-    _retried: dict[Place, tuple[int, int]] | None = None
 
     def image(self, content_hash: str) -> ActiveImage:
         """Return an image that was in force."""
@@ -137,20 +142,26 @@ class Withdrawal:
         unrated = self._unrated(claim, _only(self.engine.store.query(_UNRATED, place), wanted), keys)
         if unrated.num_rows:
             yield unrated
+        if len(keys.record):
+            again = self._rerated(claim, _only(self.engine.store.query(_RERATED, place), wanted), keys)
+            if again.num_rows:
+                yield again
 
     def _rated(self, claim: int, items: pa.Table, parts: pa.Table, keys: Keys) -> pa.RecordBatch:
         state = self.engine.state
         column = {name: items[name].to_numpy() for name in items.column_names if name != "amount"}
-        amount = _billionths(items["amount"])
+        amount = billionths(items["amount"])
         image = self.image(state.vocabulary.images.name(int(column["image"][0])))
         subscription, version = column["subscription"].astype(np.int32), column["charge_version"].astype(np.int32)
         slot, cell, period = find_counters(column["event_at"], subscription, version, image.image.tariff)
         currency = image.image.account_currency[column["account"]].astype(np.int32)
+        # those of items that were taken back before are not theirs
+        parts = parts.filter(pa.array(np.isin(_place(parts), _place(items))))
         split_ptr = np.searchsorted(_place(parts), np.append(_place(items), np.iinfo(np.int64).max)).astype(np.int32)
         counted = np.flatnonzero(slot >= 0)
         kept = state.account.counter_period[slot[counted], cell[counted]] == period[counted]
         self._count(column["account"], version, currency, amount, int(np.count_nonzero(~kept)))
-        return _batch(
+        return command_batch(
             claim,
             CancelledKind.RATED,
             column["record"],
@@ -164,7 +175,7 @@ class Withdrawal:
                 "counter_cell": cell,
                 "counter_period": period,
             },
-            (split_ptr, parts["wallet"].to_numpy(), _billionths(parts["amount"])),
+            (split_ptr, parts["wallet"].to_numpy(), billionths(parts["amount"])),
         )
 
     def _unrated(self, claim: int, rows: pa.Table, keys: Keys) -> pa.RecordBatch:
@@ -180,19 +191,26 @@ class Withdrawal:
             np.bool_,
         )
         self.tally.unrated += int(np.count_nonzero(stands & (kind == CancelledKind.UNRATED)))
-        return _batch(claim, kind[stands], record[stands], branch[stands], keys, {}, None)
+        return command_batch(claim, kind[stands], record[stands], branch[stands], keys, {}, None)
+
+    def _rerated(self, claim: int, rows: pa.Table, keys: Keys) -> pa.RecordBatch:
+        """Return what releases the keys of EDRs that were rated again, and stand elsewhere."""
+        record, branch = rows["record"].to_numpy(), rows["branch"].to_numpy()
+        places = [(claim, *place) for place in zip(record.tolist(), branch.tolist(), strict=True)]
+        gone = self._gone(set(places))
+        stands = np.array([place not in gone for place in places], np.bool_)
+        return command_batch(claim, CancelledKind.KEY, record[stands], branch[stands], keys, {}, None)
 
     def _gone(self, places: set[Place]) -> set[Place]:
-        """Return which EDRs that were unrated and tried again are withdrawn by now: others may hold their keys."""
+        """Return which EDRs that were tried or rated again are withdrawn by now: others may hold their keys."""
         if not places:
             return places
-        if self._retried is None:
-            self._retried = retried_as(self.engine.journal.entries)
+        moved = dict(moves_of(self.engine.journal.entries, self.engine.replaced, {place[:2] for place in places}))
         latest = {}
         for place in places:
             at = place
-            while at in self._retried:
-                at = (*self._retried[at], place[2])
+            while at in moved:
+                at = (*moved[at], place[2])
             latest[place] = at
         claims = ", ".join(str(claim) for claim in sorted({at[0] for at in latest.values()}))
         found = self.engine.store.query(_REVERSED.format(claims=claims))
@@ -214,7 +232,7 @@ class Withdrawal:
 
 def key_batch(claim: int, keys: Keys) -> pa.RecordBatch:
     """Return commands that let records of a claim come again, and withdraw nothing."""
-    return _batch(claim, CancelledKind.KEY, keys.record, np.zeros(len(keys.record), np.uint8), keys, {}, None)
+    return command_batch(claim, CancelledKind.KEY, keys.record, np.zeros(len(keys.record), np.uint8), keys, {}, None)
 
 
 def write_commands(path: Path, batches: Iterator[pa.RecordBatch], schema: pa.Schema = CANCELLATION_SCHEMA) -> int:
@@ -240,7 +258,7 @@ def _place(rows: pa.Table) -> Int64Array:
     return place
 
 
-def _billionths(column: Any) -> Int64Array:
+def billionths(column: Any) -> Int64Array:
     """Return (n,) int64 of a decimal column of scale 9 whose values fit."""
     words = [
         np.frombuffer(chunk.buffers()[1], np.int64).reshape(-1, 2)[chunk.offset : chunk.offset + len(chunk), 0]
@@ -250,8 +268,8 @@ def _billionths(column: Any) -> Int64Array:
     return np.concatenate([np.zeros(0, np.int64), *words])
 
 
-def _batch(
-    claim: int,
+def command_batch(
+    claim: int | Int64Array,
     kind: Any,
     record: Any,
     branch: Any,
@@ -259,6 +277,11 @@ def _batch(
     given: Mapping[str, Any],
     parts: tuple[Any, Any, Any] | None,
 ) -> pa.RecordBatch:
+    """Return commands of one kind or one kind each: `given` are their columns as far as they are known.
+
+    Args:
+        claim: of all of them, or (n,). parts: of items that several wallets paid, (ptr, wallet, amount); None for none.
+    """
     n = len(record)
     empty = {"counter_slot": -1, "counter_period": -1, "wallet": -2}
     columns: dict[str, Any] = {"kind": np.broadcast_to(kind, n), "claim": np.full(n, claim), "record": record}

@@ -47,12 +47,17 @@ def open_commands(archive: Path, entry: Cancel) -> Commands:
     """
     reopening = None
     if entry.reopening:
-        reader = _open(archive / entry.reopening, entry.reopening_sha256, REOPENING_SCHEMA)
+        reader = open_checked(archive / entry.reopening, entry.reopening_sha256, REOPENING_SCHEMA)
         reopening = reader.get_batch(0)
-    return Commands(_open(archive / entry.stored, entry.sha256, CANCELLATION_SCHEMA), reopening)
+    return Commands(open_checked(archive / entry.stored, entry.sha256, CANCELLATION_SCHEMA), reopening)
 
 
-def _open(path: Path, sha256: str, schema: pa.Schema) -> pa.ipc.RecordBatchFileReader:
+def open_checked(path: Path, sha256: str, schema: pa.Schema) -> pa.ipc.RecordBatchFileReader:
+    """Return a file of commands.
+
+    Raises:
+        UnableToReadArchive: when it is gone, or not the one that was journaled.
+    """
     try:
         found = sha256_of(path, path.stat().st_size)
     except OSError as error:

@@ -14,6 +14,8 @@ from apps.embedded.correct import (
     correct,
 )
 from apps.embedded.engine import ClaimReport, Engine
+from apps.embedded.rerate import rerate
+from apps.embedded.rerate_scope import UsageSelection
 from apps.embedded.retry import decide, replay
 from apps.embedded.selection import Selection, place_of, written
 from pipelines.spool.lifecycle import Step
@@ -26,7 +28,7 @@ SUMMED = (
 DONE = {Step.MARK: "marked", Step.DISCARD: "discarded", Step.REOPEN: "reopened"}
 """What the number of rejections that were decided is called in an answer."""
 
-OPERATIONS = ("query", "balance", "replay", "mark", "discard", "reopen", "correct", "back_out")
+OPERATIONS = ("query", "balance", "replay", "mark", "discard", "reopen", "correct", "back_out", "rerate")
 """What an owner can be asked; the first two change nothing."""
 
 
@@ -50,6 +52,10 @@ def perform(request: dict[str, Any]) -> Callable[[Engine], Any]:
         case "back_out":
             file, why, preview = str(request["file"]), str(request["reason"]), bool(request["preview"])
             return lambda engine: back_out(engine, file, why, preview=preview)
+        case "rerate":
+            usage, why = UsageSelection.from_request(request["selection"]), str(request["reason"])
+            preview, image, expect = bool(request["preview"]), request.get("image"), request.get("expect")
+            return lambda engine: rerate(engine, usage, why, preview=preview, image=image, expect=expect)
         case other:
             raise ValueError(f"unknown operation {other!r}")
 

@@ -27,7 +27,8 @@ from apps.embedded.files import (
 from apps.embedded.images import ActiveImage, activate, archive_catalog, recompile
 from apps.embedded.layout import DataDirectory
 from apps.embedded.ports import FactStore
-from apps.embedded.threads import Ahead, Writer
+from apps.embedded.rerated import replaced_places, rerated_blocks
+from apps.embedded.threads import Ahead, Writer, start_writer
 from apps.embedded.ticking import timed_out_blocks
 from apps.settings import Settings
 from billing.catalog.store import load_catalog
@@ -45,9 +46,10 @@ from pipelines.spool.journal import (
     Journal,
     JournalEntry,
     RecordRetry,
+    Rerate,
     Tick,
 )
-from schemas.arrays import UInt16Array
+from schemas.arrays import Int64Array, UInt16Array
 from schemas.cdr import BlockPosition, CdrBlock, select_records
 from schemas.edr import PACKED_WORDS, PACKED_WORDS_VALUED, unpack
 from schemas.output import BlockHeader, OutputBlock
@@ -198,6 +200,9 @@ class Engine:
             report = ClaimReport(entry, tuple(self._emit_all(self._retried_edrs(entry))))
         elif isinstance(entry, Cancel):
             report = ClaimReport(entry, tuple(self._emit_all(self._cancelled(entry))))
+        elif isinstance(entry, Rerate):
+            again = rerated_blocks(self.directory, entry, self.state, self._image(), self.settings.tenant)
+            report = ClaimReport(entry, tuple(self._emit_all(again)))
         elif isinstance(entry, Tick):
             ended = timed_out_blocks(entry, self.state, self._image(), self.settings.tenant, self._resume_block(entry))
             report = ClaimReport(entry, tuple(self._emit_all(ended)))
@@ -245,6 +250,10 @@ class Engine:
         if not isinstance(root, FileClaim):
             raise UnableToReadArchive(f"claim {entry.claim} retries claim {entry.file_claim}, which is no file")
         return root
+
+    def replaced(self, entry: Rerate) -> tuple[Int64Array, Int64Array]:
+        """Return what a rerating replaced, as `pipelines.spool.family.Replaced`."""
+        return replaced_places(self.directory.spool.archive, entry)
 
     def inspect(self, root: FileClaim, under: ActiveImage | None = None) -> ReadableFile | QuarantinedFile:
         """Return whether a claimed file can be decoded under an image, the active one unless told otherwise.
@@ -486,15 +495,3 @@ def open_engine(
     state = read_latest_snapshot(directory.snapshots, report, set_aside=True) or StageState.empty()
     writer = start_writer(store, settings)
     return Engine(directory, settings, journal, state, store, writer, secret, now, report)
-
-
-def start_writer(store: FactStore, settings: Settings) -> Writer:
-    """Return a running writer in front of a store."""
-    writer = Writer(
-        store=store.write,
-        flush_records=settings.flush_records,
-        flush_s=settings.flush_ms / 1000,
-        backlog_records=2 * settings.flush_records,
-    )
-    writer.start()
-    return writer

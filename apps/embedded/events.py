@@ -15,6 +15,7 @@ from pipelines.spool.journal import (
     RecordRetry,
     Refusal,
     Reopen,
+    Rerate,
     with_branch,
 )
 from sinks.clickhouse.store import ClaimEvent, RejectionEvent
@@ -40,7 +41,7 @@ def rejection_events(entry: JournalEntry) -> list[RejectionEvent]:
                 )
                 for place, (claim, record, branch) in enumerate(map(with_branch, entry.refused))
             ]
-        case RecordRetry() | EdrRetry():
+        case RecordRetry() | EdrRetry() | Rerate():
             return of(entry.refused, "replayed")
         case Discard():
             return of(entry.refused, "discarded", entry.reason)

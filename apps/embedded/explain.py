@@ -103,7 +103,7 @@ class ExplainedItem:
     def _reversal_line(self, reversal: dict[str, Any]) -> str:
         counter = {"lowered": ", its counter was lowered", "left": ", its counter is no longer kept"}
         cause = {"back_out": "its file was backed out", "superseded": "a newer record took its place",
-                 "reopened": "a part of its session came late"}  # fmt: skip
+                 "reopened": "a part of its session came late", "rerated": "it was rated again"}  # fmt: skip
         return (
             f"{reversal['id']} takes {self.item['id']} back: {cause[reversal['cause']]}"
             f"{counter.get(reversal['counter'], '')}"
@@ -128,7 +128,7 @@ def explain_item(access: Access, directory: DataDirectory, wanted: RatedItemId) 
     catalog = load_catalog(directory.images / item["image"])
     charge, version = find_charge_version(catalog, item["charge_version"])
     operations = access.query(_OPERATIONS, place).to_pylist()
-    first = first_place(read_entries(directory.journal), wanted.claim, wanted.record)
+    first = first_place(directory.spool.archive, read_entries(directory.journal), wanted.claim, wanted.record)
     parts = access.query(_PARTS, dict(zip(("claim", "record"), first, strict=True))).to_pylist()
     event_at = utc_microseconds(item["event_at"])
     said: dict[str, Said] = {}

@@ -9,13 +9,15 @@ import numpy as np
 
 from apps.embedded.files import ReadableFile, UnableToReadArchive
 from apps.embedded.layout import DataDirectory
+from apps.embedded.rerated import replaced_places
 from pipelines.mediation.container import check_container
 from pipelines.mediation.context import SECRET_BYTES, DecodeContext
 from pipelines.mediation.decode import make_decoder
 from pipelines.mediation.failures import UnableToCompileSource, UnableToDecodeFile
 from pipelines.mediation.plugins import UnableToUsePlugin
 from pipelines.mediation.unpack import UnableToReadFile
-from pipelines.spool.journal import EdrRetry, FileClaim, JournalEntry, read_entries
+from pipelines.spool.family import RECORD
+from pipelines.spool.journal import EdrRetry, FileClaim, JournalEntry, Rerate, read_entries
 from rating.image_matrix import matrix_codes
 from rating.reference_tables import Said, values_said
 from schemas.catalog import Catalog
@@ -44,7 +46,7 @@ def what_was_said(
     """
     entries = read_entries(directory.journal)
     for place in places:
-        root, record = origin_of(entries, *place)
+        root, record = origin_of(directory.spool.archive, entries, *place)
         block, row = _decoded(directory.spool.archive / root.stored, root, record, catalog)
         if len(places) > 1 and block.event_at[row] != event_at:
             continue
@@ -56,20 +58,24 @@ def what_was_said(
     raise UnableToRecollect("none of the records that were put together has its time")
 
 
-def first_place(entries: Sequence[JournalEntry], claim: int, record: int) -> Place:
-    """Return which EDR it was before it was tried again."""
-    while isinstance(entry := entries[claim - 1], EdrRetry):
-        claim, record = entry.refused[record][:2]
+def first_place(archive: Path, entries: Sequence[JournalEntry], claim: int, record: int) -> Place:
+    """Return which EDR it was before it was tried or rated again."""
+    while isinstance(entry := entries[claim - 1], EdrRetry | Rerate):
+        if isinstance(entry, EdrRetry):
+            claim, record = entry.refused[record][:2]
+        else:
+            place = int(replaced_places(archive, entry)[0][record])
+            claim, record = place >> 32, place & RECORD
     return claim, record
 
 
-def origin_of(entries: Sequence[JournalEntry], claim: int, record: int) -> tuple[FileClaim, int]:
+def origin_of(archive: Path, entries: Sequence[JournalEntry], claim: int, record: int) -> tuple[FileClaim, int]:
     """Return the file and the record in it that an EDR of a claim came from.
 
     Raises:
         UnableToRecollect: when it came from no file.
     """
-    claim, record = first_place(entries, claim, record)
+    claim, record = first_place(archive, entries, claim, record)
     entry = entries[claim - 1]
     file_claim = getattr(entry, "file_claim", 0)
     root = entries[file_claim - 1] if file_claim else entry

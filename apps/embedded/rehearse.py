@@ -12,12 +12,13 @@ from pathlib import Path
 
 from apps.clock import now_us
 from apps.embedded.archive_files import ArchiveFiles
-from apps.embedded.engine import ClaimReport, Engine, start_writer
+from apps.embedded.engine import ClaimReport, Engine
 from apps.embedded.images import recompile
 from apps.embedded.layout import DataDirectory
 from apps.embedded.ports import NoStore
 from apps.embedded.session import RunReport
 from apps.embedded.source_check import check_sources
+from apps.embedded.threads import start_writer
 from apps.settings import Settings
 from billing.catalog.store import copy_catalog, load_catalog
 from pipelines.snapshot import StageState, read_latest_snapshot

@@ -15,7 +15,7 @@ from apps.embedded.images import ActiveImage
 from pipelines.resource.attribution import Owners, attribute, owners_of
 from pipelines.resource.kernels.attribute import NOT_VALID_AT, UNKNOWN
 from pipelines.resource.reopening import Returned, batch_of, open_parts
-from pipelines.spool.family import image_before, retried_as
+from pipelines.spool.family import image_before, moves_of
 from pipelines.spool.journal import Cancel, FileClaim, RecordRetry, Refusal, refusal
 from schemas.arrays import BoolArray, Int64Array
 from schemas.cancellation import CancelledKind
@@ -78,9 +78,9 @@ def standing(engine: Engine, places: set[Place]) -> set[Place]:
 
 
 def standing_of_each(engine: Engine, places: set[Place]) -> dict[Place, set[Place]]:
-    """Return, of each place of EDRs, where they may stand: it, and those of the retries of what was unrated there."""
+    """Return, of each place of EDRs, where they may stand: it, and those where they were tried or rated again."""
     retried: dict[Place, list[Place]] = {}
-    for (claim, record, _), place in retried_as(engine.journal.entries).items():
+    for (claim, record, _), place in moves_of(engine.journal.entries, engine.replaced, places):
         retried.setdefault((claim, record), []).append(place)
     found: dict[Place, set[Place]] = {}
     for place in places:

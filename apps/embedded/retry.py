@@ -125,7 +125,8 @@ def _replay_records(engine: Engine, file_claim: int, rows: list[dict[str, Any]])
 
 def _replay_edrs(engine: Engine, source: str, rows: list[dict[str, Any]]) -> ClaimReport:
     journal = engine.journal
-    packed = renew(engine, rows, join_packed([np.frombuffer(row["edr"], np.int64) for row in rows]))
+    place = np.array([row["claim"] << 32 | row["record"] for row in rows], np.int64)
+    packed = renew(engine, place, join_packed([np.frombuffer(row["edr"], np.int64) for row in rows]))
     spool = engine.directory.spool
     stored = spool.stored_name(journal.next_claim, source, "edrs.retry")
     write_durably(spool.archive / f"edrs-{stored}", packed.tobytes())

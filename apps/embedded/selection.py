@@ -94,8 +94,8 @@ class Selection:
         add("source = {source:String}", "source", self.source)
         add("claim = {claim:UInt32}", "claim", self.claim)
         add("claim IN (SELECT claim FROM fact_claim WHERE kind = 'file' AND name = {file:String})", "file", self.file)
-        add("event_at >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')", "since", _instant(self.since))
-        add("event_at < fromUnixTimestamp64Micro({until:Int64}, 'UTC')", "until", _instant(self.until))
+        add("event_at >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')", "since", instant(self.since))
+        add("event_at < fromUnixTimestamp64Micro({until:Int64}, 'UTC')", "until", instant(self.until))
         add("access_point = {access_point:String}", "access_point", self.access_point)
         add("status = {status:String}", "status", _one_of(self.status, Status.__members__, "status"))
         stages = [stage.name.lower() for stage in Stage]
@@ -113,7 +113,7 @@ def _one_of(value: str | None, known: Any, what: str) -> str | None:
     return value
 
 
-def _instant(text: str | None) -> int | None:
+def instant(text: str | None) -> int | None:
     """Return an instant in microseconds UTC."""
     if text is None:
         return None

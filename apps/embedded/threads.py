@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from apps.embedded.ports import FactStore
+from apps.settings import Settings
 from schemas.output import OutputBlock
 
 Item = TypeVar("Item")
@@ -191,3 +193,15 @@ class Writer:
                 self.figures.records += self._storing_records
                 self._storing_records = 0
                 self._changed.notify_all()
+
+
+def start_writer(store: FactStore, settings: Settings) -> Writer:
+    """Return a running writer in front of a store."""
+    writer = Writer(
+        store=store.write,
+        flush_records=settings.flush_records,
+        flush_s=settings.flush_ms / 1000,
+        backlog_records=2 * settings.flush_records,
+    )
+    writer.start()
+    return writer

@@ -32,13 +32,14 @@ def cancel_block(
     context: ClaimContext,
     *,
     cause: str,
+    replaced_by: Int64Array | None = None,
 ) -> OutputBlock:
     """Withdraw the EDRs of a block of commands: wallets and counters get back what they gave. Updates `state`.
 
     Args:
         commands: rows of CANCELLATION_SCHEMA, those of RATED items of one image.
         position: the block; its reversals are numbered from `first_record` on.
-        cause: why, as `fact_reversal` says it.
+        cause: why, as `fact_reversal` says it. replaced_by: (n,) of each RATED row, the record that takes its place.
 
     Raises:
         rating.reversal.UnableToReverse: when the commands are not of items that this state rated.
@@ -74,6 +75,7 @@ def cancel_block(
         column["branch"],
         done.counter_fate,
         cause,
+        replaced_by,
     )
     withdrawn = int(np.count_nonzero(kind != CancelledKind.KEY))
     header = _header(position, context, edrs, rated, column["image"], withdrawn, _amounts(column))

@@ -20,6 +20,7 @@ from schemas.edr import EdrBlock, select_edrs
 from schemas.output import AssembledParts, BlockHeader, OutputBlock
 from schemas.rated_item import WALLET_NONE, RatedBlock
 from schemas.rejection import Outcome, Reason
+from schemas.rerating import SEVERAL_SOURCES
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,26 @@ def finish_edrs(
     owned = select_edrs(edrs, np.flatnonzero(~nobodys))
     output = _finish(owned, outcomes, None, image, state, vocabulary, context)
     return _with_incomplete(output, select_edrs(edrs, np.flatnonzero(nobodys)), vocabulary, context.retry_count)
+
+
+def finish_rerated(
+    edrs: EdrBlock,
+    sources: Int32Array,
+    image: TariffImage,
+    past: AccountState,
+    vocabulary: Vocabulary,
+    context: ClaimContext,
+) -> OutputBlock:
+    """Rate a block of EDRs again and return its output; their records were counted when they came.
+
+    Args:
+        edrs: in the order of events, after those of all blocks before it. sources: (n,) ids, of each EDR's record.
+        past: what `rating.history.begin` returned.
+    """
+    output = _finish(edrs, np.zeros(len(Outcome), np.int64), None, image, past, vocabulary, context)
+    several = len(sources) > 0 and bool((sources != sources[0]).any())
+    header = replace(output.header, source=SEVERAL_SOURCES if several else int(sources[0]))
+    return replace(output, header=header, sources=sources if several else None)
 
 
 def _finish(

@@ -1,11 +1,14 @@
-"""What came of a file, read from the log alone: retries of its records, retries of its EDRs, corrections, and theirs."""
+"""What came of a file, read from the log: retries of its records and EDRs, reratings, corrections, and theirs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from pipelines.spool.journal import Cancel, EdrRetry, FileClaim, JournalEntry, RecordRetry, with_branch
+import numpy as np
+
+from pipelines.spool.journal import Cancel, EdrRetry, FileClaim, JournalEntry, RecordRetry, Rerate, with_branch
+from schemas.arrays import Int64Array
 
 
 @dataclass(slots=True)
@@ -15,7 +18,7 @@ class Family:
     Attributes:
         files: the file's claim, and those of corrections of its records.
         records: claims of which every record is one of `files`': they themselves, and retries of their records.
-        edrs: claim of a retry of EDRs -> those of its records that were EDRs of this family.
+        edrs: claim of a retry or a rerating of EDRs -> those of its records that were EDRs of this family.
     """
 
     files: set[int]
@@ -27,7 +30,12 @@ class Family:
         return claim in self.records or record in self.edrs.get(claim, ())
 
 
-def family_of(entries: Sequence[JournalEntry], file_claim: int) -> Family:
+Replaced = Callable[[Rerate], tuple[Int64Array, Int64Array]]
+"""Returns (place, branch) of what a rerating replaced, each (n,): claim and record in one number; row i became its record i."""
+RECORD = 0xFFFFFFFF
+
+
+def family_of(entries: Sequence[JournalEntry], file_claim: int, replaced: Replaced) -> Family:
     """Return the family of the file of claim `file_claim`; entry i of the log has claim i + 1."""
     family = Family({file_claim}, {file_claim})
     for entry in entries[file_claim:]:
@@ -43,17 +51,45 @@ def family_of(entries: Sequence[JournalEntry], file_claim: int) -> Family:
             found = {index for index, (claim, record, _) in enumerate(places) if family.holds(claim, record)}
             if found:
                 family.edrs[entry.claim] = found
+        elif isinstance(entry, Rerate):
+            rows = _rows_of(family, replaced(entry)[0])
+            if len(rows):
+                family.edrs[entry.claim] = set(rows.tolist())
     return family
 
 
-def retried_as(entries: Sequence[JournalEntry]) -> dict[tuple[int, int, int], tuple[int, int]]:
-    """Return, of every unrated EDR that was tried again, the claim and the record under which it stands since."""
-    return {
-        with_branch(named): (entry.claim, index)
-        for entry in entries
-        if isinstance(entry, EdrRetry)
-        for index, named in enumerate(entry.refused)
-    }
+def _rows_of(family: Family, place: Int64Array) -> Int64Array:
+    """Return which of n places, claim and record in one number, belong to a family."""
+    claim, record = place >> 32, place & RECORD
+    belongs = np.isin(claim, list(family.records))
+    for of, records in family.edrs.items():
+        belongs |= (claim == of) & np.isin(record, list(records))
+    return np.flatnonzero(belongs)
+
+
+def moves_of(
+    entries: Sequence[JournalEntry], replaced: Replaced, places: Collection[tuple[int, int]]
+) -> Iterator[tuple[tuple[int, int, int], tuple[int, int]]]:
+    """Yield, in the order of the log, where EDRs stood and where they stand since, when they were tried or rated again.
+
+    `places`: claim and record of those that are meant; where they went is meant as well.
+    """
+    wanted = set(places)
+    for entry in entries[min((claim for claim, _ in wanted), default=len(entries)) :]:
+        if isinstance(entry, EdrRetry):
+            moved = [(index, with_branch(named)) for index, named in enumerate(entry.refused)]
+        elif isinstance(entry, Rerate):
+            place, branch = replaced(entry)
+            rows = np.flatnonzero(np.isin(place, [claim << 32 | record for claim, record in wanted]))
+            moved = [
+                (row, (int(place[row] >> 32), int(place[row] & RECORD), int(branch[row]))) for row in rows.tolist()
+            ]
+        else:
+            continue
+        for index, at in moved:
+            if at[:2] in wanted:
+                yield at, (entry.claim, index)
+                wanted.add((entry.claim, index))
 
 
 def image_before(entries: Sequence[JournalEntry], claim: int) -> str:

@@ -164,6 +164,26 @@ class Cancel(_Entry):
         )
 
 
+class Rerate(_Entry):
+    """EDRs are priced again by the image `image`: their rated items are taken back and replaced, all in the order of events.
+
+    `stored` is the archive file of the withdrawals (`schemas.cancellation`) with one batch for each of `sources`, `edrs` that
+    of the EDRs (`schemas.rerating`), each with its hash. `refused` are the rejections of unrated EDRs among them. It was
+    prepared when entry `after` was the latest one, and holds only then.
+    """
+
+    kind: Literal["rerate"] = "rerate"
+    after: int
+    image: str
+    reason: str
+    sources: tuple[str, ...]
+    stored: str
+    sha256: str
+    edrs: str
+    edrs_sha256: str
+    refused: tuple[Refusal, ...] = ()
+
+
 class Tick(_Entry):
     """Stage time passed: sessions of which nothing came for long enough end."""
 
@@ -171,7 +191,7 @@ class Tick(_Entry):
 
 
 JournalEntry = Annotated[
-    FileClaim | ImageClaim | RecordRetry | EdrRetry | Discard | Mark | Reopen | Cancel | Tick,
+    FileClaim | ImageClaim | RecordRetry | EdrRetry | Discard | Mark | Reopen | Cancel | Rerate | Tick,
     Field(discriminator="kind"),
 ]
 _ADAPTER: TypeAdapter[JournalEntry] = TypeAdapter(JournalEntry)

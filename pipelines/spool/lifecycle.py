@@ -21,6 +21,7 @@ from pipelines.spool.journal import (
     RecordRetry,
     Refusal,
     Reopen,
+    Rerate,
     with_branch,
 )
 
@@ -74,7 +75,7 @@ class Decisions:
 def answered(entry: JournalEntry) -> tuple[Refusal, ...]:
     """Return the rejections that an entry of the log answers for good: tried again, corrected or closed."""
     match entry:
-        case RecordRetry() | EdrRetry() | FileClaim():
+        case RecordRetry() | EdrRetry() | FileClaim() | Rerate():
             return entry.refused
         case Cancel():
             return (*entry.refused, *entry.replayed)
@@ -87,7 +88,7 @@ def decisions(entries: Iterable[JournalEntry]) -> Decisions:
     found = Decisions()
     for entry in entries:
         match entry:
-            case RecordRetry() | EdrRetry() | FileClaim():
+            case RecordRetry() | EdrRetry() | FileClaim() | Rerate():
                 status = Status.REPLAYED
             case Discard():
                 status = Status.DISCARDED

@@ -83,5 +83,6 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(5, "parts of sessions", (FACT_ASSEMBLED_PART.ddl, added(FACT_BLOCK, "part_rows", "amounts"))),
     Migration(6, "runs of numbers", (FACT_SEQUENCE_RUN.ddl, added(FACT_BLOCK, "run_rows", "part_rows"))),
     Migration(7, "late parts", (added(FACT_ASSEMBLED_PART, "late", "part_record"),)),
+    Migration(8, "what takes the place of reversed items", (added(FACT_REVERSAL, "replaced_by", "counter"),)),
 )
 """All steps, in order."""

@@ -402,6 +402,33 @@ SEQUENCE_GAP = View(
     f"{_GAPS} AS f WHERE f.earlier > 0 AND f.first > f.reached + 1",
 )
 
+REVERSED_ITEM = View(
+    "reversed_item",
+    "One row per rated item that was taken back: by which item, and what took its place.",
+    (
+        _per_row("item", "String", "the item that was taken back: ri-CLAIM-RECORD, as in rated_item",
+                 "concat('ri-', toString(f.reversed_claim), '-', toString(f.reversed_record), "
+                 "if(f.reversed_branch = 0, '', concat('-', toString(f.reversed_branch))))"),
+        _per_row("reversal", "String", "the item that takes it back",
+                 "concat('ri-', toString(f.claim), '-', toString(f.record))"),
+        _per_row("replaced_by", "String", "the item that took its place when it was rated again; empty: none, or it is "
+                 "unrated now", f"if(u.claim = 0, '', concat('ri-', toString(u.claim), '-', toString(u.record), "
+                 "if(u.branch = 0, '', concat('-', toString(u.branch)))))"),
+        _per_row("cause", "String", "back_out, superseded, reopened or rerated"),
+        _per_row("counter", "String", "none, lowered, or left: its period was no longer kept"),
+        _per_row("claim", "UInt32", "journal entry that took it back"),
+        _TENANT,
+        _SOURCE,
+        _DAY,
+    ),
+    f"""{DATABASE}.fact_reversal AS f
+LEFT JOIN (
+  SELECT claim, record, branch FROM {DATABASE}.fact_usage WHERE claim IN (
+    SELECT claim FROM {DATABASE}.fact_reversal WHERE replaced_by > 0
+  )
+) AS u ON u.claim = f.claim AND toUInt64(u.record) + 1 = toUInt64(f.replaced_by)""",
+)  # fmt: skip
+
 VIEWS: tuple[View, ...] = (
     EDR,
     RATED_ITEM,
@@ -415,5 +442,6 @@ VIEWS: tuple[View, ...] = (
     FILE,
     ASSEMBLED_PART,
     SEQUENCE_GAP,
+    REVERSED_ITEM,
 )
 """Every view of the contract."""

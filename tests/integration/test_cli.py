@@ -62,6 +62,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "rejects replay",
         "rejects show",
         "rejects summary",
+        "rerate",
         "run",
         "serve",
         "sources gaps",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pyarrow as pa
 
 from schemas.output import OutputBlock
@@ -45,6 +46,8 @@ def rejection_table(blocks: Sequence[OutputBlock], tenants: Mapping[str, int]) -
 def _batch(block: OutputBlock, tenants: Mapping[str, int]) -> pa.RecordBatch:
     given = block.rejections
     place = Places.of(block.header, tenants).columns(given.num_rows)
+    if block.sources is not None:
+        place["source"] = block.sources[block.rated.reason != 0].astype(np.uint16)
     columns = []
     for field in FACT_REJECTION.schema:
         if field.name in given.schema.names:

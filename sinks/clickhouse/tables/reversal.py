@@ -24,8 +24,9 @@ FACT_REVERSAL = Table(
         Column("reversed_claim", "UInt32", "claim of the item that was taken back"),
         Column("reversed_record", "UInt32", "its record"),
         Column("reversed_branch", "UInt8", "its branch"),
-        Column("cause", NAME, "back_out, superseded or reopened"),
+        Column("cause", NAME, "back_out, superseded, reopened or rerated"),
         Column("counter", NAME, "none, lowered, or left: its period was no longer kept"),
+        Column("replaced_by", "UInt32", "one more than the record within that entry that took its place; 0: none did"),
         Column("day", "Date", "ingest day: UTC date at which the entry was journaled"),
     ),
     order_by="reversed_claim, reversed_record, reversed_branch",
@@ -59,6 +60,7 @@ def _batch(block: OutputBlock, tenants: Mapping[str, int]) -> pa.RecordBatch:
         "reversed_branch": given.branch,
         "cause": np.full(rows, given.cause),
         "counter": _FATES[given.counter],
+        "replaced_by": np.zeros(rows, np.uint32) if given.replaced_by is None else given.replaced_by + 1,
     }
     return pa.RecordBatch.from_arrays(
         [

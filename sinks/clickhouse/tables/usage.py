@@ -76,10 +76,12 @@ def _block_columns(block: OutputBlock, tenants: Mapping[str, int]) -> dict[str, 
         "wallet": rated.wallet,
         "balance_after": wide(rated.balance_hi, rated.balance_lo),
     }
+    if block.sources is not None:
+        columns["source"] = block.sources
     if header.unrated or header.cancelled:
         kept = np.flatnonzero(rated.reason == 0)
         columns = {name: values[kept] for name, values in columns.items()}
-    columns.update(Places.of(header, tenants).columns(len(columns["record"])))
+    columns = Places.of(header, tenants).columns(len(columns["record"])) | columns
     columns["image"] = np.full(len(columns["record"]), header.image, np.int64)
     return columns
 

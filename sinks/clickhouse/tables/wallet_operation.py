@@ -58,6 +58,7 @@ def _block_columns(block: OutputBlock, tenants: Mapping[str, int]) -> dict[str, 
     negative = -rated.split_amount
     return {
         **Places.of(block.header, tenants).columns(count),
+        **({} if block.sources is None else {"source": block.sources[row].astype(np.uint16)}),
         "account": block.account[row],
         "wallet": rated.split_wallet,
         "at": edrs.event_at[row],

@@ -5,9 +5,10 @@ from __future__ import annotations
 import zlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from pipelines.spool.family import family_of, image_before, retried_as
+from pipelines.spool.family import family_of, image_before, moves_of
 from pipelines.spool.journal import (
     Cancel,
     Discard,
@@ -19,8 +20,10 @@ from pipelines.spool.journal import (
     Mark,
     RecordRetry,
     Reopen,
+    Rerate,
 )
 from pipelines.spool.lifecycle import ALLOWED, Status, Step, decisions
+from schemas.arrays import Int64Array
 
 OLD = (
     '{"claim":1,"received_at":10,"kind":"image","content_hash":"abc"}',
@@ -115,23 +118,50 @@ def test_what_is_final_allows_no_step(step: Step) -> None:
     assert not ALLOWED[step] & {Status.REPLAYED, Status.CANCELLED}
 
 
+REPLACED = {4: [(3, 0, 0), (2, 0, 0), (1, 9, 1)], 5: [(4, 2, 1), (4, 0, 0)]}
+"""What reratings replaced."""
+
+
+def rerate(claim: int) -> Rerate:
+    return Rerate(
+        claim=claim, received_at=0, after=claim - 1, image="", reason="", sources=(), stored="", sha256="", edrs="",
+        edrs_sha256="",
+    )  # fmt: skip
+
+
+def replaced(entry: Rerate) -> tuple[Int64Array, Int64Array]:
+    rows = REPLACED[entry.claim]
+    return np.array([row[0] << 32 | row[1] for row in rows]), np.array([row[2] for row in rows])
+
+
 def test_a_family_is_a_file_its_retries_and_its_corrections() -> None:
     log: list[JournalEntry] = [
         file(1), file(2), records(3, 1), edrs(4, (2, 0), (1, 7), (3, 1)), edrs(5, (4, 0), (4, 2)), file(6, corrects=1),
         records(7, 6), cancel(8, cause="superseded", file_claim=1, records=(1,)), records(9, 2),
     ]  # fmt: skip
-    family = family_of(log, 1)
+    family = family_of(log, 1, replaced)
     assert family.files == {1, 6}
     assert family.records == {1, 3, 6, 7, 8}
     assert family.edrs == {4: {1, 2}, 5: {1}}
-    assert family_of(log, 2).edrs == {4: {0}, 5: {0}}
-    assert retried_as(log) == {
+    assert family_of(log, 2, replaced).edrs == {4: {0}, 5: {0}}
+    assert dict(moves_of(log, replaced, {(2, 0), (1, 7), (3, 1)})) == {
         (2, 0, 0): (4, 0),
         (1, 7, 0): (4, 1),
         (3, 1, 0): (4, 2),
         (4, 0, 0): (5, 0),
         (4, 2, 0): (5, 1),
     }
+
+
+def test_what_is_rated_again_stays_of_its_family() -> None:
+    log: list[JournalEntry] = [file(1), file(2), edrs(3, (1, 7)), rerate(4), rerate(5), edrs(6, (5, 1))]
+    assert family_of(log, 1, replaced).edrs == {3: {0}, 4: {0, 2}, 5: {0, 1}, 6: {0}}
+    assert family_of(log, 2, replaced).edrs == {4: {1}}
+    assert list(moves_of(log, replaced, {(1, 7), (2, 0)})) == [
+        ((1, 7, 0), (3, 0)), ((3, 0, 0), (4, 0)), ((2, 0, 0), (4, 1)), ((4, 0, 0), (5, 1)), ((5, 1, 0), (6, 0)),
+    ]  # fmt: skip
+    assert list(moves_of(log, replaced, {(1, 9)})) == [((1, 9, 1), (4, 2)), ((4, 2, 1), (5, 0))]
+    assert list(moves_of(log, replaced, set())) == []
 
 
 def test_the_image_of_a_claim_is_the_latest_before_it() -> None:

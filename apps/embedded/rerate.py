@@ -1,0 +1,332 @@
+"""Rating again what was rated: planned outside the stages at a cut, journaled as one entry, applied as cancel-and-replace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from apps.embedded.cancel import NO_KEYS, Withdrawal, billionths, command_batch, write_commands
+from apps.embedded.engine import EDRS_PER_BLOCK, Engine
+from apps.embedded.files import sha256_of
+from apps.embedded.images import ActiveImage
+from apps.embedded.rerate_deltas import deltas_of
+from apps.embedded.rerate_scope import Scope, ScopeReader, UsageSelection, edr_block
+from apps.embedded.stored_edrs import StoredEdrs
+from pipelines.spool.family import RECORD
+from pipelines.spool.journal import Refusal, Rerate, refusal
+from pipelines.spool.lifecycle import decisions
+from rating.history import begin
+from rating.kernels.layout import ACCOUNT, POSTPAID, WALLET_COUNT
+from rating.periods import components
+from rating.rate import rate
+from rating.reversal import RatedItems, find_counters, reverse
+from rating.state import AccountState
+from schemas.arrays import BoolArray, Int32Array, Int64Array
+from schemas.cancellation import CancelledKind
+from schemas.rated_item import WALLET_SPLIT, RatedBlock
+from schemas.rerating import EDR_BYTES, NOT_REVERSED, RERATING_SCHEMA
+
+CLAIMS_ASKED_MAX = 10_000
+_PARTS = """
+SELECT claim, record, branch, wallet, -amount AS amount FROM fact_wallet_operation
+WHERE kind = 0 AND claim IN ({claims}) ORDER BY claim, record, branch, part
+"""
+
+
+class UnableToRerate(Exception):
+    """Usage cannot be rated again; nothing changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of items that several wallets paid: those of item i are ptr[i] .. ptr[i + 1]."""
+
+    ptr: Int64Array
+    wallet: Int32Array
+    amount: Int64Array
+
+    def take(self, rows: Int64Array) -> Parts:
+        """Return the parts of some items."""
+        count = np.diff(self.ptr)[rows]
+        ptr = np.zeros(len(rows) + 1, np.int64)
+        np.cumsum(count, out=ptr[1:])
+        place = np.repeat(self.ptr[rows] - ptr[:-1], count) + np.arange(ptr[-1])
+        return Parts(ptr, self.wallet[place], self.amount[place])
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What rating some usage again comes to, at a cut of the log.
+
+    Attributes:
+        reader: of the scope, with the image that prices it. scope: the n EDRs, in the order of events.
+        parts: of those items as they stand.
+        rated: (n,) how they are rated now. account: (n,) who pays then, -1 for nobody.
+        changed: (n,) whether the price, what it is for, or who pays it is another one, or it has none any more, or has one now.
+        taken: (n,) whether it is replaced: with one item go all that its price depends on, or that depend on it.
+        billed: how many of those are billed.
+    """
+
+    reader: ScopeReader
+    scope: Scope
+    parts: Parts
+    rated: RatedBlock
+    account: Int32Array
+    changed: BoolArray
+    taken: BoolArray
+    billed: int = 0
+    refusals: tuple[str, ...] = field(default=())
+
+
+def rerate(
+    engine: Engine,
+    selection: UsageSelection,
+    reason: str,
+    *,
+    preview: bool,
+    image: str | None = None,
+    expect: int | None = None,
+) -> dict[str, Any]:
+    """Rate usage again by the image in force, or another one that was; or say what that would do.
+
+    Args:
+        expect: the latest entry of the log that a preview has seen; when there are others by now, nothing is done.
+
+    Raises:
+        UnableToSelect, UnableToReadEdrs: when it is not known which usage is meant, or it is too much.
+        UnableToRerate: when there is no reason, no such image, the log went on, or (unless previewing) something is billed.
+        UnableToReadArchive: when a file that usage is read from again is gone.
+    """
+    if not preview and not reason.strip():
+        raise UnableToRerate("rating again needs a reason")
+    engine.flush()
+    latest = engine.journal.next_claim - 1
+    if expect is not None and expect != latest:
+        raise UnableToRerate(f"the log went on from entry {expect} to {latest}: look at a preview again")
+    plan = plan_rerating(engine, selection, image)
+    result = deltas_of(engine, plan) | {"after": latest, "entry": 0, "refusals": list(plan.refusals)}
+    if preview or not plan.taken.any():
+        return result
+    if plan.refusals:
+        raise UnableToRerate(f"nothing was rated again: {'; '.join(plan.refusals)}")
+    return result | {"entry": _journal(engine, plan, reason.strip(), latest)}
+
+
+def plan_rerating(engine: Engine, selection: UsageSelection, image: str | None) -> Plan:
+    """Return what rating usage again comes to; nothing changes. Raises as `rerate` does."""
+    withdrawal = Withdrawal(engine, decisions(engine.journal.entries))
+    active = _image(engine, withdrawal, image)
+    reader = ScopeReader(engine, active, withdrawal)
+    scope = reader.read(selection)
+    edrs = scope.edrs
+    parts = _parts(engine, edrs)
+    state = AccountState.from_arrays(engine.state.account.to_arrays())
+    standing = np.flatnonzero(edrs.rated)
+    reverse(_items(reader, edrs.take(standing), parts.take(standing)), state)
+    rated = rate(edr_block(edrs), active.image, begin(state))
+    rows = active.image.tariff.subscription_row
+    account = np.where(rated.reason == 0, rows[edrs.subscription, ACCOUNT], -1).astype(np.int32)
+    changed = _changed(edrs, parts, rated, account)
+    label = components([scope.old_cell, scope.new_cell, *_purses(active, edrs, account)], len(edrs))
+    touched = np.zeros(len(edrs), np.bool_)
+    touched[label[changed]] = True
+    taken = touched[label] & (edrs.rated | (rated.reason == 0))
+    billed = _billed(engine, edrs.take(np.flatnonzero(taken & edrs.rated)))
+    refusals = (f"{billed:,} of the rated items are billed; credit the invoice instead",) if billed else ()
+    return Plan(reader, scope, parts, rated, account, changed, taken, billed, refusals)
+
+
+def _image(engine: Engine, withdrawal: Withdrawal, wanted: str | None) -> ActiveImage:
+    if engine.active is None:
+        raise UnableToRerate("no catalog was ever in force, so nothing was rated")
+    if wanted is None:
+        return engine.active
+    found = [name for name in engine.state.vocabulary.images.names.to_list() if name.startswith(wanted)]
+    if len(found) != 1:
+        known = "several images begin with" if found else "no image that was in force begins with"
+        raise UnableToRerate(f"{known} {wanted}; `octroi catalog list` shows them")
+    return withdrawal.image(found[0])
+
+
+def _purses(active: ActiveImage, edrs: StoredEdrs, account: Int32Array) -> Iterator[Int64Array]:
+    """Yield (n,) the accounts, before and after, in which what one item takes may be what another one lacks, else -1."""
+    rows = active.image.tariff.subscription_row
+    simple = (rows[:, WALLET_COUNT] == 1) & (rows[:, POSTPAID] != 0)
+    narrow = np.ones(int(max(rows[:, ACCOUNT].max(initial=-1), edrs.account.max(initial=-1))) + 1, np.bool_)
+    narrow[rows[simple & (rows[:, ACCOUNT] >= 0), ACCOUNT]] = False
+    for of in (np.where(edrs.rated, edrs.account, -1), rows[edrs.subscription, ACCOUNT]):
+        yield np.where((of >= 0) & narrow[of], of, -1).astype(np.int64)
+
+
+def _changed(edrs: StoredEdrs, parts: Parts, rated: RatedBlock, account: Int32Array) -> BoolArray:
+    stands, after = edrs.rated, rated.reason == 0
+    both = stands & after
+    differs: BoolArray = (
+        (edrs.charge_version != rated.charge_version)
+        | (edrs.rated_quantity != rated.rated_quantity)
+        | (edrs.amount != rated.amount)
+        | (edrs.wallet != rated.wallet)
+        | (edrs.account != account)
+    )
+    for row in np.flatnonzero(both & ~differs & (edrs.wallet == WALLET_SPLIT)).tolist():
+        old = slice(parts.ptr[row], parts.ptr[row + 1])
+        new = slice(*np.searchsorted(rated.split_row, [row, row + 1]))
+        differs[row] = not (
+            np.array_equal(parts.wallet[old], rated.split_wallet[new])
+            and np.array_equal(parts.amount[old], rated.split_amount[new])
+        )
+    changed: BoolArray = (stands != after) | (both & differs)
+    return changed
+
+
+# ---- what stands
+
+
+def _parts(engine: Engine, edrs: StoredEdrs) -> Parts:
+    """Return the parts of all items that several wallets paid."""
+    split = np.flatnonzero(edrs.wallet == WALLET_SPLIT)
+    claims = np.unique(edrs.place[split] >> 32).tolist()
+    found: dict[tuple[int, int, int], list[tuple[int, int]]] = {}
+    for first in range(0, len(claims), CLAIMS_ASKED_MAX):
+        some = ", ".join(map(str, claims[first : first + CLAIMS_ASKED_MAX]))
+        table = engine.store.query(_PARTS.format(claims=some))
+        columns = [table[name].to_pylist() for name in ("claim", "record", "branch", "wallet")]
+        for claim, record, branch, wallet, amount in zip(*columns, billionths(table["amount"]).tolist(), strict=True):
+            found.setdefault((claim, record, branch), []).append((wallet, amount))
+    count = np.zeros(len(edrs), np.int64)
+    all_parts: list[tuple[int, int]] = []
+    for row in split.tolist():
+        place = int(edrs.place[row])
+        of = found[place >> 32, place & RECORD, int(edrs.branch[row])]
+        count[row] = len(of)
+        all_parts += of
+    ptr = np.zeros(len(edrs) + 1, np.int64)
+    np.cumsum(count, out=ptr[1:])
+    wallets, amounts = ([part[index] for part in all_parts] for index in (0, 1))
+    return Parts(ptr, np.array(wallets, np.int32), np.array(amounts, np.int64))
+
+
+def _counters(reader: ScopeReader, edrs: StoredEdrs) -> tuple[Int32Array, Int32Array, Int32Array]:
+    """Return (slot, cell, period) of what counters rated items consumed, each (n,)."""
+    found = np.full((3, len(edrs)), -1, np.int32)
+    for image in np.unique(edrs.image).tolist():
+        rows = np.flatnonzero(edrs.image == image)
+        some = edrs.take(rows)
+        tariff = reader.tariff(image).image.tariff
+        found[:, rows] = find_counters(some.event_at.copy(), some.subscription, some.charge_version, tariff)
+    return found[0], found[1], found[2]
+
+
+def _items(reader: ScopeReader, edrs: StoredEdrs, parts: Parts) -> RatedItems:
+    slot, cell, period = _counters(reader, edrs)
+    return RatedItems(
+        edrs.rated_quantity, edrs.amount, edrs.wallet, slot, cell, period, parts.ptr, parts.wallet, parts.amount
+    )
+
+
+def _billed(engine: Engine, edrs: StoredEdrs) -> int:
+    """Return how many of some items are billed."""
+    total = 0
+    claims = np.unique(edrs.place >> 32).tolist()
+    for first in range(0, len(claims), CLAIMS_ASKED_MAX):
+        some = ", ".join(map(str, claims[first : first + CLAIMS_ASKED_MAX]))
+        found = engine.store.query(f"SELECT DISTINCT claim, record FROM fact_billed WHERE claim IN ({some})")
+        if found.num_rows:
+            claim, record = (found[name].to_numpy().astype(np.int64) for name in ("claim", "record"))
+            total += int(np.isin(edrs.place, claim << np.int64(32) | record).sum())
+    return total
+
+
+# ---- the command
+
+
+def _journal(engine: Engine, plan: Plan, reason: str, after: int) -> int:
+    """Keep the command in the archive, journal it, and process it; return the entry's number."""
+    edrs = plan.scope.edrs
+    reader = plan.reader
+    standing = np.flatnonzero(plan.taken & edrs.rated)
+    order = standing[np.lexsort((standing, edrs.source[standing], edrs.image[standing]))]
+    reversal = np.full(len(edrs), NOT_REVERSED, np.int64)
+    reversal[order] = np.arange(len(order))
+    groups = list(_groups(edrs, order))
+    journal, spool = engine.journal, engine.directory.spool
+    names = [f"rerate-{spool.stored_name(journal.next_claim, 'all', name)}" for name in ("cancel.arrow", "edrs.arrow")]
+    paths = [spool.archive / name for name in names]
+    write_commands(paths[0], (_withdrawals(reader, edrs, plan.parts, rows) for rows in groups))
+    taken = np.flatnonzero(plan.taken)
+    write_commands(paths[1], _again(edrs, reversal, taken), RERATING_SCHEMA)
+    words = engine.state.vocabulary.sources
+    entry = Rerate(
+        claim=journal.next_claim,
+        received_at=journal.stage_time(engine.now()),
+        after=after,
+        image=plan.reader.image.catalog.content_hash,
+        reason=reason,
+        sources=tuple(words.name(int(edrs.source[rows[0]])) for rows in groups),
+        stored=names[0],
+        sha256=sha256_of(paths[0], paths[0].stat().st_size),
+        edrs=names[1],
+        edrs_sha256=sha256_of(paths[1], paths[1].stat().st_size),
+        refused=tuple(_answered(edrs, taken)),
+    )
+    journal.append(entry)
+    engine.process(entry)
+    engine.flush()
+    return entry.claim
+
+
+def _groups(edrs: StoredEdrs, order: Int64Array) -> Iterator[Int64Array]:
+    """Yield runs of items of one image and one source, as many as a block holds at most."""
+    image, source = edrs.image[order], edrs.source[order]
+    cuts = np.flatnonzero((image[1:] != image[:-1]) | (source[1:] != source[:-1])) + 1
+    for run in np.split(order, cuts):
+        for first in range(0, len(run), EDRS_PER_BLOCK):
+            yield run[first : first + EDRS_PER_BLOCK]
+
+
+def _withdrawals(reader: ScopeReader, edrs: StoredEdrs, parts: Parts, rows: Int64Array) -> pa.RecordBatch:
+    some, of = edrs.take(rows), parts.take(rows)
+    currency = reader.tariff(int(some.image[0])).image.account_currency[some.account].astype(np.int32)
+    given = {
+        "image": some.image,
+        "account": some.account,
+        "currency": currency,
+        "charge_version": some.charge_version,
+        "event_at": some.event_at,
+        "event_type": some.event_type,
+        "access_point": some.packed[:, 4],
+        "subscription": some.subscription,
+        "span_s": some.packed[:, 1],
+        "quantity": some.packed[:, 2],
+        "rated_quantity": some.rated_quantity,
+        "tier": some.tier,
+        "band": some.band,
+        "amount": some.amount,
+        "wallet": some.wallet,
+        **dict(zip(("counter_slot", "counter_cell", "counter_period"), _counters(reader, some), strict=True)),
+    }
+    splits = (of.ptr.astype(np.int32), of.wallet, of.amount)
+    place = some.place
+    return command_batch(place >> 32, CancelledKind.RATED, place & RECORD, some.branch, NO_KEYS, given, splits)
+
+
+def _again(edrs: StoredEdrs, reversal: Int64Array, taken: Int64Array) -> Iterator[pa.RecordBatch]:
+    """Yield the EDRs that are rated again, block by block, in the order of events."""
+    for first in range(0, len(taken), EDRS_PER_BLOCK):
+        rows = taken[first : first + EDRS_PER_BLOCK]
+        some = edrs.take(rows)
+        words = pa.py_buffer(np.ascontiguousarray(some.packed).tobytes())
+        packed = pa.Array.from_buffers(pa.binary(EDR_BYTES), len(rows), [None, words])
+        columns: list[Any] = [some.place >> 32, some.place & RECORD, some.branch, some.source, reversal[rows]]
+        arrays = [pa.array(values).cast(item.type) for values, item in zip(columns, RERATING_SCHEMA, strict=False)]
+        yield pa.RecordBatch.from_arrays([*arrays, packed], schema=RERATING_SCHEMA)
+
+
+def _answered(edrs: StoredEdrs, taken: Int64Array) -> Iterator[Refusal]:
+    for row in taken[~edrs.rated[taken]].tolist():
+        place = int(edrs.place[row])
+        yield refusal(place >> 32, place & RECORD, int(edrs.branch[row]))

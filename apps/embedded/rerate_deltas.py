@@ -1,0 +1,102 @@
+"""What a rerating changes, for people: per account and in all, before and after."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from apps.embedded.engine import Engine
+from schemas.arrays import Int32Array, Int64Array
+from schemas.money import AMOUNT_DECIMALS, from_scaled
+from schemas.rejection import Reason
+
+if TYPE_CHECKING:
+    from apps.embedded.rerate import Plan
+
+ACCOUNTS_TOLD_MAX = 1000
+
+
+def deltas_of(engine: Engine, plan: Plan) -> dict[str, Any]:
+    """Return, ready for JSON, what is selected, what changes, and amounts before and after by account and by currency."""
+    edrs, after = plan.scope.edrs, plan.rated.reason == 0
+    words = engine.state.vocabulary
+    rows = _by_account(edrs.account, edrs.amount, edrs.rated, plan.account, plan.rated.amount, after, plan.changed)
+    currencies = plan.reader.image.image.account_currency
+    accounts = []
+    totals: dict[int, list[int]] = {}
+    for account, items, old, new in rows:
+        currency = int(currencies[account]) if account < len(currencies) else -1
+        sums = totals.setdefault(currency, [0, 0])
+        sums[0] += old
+        sums[1] += new
+        if items:
+            accounts.append((account, items, old, new, currency))
+    accounts.sort(key=lambda row: (-abs(row[3] - row[2]), words.accounts.name(row[0])))
+    unrated = np.bincount(plan.rated.reason[~after], minlength=1)
+    return {
+        "image": plan.reader.image.catalog.content_hash,
+        "selected": len(edrs),
+        "meant": plan.scope.meant,
+        "rated_before": int(edrs.rated.sum()),
+        "rated_after": int(after.sum()),
+        "unrated_after": {Reason(int(code)).name: int(unrated[code]) for code in np.flatnonzero(unrated).tolist()},
+        "changed": int(plan.changed.sum()),
+        "replaced": int((plan.taken & edrs.rated).sum()),
+        "newly_rated": int((plan.changed & ~edrs.rated).sum()),
+        "no_longer_rated": int((plan.changed & ~after).sum()),
+        "accounts": [
+            {
+                "account": words.accounts.name(account),
+                "items_changed": items,
+                **_money(old, new),
+                "currency": _currency(engine, currency),
+            }
+            for account, items, old, new, currency in accounts[:ACCOUNTS_TOLD_MAX]
+        ],
+        "accounts_changed": len(accounts),
+        "totals": [
+            {"currency": _currency(engine, currency), **_money(old, new)}
+            for currency, (old, new) in sorted(totals.items())
+        ],
+    }
+
+
+def _currency(engine: Engine, currency: int) -> str:
+    return engine.state.vocabulary.currencies.name(currency) if currency >= 0 else ""
+
+
+def _money(old: int, new: int) -> dict[str, str]:
+    told = {"before": old, "after": new, "difference": new - old}
+    return {name: f"{from_scaled(amount, AMOUNT_DECIMALS):f}" for name, amount in told.items()}
+
+
+def _by_account(
+    old_account: Int32Array,
+    old_amount: Int64Array,
+    rated: Any,
+    new_account: Int32Array,
+    new_amount: Int64Array,
+    after: Any,
+    changed: Any,
+) -> list[tuple[int, int, int, int]]:
+    """Return (account, items changed, amount before, amount after) of every account that has any."""
+    names = np.unique(np.concatenate([old_account[rated], new_account[after]]))
+    before = _sums(names, old_account[rated], old_amount[rated])
+    later = _sums(names, new_account[after], new_amount[after])
+    payer = np.where(after, new_account, old_account)[changed]
+    items = np.bincount(np.searchsorted(names, payer), minlength=len(names))[: len(names)]
+    return list(zip(names.tolist(), items.tolist(), before, later, strict=True))
+
+
+def _sums(names: Int32Array, account: Int32Array, amount: Int64Array) -> list[int]:
+    """Return the exact sum of amounts of each of some accounts."""
+    order = np.argsort(account, kind="stable")
+    ends = np.searchsorted(account[order], names, side="right")
+    starts = np.searchsorted(account[order], names, side="left")
+    ordered = amount[order]
+    high, low = (np.concatenate([[0], np.cumsum(part)]) for part in (ordered >> 32, ordered & 0xFFFFFFFF))
+    return [
+        (int(high[end] - high[start]) << 32) + int(low[end] - low[start])
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
+    ]

@@ -1,0 +1,71 @@
+"""Counter cells as numbers, who shares them, and when their periods are: vectorised, for reratings."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rating.kernels.layout import COUNTER_PTR, PERIOD_DAY, PERIOD_EVER, PERIOD_MONTH, PERIOD_YEAR, Tariff
+from schemas.arrays import Int32Array, Int64Array
+
+DAY_US = 86_400_000_000
+NO_CELL = -1
+MARGIN_US = DAY_US
+"""Local days begin and end up to 14 hours from those of UTC."""
+
+
+def cells_of(slot: Int32Array, period: Int32Array) -> Int64Array:
+    """Return (n,) slot and period in one number, NO_CELL where the slot is -1."""
+    cell = slot.astype(np.int64) << np.int64(32) | period.astype(np.int64) & np.int64(0xFFFFFFFF)
+    return np.where(slot < 0, NO_CELL, cell)
+
+
+def owners_of_slots(tariff: Tariff, slots: Int64Array) -> Int32Array:
+    """Return the ids of the subscriptions that count in any of some slots, ascending."""
+    hits = np.flatnonzero(np.isin(tariff.counter_slot, slots))
+    if not len(hits):
+        return np.zeros(0, np.int32)
+    # a subscription without counters begins where the next one does, so the last that begins there has them
+    owner = np.searchsorted(tariff.subscription_row[:, COUNTER_PTR], hits, side="right") - 1
+    return np.unique(owner).astype(np.int32)
+
+
+def extent_of(cells: Int64Array) -> tuple[int, int] | None:
+    """Return from when until when, microseconds UTC, the periods of k > 0 cells are at most; None when without end."""
+    period = (cells & 0xFFFFFFFF).astype(np.uint32).view(np.int32) if len(cells) else np.zeros(0, np.int32)
+    kind, number = period & 3, (period >> 2).astype(np.int64)
+    if (kind == PERIOD_EVER).any():
+        return None
+    low, high = [], []
+    for unit, of in (("D", PERIOD_DAY), ("M", PERIOD_MONTH), ("Y", PERIOD_YEAR)):
+        chosen = number[kind == of]
+        if len(chosen):
+            low.append(_instant(int(chosen.min()), unit))
+            high.append(_instant(int(chosen.max()) + 1, unit))
+    return min(low) - MARGIN_US, max(high) + MARGIN_US
+
+
+def _instant(number: int, unit: str) -> int:
+    return int(np.datetime64(number, unit).astype("datetime64[us]").astype(np.int64))  # type: ignore[call-overload]
+
+
+def components(groups: list[Int64Array], count: int) -> Int64Array:
+    """Return (count,) a label for each element: elements with the same number >= 0 in any group have the same label.
+
+    Args:
+        groups: each (count,), -1 for an element that the group says nothing of.
+    """
+    label = np.arange(count, dtype=np.int64)
+    places = []
+    for group in groups:
+        members = np.flatnonzero(group >= 0)
+        _, place = np.unique(group[members], return_inverse=True)
+        places.append((members, place, int(place.max(initial=-1)) + 1))
+    while True:
+        before = label.copy()
+        for members, place, groups_count in places:
+            least = np.full(groups_count, count, np.int64)
+            np.minimum.at(least, place, label[members])
+            label[members] = least[place]
+        label = label[label]
+        if np.array_equal(label, before):
+            return label

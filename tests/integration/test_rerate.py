@@ -1,0 +1,271 @@
+"""Usage rated again: what changes is taken back and replaced, in the order of events, and nothing is lost on the way."""
+
+from __future__ import annotations
+
+import shutil
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_calls import ANA, BOB, CATALOG, STRANGER, call, write_calls, write_catalog
+from cli_octroi import Told, balanced, octroi, query
+
+from sinks.clickhouse.store import Store
+
+COUNTED = (
+    CATALOG.replace(
+        'model: flat, per: "1 min", price: "0.60"',
+        'model: graduated, per: "1 min", counter: month, tiers: [{up_to: "10 min", price: "0"}, {price: "0.60"}]',
+    ).replace(
+        "{kind: account, code: bob, currency: EUR}",
+        'kind: account\ncode: bob\ncurrency: EUR\nwallets: [{code: gift, type: prepaid, opening_balance: "1"}, '
+        '{code: credit, type: prepaid, priority: 2, opening_balance: "1"}]',
+    )
+    + """---
+{kind: counter, code: month, unit: min, period: month}
+"""
+)
+"""Ten minutes a month are free; Bob has paid two euros in advance, in two wallets."""
+DEARER = COUNTED.replace('{price: "0.60"}', '{price: "1.20"}')
+OCTOBER = ("--from", "2026-10-01", "--to", "2026-11-01")
+NEW = (
+    call(1, 300, at="2026-10-05T12:00:00Z"),
+    call(2, 300, at="2026-10-04T12:00:00Z"),
+    call(3, 300, at="2026-10-03T12:00:00Z"),
+    call(4, 700, at="2026-11-03T12:00:00Z"),
+    call(5, 720, BOB, at="2026-10-07T12:00:00Z"),
+    call(6, 60, BOB, at="2026-10-06T12:00:00Z"),
+    call(7, 300, BOB, at="2026-10-06T12:00:00Z"),
+)
+
+
+@pytest.fixture(scope="module")
+def taken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("taken")
+    data = write_catalog(directory / "data", COUNTED)
+    octroi("ingest", write_calls(directory / "calls.csv", *NEW), "--source", "calls", "--data", data).ok()
+    return data
+
+
+@pytest.fixture
+def data(taken: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(taken, tmp_path / "data", symlinks=True)
+
+
+def _rerate(data: Path, *options: object, reason: str = "late usage") -> dict[str, Any]:
+    told = octroi("rerate", *(options or OCTOBER), "--reason", reason, "--data", data, "--json").ok()
+    balanced(data)
+    result: dict[str, Any] = told.json
+    return result
+
+
+def _refused(data: Path, *options: object) -> Told:
+    told = octroi("rerate", *options, "--data", data)
+    assert (told.code, told.out) == (2, "")
+    return told
+
+
+def _prices(data: Path) -> list[tuple[str, str, str, Decimal]]:
+    rows = query(
+        data,
+        "SELECT id, account, status, toString(amount) AS amount FROM rated_item ORDER BY claim, record",
+    )
+    return [(row["id"], row["account"], row["status"], Decimal(row["amount"])) for row in rows]
+
+
+def _balances(data: Path) -> dict[str, Decimal]:
+    rows = query(data, "SELECT account, wallet, toString(balance) AS balance FROM account_balance")
+    return {f"{row['account']}/{row['wallet']}": Decimal(row["balance"]) for row in rows}
+
+
+def test_a_preview_says_what_it_would_do_and_does_nothing(data: Path) -> None:
+    before = (data / "journal.log").read_bytes()
+    one_day = ("--from", "2026-10-04", "--to", "2026-10-05")
+    told = octroi("rerate", *one_day, "--preview", "--data", data, "--json").ok().json
+    assert (told["after"], told["entry"], told["meant"], told["selected"]) == (2, 0, 1, 3)
+    assert (told["changed"], told["replaced"], told["refusals"]) == (2, 3, [])
+    assert told["accounts"] == [
+        {"account": "ana", "items_changed": 2, "before": "3.000000000", "after": "3.000000000", "difference": "0.000000000",
+         "currency": "EUR"}
+    ]  # fmt: skip
+    text = octroi("rerate", *one_day, "--preview", "--data", data).ok().out
+    assert "Preview at entry 2: nothing is done yet" in text
+    assert "1 EDR selected, and 2 more in the counter periods that they touch" in text
+    assert (data / "journal.log").read_bytes() == before
+
+
+def test_free_minutes_move_to_the_calls_that_came_first(data: Path) -> None:
+    assert _balances(data) == {"bob/gift": Decimal(0), "bob/credit": Decimal("0.2"), "ana/principal": Decimal(-4)}
+    told = _rerate(data)
+    assert (told["entry"], told["meant"], told["selected"], told["changed"]) == (3, 6, 6, 5)
+    assert (told["replaced"], told["newly_rated"], told["no_longer_rated"]) == (5, 1, 1)
+    assert told["unrated_after"] == {"INSUFFICIENT_BALANCE": 1}
+    # Bob's long call came first, with credit for all of it; now his short ones do, and it lacks a bit
+    assert _prices(data) == [
+        ("ri-2-0", "ana", "reversed", Decimal(0)), ("ri-2-1", "ana", "reversed", Decimal(0)),
+        ("ri-2-2", "ana", "reversed", Decimal(3)), ("ri-2-3", "ana", "rated", Decimal(1)),
+        ("ri-2-4", "bob", "reversed", Decimal("1.2")), ("ri-2-5", "bob", "reversed", Decimal("0.6")),
+        ("ri-3-0", "ana", "rated", Decimal(0)), ("ri-3-1", "ana", "rated", Decimal(0)), ("ri-3-2", "ana", "rated", Decimal(3)),
+        ("ri-3-3", "bob", "rated", Decimal(0)), ("ri-3-4", "bob", "rated", Decimal(0)),
+        *[(f"ri-3-{2**31 + row}", *of) for row, of in enumerate([
+            ("ana", "reversal", Decimal(-3)), ("ana", "reversal", Decimal(0)), ("ana", "reversal", Decimal(0)),
+            ("bob", "reversal", Decimal("-0.6")), ("bob", "reversal", Decimal("-1.2")),
+        ])],
+    ]  # fmt: skip
+    assert _balances(data) == {"bob/gift": Decimal(1), "bob/credit": Decimal(1), "ana/principal": Decimal(-4)}
+    rows = query(data, "SELECT claim, record, reason, status, retry_count, source FROM rejection ORDER BY claim, record")
+    assert [(row["claim"], row["record"], row["reason"], row["status"], row["source"]) for row in rows] == [
+        (2, 6, "INSUFFICIENT_BALANCE", "REPLAYED", "calls"), (3, 5, "INSUFFICIENT_BALANCE", "OPEN", "calls"),
+    ]  # fmt: skip
+    links = query(data, "SELECT item, reversal, replaced_by, cause FROM reversed_item ORDER BY reversal")
+    assert [tuple(row.values()) for row in links] == [
+        ("ri-2-2", "ri-3-2147483648", "ri-3-0", "rerated"), ("ri-2-1", "ri-3-2147483649", "ri-3-1", "rerated"),
+        ("ri-2-0", "ri-3-2147483650", "ri-3-2", "rerated"), ("ri-2-5", "ri-3-2147483651", "ri-3-3", "rerated"),
+        ("ri-2-4", "ri-3-2147483652", "", "rerated"),
+    ]  # fmt: skip
+
+
+def test_rating_again_twice_changes_nothing(data: Path) -> None:
+    _rerate(data)
+    journal, prices = (data / "journal.log").read_bytes(), _prices(data)
+    told = _rerate(data)
+    assert (told["entry"], told["changed"], told["replaced"]) == (0, 0, 0)
+    assert "nothing changes" in octroi("rerate", *OCTOBER, "--reason", "again", "--data", data).ok().out
+    assert ((data / "journal.log").read_bytes(), _prices(data)) == (journal, prices)
+
+
+def test_another_price_is_charged_and_the_difference_told(data: Path) -> None:
+    _rerate(data)
+    write_catalog(data, DEARER)
+    told = _rerate(data, *OCTOBER, "--account", "ana", reason="wrong price")
+    (account,) = told["accounts"]
+    # the charge version of all three is another one, the price of one of them
+    assert (account["items_changed"], account["before"], account["after"], account["difference"]) == (
+        3, "3.000000000", "6.000000000", "3.000000000",
+    )  # fmt: skip
+    assert _balances(data)["ana/principal"] == Decimal(-7)
+    item = next(row for row in _prices(data) if row[3] == 6)
+    text = octroi("explain", item[0], "--data", data).ok().out
+    assert "as stored" in text
+    assert "1.2 per 1 min" in text
+    assert "it was rated again" in octroi("explain", f"ri-{told['entry']}-{2**31}", "--data", data).ok().out
+
+
+def test_an_image_that_was_in_force_can_price(data: Path) -> None:
+    (first,) = [row["code"] for row in query(data, "SELECT code FROM dim_image")]
+    write_catalog(data, DEARER)
+    told = _rerate(data, *OCTOBER, "--account", "ana")
+    back = _rerate(data, *OCTOBER, "--account", "ana", "--image", first[:10])
+    assert (back["image"], told["totals"][0]["after"], back["totals"][0]["after"]) == (first, "6.000000000", "3.000000000")
+    assert "no image that was in force begins with" in _refused(data, *OCTOBER, "--preview", "--image", "x").err
+
+
+def test_unrated_usage_is_rated_once_it_has_a_price(data: Path, tmp_path: Path) -> None:
+    early = write_calls(tmp_path / "early.csv", call(9, 60, at="2025-12-30T12:00:00Z"))
+    octroi("ingest", early, "--source", "calls", "--data", data).ok()
+    december = ("--from", "2025-12-01", "--to", "2026-01-01")
+    assert _rerate(data, *december)["unrated_after"] == {"NO_PRICE_VERSION": 1}
+    write_catalog(data, DEARER.replace('start: "2026-01-01', 'start: "2025-12-01'))
+    told = _rerate(data, *december)
+    assert (told["newly_rated"], told["changed"], told["unrated_after"]) == (1, 1, {})
+    assert _rerate(data, *december)["changed"] == 0
+
+
+def test_periods_that_are_over_are_settled_as_well(data: Path, tmp_path: Path) -> None:
+    # six months on: the counters of October are no longer kept
+    later = [call(20 + month, 60, at=f"2027-{month:02}-03T12:00:00Z") for month in range(1, 7)]
+    octroi("ingest", write_calls(tmp_path / "later.csv", *later), "--source", "calls", "--data", data).ok()
+    told = _rerate(data, *OCTOBER, "--account", "ana")
+    assert (told["changed"], told["unrated_after"], told["totals"][0]["difference"]) == (2, {}, "0.000000000")
+    assert [row[3] for row in _prices(data) if row[0].startswith("ri-4-") and row[2] == "rated"] == [0, 0, 3]
+    # and what is counted now goes on where it was
+    more = write_calls(tmp_path / "more.csv", call(30, 570, at="2027-06-04T12:00:00Z"))
+    octroi("ingest", more, "--source", "calls", "--data", data).ok()
+    assert _prices(data)[-1][3] == Decimal("0.3")
+
+
+def test_a_file_can_be_backed_out_after_it(data: Path, tmp_path: Path) -> None:
+    _rerate(data)
+    told = octroi("files", "back-out", "2", "--reason", "wrong", "--data", data, "--json").ok().json
+    assert (told["rated"], told["unrated"]) == (6, 1)
+    balanced(data)
+    assert _balances(data) == {"bob/gift": Decimal(1), "bob/credit": Decimal(1), "ana/principal": Decimal(0)}
+    assert {row["status"] for row in query(data, "SELECT status FROM rejection")} == {"REPLAYED", "CANCELLED"}
+    octroi("ingest", write_calls(tmp_path / "calls.csv", *NEW), "--source", "calls", "--data", data).ok()
+    assert query(data, "SELECT sum(accepted) AS n FROM record_sheet WHERE claim = 5")[0]["n"] == 7
+
+
+def test_what_is_unrated_now_can_be_tried_again(data: Path) -> None:
+    _rerate(data)
+    write_catalog(data, COUNTED.replace('{up_to: "10 min"', '{up_to: "30 min"'))
+    told = octroi("rejects", "replay", "--all", "--data", data, "--json").ok().json
+    assert told["rated"] == 1
+    assert _rerate(data, *OCTOBER, "--account", "bob")["unrated_after"] == {}
+    assert query(data, "SELECT count() AS n FROM rejection WHERE status = 'OPEN'")[0]["n"] == 0
+
+
+def test_selections_and_what_is_refused(data: Path) -> None:
+    whole = octroi("rerate", *OCTOBER, "--charge", "voice", "--preview", "--data", data, "--json").ok().json
+    for options in (("--offer", "mobile"), ("--price-plan", "voice"), ("--source", "calls")):
+        told = octroi("rerate", *OCTOBER, *options, "--preview", "--data", data, "--json").ok().json
+        assert told == whole
+    told = octroi("rerate", *OCTOBER, "--subscription", "bob", "--preview", "--data", data, "--json").ok().json
+    assert (told["meant"], told["accounts_changed"]) == (3, 1)
+    nothing = octroi("rerate", "--from", "2025-01-01", "--to", "2025-02-01", "--preview", "--data", data, "--json").ok()
+    assert (nothing.json["selected"], nothing.json["changed"]) == (0, 0)
+    assert "say why with --reason" in _refused(data, *OCTOBER).err
+    assert "is empty" in _refused(data, "--from", "2026-10-02", "--to", "2026-10-02", "--preview").err
+    for criterion in ("offer", "charge", "price-plan", "account", "subscription", "source"):
+        assert "there is no" in _refused(data, *OCTOBER, f"--{criterion}", "x", "--preview").err
+    assert "the log went on from entry 1 to 2" in _refused(data, *OCTOBER, "--reason", "x", "--expect", "1").err
+    assert _rerate(data, *OCTOBER, "--expect", "2")["entry"] == 3
+
+
+def test_what_is_billed_is_refused(data: Path) -> None:
+    store = Store.open(data / "store")
+    try:
+        store._writer.execute("INSERT INTO octroi.fact_billed (claim, record, branch, invoice) VALUES (2, 2, 0, 'I-1')")
+    finally:
+        store.close()
+    told = octroi("rerate", *OCTOBER, "--preview", "--data", data)
+    assert told.code == 5
+    assert "1 of the rated items are billed; credit the invoice instead" in told.out
+    journal = (data / "journal.log").read_bytes()
+    assert "nothing was rated again: 1 of the rated items" in _refused(data, *OCTOBER, "--reason", "x").err
+    assert (data / "journal.log").read_bytes() == journal
+    assert _rerate(data, *OCTOBER, "--account", "bob")["entry"] == 3
+
+
+def test_attributes_come_from_the_archive_and_sources_are_kept(tmp_path: Path) -> None:
+    zones = COUNTED.replace("unit: s}", "unit: s, attributes: [zone]}").replace(
+        "event_type: {constant: voice}", "event_type: {constant: voice}\n  attributes: {zone: zone}"
+    )
+    other = zones.split("---\n")[1].replace("code: calls", "code: others").replace("[id]", '[id, caller]')
+    abroad = """---
+kind: price_plan
+code: abroad
+currency: EUR
+versions: [{start: "2026-01-01T00:00:00Z", model: event, price: "5"}]
+---
+{kind: charge, code: abroad, event_type: voice, filters: {zone: abroad}, priority: 1, price_plan: abroad}
+"""
+    plain = f"{zones}---\n{other}"
+    data = write_catalog(tmp_path / "data", plain)
+    for source, caller in (("calls", ANA), ("others", ANA), ("others", BOB)):
+        lines = [f"{caller}-{day},{caller},2026-10-{day:02}T12:00:00Z,60,{'abroad' if day == 3 else 'home'}"
+                 for day in (4, 3, 2)]  # fmt: skip
+        path = tmp_path / f"{source}-{caller}.csv"
+        path.write_text("\n".join(["id,caller,at,seconds,zone", *lines, ""]))
+        octroi("ingest", path, "--source", source, "--data", data).ok()
+    write_catalog(data, (plain + abroad).replace("charges: [voice]", "charges: [voice, abroad]"))
+    told = _rerate(data)
+    # Bob cannot pay: nothing of his is lost
+    assert (told["changed"], told["no_longer_rated"], told["unrated_after"]) == (3, 1, {"INSUFFICIENT_BALANCE": 1})
+    assert told["totals"][0]["after"] == "10.000000000"
+    rows = query(data, "SELECT source, charge, count() AS n FROM rated_item WHERE status = 'rated' GROUP BY ALL ORDER BY ALL")
+    assert [tuple(row.values()) for row in rows] == [
+        ("calls", "abroad", 1), ("calls", "voice", 2), ("others", "abroad", 1), ("others", "voice", 4),
+    ]  # fmt: skip
+    assert _rerate(data)["changed"] == 0
+    assert STRANGER not in (ANA, BOB)
