@@ -6,8 +6,6 @@ it is over. Twin: `rating.reference_block` over the same usage.
 
 from __future__ import annotations
 
-import numpy as np
-
 from rating.kernels.layout import PERIOD_NONE
 from rating.state import AccountState
 from schemas.arrays import BoolArray
@@ -15,12 +13,7 @@ from schemas.arrays import BoolArray
 
 def begin(state: AccountState) -> AccountState:
     """Return a state with empty counters and the balances of `state`: what rating draws, it draws from those."""
-    return AccountState(
-        counter_period=np.full_like(state.counter_period, PERIOD_NONE),
-        counter_used=np.zeros_like(state.counter_used),
-        balance_hi=state.balance_hi,
-        balance_lo=state.balance_lo,
-    )
+    return state.uncounted()
 
 
 def settle(state: AccountState, past: AccountState) -> None:

@@ -90,6 +90,14 @@ class AccountState:
         self.counter_period[known:] = PERIOD_NONE
         self.balances = _grown(self.balances, len(vocabulary.wallets))
 
+    def uncounted(self) -> AccountState:
+        """Return a state with the same balances, which move here and there, and counters of which none has counted."""
+        other = AccountState()
+        other.counters = _grown(other.counters, self.counter_count)
+        other.counter_period[:] = PERIOD_NONE
+        other.balances = self.balances
+        return other
+
     def credit(self, wallet: Int32Array, amount: Int64Array) -> None:
         """Add amounts (k,), billionths, to the balances of wallets (k,).
 

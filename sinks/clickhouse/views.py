@@ -412,7 +412,7 @@ REVERSED_ITEM = View(
         _per_row("reversal", "String", "the item that takes it back",
                  "concat('ri-', toString(f.claim), '-', toString(f.record))"),
         _per_row("replaced_by", "String", "the item that took its place when it was rated again; empty: none, or it is "
-                 "unrated now", f"if(u.claim = 0, '', concat('ri-', toString(u.claim), '-', toString(u.record), "
+                 "unrated now", "if(u.claim = 0, '', concat('ri-', toString(u.claim), '-', toString(u.record), "
                  "if(u.branch = 0, '', concat('-', toString(u.branch)))))"),
         _per_row("cause", "String", "back_out, superseded, reopened or rerated"),
         _per_row("counter", "String", "none, lowered, or left: its period was no longer kept"),

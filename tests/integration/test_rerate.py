@@ -114,7 +114,9 @@ def test_free_minutes_move_to_the_calls_that_came_first(data: Path) -> None:
         ])],
     ]  # fmt: skip
     assert _balances(data) == {"bob/gift": Decimal(1), "bob/credit": Decimal(1), "ana/principal": Decimal(-4)}
-    rows = query(data, "SELECT claim, record, reason, status, retry_count, source FROM rejection ORDER BY claim, record")
+    rows = query(
+        data, "SELECT claim, record, reason, status, retry_count, source FROM rejection ORDER BY claim, record"
+    )
     assert [(row["claim"], row["record"], row["reason"], row["status"], row["source"]) for row in rows] == [
         (2, 6, "INSUFFICIENT_BALANCE", "REPLAYED", "calls"), (3, 5, "INSUFFICIENT_BALANCE", "OPEN", "calls"),
     ]  # fmt: skip
@@ -157,7 +159,11 @@ def test_an_image_that_was_in_force_can_price(data: Path) -> None:
     write_catalog(data, DEARER)
     told = _rerate(data, *OCTOBER, "--account", "ana")
     back = _rerate(data, *OCTOBER, "--account", "ana", "--image", first[:10])
-    assert (back["image"], told["totals"][0]["after"], back["totals"][0]["after"]) == (first, "6.000000000", "3.000000000")
+    assert (back["image"], told["totals"][0]["after"], back["totals"][0]["after"]) == (
+        first,
+        "6.000000000",
+        "3.000000000",
+    )
     assert "no image that was in force begins with" in _refused(data, *OCTOBER, "--preview", "--image", "x").err
 
 
@@ -241,7 +247,7 @@ def test_attributes_come_from_the_archive_and_sources_are_kept(tmp_path: Path) -
     zones = COUNTED.replace("unit: s}", "unit: s, attributes: [zone]}").replace(
         "event_type: {constant: voice}", "event_type: {constant: voice}\n  attributes: {zone: zone}"
     )
-    other = zones.split("---\n")[1].replace("code: calls", "code: others").replace("[id]", '[id, caller]')
+    other = zones.split("---\n")[1].replace("code: calls", "code: others").replace("[id]", "[id, caller]")
     abroad = """---
 kind: price_plan
 code: abroad
@@ -263,7 +269,9 @@ versions: [{start: "2026-01-01T00:00:00Z", model: event, price: "5"}]
     # Bob cannot pay: nothing of his is lost
     assert (told["changed"], told["no_longer_rated"], told["unrated_after"]) == (3, 1, {"INSUFFICIENT_BALANCE": 1})
     assert told["totals"][0]["after"] == "10.000000000"
-    rows = query(data, "SELECT source, charge, count() AS n FROM rated_item WHERE status = 'rated' GROUP BY ALL ORDER BY ALL")
+    rows = query(
+        data, "SELECT source, charge, count() AS n FROM rated_item WHERE status = 'rated' GROUP BY ALL ORDER BY ALL"
+    )
     assert [tuple(row.values()) for row in rows] == [
         ("calls", "abroad", 1), ("calls", "voice", 2), ("others", "abroad", 1), ("others", "voice", 4),
     ]  # fmt: skip
