@@ -105,6 +105,7 @@ class Explanation(BaseModel):
         limit: "the floor of 0.10 applies", None where neither floor nor cap does.
         exact: the sum before limits and rounding, as decimal text.
         row: which row of a price table it found, None where the version has its own price.
+        condition: of the charge. formula: what the version computes, of what, and the result.
         rounding_mode, rounding_decimals: how it was rounded, once.
         amount: billionths of the currency unit; may exceed what a rated item can hold.
     """
@@ -139,6 +140,8 @@ class Explanation(BaseModel):
     tier: int = 0
     limit: str | None = None
     row: str | None = None
+    condition: str | None = None
+    formula: str | None = None
 
     def lines(self) -> list[str]:
         """Return the explanation in words, one step per line."""
@@ -149,6 +152,8 @@ class Explanation(BaseModel):
             f"version in force since {_instant(self.version_start)}{until}",
             f"the usage started at {_instant(self.event_at)}",
         ]
+        if self.condition is not None:
+            told.insert(2, f"condition of the charge: {self.condition}")
         if self.band is not None:
             told.append(
                 f"time band {self.band.name} of calendar {self.band.calendar}: it was "
@@ -172,6 +177,8 @@ class Explanation(BaseModel):
                 f"{self._units(self.counter.after)} after"
             )
         told.extend(self._part_line(part) for part in self.parts)
+        if self.formula is not None:
+            told.append(self.formula)
         told.extend(f"{each.reason}: {_plain(each.amount)}" for each in self.fixed)
         if self.connection_fee and self.rated_quantity:
             told.append(f"connection fee: {_plain(self.connection_fee)}")

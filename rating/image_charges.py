@@ -14,9 +14,11 @@ import numpy as np
 import polars as pl
 
 from rating.image_calendars import CalendarTables
+from rating.image_conditions import compile_conditions, expression_codes
 from rating.image_lookup import LookupTables, join_tables
 from rating.image_matrix import matrix_codes
 from rating.image_prices import UnableToCompileImage
+from rating.image_programs import ProgramTables, pack_programs
 from rating.image_tables import compile_tables
 from rating.image_versions import compile_priced, pack_versions, wide_halves
 from rating.vocabulary import Vocabulary
@@ -50,6 +52,8 @@ LATER: dict[type[Document], frozenset[str]] = {
             "prices",
             "value",
             "free_value",
+            "formula",
+            "constants",
         }
     ),
     Tier: frozenset({"amount", "increment"}),
@@ -102,6 +106,7 @@ class ChargeTables:
     cell_ptr: Int32Array
     candidate_charge: Int32Array
     candidate_attribute: Int32Array
+    candidate_condition: Int32Array
     charge_ptr: Int32Array
     version_start: Int64Array
     version_end: Int64Array
@@ -112,6 +117,7 @@ class ChargeTables:
     price: Int64Array
     offer_counter: Int32Array
     lookup: LookupTables
+    programs: ProgramTables
 
 
 def version_name(charge: Charge, version: PriceVersion, catalog: Catalog) -> str:
@@ -175,7 +181,7 @@ def compile_charges(catalog: Catalog, vocabulary: Vocabulary, calendars: Calenda
     if len(vocabulary.event_types) >= EVENT_TYPE_NONE:
         raise UnableToCompileImage("too many event types")
     filters = {value for charge in catalog.charges.values() for value in charge.filters.values()}
-    filters |= matrix_codes(catalog)
+    filters |= matrix_codes(catalog) | expression_codes(catalog)
     vocabulary.attribute_values.extend(pl.Series(sorted(filters), dtype=pl.String))
     charges = tuple(sorted(catalog.charges))
     dated = {code: _in_order(catalog.charges[code].price_plan, catalog) for code in charges}
@@ -188,13 +194,17 @@ def compile_charges(catalog: Catalog, vocabulary: Vocabulary, calendars: Calenda
     )
     tables = compile_tables(catalog, vocabulary)
     compiled = [
-        compile_priced(charge, version, catalog, tables, where=about.name)
+        compile_priced(charge, version, catalog, tables, vocabulary.attribute_values.id, where=about.name)
         for about, (charge, version) in zip(described, pairs, strict=True)
     ]
-    rows = pack_versions([about.id for about in described], compiled, calendars, list(tables.values()))
+    conditions = compile_conditions(catalog, vocabulary.attribute_values.id)
+    ids = [about.id for about in described]
+    rows = pack_versions(ids, compiled, calendars, list(tables.values()), len(conditions))
+    programs = [*conditions.values(), *(program for version in compiled for program in version.whole.programs)]
     offers = tuple(sorted(catalog.offers))
     offer_counters = {code: _counters_of(code, catalog) for code in offers}
     cell_ptr, candidate_charge, candidate_attribute = _candidates(offers, charges, catalog, vocabulary)
+    program_of = {code: place for place, code in enumerate(conditions)}
     return ChargeTables(
         offers=offers,
         charges=charges,
@@ -203,6 +213,7 @@ def compile_charges(catalog: Catalog, vocabulary: Vocabulary, calendars: Calenda
         cell_ptr=cell_ptr,
         candidate_charge=candidate_charge,
         candidate_attribute=candidate_attribute,
+        candidate_condition=np.array([program_of.get(charges[charge], -1) for charge in candidate_charge], np.int32),
         charge_ptr=np.cumsum([0, *(len(dated[code]) for code in charges)]).astype(np.int32),
         version_start=np.array([version.whole.start for version in compiled], np.int64),
         version_end=np.array([version.whole.end for version in compiled], np.int64),
@@ -213,6 +224,7 @@ def compile_charges(catalog: Catalog, vocabulary: Vocabulary, calendars: Calenda
         price=np.concatenate([np.empty(0, np.int64), *(version.prices for version in compiled)]),
         offer_counter=_counter_positions(offers, offer_counters, calendars),
         lookup=join_tables(tuple(tables.values())),
+        programs=pack_programs(programs),
     )
 
 

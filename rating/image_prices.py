@@ -10,6 +10,7 @@ from math import gcd
 
 import numpy as np
 
+from rating.image_programs import Program
 from rating.kernels import layout
 from schemas.arrays import Int64Array
 from schemas.catalog import TIME_MAX, Catalog
@@ -32,6 +33,7 @@ MODELS = {
     "stair_step": layout.MODEL_STAIR_STEP,
     "event": layout.MODEL_EVENT,
     "value": layout.MODEL_VALUE,
+    "formula": layout.MODEL_FORMULA,
 }
 CROSSINGS = {
     "start": layout.CROSSING_START,
@@ -82,6 +84,7 @@ class CompiledVersion:
         tier_amount: tier by tier on the scale of part * price. tier_step: increments of tiers, 0 without.
         price: tier by tier, band by band; empty where prices come from a table.
         table_unit: what the prices of the table are divided by, 1 without one.
+        programs: of a formula, one for each band; their results are on the scale of part * price, see `image_formulas`.
     """
 
     start: int
@@ -110,6 +113,7 @@ class CompiledVersion:
     tier_step: tuple[int, ...]
     price: tuple[int, ...]
     table_unit: int = 1
+    programs: tuple[Program, ...] = ()
 
 
 def effective_tiers(version: PriceVersion) -> tuple[Tier, ...]:
@@ -253,6 +257,8 @@ def _steps(text: str, unit: Unit, catalog: Catalog, where: str) -> int:
 def _tier_prices(version: PriceVersion, tiers: tuple[Tier, ...], where: str) -> list[Decimal | dict[str, Decimal]]:
     if version.model == "stair_step" and tiers and all(tier.amount is not None for tier in tiers):
         return [Decimal(0) for _ in tiers]
+    if version.model == "formula":
+        return [Decimal(0)]
     prices = [tier.price for tier in tiers] or [version.price]
     if (version.model in TIERED and not tiers) or any(price is None for price in prices):
         raise UnableToCompileImage(f"{where}: a {version.model} version without its price")

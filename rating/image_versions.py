@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from rating.image_calendars import CalendarTables
+from rating.image_formulas import with_formula
 from rating.image_prices import CompiledVersion, compile_version
 from rating.image_tables import CompiledTable, TableKey, table_prices, variants_of
 from rating.kernels import layout
@@ -34,12 +35,18 @@ class PricedVersion:
 
 
 def compile_priced(
-    charge: Charge, document: PriceVersion, catalog: Catalog, tables: Mapping[TableKey, CompiledTable], *, where: str
+    charge: Charge,
+    document: PriceVersion,
+    catalog: Catalog,
+    tables: Mapping[TableKey, CompiledTable],
+    code_of: Callable[[str], int],
+    *,
+    where: str,
 ) -> PricedVersion:
     """Return a version of a charge's plan in integers.
 
     Args:
-        tables: the compiled price tables. where: what messages call it.
+        tables: the compiled price tables. code_of: the id of a text that attributes may have. where: what messages call it.
 
     Raises:
         UnableToCompileImage: when it asks for what the kernels cannot hold.
@@ -50,6 +57,10 @@ def compile_priced(
     slot = list(declared).index(document.value) if document.value in decimals else 0
     if document.prices is None:
         whole = compile_version(document, unit=measured, catalog=catalog, where=where, decimals_of=decimals)
+        if document.formula is not None:
+            event_type = catalog.event_types[charge.event_type]
+            calendar = catalog.calendars[document.calendar] if document.calendar is not None else None
+            whole = with_formula(whole, document, event_type, measured, calendar, code_of, where=where)
         return PricedVersion(document, None, slot, whole, (), np.array(whole.price, np.int64))
     table = tables[document.prices, charge.event_type]
     found = table_prices(catalog.price_tables[document.prices], table, document, catalog)
@@ -63,12 +74,17 @@ def compile_priced(
 
 
 def pack_versions(
-    ids: list[int], compiled: list[PricedVersion], calendars: CalendarTables, tables: list[CompiledTable]
+    ids: list[int],
+    compiled: list[PricedVersion],
+    calendars: CalendarTables,
+    tables: list[CompiledTable],
+    programs: int,
 ) -> Int64Array:
     """Return (versions + variants, VERSION_COLUMNS), see `layout.Tariff`.
 
     Args:
-        ids: of the versions. tables: the price tables in the order of the image.
+        ids: of the versions. tables: the price tables in the order of the image. programs: how many come before those
+            of the versions.
     """
     count = len(compiled) + sum(len(version.variants) for version in compiled)
     rows = np.zeros((count, layout.VERSION_COLUMNS), np.int64)
@@ -77,6 +93,8 @@ def pack_versions(
     for row, id_, version in zip(rows, ids, compiled, strict=False):
         _fill(row, id_, version.whole, version.document, calendars, tiers, prices)
         row[layout.MEASURE_SLOT] = version.slot
+        row[layout.PROGRAM] = programs
+        programs += len(version.whole.programs)
         if version.table is not None:
             row[layout.LOOKUP] = version.table.lookup
             row[layout.TABLE] = next(place for place, table in enumerate(tables) if table is version.table)

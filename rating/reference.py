@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from rating.explanation import BandUse, CounterUse, Explanation, Stretch, TierPart, fraction_text
 from rating.image_charges import version_name
 from rating.reference_clock import STEP_US, band_at, stays, to_datetime
+from rating.reference_formula import formula_amount, usage_of
 from rating.reference_shapes import (
     fixed_amounts,
     in_increments,
@@ -106,6 +107,14 @@ def price(
     fee = version.connection_fee if version.connection_fee is not None and rated > 0 else Decimal(0)
     amounts = [Fraction(part.quantity) * Fraction(part.unit_price) / steps(part.per, catalog) for part in parts]
     exact = sum(amounts, Fraction(fee)) + sum((Fraction(each.amount) for each in fixed), Fraction(0))
+    formula = None
+    if version.model == "formula" and (rated > 0 or version.zero_usage == "charged"):
+        name = band.name if band is not None else None
+        usage = usage_of(
+            version, catalog.event_types[charge.event_type], said or {}, name, unit, rated, before, event_at
+        )
+        computed, formula = formula_amount(version, usage)
+        exact += computed
     limited, limit = _limited(exact, version) if rated > 0 else (exact, None)
     rounding = version.rounding
     return Explanation(
@@ -140,6 +149,8 @@ def price(
         tier=_last_tier(version, parts, before + rated, before, catalog),
         limit=limit,
         row=found.words,
+        condition=charge.condition,
+        formula=formula,
     )
 
 

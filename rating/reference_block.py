@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from rating.image_charges import version_name
 from rating.reference import UnableToPrice, period_at, price, to_datetime
+from rating.reference_conditions import matching_charge
 from rating.reference_tables import Said, values_said
 from rating.vocabulary import Vocabulary
 from schemas.catalog import Catalog
@@ -93,7 +94,10 @@ class ReferenceRater:
         event_at, quantity = int(edrs.event_at[row]), int(edrs.quantity[row])
         subscription = self._vocabulary.subscriptions.name(int(edrs.subscription[row]))
         contract = self._contracts.get(subscription)
-        charge = self._matching_charge(contract["offer"], edrs, row) if contract is not None else None
+        try:
+            charge = self._matching_charge(contract["offer"], edrs, row) if contract is not None else None
+        except UnableToPrice as error:
+            return ReferenceItem(error.reason)
         if contract is None or charge is None:
             return ReferenceItem(Reason.NO_MATCHING_CHARGE)
         version = self._version_in_force(charge, event_at)
@@ -145,17 +149,14 @@ class ReferenceRater:
         event_type = self._vocabulary.event_types.name(int(edrs.event_type[row]))
         if event_type not in self._catalog.event_types:
             return None
-        names = self._catalog.event_types[event_type].attributes
-        values = {
-            name: self._vocabulary.attribute_values.name(int(edrs.attributes[row, slot]))
-            for slot, name in enumerate(names)
-        }
-        matching = [
-            charge
-            for charge in (self._catalog.charges[code] for code in self._catalog.offers[offer].charges)
-            if charge.event_type == event_type and all(values[name] == value for name, value in charge.filters.items())
-        ]
-        return min(matching, key=lambda charge: charge.priority, default=None)
+        return matching_charge(
+            self._catalog,
+            offer,
+            event_type,
+            said=self._said(edrs, row),
+            quantity=int(edrs.quantity[row]),
+            event_at=int(edrs.event_at[row]),
+        )
 
     def _said(self, edrs: EdrBlock, row: int) -> dict[str, Said]:
         """Return the attributes and values of an EDR by name."""

@@ -105,6 +105,8 @@ def fixed_amounts(
         price: of one block or of the event, in the band of the usage. measured: the value that is priced.
     """
     tiers = tiers_of(version)
+    if version.model == "formula":
+        return ()
     if rated == 0:
         return _zero_amounts(version, tiers, price)
     if version.model == "event":

@@ -67,9 +67,10 @@ class TariffImage:
 
     @property
     def reads_values(self) -> bool:
-        """Whether any version finds its price in a price table, or prices a value."""
+        """Whether any version finds its price in a price table, prices a value or computes, or any charge has a condition."""
         shapes = self.tariff.version_row[:, SHAPE]
-        return bool(len(self.tariff.table) or (shapes & 7 == MODEL_VALUE).any())
+        tables_or_programs = len(self.tariff.table) or len(self.tariff.program)
+        return bool(tables_or_programs or (shapes & 7 == MODEL_VALUE).any())
 
     def opening_credits(self, previous_wallet_count: int) -> OpeningCredits:
         """Return the opening balances of the wallets whose id is not below `previous_wallet_count`."""
@@ -151,6 +152,10 @@ def compile_image(catalog: Catalog, vocabulary: Vocabulary) -> TariffImage:
             row_rank=charges.lookup.row_rank,
             range_low=charges.lookup.range_low,
             range_high=charges.lookup.range_high,
+            candidate_condition=charges.candidate_condition,
+            program_ptr=charges.programs.program_ptr,
+            program=charges.programs.program,
+            program_set=charges.programs.program_set,
         ),
         account_currency=accounts.account_currency,
         account_wallet_ptr=accounts.account_wallet_ptr,

@@ -43,6 +43,13 @@ ExactDecimal = Annotated[Decimal, BeforeValidator(_decimal_text), Field(allow_in
 Price = Annotated[
     Decimal, BeforeValidator(_decimal_text), Field(ge=0, allow_inf_nan=False, decimal_places=PRICE_DECIMALS_MAX)
 ]
+Constant = Annotated[
+    Decimal,
+    BeforeValidator(_decimal_text),
+    Field(ge=-(10**15), le=10**15, allow_inf_nan=False, decimal_places=PRICE_DECIMALS_MAX),
+]
+"""A number of a formula."""
+ConstantName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 Instant = Annotated[AwareDatetime, BeforeValidator(_instant_text)]
 """ISO 8601 with a zone; never a number."""
 QuantityText = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)? [A-Za-z][A-Za-z0-9_./-]*$")]
@@ -202,7 +209,7 @@ class Tier(Document):
     increment: QuantityText | None = None
 
 
-PriceModel = Literal["flat", "graduated", "volume", "package", "stair_step", "event", "value"]
+PriceModel = Literal["flat", "graduated", "volume", "package", "stair_step", "event", "value", "formula"]
 Crossing = Literal["start", "split_then_round", "each_increment", "per_second"]
 
 
@@ -217,6 +224,7 @@ class PriceVersion(Document):
     * stair_step: the `amount` of the tier that is reached; with a counter, what it is more than that paid before.
     * event: `price` for the usage, however much it is.
     * value: `price` for every 1 of the number in the value `value` of the usage, beyond `free_value`: 0.029 is 2.9 % of it.
+    * formula: what `formula` computes of the quantity, the values of the usage and `constants`.
 
     With a `counter`, tiers, free quantity and blocks run on what the subscription has consumed in the counter's period;
     without, on each usage alone.
@@ -235,6 +243,8 @@ class PriceVersion(Document):
     price: Price | dict[Code, Price] | None = None
     value: Code | None = None
     free_value: Price | None = None
+    formula: str | None = None
+    constants: dict[ConstantName, Constant | dict[Code, Constant]] = {}
     free: QuantityText | None = None
     blocks: Literal["up", "down"] = "up"
     prices: Code | None = None
@@ -262,7 +272,9 @@ class PricePlan(Document):
 
 
 class Charge(Document):
-    """What is priced: usage of one event type, where every attribute of `filters` has that value.
+    """What is priced: usage of one event type, where every attribute of `filters` has that value and the `condition` holds.
+
+    The condition is CEL over the attributes and values of the usage, its `quantity` and the instant `at` which it starts.
 
     The offer's charge with the lowest `priority` number that matches is used; ties go to the offer's order.
     """
@@ -271,6 +283,7 @@ class Charge(Document):
     code: Code
     event_type: Code
     filters: dict[Code, str] = {}
+    condition: str | None = None
     priority: Annotated[int, Field(ge=0, le=1_000_000)] = 100
     price_plan: Code
 

@@ -84,6 +84,8 @@ class Reason(IntEnum):
     NO_MATRIX_PRICE = 308
     VALUE_UNUSABLE = 309
     SESSION_INCOMPLETE = 310
+    CONDITION_UNDECIDED = 311
+    FORMULA_UNUSABLE = 312
 
 
 class Stage(IntEnum):
@@ -166,6 +168,8 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.COUNTER_OVERFLOW: "the counter would exceed what it can hold",
     Reason.INSUFFICIENT_BALANCE: "no wallet can pay the amount",
     Reason.VALUE_UNUSABLE: "the number that the price multiplies is absent, or below zero",
+    Reason.CONDITION_UNDECIDED: "a charge's condition asks for a value that the usage does not have",
+    Reason.FORMULA_UNUSABLE: "the formula gives no amount: a value is absent, it divides by zero, or it falls below zero",
     Reason.NO_MATRIX_PRICE: "no row with a price matches what the usage says",
     Reason.NO_DESTINATION_PRICE: "no prefix of the digits has a price in force at the event time",
     Reason.USAGE_TOO_LONG: "usage that is split over time bands lasts longer than 35 days",

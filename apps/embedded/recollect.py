@@ -18,6 +18,7 @@ from pipelines.mediation.plugins import UnableToUsePlugin
 from pipelines.mediation.unpack import UnableToReadFile
 from pipelines.spool.family import RECORD
 from pipelines.spool.journal import EdrRetry, FileClaim, JournalEntry, Rerate, read_entries
+from rating.image_conditions import expression_codes
 from rating.image_matrix import matrix_codes
 from rating.reference_tables import Said, values_said
 from schemas.catalog import Catalog
@@ -86,7 +87,7 @@ def origin_of(archive: Path, entries: Sequence[JournalEntry], claim: int, record
 
 def _codes(catalog: Catalog) -> list[str]:
     """Return the texts of attributes by the codes that records are decoded to here."""
-    return ["", *sorted(matrix_codes(catalog))]
+    return ["", *sorted(matrix_codes(catalog) | expression_codes(catalog))]
 
 
 def _decoded(path: Path, root: FileClaim, record: int, catalog: Catalog) -> tuple[CdrBlock, int]:

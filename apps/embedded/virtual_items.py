@@ -7,6 +7,7 @@ Columns are made from arrays, for millions of items. What takes a price table, o
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,7 +18,8 @@ from apps.embedded.virtual_texts import instant_texts, named_texts, plain, quant
 from apps.embedded.virtual_usage import Refusal
 from rating.explanation import Explanation
 from rating.reference import find_charge_version, price
-from rating.reference_tables import Said, values_said
+from rating.reference_conditions import matching_charge
+from rating.reference_tables import Said, UnableToPrice, values_said
 from schemas.arrays import Int32Array, Int64Array
 from schemas.catalog import Catalog
 from schemas.edr import EdrBlock, values_of
@@ -57,7 +59,13 @@ COLUMNS = (
 SCHEMA = {name: pl.Int64 if name in ("record", "tier") else pl.String for name in COLUMNS}
 
 
-VALUE_REASONS = (Reason.NO_DESTINATION_PRICE, Reason.NO_MATRIX_PRICE, Reason.VALUE_UNUSABLE)
+VALUE_REASONS = (
+    Reason.NO_DESTINATION_PRICE,
+    Reason.NO_MATRIX_PRICE,
+    Reason.VALUE_UNUSABLE,
+    Reason.CONDITION_UNDECIDED,
+    Reason.FORMULA_UNUSABLE,
+)
 UNNAMED = "(none that a charge or a price names)"
 
 
@@ -242,7 +250,29 @@ class ItemWriter:
         if version >= 0:
             told = self._versions[version]
             parts.insert(0, f"charge {told.charge}, price plan {told.price_plan}")
+        if reason in (Reason.CONDITION_UNDECIDED, Reason.FORMULA_UNUSABLE):
+            parts.insert(0, self._expression(usage, row))
         return f"{EXPLANATIONS[reason]}: {', '.join(parts)}"
+
+    def _expression(self, usage: RatedUsage, row: int) -> str:
+        """Return what the twin has against an EDR whose condition or formula came to nothing."""
+        edrs = usage.edrs
+        subscription = self._words.subscriptions.name(int(edrs.subscription[row]))
+        event_type = self._words.event_types.name(int(edrs.event_type[row]))
+        asked: dict[str, Any] = {
+            "said": self._said(edrs, row),
+            "quantity": int(edrs.quantity[row]),
+            "event_at": int(edrs.event_at[row]),
+        }
+        contract = self._catalog.subscriptions.filter(pl.col("subscription") == subscription)
+        try:
+            charge = matching_charge(self._catalog, contract["offer"][0], event_type, **asked)
+            if charge is not None:
+                _, version = self._document(int(usage.rated.charge_version[row]))
+                price(self._catalog, charge, version, zone=self._catalog.zone_of(subscription), **asked)
+        except UnableToPrice as error:
+            return str(error)
+        return "the twin finds nothing wrong"
 
     # ---- columns
 
@@ -314,6 +344,8 @@ def detail(explanation: Explanation) -> list[str]:
         lines.append(
             f"{f'{where}: ' if where else ''}{quantity} at {plain(part.unit_price)} per {part.per} = {part.amount}"
         )
+    if explanation.formula is not None:
+        lines.append(explanation.formula)
     lines += [f"{each.reason}: {plain(each.amount)}" for each in explanation.fixed]
     if explanation.connection_fee and explanation.rated_quantity:
         lines.append(f"connection fee: {plain(explanation.connection_fee)}")

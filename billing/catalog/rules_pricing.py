@@ -8,6 +8,7 @@ from itertools import pairwise
 from billing.catalog.checking import Context
 from billing.catalog.models import Entry
 from billing.catalog.rules_calendars import SUBSCRIPTION_ZONE
+from billing.catalog.rules_expressions import check_condition, check_formula_use
 from billing.catalog.rules_tables import check_table_dimension, check_table_values, check_value_use
 from billing.catalog.rules_versions import PRICE_MAX, check_version, priced_quantity
 from billing.catalog.wording import choose
@@ -67,9 +68,11 @@ def check_charge(ctx: Context, entry: Entry[Charge]) -> None:
     plan = ctx.reference(entry, ("price_plan",), PricePlan, "price_plan", charge.price_plan)
     if event_type is not None:
         _check_filters(ctx, entry, event_type)
+        check_condition(ctx, entry, event_type)
     if event_type is not None and plan is not None:
         check_table_values(ctx, entry, event_type, plan)
         check_value_use(ctx, entry, event_type, plan)
+        check_formula_use(ctx, entry, event_type, plan)
     unit = ctx.units.get(event_type.unit) if event_type is not None else None
     if event_type is None or unit is None or plan is None:
         return

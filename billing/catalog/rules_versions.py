@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from billing.catalog.checking import Context, fits
 from billing.catalog.models import Entry, Path
+from billing.catalog.rules_expressions import check_formula
 from billing.catalog.rules_tables import PRICE_MAX, check_table_use
 from billing.catalog.wording import choose
 from schemas.money import AMOUNT_DECIMALS
@@ -24,6 +25,7 @@ NEEDED = {
     "stair_step": ("tiers",),
     "event": ("price",),
     "value": ("value", "price"),
+    "formula": ("formula",),
 }
 """Fields that a version of each model must have."""
 OPTIONAL = {
@@ -34,6 +36,7 @@ OPTIONAL = {
     "stair_step": ("bounds", "zero_usage"),
     "event": ("zero_usage", "prices"),
     "value": ("free_value", "prices"),
+    "formula": ("constants", "zero_usage"),
 }
 """Fields of `OF_MODELS` that it may have besides."""
 OF_MODELS = (
@@ -42,6 +45,8 @@ OF_MODELS = (
     "prices",
     "value",
     "free_value",
+    "formula",
+    "constants",
     "tiers",
     "free",
     "blocks",
@@ -89,6 +94,7 @@ def check_version(ctx: Context, entry: Entry[PricePlan], path: Path, version: Pr
     if version.calendar is not None:
         ctx.reference(entry, (*path, "calendar"), Calendar, "calendar", version.calendar)
     check_table_use(ctx, entry, path, version, dimension)
+    check_formula(ctx, entry, path, version)
     _check_crossing(ctx, entry, path, version, dimension)
     _check_counter_unit(ctx, entry, path, version, dimension)
 
@@ -114,7 +120,7 @@ def _check_fields(ctx: Context, entry: Entry[PricePlan], path: Path, version: Pr
             message = f"{article} {version.model} version needs {name}"
             ctx.problems.at(entry, (*path, name), message, f"add `{name}: …`")
     charged = version.zero_usage == "charged" and "zero_usage" in optional
-    if charged and version.counter is not None and version.model != "event":
+    if charged and version.counter is not None and version.model not in ("event", "formula"):
         fix = "remove `zero_usage`, or the counter"
         message = "whether the first tier was paid already is not known when nothing is counted"
         ctx.problems.at(entry, (*path, "zero_usage"), message, fix)

@@ -93,6 +93,7 @@ MODEL_PACKAGE = 3
 MODEL_STAIR_STEP = 4
 MODEL_EVENT = 5
 MODEL_VALUE = 6
+MODEL_FORMULA = 7
 SPECIAL = 8
 
 LOOKUP_NONE = 0
@@ -137,6 +138,8 @@ RANGE_ANY = -2
 
 MEASURE_SLOT = 33
 """Slot of the value that is priced."""
+PROGRAM = 34
+"""First of the programs of a formula, one for each band."""
 
 CROSSING_START = 0
 CROSSING_SPLIT = 1
@@ -203,6 +206,9 @@ class Tariff(NamedTuple):
         prefix_parent: int32. prefix_row: (prefixes + 1,) int32 where its rows start.
         source: int32. group: (groups, GROUP_COLUMNS) int64. slot_row: int32, -1 where a slot is free. row_key: (rows,
             KEY_COLUMNS) int32, row_rank: int32, of the rows of matrices. range_low, range_high: int64, half-open.
+        candidate_condition: int32 by candidate, the program that says whether it matches, -1 without.
+        program_ptr: (programs + 1,) int32 into program. program: (instructions, INSTRUCTION_COLUMNS) int64, see
+            `rating.kernels.operations`. program_set: int64, the constants of lists.
     """
 
     subscription_row: Any
@@ -248,6 +254,10 @@ class Tariff(NamedTuple):
     row_rank: Any
     range_low: Any
     range_high: Any
+    candidate_condition: Any
+    program_ptr: Any
+    program: Any
+    program_set: Any
 
 
 class Accounts(NamedTuple):

@@ -8,21 +8,58 @@ import numpy as np
 from numba import njit
 
 from rating.kernels.layout import ATTRIBUTE_SLOTS
+from rating.kernels.operations import STATE_SURE
+from rating.kernels.program import run_program
 
 I64 = np.int64
+UNDECIDED = -2
+"""No candidate: whether a condition holds cannot be told."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def find_charge(cell: Any, attributes: Any, row: Any, cell_ptr: Any, charge: Any, required: Any) -> Any:
-    """Return the first candidate charge whose required attributes (0 = any) the row has, -1 when none has."""
-    for candidate in range(cell_ptr[cell], cell_ptr[cell + 1]):
+def find_candidate(first: Any, end: Any, attributes: Any, row: Any, required: Any) -> Any:
+    """Return the first of the candidates in [first, end) whose required attributes (0 = any) the row has, -1 when none has."""
+    for candidate in range(first, end):
         matches = True
         for slot in range(ATTRIBUTE_SLOTS):
             wanted = required[candidate, slot]
             matches = matches and (wanted == 0 or wanted == attributes[row, slot])
         if matches:
-            return I64(charge[candidate])
+            return I64(candidate)
     return I64(-1)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def meet_condition(
+    candidate: Any,
+    end: Any,
+    row: Any,
+    at: Any,
+    quantity: Any,
+    attributes: Any,
+    values: Any,
+    required: Any,
+    condition: Any,
+    programs: Any,
+    stack: Any,
+) -> Any:
+    """Return the first candidate from a matching one on that matches and whose condition holds, -1 when none does.
+
+    UNDECIDED when whether a condition holds cannot be told: then a better candidate than the others may have been missed.
+
+    Args:
+        condition: int32 by candidate, its program, -1 without. row .. stack: as in `run_program`.
+    """
+    while candidate >= 0 and condition[candidate] >= 0:
+        _, holds, state = run_program(
+            I64(condition[candidate]), row, at, quantity, I64(0), attributes, values, programs, stack
+        )
+        if state != STATE_SURE:
+            return I64(UNDECIDED)
+        if holds != 0:
+            break
+        candidate = find_candidate(candidate + I64(1), end, attributes, row, required)
+    return I64(candidate)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from rating.kernels import reasons
 from rating.kernels.balance import WALLET_NONE, pay_alone, pay_together
 from rating.kernels.destination import find_destination
 from rating.kernels.flat import price_flat
+from rating.kernels.formula import price_formula
 from rating.kernels.graduated import price_graduated
 from rating.kernels.hashing import prefetch
 from rating.kernels.increments import round_up
@@ -39,6 +41,7 @@ from rating.kernels.layout import (
     MEASURE_SLOT,
     MODE,
     MODEL_FLAT,
+    MODEL_FORMULA,
     MODEL_GRADUATED,
     MODEL_VALUE,
     NEXT,
@@ -65,25 +68,16 @@ from rating.kernels.layout import (
     WALLET_PTR,
 )
 from rating.kernels.local_time import day_row, local_instant, period_number, quarter_of_day
-from rating.kernels.match import find_charge, latest_version
+from rating.kernels.match import UNDECIDED, find_candidate, latest_version, meet_condition
 from rating.kernels.matrix import find_in_matrix
+from rating.kernels.operations import STACK_MAX, STATE_OVERFLOW, STATE_SURE
 from rating.kernels.special import price_special
-from rating.kernels.wide import add, divide_round, low_signed, multiply, narrow
+from rating.kernels.wide import add, low_signed, to_amount
 
 I64 = np.int64
 U = np.uint64
 INT64_MAX = 2**63 - 1
 QUANTITY_MAX = 2**62
-NO_MATCHING_CHARGE = 300
-NO_PRICE_VERSION = 301
-COUNTER_PERIOD_CLOSED = 302
-AMOUNT_OVERFLOW = 303
-COUNTER_OVERFLOW = 304
-INSUFFICIENT_BALANCE = 305
-USAGE_TOO_LONG = 306
-NO_DESTINATION_PRICE = 307
-NO_MATRIX_PRICE = 308
-VALUE_UNUSABLE = 309
 FAR = 24
 """Rows ahead whose subscription is fetched into the processor's cache."""
 MIDDLE = 16
@@ -92,16 +86,6 @@ AHEAD = 16
 """How many destinations are kept that were looked up ahead; a power of two above NEAR."""
 NEAR = 8
 """Rows ahead whose counters and balances are fetched, their subscription being there by then; their destination is found."""
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def to_amount(hi: Any, lo: Any, divisor: Any, extra: Any, mode: Any, factor: Any) -> Any:
-    """Return (amount in billionths, overflow) of a sum of part * price, rounded once."""
-    hi, lo = divide_round(hi, lo, divisor, extra, mode)
-    rounded, too_large = narrow(hi, lo)
-    hi, lo = multiply(rounded, factor)
-    amount, overflow = narrow(hi, lo)
-    return amount, overflow or too_large
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -163,6 +147,10 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
         row_rank,
         range_low,
         range_high,
+        candidate_condition,
+        program_ptr,
+        program,
+        program_set,
     ) = tariff
     counter_used, counter_period, balance = accounts
     (
@@ -198,6 +186,8 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
     ahead_key = np.full(AHEAD, -1, np.int64)
     said = np.zeros(KEY_COLUMNS, np.int64)
     key = np.zeros(KEY_COLUMNS, np.int32)
+    stack = np.zeros((3, STACK_MAX), np.int64)
+    programs = (program_ptr, program, program_set)
     count = I64(len(subscriptions))
     for row in range(start, count):
         if row + FAR < count:
@@ -248,7 +238,7 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
         out_wallet[row] = WALLET_NONE
         out_balance_hi[row] = 0
         out_balance_lo[row] = 0
-        out_reason[row] = NO_MATCHING_CHARGE
+        out_reason[row] = reasons.NO_MATCHING_CHARGE
         subscription = I64(subscriptions[row])
         kind_of_event = I64(event_type[row])
         if subscription < 0 or kind_of_event >= types:
@@ -256,15 +246,34 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
         offer = I64(subscription_row[subscription, OFFER])
         if offer < 0:
             continue
-        charge = find_charge(
-            offer * types + kind_of_event, attributes, row, cell_ptr, candidate_charge, candidate_attribute
-        )
-        if charge < 0:
-            continue
         at = event_at[row]
+        cell_first, cell_end = (
+            I64(cell_ptr[offer * types + kind_of_event]),
+            I64(cell_ptr[offer * types + kind_of_event + 1]),
+        )
+        candidate = find_candidate(cell_first, cell_end, attributes, row, candidate_attribute)
+        if values is not None and candidate >= 0 and candidate_condition[candidate] >= 0:
+            candidate = meet_condition(
+                candidate,
+                cell_end,
+                row,
+                at,
+                quantities[row],
+                attributes,
+                values,
+                candidate_attribute,
+                candidate_condition,
+                programs,
+                stack,
+            )
+            if candidate == UNDECIDED:
+                out_reason[row] = reasons.CONDITION_UNDECIDED
+        if candidate < 0:
+            continue
+        charge = I64(candidate_charge[candidate])
         version = latest_version(charge, at, charge_ptr, version_start)
         if version < 0 or at >= version_end[version]:
-            out_reason[row] = NO_PRICE_VERSION
+            out_reason[row] = reasons.NO_PRICE_VERSION
             continue
         out_version[row] = version_row[version, VERSION_ID]
         counter = version_row[version, COUNTER]
@@ -286,7 +295,7 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
             if stored == period:
                 before = counter_used[slot, cell]
             elif stored > period and stored & I64(3) == kind:
-                out_reason[row] = COUNTER_PERIOD_CLOSED
+                out_reason[row] = reasons.COUNTER_PERIOD_CLOSED
                 continue
         calendar = version_row[version, CALENDAR]
         zone = I64(0)
@@ -321,7 +330,7 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
                     key,
                 )
                 if found < 0:
-                    out_reason[row] = NO_MATRIX_PRICE
+                    out_reason[row] = reasons.NO_MATRIX_PRICE
                     continue
             elif values.shape[0] == 0:
                 found = I64(-1)
@@ -345,21 +354,28 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
                     row_end,
                 )
             if found < 0:
-                out_reason[row] = NO_DESTINATION_PRICE
+                out_reason[row] = reasons.NO_DESTINATION_PRICE
                 continue
             found -= tables[table, FOUND_PTR]
             rule = version_row[version, VARIANT_PTR] + row_variant[tables[table, ROW_PTR] + found]
             price_at += found * version_row[version, ROW_PRICES]
         shape = version_row[rule, SHAPE]
         tier = I64(0)
-        if shape > MODEL_GRADUATED:
+        if values is not None and shape == MODEL_FORMULA + SPECIAL:
+            hi, lo, quantity, state = price_formula(
+                row, at, quantities[row], before, version_row[rule], band, attributes, values, programs, stack
+            )
+            if state != STATE_SURE:
+                out_reason[row] = reasons.AMOUNT_OVERFLOW if state == STATE_OVERFLOW else reasons.FORMULA_UNUSABLE
+                continue
+        elif shape > MODEL_GRADUATED:
             measure = I64(0)
             if values is not None and shape == MODEL_VALUE + SPECIAL:
                 measure = I64(-1)
                 if values.shape[0] > 0:
                     measure = values[row, version_row[version, MEASURE_SLOT]]
                 if measure < 0:
-                    out_reason[row] = VALUE_UNUSABLE
+                    out_reason[row] = reasons.VALUE_UNUSABLE
                     continue
             hi, lo, tier, quantity, too_long = price_special(
                 at,
@@ -385,7 +401,7 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
                 price,
             )
             if too_long:
-                out_reason[row] = USAGE_TOO_LONG
+                out_reason[row] = reasons.USAGE_TOO_LONG
                 continue
         else:
             quantity = round_up(quantities[row], version_row[rule, FIRST], version_row[rule, NEXT])
@@ -413,10 +429,10 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
             version_row[version, FACTOR],
         )
         if overflow or quantity > QUANTITY_MAX:
-            out_reason[row] = AMOUNT_OVERFLOW
+            out_reason[row] = reasons.AMOUNT_OVERFLOW
             continue
         if counter >= 0 and before > I64(INT64_MAX) - quantity:
-            out_reason[row] = COUNTER_OVERFLOW
+            out_reason[row] = reasons.COUNTER_OVERFLOW
             continue
         if amount > 0:
             first = I64(subscription_row[subscription, WALLET_PTR])
@@ -455,7 +471,7 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
                         moved_lo,
                     )
             if wallet == WALLET_NONE:
-                out_reason[row] = INSUFFICIENT_BALANCE
+                out_reason[row] = reasons.INSUFFICIENT_BALANCE
                 continue
             out_wallet[row] = wallet
             out_balance_hi[row] = hi

@@ -243,3 +243,13 @@ def divide_round(hi: Any, lo: Any, divisor: Any, extra: Any, mode: Any) -> Any:
     if negative:
         quotient_hi, quotient_lo, _ = subtract(I64(0), U(0), quotient_hi, quotient_lo)
     return quotient_hi, quotient_lo
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def to_amount(hi: Any, lo: Any, divisor: Any, extra: Any, mode: Any, factor: Any) -> Any:
+    """Return (amount in billionths, overflow) of a sum of part * price, rounded once."""
+    hi, lo = divide_round(hi, lo, divisor, extra, mode)
+    rounded, too_large = narrow(hi, lo)
+    hi, lo = multiply(rounded, factor)
+    amount, overflow = narrow(hi, lo)
+    return amount, overflow or too_large

@@ -86,7 +86,7 @@ SPECIAL_DEFAULTS = {
     "access_points", "opening_readings", "each", "zone", "fields", "pattern", "between", "thousands", "columns_min", "required",
     "converters", "present", "prefix", "min", "max", "strip_prefix", "add_prefix", "e164", "case", "substring", "split", "pad_left",
     "map", "default", "cumulative", "series", "assembly", "sequence", "time_out", "first", "middle", "last",
-    "prices", "file", "rows", "free_value", "value", "single", "trunk", "international", "decimal", "version", "options", "writes", "transform",
+    "prices", "file", "rows", "free_value", "value", "constants", "single", "trunk", "international", "decimal", "version", "options", "writes", "transform",
 }  # fmt: skip
 """Fields whose default is told in words: none, open, always."""
 

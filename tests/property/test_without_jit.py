@@ -34,6 +34,8 @@ SUBSETS = {
     ),
     "rating": (
         "tests/property/test_rating_twin.py::test_kernels_and_twin_agree",
+        "tests/property/test_condition_twin.py",
+        "tests/property/test_formula_twin.py",
         "tests/unit/rating/test_wide.py",
         "tests/unit/rating/test_rate.py",
         "tests/tables/test_rating_prices.py",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rating.kernels import balance, layout, rate, wide
+from rating.kernels import balance, layout, rate, reasons, wide
 from rating.zones import TIMESTAMP_MAX_US, TIMESTAMP_MIN_US
 from schemas import cdr, quantity, rated_item, values
 from schemas.money import RoundingCode
@@ -12,7 +12,7 @@ from schemas.rejection import Reason
 def test_reasons_are_the_vocabularys() -> None:
     for reason in Reason:
         if reason >= 300 and reason is not Reason.SESSION_INCOMPLETE:  # that one is given before rating
-            assert getattr(rate, reason.name) == reason
+            assert getattr(reasons, reason.name) == reason
 
 
 def test_rounding_modes_are_the_vocabularys() -> None:

@@ -1,0 +1,49 @@
+"""The conditions of charges as programs, and the texts that conditions and formulas compare attributes with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rating.image_formulas import compile_formulas
+from rating.image_prices import UnableToCompileImage
+from rating.image_programs import Program, compile_condition
+from rating.image_scopes import WrongExpression, condition_scope
+from schemas.catalog import Catalog
+from schemas.expressions import UnableToParse
+
+
+def compile_conditions(catalog: Catalog, code_of: Callable[[str], int]) -> dict[str, Program]:
+    """Return the programs of the conditions by the codes of their charges.
+
+    Raises:
+        UnableToCompileImage: when a condition is none.
+    """
+    programs = {}
+    for code, charge in sorted(catalog.charges.items()):
+        if charge.condition is None:
+            continue
+        event_type = catalog.event_types[charge.event_type]
+        scope = condition_scope(event_type, catalog.units[event_type.unit], code_of)
+        try:
+            programs[code] = compile_condition(charge.condition, scope)
+        except (UnableToParse, WrongExpression) as error:
+            raise UnableToCompileImage(f"charge {code}: {error}") from error
+    return programs
+
+
+def expression_codes(catalog: Catalog) -> set[str]:
+    """Return the texts with which conditions and formulas compare attributes."""
+    texts: set[str] = set()
+
+    def collect(text: str) -> int:
+        texts.add(text)
+        return 0
+
+    compile_conditions(catalog, collect)
+    for charge in catalog.charges.values():
+        event_type = catalog.event_types[charge.event_type]
+        for version in catalog.price_plans[charge.price_plan].versions:
+            if version.formula is not None:
+                calendar = catalog.calendars[version.calendar] if version.calendar is not None else None
+                compile_formulas(version, event_type, catalog.units[event_type.unit], calendar, collect)
+    return texts
