@@ -61,7 +61,7 @@ class Stretch(BaseModel):
 
 
 class CounterUse(BaseModel):
-    """What an item did to a counter: its period in words, whose it is, and base steps before and after."""
+    """What an item did to a counter: its period in words, whose it is, base steps before and after; `function` of usage."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -70,6 +70,7 @@ class CounterUse(BaseModel):
     before: int
     after: int
     shared_by: str = "subscription"
+    function: str = "sum"
 
     @property
     def name(self) -> str:
@@ -176,6 +177,9 @@ class Explanation(BaseModel):
                 f"{self.counter.name}: {self._units(self.counter.before)} before, "
                 f"{self._units(self.counter.after)} after"
             )
+            if self.counter.function == "max":
+                raised = self._units(self.rated_quantity)
+                told.append(f"it holds the largest usage: {self._units(self.quantity)} raise it by {raised}")
         told.extend(self._part_line(part) for part in self.parts)
         if self.formula is not None:
             told.append(self.formula)

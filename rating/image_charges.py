@@ -60,7 +60,7 @@ LATER: dict[type[Document], frozenset[str]] = {
     Increments: frozenset({"mode"}),
     Calendar: frozenset({"day_types", "seasons"}),
     Band: frozenset({"seasons"}),
-    Counter: frozenset({"shared_by"}),
+    Counter: frozenset({"shared_by", "function"}),
 }
 """Fields that came later: a version that does not use them keeps the name that it had before they came."""
 

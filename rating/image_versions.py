@@ -22,7 +22,7 @@ class PricedVersion:
     """A version, and the variants of it that the terms of its price table's rows make; without a table, none.
 
     Attributes:
-        table: its price table. slot: of the value that it prices.
+        table: its price table. slot: of the value that it prices. peak: whether its counter holds a maximum.
         prices: tier by tier, band by band, and of a table row by row of its index.
     """
 
@@ -32,6 +32,7 @@ class PricedVersion:
     whole: CompiledVersion
     variants: tuple[CompiledVersion, ...]
     prices: Int64Array
+    peak: bool
 
 
 def compile_priced(
@@ -55,13 +56,14 @@ def compile_priced(
     declared = catalog.event_types[charge.event_type].values
     decimals = {name: type_.decimals for name, type_ in declared.items() if type_.type == "number"}
     slot = list(declared).index(document.value) if document.value in decimals else 0
+    peak = document.counter is not None and catalog.counters[document.counter].function == "max"
     if document.prices is None:
         whole = compile_version(document, unit=measured, catalog=catalog, where=where, decimals_of=decimals)
         if document.formula is not None:
             event_type = catalog.event_types[charge.event_type]
             calendar = catalog.calendars[document.calendar] if document.calendar is not None else None
             whole = with_formula(whole, document, event_type, measured, calendar, code_of, where=where)
-        return PricedVersion(document, None, slot, whole, (), np.array(whole.price, np.int64))
+        return PricedVersion(document, None, slot, whole, (), np.array(whole.price, np.int64), peak)
     table = tables[document.prices, charge.event_type]
     found = table_prices(catalog.price_tables[document.prices], table, document, catalog)
     whole, *variants = (
@@ -70,7 +72,7 @@ def compile_priced(
     )
     prices = np.zeros((len(found.pico), max(1, len(whole.tier_upper)), found.pico.shape[1]), np.int64)
     prices[:, -1] = found.pico // whole.table_unit  # a free part is a tier before it that costs nothing
-    return PricedVersion(document, table, slot, whole, tuple(variants), prices.reshape(-1))
+    return PricedVersion(document, table, slot, whole, tuple(variants), prices.reshape(-1), peak)
 
 
 def pack_versions(
@@ -94,6 +96,7 @@ def pack_versions(
         _fill(row, id_, version.whole, version.document, calendars, tiers, prices)
         row[layout.MEASURE_SLOT] = version.slot
         row[layout.PROGRAM] = programs
+        row[layout.PEAK] = version.peak
         programs += len(version.whole.programs)
         if version.table is not None:
             row[layout.LOOKUP] = version.table.lookup

@@ -99,7 +99,9 @@ def price(
     band = _band_use(calendar, catalog, instant, zone) if calendar is not None else None
     counter = catalog.counters[version.counter] if version.counter is not None else None
     before = counter_before if counter is not None else 0
-    laid = _laid(version, calendar, catalog, quantity=quantity, event_at=event_at, zone=zone)
+    peak = counter is not None and counter.function == "max"
+    used = max(0, quantity - before) if peak else quantity
+    laid = _laid(version, calendar, catalog, quantity=used, event_at=event_at, zone=zone)
     rated = sum(each.rated for each in laid)
     parts = _parts(version, laid, before, calendar, band, catalog)
     single = _price_of(version.price, band.name if band is not None else None)
@@ -344,5 +346,10 @@ def _counter_use(counter: Counter, instant: datetime, before: int, rated: int) -
     form = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}.get(counter.period)
     period = f"{counter.period} {local.strftime(form)} in {counter.zone}" if form is not None else "since ever"
     return CounterUse(
-        counter=counter.code, period=period, before=before, after=before + rated, shared_by=counter.shared_by
+        counter=counter.code,
+        period=period,
+        before=before,
+        after=before + rated,
+        shared_by=counter.shared_by,
+        function=counter.function,
     )

@@ -167,6 +167,8 @@ class Counter(Document):
 
     `shared_by` says whose it is: that of one subscription, or of all that are of one group, of one account, or below one
     account of a level.
+
+    `function: max` keeps the largest usage of the period instead of the sum of all: a usage is priced for what it raises it by.
     """
 
     kind: Literal["counter"]
@@ -175,6 +177,7 @@ class Counter(Document):
     period: Literal["day", "month", "year", "ever"] = "month"
     zone: str = "UTC"
     shared_by: Sharing = "subscription"
+    function: Literal["sum", "max"] = "sum"
 
 
 class Increments(Document):

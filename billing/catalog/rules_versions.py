@@ -304,7 +304,24 @@ def _check_counter_unit(
     if version.counter is None:
         return
     counter = ctx.reference(entry, (*path, "counter"), Counter, "counter", version.counter)
+    if counter is not None and counter.function == "max":
+        _check_peak(ctx, entry, path, version)
     unit = ctx.units.get(counter.unit) if counter is not None else None
     if unit is not None and dimension is not None and unit.dimension != dimension:
         message = f'the counter "{version.counter}" counts {unit.dimension}, but the version prices {dimension}'
         ctx.problems.at(entry, (*path, "counter"), message, f"use a counter whose unit measures {dimension}")
+
+
+def _check_peak(ctx: Context, entry: Entry[PricePlan], path: Path, version: PriceVersion) -> None:
+    """Check a version whose counter holds a maximum: it prices what a usage raises it by, and nothing else."""
+    if version.model in ("event", "value"):
+        message = f'"{version.counter}" holds the largest usage, of which the model {version.model} prices nothing'
+        ctx.problems.at(entry, (*path, "counter"), message, "remove the counter, or use another model", key=True)
+    for name in ("increments", "minimum_quantity"):
+        if getattr(version, name) is not None:
+            message = f'what a usage raises "{version.counter}" by is not rounded'
+            fix = "remove it; `model: package` prices begun blocks of the largest usage"
+            ctx.problems.at(entry, (*path, name), message, fix, key=True)
+    if version.crossing != "start":
+        message = f'what a usage raises "{version.counter}" by lies at no time that could be split'
+        ctx.problems.at(entry, (*path, "crossing"), message, "write `crossing: start`")

@@ -138,6 +138,8 @@ RANGE_ANY = -2
 
 MEASURE_SLOT = 33
 """Slot of the value that is priced."""
+PEAK = 35
+"""1 when the counter holds the largest usage of its period: what a usage raises it by is priced and counted."""
 PROGRAM = 34
 """First of the programs of a formula, one for each band."""
 

@@ -46,6 +46,7 @@ from rating.kernels.layout import (
     MODEL_VALUE,
     NEXT,
     OFFER,
+    PEAK,
     PERIOD_FIRST,
     PERIODS_KEPT,
     POSTPAID,
@@ -281,6 +282,7 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
         cell = I64(0)
         period = I64(0)
         before = I64(0)
+        used = quantities[row]
         if counter >= 0:
             slot = I64(subscription_row[subscription, COUNTER_FIRST])
             place = I64(offer_counter[offer, counter])
@@ -297,6 +299,8 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
             elif stored > period and stored & I64(3) == kind:
                 out_reason[row] = reasons.COUNTER_PERIOD_CLOSED
                 continue
+            if version_row[version, PEAK] != 0:
+                used = max(used - before, I64(0))
         calendar = version_row[version, CALENDAR]
         zone = I64(0)
         band = I64(0)
@@ -363,7 +367,7 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
         tier = I64(0)
         if values is not None and shape == MODEL_FORMULA + SPECIAL:
             hi, lo, quantity, state = price_formula(
-                row, at, quantities[row], before, version_row[rule], band, attributes, values, programs, stack
+                row, at, used, before, version_row[rule], band, attributes, values, programs, stack
             )
             if state != STATE_SURE:
                 out_reason[row] = reasons.AMOUNT_OVERFLOW if state == STATE_OVERFLOW else reasons.FORMULA_UNUSABLE
@@ -379,7 +383,7 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
                     continue
             hi, lo, tier, quantity, too_long = price_special(
                 at,
-                quantities[row],
+                used,
                 before,
                 version_row[rule],
                 price_at,
@@ -404,7 +408,7 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
                 out_reason[row] = reasons.USAGE_TOO_LONG
                 continue
         else:
-            quantity = round_up(quantities[row], version_row[rule, FIRST], version_row[rule, NEXT])
+            quantity = round_up(used, version_row[rule, FIRST], version_row[rule, NEXT])
             if shape == MODEL_FLAT:
                 hi, lo = price_flat(quantity, price[price_at + band])
             else:
