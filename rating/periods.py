@@ -69,3 +69,22 @@ def components(groups: list[Int64Array], count: int) -> Int64Array:
         label = label[label]
         if np.array_equal(label, before):
             return label
+
+
+def slots_of(tariff: Tariff, subscriptions: Int64Array) -> Int64Array:
+    """Return the counter slots of some subscriptions, ascending."""
+    first = tariff.subscription_row[:, COUNTER_PTR].astype(np.int64)
+    ends = np.append(first[1:], len(tariff.counter_slot))
+    mask = np.zeros(len(tariff.counter_slot) + 1, np.int64)
+    np.add.at(mask, first[subscriptions], 1)
+    np.add.at(mask, ends[subscriptions], -1)
+    return np.unique(tariff.counter_slot[np.flatnonzero(np.cumsum(mask)[:-1])]).astype(np.int64)
+
+
+def period_start(at: int, period: str) -> int | None:
+    """Return when, in UTC, the day, month or year begins in which an instant lies; None for `ever`. Microseconds UTC."""
+    units = {"day": "D", "month": "M", "year": "Y"}
+    if period not in units:
+        return None
+    begins = np.datetime64(at, "us").astype(f"datetime64[{units[period]}]")
+    return int(begins.astype("datetime64[us]").astype(np.int64))

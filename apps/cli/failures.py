@@ -30,6 +30,7 @@ _EXIT_CODES = {
     "UnableToRetry": CONFIGURATION,
     "UnableToBackOut": USAGE,
     "UnableToRerate": USAGE,
+    "UnableToSimulate": USAGE,
     "UnableToReadEdrs": USAGE,
     "TenantDiffers": CONFIGURATION,
     "UnableToReadSettings": CONFIGURATION,

@@ -7,7 +7,20 @@ from io import TextIOWrapper
 
 import typer
 
-from apps.cli import explaining, files, processing, querying, rating, rejects, rerating, serve, setup, sources, trying
+from apps.cli import (
+    explaining,
+    files,
+    processing,
+    querying,
+    rating,
+    rejects,
+    rerating,
+    serve,
+    setup,
+    simulating,
+    sources,
+    trying,
+)
 from apps.memory import keep_freed_memory
 
 app = typer.Typer(
@@ -27,6 +40,7 @@ querying.add_to(app)
 explaining.add_to(app)
 rating.add_to(app)
 rerating.add_to(app)
+simulating.add_to(app)
 trying.add_to(app)
 setup.add_to(app)
 

@@ -107,6 +107,8 @@ class _Local:
         engine, _ = open_owned(self._directory, self._settings, self._say)
         try:
             engine.recover()
+            if request["op"] == "simulate":  # leaves no trace
+                return action(engine)
             engine.take_catalog()
             result = action(engine)
             settle_newer(engine)

@@ -18,6 +18,7 @@ from apps.embedded.rerate import rerate
 from apps.embedded.rerate_scope import UsageSelection
 from apps.embedded.retry import decide, replay
 from apps.embedded.selection import Selection, place_of, written
+from apps.embedded.simulate import simulate
 from pipelines.spool.lifecycle import Step
 
 SUMMED = (
@@ -28,7 +29,7 @@ SUMMED = (
 DONE = {Step.MARK: "marked", Step.DISCARD: "discarded", Step.REOPEN: "reopened"}
 """What the number of rejections that were decided is called in an answer."""
 
-OPERATIONS = ("query", "balance", "replay", "mark", "discard", "reopen", "correct", "back_out", "rerate")
+OPERATIONS = ("query", "balance", "replay", "mark", "discard", "reopen", "correct", "back_out", "rerate", "simulate")
 """What an owner can be asked; the first two change nothing."""
 
 
@@ -56,6 +57,10 @@ def perform(request: dict[str, Any]) -> Callable[[Engine], Any]:
             usage, why = UsageSelection.from_request(request["selection"]), str(request["reason"])
             preview, image, expect = bool(request["preview"]), request.get("image"), request.get("expect")
             return lambda engine: rerate(engine, usage, why, preview=preview, image=image, expect=expect)
+        case "simulate":
+            usage, top, csv = UsageSelection.from_request(request["selection"]), int(request["top"]), request["csv"]
+            old, new = str(request["old"]), str(request["new"])
+            return lambda engine: simulate(engine, usage, old=old, new=new, top=top, csv=csv)
         case other:
             raise ValueError(f"unknown operation {other!r}")
 

@@ -1,0 +1,247 @@
+"""Simulation: stored usage priced by two catalogs side by side, leaving no trace.
+
+Usage is read from the store window by window in the order of events, and rated by the kernels on two states of their own.
+Counters begin empty where the counter periods begin in which the simulated period lies; wallets can always pay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from apps.embedded.engine import Engine
+from apps.embedded.images import ActiveImage
+from apps.embedded.renewal import renew
+from apps.embedded.rerate_scope import EVER, PERIOD, Chosen, UsageSelection, chosen_by, edr_block, in_order, one_of
+from apps.embedded.selection import UnableToSelect
+from apps.embedded.simulate_sums import Ledger, Side, told
+from apps.embedded.stored_edrs import StoredEdrs, join, read_rated, read_unrated
+from billing.catalog.store import load_catalog
+from rating.periods import MARGIN_US, owners_of_slots, period_start, slots_of
+from rating.rate import rate
+from rating.state import AccountState
+from rating.tariff_image import compile_image
+from rating.vocabulary import Vocabulary
+from schemas.arrays import BoolArray, Int64Array
+from schemas.catalog import Catalog
+
+WINDOW_ROWS = 500_000
+"""EDRs that are held at a time, unless more of them start within one second."""
+PURSE = 2**62
+"""What is in a prepaid wallet, billionths: more than anybody uses."""
+_COUNTS = f"""
+SELECT intDiv(toInt64(toUnixTimestamp64Micro(event_at)), {{size:Int64}}) AS bucket, count() AS n FROM fact_usage
+WHERE {PERIOD} AND {{where}} GROUP BY bucket ORDER BY bucket
+"""
+SIZES_US = (3_600_000_000, 60_000_000, 1_000_000)
+
+
+class UnableToSimulate(Exception):
+    """A simulation cannot begin."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """What a simulation has: the engine with names of its own, both images, and what was added up."""
+
+    engine: Engine
+    old: ActiveImage
+    new: ActiveImage
+    chosen: Chosen
+    ledger: Ledger
+    states: list[AccountState] = field(default_factory=list)
+
+    @property
+    def images(self) -> tuple[ActiveImage, ActiveImage]:
+        """Old and new."""
+        return self.old, self.new
+
+    @property
+    def reads_alike(self) -> bool:
+        """Whether both catalogs read the same attributes and values from records."""
+        old, new = self.old.catalog, self.new.catalog
+        return old.sources == new.sources and old.event_types == new.event_types and old.units == new.units
+
+
+def simulate(
+    engine: Engine, selection: UsageSelection, *, old: str, new: str, top: int, csv: str | None
+) -> dict[str, Any]:
+    """Price the usage of a period by two catalogs; return what each comes to.
+
+    Args:
+        old, new: `current`, the beginning of a kept image's hash, or the path of a directory with a catalog.
+        top: how many winners and losers to tell. csv: where to write every account, None for nowhere.
+
+    Raises:
+        UnableToSelect, UnableToReadEdrs: when it is not known which usage is meant, or too much starts in one second.
+        UnableToSimulate: when there is no such image. UnableToLoadCatalog, UnableToCompileImage: when a catalog is invalid.
+        UnableToReadArchive: when a file that usage is read from again is gone. OSError: when the CSV cannot be written.
+    """
+    engine.flush()
+    since, until = selection.period()
+    run = _run(engine, selection, old, new)
+    start = _warm_up(run, since)
+    for window in _windows(run, start, until):
+        _price(run, window, since)
+    result = told(run.ledger, top=top)
+    if csv is not None:
+        run.ledger.accounts().write_csv(Path(csv))
+    return {"old": run.old.catalog.content_hash, "new": run.new.catalog.content_hash, **result}
+
+
+def catalog_of(engine: Engine, wanted: str) -> Catalog:
+    """Return the catalog that is meant: in force, kept, or in a directory.
+
+    Raises:
+        UnableToSimulate: when there is none, or several.
+    """
+    return load_catalog(find_catalog(engine.directory.images, wanted, engine.state.image))
+
+
+def find_catalog(images: Path, wanted: str, current: str) -> Path:
+    """Return the directory of a catalog: `current`, the beginning of a kept image's hash, or a path.
+
+    Raises:
+        UnableToSimulate: when there is none, or several.
+    """
+    if wanted == "current":
+        if not current:
+            raise UnableToSimulate("no catalog was ever in force here")
+        return images / current
+    kept = sorted(path for path in images.glob(f"{wanted}*") if path.is_dir()) if wanted.isalnum() else []
+    if len(kept) > 1:
+        raise UnableToSimulate(f"several kept images begin with {wanted}")
+    if kept:
+        return kept[0]
+    if not Path(wanted).is_dir():
+        raise UnableToSimulate(f"{wanted} is neither a kept image (`octroi catalog list` shows them) nor a directory")
+    return Path(wanted)
+
+
+def _run(engine: Engine, selection: UsageSelection, old: str, new: str) -> _Run:
+    vocabulary = Vocabulary.from_tables(engine.state.vocabulary.to_tables())
+    catalogs = [catalog_of(engine, wanted) for wanted in (old, new)]
+    for catalog in catalogs:
+        compile_image(catalog, vocabulary)  # so that both images know all names
+    images = [ActiveImage(catalog, compile_image(catalog, vocabulary)) for catalog in catalogs]
+    scratch = replace(engine, state=replace(engine.state, vocabulary=vocabulary))
+    chosen = _chosen(scratch, selection, images)
+    sides = [Side.of(image, vocabulary) for image in images]
+    run = _Run(scratch, images[0], images[1], chosen, Ledger(vocabulary, sides[0], sides[1]))
+    for image in images:
+        state = AccountState()
+        state.grow(vocabulary)
+        prepaid = np.unique(image.image.account_wallet[image.image.wallet_prepaid]).astype(np.int32)
+        state.credit(prepaid, np.full(len(prepaid), PURSE, np.int64))
+        run.states.append(state)
+    return run
+
+
+def _chosen(engine: Engine, selection: UsageSelection, images: list[ActiveImage]) -> Chosen:
+    """Return what either catalog says of a selection: of its offer, its charge and its accounts."""
+    found: list[Chosen] = []
+    for image in images:
+        try:
+            found.append(chosen_by(engine, selection, image))
+        except UnableToSelect:  # what is meant may be in the other one
+            if image is images[1] and not found:
+                raise
+    merged = found[0]
+    merged.subscriptions = found[0].subscriptions | found[-1].subscriptions
+    if merged.versions is not None:
+        names = engine.state.vocabulary.charge_versions.names
+        meant = [
+            row
+            for row, name in enumerate(names.to_list())
+            if selection.charge in (None, name.partition("/")[0])
+            and selection.price_plan in (None, name.partition("/")[2].partition("@")[0])
+        ]
+        merged.versions = np.array(meant, np.int32)
+        merged.event_types = np.union1d(found[0].event_types, found[-1].event_types).astype(np.int32)  # type: ignore[arg-type]
+    return merged
+
+
+# ---- which usage
+
+
+def _warm_up(run: _Run, since: int) -> int:
+    """Return from when usage must be read, so that counters are right at `since`."""
+    start = since
+    for image in run.images:
+        catalog = image.catalog
+        used = {version.counter for plan in catalog.price_plans.values() for version in plan.versions}
+        for code in sorted(name for name in used if name is not None):
+            begins = period_start(since, catalog.counters[code].period)
+            start = min(start, EVER[0] if begins is None else begins - MARGIN_US)
+    return max(start, EVER[0])
+
+
+def _readable(run: _Run) -> str:
+    """Return a predicate over fact_usage for those that are meant, and those that count together with them."""
+    meant = np.flatnonzero(run.chosen.subscriptions)
+    if len(meant) == len(run.chosen.subscriptions):
+        return "1"
+    beside = [owners_of_slots(image.image.tariff, slots_of(image.image.tariff, meant)) for image in run.images]
+    return one_of("subscription", np.unique(np.concatenate([meant, *beside])))
+
+
+def _windows(run: _Run, since: int, until: int) -> Iterator[StoredEdrs]:
+    """Yield all usage that stands, in the order of events, so much at a time as may be held."""
+    where = _readable(run)
+    terms = PERIOD.replace("event_at", "f.event_at")
+    unrated = read_unrated(run.engine, terms, {"since": since, "until": until})
+    for low, high in _bounds(run.engine, since, until, where):
+        found = read_rated(run.engine, f"{PERIOD} AND {where}", {"since": low, "until": high}, 4 * WINDOW_ROWS)
+        inside = (unrated.event_at >= low) & (unrated.event_at < high)
+        found = join([found, unrated.take(np.flatnonzero(inside))])
+        if len(found):
+            yield found.take(in_order(found))
+
+
+def _bounds(engine: Engine, since: int, until: int, where: str) -> Iterator[tuple[int, int]]:
+    """Yield half-open periods that cover all of [since, until), each with as much usage as may be held."""
+    low, held = since, 0
+    for start, count in _counted(engine, since, until, where, SIZES_US):
+        if held and held + count > WINDOW_ROWS and start > low:
+            yield low, start
+            low, held = start, 0
+        held += count
+    yield low, until
+
+
+def _counted(engine: Engine, since: int, until: int, where: str, sizes: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+    size, finer = sizes[0], sizes[1:]
+    parameters = {"size": size, "since": since, "until": until}
+    for row in engine.store.query(_COUNTS.replace("{where}", where), parameters).to_pylist():
+        start = row["bucket"] * size
+        if row["n"] > WINDOW_ROWS and finer:
+            yield from _counted(engine, max(start, since), min(start + size, until), where, finer)
+        else:
+            yield max(start, since), row["n"]
+
+
+# ---- what it costs
+
+
+def _price(run: _Run, edrs: StoredEdrs, since: int) -> None:
+    """Rate a window of usage by both catalogs, and add up what of it lies in the period and is meant."""
+    rated = []
+    words: Int64Array | None = None
+    for image, state in zip(run.images, run.states, strict=True):
+        if words is None or not run.reads_alike:
+            words = renew(run.engine, edrs.place, edrs.packed, image)
+            edrs.packed[:, : words.shape[1]] = words
+        rated.append(rate(edr_block(edrs), image.image, state))
+    meant: BoolArray = run.chosen.subscriptions[edrs.subscription] & (edrs.event_at >= since)
+    if run.chosen.source is not None:
+        meant &= edrs.source == run.chosen.source
+    if run.chosen.versions is not None:
+        priced = [np.isin(side.charge_version, run.chosen.versions) for side in rated]
+        neither = (rated[0].charge_version < 0) & (rated[1].charge_version < 0)
+        assert run.chosen.event_types is not None
+        meant &= priced[0] | priced[1] | (neither & np.isin(edrs.event_type, run.chosen.event_types))
+    run.ledger.add(edrs.subscription, rated[0], rated[1], np.flatnonzero(meant))
