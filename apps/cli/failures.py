@@ -30,7 +30,7 @@ _EXIT_CODES = {
     "UnableToRetry": CONFIGURATION,
     "UnableToBackOut": USAGE,
     "UnableToRerate": USAGE,
-    "UnableToSimulate": USAGE,
+    "UnableToFindCatalog": USAGE,
     "UnableToReadEdrs": USAGE,
     "TenantDiffers": CONFIGURATION,
     "UnableToReadSettings": CONFIGURATION,

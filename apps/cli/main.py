@@ -8,6 +8,7 @@ from io import TextIOWrapper
 import typer
 
 from apps.cli import (
+    catalogs,
     explaining,
     files,
     processing,
@@ -39,6 +40,7 @@ files.add_to(app)
 querying.add_to(app)
 explaining.add_to(app)
 rating.add_to(app)
+catalogs.add_to(app)
 rerating.add_to(app)
 simulating.add_to(app)
 trying.add_to(app)

@@ -15,6 +15,7 @@ import numpy as np
 
 from apps.embedded.engine import Engine
 from apps.embedded.images import ActiveImage
+from apps.embedded.kept_catalogs import find_catalog
 from apps.embedded.renewal import renew
 from apps.embedded.rerate_scope import EVER, PERIOD, Chosen, UsageSelection, chosen_by, edr_block, in_order, one_of
 from apps.embedded.selection import UnableToSelect
@@ -27,7 +28,6 @@ from rating.state import AccountState
 from rating.tariff_image import compile_image
 from rating.vocabulary import Vocabulary
 from schemas.arrays import BoolArray, Int64Array
-from schemas.catalog import Catalog
 
 WINDOW_ROWS = 500_000
 """EDRs that are held at a time, unless more of them start within one second."""
@@ -38,10 +38,6 @@ SELECT intDiv(toInt64(toUnixTimestamp64Micro(event_at)), {{size:Int64}}) AS buck
 WHERE {PERIOD} AND {{where}} GROUP BY bucket ORDER BY bucket
 """
 SIZES_US = (3_600_000_000, 60_000_000, 1_000_000)
-
-
-class UnableToSimulate(Exception):
-    """A simulation cannot begin."""
 
 
 @dataclass(slots=True)
@@ -78,7 +74,7 @@ def simulate(
 
     Raises:
         UnableToSelect, UnableToReadEdrs: when it is not known which usage is meant, or too much starts in one second.
-        UnableToSimulate: when there is no such image. UnableToLoadCatalog, UnableToCompileImage: when a catalog is invalid.
+        UnableToFindCatalog: when there is no such catalog. UnableToLoadCatalog, UnableToCompileImage: when one is invalid.
         UnableToReadArchive: when a file that usage is read from again is gone. OSError: when the CSV cannot be written.
     """
     engine.flush()
@@ -93,38 +89,10 @@ def simulate(
     return {"old": run.old.catalog.content_hash, "new": run.new.catalog.content_hash, **result}
 
 
-def catalog_of(engine: Engine, wanted: str) -> Catalog:
-    """Return the catalog that is meant: in force, kept, or in a directory.
-
-    Raises:
-        UnableToSimulate: when there is none, or several.
-    """
-    return load_catalog(find_catalog(engine.directory.images, wanted, engine.state.image))
-
-
-def find_catalog(images: Path, wanted: str, current: str) -> Path:
-    """Return the directory of a catalog: `current`, the beginning of a kept image's hash, or a path.
-
-    Raises:
-        UnableToSimulate: when there is none, or several.
-    """
-    if wanted == "current":
-        if not current:
-            raise UnableToSimulate("no catalog was ever in force here")
-        return images / current
-    kept = sorted(path for path in images.glob(f"{wanted}*") if path.is_dir()) if wanted.isalnum() else []
-    if len(kept) > 1:
-        raise UnableToSimulate(f"several kept images begin with {wanted}")
-    if kept:
-        return kept[0]
-    if not Path(wanted).is_dir():
-        raise UnableToSimulate(f"{wanted} is neither a kept image (`octroi catalog list` shows them) nor a directory")
-    return Path(wanted)
-
-
 def _run(engine: Engine, selection: UsageSelection, old: str, new: str) -> _Run:
     vocabulary = Vocabulary.from_tables(engine.state.vocabulary.to_tables())
-    catalogs = [catalog_of(engine, wanted) for wanted in (old, new)]
+    images_at, current = engine.directory.images, engine.state.image
+    catalogs = [load_catalog(find_catalog(images_at, wanted, current)) for wanted in (old, new)]
     for catalog in catalogs:
         compile_image(catalog, vocabulary)  # so that both images know all names
     images = [ActiveImage(catalog, compile_image(catalog, vocabulary)) for catalog in catalogs]

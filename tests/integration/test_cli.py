@@ -45,6 +45,8 @@ def test_the_commands_are_those_of_the_manual() -> None:
     assert [" ".join(command) for command in COMMANDS] == [
         "balance",
         "bench",
+        "catalog diff",
+        "catalog list",
         "config show",
         "demo",
         "explain",
@@ -65,6 +67,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "rerate",
         "run",
         "serve",
+        "simulate",
         "sources gaps",
         "sources list",
         "sources show",

@@ -1,0 +1,70 @@
+"""`octroi catalog list|diff`: which catalogs were in force, and in what two of them differ."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from apps.cli.failures import honest
+from apps.cli.options import AsJson, Data, open_settings
+from apps.cli.output import print_json, print_table, printable
+
+catalogs = typer.Typer(help="Catalogs that were in force, and what differs between two.", no_args_is_help=True)
+_WHICH = "`current`, the beginning of a kept image's hash, or a directory."
+Old = Annotated[str, typer.Argument(metavar="OLD", help=_WHICH)]
+New = Annotated[str, typer.Argument(metavar="NEW", help=_WHICH)]
+
+
+@catalogs.command("list", epilog="Example: octroi catalog list")
+@honest
+def show_list(data: Data = None, as_json: AsJson = False) -> None:
+    """List the catalogs that took effect, in order: when, by which journal entry, and their hashes."""
+    _, directory = open_settings(data)
+    from pipelines.spool.journal import ImageClaim, read_entries
+
+    entries = read_entries(directory.journal) if directory.journal.exists() else []
+    found = [entry for entry in entries if isinstance(entry, ImageClaim)]
+    rows = [
+        {
+            "entry": entry.claim,
+            "in_force_from": datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=entry.received_at),
+            "image": entry.content_hash,
+            "status": "current" if entry is found[-1] else "replaced",
+            "kept": (directory.images / entry.content_hash).is_dir(),
+        }
+        for entry in found
+    ]
+    if as_json:
+        print_json(rows)
+    elif not rows:
+        print("no catalog was ever in force here")
+    else:
+        print_table("", list(rows[0]), [list(row.values()) for row in rows])
+
+
+@catalogs.command("diff", epilog="Example: octroi catalog diff current octroi-data/catalog")
+@honest
+def diff(old: Old, new: New, data: Data = None, as_json: AsJson = False) -> None:
+    """Say in words what differs between two catalogs: offers, charges, prices and from when, rows of tables, subscriptions."""
+    _, directory = open_settings(data)
+    from apps.embedded.kept_catalogs import find_catalog
+    from billing.catalog.difference import compare
+    from billing.catalog.store import load_catalog
+    from pipelines.spool.journal import ImageClaim, read_entries
+
+    entries = read_entries(directory.journal) if directory.journal.exists() else []
+    current = next((entry.content_hash for entry in reversed(entries) if isinstance(entry, ImageClaim)), "")
+    before, after = (load_catalog(find_catalog(directory.images, wanted, current)) for wanted in (old, new))
+    found = compare(before, after)
+    if as_json:
+        print_json(found.as_dict())
+        return
+    for line in found.lines():
+        print(printable(line))
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(catalogs, name="catalog")
