@@ -15,6 +15,7 @@ import polars as pl
 
 from rating.image_calendars import CalendarTables
 from rating.image_conditions import compile_conditions, expression_codes
+from rating.image_derived import lookup_codes
 from rating.image_lookup import LookupTables, join_tables
 from rating.image_matrix import matrix_codes
 from rating.image_prices import UnableToCompileImage
@@ -136,6 +137,11 @@ def version_name(charge: Charge, version: PriceVersion, catalog: Catalog) -> str
         "calendar": calendar,
         "counter": counter,
     }
+    event_type = catalog.event_types[charge.event_type]
+    if event_type.lookups and (version.prices is not None or version.formula is not None):
+        content["lookups"] = {
+            name: [lookup.of, catalog.lookup_tables[lookup.table].digest] for name, lookup in event_type.lookups.items()
+        }
     if version.prices is not None:
         content["prices"] = catalog.price_tables[version.prices].digest
     lists = _date_lists(version, catalog)
@@ -181,7 +187,7 @@ def compile_charges(catalog: Catalog, vocabulary: Vocabulary, calendars: Calenda
     if len(vocabulary.event_types) >= EVENT_TYPE_NONE:
         raise UnableToCompileImage("too many event types")
     filters = {value for charge in catalog.charges.values() for value in charge.filters.values()}
-    filters |= matrix_codes(catalog) | expression_codes(catalog)
+    filters |= matrix_codes(catalog) | expression_codes(catalog) | lookup_codes(catalog)
     vocabulary.attribute_values.extend(pl.Series(sorted(filters), dtype=pl.String))
     charges = tuple(sorted(catalog.charges))
     dated = {code: _in_order(catalog.charges[code].price_plan, catalog) for code in charges}

@@ -130,11 +130,13 @@ def find_ambiguity(rows: PriceRows) -> tuple[int, int] | None:
 
 
 def sources_of(rows: PriceRows, event_type: EventType, dimensions: int) -> list[int]:
-    """Return where each column of a matrix reads a usage of an event type: its attributes, its values, its time."""
-    values = list(event_type.values)
+    """Return where each column of a matrix reads a usage of an event type: attributes, values, lookups, its time."""
+    columns = [*event_type.values, *([None] * (layout.VALUE_SLOTS - len(event_type.values))), *event_type.lookups]
     found = [
-        event_type.attributes.index(name) if kind == "code" else layout.ATTRIBUTE_SLOTS + values.index(name)
-        for name, kind in rows.columns.items()
+        event_type.attributes.index(name)
+        if name in event_type.attributes
+        else layout.ATTRIBUTE_SLOTS + columns.index(name)
+        for name in rows.columns
     ]
     return [*found, *([layout.SOURCE_AT] * (dimensions - len(found)))]
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Literal
 
 from rating.kernels import operations as op
+from rating.kernels.layout import VALUE_SLOTS
 from schemas.price_plan import EventType
 from schemas.quantity import Unit
 
@@ -98,6 +99,8 @@ def _usage_names(event_type: EventType, limit: int) -> dict[str, Source]:
     names: dict[str, Source] = {}
     for slot, name in enumerate(event_type.attributes):
         names[name] = Source("attribute", (op.OP_ATTRIBUTE, slot, 0, 0))
+    for slot, name in enumerate(event_type.lookups):
+        names[name] = Source("attribute", (op.OP_VALUE, VALUE_SLOTS + slot, INT64_MAX, 0))
     for slot, (name, type_) in enumerate(event_type.values.items()):
         most = limit if type_.decimals else INT64_MAX
         unit = Fraction(1, 10**type_.decimals)

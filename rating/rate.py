@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from rating.image_derived import with_derived
 from rating.kernels.layout import ACCOUNT, SUBSCRIPTION_COLUMNS, Answer, Usage
 from rating.kernels.rate import rate_rows
 from rating.kernels.wide import join
@@ -103,6 +104,8 @@ def _values(edrs: EdrBlock, image: TariffImage) -> AnyArray | None:
         _require(edrs.values.shape == (len(edrs), VALUE_SLOTS), "values are not (n, VALUE_SLOTS)")
     if not image.reads_values:
         return None
+    if image.derived:
+        return with_derived(edrs, image.derived)
     return _column(np.empty((0, VALUE_SLOTS), np.int64) if edrs.values is None else edrs.values, np.int64)
 
 

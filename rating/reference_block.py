@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from rating.image_charges import version_name
 from rating.reference import UnableToPrice, period_at, price, to_datetime
 from rating.reference_conditions import matching_charge
-from rating.reference_tables import Said, values_said
+from rating.reference_tables import Said, values_said, with_lookups
 from rating.vocabulary import Vocabulary
 from schemas.catalog import Catalog
 from schemas.edr import EdrBlock, values_of
@@ -163,7 +163,9 @@ class ReferenceRater:
         event_type = self._catalog.event_types[self._vocabulary.event_types.name(int(edrs.event_type[row]))]
         codes = (self._vocabulary.attribute_values.name(int(code)) for code in edrs.attributes[row])
         attributes = {name: code for name, code in zip(event_type.attributes, codes, strict=False) if code}
-        return attributes | values_said(event_type, values_of(edrs)[row].tolist())
+        return with_lookups(
+            self._catalog, event_type, attributes | values_said(event_type, values_of(edrs)[row].tolist())
+        )
 
     def _version_in_force(self, charge: Charge, event_at: int) -> PriceVersion | None:
         for version in self._catalog.price_plans[charge.price_plan].versions:

@@ -86,7 +86,7 @@ def _words(event_type: EventType, unit: Unit, said: Mapping[str, Said], quantity
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     words: dict[str, Any] = {"at": epoch + timedelta(microseconds=event_at)}
     words |= _number("quantity", quantity, unit.step_count)
-    words |= dict.fromkeys(event_type.attributes, "")
+    words |= dict.fromkeys((*event_type.attributes, *event_type.lookups), "")
     for name, value in said.items():
         type_ = event_type.values.get(name)
         if isinstance(value, Decimal):

@@ -144,7 +144,7 @@ def _said(node: Name, usage: Usage) -> Result:
     name = node.name
     if name in usage.constants and not node.selected:
         return Measure(usage.constants[name], abs(usage.constants[name]), constant=True)
-    if name in usage.event_type.attributes:
+    if name in usage.event_type.attributes or name in usage.event_type.lookups:
         return str(usage.said.get(name, ""))
     if name in usage.event_type.values:
         value = usage.said.get(name)

@@ -52,6 +52,24 @@ def values_said(event_type: EventType, values: list[int]) -> dict[str, Said]:
     return said
 
 
+def with_lookups(catalog: Catalog, event_type: EventType, said: Mapping[str, Said]) -> dict[str, Said]:
+    """Return what a usage says, and the texts that lookup tables give for it."""
+    found = dict(said)
+    for name, lookup in event_type.lookups.items():
+        rows, given = catalog.lookup_tables[lookup.table], said.get(lookup.of)
+        keys = {row["key"]: row["code"] for row in rows.frame.to_dicts()}
+        if given is None:
+            continue
+        if rows.key == "digits":
+            begun = [key for key in keys if key == "*" or str(given).startswith(key)]
+            best = max(begun, key=lambda key: len(key.removeprefix("*")), default=None)
+        else:
+            best = next((key for key in keys if _matches(key, given, rows.key)), None)
+        if best is not None:
+            found[name] = keys[best]
+    return found
+
+
 def with_row(catalog: Catalog, version: PriceVersion, said: Mapping[str, Said], event_at: int) -> FoundRow:
     """Return a version as it is for a usage: with the prices and terms of the row that the usage finds.
 

@@ -11,6 +11,7 @@ from rating.image_access import AccessIndex, OpeningReadings, compile_access, co
 from rating.image_accounts import OpeningCredits, compile_accounts
 from rating.image_calendars import compile_calendars, subscription_zones
 from rating.image_charges import ChargeVersion, compile_charges
+from rating.image_derived import DerivedColumn, compile_derived
 from rating.image_prices import UnableToCompileImage
 from rating.kernels.layout import MODEL_VALUE, SHAPE, Tariff
 from rating.vocabulary import Vocabulary
@@ -46,6 +47,7 @@ class TariffImage:
         wallets_max: most wallets of one account, at least 1.
         wallet_count, counter_count: how much state `rating.state.AccountState` must hold.
         charge_versions: what the ids of charge versions mean, in the order of charges and starts.
+        derived: what event types look up.
         opening: opening balances. opening_readings: opening indexes.
     """
 
@@ -64,13 +66,14 @@ class TariffImage:
     charge_versions: tuple[ChargeVersion, ...]
     opening: OpeningCredits
     opening_readings: OpeningReadings
+    derived: tuple[DerivedColumn, ...] = ()
 
     @property
     def reads_values(self) -> bool:
         """Whether any version finds its price in a price table, prices a value or computes, or any charge has a condition."""
         shapes = self.tariff.version_row[:, SHAPE]
         tables_or_programs = len(self.tariff.table) or len(self.tariff.program)
-        return bool(tables_or_programs or (shapes & 7 == MODEL_VALUE).any())
+        return bool(tables_or_programs or self.derived or (shapes & 7 == MODEL_VALUE).any())
 
     def opening_credits(self, previous_wallet_count: int) -> OpeningCredits:
         """Return the opening balances of the wallets whose id is not below `previous_wallet_count`."""
@@ -168,4 +171,5 @@ def compile_image(catalog: Catalog, vocabulary: Vocabulary) -> TariffImage:
         charge_versions=charges.versions,
         opening=accounts.opening,
         opening_readings=compile_opening_readings(catalog),
+        derived=compile_derived(catalog, vocabulary),
     )

@@ -82,6 +82,15 @@ class PriceRows:
 
 
 @dataclass(frozen=True)
+class LookupRows:
+    """The checked rows of a lookup table: the kind of its keys, a frame with the texts `key` and `code`, SHA-256 over all."""
+
+    key: str
+    frame: pl.DataFrame
+    digest: str
+
+
+@dataclass(frozen=True)
 class Catalog:
     """Documents that passed every check, so that compiling them cannot fail on a reference.
 
@@ -90,7 +99,7 @@ class Catalog:
         units: built-in and declared units by code.
         accounts .. opening_readings: frames with exactly the schemas above, sorted by their leading columns.
         source_places: "FILE:LINE" where each source is defined, for people.
-        price_tables: the rows of destination tables and matrices by code.
+        price_tables: the rows of destination tables and matrices by code. lookup_tables: those of lookup tables.
         date_lists: what day types of calendars refer to. subscription_zones: of the subscriptions that name one.
         account_tree, subscription_groups: what is shared by whom, see their schemas.
     """
@@ -112,6 +121,7 @@ class Catalog:
     source_places: dict[str, str] = field(default_factory=dict, compare=False)
     date_lists: dict[str, DateList] = field(default_factory=dict)
     price_tables: dict[str, PriceRows] = field(default_factory=dict)
+    lookup_tables: dict[str, LookupRows] = field(default_factory=dict)
     subscription_zones: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SUBSCRIPTION_ZONE_FRAME))
     account_tree: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ACCOUNT_TREE_FRAME))
     subscription_groups: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SUBSCRIPTION_GROUP_FRAME))

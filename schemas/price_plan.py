@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from schemas.money import PRICE_DECIMALS_MAX, RoundingMode
-from schemas.values import VALUE_DECIMALS_MAX, VALUE_SLOTS, ValueKind
+from schemas.values import LOOKUP_SLOTS, VALUE_DECIMALS_MAX, VALUE_SLOTS, ValueKind
 
 
 def _decimal_text(value: Any) -> Any:
@@ -82,11 +82,19 @@ def _value_type(written: Any) -> Any:
     return {"type": written} if isinstance(written, str) else written
 
 
+class Lookup(Document):
+    """A text that a lookup table gives for an attribute or a value, such as the zone of a number."""
+
+    table: Code
+    of: Code
+
+
 class EventType(Document):
     """One kind of usage and the unit in which its quantity is measured.
 
     `attributes` names what charges may filter on (at most 4 per event type), `values` what prices may read besides: numbers,
-    instants, dates and digits (at most 4).
+    instants, dates and digits (at most 4). `lookups` are texts that lookup tables give for them (at most 4); price matrices,
+    conditions and formulas read them as they read attributes.
     """
 
     kind: Literal["event_type"]
@@ -96,6 +104,7 @@ class EventType(Document):
     values: Annotated[
         dict[Code, Annotated[ValueType, BeforeValidator(_value_type)]], Field(max_length=VALUE_SLOTS)
     ] = {}
+    lookups: Annotated[dict[Code, Lookup], Field(max_length=LOOKUP_SLOTS)] = {}
 
 
 ClockTime = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):(00|15|30|45)$|^24:00$")]

@@ -64,3 +64,14 @@ class PriceMatrix(PriceTable):
 
     kind: Literal["price_matrix"]
     columns: Annotated[dict[Code, MatrixColumn], Field(min_length=1, max_length=8)]
+
+
+class LookupTable(PriceTable):
+    """Texts by what a usage says: the zone of a number, the rating group of a service, the country of a network.
+
+    Columns: `key`, read as a cell of a matrix is, and `code`. Of digits a key is a prefix, `*` for all; the longest one
+    counts. Keys of other kinds do not overlap.
+    """
+
+    kind: Literal["lookup_table"]
+    key: MatrixColumn

@@ -17,6 +17,8 @@ from typing import Literal
 ValueKind = Literal["number", "instant", "date", "digits"]
 VALUE_SLOTS = 4
 """How many values an event type may have; each takes a slot by its place."""
+LOOKUP_SLOTS = 4
+"""How many texts of lookup tables an event type may have; rating finds them, and no record carries them."""
 VALUE_ABSENT = -(2**63)
 """The value of a record that has none."""
 VALUE_MAX = 2**63 - 1

@@ -19,8 +19,9 @@ from pipelines.mediation.unpack import UnableToReadFile
 from pipelines.spool.family import RECORD
 from pipelines.spool.journal import EdrRetry, FileClaim, JournalEntry, Rerate, read_entries
 from rating.image_conditions import expression_codes
+from rating.image_derived import lookup_codes
 from rating.image_matrix import matrix_codes
-from rating.reference_tables import Said, values_said
+from rating.reference_tables import Said, values_said, with_lookups
 from schemas.catalog import Catalog
 from schemas.cdr import CdrBlock
 
@@ -55,7 +56,8 @@ def what_was_said(
         texts = _codes(catalog)
         codes = zip(declared.attributes, block.attributes[row].tolist(), strict=False)
         said: dict[str, Said] = {name: texts[code] for name, code in codes if code}
-        return said | ({} if block.values is None else values_said(declared, block.values[row].tolist()))
+        said |= {} if block.values is None else values_said(declared, block.values[row].tolist())
+        return with_lookups(catalog, declared, said)
     raise UnableToRecollect("none of the records that were put together has its time")
 
 
@@ -87,7 +89,7 @@ def origin_of(archive: Path, entries: Sequence[JournalEntry], claim: int, record
 
 def _codes(catalog: Catalog) -> list[str]:
     """Return the texts of attributes by the codes that records are decoded to here."""
-    return ["", *sorted(matrix_codes(catalog) | expression_codes(catalog))]
+    return ["", *sorted(matrix_codes(catalog) | expression_codes(catalog) | lookup_codes(catalog))]
 
 
 def _decoded(path: Path, root: FileClaim, record: int, catalog: Catalog) -> tuple[CdrBlock, int]:

@@ -19,7 +19,7 @@ from apps.embedded.virtual_usage import Refusal
 from rating.explanation import Explanation
 from rating.reference import find_charge_version, price
 from rating.reference_conditions import matching_charge
-from rating.reference_tables import Said, UnableToPrice, values_said
+from rating.reference_tables import Said, UnableToPrice, values_said, with_lookups
 from schemas.arrays import Int32Array, Int64Array
 from schemas.catalog import Catalog
 from schemas.edr import EdrBlock, values_of
@@ -221,7 +221,8 @@ class ItemWriter:
         attributes: dict[str, Said] = {
             name: code for name, code in zip(event_type.attributes, codes, strict=False) if code
         }
-        return attributes | values_said(event_type, values_of(edrs)[row].tolist())
+        said = attributes | values_said(event_type, values_of(edrs)[row].tolist())
+        return with_lookups(self._catalog, event_type, said)
 
     def _why(self, usage: RatedUsage, row: int) -> str:
         """Return why an EDR stays unrated, with what made it so."""

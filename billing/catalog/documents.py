@@ -23,7 +23,7 @@ from schemas.price_plan import (
     SubscriptionTable,
     UnitDocument,
 )
-from schemas.price_table import DestinationTable, PriceMatrix
+from schemas.price_table import DestinationTable, LookupTable, PriceMatrix
 from schemas.source import SOURCE_MODELS, SourceBase
 
 MODELS: dict[str, type[Document]] = {
@@ -34,6 +34,7 @@ MODELS: dict[str, type[Document]] = {
     "counter": Counter,
     "destination_table": DestinationTable,
     "price_matrix": PriceMatrix,
+    "lookup_table": LookupTable,
     "price_plan": PricePlan,
     "charge": Charge,
     "offer": Offer,

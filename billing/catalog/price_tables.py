@@ -7,20 +7,22 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Any
 
 import polars as pl
 import polars.selectors as cs
 
 from billing.catalog.files import CatalogFiles
+from billing.catalog.lookups import lookup_rows
 from billing.catalog.matrices import check_ambiguity, matrix_conditions
 from billing.catalog.models import Documents, Entry, Problems
 from billing.catalog.origins import Origins
 from billing.catalog.rules_tables import PRICE_MAX, price_table_entries
 from billing.catalog.tables import PLACE, Check, converted_texts, instant_us, parse_rows, row_origins
 from billing.catalog.wording import INSTANT, QUANTITY, choose
-from schemas.catalog import TIME_MAX, TIME_MIN, PriceRows
+from schemas.catalog import TIME_MAX, TIME_MIN, LookupRows, PriceRows
 from schemas.money import AMOUNT_DECIMALS, PRICE_DECIMALS_MAX
-from schemas.price_table import PREFIX_MAX, DestinationTable, PriceMatrix, PriceTable
+from schemas.price_table import PREFIX_MAX, DestinationTable, LookupTable, PriceMatrix, PriceTable
 from schemas.quantity import Unit, parse_quantity
 
 OPTIONAL = ("start", "end", "first", "next", "minimum_quantity", "connection_fee")
@@ -36,11 +38,12 @@ class ReadTables:
     """The price tables that could be read, and the documents that they are from.
 
     Attributes:
-        rows: by code. origins: (n,) place of each of a table's rows, for people.
+        rows: by code; lookups: those of lookup tables. origins: (n,) place of each of a table's rows, for people.
         broken: codes of tables of which not every row could be read; what refers to them is no second problem.
     """
 
     rows: dict[str, PriceRows] = field(default_factory=dict)
+    lookups: dict[str, LookupRows] = field(default_factory=dict)
     origins: dict[str, pl.Series] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
 
@@ -55,6 +58,12 @@ def read_price_tables(
 ) -> ReadTables:
     """Return the rows of every price table, letting go of the bytes of their files."""
     found = ReadTables()
+    lookups: dict[str, Entry[Any]] = {**files.documents.of(LookupTable)}
+    for code, lookup in lookups.items():
+        _check_code(code, lookup, files.documents, problems)
+        texts = _texts(code, lookup, files, origins, problems)
+        if texts is not None:
+            found.lookups[code] = lookup_rows(Check(texts, origins, problems), lookup.document)
     for code, entry in sorted(price_table_entries(files.documents).items()):
         before = problems.count
         _check_code(code, entry, files.documents, problems)
@@ -72,6 +81,9 @@ def read_price_tables(
 
 
 def _check_code(code: str, entry: Entry[PriceTable], documents: Documents, problems: Problems) -> None:
+    if isinstance(entry.document, LookupTable) and code in price_table_entries(documents):
+        place = price_table_entries(documents)[code].place(("code",))
+        problems.at(entry, ("code",), f'there is a price table "{code}" (at {place})', "rename one of them")
     other = documents.of(DestinationTable).get(code)
     if isinstance(entry.document, PriceMatrix) and other is not None:
         message = f'there is a destination table "{code}" (at {other.place(("code",))})'
@@ -124,6 +136,8 @@ def _own_columns(document: PriceTable) -> tuple[tuple[str, ...], tuple[str, ...]
     """Return (required, optional) columns of a kind of table besides OPTIONAL and prices."""
     if isinstance(document, DestinationTable):
         return ("prefix",), ("destination",)
+    if isinstance(document, LookupTable):
+        return ("key", "code"), ()
     return tuple(document.columns) if isinstance(document, PriceMatrix) else (), ("priority",)
 
 
@@ -131,19 +145,20 @@ def _check_header(document: PriceTable, names: list[str], place: tuple[str, int,
     """Check the names of the columns; return whether they are those that such a table has."""
     file, line, _ = place
     required, optional = _own_columns(document)
+    priced = not isinstance(document, LookupTable)
     bands = [name for name in names if name.startswith("price.") and len(name) > len("price.")]
-    known = (*required, *optional, "price", *OPTIONAL)
+    known = (*required, *optional, *(("price", *OPTIONAL) if priced else ()))
     faults = [
         (name, f'the column "{name}" is unknown', choose(name, known))
         for name in names
-        if name not in known and name not in bands
+        if name not in known and not (priced and name in bands)
     ]
     faults += [
         (name, f'the column "{name}" is missing', f"add it; the table needs {', '.join(required)}")
         for name in required
         if name not in names
     ]
-    if not bands and "price" not in names:
+    if priced and not bands and "price" not in names:
         faults.append(("price", "there is no column with prices", "add `price`, or `price.BAND` for every time band"))
     if bands and "price" in names:
         faults.append(("price", "prices for all bands and for single ones", "remove the column `price`, or the others"))

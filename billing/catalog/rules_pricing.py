@@ -9,6 +9,7 @@ from billing.catalog.checking import Context
 from billing.catalog.models import Entry
 from billing.catalog.rules_calendars import SUBSCRIPTION_ZONE
 from billing.catalog.rules_expressions import check_condition, check_formula_use
+from billing.catalog.rules_lookups import check_lookups
 from billing.catalog.rules_tables import check_table_dimension, check_table_values, check_value_use
 from billing.catalog.rules_versions import PRICE_MAX, check_version, priced_quantity
 from billing.catalog.wording import choose
@@ -37,6 +38,7 @@ def check_event_type(ctx: Context, entry: Entry[EventType]) -> None:
         if type_.decimals and type_.type != "number":
             message = f"{type_.type} have no decimals" if type_.type == "digits" else f"a {type_.type} has no decimals"
             ctx.problems.at(entry, ("values", name, "decimals"), message, "remove `decimals`", key=True)
+    check_lookups(ctx, entry)
 
 
 def check_counter(ctx: Context, entry: Entry[Counter]) -> None:

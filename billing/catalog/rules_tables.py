@@ -130,9 +130,10 @@ def check_value_use(ctx: Context, entry: Entry[Charge], event_type: EventType, p
 def _check_column(ctx: Context, entry: Entry[Charge], event_type: EventType, table: str, name: str, kind: str) -> None:
     path: Path = ("price_plan",)
     if kind == "code":
-        if name not in event_type.attributes:
+        if name not in event_type.attributes and name not in event_type.lookups:
             message = f'"{table}" looks up the attribute "{name}", which "{event_type.code}" has not'
-            fix = choose(name, event_type.attributes, otherwise=f"add it: `attributes: [{name}]`")
+            known = (*event_type.attributes, *event_type.lookups)
+            fix = choose(name, known, otherwise=f"add it: `attributes: [{name}]`")
             ctx.problems.at(entry, path, message, fix)
     elif name not in event_type.values:
         message = f'"{table}" looks up the value "{name}", which "{event_type.code}" has not'

@@ -68,6 +68,7 @@ def load_catalog(directory: Path) -> Catalog:
         opening_readings=parties.opening_readings,
         date_lists=_by_code(ctx, DateList),
         price_tables=price_tables.rows,
+        lookup_tables=price_tables.lookups,
         subscription_zones=parties.zones.drop("origin"),
         account_tree=parties.tree.drop("origin"),
         subscription_groups=parties.groups.drop("origin"),

@@ -120,7 +120,9 @@ GROUP_COUNT = 6
 FOUND_PTR = 7
 """Of a price table: the number that its kind of look-up gives its first row."""
 VALUE_SLOTS = 4
-SOURCE_AT = 8
+LOOKUP_SLOTS = 4
+"""Columns behind the values, of what is looked up before rating: codes, 0 where nothing is found."""
+SOURCE_AT = 12
 """Reads the time of the usage."""
 KEY_COLUMNS = 9
 """Most columns of a matrix: eight, and the time of the usage."""

@@ -99,8 +99,8 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
         tariff: `layout.Tariff`.
         accounts: `layout.Accounts`, updated.
         answer: `layout.Answer`, written; call again with larger split columns and the returned row.
-        values: (n, VALUE_SLOTS) int64, (0, VALUE_SLOTS) where no usage has any; None where no version looks at them, for which
-            another machine code is made that knows nothing of price tables.
+        values: (n, VALUE_SLOTS, perhaps with LOOKUP_SLOTS) int64, (0, ..) where no usage has any; None where none is read,
+            for which another machine code is made that knows nothing of price tables.
     """
     # a field of a named tuple read inside the loop would count references, an atomic operation each time
     event_at, quantities, event_type, attributes, subscriptions = usage

@@ -25,7 +25,8 @@ def test_wallet_marks_and_bounds_are_the_vocabularys() -> None:
     assert rate.QUANTITY_MAX == quantity.QUANTITY_MAX
     assert layout.ATTRIBUTE_SLOTS == cdr.ATTRIBUTE_SLOTS
     assert layout.VALUE_SLOTS == values.VALUE_SLOTS
-    assert layout.SOURCE_AT == layout.ATTRIBUTE_SLOTS + layout.VALUE_SLOTS
+    assert layout.LOOKUP_SLOTS == values.LOOKUP_SLOTS
+    assert layout.SOURCE_AT == layout.ATTRIBUTE_SLOTS + layout.VALUE_SLOTS + layout.LOOKUP_SLOTS
 
 
 def test_zone_buckets_cover_all_timestamps() -> None:
