@@ -114,6 +114,7 @@ class Assembler:
             for record, *pointer in zip(*(column.tolist() for column in columns), strict=True):
                 made_of.setdefault(record, []).append((pointer[0], pointer[1]))
         reasons = [Reason(code) for code in found.reason.tolist()]
+        assert found.settles == (Reason.REOPENS_SESSION in reasons)
         return reasons, _assembled(found.edrs, claim, made_of)
 
     def tick(self, claim: int, stage_time: int) -> list[Assembled]:

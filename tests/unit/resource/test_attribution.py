@@ -99,3 +99,12 @@ def test_a_record_refused_by_the_decoder_touches_nothing() -> None:
 
 def test_an_empty_block_is_answered() -> None:
     assert Stage().answers([]) == []
+
+
+def test_access_points_are_told_apart_by_either_half_of_their_names() -> None:
+    names = [1 << 64, 2 << 64, 1, 2 << 64 | 1]
+    windows = {name: [(START_US, END_US, place, 100 + place)] for place, name in enumerate(names)}
+    rows = [Row(key=place + 1, access=name) for place, name in enumerate([*names, 3 << 64])]
+    answers = Stage(windows).answers(rows)
+    assert [edr[3:] for _, edr in answers if edr] == [(place, 100 + place) for place in range(4)]
+    assert answers[-1] == (Reason.UNKNOWN_ACCESS_POINT, None)

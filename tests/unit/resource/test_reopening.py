@@ -75,6 +75,30 @@ def test_a_waiting_session_loses_a_part_and_gets_more_time() -> None:
     assert ended == [((3, 0), START_US + 2_000_000, 20, 10, ((2, 1),))]
 
 
+def test_what_a_part_leaves_behind_says_what_the_others_say() -> None:
+    stage = Assembler()
+    stage.take([Piece(1, FIRST, 1, 100, second=9), Piece(1, MIDDLE, 2, 20, second=6), Piece(1, MIDDLE, 4, 7)], 2, NOW)
+    assembly = stage.state.assembly
+    used = int(assembly.heap[1])
+    _apply(stage, _rows([(_three()[0], 2, 0)], leaves=True))
+    slot = find_session(assembly.sessions, np.uint64(0), np.uint64(1))
+    held = {name: int(getattr(assembly.sessions, name)[slot]) for name in ("lowest", "highest", "latest", "quantity")}
+    assert held == {"lowest": 2, "highest": 4, "latest": START_US + 6_000_000, "quantity": 27}
+    stage.take([Piece(1, FIRST, 1, 100, second=1)], 3, NOW)
+    assert int(assembly.heap[1]) == used, "the row of the part that left is used again"
+
+
+def test_a_part_that_comes_back_gives_a_waiting_session_more_time() -> None:
+    stage = Assembler()
+    stage.take(_three()[:1], 2, NOW)
+    _apply(stage, _rows([(_three()[1], 3, 0)], leaves=False), at=NOW + HOUR_US // 2)  # another file's part, alone
+    both = [(Piece(1, MIDDLE, number, number, second=number), claim, 0) for number, claim in ((4, 4), (5, 5))]
+    _apply(stage, _rows(both, leaves=False))  # takes no time away
+    assert stage.tick(6, NOW + HOUR_US) == []
+    ((_, at, quantity, _, made_of),) = stage.tick(6, NOW + 3 * HOUR_US // 2)
+    assert (at, quantity, made_of) == (START_US + 1_000_000, 129, ((2, 0), (3, 0), (4, 0), (5, 0)))
+
+
 def test_without_parts_a_session_may_begin_again() -> None:
     stage = Assembler()
     stage.take([_three()[0]], 2, NOW)

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from resource_world import ALWAYS, START_US, Row, Stage, held_keys, held_registers, openings
 
+from pipelines.resource.kernels.series import consumption
 from pipelines.resource.series import CAPACITY_MIN, RegisterTable
-from schemas.cdr import ReadingRules
+from schemas.cdr import OnDecrease, ReadingRules
 from schemas.rejection import Reason
 
 HOUR_US = 3_600_000_000
@@ -58,6 +59,12 @@ def test_each_register_has_its_own_series() -> None:
     answers = both_ways(rows)
     assert [reason for reason, _ in answers] == [OPENED, OPENED, NONE, NONE]
     assert [edr[2] for _, edr in answers if edr] == [1, 3]
+
+
+def test_registers_are_told_apart_by_either_half_of_their_names() -> None:
+    rows = [reading(hour, 10 * hour, series=series, key=100 * hour + place + 1)
+            for hour in range(2) for place, series in enumerate([1 << 64, 2 << 64, 1, 2 << 64 | 1])]  # fmt: skip
+    assert both_ways(rows) == [(OPENED, None)] * 4 + [(NONE, (START_US, 3600, 10, 10, 100))] * 4
 
 
 @pytest.mark.parametrize(
@@ -184,6 +191,34 @@ def test_what_is_over_makes_room_and_bills_nothing_twice() -> None:
     stage.readings = ReadingRules(opens_at_zero=True, idle_days=30)
     assert stage.take([reading(0, 7, series=5, key=99)], at) == [Reason.BEYOND_WINDOW]
     assert stage.take([reading(1, 7, series=5, key=99)], at) == [NONE]
+
+
+def test_only_a_source_that_forgets_takes_a_new_register_for_a_forgotten_one() -> None:
+    forgets, remembers = ReadingRules(idle_days=1), ReadingRules()
+    stage = Stage(readings=forgets)
+    assert stage.take([reading(0, 5)]) == [OPENED]
+    stage.state.registers.forgotten_until = START_US + 60 * HOUR_US
+    now = START_US + 70 * HOUR_US
+    assert stage.take([reading(50, 7)], now) == [OPENED]  # it is over, but there: it begins anew
+    assert stage.take([reading(50, 7, series=8)], now) == [Reason.BEYOND_WINDOW]
+    stage.readings = remembers
+    assert stage.take([reading(50, 7, series=8)], now) == [OPENED]
+
+
+@pytest.mark.parametrize("rule", list(OnDecrease), ids=lambda rule: rule.name)
+def test_the_same_reading_again_is_no_new_one_whatever_a_decrease_means(rule: OnDecrease) -> None:
+    modulus = 2**32 if rule is OnDecrease.WRAP_32 else 0
+    stage = Stage(readings=ReadingRules(on_decrease=rule, modulus=modulus, absorbs_repeats=True))
+    assert stage.take([reading(1, 5), reading(1, 5, key=9)]) == [OPENED, Reason.REPEATED_READING]
+    assert stage.take([reading(1, 6, key=10)]) == [LATE]
+
+
+@pytest.mark.parametrize(
+    ("last", "index", "counted"),
+    [(999, 0, 1), (999, 998, 999), (1000, 0, -1), (1001, 1000, -1), (1000, 1000, 0), (5, 1001, 996)],
+)
+def test_a_counter_that_went_beyond_its_end_does_not_wrap(last: int, index: int, counted: int) -> None:
+    assert consumption(last, index, int(OnDecrease.WRAP_32), 1000) == counted
 
 
 def test_so_many_series_are_kept_and_no_more() -> None:

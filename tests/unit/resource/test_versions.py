@@ -96,7 +96,9 @@ def _decide(state: ResourceState, claim: int, said: list[Said]) -> list[Reason]:
     result = process(
         cdrs, access_index(ALWAYS), state, stage_time=1, conflict_is_duplicate=False, superseding_file=claim
     )
-    return [Reason(code) for code in result.reason.tolist()]
+    reasons = [Reason(code) for code in result.reason.tolist()]
+    assert result.settles == (Reason.SUPERSEDES_EARLIER in reasons)
+    return reasons
 
 
 @settings(max_examples=80)
