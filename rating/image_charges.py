@@ -55,6 +55,7 @@ LATER: dict[type[Document], frozenset[str]] = {
             "free_value",
             "formula",
             "constants",
+            "plugin",
         }
     ),
     Tier: frozenset({"amount", "increment"}),

@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from rating.image_prices import UnableToCompileImage
 from rating.kernels import layout
 from rating.kernels.destination import nest
+from rating.price_plugins import LoadedPrice, UnableToUsePricePlugin, check_price
 from rating.vocabulary import Vocabulary
 from schemas.arrays import Int32Array, Int64Array
 from schemas.catalog import Catalog, LookupRows
 from schemas.edr import EdrBlock
+from schemas.price_plan import EventType, PricePlugin
 from schemas.values import VALUE_ABSENT, cell_range, prefix_range
 
 AnyArray = np.ndarray[Any, Any]
@@ -34,6 +37,52 @@ class DerivedColumn:
     source: int
     cut: Int64Array
     code: Int64Array
+
+
+@dataclass(frozen=True, slots=True)
+class PriceColumn:
+    """What a price plug-in makes of the usage of one event type.
+
+    Attributes:
+        event_type: its id; declared: its document. column: where its amounts go.
+        texts: (ids,) object, the texts of `Vocabulary.attribute_values`.
+    """
+
+    event_type: int
+    declared: EventType
+    column: int
+    plugin: PricePlugin
+    loaded: LoadedPrice
+    texts: AnyArray
+
+
+def price_columns(catalog: Catalog) -> dict[tuple[str, str], int]:
+    """Return the columns of price plug-ins behind values and lookups, by event type and plug-in (as JSON)."""
+    used = {
+        (charge.event_type, version.plugin.model_dump_json())
+        for charge in catalog.charges.values()
+        for version in catalog.price_plans[charge.price_plan].versions
+        if version.plugin is not None
+    }
+    return {key: layout.VALUE_SLOTS + layout.LOOKUP_SLOTS + place for place, key in enumerate(sorted(used))}
+
+
+def compile_plugins(catalog: Catalog, vocabulary: Vocabulary) -> tuple[PriceColumn, ...]:
+    """Return the price plug-ins of all charges, each compared with its twin.
+
+    Raises:
+        UnableToCompileImage: when one cannot be used.
+    """
+    texts = np.array(vocabulary.attribute_values.names.to_list(), object)
+    found = []
+    for (event_type, written), column in price_columns(catalog).items():
+        plugin, declared = PricePlugin.model_validate_json(written), catalog.event_types[event_type]
+        try:
+            loaded = check_price(plugin, declared, texts.tolist())
+        except UnableToUsePricePlugin as error:
+            raise UnableToCompileImage(f"price plug-in for {event_type}: {error}") from error
+        found.append(PriceColumn(vocabulary.event_types.id(event_type), declared, column, plugin, loaded, texts))
+    return tuple(found)
 
 
 def lookup_codes(catalog: Catalog) -> set[str]:
@@ -97,12 +146,16 @@ def _prefix_cuts(keys: pl.Series, codes: Int64Array) -> tuple[Int64Array, Int64A
     return cut[:count].copy(), np.where(found >= 0, codes[order][found], 0)
 
 
-def with_derived(edrs: EdrBlock, derived: tuple[DerivedColumn, ...]) -> AnyArray:
-    """Return (n, VALUE_SLOTS + LOOKUP_SLOTS) int64: the values of EDRs, and behind them what their event types look up."""
-    columns = np.full((len(edrs), layout.VALUE_SLOTS + layout.LOOKUP_SLOTS), VALUE_ABSENT, np.int64)
+def with_derived(edrs: EdrBlock, derived: tuple[DerivedColumn, ...], plugins: tuple[PriceColumn, ...] = ()) -> AnyArray:
+    """Return (n, columns) int64: the values of EDRs, behind them what their event types look up, then what plug-ins compute.
+
+    A plug-in that fails refuses all usage of the block.
+    """
+    width = layout.VALUE_SLOTS + layout.LOOKUP_SLOTS + len(plugins)
+    columns = np.full((len(edrs), width), VALUE_ABSENT, np.int64)
     if edrs.values is not None:
         columns[:, : layout.VALUE_SLOTS] = edrs.values
-    columns[:, layout.VALUE_SLOTS :] = 0
+    columns[:, layout.VALUE_SLOTS : layout.VALUE_SLOTS + layout.LOOKUP_SLOTS] = 0
     for each in derived:
         rows = np.flatnonzero(edrs.event_type == each.event_type)
         if each.source < layout.ATTRIBUTE_SLOTS:
@@ -113,4 +166,25 @@ def with_derived(edrs: EdrBlock, derived: tuple[DerivedColumn, ...]) -> AnyArray
         columns[rows, layout.VALUE_SLOTS + each.slot] = (
             np.where(place >= 0, each.code[place], 0) if len(each.cut) else 0
         )
+    for price in plugins:
+        rows = np.flatnonzero(edrs.event_type == price.event_type)
+        if len(rows):
+            try:
+                columns[rows, price.column] = price.loaded.amounts(
+                    _given(edrs, rows, columns, price), price.plugin.options
+                )
+            except UnableToUsePricePlugin:
+                columns[rows, price.column] = VALUE_ABSENT
     return columns
+
+
+def _given(edrs: EdrBlock, rows: Int64Array, columns: AnyArray, price: PriceColumn) -> dict[str, AnyArray]:
+    """Return some rows as the columns that a plug-in is given."""
+    given: dict[str, AnyArray] = {"quantity": edrs.quantity[rows], "at": edrs.event_at[rows]}
+    for slot, name in enumerate(price.declared.attributes):
+        given[name] = price.texts[edrs.attributes[rows, slot]]
+    for slot, name in enumerate(price.declared.lookups):
+        given[name] = price.texts[columns[rows, layout.VALUE_SLOTS + slot]]
+    for slot, name in enumerate(price.declared.values):
+        given[name] = columns[rows, slot].copy()
+    return given

@@ -34,6 +34,7 @@ MODELS = {
     "event": layout.MODEL_EVENT,
     "value": layout.MODEL_VALUE,
     "formula": layout.MODEL_FORMULA,
+    "plugin": layout.MODEL_VALUE,
 }
 CROSSINGS = {
     "start": layout.CROSSING_START,
@@ -208,6 +209,8 @@ def compile_version(
 
 
 def _value_decimals(version: PriceVersion, decimals_of: Mapping[str, int], where: str) -> int:
+    if version.model == "plugin":
+        return AMOUNT_DECIMALS
     if version.model != "value":
         return 0
     if version.value is None or version.value not in decimals_of:
@@ -257,8 +260,8 @@ def _steps(text: str, unit: Unit, catalog: Catalog, where: str) -> int:
 def _tier_prices(version: PriceVersion, tiers: tuple[Tier, ...], where: str) -> list[Decimal | dict[str, Decimal]]:
     if version.model == "stair_step" and tiers and all(tier.amount is not None for tier in tiers):
         return [Decimal(0) for _ in tiers]
-    if version.model == "formula":
-        return [Decimal(0)]
+    if version.model in ("formula", "plugin"):
+        return [Decimal(version.model == "plugin")]
     prices = [tier.price for tier in tiers] or [version.price]
     if (version.model in TIERED and not tiers) or any(price is None for price in prices):
         raise UnableToCompileImage(f"{where}: a {version.model} version without its price")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rating.image_calendars import CalendarTables
+from rating.image_derived import price_columns
 from rating.image_formulas import with_formula
 from rating.image_prices import CompiledVersion, compile_version
 from rating.image_tables import CompiledTable, TableKey, table_prices, variants_of
@@ -56,6 +57,8 @@ def compile_priced(
     declared = catalog.event_types[charge.event_type].values
     decimals = {name: type_.decimals for name, type_ in declared.items() if type_.type == "number"}
     slot = list(declared).index(document.value) if document.value in decimals else 0
+    if document.plugin is not None:
+        slot = price_columns(catalog)[charge.event_type, document.plugin.model_dump_json()]
     peak = document.counter is not None and catalog.counters[document.counter].function == "max"
     if document.prices is None:
         whole = compile_version(document, unit=measured, catalog=catalog, where=where, decimals_of=decimals)

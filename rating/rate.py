@@ -104,8 +104,8 @@ def _values(edrs: EdrBlock, image: TariffImage) -> AnyArray | None:
         _require(edrs.values.shape == (len(edrs), VALUE_SLOTS), "values are not (n, VALUE_SLOTS)")
     if not image.reads_values:
         return None
-    if image.derived:
-        return with_derived(edrs, image.derived)
+    if image.derived or image.plugins:
+        return with_derived(edrs, image.derived, image.plugins)
     return _column(np.empty((0, VALUE_SLOTS), np.int64) if edrs.values is None else edrs.values, np.int64)
 
 

@@ -18,6 +18,7 @@ from rating.explanation import BandUse, CounterUse, Explanation, Stretch, TierPa
 from rating.image_charges import version_name
 from rating.reference_clock import STEP_US, band_at, stays, to_datetime
 from rating.reference_formula import formula_amount, usage_of
+from rating.reference_plugins import plugin_amount
 from rating.reference_shapes import (
     fixed_amounts,
     in_increments,
@@ -31,7 +32,7 @@ from rating.reference_shapes import (
 from rating.reference_tables import Said, UnableToPrice, with_row
 from schemas.catalog import Catalog
 from schemas.money import AMOUNT_DECIMALS, RoundingMode
-from schemas.price_plan import Calendar, Charge, Counter, PriceVersion
+from schemas.price_plan import Calendar, Charge, Counter, EventType, PriceVersion
 from schemas.rejection import Reason
 
 __all__ = [
@@ -91,7 +92,7 @@ def price(
     """
     found = with_row(catalog, version, said or {}, event_at)
     version = found.version
-    measured = _measured(version, said or {})
+    measured = _measured(version, catalog.event_types[charge.event_type], said or {}, quantity, event_at)
     unit = catalog.units[catalog.event_types[charge.event_type].unit]
     plan = catalog.price_plans[charge.price_plan]
     instant = to_datetime(event_at)
@@ -156,8 +157,12 @@ def price(
     )
 
 
-def _measured(version: PriceVersion, said: Mapping[str, Said]) -> Decimal:
+def _measured(
+    version: PriceVersion, event_type: EventType, said: Mapping[str, Said], quantity: int, event_at: int
+) -> Decimal:
     """Return the number that a version prices, 0 where it prices none."""
+    if version.plugin is not None:
+        return plugin_amount(version.plugin, event_type, said, quantity, event_at)
     if version.model != "value" or version.value is None:
         return Decimal(0)
     number = said.get(version.value)

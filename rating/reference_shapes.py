@@ -111,6 +111,9 @@ def fixed_amounts(
         return _zero_amounts(version, tiers, price)
     if version.model == "event":
         return (FixedAmount(reason="the event", amount=price),)
+    if version.plugin is not None:
+        reason = f"plug-in {version.plugin.name} {version.plugin.version}"
+        return (FixedAmount(reason=reason, amount=measured),)
     if version.model == "value":
         free = version.free_value or Decimal(0)
         priced = max(Decimal(0), EXACT.subtract(measured, free))

@@ -11,7 +11,7 @@ from rating.image_access import AccessIndex, OpeningReadings, compile_access, co
 from rating.image_accounts import OpeningCredits, compile_accounts
 from rating.image_calendars import compile_calendars, subscription_zones
 from rating.image_charges import ChargeVersion, compile_charges
-from rating.image_derived import DerivedColumn, compile_derived
+from rating.image_derived import DerivedColumn, PriceColumn, compile_derived, compile_plugins
 from rating.image_prices import UnableToCompileImage
 from rating.kernels.layout import MODEL_VALUE, SHAPE, Tariff
 from rating.vocabulary import Vocabulary
@@ -47,7 +47,7 @@ class TariffImage:
         wallets_max: most wallets of one account, at least 1.
         wallet_count, counter_count: how much state `rating.state.AccountState` must hold.
         charge_versions: what the ids of charge versions mean, in the order of charges and starts.
-        derived: what event types look up.
+        derived: what event types look up. plugins: price plug-ins.
         opening: opening balances. opening_readings: opening indexes.
     """
 
@@ -67,6 +67,7 @@ class TariffImage:
     opening: OpeningCredits
     opening_readings: OpeningReadings
     derived: tuple[DerivedColumn, ...] = ()
+    plugins: tuple[PriceColumn, ...] = ()
 
     @property
     def reads_values(self) -> bool:
@@ -172,4 +173,5 @@ def compile_image(catalog: Catalog, vocabulary: Vocabulary) -> TariffImage:
         opening=accounts.opening,
         opening_readings=compile_opening_readings(catalog),
         derived=compile_derived(catalog, vocabulary),
+        plugins=compile_plugins(catalog, vocabulary),
     )

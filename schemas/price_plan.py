@@ -221,8 +221,16 @@ class Tier(Document):
     increment: QuantityText | None = None
 
 
-PriceModel = Literal["flat", "graduated", "volume", "package", "stair_step", "event", "value", "formula"]
+PriceModel = Literal["flat", "graduated", "volume", "package", "stair_step", "event", "value", "formula", "plugin"]
 Crossing = Literal["start", "split_then_round", "each_increment", "per_second"]
+
+
+class PricePlugin(Document):
+    """Python that computes amounts: the entry point `name` of the group `octroi.prices`, of a distribution's `version`."""
+
+    name: Code
+    version: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    options: Annotated[dict[str, str | int | bool], Field(max_length=64)] = {}
 
 
 class PriceVersion(Document):
@@ -237,6 +245,7 @@ class PriceVersion(Document):
     * event: `price` for the usage, however much it is.
     * value: `price` for every 1 of the number in the value `value` of the usage, beyond `free_value`: 0.029 is 2.9 % of it.
     * formula: what `formula` computes of the quantity, the values of the usage and `constants`.
+    * plugin: what the plug-in `plugin` computes of the usage.
 
     With a `counter`, tiers, free quantity and blocks run on what the subscription has consumed in the counter's period;
     without, on each usage alone.
@@ -257,6 +266,7 @@ class PriceVersion(Document):
     free_value: Price | None = None
     formula: str | None = None
     constants: dict[ConstantName, Constant | dict[Code, Constant]] = {}
+    plugin: PricePlugin | None = None
     free: QuantityText | None = None
     blocks: Literal["up", "down"] = "up"
     prices: Code | None = None

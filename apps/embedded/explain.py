@@ -132,7 +132,7 @@ def explain_item(access: Access, directory: DataDirectory, wanted: RatedItemId) 
     parts = access.query(_PARTS, dict(zip(("claim", "record"), first, strict=True))).to_pylist()
     event_at = utc_microseconds(item["event_at"])
     said: dict[str, Said] = {}
-    if version.prices is not None or version.value is not None or version.formula is not None:
+    if any(each is not None for each in (version.prices, version.value, version.formula, version.plugin)):
         places = [(row["part_claim"], row["part_record"]) for row in parts] or [first]
         try:
             said = what_was_said(directory, catalog, places, charge.event_type, event_at)

@@ -26,6 +26,7 @@ NEEDED = {
     "event": ("price",),
     "value": ("value", "price"),
     "formula": ("formula",),
+    "plugin": ("plugin",),
 }
 """Fields that a version of each model must have."""
 OPTIONAL = {
@@ -37,6 +38,7 @@ OPTIONAL = {
     "event": ("zero_usage", "prices"),
     "value": ("free_value", "prices"),
     "formula": ("constants", "zero_usage"),
+    "plugin": (),
 }
 """Fields of `OF_MODELS` that it may have besides."""
 OF_MODELS = (
@@ -47,6 +49,7 @@ OF_MODELS = (
     "free_value",
     "formula",
     "constants",
+    "plugin",
     "tiers",
     "free",
     "blocks",
@@ -314,7 +317,7 @@ def _check_counter_unit(
 
 def _check_peak(ctx: Context, entry: Entry[PricePlan], path: Path, version: PriceVersion) -> None:
     """Check a version whose counter holds a maximum: it prices what a usage raises it by, and nothing else."""
-    if version.model in ("event", "value"):
+    if version.model in ("event", "value", "plugin"):
         message = f'"{version.counter}" holds the largest usage, of which the model {version.model} prices nothing'
         ctx.problems.at(entry, (*path, "counter"), message, "remove the counter, or use another model", key=True)
     for name in ("increments", "minimum_quantity"):

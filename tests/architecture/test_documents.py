@@ -40,6 +40,7 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "price_plan: tiers": price_plan.Tier,
     "price_plan: increments": price_plan.Increments,
     "price_plan: rounding": price_plan.Rounding,
+    "price_plan: plugin": price_plan.PricePlugin,
     "destination_table": price_table.DestinationTable,
     "price_matrix": price_table.PriceMatrix,
     "lookup_table": price_table.LookupTable,
@@ -87,7 +88,7 @@ SPECIAL_DEFAULTS = {
     "access_points", "opening_readings", "each", "zone", "fields", "pattern", "between", "thousands", "columns_min", "required",
     "converters", "present", "prefix", "min", "max", "strip_prefix", "add_prefix", "e164", "case", "substring", "split", "pad_left",
     "map", "default", "cumulative", "series", "assembly", "sequence", "time_out", "first", "middle", "last",
-    "prices", "file", "rows", "free_value", "value", "constants", "lookups", "single", "trunk", "international", "decimal", "version", "options", "writes", "transform",
+    "prices", "file", "rows", "free_value", "value", "constants", "lookups", "plugin", "single", "trunk", "international", "decimal", "version", "options", "writes", "transform",
 }  # fmt: skip
 """Fields whose default is told in words: none, open, always."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import shlex
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,10 +18,12 @@ COMMANDS = consoles(PAGE)
 
 
 @pytest.fixture(scope="module")
-def tariffs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tariffs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     directory = tmp_path_factory.mktemp("tariffs")
     write_files(named_files(PAGE), directory)
-    return directory
+    sys.path.insert(0, str(directory / "site"))  # where the plug-in of the page is installed
+    yield directory
+    sys.path.remove(str(directory / "site"))
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.line.partition("--usage ")[2])
