@@ -149,6 +149,39 @@ def test_dying_while_a_file_is_backed_out_changes_nothing(octroi: Nursery, templ
     assert _finish(octroi, dying) == expected
 
 
+def test_dying_while_usage_is_rated_again_changes_nothing(octroi: Nursery, template: Path, tmp_path: Path) -> None:
+    plain, dying = (fresh(template, tmp_path / name) for name in ("plain", "dying"))
+    for directory in (plain, dying):
+        assert octroi.run("run", directory).code == 5
+        catalog = directory / "catalog" / "telephony.yaml"
+        catalog.write_text(catalog.read_text().replace('connection_fee: "0.02"', 'connection_fee: "0.03"'))
+    command = (
+        "rerate",
+        "--from",
+        "2026-01-01",
+        "--to",
+        "2027-01-01",
+        "--source",
+        "telephony",
+        "--reason",
+        "wrong fee",
+        "--data",
+    )
+    assert octroi.run(*command, plain).code == 0
+    expected = content(plain)
+    assert expected.hashes["fact_reversal"][0] > 500
+    _die(octroi, dying, ["half keep reratings", ("after keep reratings", 2), "half journal rerate"], *command, dying)
+    assert content(dying).hashes["fact_reversal"][0] == 0
+    _die(octroi, dying, ["after journal rerate"], *command, dying)
+    _die(octroi, dying, ["before process rerate", "before insert fact_usage", "after insert fact_usage"])
+    _die(octroi, dying, ["before insert fact_reversal", "after insert fact_block", "before snapshot"])
+    _expect(_finish(octroi, dying), expected)
+    # and what is lost is made again from the log
+    for lost in ("store", "state"):
+        shutil.rmtree(dying / lost)
+    assert _finish(octroi, dying) == expected
+
+
 def test_dying_while_records_are_corrected_changes_nothing(octroi: Nursery, template: Path, tmp_path: Path) -> None:
     plain, dying = (fresh(template, tmp_path / name) for name in ("plain", "dying"))
     for directory in (plain, dying):

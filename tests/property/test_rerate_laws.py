@@ -126,6 +126,17 @@ def test_usage_of_a_period_that_is_no_longer_kept_is_counted_anew() -> None:
     assert list(counted(world).values()) == [7000]
 
 
+def test_a_newer_period_is_left_as_it_is_when_only_an_older_one_is_rated_again() -> None:
+    world = World(CATALOG)
+    edrs = world.block([Use("a1", "voice", START, 8000)])
+    rated = rate(edrs, world.image, world.state)
+    world.rate([Use("a1", "voice", START + 24 * 8 * HOUR_US, 7000)])
+    held = counted(world)
+    _, found = again(world, edrs, rated)
+    assert found.amount.tolist() == rated.amount.tolist()
+    assert counted(world) == held
+
+
 # ---- cells and groups
 
 

@@ -31,6 +31,7 @@ def install(reach: Reach) -> None:
     import apps.embedded.back_out as back_out
     import apps.embedded.correct as correct
     import apps.embedded.engine as engine
+    import apps.embedded.rerate as rerate
     import apps.embedded.retry as retry
     import pipelines.snapshot as snapshot
     import pipelines.spool.claims as claims
@@ -69,6 +70,7 @@ def install(reach: Reach) -> None:
     wrap(correct, "write_durably", lambda *_: "keep corrections", _half_file)
     wrap(retry, "write_durably", lambda *_: "keep EDRs", _half_file)
     wrap(back_out, "write_commands", lambda *_: "keep commands", lambda path, *_: _half_file(path, b"ARROW1" * 9))
+    wrap(rerate, "write_commands", lambda *_: "keep reratings", lambda path, *_: _half_file(path, b"ARROW1" * 9))
     wrap(shutil, "rmtree", lambda path, *_, **__: f"remove from {Path(path).parent.name}", _half_directory)
 
 
