@@ -52,11 +52,11 @@ class ColumnsDecoder:
         return describe_record(self.source, self.plan, block, row)
 
     def _matrices(self, stream: BinaryIO, block_bytes: int) -> Iterator[FieldMatrix]:
-        paths, kinds, batches = self._open(stream)
-        blocks = ColumnBlocks(self.plan.fields, kinds, block_bytes, self.source.record_bytes_max)
         try:
+            paths, kinds, batches = self._open(stream)
+            blocks = ColumnBlocks(self.plan.fields, kinds, block_bytes, self.source.record_bytes_max)
             yield from blocks.cut(columns_of(batches, paths))
-        except (pa.ArrowException, OverflowError) as error:
+        except (pa.ArrowException, OverflowError, UnicodeDecodeError) as error:  # of names and zones, which are text
             told = (str(error).splitlines() or [type(error).__name__])[0][:200]
             raise UnableToDecodeFile("MALFORMED_COLUMNS", f"a column is damaged: {told}") from error
 

@@ -240,6 +240,13 @@ def test_text_that_is_not_utf8_refuses_the_file() -> None:
     assert refused("stream", column_file("stream", table)).code == "MALFORMED_COLUMNS"
 
 
+def test_a_zone_that_is_not_utf8_refuses_the_file() -> None:
+    zoned = pa.array([START] * ROWS, pa.timestamp("us", "Europe/Paris"))
+    data = column_file("stream", pa.table(texts()).set_column(3, "at", zoned))
+    assert data.count(b"Europe/Paris") == 1
+    assert refused("stream", data.replace(b"Europe/Paris", b"\x94urope/Paris")).code == "MALFORMED_COLUMNS"
+
+
 def test_an_archive_of_a_parquet_file_is_refused_and_of_an_arrow_stream_read(tmp_path: Path) -> None:
     for layout in ("stream", "parquet"):
         path = tmp_path / layout
