@@ -12,6 +12,7 @@ from rating.image_charges import ChargeTables
 from rating.image_holders import NO_ACCOUNT, charge_groups, with_holders
 from rating.image_prices import UnableToCompileImage
 from rating.kernels import layout
+from rating.lines import zeros_in_lines
 from rating.vocabulary import Vocabulary
 from schemas.arrays import BoolArray, Int32Array, Int64Array
 from schemas.catalog import Catalog
@@ -117,7 +118,7 @@ def _subscriptions(
     offers = pl.DataFrame({"offer": list(charges.offers)}, schema={"offer": pl.String}).with_row_index("offer_index")
     frame = catalog.subscriptions.join(offers, on="offer", how="left", maintain_order="left")
     ids = vocabulary.subscriptions.ids(frame["subscription"])
-    row = np.zeros((len(vocabulary.subscriptions), layout.SUBSCRIPTION_COLUMNS), np.int32)
+    row = zeros_in_lines(len(vocabulary.subscriptions), layout.SUBSCRIPTION_COLUMNS, np.int32)
     for column in (layout.ACCOUNT, layout.OFFER, layout.COUNTER_FIRST, layout.WALLET_FIRST):
         row[:, column] = -1
     row[ids, layout.ACCOUNT] = vocabulary.accounts.ids(frame["account"])

@@ -11,13 +11,12 @@ import numpy as np
 from rating.kernels.balance import credit_wallets
 from rating.kernels.layout import COUNTER_WORDS, PERIOD_FIRST, PERIOD_NONE, PERIODS_KEPT, Accounts
 from rating.kernels.wide import join
+from rating.lines import zeros_in_lines
 from rating.vocabulary import Vocabulary
 from schemas.arrays import Int32Array, Int64Array, UInt64Array
 
 NAMES = ("counter_period", "counter_used", "balance_hi", "balance_lo")
 """Arrays of a snapshot, in the order of the checksum."""
-LINE_BYTES = 64
-"""What a processor reads of memory at once."""
 
 
 class UnableToCredit(ValueError):
@@ -42,8 +41,8 @@ class AccountState:
 
     def __init__(self) -> None:
         """Start with nothing."""
-        self.counters: Int64Array = _lines(0, COUNTER_WORDS)
-        self.balances: Int64Array = _lines(0, 2)
+        self.counters: Int64Array = zeros_in_lines(0, COUNTER_WORDS, np.int64)
+        self.balances: Int64Array = zeros_in_lines(0, 2, np.int64)
 
     @property
     def counter_period(self) -> Int32Array:
@@ -142,7 +141,8 @@ class AccountState:
         slots, wallets = ({len(arrays[name]) for name in names} for names in (NAMES[:2], NAMES[2:]))
         if len(slots) > 1 or len(wallets) > 1:
             raise UnableToLoadState("arrays of different lengths")
-        state.counters, state.balances = _lines(slots.pop(), COUNTER_WORDS), _lines(wallets.pop(), 2)
+        state.counters = zeros_in_lines(slots.pop(), COUNTER_WORDS, np.int64)
+        state.balances = zeros_in_lines(wallets.pop(), 2, np.int64)
         for name in NAMES:
             getattr(state, name)[:] = arrays[name]
         return state
@@ -156,17 +156,9 @@ class AccountState:
         return digest.hexdigest()
 
 
-def _lines(rows: int, words: int) -> Int64Array:
-    """Return (rows, words) zeros that begin where a line of the processor's cache does."""
-    size = rows * words * 8
-    room = np.zeros(size + LINE_BYTES, np.uint8)
-    first = -room.ctypes.data % LINE_BYTES
-    return room[first : first + size].view(np.int64).reshape(rows, words)
-
-
 def _grown(array: Int64Array, length: int) -> Int64Array:
     if length <= len(array):
         return array
-    longer = _lines(length, array.shape[1])
+    longer = zeros_in_lines(length, array.shape[1], np.int64)
     longer[: len(array)] = array
     return longer

@@ -12,6 +12,7 @@ from rating.image_accounts import OpeningCredits, compile_accounts
 from rating.image_calendars import compile_calendars, subscription_zones
 from rating.image_charges import ChargeVersion, compile_charges
 from rating.image_derived import DerivedColumn, PriceColumn, compile_derived, compile_plugins
+from rating.image_plain import cell_versions, plain_rows
 from rating.image_prices import UnableToCompileImage
 from rating.kernels.layout import MODEL_VALUE, SHAPE, Tariff
 from rating.vocabulary import Vocabulary
@@ -123,6 +124,20 @@ def compile_image(catalog: Catalog, vocabulary: Vocabulary) -> TariffImage:
             version_start=charges.version_start,
             version_end=charges.version_end,
             version_row=charges.version_row,
+            plain_row=plain_rows(
+                charges.version_start,
+                charges.version_end,
+                charges.version_row,
+                calendars.counter_kind,
+                calendars.counter_zone,
+            ),
+            cell_version=cell_versions(
+                charges.cell_ptr,
+                charges.candidate_charge,
+                charges.candidate_attribute,
+                charges.candidate_condition,
+                charges.charge_ptr,
+            ),
             tier_upper=charges.tier_upper,
             tier_amount=charges.tier_amount,
             tier_step=charges.tier_step,

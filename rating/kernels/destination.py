@@ -19,6 +19,12 @@ DIGITS_BITS = 63
 
 
 @njit(inline="always")
+def bucket_of(digits: Any, tables: Any, table: Any) -> Any:
+    """Return the bucket of `layout.Tariff.root` in which digits (int64, >= 0) lie."""
+    return tables[table, ROOT_PTR] + (digits >> tables[table, ROOT_SHIFT])
+
+
+@njit(inline="always")
 def find_destination(
     digits: Any,
     at: Any,
@@ -39,7 +45,7 @@ def find_destination(
     """
     found = I64(-1)
     if digits >= 0:
-        bucket = tables[table, ROOT_PTR] + (digits >> tables[table, ROOT_SHIFT])
+        bucket = bucket_of(digits, tables, table)
         low, high = I64(root[bucket]), I64(root[bucket + 1])
         while low < high:
             middle = (low + high + I64(1)) >> I64(1)

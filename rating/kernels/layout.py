@@ -150,6 +150,25 @@ CROSSING_SPLIT = 1
 CROSSING_INCREMENT = 2
 CROSSING_SECOND = 3
 
+PLAIN_COLUMNS = 16
+PLAIN_START = 0
+PLAIN_END = 1
+"""Of a plain version, see `plain`: when it is in force; it starts after all times where a version is not plain."""
+PLAIN_ID = 2
+PLAIN_FIRST = 3
+PLAIN_NEXT = 4
+PLAIN_FEE = 5
+PLAIN_DIVISOR = 6
+PLAIN_FACTOR = 7
+PLAIN_MODE = 8
+PLAIN_TIER_PTR = 9
+PLAIN_TIER_COUNT = 10
+PLAIN_PRICE_PTR = 11
+"""As the columns of `version_row` that are called so."""
+PLAIN_COUNTER = 12
+PLAIN_CLOCK = 13
+"""Its counter, -1 without, and by which clock that one counts: zone * 4 + kind of period."""
+
 PERIOD_DAY = 0
 PERIOD_MONTH = 1
 PERIOD_YEAR = 2
@@ -191,7 +210,9 @@ class Tariff(NamedTuple):
             any.
         charge_ptr: (charges + 1,) int32 into the versions. version_start, version_end: int64 microseconds,
             half-open.
-        version_row: (versions, VERSION_COLUMNS) int64.
+        version_row: (versions, VERSION_COLUMNS) int64. plain_row: (versions, PLAIN_COLUMNS) int64.
+        cell_version: (offers * event_types,) int32, the version that prices all usage of a cell while it is in force, -1 where
+            that takes a closer look.
         tier_upper: int64, exclusive upper bounds of cumulated quantity, INT64_MAX when open. tier_amount: (tiers, 2)
             int64, high and low 64 bits. tier_step: int64, 0 without increments. price: int64.
         calendar_zone: int32, -1 for that of the subscription. subscription_zone: (subscriptions,) int32.
@@ -225,6 +246,8 @@ class Tariff(NamedTuple):
     version_start: Any
     version_end: Any
     version_row: Any
+    plain_row: Any
+    cell_version: Any
     tier_upper: Any
     tier_amount: Any
     tier_step: Any

@@ -87,3 +87,42 @@ def period_number(kind: Any, local: Any) -> Any:
         return day
     months = months_since_1970(day)
     return months if kind == PERIOD_MONTH else months // I64(12)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def month_start(months: Any) -> Any:
+    """Return the first day, counted from 1970-01-01, of a month counted from 1970-01: what `months_since_1970` turns back."""
+    # years from 1 March, so that the leap day ends one; the era of 400 years is 1600 .. 1999 or a later one
+    from_march = months - I64(2) + I64(12 * 370)
+    year = from_march // I64(12)
+    day_of_year = (I64(153) * (from_march - year * I64(12)) + I64(2)) // I64(5)
+    return year * I64(365) + year // I64(4) - year // I64(100) + year // I64(400) + day_of_year - I64(135_080)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def period_around(
+    at: Any, kind: Any, zone: Any, zone_ptr: Any, zone_bucket: Any, zone_instant: Any, zone_offset: Any
+) -> Any:
+    """Return (number, start, end): the period of an instant, and microseconds UTC around it that all lie in that period.
+
+    They end with the period, or where the clock of the zone changes.
+
+    Args:
+        at: int64 microseconds UTC. kind: PERIOD_ constant. zone: zone index; zone_ptr .. zone_offset: of `layout.Tariff`.
+    """
+    index = transition(at, zone, zone_ptr, zone_bucket, zone_instant)
+    offset = zone_offset[index]
+    number = period_number(kind, at + offset)
+    if kind == PERIOD_EVER:
+        return number, I64(-(2**62)), I64(2**62)
+    if kind == PERIOD_DAY:
+        first, last = number, number + I64(1)
+    elif kind == PERIOD_MONTH:
+        first, last = month_start(number), month_start(number + I64(1))
+    else:
+        first, last = month_start(number * I64(12)), month_start(number * I64(12) + I64(12))
+    start, end = first * I64(DAY_US) - offset, last * I64(DAY_US) - offset
+    start = max(start, zone_instant[index])
+    if index + 1 < I64(zone_ptr[zone + 1]):
+        end = min(end, zone_instant[index + 1])
+    return number, start, end

@@ -11,67 +11,19 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from rating.kernels import reasons
+from rating.kernels import layout, reasons
 from rating.kernels.balance import WALLET_NONE, pay_alone, pay_together
-from rating.kernels.destination import find_destination
+from rating.kernels.destination import bucket_of, find_destination
 from rating.kernels.flat import price_flat
 from rating.kernels.formula import price_formula
 from rating.kernels.graduated import price_graduated
 from rating.kernels.hashing import prefetch
 from rating.kernels.increments import round_up
-from rating.kernels.layout import (
-    BANDS,
-    CALENDAR,
-    COUNTER,
-    COUNTER_FIRST,
-    COUNTER_PTR,
-    COUNTER_WORDS,
-    CUT_COLUMNS,
-    DIVISOR,
-    EXTRA,
-    FACTOR,
-    FEE_HI,
-    FEE_LO,
-    FIRST,
-    FOUND_PTR,
-    KEY_COLUMNS,
-    LOOKUP,
-    LOOKUP_MATRIX,
-    LOOKUP_NONE,
-    MEASURE_SLOT,
-    MODE,
-    MODEL_FLAT,
-    MODEL_FORMULA,
-    MODEL_GRADUATED,
-    MODEL_VALUE,
-    NEXT,
-    OFFER,
-    PEAK,
-    PERIOD_FIRST,
-    PERIODS_KEPT,
-    POSTPAID,
-    PRICE_PTR,
-    ROOT_PTR,
-    ROOT_SHIFT,
-    ROW_PRICES,
-    ROW_PTR,
-    SHAPE,
-    SPECIAL,
-    SUBSCRIPTION_COLUMNS,
-    TABLE,
-    TIER_COUNT,
-    TIER_PTR,
-    VALUE_SLOT,
-    VARIANT_PTR,
-    VERSION_ID,
-    WALLET_COUNT,
-    WALLET_FIRST,
-    WALLET_PTR,
-)
-from rating.kernels.local_time import day_row, local_instant, period_number, quarter_of_day
+from rating.kernels.local_time import day_row, local_instant, period_around, period_number, quarter_of_day
 from rating.kernels.match import UNDECIDED, find_candidate, latest_version, meet_condition
 from rating.kernels.matrix import find_in_matrix
 from rating.kernels.operations import STACK_MAX, STATE_OVERFLOW, STATE_SURE
+from rating.kernels.plain import price_plainly
 from rating.kernels.special import price_special
 from rating.kernels.wide import add, low_signed, to_amount
 
@@ -115,6 +67,8 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
         version_start,
         version_end,
         version_row,
+        plain_row,
+        cell_version,
         tier_upper,
         tier_amount,
         tier_step,
@@ -185,30 +139,28 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
     ahead_table, ahead_slot, ahead_price, ahead_width = I64(-1), I64(0), I64(0), I64(0)
     ahead_found = np.zeros(AHEAD, np.int64)
     ahead_key = np.full(AHEAD, -1, np.int64)
-    said = np.zeros(KEY_COLUMNS, np.int64)
-    key = np.zeros(KEY_COLUMNS, np.int32)
+    # the period that usage was found in last, and what else lies in it
+    clock, clock_period, clock_start, clock_end = I64(-1), I64(0), I64(0), I64(0)
+    fallen_hi, fallen_lo = I64(0), U(0)
+    said = np.zeros(layout.KEY_COLUMNS, np.int64)
+    key = np.zeros(layout.KEY_COLUMNS, np.int32)
     stack = np.zeros((3, STACK_MAX), np.int64)
     programs = (program_ptr, program, program_set)
     count = I64(len(subscriptions))
     for row in range(start, count):
         if row + FAR < count:
-            prefetch(row_base + I64(subscriptions[row + FAR]) * I64(4 * SUBSCRIPTION_COLUMNS))
+            prefetch(row_base + I64(subscriptions[row + FAR]) * I64(4 * layout.SUBSCRIPTION_COLUMNS))
         if row + NEAR < count and subscriptions[row + NEAR] >= 0:
             ahead = I64(subscriptions[row + NEAR])
-            prefetch(counter_base + I64(subscription_row[ahead, COUNTER_FIRST]) * I64(8 * COUNTER_WORDS))
-            prefetch(balance_base + I64(subscription_row[ahead, WALLET_FIRST]) * I64(16))
+            prefetch(counter_base + I64(subscription_row[ahead, layout.COUNTER_FIRST]) * I64(8 * layout.COUNTER_WORDS))
+            prefetch(balance_base + I64(subscription_row[ahead, layout.WALLET_FIRST]) * I64(16))
         if values is not None and ahead_table >= 0:
             if row + FAR < count and values[row + FAR, ahead_slot] >= 0:
-                bucket = tables[ahead_table, ROOT_PTR] + (
-                    values[row + FAR, ahead_slot] >> tables[ahead_table, ROOT_SHIFT]
-                )
-                prefetch(root_base + bucket * I64(4))
+                prefetch(root_base + bucket_of(values[row + FAR, ahead_slot], tables, ahead_table) * I64(4))
             if row + MIDDLE < count and values[row + MIDDLE, ahead_slot] >= 0:
-                bucket = tables[ahead_table, ROOT_PTR] + (
-                    values[row + MIDDLE, ahead_slot] >> tables[ahead_table, ROOT_SHIFT]
-                )
+                bucket = bucket_of(values[row + MIDDLE, ahead_slot], tables, ahead_table)
                 middle_cut = (I64(root[bucket]) + I64(root[bucket + 1]) + I64(1)) >> I64(1)
-                prefetch(cut_base + middle_cut * I64(8 * CUT_COLUMNS))
+                prefetch(cut_base + middle_cut * I64(8 * layout.CUT_COLUMNS))
             if row + NEAR < count:
                 kept = (row + NEAR) & I64(AHEAD - 1)
                 found_ahead = find_destination(
@@ -226,10 +178,68 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
                 ahead_found[kept] = found_ahead
                 ahead_key[kept] = ((row + NEAR) << I64(24)) | (ahead_table << I64(3)) | ahead_slot
                 if found_ahead >= 0:
-                    prefetch(
-                        price_base
-                        + I64(8) * (ahead_price + (found_ahead - tables[ahead_table, FOUND_PTR]) * ahead_width)
-                    )
+                    found_ahead = (found_ahead - tables[ahead_table, layout.FOUND_PTR]) * ahead_width
+                    prefetch(price_base + I64(8) * (ahead_price + found_ahead))
+        subscription = I64(subscriptions[row])
+        kind_of_event = I64(event_type[row])
+        offer = I64(-1)
+        if subscription >= 0 and kind_of_event < types:
+            offer = I64(subscription_row[subscription, layout.OFFER])
+        if offer >= 0 and cell_version[offer * types + kind_of_event] >= 0:
+            plain = plain_row[cell_version[offer * types + kind_of_event]]
+            at = event_at[row]
+            if plain[layout.PLAIN_START] <= at and at < plain[layout.PLAIN_END]:
+                quantity = round_up(quantities[row], plain[layout.PLAIN_FIRST], plain[layout.PLAIN_NEXT])
+                slot, cell, before, wallet, hi, lo = I64(0), I64(0), I64(0), I64(WALLET_NONE), I64(0), U(0)
+                fits = quantity <= QUANTITY_MAX
+                counter = plain[layout.PLAIN_COUNTER]
+                if counter >= 0:
+                    if plain[layout.PLAIN_CLOCK] != clock or at < clock_start or at >= clock_end:
+                        clock = plain[layout.PLAIN_CLOCK]
+                        number, clock_start, clock_end = period_around(
+                            at, clock & I64(3), clock >> I64(2), zone_ptr, zone_bucket, zone_instant, zone_offset
+                        )
+                        clock_period = number * I64(4) + (clock & I64(3))
+                    slot = I64(subscription_row[subscription, layout.COUNTER_FIRST])
+                    place = I64(offer_counter[offer, counter])
+                    if place > 0:
+                        slot = I64(counter_slot[subscription_row[subscription, layout.COUNTER_PTR] + place])
+                    cell = (clock_period >> I64(2)) & I64(layout.PERIODS_KEPT - 1)
+                    stored = I64(counter_period[slot, layout.PERIOD_FIRST + cell])
+                    if stored == clock_period:
+                        before = counter_used[slot, cell]
+                        fits = fits and before <= I64(INT64_MAX) - quantity
+                    elif stored > clock_period and (stored ^ clock_period) & I64(3) == 0:
+                        fits = False  # that period is closed
+                if fits:
+                    amount, tier, fits = price_plainly(quantity, before, plain, tier_upper, price)
+                if fits and amount > 0:
+                    wallet = I64(subscription_row[subscription, layout.WALLET_FIRST])
+                    fits = wallet >= 0
+                    if fits:
+                        postpaid = I64(subscription_row[subscription, layout.POSTPAID])
+                        may_fall = subscription_row[subscription, layout.WALLET_COUNT] == postpaid
+                        old_hi, old_lo = balance[wallet, 0], U(balance[wallet, 1])
+                        hi, lo, fall_hi, fall_lo, fits = pay_alone(old_hi, old_lo, amount, may_fall)
+                        if fits:
+                            balance[wallet, 0] = hi
+                            balance[wallet, 1] = low_signed(lo)
+                            fallen_hi, fallen_lo, _ = add(fallen_hi, fallen_lo, fall_hi, fall_lo)
+                if fits:
+                    if counter >= 0:
+                        counter_period[slot, layout.PERIOD_FIRST + cell] = clock_period
+                        counter_used[slot, cell] = before + quantity
+                    out_reason[row] = 0
+                    out_version[row] = plain[layout.PLAIN_ID]
+                    out_quantity[row] = quantity
+                    out_before[row] = before
+                    out_tier[row] = tier
+                    out_band[row] = 0
+                    out_amount[row] = amount
+                    out_wallet[row] = wallet
+                    out_balance_hi[row] = hi
+                    out_balance_lo[row] = lo
+                    continue
         out_version[row] = -1
         out_quantity[row] = 0
         out_before[row] = 0
@@ -240,18 +250,11 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
         out_balance_hi[row] = 0
         out_balance_lo[row] = 0
         out_reason[row] = reasons.NO_MATCHING_CHARGE
-        subscription = I64(subscriptions[row])
-        kind_of_event = I64(event_type[row])
-        if subscription < 0 or kind_of_event >= types:
-            continue
-        offer = I64(subscription_row[subscription, OFFER])
         if offer < 0:
             continue
         at = event_at[row]
-        cell_first, cell_end = (
-            I64(cell_ptr[offer * types + kind_of_event]),
-            I64(cell_ptr[offer * types + kind_of_event + 1]),
-        )
+        cell_first = I64(cell_ptr[offer * types + kind_of_event])
+        cell_end = I64(cell_ptr[offer * types + kind_of_event + 1])
         candidate = find_candidate(cell_first, cell_end, attributes, row, candidate_attribute)
         if values is not None and candidate >= 0 and candidate_condition[candidate] >= 0:
             candidate = meet_condition(
@@ -276,32 +279,32 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
         if version < 0 or at >= version_end[version]:
             out_reason[row] = reasons.NO_PRICE_VERSION
             continue
-        out_version[row] = version_row[version, VERSION_ID]
-        counter = version_row[version, COUNTER]
+        out_version[row] = version_row[version, layout.VERSION_ID]
+        counter = version_row[version, layout.COUNTER]
         slot = I64(0)
         cell = I64(0)
         period = I64(0)
         before = I64(0)
         used = quantities[row]
         if counter >= 0:
-            slot = I64(subscription_row[subscription, COUNTER_FIRST])
+            slot = I64(subscription_row[subscription, layout.COUNTER_FIRST])
             place = I64(offer_counter[offer, counter])
             if place > 0:
-                slot = I64(counter_slot[subscription_row[subscription, COUNTER_PTR] + place])
+                slot = I64(counter_slot[subscription_row[subscription, layout.COUNTER_PTR] + place])
             kind = I64(counter_kind[counter])
             local = local_instant(at, I64(counter_zone[counter]), zone_ptr, zone_bucket, zone_instant, zone_offset)
             number = period_number(kind, local)
-            cell = number & I64(PERIODS_KEPT - 1)
+            cell = number & I64(layout.PERIODS_KEPT - 1)
             period = number * I64(4) + kind
-            stored = I64(counter_period[slot, PERIOD_FIRST + cell])
+            stored = I64(counter_period[slot, layout.PERIOD_FIRST + cell])
             if stored == period:
                 before = counter_used[slot, cell]
             elif stored > period and stored & I64(3) == kind:
                 out_reason[row] = reasons.COUNTER_PERIOD_CLOSED
                 continue
-            if version_row[version, PEAK] != 0:
+            if version_row[version, layout.PEAK] != 0:
                 used = max(used - before, I64(0))
-        calendar = version_row[version, CALENDAR]
+        calendar = version_row[version, layout.CALENDAR]
         zone = I64(0)
         band = I64(0)
         if calendar >= 0:
@@ -311,11 +314,11 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
             local = local_instant(at, zone, zone_ptr, zone_bucket, zone_instant, zone_offset)
             band = I64(day_band[day_row(calendar, local, calendar_day), quarter_of_day(local)])
         rule = version
-        price_at = version_row[version, PRICE_PTR]
-        if values is not None and version_row[version, LOOKUP] != LOOKUP_NONE:
-            table = version_row[version, TABLE]
+        price_at = version_row[version, layout.PRICE_PTR]
+        if values is not None and version_row[version, layout.LOOKUP] != layout.LOOKUP_NONE:
+            table = version_row[version, layout.TABLE]
             found = I64(-1)
-            if version_row[version, LOOKUP] == LOOKUP_MATRIX:
+            if version_row[version, layout.LOOKUP] == layout.LOOKUP_MATRIX:
                 found = find_in_matrix(
                     row,
                     at,
@@ -339,14 +342,14 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
             elif values.shape[0] == 0:
                 found = I64(-1)
             elif ahead_key[row & I64(AHEAD - 1)] == (
-                (row << I64(24)) | (table << I64(3)) | version_row[version, VALUE_SLOT]
+                (row << I64(24)) | (table << I64(3)) | version_row[version, layout.VALUE_SLOT]
             ):
                 found = ahead_found[row & I64(AHEAD - 1)]
             else:
-                ahead_table, ahead_slot = table, version_row[version, VALUE_SLOT]
-                ahead_price, ahead_width = price_at, version_row[version, ROW_PRICES]
+                ahead_table, ahead_slot = table, version_row[version, layout.VALUE_SLOT]
+                ahead_price, ahead_width = price_at, version_row[version, layout.ROW_PRICES]
                 found = find_destination(
-                    values[row, version_row[version, VALUE_SLOT]],
+                    values[row, version_row[version, layout.VALUE_SLOT]],
                     at,
                     tables,
                     table,
@@ -360,24 +363,24 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
             if found < 0:
                 out_reason[row] = reasons.NO_DESTINATION_PRICE
                 continue
-            found -= tables[table, FOUND_PTR]
-            rule = version_row[version, VARIANT_PTR] + row_variant[tables[table, ROW_PTR] + found]
-            price_at += found * version_row[version, ROW_PRICES]
-        shape = version_row[rule, SHAPE]
+            found -= tables[table, layout.FOUND_PTR]
+            rule = version_row[version, layout.VARIANT_PTR] + row_variant[tables[table, layout.ROW_PTR] + found]
+            price_at += found * version_row[version, layout.ROW_PRICES]
+        shape = version_row[rule, layout.SHAPE]
         tier = I64(0)
-        if values is not None and shape == MODEL_FORMULA + SPECIAL:
+        if values is not None and shape == layout.MODEL_FORMULA + layout.SPECIAL:
             hi, lo, quantity, state = price_formula(
                 row, at, used, before, version_row[rule], band, attributes, values, programs, stack
             )
             if state != STATE_SURE:
                 out_reason[row] = reasons.AMOUNT_OVERFLOW if state == STATE_OVERFLOW else reasons.FORMULA_UNUSABLE
                 continue
-        elif shape > MODEL_GRADUATED:
+        elif shape > layout.MODEL_GRADUATED:
             measure = I64(0)
-            if values is not None and shape == MODEL_VALUE + SPECIAL:
+            if values is not None and shape == layout.MODEL_VALUE + layout.SPECIAL:
                 measure = I64(-1)
                 if values.shape[0] > 0:
-                    measure = values[row, version_row[version, MEASURE_SLOT]]
+                    measure = values[row, version_row[version, layout.MEASURE_SLOT]]
                 if measure < 0:
                     out_reason[row] = reasons.VALUE_UNUSABLE
                     continue
@@ -408,29 +411,29 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
                 out_reason[row] = reasons.USAGE_TOO_LONG
                 continue
         else:
-            quantity = round_up(used, version_row[rule, FIRST], version_row[rule, NEXT])
-            if shape == MODEL_FLAT:
+            quantity = round_up(used, version_row[rule, layout.FIRST], version_row[rule, layout.NEXT])
+            if shape == layout.MODEL_FLAT:
                 hi, lo = price_flat(quantity, price[price_at + band])
             else:
                 hi, lo, tier = price_graduated(
                     quantity,
                     before,
                     tier_upper,
-                    version_row[version, TIER_PTR],
-                    version_row[version, TIER_COUNT],
+                    version_row[version, layout.TIER_PTR],
+                    version_row[version, layout.TIER_COUNT],
                     price,
                     price_at + band,
-                    version_row[version, BANDS],
+                    version_row[version, layout.BANDS],
                 )
             if quantity > 0:
-                hi, lo, _ = add(hi, lo, version_row[rule, FEE_HI], U(version_row[rule, FEE_LO]))
+                hi, lo, _ = add(hi, lo, version_row[rule, layout.FEE_HI], U(version_row[rule, layout.FEE_LO]))
         amount, overflow = to_amount(
             hi,
             lo,
-            version_row[version, DIVISOR],
-            version_row[version, EXTRA],
-            version_row[version, MODE],
-            version_row[version, FACTOR],
+            version_row[version, layout.DIVISOR],
+            version_row[version, layout.EXTRA],
+            version_row[version, layout.MODE],
+            version_row[version, layout.FACTOR],
         )
         if overflow or quantity > QUANTITY_MAX:
             out_reason[row] = reasons.AMOUNT_OVERFLOW
@@ -439,15 +442,16 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
             out_reason[row] = reasons.COUNTER_OVERFLOW
             continue
         if amount > 0:
-            first = I64(subscription_row[subscription, WALLET_PTR])
-            wallets = I64(subscription_row[subscription, WALLET_COUNT])
-            postpaid = I64(subscription_row[subscription, POSTPAID])
+            first = I64(subscription_row[subscription, layout.WALLET_PTR])
+            wallets = I64(subscription_row[subscription, layout.WALLET_COUNT])
+            postpaid = I64(subscription_row[subscription, layout.POSTPAID])
             if wallets > 1 and split_count[0] + wallets > len(split_row):
+                moved_hi[0], moved_lo[0], _ = add(moved_hi[0], moved_lo[0], fallen_hi, fallen_lo)
                 return row
             wallet = I64(WALLET_NONE)
             hi, lo = I64(0), U(0)
             if wallets > 0:
-                wallet = I64(subscription_row[subscription, WALLET_FIRST])
+                wallet = I64(subscription_row[subscription, layout.WALLET_FIRST])
                 old_hi, old_lo = balance[wallet, 0], U(balance[wallet, 1])
                 hi, lo, fall_hi, fall_lo, paid = pay_alone(old_hi, old_lo, amount, wallets == postpaid)
                 if paid:
@@ -481,7 +485,7 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
             out_balance_hi[row] = hi
             out_balance_lo[row] = lo
         if counter >= 0:
-            counter_period[slot, PERIOD_FIRST + cell] = period
+            counter_period[slot, layout.PERIOD_FIRST + cell] = period
             counter_used[slot, cell] = before + quantity
         out_quantity[row] = quantity
         out_before[row] = before
@@ -489,4 +493,5 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
         out_band[row] = band
         out_amount[row] = amount
         out_reason[row] = 0
+    moved_hi[0], moved_lo[0], _ = add(moved_hi[0], moved_lo[0], fallen_hi, fallen_lo)
     return count

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rating_world import instant
 
 from rating.kernels.layout import PERIOD_DAY, PERIOD_EVER, PERIOD_MONTH, PERIOD_YEAR
-from rating.kernels.local_time import local_instant, months_since_1970, period_number, quarter_of_day
+from rating.kernels.local_time import local_instant, months_since_1970, period_around, period_number, quarter_of_day
 from rating.zones import UnableToReadZone, zone_buckets, zone_transitions
 from schemas.cdr import TIMESTAMP_MAX_US, TIMESTAMP_MIN_US
 
@@ -91,3 +91,21 @@ def test_periods_and_quarters_are_the_calendars(at: int) -> None:
     assert period_number(PERIOD_YEAR, np.int64(at)) == local.year - 1970
     assert period_number(PERIOD_EVER, np.int64(at)) == 0
     assert quarter_of_day(np.int64(at)) == local.hour * 4 + local.minute // 15
+
+
+@given(
+    zone=st.integers(0, len(ZONES) - 1), at=st.integers(TIMESTAMP_MIN_US, TIMESTAMP_MAX_US - 1), kind=st.integers(0, 3)
+)
+def test_all_around_an_instant_is_in_its_period(zone: int, at: int, kind: int) -> None:
+    number, start, end = period_around(np.int64(at), kind, zone, *TABLES)
+    assert start <= at < end
+
+    def period_at(when: int) -> int:
+        return int(period_number(kind, local_instant(np.int64(when), zone, *TABLES)))
+
+    inside = [at, max(start, TIMESTAMP_MIN_US), min(end, TIMESTAMP_MAX_US) - 1]
+    assert {period_at(when) for when in inside} == {int(number)}
+    if end < TIMESTAMP_MAX_US and end not in TABLES[2]:
+        assert period_at(int(end)) == number + 1
+    if start > TIMESTAMP_MIN_US and start not in TABLES[2]:
+        assert period_at(int(start) - 1) == number - 1

@@ -1,0 +1,88 @@
+"""Plain versions: what most usage is priced by, in 64 bits and with nothing asked for that most usage does not need.
+
+A version is plain when it is flat or graduated, without calendar, price table, limits and the like: `rating.image_plain` says
+which are. A usage whose numbers are too large for 64 bits is left to the general way, which gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from rating.kernels.layout import (
+    PLAIN_DIVISOR,
+    PLAIN_FACTOR,
+    PLAIN_FEE,
+    PLAIN_MODE,
+    PLAIN_PRICE_PTR,
+    PLAIN_TIER_COUNT,
+    PLAIN_TIER_PTR,
+)
+from rating.kernels.wide import DOWN, HALF_EVEN, HALF_UP, low_signed, multiply
+
+I64 = np.int64
+U = np.uint64
+INT64_MAX = 2**63 - 1
+QUANTITY_MAX = 2**62
+
+
+@njit(inline="always")
+def divide_plainly(total: Any, divisor: Any, mode: Any) -> Any:
+    """Return total / divisor (int64, >= 0 and >= 1), rounded. Twin: `wide.divide_round`."""
+    quotient = U(total) // U(divisor)
+    rest = total - low_signed(quotient) * divisor
+    gap = divisor - rest
+    if mode == HALF_UP:
+        more = rest >= gap
+    elif mode == DOWN:
+        more = False
+    elif mode == HALF_EVEN:
+        more = rest > gap or (rest == gap and quotient & U(1) == U(1))
+    else:
+        more = rest != 0
+    return low_signed(quotient) + I64(more)
+
+
+@njit(inline="always")
+def price_plainly(quantity: Any, before: Any, plain: Any, tier_upper: Any, price: Any) -> Any:
+    """Return (amount, tier, fits): billionths, the last tier that priced a part, whether 64 bits were enough for it.
+
+    Twin: `graduated.price_graduated` and what `rate` does after it; tiers are all looked at, since which of them usage ends in
+    cannot be foretold.
+
+    Args:
+        quantity: int64, 0 .. 2**62, in whole increments. before: int64, what was consumed; their sum fits.
+        plain: (PLAIN_COLUMNS,) int64. tier_upper, price: of `layout.Tariff`.
+    """
+    count = plain[PLAIN_TIER_COUNT]
+    first = plain[PLAIN_PRICE_PTR]
+    # what does not fit into 63 bits leaves its mark on one of these
+    above = I64(0)
+    sign = I64(0)
+    total = I64(0)
+    tier = I64(0)
+    if count == 0:
+        above, low = multiply(quantity, price[first])
+        total = low_signed(low)
+    else:
+        after = before + quantity
+        reached = after + I64(quantity == 0)
+        bottom = I64(0)
+        for place in range(count):
+            top = tier_upper[plain[PLAIN_TIER_PTR] + place]
+            high, low = multiply(max(min(after, top) - max(before, bottom), I64(0)), price[first + place])
+            total += low_signed(low)
+            above |= high
+            sign |= low_signed(low) | total
+            tier = I64(place) if bottom < reached else tier
+            bottom = top
+    sign |= total
+    if quantity > 0:
+        total += plain[PLAIN_FEE]
+    if above != 0 or (sign | total) < 0:
+        return I64(0), tier, False
+    above, low = multiply(divide_plainly(total, plain[PLAIN_DIVISOR], plain[PLAIN_MODE]), plain[PLAIN_FACTOR])
+    amount = low_signed(low)
+    return amount, tier, above == 0 and amount >= 0
