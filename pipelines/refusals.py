@@ -65,16 +65,24 @@ def refused_records(
 
 
 def unrated_edrs(
-    edrs: EdrBlock, reason: UInt16Array, access_point: Callable[[Int64Array], pa.Array[Any]], retry_count: int
+    edrs: EdrBlock,
+    reason: UInt16Array,
+    access_point: Callable[[Int64Array], pa.Array[Any]],
+    retry_count: int,
+    describe: Callable[[int], str] | None = None,
 ) -> pa.RecordBatch:
     """Return the EDRs that the account stage refused (REJECTION_SCHEMA), in order.
 
     Args:
         edrs: the block; reason: (n,) the account stage's reasons. access_point: names of access point ids.
-        retry_count: how often they were replayed before.
+        retry_count: how often they were replayed before. describe: says why a row was refused, if more than its reason.
     """
     rows = np.flatnonzero(reason).astype(np.int64)
     m = len(rows)
+    details = [
+        describe(row) if describe is not None and index < DESCRIBED_MAX else EXPLANATIONS[Reason(code)]
+        for index, (row, code) in enumerate(zip(rows.tolist(), reason[rows].tolist(), strict=True))
+    ]
     words = pack(edrs, rows)
     packed, width = words.view(np.uint8).reshape(-1), words.shape[1] * 8
     return _batch(
@@ -86,7 +94,7 @@ def unrated_edrs(
         outcome=np.full(m, Outcome.ACCEPTED, np.uint8),
         event_at=edrs.event_at[rows],
         access_point=access_point(edrs.access_point[rows].astype(np.int64)),
-        detail=pa.array([EXPLANATIONS[Reason(code)] for code in reason[rows].tolist()], pa.string()),
+        detail=pa.array(details, pa.string()),
         raw=pa.array([b""] * m, pa.binary()),
         raw_truncated=np.zeros(m, np.bool_),
         edr=_binary(packed, np.arange(m, dtype=np.int64) * width, np.full(m, width, np.int64)),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from rating.image_formulas import compile_formulas
 from rating.image_prices import UnableToCompileImage
 from rating.image_programs import Program, compile_condition
 from rating.image_scopes import WrongExpression, condition_scope
+from rating.vocabulary import Vocabulary
 from schemas.catalog import Catalog
 from schemas.expressions import UnableToParse
 
@@ -29,6 +31,30 @@ def compile_conditions(catalog: Catalog, code_of: Callable[[str], int]) -> dict[
         except (UnableToParse, WrongExpression) as error:
             raise UnableToCompileImage(f"charge {code}: {error}") from error
     return programs
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What may be asked of usage of one event type: its values, and the charges that have conditions, with them."""
+
+    values: tuple[str, ...]
+    conditions: tuple[tuple[str, str], ...]
+
+
+def asked_of(catalog: Catalog, vocabulary: Vocabulary) -> dict[int, Asked]:
+    """Return what may be asked of usage by the ids of event types."""
+    return {
+        vocabulary.event_types.id(code): Asked(
+            tuple(event_type.values),
+            tuple(
+                (charge.code, charge.condition)
+                for _, charge in sorted(catalog.charges.items())
+                if charge.event_type == code and charge.condition is not None
+            ),
+        )
+        for code, event_type in sorted(catalog.event_types.items())
+        if event_type.values
+    }
 
 
 def expression_codes(catalog: Catalog) -> set[str]:

@@ -223,7 +223,7 @@ class _Compiler:
                 raise WrongExpression("a usage that lacks the attribute equals no text", node.column)
             return self._scope.code_of(node.value)
         if kind == "digits":
-            return pack_digits(_digits(node))
+            return pack_digits(_digits(node, DIGITS_MAX - 1))
         if kind == "date" and DATE.fullmatch(node.value):
             try:
                 return (date.fromisoformat(node.value) - date(1970, 1, 1)).days
@@ -264,7 +264,7 @@ class _Compiler:
         part = self.part(node.arguments[0])
         if part.kind != "digits":
             raise WrongExpression(f"only digits have prefixes; this is {KINDS[part.kind]}", node.arguments[0].column)
-        return Part("truth", (*part.code, (op.OP_RANGE, *prefix_range(_digits(node.arguments[1])), 0)))
+        return Part("truth", (*part.code, (op.OP_RANGE, *prefix_range(_digits(node.arguments[1], DIGITS_MAX)), 0)))
 
     def _present(self, node: Apply) -> Part:
         name = node.arguments[0] if len(node.arguments) == 1 else node
@@ -361,9 +361,10 @@ class _Compiler:
         return Part("number", code, step.constant)
 
 
-def _digits(node: Text) -> str:
-    if not (node.value.isascii() and node.value.isdecimal() and len(node.value) <= DIGITS_MAX):
-        raise WrongExpression(f"write 1 to {DIGITS_MAX} digits", node.column)
+def _digits(node: Text, most: int) -> str:
+    """Return digits; those beyond `DIGITS_MAX` are not kept, so whole numbers that are compared are shorter."""
+    if not (node.value.isascii() and node.value.isdecimal() and len(node.value) <= most):
+        raise WrongExpression(f"write 1 to {most} digits", node.column)
     return node.value
 
 

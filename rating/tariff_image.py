@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -11,6 +12,7 @@ from rating.image_access import AccessIndex, OpeningReadings, compile_access, co
 from rating.image_accounts import OpeningCredits, compile_accounts
 from rating.image_calendars import compile_calendars, subscription_zones
 from rating.image_charges import ChargeVersion, compile_charges
+from rating.image_conditions import Asked, asked_of
 from rating.image_derived import DerivedColumn, PriceColumn, compile_derived, compile_plugins
 from rating.image_plain import cell_versions, plain_rows
 from rating.image_prices import UnableToCompileImage
@@ -48,7 +50,7 @@ class TariffImage:
         wallets_max: most wallets of one account, at least 1.
         wallet_count, counter_count: how much state `rating.state.AccountState` must hold.
         charge_versions: what the ids of charge versions mean, in the order of charges and starts.
-        derived: what event types look up. plugins: price plug-ins.
+        derived: what event types look up. plugins: price plug-ins. asked: what event types with values are asked for.
         opening: opening balances. opening_readings: opening indexes.
     """
 
@@ -69,6 +71,7 @@ class TariffImage:
     opening_readings: OpeningReadings
     derived: tuple[DerivedColumn, ...] = ()
     plugins: tuple[PriceColumn, ...] = ()
+    asked: Mapping[int, Asked] = field(default_factory=dict)
 
     @property
     def reads_values(self) -> bool:
@@ -189,4 +192,5 @@ def compile_image(catalog: Catalog, vocabulary: Vocabulary) -> TariffImage:
         opening_readings=compile_opening_readings(catalog),
         derived=compile_derived(catalog, vocabulary),
         plugins=compile_plugins(catalog, vocabulary),
+        asked=asked_of(catalog, vocabulary),
     )

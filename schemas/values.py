@@ -74,8 +74,10 @@ def cell_range(text: str, kind: str, decimals: int = 0, limit: int = VALUE_MAX) 
         ValueError: when it cannot be read, its end is not above its beginning, or a bound is too large.
     """
     if kind == "digits":
-        if not text.removesuffix("*").isdecimal() or not text.isascii() or len(text) > DIGITS_MAX:
+        if not text.removesuffix("*").isdecimal() or not text.isascii() or len(text.removesuffix("*")) > DIGITS_MAX:
             raise ValueError("write digits, or a prefix such as 33*")
+        if len(text) == DIGITS_MAX and not text.endswith("*"):
+            raise ValueError(f"digits beyond {DIGITS_MAX} are not kept: write a prefix, {text}*")
         first, end = prefix_range(text.removesuffix("*"))
         return (first, end) if text.endswith("*") else (first, first + 1)
     start, dots, stop = text.partition("..")

@@ -18,7 +18,7 @@ WRITE = {
     "number": f"write a number, a range such as 0..100 or 100.., or {ANY} for any",
     "instant": f"write a range such as 2026-01-01T00:00:00Z.., or {ANY} for any",
     "date": f"write a day, a range such as 2026-01-01..2026-07-01, or {ANY} for any",
-    "digits": f"write digits, a prefix such as 33*, or {ANY} for any",
+    "digits": f"write up to 17 digits, a prefix such as 33*, or {ANY} for any",
 }
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from pipelines.refusals import OUTCOME_OF, refused_records, unrated_edrs
 from rating.rate import account_of, exact_sum, rate
+from rating.refusal_words import RefusalWords
 from rating.state import AccountState
 from rating.tariff_image import TariffImage
 from rating.vocabulary import Vocabulary
@@ -150,7 +151,11 @@ def _finish(
     if unrated:
         names = vocabulary.access_points.names
         refused = unrated_edrs(
-            edrs, rated.reason, lambda ids: names.gather(ids).to_arrow().cast(pa.string()), context.retry_count
+            edrs,
+            rated.reason,
+            lambda ids: names.gather(ids).to_arrow().cast(pa.string()),
+            context.retry_count,
+            RefusalWords(image, edrs, rated),
         )
         refusals = refused if refusals is None else _concatenate(refusals, refused)
     elif refusals is None:

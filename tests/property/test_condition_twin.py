@@ -40,7 +40,7 @@ fine = numbers.filter(lambda text: len(text.strip("-").replace(".", "")) <= 15)
 texts = st.sampled_from(["US", "CA", "a b", "ünï", 'quo"te', "back\\slash"]).map(
     lambda text: json.dumps(text, ensure_ascii=False)
 )
-digits = st.sampled_from(["3", "33", "336", "33612345678", "0", "999999999999999999"]).map(lambda text: f'"{text}"')
+digits = st.sampled_from(["3", "33", "336", "33612345678", "0", "99999999999999999"]).map(lambda text: f'"{text}"')
 dates = st.sampled_from(["2026-04-30", "2026-05-01", "1970-01-01", "9999-12-31"]).map(lambda text: f'"{text}"')
 stamps = st.sampled_from(["2026-05-01T10:00:00Z", "2026-05-01T12:00:00+02:00", "2026-05-01T09:59:59.999999Z"]).map(
     lambda text: f'timestamp("{text}")'

@@ -8,7 +8,7 @@ import pytest
 from rating_tables import costs, world
 from rating_world import instant
 
-BLOCKS = "kind: unit\ncode: unit\n---\nkind: counter\ncode: running\nunit: unit"
+BLOCKS = "kind: unit\ncode: unit\n---\nkind: counter\ncode: running\nunit: unit\n---\nkind: counter\ncode: largest\nunit: unit\nfunction: max"
 PEAK = """
 kind: calendar
 code: week
@@ -34,6 +34,10 @@ ANSWERS = [
     ("rounding", "per item, to the cent", "s", 'model: flat, per: 1 min, price: "0.12", rounding: {decimals: 2}', ["1 s", "1 s", "1 s"], ["0", "0", "0"]),
     ("rounding", "up in each item", "s", 'model: flat, per: 1 min, price: "0.12", rounding: {mode: up, decimals: 2}', ["1 s", "1 s", "1 s"], ["0.01", "0.01", "0.01"]),
     ("rounding", "Lago: kept until the invoice", "s", 'model: flat, per: 1 min, price: "0.12", rounding: {decimals: 9}', ["1 s", "1 s", "1 s"], ["0.002", "0.002", "0.002"]),
+    ("rounding", "CGRateS: each increment, here of 6 s", "s", 'model: formula, formula: "ceil(quantity, 6) / 6 * round(rate / 10, 0.01)", constants: {rate: "0.125"}', ["61 s", "6 s"], ["0.11", "0.01"]),
+    ("rounding", "Opencell: the unit price, then the line", "s", 'model: formula, formula: "quantity * round(rate / 60, 0.0001)", constants: {rate: "0.125"}, rounding: {decimals: 2}', ["61 s"], ["0.13"]),
+    ("maximum of a window", "OpenMeter, Flexprice: what it raises the maximum by", "unit", 'model: flat, per: 1 unit, price: "2", counter: largest', ["3 unit", "5 unit", "4 unit"], ["6", "4", "0"]),
+    ("maximum of a window", "the sum", "unit", 'model: flat, per: 1 unit, price: "2", counter: running', ["3 unit", "5 unit", "4 unit"], ["6", "10", "8"]),
     ("band change", "by the start", "s", f"model: flat, {BANDS}, {SIXTY}", ["240 s"], ["0.8"]),
     ("band change", "Oracle BRM, CGRateS: split, then round", "s", f"model: flat, {BANDS}, {SIXTY}, crossing: split_then_round", ["240 s"], ["0.7"]),
     ("band change", "increment by increment", "s", f"model: flat, {BANDS}, {SIXTY}, crossing: each_increment", ["240 s"], ["0.6"]),

@@ -55,6 +55,7 @@ CONDITIONS = {
     "zone in ['US', 1]": "column 16: a list has numbers only, or texts only",
     "size.startsWith('3')": "column 1: only digits have prefixes; this is a number",
     "called.startsWith('+33')": "column 19: write 1 to 18 digits",
+    "called == '123456789012345678'": "column 11: write 1 to 17 digits",
     "day > '2026-02-30'": "column 7: day",
     "day > 'may'": "column 7: write a date such as",
     "at > timestamp('noon')": "column 6: write timestamp(",

@@ -1,0 +1,41 @@
+"""Why an EDR stays unrated, with what made it so, as far as an image and the EDR tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rating.tariff_image import TariffImage
+from schemas.edr import EdrBlock
+from schemas.rated_item import RatedBlock
+from schemas.rejection import EXPLANATIONS, Reason
+from schemas.values import VALUE_ABSENT, VALUE_SLOTS
+
+TOLD = frozenset({Reason.CONDITION_UNDECIDED, Reason.FORMULA_UNUSABLE})
+"""Reasons that tell more than their code."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalWords:
+    """The words for one block."""
+
+    image: TariffImage
+    edrs: EdrBlock
+    rated: RatedBlock
+
+    def __call__(self, row: int) -> str:
+        """Return why an EDR of the block stays unrated."""
+        reason = Reason(int(self.rated.reason[row]))
+        if reason not in TOLD:
+            return EXPLANATIONS[reason]
+        asked = self.image.asked.get(int(self.edrs.event_type[row]))
+        names = asked.values if asked is not None else ()
+        values = [VALUE_ABSENT] * VALUE_SLOTS if self.edrs.values is None else self.edrs.values[row].tolist()
+        absent = [name for name, value in zip(names, values, strict=False) if value == VALUE_ABSENT]
+        version = int(self.rated.charge_version[row])
+        if version >= 0:
+            found = self.image.describe_charge_version(version)
+            told = [f"charge {found.charge}, price plan {found.price_plan}"]
+        else:
+            told = [f"charge {code}: {text}" for code, text in asked.conditions] if asked is not None else []
+        told.append(f"absent: {', '.join(absent) or 'nothing'}")
+        return f"{EXPLANATIONS[reason]}; {'; '.join(told)}"
