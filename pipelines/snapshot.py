@@ -92,7 +92,7 @@ def _facts(state: StageState) -> dict[str, Any]:
         "block": state.block,
         "image": state.image,
         "register_count": state.resource.registers.count,
-        "register_forgotten_until": state.resource.registers.forgotten_until,
+        "register_forgotten": {str(space): at for space, at in state.resource.registers.forgotten.items()},
         "version_count": state.resource.versions.count,
         "session_count": state.resource.assembly.used,
     }
@@ -268,10 +268,14 @@ def _rebuild(
     registers = RegisterTable(
         **{name: arrays[key] for name in REGISTER_COLUMNS if (key := f"register.{name}") in arrays},
         count=manifest["register_count"],
-        forgotten_until=manifest.get("register_forgotten_until", 0),
+        forgotten={int(space): at for space, at in manifest.get("register_forgotten", {}).items()},
     )
+    if "register_forgotten_until" in manifest:  # written before it was known whose they were
+        registers.forgotten[0] = manifest["register_forgotten_until"]
     if "register.keep_days" not in arrays:  # written before series could be over
         registers.keep_days = np.zeros(len(registers.key_hi), np.uint16)
+    if "register.space" not in arrays:  # written before it was known whose rule it is
+        registers.space = np.zeros(len(registers.key_hi), np.uint32)
     if manifest["format"] == 1:
         window = read_keys_v1(manifest, arrays)
     else:

@@ -178,6 +178,16 @@ def start_text(start: datetime) -> str:
     return start.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
+def texts_named(catalog: Catalog) -> set[str]:
+    """Return the texts of attributes that something in a catalog asks for: they get codes."""
+    return (
+        {value for charge in catalog.charges.values() for value in charge.filters.values()}
+        | matrix_codes(catalog)
+        | expression_codes(catalog)
+        | lookup_codes(catalog)
+    )
+
+
 def compile_charges(catalog: Catalog, vocabulary: Vocabulary, calendars: CalendarTables) -> ChargeTables:
     """Return the tables of all offers, charges and price versions, extending the vocabulary.
 
@@ -187,9 +197,7 @@ def compile_charges(catalog: Catalog, vocabulary: Vocabulary, calendars: Calenda
     vocabulary.event_types.extend(pl.Series(sorted(catalog.event_types), dtype=pl.String))
     if len(vocabulary.event_types) >= EVENT_TYPE_NONE:
         raise UnableToCompileImage("too many event types")
-    filters = {value for charge in catalog.charges.values() for value in charge.filters.values()}
-    filters |= matrix_codes(catalog) | expression_codes(catalog) | lookup_codes(catalog)
-    vocabulary.attribute_values.extend(pl.Series(sorted(filters), dtype=pl.String))
+    vocabulary.attribute_values.extend(pl.Series(sorted(texts_named(catalog)), dtype=pl.String))
     charges = tuple(sorted(catalog.charges))
     dated = {code: _in_order(catalog.charges[code].price_plan, catalog) for code in charges}
     pairs = [(catalog.charges[code], version) for code in charges for version in dated[code]]

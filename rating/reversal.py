@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +13,8 @@ from rating.kernels.reverse import give_back, locate_counters, lower_counters
 from rating.state import AccountState
 from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt64Array
 from schemas.rated_item import WALLET_SPLIT
+
+BALANCE_END = 2**127
 
 
 class UnableToReverse(ValueError):
@@ -70,10 +74,7 @@ def reverse(items: RatedItems, state: AccountState) -> ReversedItems:
         UnableToReverse: when they are not items of this state; it is then useless.
     """
     n = len(items)
-    _require(_within(items.counter_slot, state.counter_count), "a counter is unknown")
-    _require(_within(items.wallet, state.wallet_count), "a wallet is unknown")
-    _require(_within(items.split_wallet, state.wallet_count), "a wallet is unknown")
-    _require(not n or int(min(items.amount.min(), items.rated_quantity.min())) >= 0, "an item is negative")
+    _expect_known(items, state)
     accounts = state.kernel_view()
     before, fate = np.empty(n, np.int64), np.empty(n, np.uint8)
     stopped = int(
@@ -97,6 +98,39 @@ def reverse(items: RatedItems, state: AccountState) -> ReversedItems:
     balance_hi, balance_lo = np.zeros(n, np.int64), np.zeros(n, np.uint64)
     balance_hi[single], balance_lo[single] = hi[place[single]], lo[place[single]]
     return ReversedItems(before, fate, balance_hi, balance_lo, hi[parts], lo[parts])
+
+
+def expect_reversible(blocks: Iterable[RatedItems], state: AccountState) -> None:
+    """Check that `reverse` can give back items, block after block, without touching the state.
+
+    Raises:
+        UnableToReverse: when it cannot.
+    """
+    consumed: Counter[tuple[int, int]] = Counter()
+    given: Counter[int] = Counter()
+    for items in blocks:
+        _expect_known(items, state)
+        kept = np.flatnonzero(items.counter_slot >= 0)
+        slot, cell = items.counter_slot[kept], items.counter_cell[kept]
+        same = state.counter_period[slot, cell] == items.counter_period[kept]
+        quantity = items.rated_quantity[kept][same].tolist()
+        for place, part in zip(zip(slot[same].tolist(), cell[same].tolist(), strict=True), quantity, strict=True):
+            consumed[place] += part
+        wallet, amount, *_ = _movements(items)
+        for number, part in zip(wallet.tolist(), amount.tolist(), strict=True):
+            given[number] += part
+    for (one, at), total in consumed.items():
+        _require(total <= int(state.counter_used[one, at]), "items consumed more than their counter holds")
+    for number, total in given.items():
+        fits = number < 0 or state.balance(number) + total < BALANCE_END
+        _require(fits, "the balance of a wallet would exceed 128 bits")
+
+
+def _expect_known(items: RatedItems, state: AccountState) -> None:
+    _require(_within(items.counter_slot, state.counter_count), "a counter is unknown")
+    _require(_within(items.wallet, state.wallet_count), "a wallet is unknown")
+    _require(_within(items.split_wallet, state.wallet_count), "a wallet is unknown")
+    _require(not len(items) or int(min(items.amount.min(), items.rated_quantity.min())) >= 0, "an item is negative")
 
 
 def _movements(items: RatedItems) -> tuple[Int32Array, Int64Array, Int64Array, Int64Array]:

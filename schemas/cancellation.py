@@ -16,6 +16,8 @@ class CancelledKind(IntEnum):
     """An EDR that nobody rated: its key goes back."""
     KEY = 2
     """An EDR that was tried again, and stands under the retry: only its record's key goes back."""
+    VERSION = 3
+    """A newer record that is parked: it counts as never seen, and its key stays with whoever holds it."""
 
 
 class CounterFate(IntEnum):

@@ -12,6 +12,8 @@ from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt16Array, UInt
 
 ATTRIBUTE_SLOTS = 4
 """How many attributes a catalog may filter charges on; each event type's attributes take a slot by name."""
+ATTRIBUTE_UNREAD = -1
+"""In every slot of usage whose record could not be read again under the catalog in force: it is not to be priced."""
 EVENT_TYPE_NONE = 0xFFFF
 TIMESTAMP_MIN_US = 946_684_800_000_000
 """2000-01-01T00:00:00Z in microseconds."""
@@ -52,6 +54,8 @@ class ReadingRules:
         absorbs_repeats: a reading that says what the latest one says, and so that nothing was used, is absorbed rather than
             parked as out of order.
         idle_days: a series of which nothing came for so many days of stage time is over, 0: never. Older readings are parked.
+        space: of a source with `idle_days`, 32 bits of a hash of its identity space: what sources of another space forgot is
+            nothing to it.
         series_max: with so many series, of whatever source, no further one begins.
         by_time: the readings of a block are taken in the order of their instants, not of their records.
     """
@@ -63,6 +67,7 @@ class ReadingRules:
     idle_days: int = 0
     series_max: int = SERIES_MAX
     by_time: bool = False
+    space: int = 0
 
 
 class Part(IntEnum):

@@ -86,6 +86,7 @@ class Reason(IntEnum):
     SESSION_INCOMPLETE = 310
     CONDITION_UNDECIDED = 311
     FORMULA_UNUSABLE = 312
+    USAGE_UNREAD = 313
 
 
 class Stage(IntEnum):
@@ -174,6 +175,7 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.NO_DESTINATION_PRICE: "no prefix of the digits has a price in force at the event time",
     Reason.USAGE_TOO_LONG: "usage that is split over time bands lasts longer than 35 days",
     Reason.SESSION_INCOMPLETE: "the session ended without its first or its last part, or with a part missing between them",
+    Reason.USAGE_UNREAD: "a catalog took effect while its session waited, and what its first part says could not be read again",
 }
 
 

@@ -1,4 +1,4 @@
-"""Reopenings: which parts leave their sessions, and which come back into one, as complete commands."""
+"""What is done to parts of sessions, as complete commands: which leave, which come back, and what those that wait say now."""
 
 from __future__ import annotations
 
@@ -38,3 +38,5 @@ REOPENING_SCHEMA = pa.schema([pa.field(name, kind, nullable=False) for name, kin
 Only parts that come back fill the other columns: what `schemas.cdr` and `schemas.edr` say of a record and its owner, -1 for
 nobody. Rows of one part are next to each other.
 """
+RENEWAL_SCHEMA = pa.schema([REOPENING_SCHEMA.field(name) for name in ("claim", "record", "attributes", "values")])
+"""One row per part of a session that waits: where it came from, and what it says under the catalog now in force."""

@@ -119,6 +119,8 @@ def _print(result: dict[str, Any], *, preview: bool) -> None:
     print(
         f"EDRs: {result['rated']:,} rated, {result['unrated']:,} unrated; {count(result['rejections'], 'open rejection')}"
     )
+    if result["reopened"]:
+        print(f"{count(result['reopened'], 'rejection')} that it corrected: open again")
     if result["amounts"]:
         rows = [
             [row["charge"], row["items"], Decimal(row["amount"]), row["currency"], row["charge_version"]]

@@ -99,6 +99,7 @@ class _Local:
     def command(self, request: dict[str, Any]) -> Any:
         if request["op"] == "balance":
             return differences_as_json(self._opened())
+        from apps.embedded.activation import take_catalog
         from apps.embedded.commands import perform
         from apps.embedded.supersede import settle_newer
 
@@ -109,7 +110,7 @@ class _Local:
             engine.recover()
             if request["op"] == "simulate":  # leaves no trace
                 return action(engine)
-            engine.take_catalog()
+            take_catalog(engine)
             result = action(engine)
             settle_newer(engine)
             engine.snapshot()

@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from pipelines.spool.claims import Arrival, Spool, Terms, UnableToClaim, put_bac
 from pipelines.spool.files import sync_directory, sync_file
 from pipelines.spool.journal import FileClaim, Journal
 
+LEFT_OUT_TOLD = 5
 _TAKEN = re.compile(r"\.(\d{10})~(.+)\.taken")
 
 
@@ -29,11 +30,12 @@ class ArchiveFiles:
     """Claims the files in archives.
 
     Attributes:
-        spool: where archives are dropped. journal: the log.
+        spool: where archives are dropped. journal: the log. say: told, in a sentence, what is left out of one.
     """
 
     spool: Spool
     journal: Journal
+    say: Callable[[str], None]
 
     def claim(self, source: str, path: Path, *, now: int, terms: Terms) -> list[FileClaim] | None:
         """Claim the files in a dropped archive, which is gone then; None when it is none, or not a good one.
@@ -148,6 +150,9 @@ class ArchiveFiles:
                         file.flush()
                         os.fsync(file.fileno())
                     arrivals.append(Arrival(source, f"{name}!{member.name}", target))
+                if left := archive.left_out:
+                    told = ", ".join(left[:LEFT_OUT_TOLD]) + (", …" if len(left) > LEFT_OUT_TOLD else "")
+                    self.say(f"left out of {name} ({source}), because a file manager put them there: {told}")
         except UnableToReadFile:  # it becomes one claim, and is quarantined with the reason
             return []
         return arrivals

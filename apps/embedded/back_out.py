@@ -11,15 +11,19 @@ import numpy as np
 import pyarrow as pa
 
 from apps.embedded.cancel import NO_KEYS, Tally, Withdrawal, key_batch, keys_in, midnight_keys_in, write_commands
-from apps.embedded.cancelled import open_commands
+from apps.embedded.cancelled import open_commands, read_commands
 from apps.embedded.engine import ClaimReport, Engine
 from apps.embedded.files import QuarantinedFile, UnableToReadArchive, sha256_of
 from apps.embedded.later_items import LaterItems
 from apps.embedded.reopen import Reopening, standing, unrated_of, without
+from pipelines.account.cancel import expect_applicable
 from pipelines.spool.family import Family, family_of, image_before
 from pipelines.spool.journal import Cancel, FileClaim, RecordRetry, Refusal, refusal
 from pipelines.spool.lifecycle import Decisions, Status, decisions
+from rating.reversal import UnableToReverse
+from schemas.cancellation import CancelledKind
 from schemas.money import AMOUNT_DECIMALS, from_scaled
+from schemas.rejection import Reason
 from schemas.reopening import REOPENING_SCHEMA
 
 SQL_CLAIMS_MAX = 10_000
@@ -38,6 +42,7 @@ class BackOut:
         claim, name, source: the file. entry: the journal entry that did it, 0 for a preview.
         records: the record sheet of the file and of the retries of its records. tally: EDRs, money, accounts, counters.
         rejections: how many that nobody answered are closed. refusals: why it is not possible, in sentences.
+        reopened: how many are open again, because what is taken out is their correction.
         sessions: how many go on waiting without the parts that the file brought. later_items: how many items that stand were
             priced later on a counter that included what is taken back.
     """
@@ -49,6 +54,7 @@ class BackOut:
     records: dict[str, int] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
     rejections: int = 0
+    reopened: int = 0
     refusals: tuple[str, ...] = ()
     sessions: int = 0
     later_items: int = 0
@@ -77,6 +83,7 @@ class BackOut:
             "accounts": sorted(words.accounts.name(account) for account in self.tally.accounts),
             "counters_left": self.tally.counters_left,
             "rejections": self.rejections,
+            "reopened": self.reopened,
             "sessions": self.sessions,
             "later_items": self.later_items,
             "refusals": list(self.refusals),
@@ -130,8 +137,10 @@ def back_out(engine: Engine, wanted: str, reason: str, *, preview: bool) -> dict
         return replace(told, refusals=refusals).as_dict(engine)
     others = [] if plan is None else list(plan.withdrawals(engine, withdrawal))
     closed = _besides(engine, family, decided) + list(unrated_of(others))
+    reopened = tuple(_corrected(engine, family, decided))
     told = replace(
         told,
+        reopened=len(reopened),
         rejections=_open_rejections(engine, family, decided) + len(closed),
         sessions=0 if plan is None else plan.shrunk,
     )
@@ -153,7 +162,9 @@ def back_out(engine: Engine, wanted: str, reason: str, *, preview: bool) -> dict
         source=file.source,
         claims=tuple(sorted(family.records)),
         refused=tuple(closed),
+        reopened=reopened,
     )
+    engine.newer_came = True  # newer records may wait that were older than one that is gone
     return replace(told, entry=report.entry.claim).as_dict(engine)
 
 
@@ -163,11 +174,19 @@ def journal_cancel(
     """Keep commands in the archive, journal the entry that applies them, and process it; return what came of it.
 
     `reopening`: what becomes of sessions, rows of REOPENING_SCHEMA, None for nothing.
+
+    Raises:
+        UnableToBackOut: when the account state cannot give back what is to be withdrawn; nothing changed.
     """
     journal, archive = engine.journal, engine.directory.spool.archive
     stored = "cancel-" + engine.directory.spool.stored_name(journal.next_claim, terms["source"], "commands.arrow")
-    write_commands(archive / stored, batches)
     path = archive / stored
+    write_commands(path, batches)
+    try:
+        expect_applicable(read_commands(path), engine.state.account)
+    except UnableToReverse as error:
+        path.unlink()
+        raise UnableToBackOut(f"state and store do not agree: {error}; restore both from one backup") from error
     if reopening is not None:
         name = "cancel-" + engine.directory.spool.stored_name(journal.next_claim, terms["source"], "sessions.arrow")
         write_commands(archive / name, iter([reopening]), REOPENING_SCHEMA)
@@ -199,6 +218,11 @@ def _refusals(engine: Engine, file: FileClaim, family: Family, decided: Decision
 
 
 def _refused_sessions(engine: Engine, plan: Reopening | None) -> Iterator[str]:
+    if plan is not None and plan.anew:
+        yield (
+            f"{len(plan.anew):,} sessions with parts from it and from other files were begun anew under the same key since: "
+            "what would be left of them cannot wait again"
+        )
     billed = billed_places(engine, set() if plan is None else standing(engine, plan.edrs))
     if billed:
         yield (
@@ -259,6 +283,7 @@ def _of_records(engine: Engine, claim: int, withdrawal: Withdrawal) -> Iterator[
     if not (engine.directory.spool.archive / root.stored).is_file():
         raise UnableToReadArchive(f"archive/{root.stored} is gone: its identities are not known without it")
     wanted = set(withdrawal.blocks(claim))
+    parked = _parked_versions(engine, claim, withdrawal.decisions)
     for cdrs in engine.decoded(entry, root, file, first_block):
         readings = np.count_nonzero((cdrs.reason == 0) & ((cdrs.series_hi != 0) | (cdrs.series_lo != 0)))
         if readings:
@@ -266,8 +291,12 @@ def _of_records(engine: Engine, claim: int, withdrawal: Withdrawal) -> Iterator[
                 "it holds cumulative readings, from which later consumption was measured: taking them out would not undo "
                 "that. Send corrected readings instead"
             )
+        source = active.catalog.sources[root.source]
+        newer = np.flatnonzero((cdrs.reason == 0) & np.isin(cdrs.record, parked))
+        if len(newer):
+            yield key_batch(claim, keys_in(cdrs, newer, source, engine.state), CancelledKind.VERSION)
         if cdrs.position.block in wanted:
-            source, rows = active.catalog.sources[root.source], np.arange(len(cdrs))
+            rows = np.arange(len(cdrs))
             keys = keys_in(cdrs, rows, source, engine.state)
             withdrawn = list(withdrawal.commands(claim, cdrs.position.block, keys))
             yield from withdrawn
@@ -276,6 +305,16 @@ def _of_records(engine: Engine, claim: int, withdrawal: Withdrawal) -> Iterator[
             midnight = midnight_keys_in(cdrs, rows, source)
             if len(midnight.record):
                 yield key_batch(claim, midnight)
+
+
+def _parked_versions(engine: Engine, claim: int, decided: Decisions) -> list[int]:
+    """Return the records of a claim that are parked because they are newer than others."""
+    rows = engine.store.query(
+        f"SELECT record FROM fact_rejection WHERE claim = {{claim:UInt32}} AND reason = {int(Reason.SUPERSEDES_EARLIER)}",
+        {"claim": claim},
+    )
+    records = rows["record"].to_numpy().tolist()
+    return [record for record in records if decided.status((claim, record, 0)) is not Status.REPLAYED]
 
 
 def _besides(engine: Engine, family: Family, decided: Decisions) -> list[Refusal]:
@@ -291,6 +330,14 @@ def _besides(engine: Engine, family: Family, decided: Decisions) -> list[Refusal
             if row["record"] in records and status not in (Status.REPLAYED, Status.CANCELLED):
                 found.append(refusal(claim, row["record"], row["branch"]))
     return found
+
+
+def _corrected(engine: Engine, family: Family, decided: Decisions) -> Iterator[Refusal]:
+    """Yield the rejections of other files that a file of the family answered, as their correction."""
+    for claim in sorted(family.files - decided.withdrawn):
+        file = engine.journal.entries[claim - 1]
+        if isinstance(file, FileClaim) and file.corrects not in family.files:
+            yield from file.refused
 
 
 def _open_rejections(engine: Engine, family: Family, decided: Decisions) -> int:

@@ -230,9 +230,9 @@ class Withdrawal:
             tally.amounts[pair] = items + int(rows.sum()), money + sum(amount[rows].tolist())
 
 
-def key_batch(claim: int, keys: Keys) -> pa.RecordBatch:
-    """Return commands that let records of a claim come again, and withdraw nothing."""
-    return command_batch(claim, CancelledKind.KEY, keys.record, np.zeros(len(keys.record), np.uint8), keys, {}, None)
+def key_batch(claim: int, keys: Keys, kind: CancelledKind = CancelledKind.KEY) -> pa.RecordBatch:
+    """Return commands that let records of a claim come again, or be as never seen (VERSION), and withdraw nothing."""
+    return command_batch(claim, kind, keys.record, np.zeros(len(keys.record), np.uint8), keys, {}, None)
 
 
 def write_commands(path: Path, batches: Iterator[pa.RecordBatch], schema: pa.Schema = CANCELLATION_SCHEMA) -> int:

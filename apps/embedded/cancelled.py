@@ -10,17 +10,17 @@ import numpy as np
 import pyarrow as pa
 
 from apps.embedded.files import UnableToReadArchive, sha256_of
-from pipelines.account.cancel import cancel_block, keys_of
+from pipelines.account.cancel import cancel_block, keys_of, unseen_of
 from pipelines.account.stage import ClaimContext
 from pipelines.resource.dedup import DAY_US
 from pipelines.resource.release import release_keys
 from pipelines.resource.reopening import reopen
 from pipelines.snapshot import StageState
-from pipelines.spool.journal import Cancel
+from pipelines.spool.journal import Cancel, Renewal
 from schemas.cancellation import CANCELLATION_SCHEMA, CancelledKind
 from schemas.cdr import BlockPosition
 from schemas.output import OutputBlock
-from schemas.reopening import REOPENING_SCHEMA
+from schemas.reopening import RENEWAL_SCHEMA, REOPENING_SCHEMA
 
 FIRST_BESIDE_RECORDS = 2**31
 """Where reversals are numbered from when records are tried again under the same claim: no file has as many records."""
@@ -38,6 +38,10 @@ class Commands:
         """How many blocks it makes."""
         return self.withdrawals.num_record_batches
 
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield them, block by block."""
+        return (self.withdrawals.get_batch(block) for block in range(self.blocks))
+
 
 def open_commands(archive: Path, entry: Cancel) -> Commands:
     """Return the commands of a cancellation.
@@ -50,6 +54,15 @@ def open_commands(archive: Path, entry: Cancel) -> Commands:
         reader = open_checked(archive / entry.reopening, entry.reopening_sha256, REOPENING_SCHEMA)
         reopening = reader.get_batch(0)
     return Commands(open_checked(archive / entry.stored, entry.sha256, CANCELLATION_SCHEMA), reopening)
+
+
+def open_renewal(archive: Path, entry: Renewal) -> pa.RecordBatch:
+    """Return what parts of sessions say now.
+
+    Raises:
+        UnableToReadArchive: when its file is gone, or not the one that was journaled.
+    """
+    return open_checked(archive / entry.stored, entry.sha256, RENEWAL_SCHEMA).get_batch(0)
 
 
 def open_checked(path: Path, sha256: str, schema: pa.Schema) -> pa.ipc.RecordBatchFileReader:
@@ -70,14 +83,20 @@ def open_checked(path: Path, sha256: str, schema: pa.Schema) -> pa.ipc.RecordBat
     return reader
 
 
+def read_commands(path: Path) -> Iterator[pa.RecordBatch]:
+    """Yield commands of which no entry of the log knows yet."""
+    reader = pa.ipc.open_file(pa.memory_map(str(path)))
+    return (reader.get_batch(block) for block in range(reader.num_record_batches))
+
+
 def cancelled_blocks(
     commands: Commands, entry: Cancel, state: StageState, context: ClaimContext, *, resume: int
 ) -> Iterator[OutputBlock]:
     """Yield what withdrawing each batch of commands from block `resume` on makes; updates `state`."""
     reader = commands.withdrawals
     if resume == 0:
-        batches = (reader.get_batch(block) for block in range(commands.blocks))
-        keys = keys_of(batches)
+        state.resource.versions.unsee(*unseen_of(commands.batches()))
+        keys = keys_of(commands.batches())
         release_keys(state.resource.dedup, *keys)
         state.resource.versions.vacate(*keys, forget=entry.cause == "back_out")
         if commands.reopening is not None:

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
-from itertools import groupby
 from typing import Any
 
 from apps.embedded.engine import ClaimReport, Engine
 from apps.embedded.files import QuarantinedFile, ReadableFile, UnableToReadArchive
-from apps.embedded.retry import UnableToRetry, archived_file, root_of
-from apps.embedded.selection import Selection, UnableToSelect, place_of, select, written
+from apps.embedded.retry import UnableToRetry, archived_file
+from apps.embedded.selection import Selection, UnableToSelect, by_file, place_of, select, written
 from pipelines.mediation.container import open_container
 from pipelines.mediation.decode import Decoder, check_file, decode_blocks, describe
 from pipelines.mediation.failures import UnableToDecodeFile
@@ -104,9 +103,9 @@ def correct(engine: Engine, selection: Selection | None, values: Mapping[str, st
         )
     sound, skipped = _correctable(rows)
     files = []
-    for root, group in groupby(sorted(sound, key=lambda row: root_of(engine, row)), lambda row: root_of(engine, row)):
+    for root, group in by_file(engine, sound):
         try:
-            file, more = _rewritten(engine, archived_file(engine, root), list(group), values)
+            file, more = _rewritten(engine, archived_file(engine, root.claim), group, values)
         except UnableToRewrite as error:
             raise UnableToCorrect(str(error)) from error
         skipped += more

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from apps.embedded.agreement import agreed_state
-from apps.embedded.cancelled import cancelled_blocks, open_commands
+from apps.embedded.cancelled import cancelled_blocks, open_commands, open_renewal
 from apps.embedded.companion import write_companion
 from apps.embedded.digest import SMALL_BYTES, FileDigest
 from apps.embedded.events import claim_events, rejection_events
@@ -28,13 +28,15 @@ from apps.embedded.images import ActiveImage, activate, archive_catalog, recompi
 from apps.embedded.layout import DataDirectory
 from apps.embedded.ports import FactStore
 from apps.embedded.rerated import replaced_places, rerated_blocks
+from apps.embedded.retried import retried_blocks
 from apps.embedded.threads import Ahead, Writer, start_writer
 from apps.embedded.ticking import timed_out_blocks
 from apps.settings import Settings
 from billing.catalog.store import load_catalog
-from pipelines.account.stage import ClaimContext, finish_edrs, finish_records
+from pipelines.account.stage import ClaimContext, finish_records
 from pipelines.mediation.decode import Decoder, describe
 from pipelines.resource.dedup import open_period_days
+from pipelines.resource.reopening import revise
 from pipelines.resource.stage import process
 from pipelines.snapshot import StageState, read_latest_snapshot, write_snapshot
 from pipelines.spool.claims import Terms
@@ -46,16 +48,15 @@ from pipelines.spool.journal import (
     Journal,
     JournalEntry,
     RecordRetry,
+    Renewal,
     Rerate,
     Tick,
 )
 from schemas.arrays import Int64Array, UInt16Array
-from schemas.cdr import BlockPosition, CdrBlock, select_records
-from schemas.edr import PACKED_WORDS, PACKED_WORDS_VALUED, unpack
+from schemas.cdr import CdrBlock, select_records
 from schemas.output import BlockHeader, OutputBlock
 from sinks.clickhouse.store import FinishedClaim
 
-EDRS_PER_BLOCK = 50_000
 DECODE_AHEAD = 2
 CLAIMS_PER_WRITE = 200
 CLAIMS_PER_SNAPSHOT = 20_000
@@ -210,6 +211,9 @@ class Engine:
             activation = activate(self.directory, entry, self.state, self.active)
             self.active = activation.active
             activation.store(self.store, entry, self.state, tenant=self.settings.tenant)
+            report = ClaimReport(entry)
+        elif isinstance(entry, Renewal):
+            revise(self.state.resource.assembly, open_renewal(self.directory.spool.archive, entry))
             report = ClaimReport(entry)
         else:
             report = ClaimReport(entry)
@@ -366,24 +370,9 @@ class Engine:
         )
 
     def _retried_edrs(self, entry: EdrRetry) -> Iterator[OutputBlock]:
-        path = self.directory.spool.archive / entry.stored
-        try:
-            words = np.fromfile(path, np.int64)
-        except OSError as error:
-            raise UnableToReadArchive(f"cannot read {path.name}: {error.strerror}") from error
-        width = PACKED_WORDS if len(words) == len(entry.refused) * PACKED_WORDS else PACKED_WORDS_VALUED
-        if len(words) != len(entry.refused) * width:
-            raise UnableToReadArchive(f"{path.name} is damaged; the log needs it: restore it from a backup")
-        packed = words.reshape(-1, width)
         context = self._context(entry, entry.source)
-        active = self._image()
-        resume = self._resume_block(entry)
-        for block, first in enumerate(range(0, len(packed), EDRS_PER_BLOCK)):
-            if block < resume:
-                continue
-            position = BlockPosition(entry.claim, block, first)
-            edrs = unpack(packed[first : first + EDRS_PER_BLOCK], position)
-            yield finish_edrs(edrs, active.image, self.state.account, self.state.vocabulary, context)
+        archive, resume = self.directory.spool.archive, self._resume_block(entry)
+        return retried_blocks(archive, entry, self.state, self._image(), context, resume)
 
     def _emit_all(self, blocks: Iterator[OutputBlock]) -> Iterator[BlockHeader]:
         for output in blocks:

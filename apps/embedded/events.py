@@ -50,7 +50,8 @@ def rejection_events(entry: JournalEntry) -> list[RejectionEvent]:
         case Reopen():
             return of(entry.refused, "reopened", entry.reason)
         case Cancel():
-            return of(entry.refused, "cancelled", entry.reason) + of(entry.replayed, "replayed")
+            again = of(entry.reopened, "reopened", f"its correction was backed out: {entry.reason}")
+            return of(entry.refused, "cancelled", entry.reason) + of(entry.replayed, "replayed") + again
         case _:
             return []
 

@@ -49,6 +49,8 @@ class ReadableFile:
         except (UnableToReadFile, UnableToDecodeFile, OSError) as error:
             told = f"{self.path.name} changed after it was verified; the log needs it: restore it from a backup"
             raise UnableToReadArchive(told) from error
+        except UnableToUsePlugin as error:
+            raise UnableToReadArchive(f"{self.path.name} cannot be decoded now ({error})") from error
 
 
 def inspect_file(

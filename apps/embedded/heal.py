@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -11,10 +10,10 @@ import polars as pl
 from apps.embedded.engine import ClaimReport, Engine
 from apps.embedded.files import UnableToReadArchive
 from apps.embedded.retry import UnableToRetry, replay_records
-from apps.embedded.selection import SELECTED_MAX, place_of
+from apps.embedded.selection import SELECTED_MAX, by_file, place_of
 from pipelines.resource.attribution import attribute
 from pipelines.resource.kernels import attribute as answers
-from pipelines.spool.journal import Cancel, ImageClaim, RecordRetry
+from pipelines.spool.journal import ImageClaim
 from pipelines.spool.lifecycle import Status, decisions
 from rating.image_access import hash_identifiers
 from schemas.rejection import Reason
@@ -51,19 +50,16 @@ def heal(engine: Engine) -> list[ClaimReport]:
     ]
     owned = [row for row, found in zip(rows, _owned(engine, rows), strict=True) if found]
     reports = []
-    by_file = sorted(owned, key=lambda row: (_file_of(engine, row), *place_of(row)))
-    for file, group in groupby(by_file, key=lambda row: _file_of(engine, row)):
+    for root, group in by_file(engine, owned):
+        journaled = engine.journal.next_claim
         try:
-            reports.append(replay_records(engine, file, list(group)))
+            reports.append(replay_records(engine, root.claim, group))
         except (UnableToRetry, UnableToReadArchive) as error:
+            if engine.journal.next_claim != journaled:
+                raise  # the log needs it
             engine.report(f"not tried again, though it has an owner now: {error}")
     engine.flush()
     return reports
-
-
-def _file_of(engine: Engine, row: dict[str, Any]) -> int:
-    entry = engine.journal.entries[row["claim"] - 1]
-    return entry.file_claim if isinstance(entry, RecordRetry | Cancel) else entry.claim
 
 
 def _owned(engine: Engine, rows: list[dict[str, Any]]) -> list[bool]:

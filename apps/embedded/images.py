@@ -63,7 +63,12 @@ def archive_catalog(directory: DataDirectory, catalog: Catalog) -> None:
     copy_catalog(directory.catalog, directory.images / catalog.content_hash, content_hash=catalog.content_hash)
 
 
-def _archived(directory: DataDirectory, content_hash: str) -> Catalog:
+def archived_catalog(directory: DataDirectory, content_hash: str) -> Catalog:
+    """Return a catalog that was in force.
+
+    Raises:
+        UnableToReadImage: when it is gone, or was changed since.
+    """
     path = directory.images / content_hash
     try:
         catalog = load_catalog(path)
@@ -113,7 +118,7 @@ def activate(
 
     `previous` is the image that was active before, None for the first one.
     """
-    catalog = _archived(directory, entry.content_hash)
+    catalog = archived_catalog(directory, entry.content_hash)
     before = counts_of(state.vocabulary)
     known_wallets = len(state.vocabulary.wallets)
     image = compile_image(catalog, state.vocabulary)
@@ -137,5 +142,5 @@ def activate(
 
 def recompile(directory: DataDirectory, content_hash: str, state: StageState) -> ActiveImage:
     """Compile the image that was active at a snapshot; the state has everything it brought already."""
-    catalog = _archived(directory, content_hash)
+    catalog = archived_catalog(directory, content_hash)
     return ActiveImage(catalog, compile_image(catalog, state.vocabulary))

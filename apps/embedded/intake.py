@@ -173,7 +173,7 @@ class Intake:
 
     @property
     def _archive_files(self) -> ArchiveFiles:
-        return ArchiveFiles(self.engine.directory.spool, self.engine.journal)
+        return ArchiveFiles(self.engine.directory.spool, self.engine.journal, self.engine.report)
 
     def _process(self, entry: JournalEntry) -> None:
         self.claimed(self.engine.process(entry))

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import Any
 
 from apps.embedded.back_out import billed_places, journal_cancel
 from apps.embedded.cancel import Withdrawal
 from apps.embedded.engine import ClaimReport, Engine
 from apps.embedded.files import QuarantinedFile
-from apps.embedded.reopen import again, records_of, root_of, standing_of_each, unrated_of
+from apps.embedded.parked import settle_parked
+from apps.embedded.reopen import again, records_of, standing_of_each, unrated_of, with_files_gone
 from pipelines.resource.kernels.assembly import CLOSED, find_session
+from pipelines.resource.reopening import CLAIM_END
 from pipelines.spool.journal import FileClaim, refusal
-from pipelines.spool.lifecycle import ALLOWED, Step, decisions
+from pipelines.spool.lifecycle import decisions
 from schemas.rejection import Reason
 
-PARKED_MAX = 100_000
-"""Late parts that one look takes at most; the rest follows in the next."""
-CLAIM_END = 2**32
-_PARKED = f"""
-SELECT claim, record, retry_count FROM rejection
-WHERE code = {int(Reason.REOPENS_SESSION)} AND status IN ('OPEN', 'TO_REPROCESS')
-ORDER BY claim, record LIMIT {PARKED_MAX} OFFSET {{left:UInt32}}
-"""
 REASON = "a part of its session came late"
 Place = tuple[int, int]
 """Claim and record."""
@@ -32,43 +25,17 @@ def settle_late(engine: Engine) -> list[ClaimReport]:
     """Open the sessions again that parked parts belong to, and try those parts again; return what became of them.
 
     A part whose session is billed stays parked, as one whose session ended before releases that can open it again.
-
-    Raises:
-        UnableToReadArchive: when a file that the log needs is gone.
     """
-    reports: list[ClaimReport] = []
     sources = engine.active.catalog.sources.values() if engine.active is not None else ()
     mappings = (getattr(source, "mapping", None) for source in sources)
     if not any(mapping is not None and mapping.assembly and mapping.assembly.late == "reopen" for mapping in mappings):
-        return reports
-    left = 0
-    while True:
-        engine.flush()
-        decided = decisions(engine.journal.entries)
-        rows = [
-            row
-            for row in engine.store.query(_PARKED, {"left": left}).to_pylist()
-            if decided.status((row["claim"], row["record"], 0)) in ALLOWED[Step.REPLAY]
-        ]
-        if not rows:
-            return reports
-        by_file = sorted(rows, key=lambda row: (root_of(engine, row["claim"]).claim, row["claim"], row["record"]))
-        waiting = 0
-        for _, group in groupby(by_file, key=lambda row: root_of(engine, row["claim"]).claim):
-            report, stay = _settle_file(engine, list(group))
-            waiting += stay
-            if report is not None:
-                reports.append(report)
-        if waiting:
-            engine.report(
-                f"{waiting:,} late parts wait: the sessions that they belong to are billed, or unknown by now"
-            )
-        left += waiting
+        return []
+    waits = "late parts wait: the sessions that they belong to are billed, unknown by now, or lack files"
+    return settle_parked(engine, Reason.REOPENS_SESSION, _settle_file, waits)
 
 
-def _settle_file(engine: Engine, rows: list[dict[str, Any]]) -> tuple[ClaimReport | None, int]:
+def _settle_file(engine: Engine, root: FileClaim, rows: list[dict[str, Any]]) -> tuple[ClaimReport | None, int]:
     """Return what became of the late parts of one file, and how many of them have to wait."""
-    root = root_of(engine, rows[0]["claim"])
     file = engine.inspect(root)
     if isinstance(file, QuarantinedFile) or engine.active is None:
         return None, len(rows)
@@ -77,10 +44,13 @@ def _settle_file(engine: Engine, rows: list[dict[str, Any]]) -> tuple[ClaimRepor
     edr_of = {place: ended.get(place[1], ()) for place in parked}
     places = standing_of_each(engine, {edr for found in edr_of.values() for edr in found})
     billed = billed_places(engine, {place for found in places.values() for place in found})
+    gone = with_files_gone(engine, {edr for found in edr_of.values() for edr in found if edr[0] < CLAIM_END})
+    if gone:
+        engine.report(f"{len(gone):,} sessions cannot be opened again for late parts: {next(iter(gone.values()))}")
     stay = {
         place
         for place, edrs in edr_of.items()
-        if any(edr[0] >= CLAIM_END or billed & places[edr] for edr in edrs) or place[1] not in ended
+        if any(edr[0] >= CLAIM_END or edr in gone or billed & places[edr] for edr in edrs) or place[1] not in ended
     }
     going = {place: count for place, count in parked.items() if place not in stay}
     if not going:

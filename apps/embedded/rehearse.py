@@ -102,7 +102,9 @@ def rehearse_file(engine: Engine, source: str, path: Path) -> Iterator[ClaimRepo
     except OSError as error:
         raise UnableToClaim(f"cannot take {path}: {error.strerror}") from error
     name = os.fsencode(path.name).decode("utf-8", "replace")
-    with ArchiveFiles(engine.directory.spool, engine.journal).extracted(source, path, name, engine.terms) as arrivals:
+    with ArchiveFiles(engine.directory.spool, engine.journal, engine.report).extracted(
+        source, path, name, engine.terms
+    ) as arrivals:
         for arrival in arrivals or [Arrival(source, name, path)]:
             yield engine.process(_as_claim(engine, source, arrival.path, arrival.name))
         engine.flush()

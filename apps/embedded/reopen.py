@@ -12,10 +12,11 @@ from apps.embedded.cancel import NO_KEYS, Withdrawal, key_batch, keys_in, midnig
 from apps.embedded.engine import Engine
 from apps.embedded.files import QuarantinedFile, ReadableFile, UnableToReadArchive
 from apps.embedded.images import ActiveImage
+from apps.embedded.say_again import said_now
 from pipelines.resource.attribution import Owners, attribute, owners_of
 from pipelines.resource.kernels.attribute import NOT_VALID_AT, UNKNOWN
-from pipelines.resource.reopening import Returned, batch_of, open_parts
-from pipelines.spool.family import image_before, moves_of
+from pipelines.resource.reopening import Returned, batch_of, begun_anew, open_parts, saying
+from pipelines.spool.family import image_before, moves_of, root_of
 from pipelines.spool.journal import Cancel, FileClaim, RecordRetry, Refusal, refusal
 from schemas.arrays import BoolArray, Int64Array
 from schemas.cancellation import CancelledKind
@@ -46,21 +47,25 @@ class Reopening:
 
     Attributes:
         rows: of REOPENING_SCHEMA. keys: commands that let the parts that leave come again.
-        edrs: places of the EDRs that are withdrawn besides those of the file itself. shrunk: sessions that lose parts and go on
-            waiting with the others; ended: those that are forgotten.
+        edrs: places of the EDRs that are withdrawn besides those of the file itself.
+        anew: EDRs of sessions that were forgotten, and whose key is another session's by now: what would be left of them
+            cannot wait again. shrunk: sessions that lose parts and go on waiting with the others; ended: those that are
+            forgotten.
     """
 
     rows: list[pa.RecordBatch] = field(default_factory=list)
     keys: list[pa.RecordBatch] = field(default_factory=list)
     edrs: set[Place] = field(default_factory=set)
+    anew: set[Place] = field(default_factory=set)
     shrunk: int = 0
     ended: int = 0
 
     def table(self) -> pa.RecordBatch | None:
         """Return all rows as one batch, None when there are none."""
-        if not self.rows:
+        rows = [batch for batch in self.rows if batch.num_rows]
+        if not rows:
             return None
-        return pa.Table.from_batches(self.rows, REOPENING_SCHEMA).combine_chunks().to_batches()[0]
+        return pa.Table.from_batches(rows, REOPENING_SCHEMA).combine_chunks().to_batches()[0]
 
     def withdrawals(self, engine: Engine, withdrawal: Withdrawal) -> Iterator[pa.RecordBatch]:
         """Yield the commands that withdraw `edrs`, wherever they stand by now."""
@@ -106,7 +111,7 @@ def without(engine: Engine, withdrawal: Withdrawal, claims: set[int]) -> Reopeni
         UnableToReadArchive: when a file that brought other parts of those sessions is gone.
     """
     table = engine.state.resource.assembly
-    slot, open_claim, open_record = open_parts(table)
+    slot, open_claim, open_record, _ = open_parts(table)
     waits = np.isin(open_claim, sorted(claims))
     waiting = _packed(open_claim[waits], open_record[waits])
     part, edr = _of_parts(engine, sorted(claims))
@@ -116,18 +121,32 @@ def without(engine: Engine, withdrawal: Withdrawal, claims: set[int]) -> Reopeni
     found = Reopening()
     leaving = np.sort(np.concatenate([waiting, part[ended]]))
     sessions: set[tuple[int, int]] = set()
+    anew: set[int] = set()
     for claim in sorted(claims):
         for cdrs, rows, active in _decoded(engine, withdrawal, claim, leaving[leaving >> 32 == claim] & RECORD):
             assert cdrs.parts is not None
             source = active.catalog.sources[_source(engine, claim)]
             found.keys.append(key_batch(claim, keys_in(cdrs, rows, source, engine.state)))
             found.keys.append(key_batch(claim, midnight_keys_in(cdrs, rows, source)))
+            place = _packed(np.full(len(rows), claim), cdrs.record[rows])
+            edr_of = edr[np.minimum(np.searchsorted(part, place), len(part) - 1)] if len(part) else place
+            gone = ~np.isin(place, waiting)
+            gone &= begun_anew(table, cdrs.parts.key_hi[rows], cdrs.parts.key_lo[rows], edr_of)
+            anew.update(edr_of[gone].tolist())
+            rows = rows[~gone]
             nobody = np.full(len(rows), -1, np.int32)
             found.rows.append(_batch(engine, claim, cdrs, rows, nobody, nobody, leaves=True))
             sessions.update(_keys(cdrs, rows))
     edrs = np.unique(edr[ended])
     pieces = _of_edrs(engine, edrs)
-    found.edrs = {(place >> 32, place & RECORD) for place in edrs.tolist() if place >> 32 not in claims}
+    found.edrs = {edr for edr in _unpacked(edrs) if edr[0] not in claims}
+    found.anew = {
+        (row["claim"], row["record"])
+        for row in _parts_of(engine, np.array(sorted(anew), np.int64)).to_pylist()
+        if row["part_claim"] not in claims
+    }
+    if found.anew:
+        return found
     back = _bring_back(engine, withdrawal, found, pieces[~np.isin(pieces >> 32, sorted(claims))])
     others = slot[~waits]
     back |= set(zip(table.sessions.key_hi[others].tolist(), table.sessions.key_lo[others].tolist(), strict=True))
@@ -152,13 +171,20 @@ def _bring_back(engine: Engine, withdrawal: Withdrawal, found: Reopening, parts:
     """Add rows for parts (k,) that come back; return their sessions."""
     sessions: set[tuple[int, int]] = set()
     for claim in np.unique(parts >> 32).tolist():
+        said_then, batches = [], []
         for cdrs, rows, active in _decoded(engine, withdrawal, claim, np.sort(parts[parts >> 32 == claim] & RECORD)):
-            assert cdrs.parts is not None
             owners = _owners(cdrs, rows, active)
-            found.rows.append(
+            batches.append(
                 _batch(engine, claim, cdrs, owners.row, owners.subscription, owners.access_point, leaves=False)
             )
             sessions.update(_keys(cdrs, rows))
+            if active is not engine.active:
+                said_then.append((cdrs.record[rows], cdrs.event_type[rows]))
+        if said_then:
+            record, event_type = (np.concatenate(columns) for columns in zip(*said_then, strict=True))
+            said = said_now(engine, withdrawal, claim, record, event_type)
+            batches = [saying(batch, record, *said) for batch in batches]
+        found.rows += batches
     return sessions
 
 
@@ -211,7 +237,7 @@ def file_of(engine: Engine, withdrawal: Withdrawal, claim: int) -> tuple[FileCla
     Raises:
         UnableToReadArchive: when it is gone, or no file.
     """
-    root = root_of(engine, claim)
+    root = root_of(engine.journal.entries, claim)
     if not (engine.directory.spool.archive / root.stored).is_file():
         raise UnableToReadArchive(f"archive/{root.stored} is gone: other parts of the same sessions are in it")
     active = withdrawal.image(image_before(engine.journal.entries, claim))
@@ -249,15 +275,6 @@ def _batch(
     return batch_of(returned, np.full(k, parts.time_out_us, np.int64), leaves=leaves)
 
 
-def root_of(engine: Engine, claim: int) -> FileClaim:
-    """Return the file whose records a claim is about."""
-    entry = engine.journal.entries[claim - 1]
-    if isinstance(entry, RecordRetry | Cancel):
-        entry = engine.journal.entries[entry.file_claim - 1]
-    assert isinstance(entry, FileClaim)
-    return entry
-
-
 def records_of(
     engine: Engine, root: FileClaim, file: ReadableFile, records: set[int]
 ) -> Iterator[tuple[CdrBlock, int]]:
@@ -276,7 +293,7 @@ def records_of(
 
 
 def _source(engine: Engine, claim: int) -> str:
-    return root_of(engine, claim).source
+    return root_of(engine.journal.entries, claim).source
 
 
 def _of_parts(engine: Engine, claims: list[int]) -> tuple[Int64Array, Int64Array]:
@@ -289,18 +306,43 @@ def _of_parts(engine: Engine, claims: list[int]) -> tuple[Int64Array, Int64Array
     return np.concatenate([part for part, _ in found]), np.concatenate([edr for _, edr in found])
 
 
-def _of_edrs(engine: Engine, edrs: Int64Array) -> Int64Array:
-    """Return (k,) the places of the parts of which some EDRs were made."""
-    found = [np.zeros(0, np.int64)]
+def with_files_gone(engine: Engine, edrs: set[Place]) -> dict[Place, str]:
+    """Return, of some EDRs, those that were put together from records of a file that is gone, and which one."""
+    archive = engine.directory.spool.archive
+    gone: dict[int, str] = {}
+    found: dict[Place, str] = {}
+    places = np.array(sorted(claim << 32 | record for claim, record in edrs), np.int64)
+    for row in _parts_of(engine, places).to_pylist():
+        claim = row["part_claim"]
+        if claim not in gone:
+            stored = root_of(engine.journal.entries, claim).stored
+            gone[claim] = "" if (archive / stored).is_file() else f"archive/{stored} is gone"
+        if gone[claim]:
+            found[row["claim"], row["record"]] = gone[claim]
+    return found
+
+
+def _parts_of(engine: Engine, edrs: Int64Array) -> pa.Table:
+    """Return the places (claim, record) of some EDRs (k,), and of the parts that each was made of (part_claim, part_record)."""
+    found = [pa.table({name: pa.array([], pa.uint32()) for name in ("claim", "record", "part_claim", "part_record")})]
     for start in range(0, len(edrs), CLAIMS_ASKED_MAX):
         asked = edrs[start : start + CLAIMS_ASKED_MAX].tolist()
         some = ", ".join(f"({place >> 32}, {place & RECORD})" for place in asked)
-        found.append(_places(engine.store.query(_OF_EDRS.format(places=some)), "part_claim", "part_record"))
-    return np.concatenate(found)
+        found.append(engine.store.query(_OF_EDRS.format(places=some)))
+    return pa.concat_tables(found, promote_options="permissive")
+
+
+def _of_edrs(engine: Engine, edrs: Int64Array) -> Int64Array:
+    """Return (k,) the places of the parts of which some EDRs were made."""
+    return _places(_parts_of(engine, edrs), "part_claim", "part_record")
 
 
 def _places(rows: pa.Table, claim: str, record: str) -> Int64Array:
     return _packed(rows[claim].to_numpy().astype(np.int64), rows[record].to_numpy().astype(np.int64))
+
+
+def _unpacked(places: Int64Array) -> set[Place]:
+    return {(place >> 32, place & RECORD) for place in places.tolist()}
 
 
 def _packed(claim: Int64Array, record: Int64Array) -> Int64Array:

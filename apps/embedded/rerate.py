@@ -10,11 +10,12 @@ import numpy as np
 import pyarrow as pa
 
 from apps.embedded.cancel import NO_KEYS, Withdrawal, billionths, command_batch, write_commands
-from apps.embedded.engine import EDRS_PER_BLOCK, Engine
+from apps.embedded.engine import Engine
 from apps.embedded.files import sha256_of
 from apps.embedded.images import ActiveImage
 from apps.embedded.rerate_deltas import deltas_of
 from apps.embedded.rerate_scope import Scope, ScopeReader, UsageSelection, edr_block
+from apps.embedded.retried import EDRS_PER_BLOCK
 from apps.embedded.stored_edrs import StoredEdrs
 from pipelines.spool.family import RECORD
 from pipelines.spool.journal import Refusal, Rerate, refusal

@@ -10,9 +10,9 @@ import numpy as np
 from apps.embedded.engine import ClaimReport, Engine
 from apps.embedded.files import QuarantinedFile, ReadableFile, UnableToReadArchive
 from apps.embedded.renewal import renew
-from apps.embedded.selection import Selection, UnableToSelect, place_of, select
+from apps.embedded.selection import Selection, UnableToSelect, by_file, place_of, select
 from pipelines.spool.files import write_durably
-from pipelines.spool.journal import Cancel, Discard, EdrRetry, FileClaim, Mark, RecordRetry, Reopen, refusal
+from pipelines.spool.journal import Discard, EdrRetry, FileClaim, Mark, RecordRetry, Reopen, refusal
 from pipelines.spool.lifecycle import Step
 from schemas.edr import join_packed
 from schemas.rejection import Stage
@@ -63,23 +63,16 @@ def replay(engine: Engine, selection: Selection | None) -> tuple[list[ClaimRepor
         UnableToReadArchive, UnableToRetry: when a file is gone or cannot be decoded; nothing was tried.
     """
     rows, left = select(engine, selection, Step.REPLAY)
-    records = sorted((row for row in rows if row["stage"] != Stage.ACCOUNT), key=lambda row: root_of(engine, row))
-    by_file = [
-        (archived_file(engine, root)[0], list(group))
-        for root, group in groupby(records, lambda row: root_of(engine, row))
+    files = [
+        (archived_file(engine, root.claim)[0], group)
+        for root, group in by_file(engine, (row for row in rows if row["stage"] != Stage.ACCOUNT))
     ]
-    reports = [_replay_records(engine, file.claim, group) for file, group in by_file]
+    reports = [_replay_records(engine, file.claim, group) for file, group in files]
     edrs = sorted((row for row in rows if row["stage"] == Stage.ACCOUNT), key=lambda row: row["source"])
     for source, group in groupby(edrs, lambda row: row["source"]):
         reports.append(_replay_edrs(engine, source, list(group)))
     engine.flush()
     return reports, len(rows), left
-
-
-def root_of(engine: Engine, row: dict[str, Any]) -> int:
-    """Return the claim of the file that a rejection's record came in."""
-    entry = engine.journal.entries[row["claim"] - 1]
-    return entry.file_claim if isinstance(entry, RecordRetry | Cancel) else entry.claim
 
 
 def archived_file(engine: Engine, claim: int) -> tuple[FileClaim, ReadableFile]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
 from apps.embedded.engine import Engine
+from pipelines.spool.family import root_of
+from pipelines.spool.journal import FileClaim
 from pipelines.spool.lifecycle import ALLOWED, Place, Status, Step, decisions
 from schemas.rejection import Reason, Stage
 
@@ -31,6 +34,15 @@ class UnableToSelect(ValueError):
 
 class UnableToDecide(ValueError):
     """A rejection is not in a status from which this may be done; nothing changed."""
+
+
+def by_file(engine: Engine, rows: Iterable[dict[str, Any]]) -> list[tuple[FileClaim, list[dict[str, Any]]]]:
+    """Return rejections of records by the file that they came in, in the order of the log."""
+    entries = engine.journal.entries
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in sorted(rows, key=lambda row: (row["claim"], row["record"], row.get("branch", 0))):
+        found.setdefault(root_of(entries, row["claim"]).claim, []).append(row)
+    return [(root_of(entries, claim), found[claim]) for claim in sorted(found)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 from apps.embedded.access import open_owned, take_over
+from apps.embedded.activation import take_catalog
 from apps.embedded.commands import SUMMED
 from apps.embedded.engine import ClaimReport, Engine, StageTimes
 from apps.embedded.heal import heal
@@ -227,7 +228,7 @@ def _work(
         intake.claimed(claim)
     replayed = time.monotonic()
     report.replay_s = replayed - opened
-    engine.take_catalog()
+    take_catalog(engine)
     if engine.active is not None:
         check_plugins(engine.active.catalog.sources)
     for claim in heal(engine):

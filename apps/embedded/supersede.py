@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -14,18 +13,12 @@ from apps.embedded.cancel import Keys, Withdrawal
 from apps.embedded.engine import ClaimReport, Engine
 from apps.embedded.files import QuarantinedFile
 from apps.embedded.late import settle_late
-from apps.embedded.reopen import records_of, root_of, standing_of_each, unrated_of
+from apps.embedded.parked import settle_parked
+from apps.embedded.reopen import records_of, standing_of_each, unrated_of
 from pipelines.spool.journal import FileClaim, refusal
-from pipelines.spool.lifecycle import ALLOWED, Step, decisions
+from pipelines.spool.lifecycle import decisions
 from schemas.rejection import Reason
 
-PARKED_MAX = 100_000
-"""Newer records that one entry puts in the place of earlier ones at most; the rest follows in the next."""
-_PARKED = f"""
-SELECT claim, record, retry_count FROM rejection
-WHERE code = {int(Reason.SUPERSEDES_EARLIER)} AND status IN ('OPEN', 'TO_REPROCESS')
-ORDER BY claim, record LIMIT {PARKED_MAX}
-"""
 REASON = "a newer record took its place"
 Place = tuple[int, int]
 """Claim and record."""
@@ -39,48 +32,24 @@ def settle_newer(engine: Engine) -> list[ClaimReport]:
     Late parts that open their sessions again come first (`apps.embedded.late`). A record whose earlier one is billed stays
     parked where the source says `supersede`. While journaled entries are still to be processed nothing is done: what is
     journaled now comes after them.
-
-    Raises:
-        UnableToReadArchive: when a file that the log needs is gone.
     """
-    reports: list[ClaimReport] = []
-    waiting: set[Place] = set()
     if not engine.newer_came or engine.state.claim < engine.journal.next_claim:
-        return reports
+        return []
     engine.newer_came = False
-    reports += settle_late(engine)
-    while engine.state.resource.versions.pending:
-        engine.flush()
-        decided = decisions(engine.journal.entries)
-        rows = [
-            row
-            for row in engine.store.query(_PARKED).to_pylist()
-            if decided.status((row["claim"], row["record"], 0)) in ALLOWED[Step.REPLAY]
-            and (row["claim"], row["record"]) not in waiting
-        ]
-        if not rows:
-            break
-        by_file = sorted(rows, key=lambda row: (root_of(engine, row["claim"]).claim, row["claim"], row["record"]))
-        for _, group in groupby(by_file, key=lambda row: root_of(engine, row["claim"]).claim):
-            report, left = _settle_file(engine, list(group))
-            waiting |= left
-            if left:
-                engine.report(
-                    f"{len(left):,} newer records wait: what they replace is billed, or their file is unreadable"
-                )
-            if report is not None:
-                reports.append(report)
+    reports = settle_late(engine)
+    if engine.state.resource.versions.count:
+        waits = "newer records wait: what they replace is billed, or the catalog in force cannot read their file"
+        reports += settle_parked(engine, Reason.SUPERSEDES_EARLIER, _settle_file, waits)
     return reports
 
 
-def _settle_file(engine: Engine, rows: list[dict[str, Any]]) -> tuple[ClaimReport | None, set[Place]]:
-    """Return what became of the parked records of one file, and which of them have to wait."""
-    root = root_of(engine, rows[0]["claim"])
+def _settle_file(engine: Engine, root: FileClaim, rows: list[dict[str, Any]]) -> tuple[ClaimReport | None, int]:
+    """Return what became of the parked records of one file, and how many of them have to wait."""
     parked = {(row["claim"], row["record"]): row["retry_count"] for row in rows}
     source = engine.active.catalog.sources.get(root.source) if engine.active is not None else None
     file = engine.inspect(root)
     if isinstance(file, QuarantinedFile) or source is None:
-        return None, set(parked)
+        return None, len(parked)
     keys = dict(_keys(engine, root, file, {record for _, record in parked}))
     versions = engine.state.resource.versions
     held = {place: versions.holder(*keys[place[1]]) for place in parked if place[1] in keys}
@@ -91,7 +60,7 @@ def _settle_file(engine: Engine, rows: list[dict[str, Any]]) -> tuple[ClaimRepor
         waits = {place for place, holder in held.items() if holder is not None and billed & stands[holder]}
     going = {place: count for place, count in parked.items() if place not in waits}
     if not going:
-        return None, waits
+        return None, len(waits)
     wanted: dict[int, dict[int, Key]] = {}
     for place in going:
         holder = held.get(place)
@@ -111,7 +80,7 @@ def _settle_file(engine: Engine, rows: list[dict[str, Any]]) -> tuple[ClaimRepor
         records=tuple(sorted({record for _, record in going})),
         retry_count=max(going.values()) + 1,
     )
-    return report, waits
+    return report, len(waits)
 
 
 def _keys(engine: Engine, root: FileClaim, file: Any, records: set[int]) -> Iterator[tuple[int, Key]]:

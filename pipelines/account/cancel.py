@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pipelines.account.stage import ClaimContext
 from rating.rate import exact_sum
-from rating.reversal import RatedItems, reverse
+from rating.reversal import RatedItems, expect_reversible, reverse
 from rating.state import AccountState
 from schemas.arrays import BoolArray, Int32Array, Int64Array, UInt64Array
 from schemas.cancellation import CANCELLATION_SCHEMA, CancelledKind
@@ -77,16 +77,41 @@ def cancel_block(
         cause,
         replaced_by,
     )
-    withdrawn = int(np.count_nonzero(kind != CancelledKind.KEY))
+    withdrawn = int(np.count_nonzero((kind == CancelledKind.RATED) | (kind == CancelledKind.UNRATED)))
     header = _header(position, context, edrs, rated, column["image"], withdrawn, _amounts(column))
     return OutputBlock(header, edrs, column["account"], rated, _no_rejections(), reversals)
 
 
+def expect_applicable(batches: Iterable[pa.RecordBatch], state: AccountState) -> None:
+    """Check that blocks of commands can be applied one after another: once journaled, they must be.
+
+    Raises:
+        rating.reversal.UnableToReverse: when they cannot.
+    """
+    expect_reversible(map(_items_of, batches), state)
+
+
+def _items_of(commands: pa.RecordBatch) -> RatedItems:
+    rows = np.flatnonzero(_column(commands, "kind") == CancelledKind.RATED)
+    names = ("rated_quantity", "amount", "wallet", "counter_slot", "counter_cell", "counter_period")
+    return _items(commands, {name: np.ascontiguousarray(_column(commands, name)[rows]) for name in names}, rows)
+
+
 def keys_of(batches: Iterable[pa.RecordBatch]) -> tuple[UInt64Array, UInt64Array, Int64Array]:
     """Return (identity high, low, event time) of the keys that commands release, each (k,)."""
+    return _keys(batches, versions=False)
+
+
+def unseen_of(batches: Iterable[pa.RecordBatch]) -> tuple[UInt64Array, UInt64Array, Int64Array]:
+    """Return (identity high, low, event time) of the records of which commands say that they were never seen, each (k,)."""
+    return _keys(batches, versions=True)
+
+
+def _keys(batches: Iterable[pa.RecordBatch], *, versions: bool) -> tuple[UInt64Array, UInt64Array, Int64Array]:
     found: dict[str, list[Any]] = {"key_hi": [], "key_lo": [], "key_at": []}
     for commands in batches:
         keyed = (_column(commands, "key_hi") != 0) | (_column(commands, "key_lo") != 0)
+        keyed &= (_column(commands, "kind") == CancelledKind.VERSION) == versions
         for name, chunks in found.items():
             chunks.append(_column(commands, name)[keyed])
     hi, lo = (np.concatenate([np.zeros(0, np.uint64), *found[name]]) for name in ("key_hi", "key_lo"))

@@ -16,7 +16,7 @@ from rating.state import AccountState
 from rating.tariff_image import TariffImage
 from rating.vocabulary import Vocabulary
 from schemas.arrays import BoolArray, Int32Array, Int64Array, UInt16Array
-from schemas.cdr import CdrBlock
+from schemas.cdr import ATTRIBUTE_UNREAD, CdrBlock
 from schemas.edr import EdrBlock, select_edrs
 from schemas.output import AssembledParts, BlockHeader, OutputBlock
 from schemas.rated_item import WALLET_NONE, RatedBlock
@@ -56,7 +56,11 @@ def finish_records(
     """
     outcomes = np.bincount(OUTCOME_OF[reason], minlength=len(Outcome))
     refusals = refused_records(cdrs, reason, describe, context.retry_count)
-    output = _finish(edrs, outcomes, refusals, image, state, vocabulary, context, assembled)
+    if assembled is None:
+        output = _finish(edrs, outcomes, refusals, image, state, vocabulary, context)
+    else:
+        unread = _unread(edrs)
+        output = _finish_but(unread, edrs, outcomes, refusals, image, state, vocabulary, context, assembled)
     runs = cdrs.runs
     return output if runs is None else replace(output, header=replace(output.header, run_rows=len(runs)), runs=runs)
 
@@ -75,18 +79,42 @@ def finish_sessions(
     Those that are `incomplete`, (n,), stay unrated (SESSION_INCOMPLETE).
     """
     outcomes = np.zeros(len(Outcome), np.int64)
-    whole = select_edrs(edrs, np.flatnonzero(~incomplete))
-    output = _finish(whole, outcomes, None, image, state, vocabulary, context, assembled)
-    return _with_incomplete(output, select_edrs(edrs, np.flatnonzero(incomplete)), vocabulary, context.retry_count)
+    reason = np.where(incomplete, np.uint16(Reason.SESSION_INCOMPLETE), _unread(edrs))
+    return _finish_but(reason, edrs, outcomes, None, image, state, vocabulary, context, assembled)
 
 
-def _with_incomplete(output: OutputBlock, edrs: EdrBlock, vocabulary: Vocabulary, retry_count: int) -> OutputBlock:
+def _unread(edrs: EdrBlock) -> UInt16Array:
+    """Return (n,) USAGE_UNREAD where what the record says could not be read again, else 0."""
+    reason: UInt16Array = np.where(edrs.attributes[:, 0] == ATTRIBUTE_UNREAD, Reason.USAGE_UNREAD, 0).astype(np.uint16)
+    return reason
+
+
+def _finish_but(
+    reason: UInt16Array,
+    edrs: EdrBlock,
+    outcomes: Int64Array,
+    refusals: pa.RecordBatch | None,
+    image: TariffImage,
+    state: AccountState,
+    vocabulary: Vocabulary,
+    context: ClaimContext,
+    assembled: AssembledParts | None = None,
+) -> OutputBlock:
+    """Finish a block of EDRs of which those with a reason, (n,), are not to be rated."""
+    kept = select_edrs(edrs, np.flatnonzero(reason == 0))
+    output = _finish(kept, outcomes, refusals, image, state, vocabulary, context, assembled)
+    refused = np.flatnonzero(reason)
+    if not len(refused):
+        return output
+    return _with_refused(output, select_edrs(edrs, refused), reason[refused], vocabulary, context.retry_count)
+
+
+def _with_refused(
+    output: OutputBlock, edrs: EdrBlock, reason: UInt16Array, vocabulary: Vocabulary, retry_count: int
+) -> OutputBlock:
     """Add EDRs that are not to be rated; where nobody owns one, it has no access point either."""
     count = len(edrs)
-    if not count:
-        return output
     names = pl.concat([pl.Series("name", [""], pl.String), vocabulary.access_points.names])
-    reason = np.full(count, Reason.SESSION_INCOMPLETE, np.uint16)
     refused = unrated_edrs(edrs, reason, lambda ids: names.gather(ids + 1).to_arrow().cast(pa.string()), retry_count)
     header = output.header
     header = replace(
@@ -107,12 +135,8 @@ def finish_edrs(
     """
     outcomes = np.zeros(len(Outcome), np.int64)
     outcomes[Outcome.ACCEPTED] = len(edrs)
-    nobodys = edrs.subscription < 0
-    if not nobodys.any():
-        return _finish(edrs, outcomes, None, image, state, vocabulary, context)
-    owned = select_edrs(edrs, np.flatnonzero(~nobodys))
-    output = _finish(owned, outcomes, None, image, state, vocabulary, context)
-    return _with_incomplete(output, select_edrs(edrs, np.flatnonzero(nobodys)), vocabulary, context.retry_count)
+    reason = np.where(edrs.subscription < 0, np.uint16(Reason.SESSION_INCOMPLETE), _unread(edrs))
+    return _finish_but(reason, edrs, outcomes, None, image, state, vocabulary, context)
 
 
 def finish_rerated(

@@ -40,6 +40,9 @@ RATIO_FREE_BYTES = 1 << 20
 class Archive(Protocol):
     """Several files, one after another; between two members, `chunks` yields what the first one holds."""
 
+    left_out: list[str]
+    """Paths that were passed over, because file managers put them there."""
+
     def members(self) -> Iterator[Member]:
         """Yield the files in order; raise UnableToReadFile."""
 
@@ -155,7 +158,7 @@ def _from_start(file: FileIO, size: int) -> Prefix:
 @contextmanager
 def open_archive(path: str | Path, *, size: int, bytes_max: int, ratio_max: int) -> Iterator[Archive | None]:
     """Open an archive of several files: tar, packed by gzip or zstandard or not at all, or a good zip that
-    holds more than one; None for any other file.
+    holds more than one, or others than those that count; None for any other file.
 
     Args:
         path: the file. size: how many of its bytes count.
@@ -195,7 +198,7 @@ def _several(file: FileIO, size: int, bytes_max: int, ratio_max: int) -> ZipFile
     """Return the files in a zip archive; None when it is not a good one of several."""
     with suppress(UnableToReadFile):  # it is one file, and is refused with the reason
         files = _zip_files(file, size, bytes_max, ratio_max)
-        return files if len(files) > 1 else None
+        return files if len(files) > 1 or (len(files) and files.left_out) else None
     return None
 
 

@@ -16,6 +16,7 @@ from schemas.quantity import QUANTITY_MAX
 from schemas.source_base import Quantity
 
 WRAP_32_UNITS = 2**32
+SPACE_MASK = 0xFFFF_FFFF
 ONE_DAY = timedelta(days=1)
 
 
@@ -53,11 +54,12 @@ class CounterPlan:
         return hi, lo
 
 
-def compile_counter(quantity: Quantity, slots: list[int], factors: list[int]) -> CounterPlan | None:
+def compile_counter(quantity: Quantity, slots: list[int], factors: list[int], seed: int) -> CounterPlan | None:
     """Return the plan of a cumulative quantity, None for one that is usage itself.
 
     Args:
         quantity: the definition. slots: of the fields that name a series. factors: base steps of a unit, per event type.
+        seed: of the identities of its source, which tells its space.
 
     Raises:
         UnableToCompileSource: when the definition contradicts itself, or does not fit the event types.
@@ -80,13 +82,15 @@ def compile_counter(quantity: Quantity, slots: list[int], factors: list[int]) ->
         if factors[0] != 1 or not plain:
             message = "quantity: a counter of 64 bits is written in decimal digits and counts base steps, such as B"
             raise UnableToCompileSource(message)
+    idle_days = 0 if cumulative.idle is None else ceil(cumulative.idle / ONE_DAY)
     rules = ReadingRules(
         cumulative.opens_at == "zero",
         on_decrease,
         modulus,
         absorbs_repeats=True,
-        idle_days=0 if cumulative.idle is None else ceil(cumulative.idle / ONE_DAY),
+        idle_days=idle_days,
         series_max=cumulative.series_max,
         by_time=cumulative.order == "time",
+        space=(seed & SPACE_MASK) or 1 if idle_days else 0,
     )
     return CounterPlan(np.array(slots, np.int32), rules)

@@ -270,6 +270,6 @@ def _compile_quantity(
         np.array(constants, np.int64),
         compile_quantity_text(quantity),
         slots[1:],
-        compile_counter(quantity, counted, factors),
+        compile_counter(quantity, counted, factors, identity_seed(context)[1]),
         addends,
     )

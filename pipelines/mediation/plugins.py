@@ -47,7 +47,7 @@ class Plugin:
         """Yield what the plug-in makes of a file.
 
         Raises:
-            UnableToDecodeFile: PLUGIN_FAILED, whatever goes wrong in it.
+            UnableToDecodeFile: PLUGIN_FAILED, whatever goes wrong in it. UnableToUsePlugin: when it is the machine that failed.
         """
         schema: pa.Schema | None = None
         try:
@@ -61,6 +61,7 @@ class Plugin:
         except UnableToDecodeFile:
             raise
         except (Exception, SystemExit) as error:
+            _expect_data_to_blame(error, f"plug-in {self.name} {self.version}")
             raise UnableToDecodeFile("PLUGIN_FAILED", f"plug-in {self.name} {self.version}: {_last(error)}") from error
 
 
@@ -79,7 +80,7 @@ class Transformer:
         """Return the columns that the plug-in makes of some rows, by name: those it has to write, and perhaps its refusals.
 
         Raises:
-            UnableToDecodeFile: PLUGIN_FAILED, whatever goes wrong in it.
+            UnableToDecodeFile: PLUGIN_FAILED, whatever goes wrong in it. UnableToUsePlugin: when it is the machine that failed.
         """
         try:
             returned = self.function(given, dict(transform.options))
@@ -87,6 +88,7 @@ class Transformer:
                 raise TypeError(f"it returns {type(returned).__name__} instead of columns")
             table = pa.table(returned)
         except (Exception, SystemExit) as error:
+            _expect_data_to_blame(error, f"transform {self.name} {self.version}")
             raise self.failure(_last(error)) from error
         if table.num_rows != given.num_rows:
             raise self.failure(f"it returns {table.num_rows:,} rows for {given.num_rows:,}")
@@ -104,6 +106,20 @@ class Transformer:
     def failure(self, why: str) -> UnableToDecodeFile:
         """Return the refusal of a file on which the plug-in failed."""
         return UnableToDecodeFile("PLUGIN_FAILED", f"transform {self.name} {self.version}: {why}")
+
+
+def _expect_data_to_blame(error: BaseException, plugin: str) -> None:
+    """Check that what went wrong in a plug-in may be the data's fault: refused for the machine's, a file would be lost.
+
+    Not the data's are memory, a missing module, and what the operating system refuses: it says so by number, libraries that
+    call a damaged file an OSError do not.
+
+    Raises:
+        UnableToUsePlugin: when it cannot be.
+    """
+    if isinstance(error, MemoryError | ImportError) or (isinstance(error, OSError) and error.errno is not None):
+        told = f"{plugin}: {_last(error)}: the machine's failure, not the data's; nothing is decided, try again"
+        raise UnableToUsePlugin(told) from error
 
 
 def _last(error: BaseException) -> str:

@@ -35,11 +35,25 @@ class Member:
     size: int
 
 
+_CLUTTER = frozenset({b".DS_Store", b"Thumbs.db", b"desktop.ini"})
+
+
+def is_clutter(name: bytes) -> bool:
+    """Return whether a path in an archive is what file managers put there by themselves, and nobody's usage."""
+    *directories, last = name.replace(b"\\", b"/").split(b"/")
+    return b"__MACOSX" in directories or last in _CLUTTER or last.startswith(b"._")
+
+
 class TarStream:
-    """Walks an archive; between two members, `chunks` yields what the first one holds."""
+    """Walks an archive; between two members, `chunks` yields what the first one holds.
+
+    Attributes:
+        left_out: the paths passed over so far, because file managers put them there.
+    """
 
     def __init__(self, stream: BinaryIO, *, bytes_max: int) -> None:
         """Read an archive whose files have at most `bytes_max` bytes in all."""
+        self.left_out: list[str] = []
         self._stream = stream
         self._bytes_left = bytes_max
         self._bytes_max = bytes_max
@@ -88,8 +102,11 @@ class TarStream:
                 raise corrupt("a directory in the tar archive has content")
             self._bytes_left -= size
             self._data_left, self._padding = size, -size % BLOCK
-            if not is_directory:
-                yield Member(name.decode("utf-8", "replace"), size)
+            text = name.decode("utf-8", "replace")
+            if not is_directory and is_clutter(name):
+                self.left_out.append(text)
+            elif not is_directory:
+                yield Member(text, size)
             for _ in self.chunks():
                 pass
             self._exactly(self._padding)

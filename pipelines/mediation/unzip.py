@@ -15,7 +15,7 @@ from io import FileIO
 from typing import BinaryIO, cast
 
 from pipelines.mediation.unpack import EXPAND_BYTES, READ_BYTES, Prefix, UnableToReadFile, corrupt, unsupported
-from pipelines.mediation.untar import MEMBERS_MAX, Member
+from pipelines.mediation.untar import MEMBERS_MAX, Member, is_clutter
 
 LOCAL = struct.Struct("<4sHHHHHIIIHH")  # §4.3.7
 CENTRAL = struct.Struct("<4sHHHHHHIIIHHHHHII")  # §4.3.12
@@ -71,6 +71,7 @@ class ZipFiles:
 
     Attributes:
         decoded_bytes: how many the files have in all. None has more than its directory entry says.
+        left_out: the paths of those that are passed over, because file managers put them there.
     """
 
     def __init__(self, file: FileIO, size: int, *, bytes_max: int) -> None:
@@ -80,7 +81,9 @@ class ZipFiles:
             UnableToReadFile: CORRUPT_ARCHIVE, UNSUPPORTED_ARCHIVE or ARCHIVE_BOMB.
         """
         self._file = file
-        self._found = _find_files(file, size)
+        found = _find_files(file, size)
+        self._found = _wanted(found)
+        self.left_out = [entry.text for entry, _ in found if is_clutter(entry.name)]
         self._chunks: Iterator[bytes] = iter(())
         names = [entry.text for entry, _ in self._found]
         if len(set(names)) < len(names):
@@ -125,10 +128,14 @@ def zip_chunks(file: FileIO, size: int) -> Iterator[bytes]:
     Raises:
         UnableToReadFile: CORRUPT_ARCHIVE, or UNSUPPORTED_ARCHIVE for what else a zip archive may be.
     """
-    files = _find_files(file, size)
+    files = _wanted(_find_files(file, size))
     if len(files) != 1:
         raise unsupported(f"the zip archive holds {len(files)} files: as one file, only one is read")
     yield from _file_chunks(file, *files[0])
+
+
+def _wanted(found: list[tuple[Entry, int]]) -> list[tuple[Entry, int]]:
+    return [(entry, start) for entry, start in found if not is_clutter(entry.name)]
 
 
 def _file_chunks(file: FileIO, entry: Entry, start: int) -> Iterator[bytes]:

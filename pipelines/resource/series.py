@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.resource.kernels.series import DAY_US, difference, open_registers
-from schemas.arrays import BoolArray, Int64Array, UInt8Array, UInt16Array, UInt64Array
+from schemas.arrays import BoolArray, Int64Array, UInt8Array, UInt16Array, UInt32Array, UInt64Array
 from schemas.cdr import CdrBlock
 
 LOAD_MAX = 0.5
@@ -21,6 +21,10 @@ def _zeros_u64() -> UInt64Array:
 
 def _zeros_i64() -> Int64Array:
     return np.zeros(CAPACITY_MIN, np.int64)
+
+
+def _zeros_u32() -> UInt32Array:
+    return np.zeros(CAPACITY_MIN, np.uint32)
 
 
 def _zeros_u16() -> UInt16Array:
@@ -41,14 +45,15 @@ class Differences:
 class RegisterTable:
     """Open-addressing table from series identity to its latest reading; grows between blocks.
 
-    A register takes 68 to 272 bytes. It is kept for ever, because what it counted before must not be billed again, unless
+    A register takes 76 to 304 bytes. It is kept for ever, because what it counted before must not be billed again, unless
     its source says after how many days without a reading it is over: then it goes when the table grows.
 
     Attributes:
         key_hi, key_lo: (cap,) identity of each register, (0, 0) empty.
         last_at: (cap,) microseconds UTC. last_index: (cap,) base steps, or the bits of a counter of 64.
-        keep_days: (cap,) days of stage time after which it is over, 0: never.
-        count: registers held. forgotten_until: latest reading of any register that went, microseconds UTC.
+        keep_days: (cap,) days of stage time after which it is over, 0: never. space: (cap,) whose rule that is, as in
+            `ReadingRules`, 0 where it is not known: then it is everybody's.
+        count: registers held. forgotten: space -> latest reading of any register that went, microseconds UTC.
     """
 
     key_hi: UInt64Array = field(default_factory=_zeros_u64)
@@ -56,8 +61,13 @@ class RegisterTable:
     last_at: Int64Array = field(default_factory=_zeros_i64)
     last_index: Int64Array = field(default_factory=_zeros_i64)
     keep_days: UInt16Array = field(default_factory=_zeros_u16)
+    space: UInt32Array = field(default_factory=_zeros_u32)
     count: int = 0
-    forgotten_until: int = 0
+    forgotten: dict[int, int] = field(default_factory=dict)
+
+    def forgotten_until(self, space: int) -> int:
+        """Return the latest reading of any register that went and may have been of a space, microseconds UTC."""
+        return max(self.forgotten.get(space, 0), self.forgotten.get(0, 0))
 
     def _make_room(self, rows: int, stage_time: int) -> None:
         capacity = len(self.key_hi)
@@ -66,13 +76,15 @@ class RegisterTable:
         there = (self.key_hi != 0) | (self.key_lo != 0)
         keep_us = self.keep_days.astype(np.int64) * DAY_US
         over = there & (keep_us > 0) & (self.last_at + keep_us < stage_time)
-        self.forgotten_until = int(self.last_at[over].max(initial=self.forgotten_until))
+        for space in np.unique(self.space[over]).tolist():
+            latest = int(self.last_at[over & (self.space == space)].max())
+            self.forgotten[space] = max(self.forgotten.get(space, 0), latest)
         held = np.flatnonzero(there & ~over)
         old = [np.ascontiguousarray(column[held]) for column in self._columns]
         capacity = max(CAPACITY_MIN, 1 << (int((len(held) + rows) * 2 / LOAD_MAX) - 1).bit_length())
         self.key_hi, self.key_lo = np.zeros(capacity, np.uint64), np.zeros(capacity, np.uint64)
         self.last_at, self.last_index = np.zeros(capacity, np.int64), np.zeros(capacity, np.int64)
-        self.keep_days = np.zeros(capacity, np.uint16)
+        self.keep_days, self.space = np.zeros(capacity, np.uint16), np.zeros(capacity, np.uint32)
         reopen: Any = open_registers
         self.count = reopen(*self._columns, *old)
 
@@ -105,8 +117,9 @@ class RegisterTable:
             cdrs.readings.modulus,
             cdrs.readings.absorbs_repeats,
             cdrs.readings.idle_days,
+            np.uint32(cdrs.readings.space),
             stage_time,
-            self.forgotten_until,
+            self.forgotten_until(cdrs.readings.space),
             cdrs.readings.series_max - self.count,
             found.held,
             found.start_at,
@@ -119,8 +132,9 @@ class RegisterTable:
         """Open the registers not yet known with their opening readings (columns of equal length)."""
         self._make_room(len(hi), 0)
         begin: Any = open_registers
-        self.count += begin(*self._columns, hi, lo, at, index, np.zeros(len(hi), np.uint16))
+        nothing = np.zeros(len(hi), np.uint16), np.zeros(len(hi), np.uint32)
+        self.count += begin(*self._columns, hi, lo, at, index, *nothing)
 
 
-COLUMNS = ("key_hi", "key_lo", "last_at", "last_index", "keep_days")
+COLUMNS = ("key_hi", "key_lo", "last_at", "last_index", "keep_days", "space")
 """The arrays of a `RegisterTable`, in the order that kernels take them; a snapshot keeps them by these names."""

@@ -70,11 +70,6 @@ class VersionTable:
     highest: Int64Array = field(default_factory=_none)
     count: int = 0
 
-    @property
-    def pending(self) -> int:
-        """How many identities have a newer record than the one that holds them: it is parked, or was refused since."""
-        return int(np.count_nonzero(self.highest > self.held))
-
     def decide(
         self,
         cdrs: CdrBlock,
@@ -135,6 +130,14 @@ class VersionTable:
         """Let nobody hold identities (k,) any more; with `forget` any version of them may come again."""
         vacate: Any = kernels.vacate
         vacate(*self._columns(), hi, lo, (event_at // DAY_US).astype(np.int32), forget)
+
+    def unsee(self, hi: UInt64Array, lo: UInt64Array, event_at: Int64Array) -> None:
+        """Let the newest version of identities (k,) that was seen be the one that holds them: newer ones were taken out."""
+        days = (event_at // DAY_US).astype(np.int32)
+        for key in zip(hi, lo, days, strict=True):
+            slot = int(kernels.find_version(self.key_hi, self.key_lo, self.key_day, *key))
+            if slot >= 0:
+                self.highest[slot] = self.held[slot]
 
     def _columns(self) -> tuple[Any, ...]:
         return tuple(getattr(self, name) for name in COLUMNS)

@@ -92,6 +92,20 @@ def moves_of(
                 wanted.add((entry.claim, index))
 
 
+def root_of(entries: Sequence[JournalEntry], claim: int) -> FileClaim:
+    """Return the file whose records a claim is about.
+
+    Raises:
+        LookupError: when it is about none.
+    """
+    entry = entries[claim - 1]
+    if isinstance(entry, RecordRetry | Cancel) and entry.file_claim:
+        entry = entries[entry.file_claim - 1]
+    if not isinstance(entry, FileClaim):
+        raise LookupError(f"entry {claim} of the log brought no file")
+    return entry
+
+
 def image_before(entries: Sequence[JournalEntry], claim: int) -> str:
     """Return the content hash of the image in force when a claim was processed, "" when there was none."""
     for entry in reversed(entries[: claim - 1]):

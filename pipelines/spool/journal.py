@@ -131,6 +131,7 @@ class Cancel(_Entry):
     `stored` is the archive file of commands (`schemas.cancellation`) and `sha256` its hash. A back-out withdraws all that
     came of `claims` (a file and the retries of its records), so all their rejections are closed; `refused` lists those that
     are closed besides. Then the newer `records` of `file_claim` are tried again, which answers the rejections `replayed`.
+    Rejections that are `reopened` had been answered by corrections that are withdrawn: they are open again.
     `reopening` is the archive file that says what becomes of sessions before that (`schemas.reopening`), with its hash; "":
     nothing.
     """
@@ -144,6 +145,7 @@ class Cancel(_Entry):
     claims: tuple[int, ...] = ()
     refused: tuple[Refusal, ...] = ()
     replayed: tuple[Refusal, ...] = ()
+    reopened: tuple[Refusal, ...] = ()
     file_claim: int = 0
     records: tuple[int, ...] = ()
     retry_count: int = 0
@@ -184,6 +186,17 @@ class Rerate(_Entry):
     refused: tuple[Refusal, ...] = ()
 
 
+class Renewal(_Entry):
+    """What parts of sessions that wait say was read again, under the image that is active by now.
+
+    `stored` is the archive file that has it (`schemas.reopening.RENEWAL_SCHEMA`) and `sha256` its hash.
+    """
+
+    kind: Literal["renewal"] = "renewal"
+    stored: str
+    sha256: str
+
+
 class Tick(_Entry):
     """Stage time passed: sessions of which nothing came for long enough end."""
 
@@ -191,7 +204,7 @@ class Tick(_Entry):
 
 
 JournalEntry = Annotated[
-    FileClaim | ImageClaim | RecordRetry | EdrRetry | Discard | Mark | Reopen | Cancel | Rerate | Tick,
+    FileClaim | ImageClaim | RecordRetry | EdrRetry | Discard | Mark | Reopen | Cancel | Rerate | Renewal | Tick,
     Field(discriminator="kind"),
 ]
 _ADAPTER: TypeAdapter[JournalEntry] = TypeAdapter(JournalEntry)

@@ -1,8 +1,8 @@
 """What became of rejections, read from the log alone: the statuses, and which may follow which.
 
 OPEN -> TO_REPROCESS -> REPLAYED, or OPEN -> REPLAYED at once: tried again, and final; what a retry refuses again is a new
-rejection, OPEN, with a retry more. OPEN and TO_REPROCESS -> DISCARDED -> OPEN. CANCELLED: its file was backed out, or a newer
-record took its place; final.
+rejection, OPEN, with a retry more. OPEN and TO_REPROCESS -> DISCARDED -> OPEN. REPLAYED by a correction -> OPEN, when the
+correction is backed out. CANCELLED: its file was backed out, or a newer record took its place; final.
 """
 
 from __future__ import annotations
@@ -100,6 +100,7 @@ def decisions(entries: Iterable[JournalEntry]) -> Decisions:
                 status = Status.CANCELLED
                 found.withdrawn.update(entry.claims)
                 found.named.update(dict.fromkeys(map(with_branch, entry.replayed), Status.REPLAYED))
+                found.named.update(dict.fromkeys(map(with_branch, entry.reopened), Status.OPEN))
             case _:
                 continue
         found.named.update(dict.fromkeys(map(with_branch, entry.refused), status))

@@ -144,6 +144,20 @@ def take_row(parts: Any, heap: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
+def write_part(parts: Any, at: Any, claim: Any, record: Any, given: Any, i: Any) -> None:
+    """Write what row `i` of `given` (sequence, part, event_at, quantity, attributes, values) says into row `at`."""
+    parts.claim[at] = claim
+    parts.record[at] = record
+    parts.sequence[at] = given.sequence[i]
+    parts.part[at] = given.part[i]
+    parts.event_at[at] = given.event_at[i]
+    parts.quantity[at] = given.quantity[i]
+    parts.attributes[at] = given.attributes[i]
+    for value in range(parts.values.shape[1]):
+        parts.values[at, value] = given.values[i, value] if given.values.shape[1] > 0 else VALUE_ABSENT
+
+
+@njit(cache=True, nogil=True)
 def absorb(
     sessions: Any,
     parts: Any,
@@ -258,16 +272,7 @@ def absorb(
                 parts.sibling[at] = own
                 parts.next[own] = NONE
             at = own
-        at = sessions.head[slot]
-        parts.claim[at] = claim
-        parts.record[at] = given.record[i]
-        parts.sequence[at] = given.sequence[i]
-        parts.part[at] = given.part[i]
-        parts.event_at[at] = given.event_at[i]
-        parts.quantity[at] = given.quantity[i]
-        parts.attributes[at] = given.attributes[i]
-        for value in range(parts.values.shape[1]):
-            parts.values[at, value] = given.values[i, value] if given.values.shape[1] > 0 else VALUE_ABSENT
+        write_part(parts, sessions.head[slot], claim, given.record[i], given, i)
         sessions.part_count[slot] += 1
         sessions.quantity[slot] += given.quantity[i]
         sessions.latest[slot] = max(sessions.latest[slot], given.event_at[i])

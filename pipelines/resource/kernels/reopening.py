@@ -20,6 +20,7 @@ from pipelines.resource.kernels.assembly import (
     VACANT,
     find_session,
     take_row,
+    write_part,
 )
 
 
@@ -28,7 +29,8 @@ def list_parts(sessions: Any, parts: Any, place: Any) -> Any:
     """Write down where the parts of open sessions are.
 
     Args:
-        sessions, parts: see `pipelines.resource.assembly`. place: (rows ever used, 3) int64, written: slot, claim and record.
+        sessions, parts: see `pipelines.resource.assembly`. place: (rows ever used, 4) int64, written: slot, claim,
+            record, and its row of `parts`.
 
     Returns:
         How many parts there are.
@@ -42,9 +44,17 @@ def list_parts(sessions: Any, parts: Any, place: Any) -> Any:
             place[found, 0] = slot
             place[found, 1] = parts.claim[at]
             place[found, 2] = parts.record[at]
+            place[found, 3] = at
             found += 1
             at = parts.next[at]
     return found
+
+
+@njit(cache=True, nogil=True)
+def find_sessions(sessions: Any, key_hi: Any, key_lo: Any, slot: Any) -> None:
+    """Write the slots of sessions, or the free ones where they belong; key_hi, key_lo: (k,) uint64, slot: (k,) int64."""
+    for row in range(len(key_hi)):
+        slot[row] = find_session(sessions, key_hi[row], key_lo[row])
 
 
 @njit(cache=True, nogil=True)
@@ -156,15 +166,7 @@ def put_back(sessions: Any, parts: Any, heap: Any, given: Any, deadline: Any) ->
         at = own
         parts.next[own] = sessions.head[slot]
         sessions.head[slot] = own
-        parts.claim[own] = given.claim[row]
-        parts.record[own] = given.record[row]
-        parts.sequence[own] = given.sequence[row]
-        parts.part[own] = given.part[row]
-        parts.event_at[own] = given.event_at[row]
-        parts.quantity[own] = given.quantity[row]
-        parts.attributes[own] = given.attributes[row]
-        for value in range(parts.values.shape[1]):
-            parts.values[own, value] = given.values[row, value]
+        write_part(parts, own, given.claim[row], given.record[row], given, row)
         sessions.deadline[slot] = max(sessions.deadline[slot], deadline[row])
     for row in range(len(given.claim)):
         _survey(sessions, parts, find_session(sessions, given.key_hi[row], given.key_lo[row]))

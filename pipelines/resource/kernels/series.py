@@ -62,6 +62,7 @@ def difference(
     last_at: Any,
     last_index: Any,
     keep_days: Any,
+    space: Any,
     rows: Any,
     series_hi: Any,
     series_lo: Any,
@@ -75,6 +76,7 @@ def difference(
     modulus: Any,
     absorbs_repeats: Any,
     idle_days: Any,
+    own_space: Any,
     stage_time: Any,
     forgotten_until: Any,
     room: Any,
@@ -89,11 +91,13 @@ def difference(
         key_hi, key_lo: (cap,) uint64 register table, (0, 0) empty, cap a power of two with room for every row.
         last_at, last_index: (cap,) int64: instant and index of the register's latest accepted reading.
         keep_days: (cap,) uint16: after how many days of stage time without a reading the series is over; 0: never.
+        space: (cap,) uint32, whose that rule is.
         rows: (m,) int64 rows of the block, in order: those that took a key or ask for one taken in this block.
         series_hi, series_lo, read_at, index, content: (n,) its columns; series (0, 0) is plain usage.
         first: (n,) int64 the row that took the same key first. usable: (n,) bool: a subscription owns it.
-        opens_at_zero, on_decrease, modulus, absorbs_repeats, idle_days: `schemas.cdr.ReadingRules`.
-        stage_time: microseconds UTC. forgotten_until: latest reading of any register that was forgotten, because it was over.
+        opens_at_zero, on_decrease, modulus, absorbs_repeats, idle_days, own_space: `schemas.cdr.ReadingRules`.
+        stage_time: microseconds UTC. forgotten_until: latest reading of any register of this space that was forgotten,
+            because it was over.
         room: how many registers may be opened.
         held: (n,) uint64 zeros; on return held[first] is the content of the row that has the key, 0 when all were refused.
         start_at, consumed: (n,) int64, written for MEASURED rows: previous instant (its own for a first reading that is
@@ -145,6 +149,7 @@ def difference(
             last_at[slot] = read_at[i]
             last_index[slot] = index[i]
             keep_days[slot] = idle_days
+            space[slot] = own_space
             answer[i] = OPENED
             if opens_at_zero:
                 answer[i] = MEASURED
@@ -173,6 +178,7 @@ def difference(
             last_at[slot] = read_at[i]
             last_index[slot] = index[i]
             keep_days[slot] = idle_days
+            space[slot] = own_space
     return opened
 
 
@@ -183,17 +189,19 @@ def open_registers(
     last_at: Any,
     last_index: Any,
     keep_days: Any,
+    space: Any,
     series_hi: Any,
     series_lo: Any,
     read_at: Any,
     index: Any,
     keep: Any,
+    whose: Any,
 ) -> int:
     """Open the registers that are not known yet with a given reading; leave the others as they are.
 
     Args:
-        key_hi, key_lo, last_at, last_index, keep_days: as for `difference`, with room for every row.
-        series_hi, series_lo, read_at, index: (m,) the opening readings; keep: (m,) uint16 days.
+        key_hi, key_lo, last_at, last_index, keep_days, space: as for `difference`, with room for every row.
+        series_hi, series_lo, read_at, index: (m,) the opening readings; keep: (m,) uint16 days; whose: (m,) uint32 spaces.
 
     Returns:
         How many registers were opened.
@@ -211,6 +219,7 @@ def open_registers(
                 last_at[slot] = read_at[i]
                 last_index[slot] = index[i]
                 keep_days[slot] = keep[i]
+                space[slot] = whose[i]
                 opened += 1
                 break
             slot = (slot + U(1)) & mask

@@ -17,7 +17,11 @@ FACT_CLAIM = Table(
     (
         Column("claim", "UInt32", "journal entry"),
         Column("tenant", "UInt16", "id in dim_tenant"),
-        Column("kind", NAME, "file, image, retry_records, retry_edrs, discard, mark, reopen, cancel, rerate or tick"),
+        Column(
+            "kind",
+            NAME,
+            "file, image, retry_records, retry_edrs, discard, mark, reopen, cancel, rerate, renewal or tick",
+        ),
         Column("source", "Int32", "id in dim_source; -1 when it has none"),
         Column("name", "String", "the file's name as its sender called it"),
         Column("sha256", "String", "the file's hash, in hexadecimal"),

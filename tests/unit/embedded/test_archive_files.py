@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from containers import zip_of
+from containers import refusal, zip_of
 from resource_journal import NOW, TERMS, archived, spool_in
 
 from apps.embedded import archive_files
@@ -61,17 +61,40 @@ def everything_in(spool: Spool) -> list[str]:
 def test_each_file_is_a_claim(tmp_path: Path, spool: Spool, form: str) -> None:
     journal = open_journal(tmp_path)
     path = WRITERS[form](spool.incoming / "calls" / "day.tar")
-    found = ArchiveFiles(spool, journal).claim("calls", path, now=NOW, terms=TERMS)
+    found = ArchiveFiles(spool, journal, print).claim("calls", path, now=NOW, terms=TERMS)
     assert found is not None
     assert [entry.name for entry in found] == [f"day.tar!{name}" for name in FILES]
     assert [(spool.archive / entry.stored).read_bytes() for entry in found] == list(FILES.values())
     assert everything_in(spool) == []
 
 
+CLUTTER = {"__MACOSX/a.csv": b"x", "deep/.DS_Store": b"x", "Thumbs.db": b"x", "deep/._b.csv": b"x"}
+
+
+@pytest.mark.parametrize("form", ["tar", "zip"])
+@pytest.mark.parametrize("files", [FILES, {"a.csv": b"one"}], ids=["several", "one"])
+def test_what_file_managers_put_into_an_archive_is_left_out_and_told(
+    tmp_path: Path, spool: Spool, form: str, files: dict[str, bytes]
+) -> None:
+    journal, told = open_journal(tmp_path), []
+    path = WRITERS[form](spool.incoming / "calls" / "day.tar", CLUTTER | files)
+    found = ArchiveFiles(spool, journal, told.append).claim("calls", path, now=NOW, terms=TERMS)
+    assert found is not None
+    assert [entry.name for entry in found] == [f"day.tar!{name}" for name in files]
+    (sentence,) = told
+    assert all(name in sentence for name in CLUTTER)
+
+
+def test_an_archive_of_nothing_else_is_one_file_that_holds_none(tmp_path: Path, spool: Spool) -> None:
+    path = write_zip(spool.incoming / "calls" / "day.zip", CLUTTER)
+    assert ArchiveFiles(spool, open_journal(tmp_path), print).claim("calls", path, now=NOW, terms=TERMS) is None
+    assert "holds no file" in refusal(path).message
+
+
 def test_an_archive_that_stays_is_copied(tmp_path: Path, spool: Spool) -> None:
     journal = open_journal(tmp_path)
     path = write_tar(tmp_path / "day.tar")
-    found = ArchiveFiles(spool, journal).take_copy("calls", path, now=NOW, terms=TERMS)
+    found = ArchiveFiles(spool, journal, print).take_copy("calls", path, now=NOW, terms=TERMS)
     assert found is not None
     assert names(journal) == [f"day.tar!{name}" for name in FILES]
     assert path.exists()
@@ -82,11 +105,11 @@ def test_what_is_no_good_archive_is_one_file(tmp_path: Path, spool: Spool) -> No
     path = spool.incoming / "calls" / "day.tar"
     for data in (b"no tar", write_tar(path).read_bytes()[:700], write_tar(path, {}).read_bytes()):
         path.write_bytes(data)
-        assert ArchiveFiles(spool, journal).claim("calls", path, now=NOW, terms=TERMS) is None
+        assert ArchiveFiles(spool, journal, print).claim("calls", path, now=NOW, terms=TERMS) is None
         assert everything_in(spool) == ["calls/day.tar"]
     link = spool.incoming / "calls" / "link.tar"
     link.symlink_to(write_tar(tmp_path / "other.tar"))
-    assert ArchiveFiles(spool, journal).claim("calls", link, now=NOW, terms=TERMS) is None
+    assert ArchiveFiles(spool, journal, print).claim("calls", link, now=NOW, terms=TERMS) is None
 
 
 def test_without_room_the_archive_stays(tmp_path: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +122,7 @@ def test_without_room_the_archive_stays(tmp_path: Path, spool: Spool, monkeypatc
         with monkeypatch.context() as patch:
             patch.setattr(owner, name, full)
             with pytest.raises(UnableToClaim):
-                ArchiveFiles(spool, journal).claim("calls", path, now=NOW, terms=TERMS)
+                ArchiveFiles(spool, journal, print).claim("calls", path, now=NOW, terms=TERMS)
         assert everything_in(spool) == ["calls/day.tar"]
         assert archived(spool) == {}
         journal.close()
@@ -144,11 +167,11 @@ def test_a_crash_claims_each_file_once(
     with monkeypatch.context() as patch:
         _die_after(patch, *point)
         with pytest.raises(Killed):
-            ArchiveFiles(spool, journal).claim("calls", path, now=NOW, terms=TERMS)
+            ArchiveFiles(spool, journal, print).claim("calls", path, now=NOW, terms=TERMS)
     journal.close()
     restarted = open_journal(tmp_path)
     spool.adopt(restarted, now=NOW, terms=TERMS)
-    tars = ArchiveFiles(spool, restarted)
+    tars = ArchiveFiles(spool, restarted, print)
     tars.resume(["calls"], now=NOW, terms=TERMS)
     for source, waiting in spool.waiting(["calls"]):
         tars.claim(source, waiting, now=NOW, terms=TERMS)
@@ -162,14 +185,14 @@ def test_a_zip_of_one_file_is_that_file(tmp_path: Path, spool: Spool) -> None:
     for content in (zip_of(("a.csv", b"one")), zip_of(("a.csv", b"1"), ("a.csv", b"2")), zip_of()):
         path = spool.incoming / "calls" / "day.zip"
         path.write_bytes(content)
-        assert ArchiveFiles(spool, open_journal(tmp_path)).claim("calls", path, now=NOW, terms=TERMS) is None
+        assert ArchiveFiles(spool, open_journal(tmp_path), print).claim("calls", path, now=NOW, terms=TERMS) is None
         assert path.read_bytes() == content
 
 
 def test_an_archive_that_is_too_large_by_now_is_one_file(tmp_path: Path, spool: Spool) -> None:
     write_tar(spool.incoming / "calls" / ".0000000001~day.tar.taken")
     terms = claims.Terms(block_bytes=4096, window_days=None, bytes_max=2, expansion_max=100)
-    assert ArchiveFiles(spool, open_journal(tmp_path)).resume(["calls"], now=NOW, terms=terms) == []
+    assert ArchiveFiles(spool, open_journal(tmp_path), print).resume(["calls"], now=NOW, terms=terms) == []
     assert everything_in(spool) == ["calls/day.tar"]
 
 
@@ -186,12 +209,12 @@ def test_what_cannot_be_claimed_goes_back_beside_the_next_of_its_name(
     with monkeypatch.context() as patch:
         patch.setattr(Spool, "claim_all", fails)
         with pytest.raises(UnableToClaim):
-            ArchiveFiles(spool, journal).claim("calls", path, now=NOW, terms=TERMS)
+            ArchiveFiles(spool, journal, print).claim("calls", path, now=NOW, terms=TERMS)
     assert path.read_bytes() == b"the next day"
     assert path.with_name("day.tar.1").read_bytes() == first
     taken = path.with_name(".0000000001~day.tar.taken")
     taken.write_bytes(b"no archive by now")
-    assert ArchiveFiles(spool, journal).resume(["calls"], now=NOW, terms=TERMS) == []
+    assert ArchiveFiles(spool, journal, print).resume(["calls"], now=NOW, terms=TERMS) == []
     assert everything_in(spool) == ["calls/day.tar", "calls/day.tar.1", "calls/day.tar.2"]
 
 
@@ -206,8 +229,8 @@ def test_an_archive_that_cannot_be_removed_was_claimed_all_the_same(
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", fails)
-        found = ArchiveFiles(spool, journal).claim("calls", path, now=NOW, terms=TERMS)
+        found = ArchiveFiles(spool, journal, print).claim("calls", path, now=NOW, terms=TERMS)
     assert found is not None
     assert len(found) == len(journal.entries) == len(FILES)
-    assert ArchiveFiles(spool, journal).resume(["calls"], now=NOW, terms=TERMS) == []
+    assert ArchiveFiles(spool, journal, print).resume(["calls"], now=NOW, terms=TERMS) == []
     assert everything_in(spool) == []

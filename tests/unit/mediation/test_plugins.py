@@ -12,10 +12,12 @@ from mediation_world import CDR_MAPPING, blocks_of, context, decode, delimited, 
 
 from pipelines.mediation.decode import Decoder, make_decoder
 from pipelines.mediation.failures import UnableToCompileSource, UnableToDecodeFile
-from pipelines.mediation.plugins import check_plugins
+from pipelines.mediation.plugins import UnableToUsePlugin, check_plugins
 from schemas.source_plugin import PluginSource
 
 MODULE = '''\
+import gzip
+
 import pyarrow as pa
 
 NAMES = ["id", "switch", "caller", "at", "seconds", "zone"]
@@ -35,6 +37,23 @@ def words(stream, options):
 def fails(stream, options):
     yield from words(stream, options)
     raise RuntimeError("line 7 is odd")
+
+
+def spills(stream, options):
+    yield from words(stream, options)
+    raise MemoryError("no room for line 8")
+
+
+def full(stream, options):
+    raise OSError(28, "No space left on device")
+
+
+def bare(stream, options):
+    import no_such_module
+
+
+def unzips(stream, options):
+    raise gzip.BadGzipFile("Not a gzipped file")
 
 
 def exits(stream, options):
@@ -57,7 +76,7 @@ def damaged(stream, options):
 
 nothing = 7
 '''
-POINTS = ("words", "fails", "exits", "wrong", "changes", "damaged", "nothing")
+POINTS = ("words", "fails", "spills", "full", "bare", "unzips", "exits", "wrong", "changes", "damaged", "nothing")
 LINES = [f"{number};a;33611;2026-05-01T10:00:0{number}Z;{number};EU" for number in range(8)]
 
 
@@ -120,6 +139,7 @@ def test_a_plugin_without_rows_has_no_records(site: Path) -> None:
     [
         ("fails", "plug-in fails 1.2: RuntimeError: line 7 is odd"),
         ("exits", "plug-in exits 1.2: SystemExit: 3"),
+        ("unzips", "BadGzipFile: Not a gzipped file"),
         ("wrong", "it yields dict instead of pyarrow.RecordBatch"),
         ("changes", ""),
         ("damaged", "yields damaged columns"),
@@ -133,6 +153,19 @@ def test_whatever_goes_wrong_in_a_plugin_refuses_the_file(site: Path, plugin: st
             decode(changing, b"")
         return
     assert told in refused(plugin).message
+
+
+@pytest.mark.parametrize(
+    ("plugin", "told"),
+    [
+        ("spills", "plug-in spills 1.2: MemoryError: no room for line 8: the machine's failure"),
+        ("full", "No space left on device: the machine's failure"),
+        ("bare", "No module named 'no_such_module': the machine's failure"),
+    ],
+)
+def test_what_is_no_fault_of_the_data_refuses_no_file(site: Path, plugin: str, told: str) -> None:
+    with pytest.raises(UnableToUsePlugin, match=told):
+        decode(decoder(plugin), "\n".join(LINES).encode())
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from mediation_world import quantity as quantity_of
 from pipelines.mediation.decode import Decoder, check_file, check_records, describe, make_decoder
 from pipelines.mediation.failures import UnableToCompileSource, UnableToDecodeFile
 from pipelines.mediation.kernels.gather import gather
-from pipelines.mediation.plugins import check_plugins
+from pipelines.mediation.plugins import UnableToUsePlugin, check_plugins
 from pipelines.mediation.rewrite.failures import UnableToRewrite
 from pipelines.mediation.rewrite.rewriter import make_rewriter
 from schemas.quantity import BUILT_IN_UNITS
@@ -47,6 +47,10 @@ def fails(columns, options):
     if columns.num_rows == 0:
         return columns.rename_columns(["seconds", "x", "zone"])
     raise RuntimeError("row 7 is odd")
+
+
+def spills(columns, options):
+    raise MemoryError
 
 
 def exits(columns, options):
@@ -90,6 +94,7 @@ POINTS = (
     "minutes",
     "frame",
     "fails",
+    "spills",
     "exits",
     "wrong",
     "fewer",
@@ -200,6 +205,11 @@ def test_whatever_goes_wrong_in_a_transform_refuses_the_file(name: str, told: st
     with pytest.raises(UnableToDecodeFile, match=told) as found:
         check_records(made, io.BytesIO(DATA), block_bytes=1 << 20)
     assert found.value.code == "PLUGIN_FAILED"
+
+
+def test_what_is_no_fault_of_the_data_refuses_no_file() -> None:
+    with pytest.raises(UnableToUsePlugin, match=r"transform spills 1\.2: MemoryError: the machine's failure"):
+        check_records(decoder("spills"), io.BytesIO(DATA), block_bytes=1 << 20)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from resource_world import START_US
 
 from pipelines.resource.kernels.assembly import CLOSED, OPEN, VACANT, find_session
-from pipelines.resource.reopening import Returned, batch_of, open_parts, reopen
+from pipelines.resource.reopening import Returned, batch_of, open_parts, reopen, revise, revision_of, saying
 from schemas.cdr import ATTRIBUTE_SLOTS, ELAPSED, STRICT, Late, Part
 from schemas.rejection import Reason
 from schemas.reopening import REOPENING_SCHEMA
@@ -55,6 +55,41 @@ def _apply(stage: Assembler, *batches: pa.RecordBatch, at: int = NOW) -> None:
     reopen(stage.state.assembly, commands, stage_time=at, window_start=0)
 
 
+def test_parts_that_wait_say_something_else_and_others_do_not() -> None:
+    stage = Assembler()
+    stage.take(
+        [Piece(1, FIRST, 1), Piece(1, MIDDLE, 2), Piece(2, FIRST, 1), Piece(3, FIRST, 1), Piece(3, LAST, 2)], 1, NOW
+    )
+    places = np.array(
+        [[1, 1], [1, 2], [1, 3], [2, 0]], np.int64
+    )  # the third one's session has ended, the last never came
+    attributes = np.arange(16, dtype=np.int32).reshape(4, ATTRIBUTE_SLOTS)
+    values = np.arange(16, dtype=np.int64).reshape(4, VALUE_SLOTS)
+    table = stage.state.assembly
+    revise(table, revision_of(places[:, 0], places[:, 1], attributes, values))
+    found = open_parts(table)
+    said = {
+        int(record): (table.parts.attributes[row].tolist(), table.parts.values[row].tolist())
+        for record, row in zip(found.record, found.row, strict=True)
+    }
+    nothing = [VALUE_ABSENT] * VALUE_SLOTS
+    assert said == {0: ([0] * 4, nothing), 1: ([0, 1, 2, 3], [0, 1, 2, 3]), 2: ([4, 5, 6, 7], [4, 5, 6, 7])}
+    revise(table, revision_of(places[:0, 0], places[:0, 1], attributes[:0], values[:0]))
+    revise(table, revision_of(places[:1, 0], places[:1, 1], attributes[3:], np.full((1, VALUE_SLOTS), VALUE_ABSENT)))
+    row = int(found.row[found.record == 1][0])
+    assert table.parts.attributes[row].tolist() == [12, 13, 14, 15]
+    assert table.parts.values[row].tolist() == nothing
+
+
+def test_parts_that_come_back_say_what_they_are_told() -> None:
+    rows = _rows([(Piece(1, FIRST, 1), 1, 5), (Piece(1, LAST, 2), 1, 7)], leaves=False, owners=(10, 20))
+    attributes = np.arange(12, dtype=np.int32).reshape(3, ATTRIBUTE_SLOTS)
+    said = saying(rows, np.array([5, 6, 7]), attributes, np.full((3, VALUE_SLOTS), VALUE_ABSENT, np.int64))
+    assert said.schema == REOPENING_SCHEMA
+    assert said["attributes"].to_pylist() == [[0, 1, 2, 3]] * 2 + [[8, 9, 10, 11]] * 2
+    assert said.drop_columns(["attributes"]) == rows.drop_columns(["attributes"])
+
+
 def _status(stage: Assembler, session: int) -> int:
     sessions = stage.state.assembly.sessions
     return int(sessions.status[find_session(sessions, np.uint64(0), np.uint64(session))])
@@ -68,7 +103,7 @@ def _three(session: int = 1) -> list[Piece]:
 def test_a_waiting_session_loses_a_part_and_gets_more_time() -> None:
     stage = Assembler()
     stage.take(_three()[:2], 2, NOW)
-    assert [list(column) for column in open_parts(stage.state.assembly)][1:] == [[2, 2], [1, 0]]
+    assert [list(column) for column in open_parts(stage.state.assembly)][1:3] == [[2, 2], [1, 0]]
     _apply(stage, _rows([(_three()[0], 2, 0)], leaves=True), at=NOW + HOUR_US // 2)
     assert stage.tick(3, NOW + HOUR_US) == []
     ended = stage.tick(3, NOW + 3 * HOUR_US // 2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -186,7 +188,7 @@ def test_what_is_over_makes_room_and_bills_nothing_twice() -> None:
     assert set(stage.take(fresh, at)) == {NONE}
     assert 10**6 in held_registers(stage.state)
     assert len(held_registers(stage.state)) == capacity + 1
-    assert stage.state.registers.forgotten_until == START_US
+    assert stage.state.registers.forgotten == {0: START_US}
     # a longer memory does not bring back what is forgotten: such a reading might be billed already
     stage.readings = ReadingRules(opens_at_zero=True, idle_days=30)
     assert stage.take([reading(0, 7, series=5, key=99)], at) == [Reason.BEYOND_WINDOW]
@@ -197,7 +199,7 @@ def test_only_a_source_that_forgets_takes_a_new_register_for_a_forgotten_one() -
     forgets, remembers = ReadingRules(idle_days=1), ReadingRules()
     stage = Stage(readings=forgets)
     assert stage.take([reading(0, 5)]) == [OPENED]
-    stage.state.registers.forgotten_until = START_US + 60 * HOUR_US
+    stage.state.registers.forgotten = {0: START_US + 60 * HOUR_US}
     now = START_US + 70 * HOUR_US
     assert stage.take([reading(50, 7)], now) == [OPENED]  # it is over, but there: it begins anew
     assert stage.take([reading(50, 7, series=8)], now) == [Reason.BEYOND_WINDOW]
@@ -219,6 +221,25 @@ def test_the_same_reading_again_is_no_new_one_whatever_a_decrease_means(rule: On
 )
 def test_a_counter_that_went_beyond_its_end_does_not_wrap(last: int, index: int, counted: int) -> None:
     assert consumption(last, index, int(OnDecrease.WRAP_32), 1000) == counted
+
+
+def test_what_one_space_forgot_is_nothing_to_another() -> None:
+    brief, long = (replace(IDLE, idle_days=days, space=days) for days in (2, 30))
+    stage = Stage(readings=brief)
+    stage.take([reading(3 * DAY, index, series=index) for index in range(1, CAPACITY_MIN // 2 + 1)])
+    at = START_US + 6 * DAY * HOUR_US
+    stage.take([reading(5 * DAY, 1, series=10**6)], at)  # all others are over, and go
+    assert stage.state.registers.forgotten == {2: START_US + 3 * DAY * HOUR_US}
+    stage.readings = long
+    assert stage.take([reading(2 * DAY, 7, series=10**7)], at) == [NONE]
+    # a source that sees the same usage, and remembers for longer, bills nothing twice
+    stage.readings = replace(long, space=2)
+    assert stage.take([reading(2 * DAY, 7, series=5)], at) == [Reason.BEYOND_WINDOW]
+    # of those that were forgotten before it was known whose they were, nobody knows
+    stage.state.registers.forgotten = {0: START_US + 3 * DAY * HOUR_US}
+    stage.readings = long
+    assert stage.take([reading(2 * DAY, 7, series=10**8)], at) == [Reason.BEYOND_WINDOW]
+    assert set(stage.state.registers.space[stage.state.registers.last_index == 7].tolist()) == {30}
 
 
 def test_so_many_series_are_kept_and_no_more() -> None:

@@ -29,6 +29,7 @@ def busy_line(rows: int = 50) -> Line:
     line = Line().activate()
     line.take([Row(key=index + 1, at=START_US + index % 2 * DAY_US, access=index % 3 + 1) for index in range(rows)])
     line.state.resource.registers.open(*openings((5, START_US, 40), (1 << 64, START_US, 41)))
+    line.state.resource.registers.forgotten = {0: 7, 2**32 - 1: START_US}
     line.state.image = "ab" * 32
     line.state.resource.dedup.window_days = 30
     line.state.resource.dedup.first_day = 4
@@ -63,6 +64,7 @@ def test_everything_of_a_state_is_read_back(tmp_path: Path) -> None:
     assert held_keys(state.resource) == held_keys(written.resource)
     assert len(held_keys(state.resource)) == 50
     assert held_registers(state.resource) == {5: (START_US, 40), 1 << 64: (START_US, 41)}
+    assert state.resource.registers.forgotten == {0: 7, 2**32 - 1: START_US}
     assert (state.resource.dedup.window_days, state.resource.dedup.first_day) == (30, 4)
     assert state.account.checksum() == written.account.checksum()
     assert state.vocabulary.wallets.names.to_list() == written.vocabulary.wallets.names.to_list()
