@@ -25,6 +25,7 @@ _EXIT_CODES = {
     "NoApiKeys": CONFIGURATION,
     "UnableToLoadCatalog": CONFIGURATION,
     "UnableToCopyCatalog": UNAVAILABLE,
+    "UnableToActivate": CONFIGURATION,
     "UnableToCompileImage": CONFIGURATION,
     "UnableToCompileSource": CONFIGURATION,
     "UnableToRetry": CONFIGURATION,

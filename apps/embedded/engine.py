@@ -26,6 +26,7 @@ from apps.embedded.files import (
 )
 from apps.embedded.images import ActiveImage, activate, archive_catalog, recompile
 from apps.embedded.layout import DataDirectory
+from apps.embedded.measures import check_measures
 from apps.embedded.ports import FactStore
 from apps.embedded.rerated import replaced_places, rerated_blocks
 from apps.embedded.retried import retried_blocks
@@ -177,10 +178,12 @@ class Engine:
 
         Raises:
             billing.catalog.store.UnableToLoadCatalog: when it is invalid; nothing changed.
+            UnableToActivate: when it measures something otherwise than before; nothing changed.
         """
         catalog = load_catalog(self.directory.catalog)
         if catalog.content_hash == self.state.image:
             return None
+        check_measures(catalog, self.active.catalog if self.active else None, self.store)
         archive_catalog(self.directory, catalog)
         entry = ImageClaim(
             claim=self.journal.next_claim,

@@ -1,0 +1,88 @@
+"""A catalog in which something is measured otherwise than ever before does not take effect."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from apps.embedded.measures import UnableToActivate, check_measures
+from apps.embedded.ports import NoStore
+from billing.catalog.store import load_catalog
+from schemas.catalog import Catalog
+
+DECLARED = """\
+{kind: unit, code: GBh, decimals: 6}
+---
+{kind: event_type, code: storage, unit: GBh}
+---
+{kind: event_type, code: voice, unit: s}
+---
+{kind: counter, code: month, unit: min}
+---
+{kind: counter, code: stored, unit: GBh}
+"""
+
+
+SOLD = """\
+{kind: event_type, code: message, unit: event}
+---
+{kind: price_plan, code: message, currency: EUR, versions: [{start: "2026-01-01T00:00:00Z", model: event, price: "1"}]}
+---
+{kind: charge, code: message, event_type: message, price_plan: message}
+---
+{kind: offer, code: mobile, charges: [message]}
+"""
+
+
+class Knowing(NoStore):
+    """A store that knows the event types of a catalog."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.rows = [
+            {"code": code, "unit": kind.unit, "step_count": catalog.units[kind.unit].step_count}
+            for code, kind in catalog.event_types.items()
+        ]
+
+    def query(self, sql: str, parameters: object = None) -> pa.Table:
+        return pa.Table.from_pylist(self.rows)
+
+
+def catalog_of(directory: Path, text: str) -> Catalog:
+    directory.mkdir()
+    (directory / "all.yaml").write_text(text)
+    (directory / "sold.yaml").write_text(SOLD)
+    return load_catalog(directory)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("decimals: 6", "decimals: 9", ['event type "storage" was measured in GBh with another', 'counter "stored"']),
+        ("voice, unit: s", "voice, unit: B", ['event type "voice" was measured in s, not in B']),
+        ("month, unit: min", "month, unit: MB", ['counter "month" was measured in min, not in MB']),
+        ("storage, unit: GBh", "storage, unit: GB", ['event type "storage" was measured in GBh, not in GB']),
+    ],
+)
+def test_what_was_measured_otherwise_refuses_a_catalog(
+    tmp_path: Path, before: str, after: str, told: list[str]
+) -> None:
+    one, other = catalog_of(tmp_path / "1", DECLARED), catalog_of(tmp_path / "2", DECLARED.replace(before, after))
+    with pytest.raises(UnableToActivate) as found:
+        check_measures(other, one, Knowing(one))
+    assert all(sentence in str(found.value) for sentence in told)
+    assert str(found.value).count("Give it another code") == len(told)
+
+
+def test_another_unit_of_the_dimension_is_the_same_measure(tmp_path: Path) -> None:
+    one = catalog_of(tmp_path / "1", DECLARED)
+    other = catalog_of(
+        tmp_path / "2",
+        DECLARED.replace("voice, unit: s", "voice, unit: min").replace("month, unit: min", "month, unit: h")
+        + "---\n{kind: event_type, code: data, unit: B}\n",
+    )
+    check_measures(other, one, Knowing(one))
+    check_measures(one, None, NoStore())
+    # what no catalog has any more may come back as it was
+    check_measures(catalog_of(tmp_path / "3", "{kind: event_type, code: voice, unit: s}\n"), one, Knowing(one))
