@@ -89,6 +89,10 @@ class Reason(IntEnum):
     USAGE_UNREAD = 313
 
 
+BEFORE_RATING = (Reason.SESSION_INCOMPLETE, Reason.USAGE_UNREAD)
+"""Reasons of the account stage for EDRs that it does not even try to rate."""
+
+
 class Stage(IntEnum):
     """The stage that refused."""
 

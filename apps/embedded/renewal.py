@@ -43,6 +43,8 @@ def renew(engine: Engine, place: Int64Array, packed: Int64Array, under: ActiveIm
     ids = [engine.state.vocabulary.event_types.id(one.code) for one in types]
     renewed = np.full((len(packed), PACKED_WORDS_VALUED), VALUE_ABSENT, np.int64)
     renewed[:, : packed.shape[1]] = packed
+    says_nothing = ~np.isin(packed[:, 3] & EVENT_TYPE_MASK, ids)
+    renewed[says_nothing, 6:PACKED_WORDS] = np.maximum(renewed[says_nothing, 6:PACKED_WORDS], 0)  # unread or not
     wanted = np.flatnonzero(np.isin(packed[:, 3] & EVENT_TYPE_MASK, ids))
     if len(wanted):
         at, origin, several = _with_parts(engine, wanted, _firsts(engine, place[wanted]))

@@ -15,7 +15,7 @@ from pipelines.spool.lifecycle import Status, decisions
 from schemas.arrays import BoolArray, Int32Array, Int64Array, UInt8Array, UInt16Array
 from schemas.edr import BRANCH_SHIFT, EVENT_TYPE_MASK, PACKED_WORDS, PACKED_WORDS_VALUED
 from schemas.rated_item import WALLET_NONE
-from schemas.rejection import Reason, Stage
+from schemas.rejection import BEFORE_RATING, Stage
 from schemas.values import VALUE_ABSENT
 
 PAGE_ROWS = 400_000
@@ -36,9 +36,10 @@ FROM fact_usage WHERE {where} AND (claim, record, branch) > ({{claim:UInt32}}, {
 ORDER BY claim, record, branch LIMIT {page}
 """
 )
+_GIVEN = tuple(int(reason) for reason in BEFORE_RATING)
 _UNRATED = f"""
 SELECT f.claim AS claim, f.record AS record, f.branch AS branch, f.source AS source, f.edr AS edr, f.reason AS reason
-FROM fact_rejection AS f WHERE f.stage = {int(Stage.ACCOUNT)} AND f.reason != {int(Reason.SESSION_INCOMPLETE)} AND {{where}}
+FROM fact_rejection AS f WHERE f.stage = {int(Stage.ACCOUNT)} AND f.reason NOT IN {_GIVEN} AND {{where}}
   AND (f.claim, f.record, f.branch) IN (
     SELECT claim, record, branch FROM rejection WHERE stage = 'account' AND status IN ('OPEN', 'TO_REPROCESS')
   )

@@ -6,13 +6,12 @@ from rating.kernels import balance, layout, rate, reasons, wide
 from rating.zones import TIMESTAMP_MAX_US, TIMESTAMP_MIN_US
 from schemas import cdr, quantity, rated_item, values
 from schemas.money import RoundingCode
-from schemas.rejection import Reason
+from schemas.rejection import BEFORE_RATING, Reason
 
 
 def test_reasons_are_the_vocabularys() -> None:
     for reason in Reason:
-        before_rating = (Reason.SESSION_INCOMPLETE, Reason.USAGE_UNREAD)
-        if reason >= 300 and reason not in before_rating:
+        if reason >= 300 and reason not in BEFORE_RATING:
             assert getattr(reasons, reason.name) == reason
 
 
