@@ -95,7 +95,8 @@ def cancelled_blocks(
     """Yield what withdrawing each batch of commands from block `resume` on makes; updates `state`."""
     reader = commands.withdrawals
     if resume == 0:
-        state.resource.versions.unsee(*unseen_of(commands.batches()))
+        unseen = (column.tolist() for column in unseen_of(commands.batches()))
+        state.resource.versions.unsee(zip(*unseen, strict=True))
         keys = keys_of(commands.batches())
         release_keys(state.resource.dedup, *keys)
         state.resource.versions.vacate(*keys, forget=entry.cause == "back_out")

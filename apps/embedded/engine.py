@@ -43,6 +43,7 @@ from pipelines.snapshot import StageState, read_latest_snapshot, write_snapshot
 from pipelines.spool.claims import Terms
 from pipelines.spool.journal import (
     Cancel,
+    Discard,
     EdrRetry,
     FileClaim,
     ImageClaim,
@@ -219,6 +220,8 @@ class Engine:
             revise(self.state.resource.assembly, open_renewal(self.directory.spool.archive, entry))
             report = ClaimReport(entry)
         else:
+            if isinstance(entry, Discard):
+                self.state.resource.versions.unsee(entry.unseen)
             report = ClaimReport(entry)
         self._store_events(entry)
         if isinstance(entry, FileClaim) and (resumed or report.total("rejected") or report.total("parked")):

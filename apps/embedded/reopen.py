@@ -275,23 +275,6 @@ def _batch(
     return batch_of(returned, np.full(k, parts.time_out_us, np.int64), leaves=leaves)
 
 
-def records_of(
-    engine: Engine, root: FileClaim, file: ReadableFile, records: set[int]
-) -> Iterator[tuple[CdrBlock, int]]:
-    """Yield (block, row) of those records of a file that the active image can read."""
-    selection = RecordRetry(
-        claim=engine.journal.next_claim,
-        received_at=root.received_at,
-        file_claim=root.claim,
-        records=tuple(sorted(records)),
-        refused=(),
-        retry_count=1,
-    )
-    for cdrs in engine.decoded(selection, root, file):
-        for row in np.flatnonzero(cdrs.reason == 0).tolist():
-            yield cdrs, row
-
-
 def _source(engine: Engine, claim: int) -> str:
     return root_of(engine.journal.entries, claim).source
 

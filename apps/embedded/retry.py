@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
@@ -10,12 +11,13 @@ import numpy as np
 from apps.embedded.engine import ClaimReport, Engine
 from apps.embedded.files import QuarantinedFile, ReadableFile, UnableToReadArchive
 from apps.embedded.renewal import renew
+from apps.embedded.say_again import records_of
 from apps.embedded.selection import Selection, UnableToSelect, by_file, place_of, select
 from pipelines.spool.files import write_durably
 from pipelines.spool.journal import Discard, EdrRetry, FileClaim, Mark, RecordRetry, Reopen, refusal
 from pipelines.spool.lifecycle import Step
 from schemas.edr import join_packed
-from schemas.rejection import Stage
+from schemas.rejection import Reason, Stage
 
 _ENTRIES: dict[Step, type[Mark | Discard | Reopen]] = {
     Step.MARK: Mark,
@@ -40,16 +42,31 @@ def decide(engine: Engine, selection: Selection | None, step: Step, reason: str)
         raise UnableToSelect("a discard needs a reason")
     rows, left = select(engine, selection, step)
     journal = engine.journal
+    unseen = {"unseen": tuple(_newer(engine, rows))} if step is Step.DISCARD else {}
     entry = _ENTRIES[step](
         claim=journal.next_claim,
         received_at=journal.stage_time(engine.now()),
         refused=tuple(refusal(*place_of(row)) for row in rows),
         reason=reason,
+        **unseen,
     )
     journal.append(entry)
     engine.process(entry)
     engine.flush()
+    engine.newer_came = True  # newer records may wait for what was decided
     return len(rows), left
+
+
+def _newer(engine: Engine, rows: list[dict[str, Any]]) -> Iterator[tuple[int, int, int]]:
+    """Yield identity and event time of newer records that are parked, of those whose files can be read."""
+    for root, group in by_file(engine, (row for row in rows if row["reason"] == Reason.SUPERSEDES_EARLIER)):
+        try:
+            _, file = archived_file(engine, root.claim)
+        except (UnableToReadArchive, UnableToRetry) as error:
+            engine.report(f"records older than those that are discarded stay superseded by them: {error}")
+            continue
+        for cdrs, row in records_of(engine, root, file, {row["record"] for row in group}):
+            yield int(cdrs.key_hi[row]), int(cdrs.key_lo[row]), int(cdrs.event_at[row])
 
 
 def replay(engine: Engine, selection: Selection | None) -> tuple[list[ClaimReport], int, int]:

@@ -6,6 +6,7 @@ no code, and slots and decimals were those of its event types. A later catalog m
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from pipelines.spool.family import image_before, root_of
 from pipelines.spool.journal import FileClaim, RecordRetry
 from schemas.arrays import BoolArray, Int32Array, Int64Array, UInt16Array
 from schemas.catalog import Catalog
-from schemas.cdr import ATTRIBUTE_SLOTS, ATTRIBUTE_UNREAD
+from schemas.cdr import ATTRIBUTE_SLOTS, ATTRIBUTE_UNREAD, CdrBlock
 from schemas.values import VALUE_ABSENT, VALUE_SLOTS
 
 
@@ -81,22 +82,37 @@ def _read(
 ) -> None:
     if isinstance(file, QuarantinedFile):
         return
-    selection = RecordRetry(
-        claim=engine.journal.next_claim,
-        received_at=root.received_at,
-        file_claim=root.claim,
-        records=tuple(record.tolist()),
-        refused=(),
-        retry_count=1,
-    )
-    for cdrs in engine.decoded(selection, root, file):
-        rows = np.flatnonzero(cdrs.reason == 0)
+    for cdrs, rows in _blocks_of(engine, root, file, tuple(record.tolist())):
         place = np.searchsorted(record, cdrs.record[rows])
         same = cdrs.event_type[rows] == event_type[place]
         rows, place = rows[same], place[same]
         said.attributes[place] = cdrs.attributes[rows]
         if cdrs.values is not None:
             said.values[place] = cdrs.values[rows]
+
+
+def records_of(
+    engine: Engine, root: FileClaim, file: ReadableFile, records: set[int]
+) -> Iterator[tuple[CdrBlock, int]]:
+    """Yield (block, row) of those records of a file that can be read."""
+    for cdrs, rows in _blocks_of(engine, root, file, tuple(sorted(records))):
+        for row in rows.tolist():
+            yield cdrs, row
+
+
+def _blocks_of(
+    engine: Engine, root: FileClaim, file: ReadableFile, records: tuple[int, ...]
+) -> Iterator[tuple[CdrBlock, Int64Array]]:
+    selection = RecordRetry(
+        claim=engine.journal.next_claim,
+        received_at=root.received_at,
+        file_claim=root.claim,
+        records=records,
+        refused=(),
+        retry_count=1,
+    )
+    for cdrs in engine.decoded(selection, root, file):
+        yield cdrs, np.flatnonzero(cdrs.reason == 0).astype(np.int64)
 
 
 def _alike(engine: Engine, then: ActiveImage, now: ActiveImage) -> list[int]:

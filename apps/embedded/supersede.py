@@ -14,7 +14,8 @@ from apps.embedded.engine import ClaimReport, Engine
 from apps.embedded.files import QuarantinedFile
 from apps.embedded.late import settle_late
 from apps.embedded.parked import settle_parked
-from apps.embedded.reopen import records_of, standing_of_each, unrated_of
+from apps.embedded.reopen import standing_of_each, unrated_of
+from apps.embedded.say_again import records_of
 from pipelines.spool.journal import FileClaim, refusal
 from pipelines.spool.lifecycle import decisions
 from schemas.rejection import Reason

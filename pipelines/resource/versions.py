@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -117,11 +118,7 @@ class VersionTable:
 
     def holder(self, hi: int, lo: int, event_at: int) -> tuple[int, int] | None:
         """Return claim and record of whoever holds an identity, None when nobody does."""
-        slot = int(
-            kernels.find_version(
-                self.key_hi, self.key_lo, self.key_day, np.uint64(hi), np.uint64(lo), np.int32(event_at // DAY_US)
-            )
-        )
+        slot = self._slot(hi, lo, event_at)
         if slot < 0 or self.holder_claim[slot] == 0:
             return None
         return int(self.holder_claim[slot]), int(self.holder_record[slot])
@@ -131,13 +128,20 @@ class VersionTable:
         vacate: Any = kernels.vacate
         vacate(*self._columns(), hi, lo, (event_at // DAY_US).astype(np.int32), forget)
 
-    def unsee(self, hi: UInt64Array, lo: UInt64Array, event_at: Int64Array) -> None:
-        """Let the newest version of identities (k,) that was seen be the one that holds them: newer ones were taken out."""
-        days = (event_at // DAY_US).astype(np.int32)
-        for key in zip(hi, lo, days, strict=True):
-            slot = int(kernels.find_version(self.key_hi, self.key_lo, self.key_day, *key))
+    def unsee(self, keys: Iterable[tuple[int, int, int]]) -> None:
+        """Let the newest version that was seen of identities be the one that holds them: newer ones were taken out.
+
+        Args:
+            keys: identity high, low and event time (microseconds UTC) of each.
+        """
+        for hi, lo, event_at in keys:
+            slot = self._slot(hi, lo, event_at)
             if slot >= 0:
                 self.highest[slot] = self.held[slot]
+
+    def _slot(self, hi: int, lo: int, event_at: int) -> int:
+        day = np.int32(event_at // DAY_US)
+        return int(kernels.find_version(self.key_hi, self.key_lo, self.key_day, np.uint64(hi), np.uint64(lo), day))
 
     def _columns(self) -> tuple[Any, ...]:
         return tuple(getattr(self, name) for name in COLUMNS)

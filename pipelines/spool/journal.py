@@ -102,11 +102,15 @@ class EdrRetry(_Entry):
 
 
 class Discard(_Entry):
-    """Rejections are set aside for good, with the reason somebody gave."""
+    """Rejections are set aside for good, with the reason somebody gave.
+
+    Newer records among them that are parked count as never seen: `unseen` are their identities, high and low, and event times.
+    """
 
     kind: Literal["discard"] = "discard"
     refused: tuple[Refusal, ...]
     reason: str
+    unseen: tuple[tuple[int, int, int], ...] = ()
 
 
 class Mark(_Entry):

@@ -85,7 +85,8 @@ def _versions(data: Path, name: str, *rows: tuple[int, int, int]) -> None:
     octroi("ingest", file, "--source", "calls", "--data", data).ok()
 
 
-def test_a_newer_version_that_is_backed_out_supersedes_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("taken", ["backed out", "discarded"])
+def test_a_newer_version_that_is_taken_out_supersedes_nothing(tmp_path: Path, taken: str) -> None:
     data = write_catalog(tmp_path / "data", VERSIONED)
     _versions(data, "1.csv", (1, 10, 1), (2, 10, 1))
     store = Store.open(data / "store")
@@ -96,7 +97,10 @@ def test_a_newer_version_that_is_backed_out_supersedes_nothing(tmp_path: Path) -
     store.close()
     _versions(data, "2.csv", (1, 30, 3), (2, 30, 3))
     assert _statuses(data) == [(3, 0, "OPEN"), (3, 1, "OPEN")]  # what they replace is billed
-    _back_out(data, "2.csv")
+    if taken == "backed out":
+        _back_out(data, "2.csv")
+    else:
+        octroi("rejects", "discard", "--all", "--reason", "wrong", "--data", data).ok()
     _versions(data, "3.csv", (1, 20, 2), (2, 10, 1))
     sheet = {row["claim"]: row for row in balanced(data)["records"]}[5]
     assert (sheet["superseded"], sheet["parked"], sheet["duplicate"]) == (0, 1, 1)
