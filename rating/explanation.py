@@ -174,8 +174,8 @@ class Explanation(BaseModel):
             told.extend(self._stretch_line(stretch) for stretch in self.stretches)
         if self.counter is not None:
             told.append(
-                f"{self.counter.name}: {self._units(self.counter.before)} before, "
-                f"{self._units(self.counter.after)} after"
+                f"{self.counter.name}: {self.standing(self.counter.before)} before, "
+                f"{self.standing(self.counter.after)} after"
             )
             if self.counter.function == "max":
                 raised = self._units(self.rated_quantity)
@@ -207,6 +207,10 @@ class Explanation(BaseModel):
         return (
             f"from {stretch.local_time:%a %Y-%m-%d %H:%M:%S} {stretch.band}: {self._units(stretch.quantity)}{counted}"
         )
+
+    def standing(self, steps: int) -> str:
+        """Return where a counter stands: what it has counted beyond what was carried over, or what is left of that."""
+        return f"{self._units(-steps)} carried over left" if steps < 0 else self._units(steps)
 
     def _units(self, steps: int) -> str:
         return f"{_plain(describe_quantity(steps, Unit(self.unit, '', self.unit_steps)))} {self.unit}"

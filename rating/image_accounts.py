@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from rating.image_charges import ChargeTables
+from rating.image_charges import COMPANION, ChargeTables
 from rating.image_holders import NO_ACCOUNT, charge_groups, with_holders
 from rating.image_prices import UnableToCompileImage
 from rating.kernels import layout
@@ -141,7 +141,7 @@ def counter_names(
 ) -> pl.DataFrame:
     """Return subscriptions, as often as their offer has counters, with `counter` and `name`, as the vocabulary calls it."""
     uses = [
-        (offer, counter, catalog.counters[counter].shared_by)
+        (offer, counter, catalog.counters[counter.removesuffix(COMPANION)].shared_by)
         for offer, counters in offer_counters.items()
         for counter in counters
     ]

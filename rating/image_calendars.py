@@ -18,6 +18,11 @@ from rating.kernels.layout import (
     PERIOD_MONTH,
     PERIOD_YEAR,
     QUARTERS_PER_DAY,
+    ROLL_COLUMNS,
+    ROLL_LIMIT,
+    ROLL_NEWEST,
+    ROLL_OF,
+    ROLL_PERIODS,
     ZONE_BUCKETS,
 )
 from rating.vocabulary import Vocabulary
@@ -25,6 +30,7 @@ from rating.zones import zone_buckets, zone_transitions
 from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt16Array
 from schemas.catalog import Catalog
 from schemas.price_plan import Calendar
+from schemas.quantity import parse_quantity
 
 PERIOD_KINDS = {"day": PERIOD_DAY, "month": PERIOD_MONTH, "year": PERIOD_YEAR, "ever": PERIOD_EVER}
 ROWS_MAX = 2**16
@@ -51,6 +57,7 @@ class CalendarTables:
     zone_bucket: Int32Array
     zone_instant: Int64Array
     zone_offset: Int64Array
+    rolls: Int64Array | None
 
 
 def compile_calendars(catalog: Catalog) -> CalendarTables:
@@ -98,7 +105,20 @@ def compile_calendars(catalog: Catalog) -> CalendarTables:
         zone_bucket=bucket,
         zone_instant=np.concatenate([np.zeros(0, np.int64), *(instants for instants, _ in transitions)]),
         zone_offset=np.concatenate([np.zeros(0, np.int64), *(offsets for _, offsets in transitions)]),
+        rolls=_rolls(catalog, counters),
     )
+
+
+def _rolls(catalog: Catalog, counters: tuple[str, ...]) -> Int64Array | None:
+    """Return (counters, ROLL_COLUMNS), see `layout`; None where nothing rolls over."""
+    rows = np.zeros((len(counters), ROLL_COLUMNS), np.int64)
+    for row, rule in zip(rows, (catalog.counters[code].roll_over for code in counters), strict=True):
+        if rule is not None:
+            of = parse_quantity(rule.of, catalog.units)[0]
+            row[ROLL_PERIODS], row[ROLL_OF] = rule.periods, of
+            row[ROLL_LIMIT] = parse_quantity(rule.limit, catalog.units)[0] if rule.limit is not None else of
+            row[ROLL_NEWEST] = rule.order == "newest_first"
+    return rows if rows.any() else None
 
 
 def _zone_index(zone: str, zones: tuple[str, ...]) -> int:

@@ -39,6 +39,8 @@ from schemas.price_plan import (
 )
 
 _HASH_DIGITS = 8
+COMPANION = "#left"
+"""Ends the name of the second slot of a counter that rolls over, which follows the first one; a code has no "#"."""
 LATER: dict[type[Document], frozenset[str]] = {
     PriceVersion: frozenset(
         {
@@ -62,7 +64,7 @@ LATER: dict[type[Document], frozenset[str]] = {
     Increments: frozenset({"mode"}),
     Calendar: frozenset({"day_types", "seasons"}),
     Band: frozenset({"seasons"}),
-    Counter: frozenset({"shared_by", "function"}),
+    Counter: frozenset({"shared_by", "function", "roll_over"}),
 }
 """Fields that came later: a version that does not use them keeps the name that it had before they came."""
 
@@ -97,7 +99,7 @@ class ChargeTables:
 
     Attributes:
         offers: codes in the order of their index; charges likewise.
-        offer_counters: the counters (codes) that each offer's price plans use, in the order of the slots.
+        offer_counters: the counters (codes) that each offer's price plans use, and their companions, in the order of the slots.
         versions: one per row of `version_row`.
     """
 
@@ -309,7 +311,9 @@ def _required_attributes(charge: Charge, catalog: Catalog, vocabulary: Vocabular
 def _counters_of(offer: str, catalog: Catalog) -> tuple[str, ...]:
     plans = {catalog.charges[code].price_plan for code in catalog.offers[offer].charges}
     used = {version.counter for plan in plans for version in catalog.price_plans[plan].versions}
-    return tuple(sorted(code for code in used if code is not None))
+    counters = sorted(code for code in used if code is not None)
+    rolling = {code for code in counters if catalog.counters[code].roll_over is not None}
+    return tuple(name for code in counters for name in (code, code + COMPANION)[: 1 + (code in rolling)])
 
 
 def _counter_positions(
@@ -318,5 +322,7 @@ def _counter_positions(
     positions = np.full((len(offers), len(calendars.counters)), -1, np.int32)
     for row, offer in zip(positions, offers, strict=True):
         for position, counter in enumerate(offer_counters[offer]):
+            if counter.endswith(COMPANION):
+                continue
             row[calendars.counters.index(counter)] = position
     return positions

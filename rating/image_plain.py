@@ -27,19 +27,26 @@ COPIED = {
 
 
 def plain_rows(
-    start: Int64Array, end: Int64Array, version_row: Int64Array, counter_kind: Int32Array, counter_zone: Int32Array
+    start: Int64Array,
+    end: Int64Array,
+    version_row: Int64Array,
+    counter_kind: Int32Array,
+    counter_zone: Int32Array,
+    rolls: Int64Array | None = None,
 ) -> Int64Array:
     """Return (versions, PLAIN_COLUMNS) the versions as `rating.kernels.plain` wants them.
 
     Args:
         start, end: (versions,) when each is in force. version_row .. counter_zone: of `layout.Tariff`; rows after those of the
-            versions are terms of price tables.
+            versions are terms of price tables. rolls: what rolls over, which is not plain.
     """
     rows = version_row[: len(start)]
     found = np.zeros((len(start), layout.PLAIN_COLUMNS), np.int64)
     for column, copied in COPIED.items():
         found[:, column] = rows[:, copied]
     plain = _is_plain(rows)
+    if rolls is not None:
+        plain &= (rows[:, layout.COUNTER] < 0) | (rolls[rows[:, layout.COUNTER], layout.ROLL_PERIODS] == 0)
     found[:, layout.PLAIN_START] = np.where(plain, start, NEVER)
     found[:, layout.PLAIN_END] = end
     counter = rows[:, layout.COUNTER]

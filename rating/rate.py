@@ -47,10 +47,10 @@ def rate(edrs: EdrBlock, image: TariffImage, state: AccountState) -> RatedBlock:
     answer = _answer(len(edrs), max(len(edrs) // 4, image.wallets_max))
     accounts = state.kernel_view()
     values = _values(edrs, image)
-    row = int(rate_rows(0, usage, image.tariff, accounts, answer, values))
+    row = int(rate_rows(0, usage, image.tariff, accounts, answer, values, image.rolls))
     while row < len(edrs):
         answer = _with_split_room(answer)
-        row = int(rate_rows(row, usage, image.tariff, accounts, answer, values))
+        row = int(rate_rows(row, usage, image.tariff, accounts, answer, values, image.rolls))
     rated = _block(answer)
     _check_conservation(rated, moved=join(answer.moved_hi[0], answer.moved_lo[0]))
     return rated
@@ -102,7 +102,7 @@ def _values(edrs: EdrBlock, image: TariffImage) -> AnyArray | None:
     """Return the values of the EDRs, None where no version of the image looks at them."""
     if edrs.values is not None:
         _require(edrs.values.shape == (len(edrs), VALUE_SLOTS), "values are not (n, VALUE_SLOTS)")
-    if not image.reads_values:
+    if not image.reads_values and image.rolls is None:
         return None
     if image.derived or image.plugins:
         return with_derived(edrs, image.derived, image.plugins)

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from rating.image_charges import version_name
 from rating.reference import UnableToPrice, period_at, price, to_datetime
+from rating.reference_carry import carried_into
 from rating.reference_conditions import matching_charge
 from rating.reference_tables import Said, values_said, with_lookups
 from rating.vocabulary import Vocabulary
@@ -61,10 +62,12 @@ class ReferenceState:
     Attributes:
         counters: (holder, counter, period mod 4) -> the period kept there; a subscription or "account/…", "group/…" holds it.
         balances: "account/wallet" -> billionths.
+        counted: (holder, counter, kind of period) -> period -> all that was ever counted in it; of counters that roll over.
     """
 
     counters: dict[tuple[str, str, int], Cell] = field(default_factory=dict)
     balances: dict[str, int] = field(default_factory=dict)
+    counted: dict[tuple[str, str, str], dict[int, int]] = field(default_factory=dict)
 
 
 class ReferenceRater:
@@ -104,7 +107,7 @@ class ReferenceRater:
         if version is None:
             return ReferenceItem(Reason.NO_PRICE_VERSION)
         name = version_name(charge, version, self._catalog)
-        before, key, cell = 0, None, None
+        before, carried, key, cell = 0, 0, None, None
         if version.counter is not None:
             counter = self._catalog.counters[version.counter]
             key, cell = self._cell(self.holder(subscription, counter), counter, event_at)
@@ -112,6 +115,11 @@ class ReferenceRater:
             if kept is not None and kept.kind == cell.kind and kept.period > cell.period:
                 return ReferenceItem(Reason.COUNTER_PERIOD_CLOSED, name)
             before = kept.used if kept is not None and (kept.kind, kept.period) == (cell.kind, cell.period) else 0
+            if counter.roll_over is not None:
+                history = self._state.counted.get((key[0], counter.code, cell.kind), {})
+                if cell.period <= max(history, default=cell.period) - PERIODS_KEPT:
+                    return ReferenceItem(Reason.COUNTER_PERIOD_CLOSED, name)
+                carried = carried_into(cell.period, history, counter.roll_over, self._catalog)
         try:
             priced = price(
                 self._catalog,
@@ -119,7 +127,7 @@ class ReferenceRater:
                 version,
                 quantity=quantity,
                 event_at=event_at,
-                counter_before=before,
+                counter_before=before - carried,
                 zone=self._zones.get(subscription),
                 said=self._said(edrs, row),
             )
@@ -134,11 +142,14 @@ class ReferenceRater:
             return ReferenceItem(Reason.INSUFFICIENT_BALANCE, name)
         if key is not None and cell is not None:
             self._state.counters[key] = Cell(cell.kind, cell.period, before + priced.rated_quantity)
+            if counter.roll_over is not None:
+                history = self._state.counted.setdefault((key[0], counter.code, cell.kind), {})
+                history[cell.period] = before + priced.rated_quantity
         return ReferenceItem(
             reason=Reason.NONE,
             charge_version=name,
             rated_quantity=priced.rated_quantity,
-            counter_before=before,
+            counter_before=before - carried,
             tier=priced.tier,
             band=priced.band.index if priced.band is not None else 0,
             amount=priced.amount,

@@ -72,7 +72,7 @@ def in_tier_increments(quantity: int, tiers: tuple[Tier, ...], catalog: Catalog)
 def tier_parts(quantity: int, before: int, tiers: tuple[Tier, ...], catalog: Catalog) -> list[Part]:
     """Return what of the consumption from `before` to `before + quantity` lies within each tier's bounds."""
     parts = []
-    low = 0
+    low = min(0, before)  # what was carried over lies before the counter's own quantity
     for index, tier in enumerate(tiers):
         high = steps(tier.up_to, catalog) if tier.up_to is not None else max(low, before + quantity)
         parts.append(Part(index, max(0, min(high, before + quantity) - max(low, before))))

@@ -18,7 +18,7 @@ from rating.image_plain import cell_versions, plain_rows
 from rating.image_prices import UnableToCompileImage
 from rating.kernels.layout import MODEL_VALUE, SHAPE, Tariff
 from rating.vocabulary import Vocabulary
-from schemas.arrays import BoolArray, Int32Array
+from schemas.arrays import BoolArray, Int32Array, Int64Array
 from schemas.catalog import Catalog
 
 __all__ = [
@@ -52,6 +52,7 @@ class TariffImage:
         charge_versions: what the ids of charge versions mean, in the order of charges and starts.
         derived: what event types look up. plugins: price plug-ins. asked: what event types with values are asked for.
         opening: opening balances. opening_readings: opening indexes.
+        rolls: (counters, ROLL_COLUMNS) what rolls over, None where nothing does.
     """
 
     content_hash: str
@@ -72,6 +73,7 @@ class TariffImage:
     derived: tuple[DerivedColumn, ...] = ()
     plugins: tuple[PriceColumn, ...] = ()
     asked: Mapping[int, Asked] = field(default_factory=dict)
+    rolls: Int64Array | None = None
 
     @property
     def reads_values(self) -> bool:
@@ -133,6 +135,7 @@ def compile_image(catalog: Catalog, vocabulary: Vocabulary) -> TariffImage:
                 charges.version_row,
                 calendars.counter_kind,
                 calendars.counter_zone,
+                calendars.rolls,
             ),
             cell_version=cell_versions(
                 charges.cell_ptr,
@@ -193,4 +196,5 @@ def compile_image(catalog: Catalog, vocabulary: Vocabulary) -> TariffImage:
         derived=compile_derived(catalog, vocabulary),
         plugins=compile_plugins(catalog, vocabulary),
         asked=asked_of(catalog, vocabulary),
+        rolls=calendars.rolls,
     )

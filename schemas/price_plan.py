@@ -171,6 +171,19 @@ LEVELS: tuple[Level, ...] = ("user_account", "billing_account", "customer_accoun
 Sharing = Literal["subscription", "group", "account", "user_account", "billing_account", "customer_account", "customer"]
 
 
+class RollOver(Document):
+    """What is not used of an allowance `of` a period is there for the next `periods`, at most `limit` of it.
+
+    `order` says what usage draws on first: what is left of the oldest period, or its own allowance, then what is left of the
+    newest.
+    """
+
+    of: QuantityText
+    periods: Annotated[int, Field(ge=1, le=3)] = 1
+    limit: QuantityText | None = None
+    order: Literal["oldest_first", "newest_first"] = "oldest_first"
+
+
 class Counter(Document):
     """Consumption accumulated over the calendar period of the *event* date in `zone`.
 
@@ -187,6 +200,7 @@ class Counter(Document):
     zone: str = "UTC"
     shared_by: Sharing = "subscription"
     function: Literal["sum", "max"] = "sum"
+    roll_over: RollOver | None = None
 
 
 class Increments(Document):

@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 
 from apps.embedded.cancel import Withdrawal
 from apps.embedded.engine import Engine
+from rating.image_charges import COMPANION
+from rating.kernels.layout import PERIODS_KEPT
 from rating.reversal import find_counters, subscriptions_on
 from schemas.arrays import Int32Array, Int64Array, UInt64Array
 from schemas.cancellation import CancelledKind
@@ -89,13 +91,20 @@ class LaterItems:
         tariff = self.withdrawal.image(self.engine.state.vocabulary.images.name(image)).image.tariff
         slot, _, period = _counters(column, tariff)
         stands = ~np.isin(place, gone)
+        words = self.engine.state.vocabulary.counters
+        rolling = {each for each, _ in self.first if words.id(words.name(each) + COMPANION) >= 0}
         return sum(
-            at > self.first.get(cell, at)
-            for cell, at, counts in zip(
-                zip(slot.tolist(), period.tolist(), strict=True), place.tolist(), stands.tolist(), strict=True
+            any(at > self.first.get((on, each), at) for each in _periods(number, on in rolling))
+            for on, number, at, counts in zip(
+                slot.tolist(), period.tolist(), place.tolist(), stands.tolist(), strict=True
             )
             if counts
         )
+
+
+def _periods(period: int, rolling: bool) -> range:  # noqa: FBT001
+    """Return the periods, as counters note them, whose usage the price of an item in one of them looks at."""
+    return range(period, period - (PERIODS_KEPT * PERIODS_KEPT if rolling else 1), -PERIODS_KEPT)
 
 
 def _counters(column: dict[str, Any], tariff: Any) -> tuple[Int32Array, Int32Array, Int32Array]:

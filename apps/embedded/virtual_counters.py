@@ -93,6 +93,8 @@ def set_counters(
         state.counter_period[slot, cell] = period * PERIODS_KEPT + KINDS[counter.period]
         state.counter_used[slot, cell] = used
         twin_state.counters[holder, start.counter, cell] = Cell(counter.period, period, used)
+        if counter.roll_over is not None:
+            twin_state.counted.setdefault((holder, start.counter, counter.period), {})[period] = used
 
 
 def _holders(starts: tuple[CounterStart, ...], catalog: Catalog) -> dict[tuple[str, str], str | None]:

@@ -332,8 +332,7 @@ def detail(explanation: Explanation) -> list[str]:
     unit = Unit(explanation.unit, "", explanation.unit_steps)
     lines = []
     if explanation.counter is not None:
-        used = plain(describe_quantity(explanation.counter.before, unit))
-        lines.append(f"{explanation.counter.name}: {used} {unit.code} before")
+        lines.append(f"{explanation.counter.name}: {explanation.standing(explanation.counter.before)} before")
     if explanation.row is not None:
         lines.append(f"price table {explanation.row}")
     for part in explanation.parts:

@@ -83,7 +83,8 @@ def _by_tier(
     low = 0
     for place, each in enumerate(tiers_of(version)):
         high = steps(each.up_to, catalog) if each.up_to is not None else 2**63 - 1
-        part = np.clip(np.minimum(high, before + rated) - np.maximum(low, before), 0, None)
+        # the first tier reaches below zero, where what was carried over lies
+        part = np.clip(np.minimum(high, before + rated) - (np.maximum(low, before) if low else before), 0, None)
         is_zero = zero[place, band]
         free += np.where(is_zero, part, 0)
         costs = (part > 0) & ~is_zero

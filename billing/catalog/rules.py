@@ -9,9 +9,9 @@ from billing.catalog.checking import Context
 from billing.catalog.models import ANY_KIND, Entry
 from billing.catalog.rules_accounts import check_account, check_subscription
 from billing.catalog.rules_calendars import check_calendar, check_date_list
+from billing.catalog.rules_counters import check_counter
 from billing.catalog.rules_pricing import (
     check_charge,
-    check_counter,
     check_event_type,
     check_offer,
     check_price_plan,

@@ -1,4 +1,4 @@
-"""Rules of what is sold: event types, counters, price plans, charges, offers."""
+"""Rules of what is sold: event types, price plans, charges, offers."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from billing.catalog.rules_lookups import check_lookups
 from billing.catalog.rules_tables import check_table_dimension, check_table_values, check_value_use
 from billing.catalog.rules_versions import PRICE_MAX, check_version, priced_quantity
 from billing.catalog.wording import choose
-from schemas.price_plan import Calendar, Charge, Counter, EventType, Offer, PricePlan
+from schemas.price_plan import Calendar, Charge, EventType, Offer, PricePlan
 
 __all__ = [
     "PRICE_MAX",
     "check_charge",
-    "check_counter",
     "check_event_type",
     "check_offer",
     "check_price_plan",
@@ -39,12 +38,6 @@ def check_event_type(ctx: Context, entry: Entry[EventType]) -> None:
             message = f"{type_.type} have no decimals" if type_.type == "digits" else f"a {type_.type} has no decimals"
             ctx.problems.at(entry, ("values", name, "decimals"), message, "remove `decimals`", key=True)
     check_lookups(ctx, entry)
-
-
-def check_counter(ctx: Context, entry: Entry[Counter]) -> None:
-    """Check a counter: its unit and zone are known."""
-    ctx.unit(entry, ("unit",), entry.document.unit)
-    ctx.zone(entry, ("zone",), entry.document.zone)
 
 
 def check_price_plan(ctx: Context, entry: Entry[PricePlan]) -> None:

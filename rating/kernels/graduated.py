@@ -31,7 +31,7 @@ def price_graduated(
 
     Args:
         quantity: int64, 0 .. 2**62, to be priced.
-        consumed: int64 >= 0, what was consumed before: tiers are walked from there.
+        consumed: int64, what was consumed before, below 0 by what was carried over: tiers are walked from there.
         tier_upper: int64, exclusive upper bounds; those of this plan are tier_upper[first : first + count],
             the last one is open whatever it says.
         price: int64; tier t costs price[price_first + t * stride].

@@ -182,6 +182,16 @@ COUNTER_WORDS = 8
 PERIOD_FIRST = 2 * PERIODS_KEPT
 """Where the periods are among the halves."""
 
+ROLL_COLUMNS = 4
+"""Of a counter's roll-over."""
+ROLL_PERIODS = 0
+"""For how many periods what is left is there; 0 where nothing rolls over."""
+ROLL_OF = 1
+ROLL_LIMIT = 2
+"""Base steps of the allowance of a period, and how many of them are carried at most."""
+ROLL_NEWEST = 3
+"""1 where usage draws on its own allowance first, then on the newest; 0 where on the oldest first."""
+
 QUARTERS_PER_DAY = 96
 BANDS_MAX = 16
 FIRST_DAY = 10_955

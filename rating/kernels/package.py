@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from rating.kernels.volume import cumulated
 from rating.kernels.wide import multiply
 
 I64 = np.int64
@@ -33,9 +34,9 @@ def price_package(quantity: Any, consumed: Any, free: Any, size: Any, down: Any,
     `rating.reference_shapes`.
 
     Args:
-        quantity: int64, 0 .. 2**63 - 1. consumed: int64 >= 0, what was consumed before.
+        quantity: int64, 0 .. 2**63 - 1. consumed: int64, what was consumed before, below 0 by what was carried over.
         free: int64 >= 0. size: int64 >= 1. down: 1 when a begun block does not count. price: int64, of one block.
     """
-    before = blocks_of(U(consumed), free, size, down)
-    after = blocks_of(U(consumed) + U(quantity), free, size, down)
+    before = blocks_of(U(max(consumed, I64(0))), free, size, down)
+    after = blocks_of(cumulated(consumed, quantity), free, size, down)
     return multiply(I64(after - before), price)

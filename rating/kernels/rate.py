@@ -13,6 +13,7 @@ from numba import njit
 
 from rating.kernels import layout, reasons
 from rating.kernels.balance import WALLET_NONE, pay_alone, pay_together
+from rating.kernels.carry import carried_into, keep_left
 from rating.kernels.destination import bucket_of, find_destination
 from rating.kernels.flat import price_flat
 from rating.kernels.formula import price_formula
@@ -42,7 +43,7 @@ NEAR = 8
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, values: Any) -> Any:
+def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, values: Any, rolls: Any) -> Any:
     """Rate rows from `start` on; return the row for which split columns have no room, else the row count.
 
     Args:
@@ -53,6 +54,7 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
         answer: `layout.Answer`, written; call again with larger split columns and the returned row.
         values: (n, VALUE_SLOTS, perhaps with LOOKUP_SLOTS) int64, (0, ..) where no usage has any; None where none is read,
             for which another machine code is made that knows nothing of price tables.
+        rolls: (counters, ROLL_COLUMNS) int64; None where no counter rolls over, for which likewise.
     """
     # a field of a named tuple read inside the loop would count references, an atomic operation each time
     event_at, quantities, event_type, attributes, subscriptions = usage
@@ -142,7 +144,7 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
     # the period that usage was found in last, and what else lies in it
     clock, clock_period, clock_start, clock_end = I64(-1), I64(0), I64(0), I64(0)
     fallen_hi, fallen_lo = I64(0), U(0)
-    said = np.zeros(layout.KEY_COLUMNS, np.int64)
+    said, left = np.zeros(layout.KEY_COLUMNS, np.int64), np.zeros(layout.PERIODS_KEPT, np.int64)
     key = np.zeros(layout.KEY_COLUMNS, np.int32)
     stack = np.zeros((3, STACK_MAX), np.int64)
     programs = (program_ptr, program, program_set)
@@ -233,22 +235,17 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
                     out_version[row] = plain[layout.PLAIN_ID]
                     out_quantity[row] = quantity
                     out_before[row] = before
-                    out_tier[row] = tier
-                    out_band[row] = 0
+                    out_tier[row], out_band[row] = tier, 0
                     out_amount[row] = amount
                     out_wallet[row] = wallet
-                    out_balance_hi[row] = hi
-                    out_balance_lo[row] = lo
+                    out_balance_hi[row], out_balance_lo[row] = hi, lo
                     continue
         out_version[row] = -1
-        out_quantity[row] = 0
-        out_before[row] = 0
-        out_tier[row] = 0
-        out_band[row] = 0
+        out_quantity[row], out_before[row] = 0, 0
+        out_tier[row], out_band[row] = 0, 0
         out_amount[row] = 0
         out_wallet[row] = WALLET_NONE
-        out_balance_hi[row] = 0
-        out_balance_lo[row] = 0
+        out_balance_hi[row], out_balance_lo[row] = 0, 0
         out_reason[row] = reasons.NO_MATCHING_CHARGE
         if offer < 0:
             continue
@@ -281,10 +278,7 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
             continue
         out_version[row] = version_row[version, layout.VERSION_ID]
         counter = version_row[version, layout.COUNTER]
-        slot = I64(0)
-        cell = I64(0)
-        period = I64(0)
-        before = I64(0)
+        slot, cell, period, before, carried, after = I64(0), I64(0), I64(0), I64(0), I64(0), I64(0)
         used = quantities[row]
         if counter >= 0:
             slot = I64(subscription_row[subscription, layout.COUNTER_FIRST])
@@ -304,9 +298,18 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
                 continue
             if version_row[version, layout.PEAK] != 0:
                 used = max(used - before, I64(0))
+            if rolls is not None:
+                after = I64(subscription_row[subscription, layout.COUNTER_PTR]) + place + I64(1)
+                roll = rolls[counter]
+                carried = carried_into(
+                    number, slot, counter_slot, after, kind, roll, counter_used, counter_period, left
+                )
+                if carried < 0:
+                    out_reason[row] = reasons.COUNTER_PERIOD_CLOSED
+                    continue
+                before -= carried  # a free part that lies before the counter's own
         calendar = version_row[version, layout.CALENDAR]
-        zone = I64(0)
-        band = I64(0)
+        zone, band = I64(0), I64(0)
         if calendar >= 0:
             zone = I64(calendar_zone[calendar])
             if zone < 0:
@@ -438,7 +441,7 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
         if overflow or quantity > QUANTITY_MAX:
             out_reason[row] = reasons.AMOUNT_OVERFLOW
             continue
-        if counter >= 0 and before > I64(INT64_MAX) - quantity:
+        if counter >= 0 and before + carried > I64(INT64_MAX) - quantity:
             out_reason[row] = reasons.COUNTER_OVERFLOW
             continue
         if amount > 0:
@@ -482,15 +485,15 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
                 out_reason[row] = reasons.INSUFFICIENT_BALANCE
                 continue
             out_wallet[row] = wallet
-            out_balance_hi[row] = hi
-            out_balance_lo[row] = lo
+            out_balance_hi[row], out_balance_lo[row] = hi, lo
         if counter >= 0:
+            if rolls is not None:
+                keep_left(number, slot, counter_slot, after, kind, rolls[counter], counter_used, counter_period, left)
             counter_period[slot, layout.PERIOD_FIRST + cell] = period
-            counter_used[slot, cell] = before + quantity
+            counter_used[slot, cell] = before + carried + quantity
         out_quantity[row] = quantity
         out_before[row] = before
-        out_tier[row] = tier
-        out_band[row] = band
+        out_tier[row], out_band[row] = tier, band
         out_amount[row] = amount
         out_reason[row] = 0
     moved_hi[0], moved_lo[0], _ = add(moved_hi[0], moved_lo[0], fallen_hi, fallen_lo)

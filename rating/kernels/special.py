@@ -82,7 +82,8 @@ def price_special(
     Twin: `rating.reference`.
 
     Args:
-        at: int64 microseconds UTC. quantity: int64, 0 .. 2**62. consumed: int64 >= 0, what was consumed before.
+        at: int64 microseconds UTC. quantity: int64, 0 .. 2**62. consumed: int64, what was consumed before, below 0
+            by what was carried over.
         rule: (VERSION_COLUMNS,) int64. price_at: int64, where its prices start, or those of its row of a price table.
         measure: int64 >= 0, the value that it prices, or anything where it prices none.
         band: int64, in force at the start. calendar .. zone_offset: as in `crossing.stay`, if the rule crosses bands.
@@ -131,7 +132,7 @@ def price_special(
         return hi, lo, tier, rated, False
     if rated == 0:
         if count > 0:
-            tier = tier_of(U(consumed), tier_upper, first, count)
+            tier = tier_of(U(max(consumed, I64(0))), tier_upper, first, count)
         if rule[ZERO_CHARGED] != 0:
             if model == MODEL_EVENT:
                 hi, lo = widen(price[price_at + band])

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from rating.kernels.volume import tier_of
+from rating.kernels.volume import cumulated, tier_of
 from rating.kernels.wide import add, subtract
 
 I64 = np.int64
@@ -44,7 +44,7 @@ def amounts_begun(quantity: Any, consumed: Any, tier_upper: Any, first: Any, cou
     hi, lo = I64(0), U(0)
     low = I64(0)
     tier = I64(0)
-    after = U(consumed) + U(quantity)
+    after = cumulated(consumed, quantity)
     while tier < count and U(low) < after:
         if low >= consumed:
             hi, lo, _ = add(hi, lo, tier_amount[first + tier, 0], U(tier_amount[first + tier, 1]))

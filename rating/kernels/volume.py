@@ -14,6 +14,14 @@ U = np.uint64
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def cumulated(consumed: Any, quantity: Any) -> Any:
+    """Return consumed + quantity as uint64, 0 where what was carried over covers both."""
+    if consumed < 0 and consumed + quantity < 0:
+        return U(0)
+    return U(consumed) + U(quantity)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def tier_of(position: Any, tier_upper: Any, first: Any, count: Any) -> Any:
     """Return the tier in which a cumulated quantity (uint64) lies; bounds are exclusive, the last tier is open."""
     tier = I64(0)
