@@ -6,8 +6,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,7 +26,7 @@ STDIN = "-"
 @honest
 def rate(
     usage: Annotated[
-        str, typer.Option("--usage", "-u", metavar="FILE", help="CSV with a header; - is standard input.")
+        str, typer.Option("--usage", "-u", metavar="FILE", help="CSV with a header, or JSON; - is standard input.")
     ],
     catalog: Annotated[
         Path | None,
@@ -59,8 +60,9 @@ def rate(
     ] = True,
     rejects_max: RejectsMax = None,
 ) -> None:
-    """Rate usage from a CSV file by a catalog, without a data directory and without a trace.
+    """Rate usage from a CSV or JSON file by a catalog, without a data directory and without a trace.
 
+    JSON is an array of objects, or an object a line; attributes and values may be objects of their own.
     Columns: timestamp, access_point or subscription, quantity, and where wanted unit, event_type, and attributes and values
     of the event types by name. Counters and wallets move during the run, in the order of events.
     """
@@ -76,6 +78,7 @@ def rate(
     from apps.cli.rating_output import OUTPUT
     from apps.embedded.virtual import VirtualRating
     from apps.embedded.virtual_counters import read_counters
+    from apps.embedded.virtual_json import as_delimited, is_json
     from billing.catalog.store import load_catalog
 
     start = None if at is None else _instant(at)
@@ -83,7 +86,8 @@ def rate(
     loaded = load_catalog(catalog if catalog is not None else read_settings(None).data_dir / "catalog")
     starts = () if counters is None else read_counters(counters.read_bytes())
     rating = VirtualRating(loaded, counters=starts, check=check)
-    with _opened(usage) as stream:
+    with _opened(usage) as given:
+        stream = as_delimited(given, delimiter=delimiter) if is_json(given.peek(1)) else given
         reader = rating.reader(stream, at=start, zone=zone, delimiter=delimiter)
         _tell_ignored(reader)
         OUTPUT[out](rating, reader, detail=out == "table" if detail is None else detail, limit=limit)
@@ -91,9 +95,9 @@ def rate(
 
 
 @contextmanager
-def _opened(usage: str) -> Iterator[BinaryIO]:
+def _opened(usage: str) -> Iterator[BufferedReader]:
     if usage == STDIN:
-        yield sys.stdin.buffer
+        yield BufferedReader(sys.stdin.buffer)  # type: ignore[arg-type]
         return
     with Path(usage).open("rb") as stream:
         yield stream

@@ -320,6 +320,39 @@ def test_a_file_that_is_no_usage_is_wrong_usage(catalog: Path, tmp_path: Path, t
     assert words in told.err
 
 
+def test_json_is_read_as_the_table_that_it_stands_for(catalog: Path, tmp_path: Path) -> None:
+    texts = {
+        "csv": "timestamp,subscription,quantity,unit,zone\n2026-10-05T09:00:00Z,ana,1.50,min,home\n"
+        "2026-10-05T10:00:00Z,ana,5000.125,MB,\n2026-10-05T11:00:00Z,ana,x,MB,\n",
+        "json": '  [{"timestamp": "2026-10-05T09:00:00Z", "subscription": "ana", "quantity": 1.50, "unit": "min", '
+        '"attributes": {"zone": "home"}},\n {"timestamp": "2026-10-05T10:00:00Z", "subscription": "ana", "quantity": 5000.125, '
+        '"unit": "MB", "zone": null}, {"timestamp": "2026-10-05T11:00:00Z", "subscription": "ana", "quantity": "x", "unit": "MB"}]',
+        "ndjson": '{"timestamp": "2026-10-05T09:00:00Z", "subscription": "ana", "quantity": 1.50, "unit": "min", "zone": "home"}\n'
+        '\n{"timestamp": "2026-10-05T10:00:00Z", "subscription": "ana", "quantity": 5000.125, "unit": "MB"}\n'
+        '{"timestamp": "2026-10-05T11:00:00Z", "subscription": "ana", "quantity": "x", "unit": "MB"}',
+    }
+    told = {}
+    for form, text in texts.items():
+        path = tmp_path / f"usage.{form}"
+        path.write_text(text)
+        told[form] = octroi("rate", "--catalog", catalog, "--usage", path, "--out", "csv").ok().out
+    assert told["csv"].count("rated") >= 2
+    assert told["json"] == told["ndjson"] == told["csv"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[1]", "record 0 is no JSON object"), ('{"timestamp": "x"}\n{', "line 2 is no JSON"), ("[", "the usage file is no JSON"),
+        ('{"timestamp": [1]}', "record 0: timestamp is neither a text nor a number"), ("{}", "has no column"), ("[]", "has no column"),
+    ],
+)  # fmt: skip
+def test_json_that_is_no_usage_is_wrong_usage(catalog: Path, tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "usage.json").write_text(text)
+    told = octroi("rate", "--catalog", catalog, "--usage", tmp_path / "usage.json")
+    assert (told.code, words in told.err) == (2, True), told
+
+
 def test_exit_codes(catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage, wrong = tmp_path / "usage.csv", tmp_path / "catalog.yaml"
     usage.write_text(f"{HEAD}\n{OCTOBER},ana,1,min,,home\n{OCTOBER},ana,1,min,,away\n")
