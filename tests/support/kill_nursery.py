@@ -23,6 +23,8 @@ prepare_cache()
 
 import kill_points as points  # noqa: E402
 import numpy as np  # noqa: E402
+from numba.core.caching import FunctionCache  # noqa: E402
+from numba.core.dispatcher import Dispatcher  # noqa: E402
 
 import apps.embedded.access  # noqa: E402
 import apps.embedded.retry  # noqa: E402
@@ -34,6 +36,7 @@ from rating.kernels.hashing import hash_ranges  # noqa: E402
 def main() -> None:
     """Answer requests until stdin ends."""
     _load_numba()
+    _load_kernels()
     for line in sys.stdin:
         request = json.loads(line)
         started = time.monotonic()
@@ -55,6 +58,17 @@ def _load_numba() -> None:
     nothing, zero = np.zeros(0, np.int64), np.uint64(0)
     hashes = np.zeros(0, np.uint64)
     hash_ranges(np.zeros(64, np.uint8), nothing, nothing, zero, zero, hashes, hashes)
+
+
+def _load_kernels() -> None:
+    """Load all that is cached of the kernels that are imported, as children would, one after the other; compile nothing."""
+    for name, module in list(sys.modules.items()):
+        if ".kernels." not in name or not name.startswith(("pipelines.", "rating.")):
+            continue
+        for kernel in vars(module).values():
+            if isinstance(kernel, Dispatcher) and isinstance(kernel._cache, FunctionCache):
+                for signature, *_ in kernel._cache._cache_file._load_index():
+                    kernel.compile(signature)
 
 
 def _wait(pid: int, killed_at: float | None) -> Any:
