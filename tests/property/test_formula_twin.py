@@ -123,6 +123,9 @@ def test_a_choice_refuses_only_what_it_chooses() -> None:
         ("floor(quantity * 10, 7) + ceil(quantity, 1.5)", "17"),
         ("round(-2.5 + quantity - quantity, 1) + 3", "0"),
         ("max(quantity, 1, 0.5) * k", "6"),
+        ("5 + ceil(0 - quantity * 1.25, 1)", "3"),
+        ("5 + floor(0 - quantity * 1.25, 1)", "2"),
+        ("5 + round(0 - quantity * 1.25, 1)", "2"),
     ],
 )
 def test_results_are_exact(formula: str, amount: str) -> None:
