@@ -16,8 +16,8 @@ U = np.uint64
 @njit(cache=True, nogil=True, error_model="numpy")
 def cumulated(consumed: Any, quantity: Any) -> Any:
     """Return consumed + quantity as uint64, 0 where what was carried over covers both."""
-    if consumed < 0 and consumed + quantity < 0:
-        return U(0)
+    if consumed < 0:
+        return U(max(consumed + quantity, I64(0)))
     return U(consumed) + U(quantity)
 
 
