@@ -42,6 +42,8 @@ rule                                                    usage                   
 , periods: 2, order: newest_first                       0:4 1:12 2:14 2:1           0 0 0 1
 , periods: 2, order: newest_first                       0:4 1:12 2:9 3:12 3:1       0 0 0 1 1
 , periods: 3                                            0:1 3:37 3:3                0 0 1
+, periods: 1, order: newest_first                       0:10 2:4 5:1 2:6 3:11       0 0 0 0 1
+, periods: 1                                            0:4 1:9 2:9 3:9 5:16 5:5    0 0 0 0 0 1
 , periods: 3                                            0:1 4:40 4:1                0 0 1
 , periods: 3                                            0:1 9:40 9:1                0 0 1
 , periods: 1, limit: 3 event                            0:4 1:13 1:1                0 0 1
