@@ -59,7 +59,7 @@ class Settings(BaseSettings):
         "main", description="tenant whose usage this installation processes"
     )
     block_bytes: Annotated[int, Field(ge=4096, le=256 << 20)] = Field(
-        8 << 20, description="bytes of a file that are processed as one block"
+        4 << 20, description="bytes of a file that are processed as one block"
     )
     dedup_window_days: Annotated[int, Field(ge=1)] | Literal["open_period", "unlimited"] = Field(
         "open_period",

@@ -36,7 +36,7 @@ __all__ = [
     "make_decoder",
 ]
 
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 4 << 20
 BLOCK_BYTES_MAX = 1 << 28
 
 

@@ -44,7 +44,7 @@ def test_the_nearest_origin_wins_and_is_named(elsewhere: Path, monkeypatch: pyte
 
 def test_defaults_are_as_documented() -> None:
     settings = load_settings({})
-    assert (settings.tenant, settings.dedup_window_days, settings.block_bytes) == ("main", "open_period", 8 << 20)
+    assert (settings.tenant, settings.dedup_window_days, settings.block_bytes) == ("main", "open_period", 4 << 20)
     assert all(field.description for field in Settings.model_fields.values())
 
 
