@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from rating.image_charges import COMPANION
 from rating.kernels.layout import COUNTER_PTR, PERIOD_DAY, PERIOD_EVER, PERIOD_MONTH, PERIOD_YEAR, Tariff
+from rating.vocabulary import NameTable
 from schemas.arrays import Int32Array, Int64Array
 
 DAY_US = 86_400_000_000
@@ -13,8 +15,19 @@ MARGIN_US = DAY_US
 """Local days begin and end up to 14 hours from those of UTC."""
 
 
-def cells_of(slot: Int32Array, period: Int32Array) -> Int64Array:
-    """Return (n,) slot and period in one number, NO_CELL where the slot is -1."""
+def rolling_slots(counters: NameTable) -> Int32Array:
+    """Return (k, 2): the slots of the counters that roll over, or did, and of their companions."""
+    companions = counters.names.filter(counters.names.str.ends_with(COMPANION))
+    return np.stack([counters.ids(companions.str.strip_suffix(COMPANION)), counters.ids(companions)], axis=1)
+
+
+def cells_of(slot: Int32Array, period: Int32Array, rolling: Int32Array) -> Int64Array:
+    """Return (n,) slot and period in one number, NO_CELL where the slot is -1.
+
+    Args:
+        rolling: (k, 2) of `rolling_slots`: what these count depends on all periods before, and is of one cell without end.
+    """
+    period = np.where(np.isin(slot, rolling[:, 0]), PERIOD_EVER, period)
     cell = slot.astype(np.int64) << np.int64(32) | period.astype(np.int64) & np.int64(0xFFFFFFFF)
     return np.where(slot < 0, NO_CELL, cell)
 

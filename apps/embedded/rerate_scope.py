@@ -19,7 +19,7 @@ from apps.embedded.selection import UnableToSelect, instant
 from apps.embedded.stored_edrs import StoredEdrs, first_of_each, join, read_rated, read_unrated
 from rating.history import begin
 from rating.kernels.layout import ACCOUNT
-from rating.periods import cells_of, extent_of, owners_of_slots
+from rating.periods import cells_of, extent_of, owners_of_slots, rolling_slots
 from rating.rate import rate
 from rating.reversal import find_counters
 from rating.state import AccountState
@@ -256,18 +256,19 @@ class ScopeReader:
 
     def cells(self, edrs: StoredEdrs) -> tuple[Int64Array, Int64Array]:
         """Return (n,) the counter and period that each EDR counted in, and those that it would count in."""
+        rolling = rolling_slots(self.engine.state.vocabulary.counters)
         old = np.full(len(edrs), -1, np.int64)
         for image in np.unique(edrs.image[edrs.rated]).tolist():
             rows = np.flatnonzero(edrs.rated & (edrs.image == image))
             tariff = self.tariff(image).image.tariff
             some = edrs.take(rows)
             slot, _, period = find_counters(some.event_at.copy(), some.subscription, some.charge_version, tariff)
-            old[rows] = cells_of(slot, period)
+            old[rows] = cells_of(slot, period, rolling)
         version = self._versions(edrs)
         rows = np.flatnonzero(version >= 0)
         some, new = edrs.take(rows), np.full(len(edrs), -1, np.int64)
         slot, _, period = find_counters(some.event_at.copy(), some.subscription, version[rows], self.image.image.tariff)
-        new[rows] = cells_of(slot, period)
+        new[rows] = cells_of(slot, period, rolling)
         return old, new
 
     def tariff(self, image: int) -> ActiveImage:

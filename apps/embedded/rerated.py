@@ -18,6 +18,7 @@ from pipelines.account.stage import ClaimContext, finish_rerated
 from pipelines.snapshot import StageState
 from pipelines.spool.journal import Rerate
 from rating.history import begin, settle
+from rating.periods import rolling_slots
 from schemas.arrays import Int64Array
 from schemas.cancellation import CANCELLATION_SCHEMA
 from schemas.cdr import BlockPosition
@@ -66,7 +67,7 @@ def rerated_blocks(
         of = np.array(batch.column("source").to_numpy(), np.int32)
         yield finish_rerated(usage, of, active.image, past, state.vocabulary, context)
         first += batch.num_rows
-    settle(state.account, past)
+    settle(state.account, past, rolling_slots(state.vocabulary.counters))
 
 
 def packed_in(batch: pa.RecordBatch) -> Int64Array:

@@ -1,7 +1,8 @@
 """Simulation: stored usage priced by two catalogs side by side, leaving no trace.
 
 Usage is read from the store window by window in the order of events, and rated by the kernels on two states of their own.
-Counters begin empty where the counter periods begin in which the simulated period lies; wallets can always pay.
+Counters begin empty where the counter periods begin in which the simulated period lies, or with the first usage where they roll
+over; wallets can always pay.
 """
 
 from __future__ import annotations
@@ -143,7 +144,8 @@ def _warm_up(run: _Run, since: int) -> int:
         catalog = image.catalog
         used = {version.counter for plan in catalog.price_plans.values() for version in plan.versions}
         for code in sorted(name for name in used if name is not None):
-            begins = period_start(since, catalog.counters[code].period)
+            counter = catalog.counters[code]
+            begins = period_start(since, counter.period) if counter.roll_over is None else None
             start = min(start, EVER[0] if begins is None else begins - MARGIN_US)
     return max(start, EVER[0])
 

@@ -191,6 +191,31 @@ def test_periods_that_are_over_are_settled_as_well(data: Path, tmp_path: Path) -
     assert _prices(data)[-1][3] == Decimal("0.3")
 
 
+def test_what_rolls_over_is_rated_again_from_its_first_period(tmp_path: Path) -> None:
+    rolling = COUNTED.replace("period: month}", 'period: month, roll_over: {of: "10 min"}}')
+    data = write_catalog(tmp_path / "data", rolling)
+    use = [
+        call(month, seconds, at=f"2026-{month:02}-05T12:00:00Z") for month, seconds in ((2, 240), (3, 960), (8, 1320))
+    ]
+    late = call(12, 60, at="2026-07-01T12:00:00Z")  # draws on what is left of June, too late for August
+    octroi("ingest", write_calls(tmp_path / "calls.csv", *use, late), "--source", "calls", "--data", data).ok()
+    assert [row[3] for row in _prices(data)] == [0, 0, Decimal("1.2"), 0]
+    march, august = (("--from", f"2026-0{month}-01", "--to", f"2026-0{month + 1}-01") for month in (3, 8))
+    assert (told := _rerate(data, *march))["changed"] == 0
+    assert (told["meant"], told["selected"]) == (1, 4)
+    same = octroi("simulate", *august, "--new", "current", "--data", data, "--json").ok().json
+    assert Decimal(same["totals"][0]["before"]) == Decimal("1.2")
+    # four minutes of February are left instead of six, and eight in later months
+    write_catalog(data, rolling.replace('up_to: "10 min"', 'up_to: "8 min"').replace('of: "10 min"', 'of: "8 min"'))
+    told = octroi("simulate", *march, "--old", "current", "--new", data / "catalog", "--data", data, "--json").ok().json
+    assert [Decimal(told["totals"][0][name]) for name in ("before", "after")] == [0, Decimal("2.4")]
+    assert _rerate(data, *march)["totals"][0]["after"] == "6.000000000"
+    assert [row[3] for row in _prices(data) if row[2] == "rated"] == [0, Decimal("2.4"), 0, Decimal("3.6")]
+    more = write_calls(tmp_path / "more.csv", call(30, 600, at="2026-09-04T12:00:00Z"))
+    octroi("ingest", more, "--source", "calls", "--data", data).ok()
+    assert _prices(data)[-1][3] == Decimal("1.2")
+
+
 def test_a_file_can_be_backed_out_after_it(data: Path, tmp_path: Path) -> None:
     _rerate(data)
     told = octroi("files", "back-out", "2", "--reason", "wrong", "--data", data, "--json").ok().json

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from rating_world import Use, World, catalog_from, instant
 
 from rating.history import begin, settle
-from rating.periods import NO_CELL, cells_of, components, extent_of, owners_of_slots, period_start, slots_of
+from rating.periods import (
+    NO_CELL,
+    cells_of,
+    components,
+    extent_of,
+    owners_of_slots,
+    period_start,
+    rolling_slots,
+    slots_of,
+)
 from rating.rate import rate
 from rating.reversal import RatedItems, find_counters, reverse
 from schemas.edr import EdrBlock, select_edrs
@@ -21,27 +30,35 @@ CATALOG = catalog_from(
     "{kind: event_type, code: voice, unit: s}",
     "{kind: counter, code: day, unit: s, period: day, zone: Europe/Paris}",
     "{kind: counter, code: month, unit: s, period: month}",
+    "{kind: counter, code: rolling, unit: s, period: day, roll_over: {of: 5 s, periods: 2}}",
     *(
         f"kind: price_plan\ncode: {code}\ncurrency: EUR\nversions:\n- start: '2026-01-01T00:00:00Z'\n  model: graduated\n"
         f"  per: 1 s\n  counter: {code}\n  tiers: [{{up_to: 5 s, price: '0'}}, {{up_to: 9 s, price: '2'}}, {{price: '1'}}]"
-        for code in ("day", "month")
+        for code in ("day", "month", "rolling")
     ),
     "{kind: charge, code: day, event_type: voice, price_plan: day}",
     "{kind: charge, code: month, event_type: voice, price_plan: month}",
+    "{kind: charge, code: rolling, event_type: voice, price_plan: rolling}",
     "{kind: offer, code: daily, charges: [day]}",
     "{kind: offer, code: monthly, charges: [month]}",
+    "{kind: offer, code: rolling, charges: [rolling]}",
     "{kind: account, code: ana, currency: EUR}",
     "kind: account\ncode: ben\ncurrency: EUR\nwallets: [{code: gift, type: prepaid, opening_balance: '7'}, "
     "{code: credit, type: prepaid, priority: 2, opening_balance: '9'}]",
     *(
         f"{{kind: subscription, code: {code}, account: {account}, offer: {offer}, access_points: [{{id: '{code}'}}]}}"
-        for code, account, offer in (("a1", "ana", "daily"), ("a2", "ana", "monthly"), ("b1", "ben", "daily"))
+        for code, account, offer in (
+            ("a1", "ana", "daily"),
+            ("a2", "ana", "monthly"),
+            ("a3", "ana", "rolling"),
+            ("b1", "ben", "daily"),
+        )
     ),
 )
 START = instant("2026-03-26T00:00:00Z")
 HOUR_US = 3_600_000_000
 usage = st.lists(
-    st.tuples(st.sampled_from(["a1", "a2", "b1"]), st.integers(0, 24 * 12), st.integers(0, 8)),
+    st.tuples(st.sampled_from(["a1", "a2", "a3", "b1"]), st.integers(0, 24 * 12), st.integers(0, 8)),
     min_size=1, max_size=14, unique_by=lambda use: use[1],
 ).map(lambda uses: [Use(code, "voice", START + hour * HOUR_US, quantity * 1000) for code, hour, quantity in uses])  # fmt: skip
 """Twelve days, of which a counter by the day keeps four; the clock changes on the fourth."""
@@ -70,7 +87,7 @@ def again(world: World, edrs: EdrBlock, rated: RatedBlock) -> tuple[EdrBlock, Ra
     names = [item.name for item in fields(edrs) if item.name not in ("position", "values")]
     ordered = replace(edrs, **{name: getattr(edrs, name)[order] for name in names})
     found = rate(ordered, world.image, past)
-    settle(world.state, past)
+    settle(world.state, past, rolling_slots(world.vocabulary.counters))
     return ordered, found
 
 
@@ -110,7 +127,7 @@ def test_any_order_of_arrival_ends_as_the_order_of_events(uses: list[Use]) -> No
     assert prices(once_more, repeated) == prices(ordered, found)
     assert (balances(came), counted(came)) == (held, counts)
     # what is counted and paid from now on goes on from there
-    later = [Use(code, "voice", START + 24 * 13 * HOUR_US, 3000) for code in ("a1", "a2", "b1")]
+    later = [Use(code, "voice", START + 24 * 13 * HOUR_US, 3000) for code in ("a1", "a2", "a3", "b1")]
     assert came.rate(later).amount.tolist() == orderly.rate(later).amount.tolist()
 
 
@@ -149,8 +166,13 @@ def test_cells_are_of_the_slots_that_subscriptions_own() -> None:
         assert len(slots) == 1
         assert owners_of_slots(tariff, slots).tolist() == [subscription]
     assert owners_of_slots(tariff, np.array([99])).tolist() == []
-    found = cells_of(np.array([-1, 2, 2], np.int32), np.array([5, 7, -1], np.int32))
+    found = cells_of(np.array([-1, 2, 2], np.int32), np.array([5, 7, -1], np.int32), np.array([[3, 4]], np.int32))
     assert found.tolist() == [NO_CELL, 2 << 32 | 7, 2 << 32 | 0xFFFFFFFF]
+    names = world.vocabulary.counters
+    pairs = rolling_slots(names)
+    ((rolling, companion),) = pairs.tolist()
+    assert (names.name(rolling), names.name(companion)) == ("a3/rolling", "a3/rolling#left")
+    assert extent_of(cells_of(np.array([rolling]), np.array([681 * 4 + 1], np.int32), pairs)) is None
 
 
 @pytest.mark.parametrize(
