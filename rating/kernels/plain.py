@@ -20,7 +20,7 @@ from rating.kernels.layout import (
     PLAIN_TIER_COUNT,
     PLAIN_TIER_PTR,
 )
-from rating.kernels.wide import DOWN, HALF_EVEN, HALF_UP, low_signed, multiply
+from rating.kernels.wide import DOWN, HALF_EVEN, HALF_UP, add, low_signed, multiply
 
 I64 = np.int64
 U = np.uint64
@@ -58,30 +58,24 @@ def price_plainly(quantity: Any, before: Any, plain: Any, tier_upper: Any, price
     """
     count = plain[PLAIN_TIER_COUNT]
     first = plain[PLAIN_PRICE_PTR]
-    # what does not fit into 63 bits leaves its mark on one of these
-    above = I64(0)
-    sign = I64(0)
-    total = I64(0)
+    hi, lo = I64(0), U(0)
     tier = I64(0)
     if count == 0:
-        above, low = multiply(quantity, price[first])
-        total = low_signed(low)
+        hi, lo = multiply(quantity, price[first])
     else:
         after = before + quantity
-        reached = after + I64(quantity == 0)
+        last = after - I64(quantity > 0)
         bottom = I64(0)
         for place in range(count):
             top = tier_upper[plain[PLAIN_TIER_PTR] + place]
             high, low = multiply(max(min(after, top) - max(before, bottom), I64(0)), price[first + place])
-            total += low_signed(low)
-            above |= high
-            sign |= low_signed(low) | total
-            tier = I64(place) if bottom < reached else tier
+            hi, lo, _ = add(hi, lo, high, low)
+            tier = I64(place) if bottom <= last else tier
             bottom = top
-    sign |= total
     if quantity > 0:
-        total += plain[PLAIN_FEE]
-    if above != 0 or (sign | total) < 0:
+        hi, lo, _ = add(hi, lo, I64(0), U(plain[PLAIN_FEE]))
+    total = low_signed(lo)
+    if hi != 0 or total < 0:
         return I64(0), tier, False
     above, low = multiply(divide_plainly(total, plain[PLAIN_DIVISOR], plain[PLAIN_MODE]), plain[PLAIN_FACTOR])
     amount = low_signed(low)

@@ -38,8 +38,11 @@ SUBSETS = {
         "tests/property/test_formula_twin.py",
         "tests/unit/rating/test_wide.py",
         "tests/unit/rating/test_rate.py",
+        "tests/unit/rating/test_plain.py::test_what_fits_has_the_amount_of_the_long_way",
         "tests/tables/test_rating_prices.py",
         "tests/tables/test_rating_clocks.py",
+    ),
+    "models": (
         "tests/property/test_rating_models_twin.py",
         "tests/property/test_destination_twin.py",
         "tests/property/test_matrix_twin.py",

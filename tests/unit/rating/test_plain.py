@@ -108,6 +108,7 @@ def both(quantity, before, row, upper, price):  # type: ignore[no-untyped-def]
 )
 @example(2**62, 2**62, [1], [0, 1, 0, 0], 2**62 - 1, 1, 0, 0)
 @example(2, 0, [1], [INT64_MAX, INT64_MAX, 0, 0], 0, 1, 0, 0)
+@example(0, INT64_MAX, [1], [1, 1, 0, 0], 0, 1, 0, 0)
 def test_what_fits_has_the_amount_of_the_long_way(
     quantity: int, before: int, bounds: list[int], prices: list[int], fee: int, divisor: int, mode: int, decimals: int
 ) -> None:
