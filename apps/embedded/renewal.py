@@ -15,6 +15,7 @@ from apps.embedded.images import ActiveImage
 from pipelines.spool.family import RECORD
 from pipelines.spool.journal import Cancel, EdrRetry, FileClaim, RecordRetry, Rerate
 from schemas.arrays import BoolArray, Int64Array
+from schemas.cdr import ATTRIBUTE_UNREAD
 from schemas.edr import EVENT_TYPE_MASK, PACKED_WORDS, PACKED_WORDS_VALUED
 from schemas.values import VALUE_ABSENT
 
@@ -26,17 +27,35 @@ WHERE claim IN ({claims}) ORDER BY claim, record, part_claim, part_record
 """
 
 
-def renew(engine: Engine, place: Int64Array, packed: Int64Array, under: ActiveImage | None = None) -> Int64Array:
-    """Return packed EDRs with the attributes and values that their records have under a catalog.
+def renew(engine: Engine, place: Int64Array, packed: Int64Array) -> Int64Array:
+    """Return packed EDRs with the attributes and values that their records have under the catalog in force.
 
     Args:
-        place: (n,) where they stand, claim and record in one number.
-        packed: (n, PACKED_WORDS or PACKED_WORDS_VALUED). under: the image in force unless told otherwise.
+        place: (n,) where they stand, claim and record in one number. packed: (n, PACKED_WORDS or PACKED_WORDS_VALUED).
 
     Raises:
         UnableToReadArchive: when the file of an EDR whose event type has attributes or values is gone or no longer reads.
     """
-    active = under or engine.active
+    renewed = _renewed(engine, place, packed, engine.active)
+    return renewed if (renewed[:, PACKED_WORDS:] != VALUE_ABSENT).any() else renewed[:, :PACKED_WORDS]
+
+
+def renew_all(engine: Engine, place: Int64Array, packed: Int64Array, under: ActiveImage) -> Int64Array:
+    """Return (n, PACKED_WORDS_VALUED) the same under any image; what is not known is not rated as if it had said nothing.
+
+    Raises:
+        UnableToReadArchive: as `renew`, and when a record is read as other usage, or not at all, under that image.
+    """
+    renewed = _renewed(engine, place, packed, under)
+    unread = int(np.count_nonzero(renewed[:, 6] == ATTRIBUTE_UNREAD))
+    if unread:
+        raise UnableToReadArchive(
+            f"usage of {unread:,} EDRs cannot be read again as what it was: its source reads something else by now"
+        )
+    return renewed
+
+
+def _renewed(engine: Engine, place: Int64Array, packed: Int64Array, active: ActiveImage | None) -> Int64Array:
     types = (
         [] if active is None else [one for one in active.catalog.event_types.values() if one.attributes or one.values]
     )
@@ -56,7 +75,7 @@ def renew(engine: Engine, place: Int64Array, packed: Int64Array, under: ActiveIm
         ):
             rows = slice(start, end)
             _renew_from(engine, claim, at[rows], origin[rows] & RECORD, several[rows], renewed, active)
-    return renewed if (renewed[:, PACKED_WORDS:] != VALUE_ABSENT).any() else renewed[:, :PACKED_WORDS]
+    return renewed
 
 
 def _firsts(engine: Engine, place: Int64Array) -> Int64Array:

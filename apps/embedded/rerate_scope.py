@@ -14,7 +14,7 @@ import polars as pl
 from apps.embedded.cancel import Withdrawal
 from apps.embedded.engine import Engine
 from apps.embedded.images import ActiveImage
-from apps.embedded.renewal import renew
+from apps.embedded.renewal import renew_all
 from apps.embedded.selection import UnableToSelect, instant
 from apps.embedded.stored_edrs import StoredEdrs, first_of_each, join, read_rated, read_unrated
 from rating.history import begin
@@ -238,8 +238,7 @@ class ScopeReader:
 
     def _renewed(self, edrs: StoredEdrs) -> StoredEdrs:
         if len(edrs):
-            words = renew(self.engine, edrs.place, edrs.packed, self.image)
-            edrs.packed[:, : words.shape[1]] = words
+            edrs.packed[:] = renew_all(self.engine, edrs.place, edrs.packed, self.image)
         return edrs
 
     def _beside(self, touched: Int64Array) -> StoredEdrs:

@@ -17,7 +17,7 @@ import numpy as np
 from apps.embedded.engine import Engine
 from apps.embedded.images import ActiveImage
 from apps.embedded.kept_catalogs import find_catalog
-from apps.embedded.renewal import renew
+from apps.embedded.renewal import renew_all
 from apps.embedded.rerate_scope import EVER, PERIOD, Chosen, UsageSelection, chosen_by, edr_block, in_order, one_of
 from apps.embedded.selection import UnableToSelect
 from apps.embedded.simulate_sums import Ledger, Side, told
@@ -28,7 +28,8 @@ from rating.rate import rate
 from rating.state import AccountState
 from rating.tariff_image import compile_image
 from rating.vocabulary import Vocabulary
-from schemas.arrays import BoolArray, Int64Array
+from schemas.arrays import BoolArray
+from schemas.rated_item import RatedBlock
 
 WINDOW_ROWS = 500_000
 """EDRs that are held at a time, unless more of them start within one second."""
@@ -199,12 +200,11 @@ def _counted(engine: Engine, since: int, until: int, where: str, sizes: tuple[in
 
 def _price(run: _Run, edrs: StoredEdrs, since: int) -> None:
     """Rate a window of usage by both catalogs, and add up what of it lies in the period and is meant."""
-    rated = []
-    words: Int64Array | None = None
+    rated: list[RatedBlock] = []
+    stored = edrs.packed.copy()
     for image, state in zip(run.images, run.states, strict=True):
-        if words is None or not run.reads_alike:
-            words = renew(run.engine, edrs.place, edrs.packed, image)
-            edrs.packed[:, : words.shape[1]] = words
+        if not rated or not run.reads_alike:
+            edrs.packed[:] = renew_all(run.engine, edrs.place, stored, image)
         rated.append(rate(edr_block(edrs), image.image, state))
     meant: BoolArray = run.chosen.subscriptions[edrs.subscription] & (edrs.event_at >= since)
     if run.chosen.source is not None:

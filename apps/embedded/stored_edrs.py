@@ -13,6 +13,7 @@ from apps.embedded.cancel import billionths
 from apps.embedded.engine import Engine
 from pipelines.spool.lifecycle import Status, decisions
 from schemas.arrays import BoolArray, Int32Array, Int64Array, UInt8Array, UInt16Array
+from schemas.cdr import ATTRIBUTE_UNREAD
 from schemas.edr import BRANCH_SHIFT, EVENT_TYPE_MASK, PACKED_WORDS, PACKED_WORDS_VALUED
 from schemas.rated_item import WALLET_NONE
 from schemas.rejection import BEFORE_RATING, Stage
@@ -59,7 +60,8 @@ class StoredEdrs:
         place: (n,) claim and record in one number. branch: (n,). source: (n,) id.
         rated: (n,) whether it has a rated item; the columns from `image` to `wallet` say nothing of others.
         reason: (n,) why it is unrated, 0 where it is rated.
-        packed: (n, PACKED_WORDS_VALUED) `schemas.edr.pack`; attributes and values are known of unrated ones only.
+        packed: (n, PACKED_WORDS_VALUED) `schemas.edr.pack`; attributes and values are known of unrated ones only,
+            others are unread.
     """
 
     place: Int64Array
@@ -182,7 +184,7 @@ def _of_usage(found: pa.Table) -> StoredEdrs:
     packed[:, 0], packed[:, 1], packed[:, 2] = column["event_at"], column["span_s"], column["quantity"]
     packed[:, 3] = column["event_type"].astype(np.int64) | column["branch"].astype(np.int64) << BRANCH_SHIFT
     packed[:, 4], packed[:, 5] = column["access_point"], column["subscription"]
-    packed[:, 6:PACKED_WORDS] = 0
+    packed[:, 6:PACKED_WORDS] = ATTRIBUTE_UNREAD
     ids = {name: column[name].astype(np.int32) for name in ("source", "image", "account", "charge_version", "wallet")}
     return StoredEdrs(
         place=column["claim"].astype(np.int64) << np.int64(32) | column["record"].astype(np.int64),

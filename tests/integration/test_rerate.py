@@ -289,7 +289,8 @@ versions: [{start: "2026-01-01T00:00:00Z", model: event, price: "5"}]
         path = tmp_path / f"{source}-{caller}.csv"
         path.write_text("\n".join(["id,caller,at,seconds,zone", *lines, ""]))
         octroi("ingest", path, "--source", source, "--data", data).ok()
-    write_catalog(data, (plain + abroad).replace("charges: [voice]", "charges: [voice, abroad]"))
+    both = (plain + abroad).replace("charges: [voice]", "charges: [voice, abroad]")
+    write_catalog(data, both)
     told = _rerate(data)
     # Bob cannot pay: nothing of his is lost
     assert (told["changed"], told["no_longer_rated"], told["unrated_after"]) == (3, 1, {"INSUFFICIENT_BALANCE": 1})
@@ -302,3 +303,11 @@ versions: [{start: "2026-01-01T00:00:00Z", model: event, price: "5"}]
     ]  # fmt: skip
     assert _rerate(data)["changed"] == 0
     assert STRANGER not in (ANA, BOB)
+    # the sources send something else by now: nothing is rated as if it had said nothing
+    speech = both.replace("{constant: voice}", "{constant: speech}") + (
+        "---\n{kind: event_type, code: speech, unit: s, attributes: [zone]}\n"
+    )
+    write_catalog(data, speech)
+    for command in (("rerate", "--preview"), ("simulate", "--new", "current")):
+        told = octroi(*command, *OCTOBER, "--data", data)
+        assert (told.code, "cannot be read again as what it was" in told.err) == (4, True)
