@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rating.image_charges import COMPANION
+from rating.image_holders import ACCOUNT_PREFIX, GROUP_PREFIX
 from rating.kernels.layout import COUNTER_PTR, PERIOD_DAY, PERIOD_EVER, PERIOD_MONTH, PERIOD_YEAR, Tariff
 from rating.vocabulary import NameTable
 from schemas.arrays import Int32Array, Int64Array
@@ -19,6 +20,12 @@ def rolling_slots(counters: NameTable) -> Int32Array:
     """Return (k, 2): the slots of the counters that roll over, or did, and of their companions."""
     companions = counters.names.filter(counters.names.str.ends_with(COMPANION))
     return np.stack([counters.ids(companions.str.strip_suffix(COMPANION)), counters.ids(companions)], axis=1)
+
+
+def shared_slots(counters: NameTable, slots: Int64Array) -> bool:
+    """Return whether any of some slots may be of a counter that several subscriptions share."""
+    names = counters.names.gather(slots)
+    return bool((names.str.starts_with(ACCOUNT_PREFIX) | names.str.starts_with(GROUP_PREFIX)).any())
 
 
 def cells_of(slot: Int32Array, period: Int32Array, rolling: Int32Array) -> Int64Array:

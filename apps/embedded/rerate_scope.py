@@ -19,7 +19,7 @@ from apps.embedded.selection import UnableToSelect, instant
 from apps.embedded.stored_edrs import StoredEdrs, first_of_each, join, read_rated, read_unrated
 from rating.history import begin
 from rating.kernels.layout import ACCOUNT
-from rating.periods import cells_of, extent_of, owners_of_slots, rolling_slots
+from rating.periods import cells_of, extent_of, owners_of_slots, rolling_slots, shared_slots
 from rating.rate import rate
 from rating.reversal import find_counters
 from rating.state import AccountState
@@ -39,6 +39,7 @@ PERIOD = (
     "AND event_at < fromUnixTimestamp64Micro({until:Int64}, 'UTC')"
 )
 """A predicate over a table with instants of events."""
+_IMAGES = f"SELECT DISTINCT image FROM fact_usage WHERE {PERIOD} ORDER BY image"
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +247,12 @@ class ScopeReader:
         extent = extent_of(touched)
         since, until = extent if extent is not None else EVER
         slots = np.unique(touched >> 32)
+        if shared_slots(self.engine.state.vocabulary.counters, slots):
+            # whoever shared them then may not share them any more
+            for image in (
+                self.engine.store.query(_IMAGES, {"since": since, "until": until})["image"].to_numpy().tolist()
+            ):
+                self.tariff(image)
         owners = [owners_of_slots(image.image.tariff, slots) for image in (self.image, *self._tariffs.values())]
         subscriptions = np.unique(np.concatenate(owners))
         found = self._read(since, until, one_of("subscription", subscriptions))

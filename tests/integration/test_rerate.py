@@ -216,6 +216,29 @@ def test_what_rolls_over_is_rated_again_from_its_first_period(tmp_path: Path) ->
     assert _prices(data)[-1][3] == Decimal("1.2")
 
 
+def test_who_shared_a_counter_then_is_rated_again_with_those_who_do_now(tmp_path: Path) -> None:
+    shared = COUNTED.replace("unit: min, period: month}", "unit: min, period: month, shared_by: group}")
+    both = shared.replace("offer: mobile, access", "offer: mobile, group: home, access")
+    data = write_catalog(tmp_path / "data", both)
+    first = write_calls(tmp_path / "first.csv", call(1, 600, at="2026-10-02T12:00:00Z"))
+    octroi("ingest", first, "--source", "calls", "--data", data).ok()
+    # Ana moves out: what she used of the ten minutes stays where it was counted, until the month is rated again
+    write_catalog(
+        data, both.replace("account: ana, offer: mobile, group: home", "account: ana, offer: mobile, group: own")
+    )
+    second = write_calls(tmp_path / "second.csv", call(2, 120, BOB, at="2026-10-03T12:00:00Z"))
+    octroi("ingest", second, "--source", "calls", "--data", data).ok()
+    assert [row[3] for row in _prices(data)] == [0, Decimal("1.2")]
+    told = _rerate(data, *OCTOBER, "--subscription", "bob")
+    assert (told["meant"], told["selected"], told["replaced"]) == (1, 2, 2)
+    last = write_calls(
+        tmp_path / "last.csv", call(3, 480, BOB, at="2026-10-04T12:00:00Z"), call(4, 60, at="2026-10-04T12:00:00Z")
+    )
+    octroi("ingest", last, "--source", "calls", "--data", data).ok()
+    assert [row[3] for row in _prices(data)][-2:] == [0, Decimal("0.6")]
+    assert _rerate(data, *OCTOBER)["changed"] == 0
+
+
 def test_a_file_can_be_backed_out_after_it(data: Path, tmp_path: Path) -> None:
     _rerate(data)
     told = octroi("files", "back-out", "2", "--reason", "wrong", "--data", data, "--json").ok().json

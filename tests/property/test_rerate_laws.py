@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,10 +20,12 @@ from rating.periods import (
     owners_of_slots,
     period_start,
     rolling_slots,
+    shared_slots,
     slots_of,
 )
 from rating.rate import rate
 from rating.reversal import RatedItems, find_counters, reverse
+from rating.vocabulary import NameTable
 from schemas.edr import EdrBlock, select_edrs
 from schemas.rated_item import RatedBlock
 
@@ -169,6 +172,8 @@ def test_cells_are_of_the_slots_that_subscriptions_own() -> None:
     found = cells_of(np.array([-1, 2, 2], np.int32), np.array([5, 7, -1], np.int32), np.array([[3, 4]], np.int32))
     assert found.tolist() == [NO_CELL, 2 << 32 | 7, 2 << 32 | 0xFFFFFFFF]
     names = world.vocabulary.counters
+    assert not shared_slots(names, np.arange(len(names)))
+    assert shared_slots(NameTable(pl.Series(["a1/day", "group/g/day", "account/a/day"])), np.array([0, 2]))
     pairs = rolling_slots(names)
     ((rolling, companion),) = pairs.tolist()
     assert (names.name(rolling), names.name(companion)) == ("a3/rolling", "a3/rolling#left")
