@@ -89,7 +89,10 @@ def with_formula(
 
 
 def _on_scale(program: Program, scale: Fraction, where: str) -> Program:
-    """Return a program whose result counts in `scale`, and is `BEYOND` where it is more, so that scaling never overflows."""
+    """Return a program whose result counts in `scale`, so that scaling never overflows: `BEYOND` where it is more.
+
+    Below zero, where it is no amount, it is one unit below.
+    """
     factor, most = int(program.unit / scale), ceil(BEYOND / program.unit)
     if factor > INT64_MAX or most * factor >= 2**126:
         message = (
@@ -97,7 +100,7 @@ def _on_scale(program: Program, scale: Fraction, where: str) -> Program:
         )
         raise UnableToCompileImage(f"{where}: {message}")
     bounded = ((op.OP_CONSTANT, most >> 64, signed(most & (2**64 - 1)), 0), (op.OP_MIN, 0, 0, 0))
-    scaling = ((op.OP_SCALE, factor, 0, 0),) if factor != 1 else ()
+    scaling = ((op.OP_CONSTANT, -1, -1, 0), (op.OP_MAX, 0, 0, 0), (op.OP_SCALE, factor, 0, 0)) if factor != 1 else ()
     return replace(program, code=(*program.code, *bounded, *scaling), unit=scale)
 
 

@@ -109,6 +109,7 @@ def test_what_cannot_be_computed_is_refused_with_its_reason() -> None:
     assert _rated("amount / size", *uses) == (["0.5", "0", "0", "0"], [0, 312, 312, 312])
     huge = {"size": 2**62, "amount": 2**62, "fine": 2**62}
     assert _rated("size * amount * fine * size", (1, huge)) == (["0"], [303])
+    assert _rated("-(amount * amount)", (1, huge), connection_fee="0.123456789") == (["0"], [312])
 
 
 def test_a_choice_refuses_only_what_it_chooses() -> None:
