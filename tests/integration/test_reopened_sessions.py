@@ -167,6 +167,33 @@ def test_a_late_part_opens_its_session_again(tmp_path: Path, at: Callable[[float
     assert _standing(data) == [("ri-7-0", 123), ("ri-8-0", 10)]
 
 
+def test_a_session_that_was_rated_again_is_opened_again_where_it_stands(
+    tmp_path: Path, at: Callable[[float], None]
+) -> None:
+    data = write_catalog(tmp_path / "data", REOPENING)
+    at(0)
+    _ingest(data, "1.csv", part(1, 1, "F", 100), part(1, 3, "L", 3))
+    at(2)
+    octroi("run", data).ok()
+    assert [quantity for _, quantity in _standing(data)] == [103]
+    write_catalog(data, REOPENING.replace('price: "0.60"', 'price: "1.20"'))
+    rerate = ("rerate", "--from", "2026-10-01", "--to", "2026-11-01", "--reason", "dearer", "--data", data, "--json")
+    assert octroi(*rerate).ok().json["changed"] == 1
+    assert (len(_standing(data)), _paid(data)) == (1, Decimal("-2.06"))
+    _ingest(data, "2.csv", part(1, 2, "I", 20))
+    assert [quantity for _, quantity in _standing(data)] == [123]
+    assert _paid(data) == Decimal("-2.46")
+    assert octroi(*rerate).ok().json["changed"] == 0
+    # a file of some of its parts is taken out after it was rated again once more
+    write_catalog(data, REOPENING)
+    assert octroi(*rerate).ok().json["changed"] == 1
+    assert (_paid(data), _back_out(data, "2.csv")["rated"]) == (Decimal("-1.23"), 1)
+    assert (_standing(data), _paid(data)) == ([], Decimal(0))
+    _ingest(data, "2b.csv", part(1, 2, "I", 10))
+    assert ([quantity for _, quantity in _standing(data)], _paid(data)) == ([113], Decimal("-1.13"))
+    _replayed(data)
+
+
 def test_a_correction_that_was_backed_out_before_its_file_touches_no_session_again(
     tmp_path: Path, at: Callable[[float], None]
 ) -> None:

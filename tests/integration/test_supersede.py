@@ -213,3 +213,22 @@ def test_restated_cloud_costs_end_in_the_last_statement(tmp_path: Path) -> None:
     assert query(daily, wallets) == query(once, wallets)
     (reversals,) = query(daily, "SELECT countIf(status = 'reversal') AS n FROM rated_item")
     assert reversals["n"] >= len(restated)
+
+
+def test_what_was_rated_again_gives_way_too(tmp_path: Path) -> None:
+    data = write_catalog(tmp_path / "data", SUPERSEDE)
+    _take(data, "first.csv", call(1), call(2, 100))
+    write_catalog(data, SUPERSEDE.replace('price: "0.60"', 'price: "1.20"'))
+    october = ("--from", "2026-10-01", "--to", "2026-11-01", "--reason", "dearer")
+    assert octroi("rerate", *october, "--data", data, "--json").ok().json["changed"] == 2
+    assert _take(data, "second.csv", call(1, 70), call(2, 100))["totals"]["duplicate"] == 1
+    assert _stands(data) == [70, 100]
+    assert _owed(data) == {"ana": Decimal("3.4")}
+    assert octroi("rerate", *october, "--data", data, "--json").ok().json["changed"] == 0
+    assert _take(data, "third.csv", call(1, 70), call(2, 90))["totals"]["duplicate"] == 1
+    assert _stands(data) == [70, 90]
+    shutil.rmtree(data / "store")
+    shutil.rmtree(data / "state")
+    octroi("run", data).ok()
+    assert _stands(data) == [70, 90]
+    assert _owed(data) == {"ana": Decimal("3.2")}
