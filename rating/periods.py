@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import numpy as np
 
 from rating.image_charges import COMPANION
@@ -10,7 +13,8 @@ from rating.kernels.layout import COUNTER_PTR, PERIOD_DAY, PERIOD_EVER, PERIOD_M
 from rating.vocabulary import NameTable
 from schemas.arrays import Int32Array, Int64Array
 
-DAY_US = 86_400_000_000
+SECOND_US = 1_000_000
+DAY_US = 86_400 * SECOND_US
 NO_CELL = -1
 MARGIN_US = DAY_US
 """Local days begin and end up to 14 hours from those of UTC."""
@@ -101,10 +105,14 @@ def slots_of(tariff: Tariff, subscriptions: Int64Array) -> Int64Array:
     return np.unique(tariff.counter_slot[np.flatnonzero(np.cumsum(mask)[:-1])]).astype(np.int64)
 
 
-def period_start(at: int, period: str) -> int | None:
-    """Return when, in UTC, the day, month or year begins in which an instant lies; None for `ever`. Microseconds UTC."""
+def period_start(at: int, period: str, zone: str) -> int | None:
+    """Return from when, at most, the day, month or year of a zone is in which an instant lies; None for `ever`.
+
+    Both microseconds UTC.
+    """
     units = {"day": "D", "month": "M", "year": "Y"}
     if period not in units:
         return None
-    begins = np.datetime64(at, "us").astype(f"datetime64[{units[period]}]")
-    return int(begins.astype("datetime64[us]").astype(np.int64))
+    local = datetime.fromtimestamp(at // SECOND_US, ZoneInfo(zone)).replace(tzinfo=None)
+    begins = np.datetime64(local).astype(f"datetime64[{units[period]}]")
+    return int(begins.astype("datetime64[us]").astype(np.int64)) - MARGIN_US

@@ -23,7 +23,7 @@ from apps.embedded.selection import UnableToSelect
 from apps.embedded.simulate_sums import Ledger, Side, told
 from apps.embedded.stored_edrs import StoredEdrs, join, read_rated, read_unrated
 from billing.catalog.store import load_catalog
-from rating.periods import MARGIN_US, owners_of_slots, period_start, slots_of
+from rating.periods import owners_of_slots, period_start, slots_of
 from rating.rate import rate
 from rating.state import AccountState
 from rating.tariff_image import compile_image
@@ -146,8 +146,8 @@ def _warm_up(run: _Run, since: int) -> int:
         used = {version.counter for plan in catalog.price_plans.values() for version in plan.versions}
         for code in sorted(name for name in used if name is not None):
             counter = catalog.counters[code]
-            begins = period_start(since, counter.period) if counter.roll_over is None else None
-            start = min(start, EVER[0] if begins is None else begins - MARGIN_US)
+            begins = period_start(since, counter.period, counter.zone) if counter.roll_over is None else None
+            start = min(start, EVER[0] if begins is None else begins)
     return max(start, EVER[0])
 
 

@@ -117,6 +117,16 @@ def test_counters_count_from_where_their_period_begins(world: tuple[Path, Path])
     assert _difference(told["totals"][0]) == (Decimal(1), Decimal(5), Decimal(4))
 
 
+def test_a_month_begins_where_it_does_in_the_zone_of_its_counter(tmp_path: Path) -> None:
+    west = COUNTED.replace("period: month, zone: Europe/Paris", "period: month, zone: America/New_York")
+    data = write_catalog(tmp_path / "data", west)
+    lines = (call(1, 600, BOB, at="2026-09-02T12:00:00Z"), call(2, 60, BOB, at="2026-10-01T02:00:00Z"))
+    octroi("ingest", write_calls(tmp_path / "calls.csv", *lines), "--source", "calls", "--data", data).ok()
+    # it is still September over there, and its ten minutes are used up
+    told = _simulate((data, data / "catalog"))
+    assert _difference(told["totals"][0]) == (Decimal(1), Decimal(1), Decimal(0))
+
+
 def test_windows_change_nothing(world: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     whole = _simulate(world)
     monkeypatch.setattr(simulation, "WINDOW_ROWS", 1)

@@ -13,6 +13,7 @@ from rating_world import Use, World, catalog_from, instant
 
 from rating.history import begin, settle
 from rating.periods import (
+    MARGIN_US,
     NO_CELL,
     cells_of,
     components,
@@ -194,10 +195,14 @@ def test_a_period_lies_within_its_extent(kind: int, number: int, begins: str, en
     assert extent_of(np.array([7 << 32 | number * 4 + kind, 7 << 32 | 3])) is None
 
 
-def test_periods_begin_at_their_first_instant() -> None:
-    at = instant("2026-10-15T12:30:00Z")
-    told = [period_start(at, period) for period in ("day", "month", "year", "ever")]
-    assert told == [*(instant(f"{day}T00:00:00Z") for day in ("2026-10-15", "2026-10-01", "2026-01-01")), None]
+@pytest.mark.parametrize(
+    ("zone", "day"), [("UTC", "2026-10-01"), ("Asia/Tokyo", "2026-10-01"), ("America/New_York", "2026-09-30")]
+)
+def test_periods_are_looked_for_where_they_begin_in_their_zone(zone: str, day: str) -> None:
+    at = instant("2026-10-01T00:30:00Z")
+    told = [period_start(at, period, zone) for period in ("day", "month", "year", "ever")]
+    begins = [day, f"{day[:7]}-01", "2026-01-01"]
+    assert told == [*(instant(f"{one}T00:00:00Z") - MARGIN_US for one in begins), None]
 
 
 @settings(max_examples=50)
