@@ -34,17 +34,20 @@ CATALOG = catalog_from(
     "{kind: event_type, code: voice, unit: s}",
     "{kind: counter, code: day, unit: s, period: day, zone: Europe/Paris}",
     "{kind: counter, code: month, unit: s, period: month}",
+    "{kind: counter, code: peak, unit: s, period: day, function: max}",
     "{kind: counter, code: rolling, unit: s, period: day, roll_over: {of: 5 s, periods: 2}}",
     *(
         f"kind: price_plan\ncode: {code}\ncurrency: EUR\nversions:\n- start: '2026-01-01T00:00:00Z'\n  model: graduated\n"
         f"  per: 1 s\n  counter: {code}\n  tiers: [{{up_to: 5 s, price: '0'}}, {{up_to: 9 s, price: '2'}}, {{price: '1'}}]"
-        for code in ("day", "month", "rolling")
+        for code in ("day", "month", "peak", "rolling")
     ),
     "{kind: charge, code: day, event_type: voice, price_plan: day}",
     "{kind: charge, code: month, event_type: voice, price_plan: month}",
+    "{kind: charge, code: peak, event_type: voice, price_plan: peak}",
     "{kind: charge, code: rolling, event_type: voice, price_plan: rolling}",
     "{kind: offer, code: daily, charges: [day]}",
     "{kind: offer, code: monthly, charges: [month]}",
+    "{kind: offer, code: peaks, charges: [peak]}",
     "{kind: offer, code: rolling, charges: [rolling]}",
     "{kind: account, code: ana, currency: EUR}",
     "kind: account\ncode: ben\ncurrency: EUR\nwallets: [{code: gift, type: prepaid, opening_balance: '7'}, "
@@ -55,6 +58,7 @@ CATALOG = catalog_from(
             ("a1", "ana", "daily"),
             ("a2", "ana", "monthly"),
             ("a3", "ana", "rolling"),
+            ("a4", "ana", "peaks"),
             ("b1", "ben", "daily"),
         )
     ),
@@ -62,7 +66,7 @@ CATALOG = catalog_from(
 START = instant("2026-03-26T00:00:00Z")
 HOUR_US = 3_600_000_000
 usage = st.lists(
-    st.tuples(st.sampled_from(["a1", "a2", "a3", "b1"]), st.integers(0, 24 * 12), st.integers(0, 8)),
+    st.tuples(st.sampled_from(["a1", "a2", "a3", "a4", "b1"]), st.integers(0, 24 * 12), st.integers(0, 8)),
     min_size=1, max_size=14, unique_by=lambda use: use[1],
 ).map(lambda uses: [Use(code, "voice", START + hour * HOUR_US, quantity * 1000) for code, hour, quantity in uses])  # fmt: skip
 """Twelve days, of which a counter by the day keeps four; the clock changes on the fourth."""
@@ -131,7 +135,7 @@ def test_any_order_of_arrival_ends_as_the_order_of_events(uses: list[Use]) -> No
     assert prices(once_more, repeated) == prices(ordered, found)
     assert (balances(came), counted(came)) == (held, counts)
     # what is counted and paid from now on goes on from there
-    later = [Use(code, "voice", START + 24 * 13 * HOUR_US, 3000) for code in ("a1", "a2", "a3", "b1")]
+    later = [Use(code, "voice", START + 24 * 13 * HOUR_US, 3000) for code in ("a1", "a2", "a3", "a4", "b1")]
     assert came.rate(later).amount.tolist() == orderly.rate(later).amount.tolist()
 
 
