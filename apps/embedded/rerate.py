@@ -24,7 +24,7 @@ from rating.history import begin
 from rating.kernels.layout import ACCOUNT, POSTPAID, WALLET_COUNT
 from rating.periods import components
 from rating.rate import rate
-from rating.reversal import RatedItems, find_counters, reverse
+from rating.reversal import RatedItems, UnableToReverse, find_counters, reverse
 from rating.state import AccountState
 from schemas.arrays import BoolArray, Int32Array, Int64Array
 from schemas.cancellation import CancelledKind
@@ -99,7 +99,8 @@ def rerate(
 
     Raises:
         UnableToSelect, UnableToReadEdrs: when it is not known which usage is meant, or it is too much.
-        UnableToRerate: when there is no reason, no such image, the log went on, or (unless previewing) something is billed.
+        UnableToRerate: when there is no reason, no such image, the log went on, the account state cannot give back what is
+            stored, or (unless previewing) something is billed.
         UnableToReadArchive: when a file that usage is read from again is gone.
     """
     if not preview and not reason.strip():
@@ -127,7 +128,10 @@ def plan_rerating(engine: Engine, selection: UsageSelection, image: str | None) 
     parts = _parts(engine, edrs)
     state = AccountState.from_arrays(engine.state.account.to_arrays())
     standing = np.flatnonzero(edrs.rated)
-    reverse(_items(reader, edrs.take(standing), parts.take(standing)), state)
+    try:
+        reverse(_items(reader, edrs.take(standing), parts.take(standing)), state)
+    except UnableToReverse as error:
+        raise UnableToRerate(f"state and store do not agree: {error}; restore both from one backup") from error
     rated = rate(edr_block(edrs), active.image, begin(state))
     rows = active.image.tariff.subscription_row
     account = np.where(rated.reason == 0, rows[edrs.subscription, ACCOUNT], -1).astype(np.int32)

@@ -189,6 +189,9 @@ def test_what_the_state_cannot_give_back_is_never_journaled(tmp_path: Path) -> N
     refused = octroi("files", "back-out", "1.csv", "--reason", "wrong", "--data", data)
     assert refused.code == 2
     assert "items consumed more than their counter holds" in refused.err
+    october = ("--from", "2026-10-01", "--to", "2026-11-01", "--reason", "wrong")
+    refused = octroi("rerate", *october, "--data", data)
+    assert (refused.code, "state and store do not agree: item 0 consumed more" in refused.err) == (2, True)
     assert len(read_entries(data / "journal.log")) == journaled
     assert not [path for path in (data / "archive").iterdir() if path.name.startswith("cancel-")]
     octroi("run", data).ok()
