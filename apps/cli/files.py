@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from apps.cli.deciding import ask
 from apps.cli.failures import PARTIAL, WrongUsage, honest, say
 from apps.cli.options import AsJson, Data, open_settings
 from apps.cli.output import count, decimal_text, print_json, print_result, print_table, printable, rows_of
@@ -98,11 +99,7 @@ def back_out(
     """
     if not preview and not reason.strip():
         raise WrongUsage("say why with --reason, or look first with --preview")
-    settings, directory = open_settings(data)
-    from apps.embedded.access import reach
-
-    with reach(directory, settings, say) as access:
-        result: dict[str, Any] = access.command({"op": "back_out", "file": file, "reason": reason, "preview": preview})
+    result = ask({"op": "back_out", "file": file, "reason": reason, "preview": preview}, data)
     if as_json:
         print_json(result)
     else:
