@@ -193,7 +193,8 @@ def measured_run(root: Path) -> dict[str, Any]:
     from apps.jit import prepare_cache
 
     prepare_cache()
-    from apps.embedded.session import run_session, stopping
+    from apps.embedded.session import run_session
+    from apps.embedded.stopping import stopping
 
     settings = Settings(data_dir=root, dedup_window_days="unlimited")  # the usage is always of the same days
     before = resource.getrusage(resource.RUSAGE_SELF)

@@ -99,7 +99,8 @@ def process_files(
     Raises:
         NoCatalog: when the data directory has none; nothing was created.
     """
-    from apps.embedded.session import run_session, stopping
+    from apps.embedded.session import run_session
+    from apps.embedded.stopping import stopping
 
     require_catalog(directory)
     say_when_cold(quiet=quiet)

@@ -34,7 +34,8 @@ def serve(
         )
     require_catalog(directory)
     from apps.api.server import serving
-    from apps.embedded.session import run_session, stopping
+    from apps.embedded.session import run_session
+    from apps.embedded.stopping import stopping
 
     say_when_cold(quiet=False)
     with stopping() as stop, serving(settings, host, port, say=say, quiet=quiet) as (gate, address):

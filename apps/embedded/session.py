@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Any, Protocol
 
 from apps.embedded.access import open_owned, take_over
@@ -113,12 +109,6 @@ def _file_as_dict(claim: ClaimReport) -> dict[str, Any]:
     }
 
 
-class Stop(threading.Event):
-    """Set when the run shall end after the claim in hand; `by` is the signal that said so, 0 when none did."""
-
-    by = 0
-
-
 class Attendant(Protocol):
     """Whoever else brings usage while a run follows its spool."""
 
@@ -127,30 +117,6 @@ class Attendant(Protocol):
 
     def closing(self) -> None:
         """End: run the commands that are still needed; nothing runs any after that."""
-
-
-@contextmanager
-def stopping() -> Iterator[Stop]:
-    """Yield an event that SIGTERM and the first SIGINT set: the claim in hand is finished, then the run ends well.
-
-    A second SIGINT interrupts at once; the journal and the store are then brought together at the next start.
-    """
-    stop = Stop()
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        if stop.is_set() and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        stop.by = number
-        stop.set()
-        # not print: the signal may come while something is being printed
-        os.write(2, b"octroi: finishing the file in hand; interrupt again to end at once, the next run continues\n")
-
-    previous = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def run_session(

@@ -64,19 +64,6 @@ def _interrupt(process: subprocess.Popen[str], by: signal.Signals) -> None:
     assert process.stderr.readline() == FINISHING
 
 
-def _insist(process: subprocess.Popen[str]) -> None:
-    """Press Ctrl-C again, as a person does.
-
-    Python sees a signal before it blocks, not while it returns to a blocked `read`: one that arrives within the
-    microseconds that end the first one's handler waits for the next, so a single repetition may go unheard.
-    """
-    for _ in range(10):
-        process.send_signal(signal.SIGINT)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=TIMEOUT_S / 10)
-            return
-
-
 def _assert_the_rest_is_done_exactly(data: Path, *, again: list[str]) -> None:
     octroi("run", data, *(data.parent / name for name in again), "--source", "calls").ok()
     (row,) = query(data, "SELECT count() AS n, sum(quantity_steps) AS ms, sum(amount) AS amount FROM rated_item")
@@ -104,7 +91,7 @@ def test_the_file_in_hand_is_finished_and_the_rest_waits(tmp_path: Path, by: sig
 def test_ctrl_c_twice_ends_at_once_and_nothing_is_half_taken(tmp_path: Path) -> None:
     with _in_the_middle(tmp_path) as (process, _, data):
         _interrupt(process, signal.SIGINT)
-        _insist(process)
+        process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=TIMEOUT_S)
     assert (process.returncode, out, err) == (130, "", "octroi: interrupted\n")
     _assert_the_rest_is_done_exactly(data, again=["1.csv", "2.csv"])
