@@ -9,6 +9,7 @@ import polars as pl
 from schemas.price_plan import Calendar, Charge, Counter, DateList, EventType, Offer, PricePlan
 from schemas.quantity import Unit
 from schemas.source import SourceBase
+from schemas.tax import Seller, Tax, TaxCategory, TaxClass, TaxMapping
 
 ACCOUNT_FRAME = pl.Schema({"account": pl.String, "currency": pl.String})
 WALLET_FRAME = pl.Schema(
@@ -26,6 +27,17 @@ ACCOUNT_TREE_FRAME = pl.Schema({"account": pl.String, "level": pl.String, "paren
 """Of the accounts that have a parent or are no billing accounts."""
 SUBSCRIPTION_GROUP_FRAME = pl.Schema({"subscription": pl.String, "group": pl.String})
 """Of the subscriptions that are in a group."""
+ACCOUNT_TAX_FRAME = pl.Schema(
+    {
+        "account": pl.String,
+        "tax_category": pl.String,
+        "country": pl.String,
+        "exemption": pl.String,  # why it pays no tax
+        "exempt_start_at": pl.Int64,  # microseconds UTC, TIME_MIN when open; null without an exemption
+        "exempt_end_at": pl.Int64,  # exclusive, TIME_MAX when open
+    }
+)
+"""Of the accounts that say something of it themselves; what they leave out is that of their nearest parent."""
 ACCESS_POINT_FRAME = pl.Schema(
     {
         "access_point": pl.String,
@@ -102,6 +114,7 @@ class Catalog:
         price_tables: the rows of destination tables and matrices by code. lookup_tables: those of lookup tables.
         date_lists: what day types of calendars refer to. subscription_zones: of the subscriptions that name one.
         account_tree, subscription_groups: what is shared by whom, see their schemas.
+        sellers .. tax_mappings, account_taxes: which tax is due; empty in a catalog that declares none.
     """
 
     content_hash: str
@@ -125,6 +138,17 @@ class Catalog:
     subscription_zones: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SUBSCRIPTION_ZONE_FRAME))
     account_tree: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ACCOUNT_TREE_FRAME))
     subscription_groups: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SUBSCRIPTION_GROUP_FRAME))
+    sellers: dict[str, Seller] = field(default_factory=dict)
+    tax_classes: dict[str, TaxClass] = field(default_factory=dict)
+    tax_categories: dict[str, TaxCategory] = field(default_factory=dict)
+    taxes: dict[str, Tax] = field(default_factory=dict)
+    tax_mappings: dict[str, TaxMapping] = field(default_factory=dict)
+    account_taxes: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ACCOUNT_TAX_FRAME))
+
+    @property
+    def has_taxes(self) -> bool:
+        """Whether it says which taxes are due: then every charge has one."""
+        return bool(self.taxes or self.tax_mappings)
 
     def zone_of(self, subscription: str) -> str | None:
         """Return the time zone of a subscription, None when it names none."""

@@ -54,6 +54,8 @@ Instant = Annotated[AwareDatetime, BeforeValidator(_instant_text)]
 """ISO 8601 with a zone; never a number."""
 QuantityText = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)? [A-Za-z][A-Za-z0-9_./-]*$")]
 """A number and a unit: "60 s", "1 GB"."""
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+"""ISO 3166-1, two capital letters."""
 
 
 class Document(BaseModel):
@@ -312,7 +314,8 @@ class Charge(Document):
 
     The condition is CEL over the attributes and values of the usage, its `quantity` and the instant `at` which it starts.
 
-    The offer's charge with the lowest `priority` number that matches is used; ties go to the offer's order.
+    The offer's charge with the lowest `priority` number that matches is used; ties go to the offer's order. `tax_class` says
+    how it is taxed (`schemas.tax`).
     """
 
     kind: Literal["charge"]
@@ -322,14 +325,16 @@ class Charge(Document):
     condition: str | None = None
     priority: Annotated[int, Field(ge=0, le=1_000_000)] = 100
     price_plan: Code
+    tax_class: Code | None = None
 
 
 class Offer(Document):
-    """What is sold: a set of charges, in one currency."""
+    """What is sold: a set of charges, in one currency; by the `seller`, where the catalog has several."""
 
     kind: Literal["offer"]
     code: Code
     charges: Annotated[tuple[Code, ...], Field(min_length=1)]
+    seller: Code | None = None
 
 
 class Wallet(Document):
@@ -344,10 +349,19 @@ class Wallet(Document):
     opening_balance: ExactDecimal = Decimal(0)
 
 
+class TaxExemption(Document):
+    """Why, and from when until when, an account pays no tax."""
+
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=255, strip_whitespace=True)]
+    start: Instant | None = None
+    end: Instant | None = None
+
+
 class Account(Document):
     """An account, by default a billing account. Without `wallets` it has one postpaid wallet named `principal`.
 
     `parent` is an account of a higher `level`: the customer account of a billing account, the customer of that one.
+    `tax_category`, `country` and `tax_exemption` are those of the nearest parent that has them where they are left out.
     """
 
     kind: Literal["account"]
@@ -355,6 +369,9 @@ class Account(Document):
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
     level: Level = "billing_account"
     parent: Code | None = None
+    country: Country | None = None
+    tax_category: Code | None = None
+    tax_exemption: TaxExemption | None = None
     wallets: tuple[Wallet, ...] = (Wallet(code="principal", type="postpaid"),)
 
 

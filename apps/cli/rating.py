@@ -91,6 +91,8 @@ def rate(
         reader = rating.reader(stream, at=start, zone=zone, delimiter=delimiter)
         _tell_ignored(reader)
         OUTPUT[out](rating, reader, detail=out == "table" if detail is None else detail, limit=limit)
+    if rating.taxes is not None and rating.taxes.untaxed:
+        say(f"{rating.taxes.untaxed} items have no tax (NO_TAX): nothing says which is due, so that totals are open")
     _judge(rating.records, rating.refused, rejects_max)
 
 

@@ -15,7 +15,7 @@ import polars as pl
 
 from apps.cli.output import count, plain, print_table, printable
 from apps.embedded.virtual import RatedUsage, VirtualRating
-from apps.embedded.virtual_items import COLUMNS, SCHEMA, ItemWriter, detail, one_price, refusal_frame
+from apps.embedded.virtual_items import SCHEMA, ItemWriter, detail, one_price, refusal_frame
 
 if TYPE_CHECKING:
     from apps.embedded.virtual_usage import Refusal, UsageReader
@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 ACCOUNTS_SHOWN = 20
 QUANTITIES = ("quantity", "rated_quantity", "free_quantity", "counter_before")
 _BILL = ("record", "charge", "quantity", "rated_quantity", "unit", "amount", "currency", "detail")
+_TAXED_BILL = (*_BILL[:-3], "net", "tax", "tax_amount", "gross", "currency", "detail")
+_NUMBERS = ("quantity", "rated_quantity", "amount", "tax_rate", "net", "tax_amount", "gross")
 _COMMANDING = re.compile(r"[\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _OTHER = re.compile(r"[^\x00-\x7f]")
-_HEADINGS = {"rated_quantity": "rated", "detail": "how"}
+_HEADINGS = {"rated_quantity": "rated", "detail": "how", "tax_amount": "tax amount", "tax_rate": "%"}
 
 
 class Output(Protocol):
@@ -38,7 +40,7 @@ class Output(Protocol):
 def _frames(
     rating: VirtualRating, reader: UsageReader, writer: ItemWriter, *, explained: bool, most: int | None = None
 ) -> Iterator[tuple[pl.DataFrame, list[dict[str, Any]]]]:
-    """Yield rows of `COLUMNS` as they come to be known, and the explanations of those that are rated, when wanted.
+    """Yield rows as they come to be known, and the explanations of those that are rated, when wanted.
 
     With `most`, only so many rated and so many refused rows are made; all usage is rated.
     """
@@ -108,7 +110,8 @@ def print_bill(rating: VirtualRating, reader: UsageReader, *, detail: bool, limi
     rated = sum(int(line["items"]) for line in by_charge)
     print(f"Virtual: {count(rating.records, 'record')}, {count(rated, 'rated item')}; nothing is kept")
     if items:
-        columns = [name for name in _BILL if detail or name != "detail"]
+        bill = _BILL if rating.taxes is None else _TAXED_BILL
+        columns = [name for name in bill if detail or name != "detail"]
         rows = [line for item in items for line in _lines(item, columns)]
         print_table("Items", [_HEADINGS.get(name, name) for name in columns], rows)
         _tell_more(rated - len(items), "item")
@@ -117,23 +120,42 @@ def print_bill(rating: VirtualRating, reader: UsageReader, *, detail: bool, limi
         print_table("Refused", columns, [[row[name] for name in columns] for row in refused])
         _tell_more(rating.refused - len(refused), "refusal")
     if by_charge:
-        print_table("By charge", list(by_charge[0]), [_numbers(line) for line in by_charge])
+        print_table("By charge", list(by_charge[0]), [list(_shown(line).values()) for line in by_charge])
     if by_account:
-        print_table("By account", list(by_account[0]), [_numbers(line) for line in by_account[:ACCOUNTS_SHOWN]])
+        print_table(
+            "By account", list(by_account[0]), [list(_shown(line).values()) for line in by_account[:ACCOUNTS_SHOWN]]
+        )
         _tell_more(len(by_account) - ACCOUNTS_SHOWN, "account")
+    _print_taxes(rating)
+
+
+def _print_taxes(rating: VirtualRating) -> None:
+    if rating.taxes is None:
+        return
+    by_tax, to_pay = rating.taxes.totals()
+    for title, lines in (("Taxes", by_tax), ("To pay", to_pay)):
+        if lines:
+            columns = [name for name in lines[0] if name != "tax_status"]
+            rows = [[_shown(line)[name] for name in columns] for line in lines[:ACCOUNTS_SHOWN]]
+            print_table(title, [_HEADINGS.get(name, name) for name in columns], rows)
+            _tell_more(len(lines) - ACCOUNTS_SHOWN, "line")
 
 
 def _lines(item: dict[str, Any], columns: list[str]) -> Iterator[list[Any]]:
     """Yield an item as lines of a table: the first has everything, the others go on telling what it is made of."""
-    numbers = {name: Decimal(item[name]) for name in ("quantity", "rated_quantity", "amount")}
     told = (item["detail"] or "").split("\n")
-    yield [{**item, **numbers, "detail": told[0]}[name] for name in columns]
+    shown = _shown({**item, "detail": told[0]})
+    yield [shown[name] for name in columns]
     for line in told[1:]:
         yield [line if name == "detail" else None for name in columns]
 
 
-def _numbers(line: dict[str, str | int]) -> list[Any]:
-    return [Decimal(value) if name in ("rated_quantity", "amount") else value for name, value in line.items()]
+def _shown(line: dict[str, Any]) -> dict[str, Any]:
+    """Return a line with numbers that are aligned, and why there is no tax in the place of one."""
+    shown = {name: Decimal(value) if name in _NUMBERS and value is not None else value for name, value in line.items()}
+    if line.get("tax_status") is not None and line["tax"] is None:
+        shown["tax"] = line["tax_status"]
+    return shown
 
 
 def _tell_more(number: int, noun: str) -> None:
@@ -145,15 +167,31 @@ def print_csv(rating: VirtualRating, reader: UsageReader, *, detail: bool, limit
     """Print one line per item, refusal and total; `limit` is for tables."""
     del limit
     writer = ItemWriter(rating)
-    print(",".join(COLUMNS), flush=True)
+    print(",".join(writer.columns), flush=True)
+    empty = pl.DataFrame(schema={name: SCHEMA.get(name, pl.String) for name in writer.columns})
     for frame, _ in _frames(rating, reader, writer, explained=detail):
-        _write_csv(frame.with_columns(pl.col("detail").str.replace_all("\n", "; ", literal=True)))
+        _write_csv(frame.with_columns(pl.col("detail").str.replace_all("\n", "; ", literal=True)), empty)
+    totals = [line for lines in _totals(rating, writer).values() for line in lines]
+    _write_csv(
+        pl.DataFrame(
+            [{name: {"status": "total", **line}.get(name) for name in writer.columns} for line in totals],
+            schema=empty.schema,
+        ),
+        empty,
+    )
+
+
+def _totals(rating: VirtualRating, writer: ItemWriter) -> dict[str, list[dict[str, Any]]]:
     by_charge, by_account = writer.totals()
-    totals = [{"status": "total", **line} for line in (*by_charge, *by_account)]
-    _write_csv(pl.DataFrame([{name: line.get(name) for name in COLUMNS} for line in totals], schema=SCHEMA))
+    totals: dict[str, list[dict[str, Any]]] = {"charges": [*by_charge], "accounts": [*by_account]}
+    if rating.taxes is not None:
+        by_tax, to_pay = rating.taxes.totals()
+        totals |= {"taxes": [*by_tax], "to_pay": [*to_pay]}
+    return totals
 
 
-def _write_csv(frame: pl.DataFrame) -> None:
+def _write_csv(frame: pl.DataFrame, empty: pl.DataFrame) -> None:
+    frame = pl.concat([empty, frame], how="diagonal")
     sys.stdout.write(printable(frame.write_csv(include_header=False), newlines=True))
 
 
@@ -171,8 +209,7 @@ def print_rows(rating: VirtualRating, reader: UsageReader, *, detail: bool, limi
             continue
         sys.stdout.write(f"{',' if begun else ''}\n{lines}")
         begun = True
-    by_charge, by_account = writer.totals()
-    totals = {"charges": by_charge, "accounts": by_account}
+    totals = _totals(rating, writer)
     sys.stdout.write("\n],\n" + '"refused": [\n' + ",\n".join(refused) + "\n],\n")
     sys.stdout.write(f'"records": {rating.records},\n"totals": {_safe(json.dumps(totals, ensure_ascii=False))}\n}}\n')
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from apps.embedded.access import Access
+from apps.embedded.explain_tax import ExplainedTax, explain_tax
 from apps.embedded.layout import DataDirectory
 from apps.embedded.recollect import UnableToRecollect, first_place, what_was_said
 from billing.catalog.store import load_catalog
@@ -50,6 +51,7 @@ class ExplainedItem:
 
     `parts` are the records of which a session's EDR was put together. `reversal`, where another item was asked for that
     takes this one back: that one's id, cause and counter.
+    `tax`, where the catalog has taxes: which is due.
     """
 
     item: dict[str, Any]
@@ -57,6 +59,7 @@ class ExplainedItem:
     operations: list[dict[str, Any]]
     parts: list[dict[str, Any]]
     reversal: dict[str, Any] | None = None
+    tax: ExplainedTax | None = None
 
     @property
     def recomputed(self) -> Decimal:
@@ -78,6 +81,7 @@ class ExplainedItem:
             "recomputed": self.recomputed,
             "agrees": self.agrees,
             "reversal": self.reversal,
+            "tax": None if self.tax is None else self.tax.as_dict(),
         }
 
     def lines(self) -> list[str]:
@@ -95,6 +99,7 @@ class ExplainedItem:
             f"{row['balance_after'].normalize():f}"
             for row in self.operations
         ]
+        told += [] if self.tax is None else self.tax.lines(item["currency"])
         verdict = "as stored" if self.agrees else f"but {item['amount'].normalize():f} is stored"
         if item["status"] == "reversed" and self.reversal is None:
             told.append("it was taken back since: view rated_item, status reversal")
@@ -148,7 +153,8 @@ def explain_item(access: Access, directory: DataDirectory, wanted: RatedItemId) 
         zone=catalog.zone_of(item["subscription"]),
         said=said,
     )
-    return ExplainedItem(item, explanation, operations, parts)
+    tax = explain_tax(catalog, item["subscription"], charge.code, event_at, item["amount"])
+    return ExplainedItem(item, explanation, operations, parts, tax=tax)
 
 
 def _places(parts: list[dict[str, Any]]) -> str:

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from apps.embedded.virtual_counters import CounterStart, set_counters
+from apps.embedded.virtual_taxes import ItemTaxes, VirtualTaxes
 from apps.embedded.virtual_usage import Refusal, UsageReader
 from rating.rate import rate
 from rating.reference_block import Movement, ReferenceItem, ReferenceRater, ReferenceState
@@ -34,10 +35,11 @@ class TwinDiffers(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RatedUsage:
-    """A block of EDRs in the order in which they were rated, and what they cost."""
+    """A block of EDRs in the order in which they were rated, what they cost, and their taxes where the catalog has any."""
 
     edrs: EdrBlock
     rated: RatedBlock
+    taxes: ItemTaxes | None = None
 
 
 @dataclass(slots=True)
@@ -69,6 +71,7 @@ class VirtualRating:
     Attributes:
         records, refused: how many records of usage files were read; how many of them, or of their EDRs, were refused.
         by_charge, by_account: sums of rated items: rated quantities and amounts; amounts.
+        taxes: what is due on them, None where the catalog has no taxes.
     """
 
     def __init__(self, catalog: Catalog, *, counters: tuple[CounterStart, ...] = (), check: bool = False) -> None:
@@ -93,6 +96,8 @@ class VirtualRating:
         set_counters(counters, catalog, self.vocabulary, self.state, twin_state)
         self.records = self.refused = 0
         self.by_charge, self.by_account = Sums(), Sums()
+        charges = {version.id: version.charge for version in self.image.charge_versions}
+        self.taxes = VirtualTaxes(catalog, self.vocabulary, charges) if catalog.has_taxes else None
 
     def reader(self, stream: BinaryIO, **terms: Any) -> UsageReader:
         """Return the reader of a usage file; `terms` are those of `UsageReader`."""
@@ -126,7 +131,8 @@ class VirtualRating:
         amount = rated.amount[fine]
         self.by_charge.add(rated.charge_version[fine], rated.rated_quantity[fine], amount)
         self.by_account.add(account, amount, amount)
-        return RatedUsage(edrs, rated)
+        taxes = None if self.taxes is None else self.taxes.add(edrs, rated, np.flatnonzero(fine), account)
+        return RatedUsage(edrs, rated, taxes)
 
     @property
     def account_of(self) -> Int32Array:

@@ -14,6 +14,7 @@ import polars as pl
 
 from apps.embedded.virtual import RatedUsage, VirtualRating
 from apps.embedded.virtual_prices import parts_of
+from apps.embedded.virtual_taxes import TAX_COLUMNS
 from apps.embedded.virtual_texts import instant_texts, named_texts, plain, quantity_texts, scaled_texts
 from apps.embedded.virtual_usage import Refusal
 from rating.explanation import Explanation
@@ -79,9 +80,10 @@ class ItemWriter:
         self._words = rating.vocabulary
         self._versions = {version.id: version for version in rating.image.charge_versions}
         self._documents: dict[int, tuple[Charge, PriceVersion]] = {}
+        self.columns = (*COLUMNS, *(TAX_COLUMNS if rating.taxes is not None else ()))
 
     def frame(self, usage: RatedUsage, *, by_subscription: bool) -> pl.DataFrame:
-        """Return the rated EDRs of a block as rows of `COLUMNS`, in the order in which they were rated."""
+        """Return the rated EDRs of a block as rows of `columns`, in the order in which they were rated."""
         rows = np.flatnonzero(usage.rated.reason == 0)
         edrs, rated, words = usage.edrs, usage.rated, self._words
         version, subscription = rated.charge_version[rows], edrs.subscription[rows]
@@ -133,7 +135,10 @@ class ItemWriter:
             },
             schema_overrides=SCHEMA,
         )
-        return frame.select(COLUMNS)
+        frame = frame.select(COLUMNS)
+        if self._rating.taxes is None or usage.taxes is None:
+            return frame
+        return frame.hstack(self._rating.taxes.columns(rated.amount[rows], usage.taxes))
 
     def explain(self, usage: RatedUsage, row: int) -> Explanation:
         """Return how the twin prices one rated EDR of a block."""

@@ -27,15 +27,17 @@ def quantity_texts(amounts: Int64Array, unit: Unit) -> pl.Series:
     return named_texts(pl.Series(texts, dtype=pl.String), place)
 
 
-def scaled_texts(amounts: Int64Array, decimals: int) -> pl.Series:
-    """Return (n,) integers >= 0 in units of 10**-decimals as texts, without zeros that say nothing."""
-    whole = pl.Series(amounts)
+def scaled_texts(amounts: Int64Array | pl.Series, decimals: int) -> pl.Series:
+    """Return (n,) integers in units of 10**-decimals as texts, without zeros that say nothing; null where they are null."""
+    whole = pl.Series("amount", amounts)
     if decimals == 0:
         return whole.cast(pl.String)
     power = 10**decimals
-    rest = (whole % power).cast(pl.String).str.zfill(decimals)
-    texts: pl.Series = ((whole // power).cast(pl.String) + "." + rest).str.strip_chars_end("0").str.strip_chars_end(".")
-    return texts
+    size = pl.col("amount").abs()
+    rest = (size % power).cast(pl.String).str.zfill(decimals)
+    digits = ((size // power).cast(pl.String) + "." + rest).str.strip_chars_end("0").str.strip_chars_end(".")
+    signed = pl.when(pl.col("amount") < 0).then(pl.lit("-") + digits).otherwise(digits)
+    return whole.to_frame().select(signed).to_series()
 
 
 def named_texts(names: pl.Series, places: Int64Array | Int32Array) -> pl.Series:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from billing.catalog.models import D, Documents, Entry, Path, Problems
@@ -116,6 +117,17 @@ class Context:
         if start is not None and end is not None and start >= end:
             message = "the period ends before it starts" if start > end else "the period is empty: [start, end)"
             self.problems.at(entry, (*path, "end"), message, f"write an end after {start.isoformat()}")
+
+    def apart(self, entry: Entry[Any], path: Path, periods: Sequence[tuple[datetime, datetime | None]]) -> None:
+        """Check that the half-open periods of the versions listed at `path` do not overlap."""
+        order = sorted(range(len(periods)), key=lambda index: (periods[index][0], index))
+        for earlier, later in pairwise(order):
+            end, start = periods[earlier][1], periods[later][0]
+            if end is None or end > start:
+                until = "has no end" if end is None else f"ends {end.isoformat()}"
+                message = f"the version overlaps version {earlier}, which {until}"
+                fix = f"end version {earlier} at {start.isoformat()}, or start this one later"
+                self.problems.at(entry, (*path, later, "start"), message, fix)
 
 
 def fits(value: Decimal, decimals: int) -> bool:

@@ -25,7 +25,14 @@ KEYS: dict[str, tuple[str, ...]] = {
     "opening_readings": ("access_point", "series", "at"),
 }
 """What names a row of a frame; its first column where nothing else is said."""
-SINGULAR = {"opening_readings": "opening reading", "account_tree": "account level"}
+SINGULAR = {
+    "opening_readings": "opening reading",
+    "account_tree": "account level",
+    "account_taxes": "account tax",
+    "taxes": "tax",
+    "tax_classes": "tax class",
+    "tax_categories": "tax category",
+}
 WRITTEN_MAX = 60
 NOT_SHOWN = ("source_places", "content_hash")
 

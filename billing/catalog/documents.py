@@ -25,6 +25,7 @@ from schemas.price_plan import (
 )
 from schemas.price_table import DestinationTable, LookupTable, PriceMatrix
 from schemas.source import SOURCE_MODELS, SourceBase
+from schemas.tax import Seller, Tax, TaxCategory, TaxClass, TaxMapping
 
 MODELS: dict[str, type[Document]] = {
     "unit": UnitDocument,
@@ -41,6 +42,11 @@ MODELS: dict[str, type[Document]] = {
     "account": Account,
     "subscription": Subscription,
     "subscription_table": SubscriptionTable,
+    "seller": Seller,
+    "tax_class": TaxClass,
+    "tax_category": TaxCategory,
+    "tax": Tax,
+    "tax_mapping": TaxMapping,
 }
 KINDS = (*MODELS, "source")
 

@@ -12,6 +12,8 @@ from billing.catalog.models import Entry, Path, Problems, dotted
 ROWS_SHOWN = 10
 """How many rows with the same problem are named; the others are counted."""
 _LINE_BITS = 32
+FIRST_OF_TABLES = 1 << _LINE_BITS
+"""Numbers from here on are lines of tables, those below are values of documents."""
 
 
 class Origins:

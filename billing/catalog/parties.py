@@ -9,7 +9,7 @@ import polars as pl
 
 from billing.catalog.checking import Context
 from billing.catalog.models import ANY_KIND
-from billing.catalog.origins import Origins
+from billing.catalog.origins import FIRST_OF_TABLES, Origins
 from billing.catalog.rows import Check
 from billing.catalog.rules_pricing import offer_currencies, offers_by_zone
 from billing.catalog.sharing import check_sharing
@@ -18,6 +18,7 @@ from billing.catalog.wording import choose
 from schemas.catalog import (
     ACCESS_POINT_FRAME,
     ACCOUNT_FRAME,
+    ACCOUNT_TAX_FRAME,
     ACCOUNT_TREE_FRAME,
     OPENING_READING_FRAME,
     SUBSCRIPTION_FRAME,
@@ -29,6 +30,7 @@ from schemas.catalog import (
 )
 from schemas.money import AMOUNT_DECIMALS, CURRENCY_DECIMALS, to_scaled
 from schemas.price_plan import Account, Offer, Subscription, utc_microseconds
+from schemas.tax import TaxCategory
 
 PREPAID, PRINCIPAL = "prepaid", "principal"
 _ORIGIN = {"origin": pl.Int64()}
@@ -36,16 +38,18 @@ _ACCOUNTS = pl.Schema({**ACCOUNT_FRAME, **_ORIGIN})
 _SUBSCRIPTIONS = pl.Schema({**SUBSCRIPTION_FRAME, **_ORIGIN})
 _ZONES = pl.Schema({**SUBSCRIPTION_ZONE_FRAME, **_ORIGIN})
 _TREE = pl.Schema({**ACCOUNT_TREE_FRAME, **_ORIGIN})
+_TAXES = pl.Schema({**ACCOUNT_TAX_FRAME, **_ORIGIN})
 _GROUPS = pl.Schema({**SUBSCRIPTION_GROUP_FRAME, **_ORIGIN})
 _ACCESS_POINTS = pl.Schema({**ACCESS_POINT_FRAME, "shared": pl.Boolean(), **_ORIGIN})
 
 
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """The frames of `schemas.catalog`, sorted, plus `origin` in the first six and `shared` in `access_points`."""
+    """The frames of `schemas.catalog`, sorted, plus `origin` in the first seven and `shared` in `access_points`."""
 
     accounts: pl.DataFrame
     tree: pl.DataFrame
+    taxes: pl.DataFrame
     subscriptions: pl.DataFrame
     zones: pl.DataFrame
     groups: pl.DataFrame
@@ -65,6 +69,9 @@ def gather_parties(ctx: Context, tables: list[pl.DataFrame], origins: Origins) -
         tree=tree.filter(pl.col("parent").is_not_null() | (pl.col("level") != "billing_account")).sort(
             "account", "origin"
         ),
+        taxes=_together(_tax_rows(ctx, origins), _TAXES, [_exempted(table) for table in tables])
+        .filter(pl.any_horizontal(pl.col("tax_category", "country", "exemption").is_not_null()))
+        .sort("account", "origin"),
         subscriptions=_together(subscriptions, _SUBSCRIPTIONS, tables).sort("subscription", "origin"),
         zones=_together(_zone_rows(ctx, origins), _ZONES, tables).drop_nulls("zone").sort("subscription", "origin"),
         groups=_together(_group_rows(ctx, origins), _GROUPS, tables).drop_nulls("group").sort("subscription", "origin"),
@@ -157,6 +164,29 @@ def _tree_rows(ctx: Context, origins: Origins) -> list[tuple[Any, ...]]:
     return [(account.code, account.level, account.parent, origins.value(entry, ())) for account, entry in accounts]
 
 
+def _tax_rows(ctx: Context, origins: Origins) -> list[tuple[Any, ...]]:
+    rows = []
+    for entry in ctx.documents.of(Account).values():
+        account, exemption = entry.document, entry.document.tax_exemption
+        exempt: tuple[Any, ...] = (None, None, None)
+        if exemption is not None:
+            start = utc_microseconds(exemption.start) if exemption.start is not None else TIME_MIN
+            end = utc_microseconds(exemption.end) if exemption.end is not None else TIME_MAX
+            exempt = (exemption.reason, start, end)
+        rows.append((account.code, account.tax_category, account.country, *exempt, origins.value(entry, ())))
+    return rows
+
+
+def _exempted(table: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of a table as ACCOUNT_TAX_FRAME: an exemption in it holds at all times."""
+    held = pl.col("tax_exemption").is_not_null()
+    return table.with_columns(
+        exemption=pl.col("tax_exemption"),
+        exempt_start_at=pl.when(held).then(TIME_MIN),
+        exempt_end_at=pl.when(held).then(TIME_MAX),
+    )
+
+
 def check_parties(ctx: Context, parties: Parties, origins: Origins) -> None:
     """Check what holds across documents and tables.
 
@@ -168,6 +198,7 @@ def check_parties(ctx: Context, parties: Parties, origins: Origins) -> None:
     check.unique(parties.subscriptions, "subscription")
     _check_references(check, parties)
     _check_zones(check, parties)
+    _check_categories(check, parties)
     check_sharing(check, parties.accounts, parties.tree, parties.subscriptions, parties.groups)
     check_windows(check, parties.access_points)
 
@@ -212,6 +243,28 @@ def _check_zones(check: Check, parties: Parties) -> None:
         lambda row: (
             f'the calendar "{row["calendar"]}" of the offer "{row["offer"]}" asks for the time zone of the subscription',
             'add `zone: …`, such as "Europe/Paris"',
+        ),
+    )
+
+
+def _check_categories(check: Check, parties: Parties) -> None:
+    """Say which tax categories of rows of tables are unknown; those of documents are told where they are written."""
+    names = sorted(check.ctx.documents.of(TaxCategory))
+    broken = [code for kind, code in check.ctx.documents.broken if kind in ("tax_category", ANY_KIND)]
+    if not check.ctx.documents.complete:
+        return
+    of_tables = pl.col("origin") >= FIRST_OF_TABLES
+    unknown = parties.taxes.drop_nulls("tax_category").filter(
+        of_tables, ~pl.col("tax_category").is_in([*names, *broken])
+    )
+    declare = "declare it: `kind: tax_category`"
+    check.refuse(
+        unknown,
+        "tax_category",
+        ("tax_category",),
+        lambda row: (
+            f'the tax category "{row["tax_category"]}" is unknown',
+            choose(row["tax_category"], names, otherwise=declare),
         ),
     )
 

@@ -17,6 +17,7 @@ from billing.catalog.rules_pricing import (
     check_price_plan,
 )
 from billing.catalog.rules_sources import check_source
+from billing.catalog.rules_taxes import check_mappings, check_seller, check_tax, check_tax_mapping
 from schemas.price_plan import (
     Account,
     Calendar,
@@ -30,6 +31,7 @@ from schemas.price_plan import (
     Subscription,
 )
 from schemas.source import SourceBase
+from schemas.tax import Seller, Tax, TaxMapping
 
 _CHECKS: tuple[tuple[type[Document], Callable[[Context, Entry[Any]], None]], ...] = (
     (EventType, check_event_type),
@@ -42,6 +44,9 @@ _CHECKS: tuple[tuple[type[Document], Callable[[Context, Entry[Any]], None]], ...
     (Account, check_account),
     (Subscription, check_subscription),
     (SourceBase, check_source),
+    (Seller, check_seller),
+    (Tax, check_tax),
+    (TaxMapping, check_tax_mapping),
 )
 
 
@@ -50,6 +55,7 @@ def check_documents(ctx: Context, directory: str) -> None:
     for model, check in _CHECKS:
         for entry in ctx.documents.of(model).values():
             check(ctx, entry)
+    check_mappings(ctx)
     offers = ctx.documents.of(Offer)
     lost = any(kind in ("offer", ANY_KIND) for kind, _ in ctx.documents.broken)
     if not offers and not lost and ctx.documents.complete:

@@ -6,6 +6,7 @@ from typing import Any
 
 from billing.catalog.checking import Context, fits, units_of
 from billing.catalog.models import Entry, Path
+from billing.catalog.rules_taxes import check_taxed
 from schemas.money import AMOUNT_DECIMALS, AMOUNT_MAX, from_scaled
 from schemas.price_plan import AccessPoint, Account, Subscription, Wallet
 
@@ -17,6 +18,7 @@ def check_account(ctx: Context, entry: Entry[Account]) -> None:
     """Check an account: the currency; distinct wallets, at least one, at most one of them postpaid."""
     account = entry.document
     ctx.currency(entry, ("currency",), account.currency)
+    check_taxed(ctx, entry)
     if not account.wallets:
         fix = "add a wallet, or leave `wallets` out for one postpaid wallet"
         ctx.problems.at(entry, ("wallets",), "an account without wallets cannot pay", fix)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 
 from billing.catalog.checking import Context
 from billing.catalog.models import Entry
@@ -11,6 +10,7 @@ from billing.catalog.rules_calendars import SUBSCRIPTION_ZONE
 from billing.catalog.rules_expressions import check_condition, check_formula_use
 from billing.catalog.rules_lookups import check_lookups
 from billing.catalog.rules_tables import check_table_dimension, check_table_values, check_value_use
+from billing.catalog.rules_taxes import check_class, check_sold_by
 from billing.catalog.rules_versions import PRICE_MAX, check_version, priced_quantity
 from billing.catalog.wording import choose
 from schemas.price_plan import Calendar, Charge, EventType, Offer, PricePlan
@@ -46,14 +46,7 @@ def check_price_plan(ctx: Context, entry: Entry[PricePlan]) -> None:
     versions = entry.document.versions
     for index, version in enumerate(versions):
         check_version(ctx, entry, ("versions", index), version)
-    order = sorted(range(len(versions)), key=lambda index: (versions[index].start, index))
-    for earlier, later in pairwise(order):
-        end, start = versions[earlier].end, versions[later].start
-        if end is None or end > start:
-            until = "has no end" if end is None else f"ends {end.isoformat()}"
-            message = f"the version overlaps version {earlier}, which {until}"
-            fix = f"end version {earlier} at {start.isoformat()}, or start this one later"
-            ctx.problems.at(entry, ("versions", later, "start"), message, fix)
+    ctx.apart(entry, ("versions",), [(version.start, version.end) for version in versions])
 
 
 def check_charge(ctx: Context, entry: Entry[Charge]) -> None:
@@ -61,6 +54,7 @@ def check_charge(ctx: Context, entry: Entry[Charge]) -> None:
     charge = entry.document
     event_type = ctx.reference(entry, ("event_type",), EventType, "event_type", charge.event_type)
     plan = ctx.reference(entry, ("price_plan",), PricePlan, "price_plan", charge.price_plan)
+    check_class(ctx, entry)
     if event_type is not None:
         _check_filters(ctx, entry, event_type)
         check_condition(ctx, entry, event_type)
@@ -100,6 +94,7 @@ def _check_filters(ctx: Context, entry: Entry[Charge], event_type: EventType) ->
 def check_offer(ctx: Context, entry: Entry[Offer]) -> None:
     """Check an offer: its charges are known and distinct, and all their plans have one currency."""
     ctx.unique(entry, ("charges",), entry.document.charges, "charge")
+    check_sold_by(ctx, entry)
     first: tuple[str, str] | None = None
     for index, charge, plan in _plans(ctx, entry):
         if first is None:

@@ -17,11 +17,14 @@ from billing.catalog.models import D, Problems, UnableToLoadCatalog
 from billing.catalog.origins import Origins
 from billing.catalog.parties import check_parties, gather_parties
 from billing.catalog.price_tables import read_price_tables
+from billing.catalog.rows import Check
 from billing.catalog.rules import check_documents
 from billing.catalog.tables import read_table
+from billing.catalog.tax_coverage import check_tax_coverage
 from schemas.catalog import Catalog
 from schemas.price_plan import Calendar, Charge, Counter, DateList, EventType, Offer, PricePlan
 from schemas.source import SourceBase
+from schemas.tax import Seller, Tax, TaxCategory, TaxClass, TaxMapping
 
 
 class UnableToCopyCatalog(Exception):
@@ -51,7 +54,7 @@ def load_catalog(directory: Path) -> Catalog:
     del tables
     check_parties(ctx, parties, origins)
     problems.raise_any()
-    return Catalog(
+    catalog = Catalog(
         content_hash=content_hash,
         units=units,
         event_types=_by_code(ctx, EventType),
@@ -73,7 +76,17 @@ def load_catalog(directory: Path) -> Catalog:
         account_tree=parties.tree.drop("origin"),
         subscription_groups=parties.groups.drop("origin"),
         source_places={code: entry.place() for code, entry in ctx.documents.of(SourceBase).items()},
+        sellers=_by_code(ctx, Seller),
+        tax_classes=_by_code(ctx, TaxClass),
+        tax_categories=_by_code(ctx, TaxCategory),
+        taxes=_by_code(ctx, Tax),
+        tax_mappings=_by_code(ctx, TaxMapping),
+        account_taxes=parties.taxes.drop("origin"),
     )
+    # what has no tax can be told only of a catalog in which everything else is right
+    check_tax_coverage(Check(ctx, origins), catalog, parties)
+    problems.raise_any()
+    return catalog
 
 
 def _read_tables(files: CatalogFiles, origins: Origins, problems: Problems) -> list[pl.DataFrame]:

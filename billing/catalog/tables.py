@@ -21,7 +21,8 @@ from schemas.money import AMOUNT_DECIMALS, CURRENCY_DECIMALS, to_scaled
 from schemas.price_plan import utc_microseconds
 
 REQUIRED = ("account", "currency", "subscription", "offer", "access_point")
-OPTIONAL = ("start", "end", "prepaid_balance", "postpaid", "shared", "zone", "group", "parent")
+OF_ACCOUNTS = ("country", "tax_category", "tax_exemption")
+OPTIONAL = ("start", "end", "prepaid_balance", "postpaid", "shared", "zone", "group", "parent", *OF_ACCOUNTS)
 IDENTIFIER_MAX = 255
 PLACE = "(origin)"
 """The column with the origin of each row; no file has one of that name."""
@@ -35,8 +36,8 @@ def read_table(data: bytes, file: str, origins: Origins, problems: Problems) -> 
     """Return the rows of one table, or None when its rows cannot be told apart.
 
     The columns are those of REQUIRED, then `start_at` and `end_at` (microseconds UTC, TIME_MIN and TIME_MAX when
-    open), `prepaid_balance` (billionths; null: no prepaid wallet), `postpaid`, `shared`, `zone`, `group`, `parent` and
-    `origin`. Rows with a problem are kept.
+    open), `prepaid_balance` (billionths; null: no prepaid wallet), `postpaid`, `shared`, `zone`, `group`, `parent`,
+    those of OF_ACCOUNTS and `origin`. Rows with a problem are kept.
     """
     data = data.removeprefix(b"\xef\xbb\xbf")
     columns = _header(data, file, problems)
@@ -160,6 +161,8 @@ def _check_names(check: Check) -> None:
         check.refuse(name, pl.col(name).is_null(), "the value is empty", f"write the {name.replace('_', ' ')}")
     for name in ("account", "subscription", "group"):
         check.refuse(name, ~pl.col(name).str.contains(_CODE_PATTERN), '"{}" is not well formed', CODE)
+    strange = ~pl.col("country").str.contains("^[A-Z]{2}$")
+    check.refuse("country", strange, '"{}" is no country', 'write the two capital letters of ISO 3166, such as "FR"')
     point = pl.col("access_point")
     blank = point.str.strip_chars() != point
     check.refuse("access_point", blank, 'there are blanks around "{}"', "remove them")
@@ -205,6 +208,7 @@ def _convert(check: Check) -> pl.DataFrame:
         "zone",
         "group",
         "parent",
+        *OF_ACCOUNTS,
         pl.col(PLACE).alias("origin"),
     )
 

@@ -22,6 +22,7 @@ CODE = "use letters, digits and . _ : @ + - (at most 128, the first a letter or 
 _QUANTITY_FIELDS = frozenset({"per", "up_to", "first", "next", "index", "free", "minimum_quantity", "increment"})
 _PATTERN_STARTS = (
     (r"^\d+", QUANTITY),
+    ("^[A-Z]{2}$", 'write the two capital letters of ISO 3166, such as "FR"'),
     ("^[A-Z]{3}", 'write the three capital letters of ISO 4217, such as "EUR"'),
     ("^(0[1-9]|1[0-2])-", 'write a day of every year as MM-DD, such as "12-25"'),
     (r"^([01]\d|2[0-3])", 'write HH:MM on a quarter of an hour, such as "22:00", "06:15", "24:00"'),

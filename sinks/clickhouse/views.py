@@ -119,7 +119,7 @@ RATED_ITEM = View(
         _UNIT,
         _per_row("tier", "UInt8", "last tier that priced a part of it, from 0"),
         _per_row("band", "UInt8", "time band, from 0"),
-        _per_row("amount", BALANCE, "price, without tax", "toDecimal128(f.amount, 9)"),
+        _per_row("amount", BALANCE, "what it costs; with tax where the seller's prices are gross", "toDecimal128(f.amount, 9)"),
         _per_row("currency", "String", "ISO 4217 code", looked_up("charge_version", "currency", "f.charge_version")),
         _per_row("wallet", "String", "the wallet that paid all of it; empty when several or none did",
                  f"if(f.wallet < 0, '', {looked_up('wallet', 'code', 'f.wallet')})"),
@@ -313,7 +313,7 @@ REVENUE = View(
         _per_row("event_day", "Date", "day on which the usage started (UTC)"),
         _per_row("currency", "String", "ISO 4217 code"),
         _per_row("items", "UInt64", "rated items that stand"),
-        _per_row("amount", BALANCE, "sum of their amounts, without tax"),
+        _per_row("amount", BALANCE, "sum of their amounts"),
     ),
     f"""(
   SELECT tenant, account, {looked_up("charge_version", "charge", "charge_version")} AS charge,

@@ -19,7 +19,7 @@ from billing.catalog.models import UnableToLoadCatalog
 from billing.catalog.store import load_catalog
 from rating.tariff_image import compile_image
 from rating.vocabulary import Vocabulary
-from schemas import converters, price_plan, price_table, source, source_flow, source_transform
+from schemas import converters, price_plan, price_table, source, source_flow, source_transform, tax
 from schemas.rejection import OUTCOMES, Reason
 from sinks.clickhouse.views import VIEWS
 
@@ -48,10 +48,19 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "offer": price_plan.Offer,
     "account": price_plan.Account,
     "account: wallets": price_plan.Wallet,
+    "account: tax_exemption": price_plan.TaxExemption,
     "subscription": price_plan.Subscription,
     "subscription: access_points": price_plan.AccessPoint,
     "subscription: opening_readings": price_plan.OpeningReading,
     "subscription_table": price_plan.SubscriptionTable,
+    "seller": tax.Seller,
+    "seller: rounding": tax.TaxRounding,
+    "tax_class": tax.TaxClass,
+    "tax_category": tax.TaxCategory,
+    "tax": tax.Tax,
+    "tax: versions": tax.TaxVersion,
+    "tax_mapping": tax.TaxMapping,
+    "tax_mapping: rows": tax.TaxRow,
     "source": source.SourceBase,
     "source: delimited": source.DelimitedSource,
     "source: fixed_width": source.FixedWidthSource,
@@ -89,6 +98,7 @@ SPECIAL_DEFAULTS = {
     "converters", "present", "prefix", "min", "max", "strip_prefix", "add_prefix", "e164", "case", "substring", "split", "pad_left",
     "map", "default", "cumulative", "series", "assembly", "sequence", "time_out", "first", "middle", "last",
     "prices", "file", "rows", "free_value", "value", "constants", "lookups", "plugin", "single", "trunk", "international", "decimal", "version", "options", "writes", "transform",
+    "seller", "country", "tax_class", "tax_category", "tax_exemption", "item_rounding", "decimals", "versions", "parts", "seller_country", "buyer_country", "condition", "tax",
 }  # fmt: skip
 """Fields whose default is told in words: none, open, always."""
 

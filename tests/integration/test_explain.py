@@ -32,6 +32,15 @@ TIERED = CATALOG.replace(
     "---\nkind: price_plan",
     "---\n{kind: counter, code: month, unit: min, period: month, zone: Europe/Paris}\n---\nkind: price_plan",
 )
+TIERED += """---
+{kind: seller, code: shop, country: FR, prices: net, tax_category: consumer}
+---
+{kind: tax_category, code: consumer}
+---
+{kind: tax, code: vat, versions: [{start: "2014-01-01T00:00:00+01:00", rate: 20}]}
+---
+{kind: tax_mapping, code: france, rows: [{tax_category: consumer, seller_country: FR, tax: vat}]}
+"""
 
 
 def _explained(data: Path, item: str) -> dict[str, Any]:
@@ -92,9 +101,19 @@ def test_the_words_name_every_step(tiered: Path) -> None:
         "0.31 per 1 min",
         "connection fee: 0.02",
         "rounded up to 4 decimals: 1.1144 EUR",
+        "tax vat, 20 %: france row 1 says so for tax class (none), tax category consumer, seller in FR, account in (no country)",
+        "net prices: net 1.1144, tax 0.22288, gross 1.33728 EUR",
         "computed again in decimals: 1.1144 EUR, as stored",
     ):
         assert words in out
+
+
+def test_the_tax_is_told_to_programs(tiered: Path) -> None:
+    tax = _explained(tiered, "ri-2-1")["tax"]
+    assert (tax["status"], tax["tax"], tax["parts"]) == ("taxed", "vat", [{"tax": "vat", "rate": "20"}])
+    assert [Decimal(tax[name]) for name in ("net", "tax_amount", "gross")] == [
+        Decimal(each) for each in ("1.1144", "0.22288", "1.33728")
+    ]
 
 
 def test_another_month_begins_its_counter_anew(tiered: Path) -> None:
