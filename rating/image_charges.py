@@ -67,6 +67,9 @@ LATER: dict[type[Document], frozenset[str]] = {
     Counter: frozenset({"shared_by", "function", "roll_over"}),
 }
 """Fields that came later: a version that does not use them keeps the name that it had before they came."""
+_LATER_DEFAULTS = {
+    model: {name: model.model_fields[name].default for name in sorted(names)} for model, names in LATER.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +127,20 @@ class ChargeTables:
     programs: ProgramTables
 
 
-def version_name(charge: Charge, version: PriceVersion, catalog: Catalog) -> str:
+Said = dict[tuple[type[Document], str], dict[str, Any]]
+"""What calendars and counters say, by model and code: many versions use the same."""
+
+
+def version_name(charge: Charge, version: PriceVersion, catalog: Catalog, said: Said | None = None) -> str:
     """Return the name of a charge version: "charge/plan@START#HASH", see `Vocabulary.charge_versions`.
 
     The hash covers everything that makes the price: the version, its calendar, its counter, the unit, the
-    currency.
+    currency. `said` remembers some of it for other versions of the same catalog.
     """
     unit = catalog.units[catalog.event_types[charge.event_type].unit]
-    calendar = _content(catalog.calendars[version.calendar]) if version.calendar is not None else None
-    counter = _content(catalog.counters[version.counter]) if version.counter is not None else None
+    said = {} if said is None else said
+    calendar = _said(catalog.calendars[version.calendar], said) if version.calendar is not None else None
+    counter = _said(catalog.counters[version.counter], said) if version.counter is not None else None
     content = {
         "version": _content(version),
         "currency": catalog.price_plans[charge.price_plan].currency,
@@ -155,17 +163,32 @@ def version_name(charge: Charge, version: PriceVersion, catalog: Catalog) -> str
     return f"{charge.code}/{charge.price_plan}@{start_text(version.start)}#{digest}"
 
 
+def _said(document: Calendar | Counter, said: Said) -> dict[str, Any]:
+    key = type(document), document.code
+    if key not in said:
+        said[key] = _content(document)
+    return said[key]
+
+
 def _content(document: Document) -> dict[str, Any]:
     """Return a document as JSON data without the `LATER` fields that stand at their defaults."""
     content = document.model_dump(mode="json")
-    for name, value in document:
-        if name in LATER.get(type(document), ()) and value == type(document).model_fields[name].default:
+    _drop_unused(document, content)
+    return content
+
+
+def _drop_unused(document: Document, content: dict[str, Any]) -> None:
+    """Remove from the JSON data of a document, and of those in it, the `LATER` fields that stand at their defaults."""
+    later = _LATER_DEFAULTS.get(type(document), {})
+    for name, value in document.__dict__.items():
+        if name in later and value == later[name]:
             del content[name]
         elif isinstance(value, Document):
-            content[name] = _content(value)
-        elif isinstance(value, tuple) and any(isinstance(item, Document) for item in value):
-            content[name] = [_content(item) for item in value]
-    return content
+            _drop_unused(value, content[name])
+        elif isinstance(value, tuple):
+            for item, said in zip(value, content[name], strict=True):
+                if isinstance(item, Document):
+                    _drop_unused(item, said)
 
 
 def _date_lists(version: PriceVersion, catalog: Catalog) -> list[Any]:
@@ -203,7 +226,8 @@ def compile_charges(catalog: Catalog, vocabulary: Vocabulary, calendars: Calenda
     charges = tuple(sorted(catalog.charges))
     dated = {code: _in_order(catalog.charges[code].price_plan, catalog) for code in charges}
     pairs = [(catalog.charges[code], version) for code in charges for version in dated[code]]
-    names = [version_name(charge, version, catalog) for charge, version in pairs]
+    said: Said = {}
+    names = [version_name(charge, version, catalog, said) for charge, version in pairs]
     vocabulary.charge_versions.extend(pl.Series(names, dtype=pl.String))
     described = tuple(
         _describe(vocabulary.charge_versions.id(name), name, charge, version, catalog)

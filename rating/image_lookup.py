@@ -49,7 +49,7 @@ class _Parts:
 
     def joined(self, *shape: int) -> Any:
         empty = np.empty((0, *shape), self._dtype)
-        return np.ascontiguousarray(np.concatenate([empty, *self._parts]).astype(self._dtype))
+        return np.concatenate([empty, *self._parts], dtype=self._dtype)
 
 
 def join_tables(tables: Sequence[CompiledTable]) -> LookupTables:

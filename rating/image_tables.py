@@ -11,13 +11,12 @@ import polars as pl
 from rating.image_matrix import CompiledMatrix, compile_matrix
 from rating.image_prices import TablePrices, UnableToCompileImage
 from rating.kernels import layout
-from rating.kernels.destination import DIGITS_BITS, fill_root, nest
+from rating.kernels.destination import DIGITS_BITS, begin_prefixes, fill_root, nest
 from rating.vocabulary import Vocabulary
 from schemas.arrays import Int32Array, Int64Array
 from schemas.catalog import TIME_MAX, TIME_MIN, Catalog, PriceRows
 from schemas.money import PRICE_DECIMALS_MAX, RoundingMode, from_scaled
 from schemas.price_plan import Calendar, EventType, Increments, PriceVersion
-from schemas.price_table import PREFIX_MAX
 from schemas.values import BASE, DIGITS_MAX
 
 TERMS = ("first", "next", "minimum_quantity", "connection_fee")
@@ -88,21 +87,24 @@ def compile_tables(catalog: Catalog, vocabulary: Vocabulary) -> dict[TableKey, C
 def _compile(rows: PriceRows, event_type: EventType, vocabulary: Vocabulary, where: str) -> CompiledTable:
     if rows.kind == "destination_table":
         order, index = compile_destinations(rows)
-        variant, terms = _variants(rows.frame[order], where)
+        variant, terms = _variants(rows.frame.select(TERMS)[order], where)
         slot = list(event_type.values).index(rows.value)
         return CompiledTable(order, variant, terms, layout.LOOKUP_DESTINATION, slot, index)
     found = compile_matrix(rows, event_type, vocabulary, where)
-    variant, terms = _variants(rows.frame[found.order], where)
+    variant, terms = _variants(rows.frame.select(TERMS)[found.order], where)
     return CompiledTable(found.order, variant, terms, layout.LOOKUP_MATRIX, 0, found)
 
 
 def compile_destinations(rows: PriceRows) -> tuple[Int64Array, DestinationIndex]:
     """Return which rows of a destination table have a price, in the order of its index, and the index."""
-    frame = rows.frame.with_row_index("row").filter(pl.col("price.0").is_not_null())
-    length = pl.col("prefix").str.len_bytes().cast(pl.Int32)
-    digit = (pl.col("prefix").str.slice(place, 1).cast(pl.Int64, strict=False) + 1 for place in range(PREFIX_MAX))
-    first = pl.sum_horizontal(each.fill_null(0) * BASE ** (DIGITS_MAX - 1 - place) for place, each in enumerate(digit))
-    frame = frame.with_columns(length.alias("length"), first.alias("begin")).sort("begin", "length", "start_at")
+    frame = rows.frame.select("prefix", "start_at", "end_at", "price.0").with_row_index("row")
+    frame = frame.filter(pl.col("price.0").is_not_null()).drop("price.0")
+    length = frame["prefix"].str.len_bytes().cast(pl.Int32)
+    begin = np.empty(len(frame), np.int64)
+    number = frame["prefix"].cast(pl.Int64, strict=False).fill_null(0)
+    begin_prefixes(_int64(number), _int64(length), np.int64(BASE), np.int64(DIGITS_MAX), begin)
+    frame = frame.with_columns(length.alias("length"), pl.Series("begin", begin)).drop("prefix")
+    frame = frame.sort("begin", "length", "start_at")
     begin, lengths = frame["begin"].to_numpy(), frame["length"].to_numpy()
     fresh = np.ones(len(frame), np.bool_)
     fresh[1:] = (begin[1:] != begin[:-1]) | (lengths[1:] != lengths[:-1])
@@ -132,14 +134,20 @@ def compile_destinations(rows: PriceRows) -> tuple[Int64Array, DestinationIndex]
     )
 
 
+def _int64(column: pl.Series) -> Int64Array:
+    return np.array(column.to_numpy(), np.int64)
+
+
 def _variants(
     frame: pl.DataFrame, where: str
 ) -> tuple[Int32Array, tuple[tuple[str | None, str | None, str | None, int | None], ...]]:
     """Return (which of the terms each row has, the distinct terms)."""
-    distinct = frame.select(TERMS).unique(maintain_order=True).with_row_index("variant")
+    if all(column.null_count() == len(column) for column in frame):
+        return np.zeros(len(frame), np.int32), ((None, None, None, None),) if len(frame) else ()
+    distinct = frame.unique(maintain_order=True).with_row_index("variant")
     if len(distinct) > VARIANTS_MAX:
         raise UnableToCompileImage(f"{where}: more than {VARIANTS_MAX} different increments, minimums and fees")
-    found = frame.select(TERMS).join(distinct, on=TERMS, how="left", nulls_equal=True, maintain_order="left")
+    found = frame.join(distinct, on=TERMS, how="left", nulls_equal=True, maintain_order="left")
     return found["variant"].to_numpy().astype(np.int32), tuple(distinct.select(TERMS).iter_rows())
 
 

@@ -12,7 +12,8 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from schemas.arrays import Int32Array
+from rating.kernels.index import match_hashes
+from schemas.arrays import Int32Array, UInt64Array
 
 
 class NameTable:
@@ -34,20 +35,28 @@ class NameTable:
 
     def extend(self, names: pl.Series) -> None:
         """Give ids to the names not yet known, in sorted order: ids do not depend on the order of `names`."""
-        known = self._names.to_frame()
-        fresh = names.cast(pl.String).rename("name").drop_nulls().to_frame().join(known, on="name", how="anti")
-        added = fresh.get_column("name").unique().sort()
+        given = names.cast(pl.String).rename("name").drop_nulls()
+        added = given.filter(self.ids(given) < 0) if len(self._names) else given
+        if not (added.is_sorted() and (added == added.shift(1)).any() is False):
+            added = added.unique().sort()
         if len(added):
             self._names = pl.concat([self._names, added])
             self._single = None
 
     def ids(self, names: pl.Series) -> Int32Array:
         """Return (n,) the id of each name, -1 where unknown."""
+        asked = names.cast(pl.String).rename("name")
+        if asked.equals(self._names):
+            return np.arange(len(asked), dtype=np.int32)
+        found = np.empty(len(asked), np.int32)
+        unambiguous = match_hashes(_hashes(self._names), _hashes(asked), found)
+        known = np.flatnonzero(found >= 0)
+        # a hash of 64 bits is no proof, the text is
+        if unambiguous and asked.gather(known).eq_missing(self._names.gather(found[known])).all():
+            return found
         table = self._names.to_frame().with_row_index("id")
-        found = (
-            names.cast(pl.String).rename("name").to_frame().join(table, on="name", how="left", maintain_order="left")
-        )
-        return np.ascontiguousarray(found.get_column("id").cast(pl.Int64).fill_null(-1).to_numpy().astype(np.int32))
+        joined = asked.to_frame().join(table, on="name", how="left", maintain_order="left")
+        return np.ascontiguousarray(joined.get_column("id").cast(pl.Int64).fill_null(-1).to_numpy().astype(np.int32))
 
     def id(self, name: str) -> int:
         """Return the id of one name, -1 when unknown."""
@@ -64,6 +73,10 @@ class NameTable:
         if not 0 <= index < len(self._names):
             raise IndexError(f"no name has id {index}")
         return str(self._names[index])
+
+
+def _hashes(names: pl.Series) -> UInt64Array:
+    return np.array(names.hash().to_numpy(), np.uint64)
 
 
 def _with_blank() -> NameTable:

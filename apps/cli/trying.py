@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -43,7 +44,8 @@ def bench(
     only: Annotated[
         str,
         typer.Option(
-            metavar="SUITES", help="Of `mediation`: suites, with commas between them. [default: all but large_file]"
+            metavar="SUITES",
+            help="Suites of `mediation` [all but large_file] or `rating` [shapes], with commas between them.",
         ),
     ] = "",
     large_bytes: Annotated[
@@ -61,27 +63,32 @@ def bench(
     from apps.jit import prepare_cache
 
     prepare_cache()
+    suites = [suite.strip() for suite in only.split(",") if suite.strip()]
     if name == "mediation":
         from apps.bench_mediation import SUITES, bench_mediation
 
-        suites = [suite.strip() for suite in only.split(",") if suite.strip()]
-        if unknown := [suite for suite in suites if suite not in SUITES]:
-            raise WrongUsage(f"there is no suite {', '.join(unknown)}; there are {', '.join(SUITES)}")
+        _expect_suites(suites, SUITES)
         agreed = bench_mediation(
             only=suites, records=records, large_bytes=large_bytes, seed=seed, runs=runs, json_file=json_file
         )
+    elif name == "rating":
+        from apps.bench_rating import RATING_SUITES, bench_rating
+
+        _expect_suites(suites, RATING_SUITES)
+        agreed = bench_rating(only=suites, records=records, seed=seed, runs=runs, json_file=json_file)
     elif only:
         raise WrongUsage(f"{name} has no suites to choose from")
-    elif name == "rating":
-        from apps.bench_rating import bench_rating
-
-        agreed = bench_rating(records=records, seed=seed, runs=runs, json_file=json_file)
     else:
         from apps.bench import bench_end_to_end
 
         agreed = bench_end_to_end(records=records or 2_000_000, seed=seed, runs=runs, json_file=json_file)
     if not agreed:
         raise typer.Exit(MISMATCH)
+
+
+def _expect_suites(suites: list[str], known: Iterable[str]) -> None:
+    if unknown := [suite for suite in suites if suite not in known]:
+        raise WrongUsage(f"there is no suite {', '.join(unknown)}; there are {', '.join(known)}")
 
 
 def add_to(app: typer.Typer) -> None:

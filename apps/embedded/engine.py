@@ -33,7 +33,7 @@ from apps.embedded.retried import retried_blocks
 from apps.embedded.threads import Ahead, Writer, start_writer
 from apps.embedded.ticking import timed_out_blocks
 from apps.settings import Settings
-from billing.catalog.store import load_catalog
+from billing.catalog.store import is_copy, load_catalog
 from pipelines.account.stage import ClaimContext, finish_records
 from pipelines.mediation.decode import Decoder, describe
 from pipelines.resource.dedup import open_period_days
@@ -55,6 +55,7 @@ from pipelines.spool.journal import (
     Tick,
 )
 from schemas.arrays import Int64Array, UInt16Array
+from schemas.catalog import Catalog
 from schemas.cdr import CdrBlock, select_records
 from schemas.output import BlockHeader, OutputBlock
 from sinks.clickhouse.store import FinishedClaim
@@ -132,6 +133,7 @@ class Engine:
     _hashes: dict[str, int] = field(default_factory=dict)
     _finished: list[FinishedClaim] = field(default_factory=list)
     _refused: list[tuple[FileClaim, str]] = field(default_factory=list)
+    _loaded: Catalog | None = None
     _since_snapshot: int = 0
     _claims_since_snapshot: int = 0
 
@@ -181,6 +183,8 @@ class Engine:
             billing.catalog.store.UnableToLoadCatalog: when it is invalid; nothing changed.
             UnableToActivate: when it measures something otherwise than before; nothing changed.
         """
+        if self.state.image and is_copy(self.directory.catalog, self.directory.images / self.state.image):
+            return None
         catalog = load_catalog(self.directory.catalog)
         if catalog.content_hash == self.state.image:
             return None
@@ -192,6 +196,7 @@ class Engine:
             content_hash=catalog.content_hash,
         )
         self.journal.append(entry)
+        self._loaded = catalog
         return self.process(entry)
 
     def process(self, entry: JournalEntry) -> ClaimReport:
@@ -212,7 +217,7 @@ class Engine:
             ended = timed_out_blocks(entry, self.state, self._image(), self.settings.tenant, self._resume_block(entry))
             report = ClaimReport(entry, tuple(self._emit_all(ended)))
         elif isinstance(entry, ImageClaim):
-            activation = activate(self.directory, entry, self.state, self.active)
+            activation = activate(self.directory, entry, self.state, self.active, self._loaded)
             self.active = activation.active
             activation.store(self.store, entry, self.state, tenant=self.settings.tenant)
             report = ClaimReport(entry)

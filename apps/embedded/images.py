@@ -112,13 +112,21 @@ class Activation:
 
 
 def activate(
-    directory: DataDirectory, entry: ImageClaim, state: StageState, previous: ActiveImage | None = None
+    directory: DataDirectory,
+    entry: ImageClaim,
+    state: StageState,
+    previous: ActiveImage | None = None,
+    loaded: Catalog | None = None,
 ) -> Activation:
     """Compile an archived catalog and make it the active image of `state`, opening balances and registers included.
 
-    `previous` is the image that was active before, None for the first one.
+    `previous` is the image that was active before, None for the first one. `loaded` is a catalog that was just loaded: if it is
+    the one that was archived, it is not loaded once more.
     """
-    catalog = archived_catalog(directory, entry.content_hash)
+    if loaded is not None and loaded.content_hash == entry.content_hash:
+        catalog = loaded
+    else:
+        catalog = archived_catalog(directory, entry.content_hash)
     before = counts_of(state.vocabulary)
     known_wallets = len(state.vocabulary.wallets)
     image = compile_image(catalog, state.vocabulary)

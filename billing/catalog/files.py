@@ -49,7 +49,7 @@ class CatalogFiles:
 def read_files(directory: Path, problems: Problems) -> CatalogFiles:
     """Return all files of the catalog in a directory: YAML files below it, and the tables that they name."""
     files = CatalogFiles()
-    for name in sorted(_yaml_names(directory, problems)):
+    for name in sorted(yaml_names(directory, problems)):
         shown = (directory / name).as_posix()
         try:
             data = _read(directory / name, YAML_BYTES_MAX)
@@ -80,7 +80,7 @@ def read_files(directory: Path, problems: Problems) -> CatalogFiles:
     return files
 
 
-def _yaml_names(directory: Path, problems: Problems) -> Iterator[str]:
+def yaml_names(directory: Path, problems: Problems) -> Iterator[str]:
     """Yield the YAML files below a directory, but none whose name, or folder's name, starts with a dot."""
 
     def unreadable(error: OSError) -> None:

@@ -54,15 +54,17 @@ class UnableToLoadCatalog(Exception):
         super().__init__("\n".join(map(str, self.problems)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Node:
-    """One value of a YAML document and where it begins.
+    """One value of a YAML document and where it begins; nothing changes one that is made.
+
+    A catalog has hundreds of thousands, and `frozen` would double what making one costs.
 
     Attributes:
         line, column: counted from 1.
         value: a scalar, a list of nodes, or a mapping of nodes by key.
         text: a scalar as it is written.
-        key_lines: lines of the keys of a mapping.
+        key_lines: lines of the keys of a mapping, None of what is none.
         size: how many nodes it has once aliases are expanded, itself included.
         height: how many levels it nests; 0 for a scalar.
     """
@@ -71,7 +73,7 @@ class Node:
     column: int
     value: str | int | float | bool | list[Node] | dict[str, Node] | None
     text: str = ""
-    key_lines: dict[str, int] = field(default_factory=dict)
+    key_lines: dict[str, int] | None = None
     size: int = 1
     height: int = 0
 
@@ -87,7 +89,7 @@ class Node:
         """Return the line of the value at `path` (or of its key), or of the nearest value around it."""
         node, line = self, self.line
         for part in path:
-            key_line = node.key_lines.get(str(part), 0)
+            key_line = (node.key_lines or {}).get(str(part), 0)
             found = node.child(part)
             if found is None:
                 return line

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
+from io import BytesIO
 from typing import Any
 
 import polars as pl
@@ -202,7 +203,7 @@ def _convert(entry: Entry[PriceTable], check: Check, units: Mapping[str, Unit]) 
     )
     columns: dict[str, str] = {}
     if isinstance(document, DestinationTable):
-        own = _destinations(check)
+        own = _destinations(Check(frame, check.origins, check.problems))
         kind, value = "destination_table", document.value
     else:
         assert isinstance(document, PriceMatrix)
@@ -210,7 +211,8 @@ def _convert(entry: Entry[PriceTable], check: Check, units: Mapping[str, Unit]) 
         kind, value, columns = "price_matrix", "", dict(document.columns)
     whole = pl.concat([own, common], how="horizontal")
     digest = sha256(repr((kind, value, columns, bands)).encode())
-    digest.update(whole.write_csv().encode())
+    whole.write_csv(written := BytesIO())
+    digest.update(written.getbuffer())
     return PriceRows(kind, value, columns, bands, whole, digest.hexdigest())
 
 
@@ -226,10 +228,10 @@ def _check_price(check: Check, name: str, decimals: int) -> None:
 
 def _pico(name: str) -> pl.Expr:
     """Return prices in 10**-12 units, null where there is none or it is no number."""
-    text = pl.when(pl.col(name).str.contains(r"^[0-9]{1,7}(\.[0-9]+)?$")).then(pl.col(name))
-    whole = text.str.extract(r"^([0-9]+)").cast(pl.Int64)
-    part = text.str.extract(r"\.([0-9]{1,12})").fill_null("").str.pad_end(PRICE_DECIMALS_MAX, "0").cast(pl.Int64)
-    return pl.when(whole < int(PRICE_MAX)).then(whole * _PICO + part)
+    digits = rf"^[0-9]{{1,7}}(\.[0-9]{{1,{PRICE_DECIMALS_MAX}}}0*)?$"
+    exact = pl.when(pl.col(name).str.contains(digits)).then(pl.col(name)).cast(pl.Decimal(38, PRICE_DECIMALS_MAX))
+    pico = exact.to_physical()
+    return pl.when(pico < int(PRICE_MAX) * _PICO).then(pico).cast(pl.Int64)
 
 
 def _check_quantities(check: Check, units: Mapping[str, Unit]) -> None:
@@ -261,15 +263,21 @@ def _destinations(check: Check) -> pl.DataFrame:
     check.refuse("prefix", prefix.is_null(), "the prefix is empty", f"write it, or {ALL} for all numbers")
     wrong = (prefix != ALL) & ~prefix.str.contains(rf"^[0-9]{{1,{PREFIX_MAX}}}$")
     check.refuse("prefix", wrong, '"{}" is not a prefix', f"write up to {PREFIX_MAX} digits, or {ALL} for all numbers")
-    periods = check.frame.with_columns(
-        converted_texts(check.frame["start"], instant_us).fill_null(TIME_MIN).alias("start_at"),
-        converted_texts(check.frame["end"], instant_us).fill_null(TIME_MAX).alias("end_at"),
-    )
-    priced = pl.any_horizontal(cs.matches(r"^price(\..+)?$").is_not_null())
-    ordered = periods.filter(priced).sort("prefix", "start_at", "end_at", PLACE)
-    overlap = (prefix == prefix.shift(1)) & (pl.col("start_at") < pl.col("end_at").shift(1))
-    twice = Check(ordered.with_columns(overlap.alias("twice")), check.origins, check.problems)
-    twice.refuse(
-        "prefix", pl.col("twice"), 'the prefix "{}" has another price at that time', "end one before the other"
+    priced = check.frame.with_row_index("row").filter(pl.any_horizontal(cs.matches(r"^price\.[0-9]+$").is_not_null()))
+    digits = pl.when(prefix != ALL).then(prefix)
+    ordered = priced.select(
+        "row",
+        digits.cast(pl.Int64, strict=False).fill_null(0).alias("number"),
+        digits.str.len_bytes().fill_null(0).alias("length"),
+        pl.col("start_at").fill_null(TIME_MIN),
+        pl.col("end_at").fill_null(TIME_MAX),
+    ).sort("number", "length", "start_at", "end_at", "row")
+    same = (pl.col("number") == pl.col("number").shift(1)) & (pl.col("length") == pl.col("length").shift(1))
+    twice = ordered.filter(same & (pl.col("start_at") < pl.col("end_at").shift(1)))["row"]
+    check.refuse(
+        "prefix",
+        pl.int_range(pl.len()).is_in(twice.implode()),
+        'the prefix "{}" has another price at that time',
+        "end one before the other",
     )
     return check.frame.select(pl.when(prefix == ALL).then(pl.lit("")).otherwise(prefix).alias("prefix"), "destination")

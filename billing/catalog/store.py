@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from billing.catalog.checking import Context, known_units
-from billing.catalog.files import CatalogFiles, read_files
+from billing.catalog.files import CatalogFiles, read_files, yaml_names
 from billing.catalog.models import D, Problems, UnableToLoadCatalog
 from billing.catalog.origins import Origins
 from billing.catalog.parties import check_parties, gather_parties
@@ -25,6 +25,8 @@ from schemas.catalog import Catalog
 from schemas.price_plan import Calendar, Charge, Counter, DateList, EventType, Offer, PricePlan
 from schemas.source import SourceBase
 from schemas.tax import Seller, Tax, TaxCategory, TaxClass, TaxMapping
+
+READ_BYTES = 1 << 20
 
 
 class UnableToCopyCatalog(Exception):
@@ -135,6 +137,30 @@ def copy_catalog(directory: Path, target: Path, *, content_hash: str | None = No
             raise UnableToCopyCatalog(f"cannot copy {directory} to {target}: {error.strerror}") from error
         _expect_copy(target, found)  # another process was faster
     return found
+
+
+def is_copy(directory: Path, target: Path) -> bool:
+    """Return whether a directory holds the catalog that `copy_catalog` has copied to `target`, without loading it.
+
+    The same YAML files name the same tables, so that a catalog with the files of a copy, and no other YAML file, is the same.
+    What cannot be read is no copy: loading it says why.
+    """
+    try:
+        kept = sorted(path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file())
+        found = set(yaml_names(directory, problems := Problems()))
+        if problems or not kept or not found <= set(kept):
+            return False
+        return all(_same_bytes(directory / name, target / name) for name in kept)
+    except OSError:
+        return False
+
+
+def _same_bytes(one: Path, other: Path) -> bool:
+    with one.open("rb") as first, other.open("rb") as second:
+        while part := first.read(READ_BYTES):
+            if second.read(READ_BYTES) != part:
+                return False
+        return not second.read(1)
 
 
 def _expect_copy(target: Path, content_hash: str) -> None:

@@ -65,6 +65,28 @@ def find_destination(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def begin_prefixes(number: Any, length: Any, base: Any, digits: Any, begin: Any) -> None:
+    """Write where the range of each prefix begins. Twin: `schemas.values.prefix_range`.
+
+    Args:
+        number: (p,) int64 a prefix read as a number. length: (p,) int64 how many digits it has, at most `digits`.
+        base, digits: int64, of packed digits.
+        begin: (p,) int64, written.
+    """
+    for place in range(len(number)):
+        rest = number[place]
+        worth = I64(1)
+        for _ in range(digits - length[place]):
+            worth *= base
+        packed = I64(0)
+        for _ in range(length[place]):
+            packed += (rest % I64(10) + I64(1)) * worth
+            rest //= I64(10)
+            worth *= base
+        begin[place] = packed
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def nest(start: Any, end: Any, parent: Any, cut_start: Any, cut_prefix: Any) -> Any:
     """Cut the numbering space at the ends of nested prefixes, and return how many cuts there are.
 

@@ -1,4 +1,4 @@
-"""Building blocks of a tariff image that loop over strings' hashes."""
+"""Building blocks of a tariff image, and of vocabularies, that loop over strings' hashes."""
 
 from __future__ import annotations
 
@@ -51,3 +51,30 @@ def fill_slots(key_hi: Any, key_lo: Any, first: Any, count: Any, slots: Any) -> 
         slots[slot, 2] = first[i]
         slots[slot, 3] = count[i]
     return -1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def match_hashes(known: Any, asked: Any, out: Any) -> Any:
+    """Find for each hash of `asked` its place in `known`, -1 where there is none; return False when `known` has one twice.
+
+    Args:
+        known: (n,) uint64, n below 2**31. asked: (m,) uint64. out: (m,) int32, written; worthless after False.
+    """
+    capacity = 16
+    while capacity < 2 * len(known):
+        capacity *= 2
+    mask = U(capacity - 1)
+    slots = np.full(capacity, -1, np.int32)
+    for i in range(len(known)):
+        slot = known[i] & mask
+        while slots[slot] >= 0:
+            if known[slots[slot]] == known[i]:
+                return False
+            slot = (slot + U(1)) & mask
+        slots[slot] = i
+    for j in range(len(asked)):
+        slot = asked[j] & mask
+        while slots[slot] >= 0 and known[slots[slot]] != asked[j]:
+            slot = (slot + U(1)) & mask
+        out[j] = slots[slot]
+    return True

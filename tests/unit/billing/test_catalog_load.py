@@ -15,7 +15,7 @@ from polars.testing import assert_frame_equal
 
 from billing.catalog import store
 from billing.catalog.models import Problem, UnableToLoadCatalog
-from billing.catalog.store import UnableToCopyCatalog, copy_catalog, load_catalog
+from billing.catalog.store import UnableToCopyCatalog, copy_catalog, is_copy, load_catalog
 from rating.tariff_image import compile_image
 from rating.vocabulary import Vocabulary
 from schemas.catalog import (
@@ -153,6 +153,34 @@ def test_copy_is_exactly_what_was_read(tmp_path: Path) -> None:
     assert_frame_equal(again.access_points, catalog.access_points)
     assert again.price_plans == catalog.price_plans
     assert [path.name for path in target.parent.iterdir()] == [target.name], "nothing partial is left"
+
+
+@pytest.mark.parametrize(
+    ("files", "same"),
+    [
+        ({}, True),
+        ({"notes.txt": "y", ".hidden.yaml": "x"}, True),
+        ({"plans.yaml": CATALOG["plans.yaml"].replace("0.15", "0.16")}, False),
+        ({"plans.yaml": CATALOG["plans.yaml"] + " "}, False),
+        ({"plans.yaml": CATALOG["plans.yaml"][:-1]}, False),
+        ({"more/empty.yml": ""}, False),
+    ],
+)
+def test_a_directory_is_known_to_be_a_copy_by_its_bytes(tmp_path: Path, files: dict[str, str], same: bool) -> None:
+    source = write_catalog(tmp_path / "catalog", CATALOG)
+    copy_catalog(source, tmp_path / "copy")
+    write_catalog(source, files)
+    assert is_copy(source, tmp_path / "copy") is same
+
+
+@pytest.mark.parametrize("name", sorted(CATALOG))
+def test_a_directory_that_lacks_a_file_is_no_copy(tmp_path: Path, name: str) -> None:
+    source = write_catalog(tmp_path / "catalog", CATALOG)
+    copy_catalog(source, tmp_path / "copy")
+    (source / name).unlink()
+    assert not is_copy(source, tmp_path / "copy")
+    assert not is_copy(source, tmp_path / "nowhere")
+    assert not is_copy(tmp_path / "nowhere", tmp_path / "copy")
 
 
 def test_copy_twice_changes_nothing(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from catalog_texts import CATALOG, write_catalog
 
+from apps.embedded import images
 from apps.embedded.images import UnableToReadImage, activate, archive_catalog, recompile
 from apps.embedded.layout import DataDirectory
 from apps.embedded.names import counts_of, new_names
@@ -63,6 +64,18 @@ def test_opening_balances_are_credited_once_each(directory: DataDirectory) -> No
     assert back.credits == ()
     assert state.image == first.content_hash
     assert balances(state)["zoe/card"] == 7 * EURO
+
+
+def test_a_catalog_that_was_just_loaded_is_not_loaded_again(
+    directory: DataDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = archive(directory)
+    write_catalog(directory.catalog, {"more.yaml": MORE})
+    second = archive(directory)
+    monkeypatch.setattr(images, "archived_catalog", lambda directory, content_hash: second)
+    assert activate(directory, claim(first), StageState.empty(), None, first).active.catalog is first
+    assert activate(directory, claim(second), StageState.empty(), None, first).active.catalog is second
+    assert activate(directory, claim(second), StageState.empty()).active.catalog is second
 
 
 def test_opening_readings_open_their_registers_and_never_move_them(directory: DataDirectory) -> None:

@@ -1,0 +1,73 @@
+"""`octroi bench rating --only image`: how long a catalog of a million prefixes and subscriptions takes to load and compile."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from apps.bench import UnableToMeasure
+from apps.memory import keep_freed_memory
+from benchmarks.generate.large_catalog import write_large_catalog
+from benchmarks.report import Result
+
+PREFIXES, PLANS, SUBSCRIPTIONS = 1_000_000, 10_000, 1_000_000
+RUN_TIMEOUT_S = 600
+STEPS = ("load", "compile", "load_again", "compile_again")
+
+
+def measure_images(*, size: int | None, seed: int, runs: int) -> list[Result]:
+    """Return the seconds of each step, every run in a process of its own.
+
+    Args:
+        size: how many prefixes and subscriptions, and a hundredth of it plans; a million unless told otherwise.
+    """
+    prefixes, subscriptions = size or PREFIXES, size or SUBSCRIPTIONS
+    plans = PLANS if size is None else max(10, size // 100)
+    with tempfile.TemporaryDirectory(prefix="octroi-bench-") as folder:
+        directory = Path(folder)
+        write_large_catalog(directory, prefixes=prefixes, plans=plans, subscriptions=subscriptions, seed=seed)
+        measured = [_run_once(directory, seed) for _ in range(runs)]
+    details = {"prefixes": prefixes, "price_plans": plans, "subscriptions": subscriptions, "seed": seed}
+    return [_result(step, measured, details) for step in STEPS]
+
+
+def _result(step: str, measured: list[dict[str, Any]], details: dict[str, Any]) -> Result:
+    return Result(
+        f"image.{step}",
+        "s",
+        [round(run[step]["seconds"], 3) for run in measured],
+        peak_memory_mib=max(run["peak_memory_mib"] for run in measured),
+        recount_ok=all(run["agrees"] for run in measured),
+        details={**details, "cpu_s": [round(run[step]["cpu_s"], 3) for run in measured]},
+    )
+
+
+def _run_once(directory: Path, seed: int) -> dict[str, Any]:
+    command = [sys.executable, "-m", "apps.bench_image", str(directory), str(seed)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_TIMEOUT_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise UnableToMeasure(f"a measured run did not end in {RUN_TIMEOUT_S} s") from error
+    if done.returncode:
+        raise UnableToMeasure(f"a measured run failed with {done.returncode}: {done.stderr[-2000:]}")
+    figures: dict[str, Any] = json.loads(done.stdout)
+    return figures
+
+
+def main() -> None:
+    """Be the process that `_run_once` measures."""
+    keep_freed_memory()
+    from apps.jit import prepare_cache
+
+    prepare_cache()
+    from benchmarks.bench_image import measure_image
+
+    print(json.dumps(measure_image(Path(sys.argv[1]), int(sys.argv[2]))))
+
+
+if __name__ == "__main__":
+    main()
