@@ -30,6 +30,7 @@ _EXIT_CODES = {
     "UnableToCompileSource": CONFIGURATION,
     "UnableToRetry": CONFIGURATION,
     "UnableToBackOut": USAGE,
+    "UnableToAbandon": USAGE,
     "UnableToRerate": USAGE,
     "UnableToFindCatalog": USAGE,
     "UnableToReadEdrs": USAGE,
@@ -132,4 +133,6 @@ def _in_words(error: Exception) -> str:
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     if full or getattr(error, "transient", False):
         told += ". Nothing is lost: remove the cause and run again"
+    for note in getattr(error, "__notes__", ()):
+        told = f"{told.removesuffix('.')}. {note}"
     return told

@@ -108,6 +108,38 @@ def back_out(
         raise typer.Exit(PARTIAL)
 
 
+@files.command(epilog="Example: octroi files abandon 7 --reason 'its plug-in needs more memory than there is'")
+@honest
+def abandon(
+    file: FileOrClaim,
+    reason: Annotated[str, typer.Option("--reason", help="Why; shown with the file.")],
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Leave out the rest of a file that ends octroi wherever it is read, so that what came after it is taken.
+
+    What was stored of it counts. It stays in the archive; the next run goes on behind it.
+    """
+    if not reason.strip():
+        raise WrongUsage("say why with --reason")
+    _, directory = open_settings(data)
+    from apps.clock import now_us
+    from apps.embedded.abandon import abandon as write_down
+    from apps.embedded.access import take_over
+
+    if not directory.journal.exists():
+        raise WrongUsage(f"{directory.root} holds no octroi data")
+    with take_over(directory):
+        result = write_down(directory, file, reason.strip(), now_us())
+    if as_json:
+        print_json(result)
+        return
+    counted = f" from block {result['block']} on" if result["block"] else ""
+    print(f"{printable(result['name'])} (claim {result['claim']}) is abandoned{counted}; run octroi again")
+    if result["reopened"]:
+        print(f"{count(result['reopened'], 'rejection')} that it would have corrected: open again")
+
+
 def _print(result: dict[str, Any], *, preview: bool) -> None:
     head = "Preview: nothing is done yet" if preview else f"Backed out by entry {result['entry']}"
     print(f"{head}: {printable(result['name'])} (claim {result['claim']}, source {result['source']})")

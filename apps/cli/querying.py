@@ -87,9 +87,7 @@ def balance(
         print_result(records, as_json=False, title="Records: received = accepted + … + parked")
         print_result(edrs, as_json=False, title="EDRs = rated + unrated + cancelled")
         if quarantined.num_rows:
-            print_result(
-                quarantined, as_json=False, title="Files refused whole (quarantined): nothing in them was counted"
-            )
+            print_result(quarantined, as_json=False, title="Files refused (quarantined)")
         if differences:
             columns = ["claim", "what", "expected", "found"]
             print_table(

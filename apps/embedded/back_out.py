@@ -12,10 +12,11 @@ import pyarrow as pa
 
 from apps.embedded.cancel import NO_KEYS, Tally, Withdrawal, key_batch, keys_in, midnight_keys_in, write_commands
 from apps.embedded.cancelled import open_commands, read_commands
-from apps.embedded.engine import ClaimReport, Engine
+from apps.embedded.engine import Engine
 from apps.embedded.files import QuarantinedFile, UnableToReadArchive, sha256_of
 from apps.embedded.later_items import LaterItems
 from apps.embedded.reopen import Reopening, standing, unrated_of, without
+from apps.embedded.reports import ClaimReport
 from pipelines.account.cancel import expect_applicable
 from pipelines.spool.family import Family, family_of, image_before
 from pipelines.spool.journal import Cancel, FileClaim, RecordRetry, Refusal, refusal
@@ -207,9 +208,9 @@ def journal_cancel(
 def _refusals(engine: Engine, file: FileClaim, family: Family, decided: Decisions) -> Iterator[str]:
     if file.claim in decided.withdrawn:
         yield "it was backed out already"
-    status = engine.store.query("SELECT status, code FROM fact_claim WHERE claim = {claim:UInt32}",
-                                {"claim": file.claim}).to_pylist()  # fmt: skip
-    if status and status[0]["status"] == "quarantined":
+    status = engine.store.query("SELECT status, code, (SELECT count() FROM fact_block WHERE claim = {claim:UInt32}) AS blocks "
+                                "FROM fact_claim WHERE claim = {claim:UInt32}", {"claim": file.claim}).to_pylist()  # fmt: skip
+    if status and status[0]["status"] == "quarantined" and not status[0]["blocks"]:
         yield f"it was refused whole ({status[0]['code']}), so nothing came of it"
     billed = sum(_billed(engine, claims, None) for claims in _chunks(sorted(family.records)))
     billed += sum(_billed(engine, [claim], records) for claim, records in family.edrs.items())
@@ -337,7 +338,8 @@ def _corrected(engine: Engine, family: Family, decided: Decisions) -> Iterator[R
     for claim in sorted(family.files - decided.withdrawn):
         file = engine.journal.entries[claim - 1]
         if isinstance(file, FileClaim) and file.corrects not in family.files:
-            yield from file.refused
+            left = engine.abandoned.get(claim)
+            yield from file.refused[: len(file.refused) - len(left.reopened) if left else None]
 
 
 def _open_rejections(engine: Engine, family: Family, decided: Decisions) -> int:

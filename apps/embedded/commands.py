@@ -13,7 +13,8 @@ from apps.embedded.correct import (
     Correction,
     correct,
 )
-from apps.embedded.engine import ClaimReport, Engine
+from apps.embedded.engine import Engine
+from apps.embedded.reports import ClaimReport
 from apps.embedded.rerate import rerate
 from apps.embedded.rerate_scope import UsageSelection
 from apps.embedded.retry import decide, replay

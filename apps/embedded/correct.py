@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
 
-from apps.embedded.engine import ClaimReport, Engine
+from apps.embedded.engine import Engine
 from apps.embedded.files import QuarantinedFile, ReadableFile, UnableToReadArchive
+from apps.embedded.reports import ClaimReport
 from apps.embedded.retry import UnableToRetry, archived_file
 from apps.embedded.selection import Selection, UnableToSelect, by_file, place_of, select, written
 from pipelines.mediation.container import open_container

@@ -7,11 +7,12 @@ that it misses is emitted again, the same, after a crash.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from apps.embedded.abandon import abandoned, naming, refusal_of
 from apps.embedded.agreement import agreed_state
 from apps.embedded.cancelled import cancelled_blocks, open_commands, open_renewal
 from apps.embedded.companion import write_companion
@@ -28,6 +29,7 @@ from apps.embedded.images import ActiveImage, activate, archive_catalog, recompi
 from apps.embedded.layout import DataDirectory
 from apps.embedded.measures import check_measures
 from apps.embedded.ports import FactStore
+from apps.embedded.reports import ClaimReport, StageTimes
 from apps.embedded.rerated import replaced_places, rerated_blocks
 from apps.embedded.retried import retried_blocks
 from apps.embedded.threads import Ahead, Writer, start_writer
@@ -42,6 +44,7 @@ from pipelines.resource.stage import process
 from pipelines.snapshot import StageState, read_latest_snapshot, write_snapshot
 from pipelines.spool.claims import Terms
 from pipelines.spool.journal import (
+    Abandon,
     Cancel,
     Discard,
     EdrRetry,
@@ -66,33 +69,6 @@ CLAIMS_PER_SNAPSHOT = 20_000
 """However small they are: a replay of that many takes about a minute."""
 
 
-@dataclass(slots=True)
-class StageTimes:
-    """Seconds of wall time spent in each stage's own code (the stages overlap)."""
-
-    decode: float = 0.0
-    resource: float = 0.0
-    account: float = 0.0
-    store: float = 0.0
-    verify: float = 0.0
-    snapshot: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimReport:
-    """What became of one journal entry in this run."""
-
-    entry: JournalEntry
-    headers: tuple[BlockHeader, ...] = ()
-    quarantine: QuarantinedFile | None = None
-    sha256: str = ""
-    duplicate_of: int = 0
-
-    def total(self, column: str) -> int:
-        """Return the sum of one header column."""
-        return sum(int(getattr(header, column)) for header in self.headers)
-
-
 def _nothing(records: int) -> None:
     """Report progress to nobody."""
 
@@ -112,6 +88,7 @@ class Engine:
     Attributes:
         report: told sentences that an operator must see. progress: told the records of every block that passed.
         watch: shown every block of records before it is stored; it may read, not change.
+        abandoned: by claim, the files that are not to be read on.
         newer_came: whether records may have been parked that replace earlier ones (`apps.embedded.supersede`).
     """
 
@@ -129,6 +106,7 @@ class Engine:
     active: ActiveImage | None = None
     times: StageTimes = field(default_factory=StageTimes)
     complete: frozenset[tuple[int, int]] = frozenset()
+    abandoned: Mapping[int, Abandon] = field(default_factory=dict)
     newer_came: bool = True
     _hashes: dict[str, int] = field(default_factory=dict)
     _finished: list[FinishedClaim] = field(default_factory=list)
@@ -168,6 +146,7 @@ class Engine:
         if self.state.image:
             self.active = recompile(self.directory, self.state.image, self.state)
         self.complete = self.store.completeness(*self.state.position).complete
+        self.abandoned = abandoned(self.journal.entries)
         known = self.store.query(
             "SELECT sha256, min(claim) AS claim FROM fact_claim WHERE kind = 'file' GROUP BY sha256"
         )
@@ -244,12 +223,17 @@ class Engine:
     def _process_records(self, entry: FileClaim | RecordRetry) -> ClaimReport:
         root = self._root(entry)
         path = self.directory.spool.archive / root.stored
-        digest = FileDigest(path, root.size) if isinstance(entry, FileClaim) else None
-        file = self.inspect(root)
-        if isinstance(file, QuarantinedFile):
-            self.report(f"{root.name} ({root.source}) is quarantined: {file.code}: {file.message}")
-            return self._file_report(entry, digest, quarantine=file)
-        headers = tuple(self._emit_all(self._output_blocks(entry, root, file)))
+        left = self.abandoned.get(entry.claim)
+        unread = left is not None and left.block == 0
+        digest = FileDigest(path, root.size) if isinstance(entry, FileClaim) and not unread else None
+        with naming(root, self.writer.flush):
+            file = self.inspect(root)
+            if isinstance(file, QuarantinedFile):
+                self.report(f"{root.name} ({root.source}) is quarantined: {file.code}: {file.message}")
+                return self._file_report(entry, digest, quarantine=file)
+            headers = tuple(self._emit_all(self._output_blocks(entry, root, file)))
+        if left is not None:
+            return self._file_report(entry, digest, headers=headers, quarantine=refusal_of(left))
         grown = path.stat().st_size - root.size
         if grown > 0:
             self.report(
@@ -277,7 +261,9 @@ class Engine:
             UnableToReadArchive: when its bytes cannot be read.
         """
         started = time.monotonic()
-        active = under or self._image()
+        active, left = under or self._image(), self.abandoned.get(root.claim)
+        if left is not None and left.block == 0:
+            return refusal_of(left)
         if root.source not in active.catalog.sources:
             return unknown_source(root.source, active)
         context = active.decode_context(root.source, self.state, tenant=self.settings.tenant, secret=self.secret)
@@ -288,6 +274,7 @@ class Engine:
             bytes_max=root.bytes_max,
             ratio_max=root.expansion_max,
             block_bytes=root.block_bytes,
+            blocks_max=None if left is None else left.block,
         )
         self.times.verify += time.monotonic() - started
         return found

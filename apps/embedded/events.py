@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from pipelines.spool.journal import (
+    Abandon,
     Cancel,
     Discard,
     EdrRetry,
@@ -52,6 +53,8 @@ def rejection_events(entry: JournalEntry) -> list[RejectionEvent]:
         case Cancel():
             again = of(entry.reopened, "reopened", f"its correction was backed out: {entry.reason}")
             return of(entry.refused, "cancelled", entry.reason) + of(entry.replayed, "replayed") + again
+        case Abandon():
+            return of(entry.reopened, "reopened", f"its correction was abandoned: {entry.reason}")
         case _:
             return []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import file_digest
+from itertools import islice
 from pathlib import Path
 
 from apps.embedded.images import ActiveImage
@@ -36,6 +37,8 @@ class ReadableFile:
     path: Path
     container: ContainerInfo
     decoder: Decoder
+    blocks_max: int | None = None
+    """How many blocks are read of it; None: all."""
 
     def blocks(self, *, claim: int, block_bytes: int) -> Iterator[CdrBlock]:
         """Yield the file's blocks, the same at every call.
@@ -45,7 +48,8 @@ class ReadableFile:
         """
         try:
             with open_container(self.path, self.container.kind, size=self.container.stored_bytes) as stream:
-                yield from decode_blocks(self.decoder, stream, claim=claim, block_bytes=block_bytes)
+                blocks = decode_blocks(self.decoder, stream, claim=claim, block_bytes=block_bytes)
+                yield from islice(blocks, self.blocks_max)
         except (UnableToReadFile, UnableToDecodeFile, OSError) as error:
             told = f"{self.path.name} changed after it was verified; the log needs it: restore it from a backup"
             raise UnableToReadArchive(told) from error
@@ -54,7 +58,14 @@ class ReadableFile:
 
 
 def inspect_file(
-    path: Path, context: DecodeContext, *, size: int, bytes_max: int, ratio_max: int, block_bytes: int = BLOCK_BYTES
+    path: Path,
+    context: DecodeContext,
+    *,
+    size: int,
+    bytes_max: int,
+    ratio_max: int,
+    block_bytes: int = BLOCK_BYTES,
+    blocks_max: int | None = None,
 ) -> ReadableFile | QuarantinedFile:
     """Verify a file from its container to its header; `size` is how many bytes it had when it was claimed: only they count.
 
@@ -84,7 +95,7 @@ def inspect_file(
     except OSError as error:
         told = f"cannot read {path.name}: {error.strerror}; the log needs it: restore it from a backup"
         raise UnableToReadArchive(told) from error
-    return ReadableFile(path, container, decoder)
+    return ReadableFile(path, container, decoder, blocks_max)
 
 
 def sha256_of(path: Path, size: int) -> str:

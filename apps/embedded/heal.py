@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from apps.embedded.engine import ClaimReport, Engine
+from apps.embedded.engine import Engine
 from apps.embedded.files import UnableToReadArchive
+from apps.embedded.reports import ClaimReport
 from apps.embedded.retry import UnableToRetry, replay_records
 from apps.embedded.selection import SELECTED_MAX, by_file, place_of
 from pipelines.resource.attribution import attribute

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from apps.embedded.archive_files import ArchiveFiles
-from apps.embedded.engine import ClaimReport, Engine
+from apps.embedded.engine import Engine
+from apps.embedded.reports import ClaimReport
 from apps.embedded.supersede import settle_newer
 from pipelines.spool.claims import UnableToClaim
 from pipelines.spool.journal import FileClaim, JournalEntry, Tick

@@ -6,10 +6,11 @@ from typing import Any
 
 from apps.embedded.back_out import billed_places, journal_cancel
 from apps.embedded.cancel import Withdrawal
-from apps.embedded.engine import ClaimReport, Engine
+from apps.embedded.engine import Engine
 from apps.embedded.files import QuarantinedFile
 from apps.embedded.parked import settle_parked
 from apps.embedded.reopen import again, standing_of_each, unrated_of, with_files_gone
+from apps.embedded.reports import ClaimReport
 from apps.embedded.say_again import records_of
 from pipelines.resource.kernels.assembly import CLOSED, find_session
 from pipelines.resource.reopening import CLAIM_END

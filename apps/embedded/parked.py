@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from apps.embedded.back_out import UnableToBackOut
-from apps.embedded.engine import ClaimReport, Engine
+from apps.embedded.engine import Engine
 from apps.embedded.files import UnableToReadArchive
 from apps.embedded.images import UnableToReadImage
+from apps.embedded.reports import ClaimReport
 from apps.embedded.selection import by_file
 from pipelines.spool.journal import FileClaim
 from pipelines.spool.lifecycle import ALLOWED, Step, decisions

@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from apps.embedded.commands import SUMMED
-from apps.embedded.engine import ClaimReport, Engine
+from apps.embedded.engine import Engine
 from apps.embedded.files import QuarantinedFile
+from apps.embedded.reports import ClaimReport
 from pipelines.mediation.decode import Decoder
 from pipelines.spool.claims import Arrival
 from pipelines.spool.journal import FileClaim

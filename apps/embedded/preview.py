@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from apps.embedded.engine import ClaimReport
 from apps.embedded.images import ActiveImage
 from apps.embedded.layout import DataDirectory
 from apps.embedded.profile import Profile, readable_from
 from apps.embedded.rehearse import rehearse_file, rehearsing
+from apps.embedded.reports import ClaimReport
 from apps.settings import Settings
 from pipelines.mediation.decode import Decoder, describe
 from pipelines.mediation.explain import field_value, raw_record

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from apps.clock import now_us
 from apps.embedded.archive_files import ArchiveFiles
-from apps.embedded.engine import ClaimReport, Engine
+from apps.embedded.engine import Engine
 from apps.embedded.images import recompile
 from apps.embedded.layout import DataDirectory
 from apps.embedded.ports import NoStore
+from apps.embedded.reports import ClaimReport
 from apps.embedded.session import RunReport
 from apps.embedded.source_check import check_sources
 from apps.embedded.threads import start_writer

@@ -7,9 +7,10 @@ from functools import cache
 import numpy as np
 
 from apps.embedded.cancel import Withdrawal, write_commands
-from apps.embedded.engine import ClaimReport, Engine
+from apps.embedded.engine import Engine
 from apps.embedded.files import UnableToReadArchive, sha256_of
 from apps.embedded.images import UnableToReadImage, archived_catalog
+from apps.embedded.reports import ClaimReport
 from apps.embedded.say_again import Said, said_now, slots_of
 from pipelines.resource.reopening import open_parts, revision_of
 from pipelines.spool.family import root_of

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from apps.embedded.engine import ClaimReport, Engine
+from apps.embedded.engine import Engine
 from apps.embedded.files import QuarantinedFile, ReadableFile, UnableToReadArchive
 from apps.embedded.renewal import renew
+from apps.embedded.reports import ClaimReport
 from apps.embedded.say_again import records_of
 from apps.embedded.selection import Selection, UnableToSelect, by_file, place_of, select
 from pipelines.spool.files import write_durably

@@ -13,11 +13,12 @@ from typing import Any, Protocol
 from apps.embedded.access import open_owned, take_over
 from apps.embedded.activation import take_catalog
 from apps.embedded.commands import SUMMED
-from apps.embedded.engine import ClaimReport, Engine, StageTimes
+from apps.embedded.engine import Engine
 from apps.embedded.heal import heal
 from apps.embedded.intake import Intake
 from apps.embedded.layout import DataDirectory
 from apps.embedded.owner import OwnerServer
+from apps.embedded.reports import ClaimReport, StageTimes
 from apps.settings import Settings
 from pipelines.mediation.plugins import check_plugins
 from pipelines.spool.journal import FileClaim

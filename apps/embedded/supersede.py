@@ -10,11 +10,12 @@ import pyarrow as pa
 
 from apps.embedded.back_out import billed_places, journal_cancel
 from apps.embedded.cancel import Keys, Withdrawal
-from apps.embedded.engine import ClaimReport, Engine
+from apps.embedded.engine import Engine
 from apps.embedded.files import QuarantinedFile
 from apps.embedded.late import settle_late
 from apps.embedded.parked import settle_parked
 from apps.embedded.reopen import standing_of_each, unrated_of
+from apps.embedded.reports import ClaimReport
 from apps.embedded.say_again import records_of
 from pipelines.spool.journal import FileClaim, refusal
 from pipelines.spool.lifecycle import decisions

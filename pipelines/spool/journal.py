@@ -201,6 +201,20 @@ class Renewal(_Entry):
     sha256: str
 
 
+class Abandon(_Entry):
+    """The file of claim `file_claim` is not read from block `block` on: it stops the log wherever it is read.
+
+    The entry follows that of the file, and holds for it: a replay knows all entries before it begins. Rejections that records
+    from there on would have answered are `reopened`.
+    """
+
+    kind: Literal["abandon"] = "abandon"
+    file_claim: int
+    block: int
+    reason: str
+    reopened: tuple[Refusal, ...] = ()
+
+
 class Tick(_Entry):
     """Stage time passed: sessions of which nothing came for long enough end."""
 
@@ -208,7 +222,18 @@ class Tick(_Entry):
 
 
 JournalEntry = Annotated[
-    FileClaim | ImageClaim | RecordRetry | EdrRetry | Discard | Mark | Reopen | Cancel | Rerate | Renewal | Tick,
+    FileClaim
+    | ImageClaim
+    | RecordRetry
+    | EdrRetry
+    | Discard
+    | Mark
+    | Reopen
+    | Cancel
+    | Rerate
+    | Renewal
+    | Abandon
+    | Tick,
     Field(discriminator="kind"),
 ]
 _ADAPTER: TypeAdapter[JournalEntry] = TypeAdapter(JournalEntry)

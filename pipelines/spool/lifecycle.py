@@ -2,7 +2,7 @@
 
 OPEN -> TO_REPROCESS -> REPLAYED, or OPEN -> REPLAYED at once: tried again, and final; what a retry refuses again is a new
 rejection, OPEN, with a retry more. OPEN and TO_REPROCESS -> DISCARDED -> OPEN. REPLAYED by a correction -> OPEN, when the
-correction is backed out. CANCELLED: its file was backed out, or a newer record took its place; final.
+correction is backed out or abandoned. CANCELLED: its file was backed out, or a newer record took its place; final.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pipelines.spool.journal import (
+    Abandon,
     Cancel,
     Discard,
     EdrRetry,
@@ -96,6 +97,9 @@ def decisions(entries: Iterable[JournalEntry]) -> Decisions:
                 status = Status.TO_REPROCESS
             case Reopen():
                 status = Status.OPEN
+            case Abandon():
+                found.named.update(dict.fromkeys(map(with_branch, entry.reopened), Status.OPEN))
+                continue
             case Cancel():
                 status = Status.CANCELLED
                 found.withdrawn.update(entry.claims)

@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 
 from apps.cli.main import app
 from apps.clock import now_us
-from apps.embedded.engine import ClaimReport, Engine
+from apps.embedded.engine import Engine
+from apps.embedded.reports import ClaimReport
 from pipelines.spool.journal import ImageClaim, JournalEntry, Renewal, read_entries
 
 HOUR_US = 3_600_000_000
