@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from schemas.discount import DiscountPlan
 from schemas.price_plan import Calendar, Charge, Counter, DateList, EventType, Offer, PricePlan
 from schemas.quantity import Unit
 from schemas.source import SourceBase
@@ -38,6 +39,17 @@ ACCOUNT_TAX_FRAME = pl.Schema(
     }
 )
 """Of the accounts that say something of it themselves; what they leave out is that of their nearest parent."""
+DISCOUNT_FRAME = pl.Schema(
+    {
+        "holder_kind": pl.String,  # account or subscription
+        "holder": pl.String,
+        "number": pl.Int64,  # place among the discounts of the holder, from 0
+        "plan": pl.String,
+        "start_at": pl.Int64,  # microseconds UTC, TIME_MIN when open; the latest of what the plan and the holder say
+        "end_at": pl.Int64,  # exclusive, TIME_MAX when open; the earliest of what plan, holder and months say
+    }
+)
+"""Which discount plans are assigned to whom, and when."""
 ACCESS_POINT_FRAME = pl.Schema(
     {
         "access_point": pl.String,
@@ -114,6 +126,7 @@ class Catalog:
         price_tables: the rows of destination tables and matrices by code. lookup_tables: those of lookup tables.
         date_lists: what day types of calendars refer to. subscription_zones: of the subscriptions that name one.
         account_tree, subscription_groups: what is shared by whom, see their schemas.
+        discount_plans, discounts: what is taken off, and which of it is assigned to whom.
         sellers .. tax_mappings, account_taxes: which tax is due; empty in a catalog that declares none.
     """
 
@@ -144,6 +157,8 @@ class Catalog:
     taxes: dict[str, Tax] = field(default_factory=dict)
     tax_mappings: dict[str, TaxMapping] = field(default_factory=dict)
     account_taxes: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ACCOUNT_TAX_FRAME))
+    discount_plans: dict[str, DiscountPlan] = field(default_factory=dict)
+    discounts: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=DISCOUNT_FRAME))
 
     @property
     def has_taxes(self) -> bool:

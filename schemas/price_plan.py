@@ -349,6 +349,14 @@ class Wallet(Document):
     opening_balance: ExactDecimal = Decimal(0)
 
 
+class DiscountAssignment(Document):
+    """A discount plan that an account or a subscription has during [start, end)."""
+
+    plan: Code
+    start: Instant | None = None
+    end: Instant | None = None
+
+
 class TaxExemption(Document):
     """Why, and from when until when, an account pays no tax."""
 
@@ -372,6 +380,7 @@ class Account(Document):
     country: Country | None = None
     tax_category: Code | None = None
     tax_exemption: TaxExemption | None = None
+    discounts: Annotated[tuple[DiscountAssignment, ...], Field(max_length=64)] = ()
     wallets: tuple[Wallet, ...] = (Wallet(code="principal", type="postpaid"),)
 
 
@@ -408,6 +417,7 @@ class Subscription(Document):
     offer: Code
     zone: str | None = None
     group: Code | None = None
+    discounts: Annotated[tuple[DiscountAssignment, ...], Field(max_length=64)] = ()
     access_points: tuple[AccessPoint, ...] = ()
 
 

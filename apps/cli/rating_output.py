@@ -24,10 +24,16 @@ ACCOUNTS_SHOWN = 20
 QUANTITIES = ("quantity", "rated_quantity", "free_quantity", "counter_before")
 _BILL = ("record", "charge", "quantity", "rated_quantity", "unit", "amount", "currency", "detail")
 _TAXED_BILL = (*_BILL[:-3], "net", "tax", "tax_amount", "gross", "currency", "detail")
-_NUMBERS = ("quantity", "rated_quantity", "amount", "tax_rate", "net", "tax_amount", "gross")
+_NUMBERS = ("quantity", "rated_quantity", "amount", "discount", "tax_rate", "net", "tax_amount", "gross", "to_pay")
 _COMMANDING = re.compile(r"[\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _OTHER = re.compile(r"[^\x00-\x7f]")
-_HEADINGS = {"rated_quantity": "rated", "detail": "how", "tax_amount": "tax amount", "tax_rate": "%"}
+_HEADINGS = {
+    "rated_quantity": "rated",
+    "detail": "how",
+    "tax_amount": "tax amount",
+    "tax_rate": "%",
+    "to_pay": "to pay",
+}
 
 
 class Output(Protocol):
@@ -126,15 +132,9 @@ def print_bill(rating: VirtualRating, reader: UsageReader, *, detail: bool, limi
             "By account", list(by_account[0]), [list(_shown(line).values()) for line in by_account[:ACCOUNTS_SHOWN]]
         )
         _tell_more(len(by_account) - ACCOUNTS_SHOWN, "account")
-    _print_taxes(rating)
-
-
-def _print_taxes(rating: VirtualRating) -> None:
-    if rating.taxes is None:
-        return
-    by_tax, to_pay = rating.taxes.totals()
-    for title, lines in (("Taxes", by_tax), ("To pay", to_pay)):
+    for name, lines in (rating.bill.totals() if rating.bill is not None else {}).items():
         if lines:
+            title = name.replace("_", " ").capitalize()
             columns = [name for name in lines[0] if name != "tax_status"]
             rows = [[_shown(line)[name] for name in columns] for line in lines[:ACCOUNTS_SHOWN]]
             print_table(title, [_HEADINGS.get(name, name) for name in columns], rows)
@@ -184,10 +184,7 @@ def print_csv(rating: VirtualRating, reader: UsageReader, *, detail: bool, limit
 def _totals(rating: VirtualRating, writer: ItemWriter) -> dict[str, list[dict[str, Any]]]:
     by_charge, by_account = writer.totals()
     totals: dict[str, list[dict[str, Any]]] = {"charges": [*by_charge], "accounts": [*by_account]}
-    if rating.taxes is not None:
-        by_tax, to_pay = rating.taxes.totals()
-        totals |= {"taxes": [*by_tax], "to_pay": [*to_pay]}
-    return totals
+    return totals if rating.bill is None else totals | rating.bill.totals()
 
 
 def _write_csv(frame: pl.DataFrame, empty: pl.DataFrame) -> None:

@@ -12,8 +12,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from apps.embedded.virtual_bill import VirtualBill
 from apps.embedded.virtual_counters import CounterStart, set_counters
-from apps.embedded.virtual_taxes import ItemTaxes, VirtualTaxes
+from apps.embedded.virtual_taxes import VirtualTaxes
 from apps.embedded.virtual_usage import Refusal, UsageReader
 from rating.rate import rate
 from rating.reference_block import Movement, ReferenceItem, ReferenceRater, ReferenceState
@@ -35,11 +36,14 @@ class TwinDiffers(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RatedUsage:
-    """A block of EDRs in the order in which they were rated, what they cost, and their taxes where the catalog has any."""
+    """A block of EDRs in the order in which they were rated, and what they cost.
+
+    `due` has what is due on each rated one, as places in `VirtualTaxes.dues`; None in a catalog without taxes.
+    """
 
     edrs: EdrBlock
     rated: RatedBlock
-    taxes: ItemTaxes | None = None
+    due: Int64Array | None = None
 
 
 @dataclass(slots=True)
@@ -72,6 +76,7 @@ class VirtualRating:
         records, refused: how many records of usage files were read; how many of them, or of their EDRs, were refused.
         by_charge, by_account: sums of rated items: rated quantities and amounts; amounts.
         taxes: what is due on them, None where the catalog has no taxes.
+        bill: what accounts would pay, None where that is what items cost, there being neither taxes nor discounts.
     """
 
     def __init__(self, catalog: Catalog, *, counters: tuple[CounterStart, ...] = (), check: bool = False) -> None:
@@ -96,8 +101,11 @@ class VirtualRating:
         set_counters(counters, catalog, self.vocabulary, self.state, twin_state)
         self.records = self.refused = 0
         self.by_charge, self.by_account = Sums(), Sums()
-        charges = {version.id: version.charge for version in self.image.charge_versions}
-        self.taxes = VirtualTaxes(catalog, self.vocabulary, charges) if catalog.has_taxes else None
+        self.taxes = VirtualTaxes(catalog) if catalog.has_taxes else None
+        self.bill: VirtualBill | None = None
+        if catalog.has_taxes or catalog.discount_plans:
+            charges = {version.id: version.charge for version in self.image.charge_versions}
+            self.bill = VirtualBill(catalog, self.vocabulary, charges, self.taxes)
 
     def reader(self, stream: BinaryIO, **terms: Any) -> UsageReader:
         """Return the reader of a usage file; `terms` are those of `UsageReader`."""
@@ -131,8 +139,8 @@ class VirtualRating:
         amount = rated.amount[fine]
         self.by_charge.add(rated.charge_version[fine], rated.rated_quantity[fine], amount)
         self.by_account.add(account, amount, amount)
-        taxes = None if self.taxes is None else self.taxes.add(edrs, rated, np.flatnonzero(fine), account)
-        return RatedUsage(edrs, rated, taxes)
+        due = None if self.bill is None else self.bill.add(edrs, rated, np.flatnonzero(fine))
+        return RatedUsage(edrs, rated, due)
 
     @property
     def account_of(self) -> Int32Array:

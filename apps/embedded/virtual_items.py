@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from apps.embedded.virtual import RatedUsage, VirtualRating
+from apps.embedded.virtual_bill import DISCOUNT_COLUMNS
 from apps.embedded.virtual_prices import parts_of
 from apps.embedded.virtual_taxes import TAX_COLUMNS
 from apps.embedded.virtual_texts import instant_texts, named_texts, plain, quantity_texts, scaled_texts
@@ -81,6 +82,8 @@ class ItemWriter:
         self._versions = {version.id: version for version in rating.image.charge_versions}
         self._documents: dict[int, tuple[Charge, PriceVersion]] = {}
         self.columns = (*COLUMNS, *(TAX_COLUMNS if rating.taxes is not None else ()))
+        if self._catalog.discount_plans:
+            self.columns = (*self.columns, *DISCOUNT_COLUMNS)
 
     def frame(self, usage: RatedUsage, *, by_subscription: bool) -> pl.DataFrame:
         """Return the rated EDRs of a block as rows of `columns`, in the order in which they were rated."""
@@ -136,9 +139,9 @@ class ItemWriter:
             schema_overrides=SCHEMA,
         )
         frame = frame.select(COLUMNS)
-        if self._rating.taxes is None or usage.taxes is None:
+        if self._rating.taxes is None or usage.due is None:
             return frame
-        return frame.hstack(self._rating.taxes.columns(rated.amount[rows], usage.taxes))
+        return frame.hstack(self._rating.taxes.columns(rated.amount[rows], usage.due))
 
     def explain(self, usage: RatedUsage, row: int) -> Explanation:
         """Return how the twin prices one rated EDR of a block."""

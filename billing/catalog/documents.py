@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from billing.catalog.models import ANY_KIND, Documents, Entry, Node, Problems, dotted
 from billing.catalog.wording import choose, describe_error
+from schemas.discount import DiscountPlan
 from schemas.price_plan import (
     Account,
     Calendar,
@@ -47,6 +48,7 @@ MODELS: dict[str, type[Document]] = {
     "tax_category": TaxCategory,
     "tax": Tax,
     "tax_mapping": TaxMapping,
+    "discount_plan": DiscountPlan,
 }
 KINDS = (*MODELS, "source")
 

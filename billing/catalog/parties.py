@@ -8,9 +8,11 @@ from typing import Any
 import polars as pl
 
 from billing.catalog.checking import Context
+from billing.catalog.discount_rows import discount_rows
 from billing.catalog.models import ANY_KIND
 from billing.catalog.origins import FIRST_OF_TABLES, Origins
 from billing.catalog.rows import Check
+from billing.catalog.rules_discounts import check_discount_currencies
 from billing.catalog.rules_pricing import offer_currencies, offers_by_zone
 from billing.catalog.sharing import check_sharing
 from billing.catalog.windows import check_windows
@@ -20,6 +22,7 @@ from schemas.catalog import (
     ACCOUNT_FRAME,
     ACCOUNT_TAX_FRAME,
     ACCOUNT_TREE_FRAME,
+    DISCOUNT_FRAME,
     OPENING_READING_FRAME,
     SUBSCRIPTION_FRAME,
     SUBSCRIPTION_GROUP_FRAME,
@@ -39,17 +42,19 @@ _SUBSCRIPTIONS = pl.Schema({**SUBSCRIPTION_FRAME, **_ORIGIN})
 _ZONES = pl.Schema({**SUBSCRIPTION_ZONE_FRAME, **_ORIGIN})
 _TREE = pl.Schema({**ACCOUNT_TREE_FRAME, **_ORIGIN})
 _TAXES = pl.Schema({**ACCOUNT_TAX_FRAME, **_ORIGIN})
+_DISCOUNTS = pl.Schema({**DISCOUNT_FRAME, **_ORIGIN})
 _GROUPS = pl.Schema({**SUBSCRIPTION_GROUP_FRAME, **_ORIGIN})
 _ACCESS_POINTS = pl.Schema({**ACCESS_POINT_FRAME, "shared": pl.Boolean(), **_ORIGIN})
 
 
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """The frames of `schemas.catalog`, sorted, plus `origin` in the first seven and `shared` in `access_points`."""
+    """The frames of `schemas.catalog`, sorted, plus `origin` in the first eight and `shared` in `access_points`."""
 
     accounts: pl.DataFrame
     tree: pl.DataFrame
     taxes: pl.DataFrame
+    discounts: pl.DataFrame
     subscriptions: pl.DataFrame
     zones: pl.DataFrame
     groups: pl.DataFrame
@@ -72,6 +77,7 @@ def gather_parties(ctx: Context, tables: list[pl.DataFrame], origins: Origins) -
         taxes=_together(_tax_rows(ctx, origins), _TAXES, [_exempted(table) for table in tables])
         .filter(pl.any_horizontal(pl.col("tax_category", "country", "exemption").is_not_null()))
         .sort("account", "origin"),
+        discounts=_frame(discount_rows(ctx, origins), _DISCOUNTS).sort("holder_kind", "holder", "number"),
         subscriptions=_together(subscriptions, _SUBSCRIPTIONS, tables).sort("subscription", "origin"),
         zones=_together(_zone_rows(ctx, origins), _ZONES, tables).drop_nulls("zone").sort("subscription", "origin"),
         groups=_together(_group_rows(ctx, origins), _GROUPS, tables).drop_nulls("group").sort("subscription", "origin"),
@@ -220,6 +226,8 @@ def _check_references(check: Check, parties: Parties) -> None:
     listed = pl.col("currency").is_in(list(CURRENCY_DECIMALS)), pl.col("offer_currency").is_in(list(CURRENCY_DECIMALS))
     other = bought.filter(pl.col("currency") != pl.col("offer_currency"), *listed)
     check.refuse(other, "currency", ("offer",), _explain_currency)
+    held = parties.accounts.unique("account", keep="first").select("account", "currency")
+    check_discount_currencies(check, parties.discounts, held.join(parties.subscriptions, on="account", how="left"))
 
 
 def _check_zones(check: Check, parties: Parties) -> None:

@@ -10,6 +10,7 @@ from billing.catalog.models import ANY_KIND, Entry
 from billing.catalog.rules_accounts import check_account, check_subscription
 from billing.catalog.rules_calendars import check_calendar, check_date_list
 from billing.catalog.rules_counters import check_counter
+from billing.catalog.rules_discounts import check_discount_plan
 from billing.catalog.rules_pricing import (
     check_charge,
     check_event_type,
@@ -18,6 +19,7 @@ from billing.catalog.rules_pricing import (
 )
 from billing.catalog.rules_sources import check_source
 from billing.catalog.rules_taxes import check_mappings, check_seller, check_tax, check_tax_mapping
+from schemas.discount import DiscountPlan
 from schemas.price_plan import (
     Account,
     Calendar,
@@ -47,6 +49,7 @@ _CHECKS: tuple[tuple[type[Document], Callable[[Context, Entry[Any]], None]], ...
     (Seller, check_seller),
     (Tax, check_tax),
     (TaxMapping, check_tax_mapping),
+    (DiscountPlan, check_discount_plan),
 )
 
 

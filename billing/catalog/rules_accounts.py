@@ -6,6 +6,7 @@ from typing import Any
 
 from billing.catalog.checking import Context, fits, units_of
 from billing.catalog.models import Entry, Path
+from billing.catalog.rules_discounts import check_assignments
 from billing.catalog.rules_taxes import check_taxed
 from schemas.money import AMOUNT_DECIMALS, AMOUNT_MAX, from_scaled
 from schemas.price_plan import AccessPoint, Account, Subscription, Wallet
@@ -19,6 +20,7 @@ def check_account(ctx: Context, entry: Entry[Account]) -> None:
     account = entry.document
     ctx.currency(entry, ("currency",), account.currency)
     check_taxed(ctx, entry)
+    check_assignments(ctx, entry)
     if not account.wallets:
         fix = "add a wallet, or leave `wallets` out for one postpaid wallet"
         ctx.problems.at(entry, ("wallets",), "an account without wallets cannot pay", fix)
@@ -46,7 +48,8 @@ def _check_balance(ctx: Context, entry: Entry[Account], path: Path, wallet: Wall
 
 
 def check_subscription(ctx: Context, entry: Entry[Subscription]) -> None:
-    """Check the access points of a subscription, each alone."""
+    """Check the discounts of a subscription, and its access points, each alone."""
+    check_assignments(ctx, entry)
     for index, point in enumerate(entry.document.access_points):
         _check_access_point(ctx, entry, ("access_points", index), point)
 

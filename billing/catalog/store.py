@@ -22,6 +22,7 @@ from billing.catalog.rules import check_documents
 from billing.catalog.tables import read_table
 from billing.catalog.tax_coverage import check_tax_coverage
 from schemas.catalog import Catalog
+from schemas.discount import DiscountPlan
 from schemas.price_plan import Calendar, Charge, Counter, DateList, EventType, Offer, PricePlan
 from schemas.source import SourceBase
 from schemas.tax import Seller, Tax, TaxCategory, TaxClass, TaxMapping
@@ -84,6 +85,8 @@ def load_catalog(directory: Path) -> Catalog:
         taxes=_by_code(ctx, Tax),
         tax_mappings=_by_code(ctx, TaxMapping),
         account_taxes=parties.taxes.drop("origin"),
+        discount_plans=_by_code(ctx, DiscountPlan),
+        discounts=parties.discounts.drop("origin"),
     )
     # what has no tax can be told only of a catalog in which everything else is right
     check_tax_coverage(Check(ctx, origins), catalog, parties)

@@ -101,6 +101,8 @@ def _explain(error: Any) -> tuple[str, str]:
             f"is too {'long' if most else 'short'}",
             f"write {'at most' if most else 'at least'} {limit} {items}",
         )
+    if "gt" in context:
+        return "is too small", f"write more than {context['gt']}"
     if "ge" in context:
         return "is too small", f"write {context['ge']} or more"
     if "le" in context:

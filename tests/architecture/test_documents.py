@@ -19,7 +19,7 @@ from billing.catalog.models import UnableToLoadCatalog
 from billing.catalog.store import load_catalog
 from rating.tariff_image import compile_image
 from rating.vocabulary import Vocabulary
-from schemas import converters, price_plan, price_table, source, source_flow, source_transform, tax
+from schemas import converters, discount, price_plan, price_table, source, source_flow, source_transform, tax
 from schemas.rejection import OUTCOMES, Reason
 from sinks.clickhouse.views import VIEWS
 
@@ -48,6 +48,7 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "offer": price_plan.Offer,
     "account": price_plan.Account,
     "account: wallets": price_plan.Wallet,
+    "account: discounts": price_plan.DiscountAssignment,
     "account: tax_exemption": price_plan.TaxExemption,
     "subscription": price_plan.Subscription,
     "subscription: access_points": price_plan.AccessPoint,
@@ -61,6 +62,9 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "tax: versions": tax.TaxVersion,
     "tax_mapping": tax.TaxMapping,
     "tax_mapping: rows": tax.TaxRow,
+    "discount_plan": discount.DiscountPlan,
+    "discount_plan: limits": discount.DiscountLimits,
+    "discount_plan: items": discount.DiscountItem,
     "source": source.SourceBase,
     "source: delimited": source.DelimitedSource,
     "source: fixed_width": source.FixedWidthSource,
@@ -99,6 +103,7 @@ SPECIAL_DEFAULTS = {
     "map", "default", "cumulative", "series", "assembly", "sequence", "time_out", "first", "middle", "last",
     "prices", "file", "rows", "free_value", "value", "constants", "lookups", "plugin", "single", "trunk", "international", "decimal", "version", "options", "writes", "transform",
     "seller", "country", "tax_class", "tax_category", "tax_exemption", "item_rounding", "decimals", "versions", "parts", "seller_country", "buyer_country", "condition", "tax",
+    "discounts", "currency", "limits", "applications", "months", "charges", "offers", "event_types",
 }  # fmt: skip
 """Fields whose default is told in words: none, open, always."""
 

@@ -106,7 +106,7 @@ def _rows(draw: st.DrawFn) -> str:
 @given(st.lists(_rows(), max_size=6), st.lists(st.sampled_from(MOMENTS), min_size=1, max_size=3))
 def test_rows_say_what_a_plain_search_says(rows: list[str], moments: list[str]) -> None:
     # each row has a priority of its own, and the last rows leave nothing without a tax
-    numbered = [f"{row}, priority: {place}" for place, row in enumerate(rows)]
+    numbered = [f"{row}, priority: {90 - place}" for place, row in enumerate(rows)]
     rest = [f"tax_category: {category}, tax: high" for category in ("consumer", "business")]
     try:
         catalog = catalog_from(SOLD, PARTIES, mapping(*numbered, *rest))

@@ -212,10 +212,11 @@ def test_what_is_wrong_is_told_with_a_fix(case: tuple[str, str, str, str, str]) 
 
 
 def test_rows_that_ask_for_the_same_may_follow_each_other_or_have_priorities() -> None:
-    catalog_from(SOLD, PARTIES, mapping(
+    catalog = catalog_from(SOLD, PARTIES, mapping(
         f'tax_category: consumer, tax: high, end: "{JUNE}"', f'tax_category: consumer, tax: low, start: "{JUNE}"',
         "tax_category: business, tax: low", "tax_category: business, tax: high, priority: 5, condition: 'charge in [\"calls\"]'",
     ))  # fmt: skip
+    assert [_due(catalog, "office-1", charge, JUNE).tax for charge in ("calls", "extras")] == ["high", "low"]
 
 
 # ---- tables

@@ -1,0 +1,98 @@
+"""Discounts in catalogs: which hold when and for whom, and what is refused."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+from rating_world import catalog_from, instant
+from tax_world import PARTIES, SOLD
+
+from billing.catalog.discounting import Discounting
+from billing.catalog.models import UnableToLoadCatalog
+from schemas.catalog import Catalog
+
+UNTAXED = "---".join(part for part in SOLD.split("---") if "kind: tax, " not in part)
+PLANS = """
+kind: discount_plan
+code: welcome
+currency: EUR
+start: "2026-02-01T00:00:00Z"
+limits: {months: 2, amount: "60"}
+items:
+  - {code: calls, type: percentage, value: 20, charges: [calls], condition: "offer == 'mobile'"}
+  - {code: gift, type: fixed, value: "2.50"}
+---
+kind: discount_plan
+code: staff
+items: [{code: half, type: percentage, value: 50, offers: [mobile], event_types: [voice]}]
+"""
+HELD = PARTIES.replace(
+    "code: ana, currency: EUR, country: FR",
+    'code: ana, currency: EUR, country: FR, discounts: [{plan: welcome, start: "2026-01-31T00:00:00+01:00"}, {plan: staff, end: "2026-03-01T00:00:00Z"}]',
+).replace(
+    "code: ana-1, account: ana, offer: mobile",
+    'code: ana-1, account: ana, offer: mobile, discounts: [{plan: staff, start: "2026-06-01T00:00:00Z"}]',
+)
+
+WHEN = """
+subscription  at                    names
+ana-1         2026-01-31T12:00:00Z  account/ana/1
+ana-1         2026-02-01T00:00:00Z  account/ana/0 account/ana/1
+ana-1         2026-03-01T00:00:00Z  account/ana/0
+ana-1         2026-03-30T21:59:59Z  account/ana/0
+ana-1         2026-03-31T12:00:00Z
+ana-1         2026-06-01T00:00:00Z  subscription/ana-1/0
+office-1      2026-02-01T00:00:00Z
+"""
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return catalog_from(UNTAXED, HELD, PLANS)
+
+
+def test_usage_has_the_discounts_that_are_assigned_when_it_starts(catalog: Catalog) -> None:
+    rows = [row.split() for row in WHEN.strip().splitlines()[1:]]
+    items = pl.DataFrame({"subscription": [row[0] for row in rows], "event_at": [instant(row[1]) for row in rows]})
+    discounting = Discounting(catalog)
+    places, names = discounting.active(items)
+    assert [list(names[place]) for place in places] == [row[2:] for row in rows]
+    assert discounting.plans["account/ana/0"] == "welcome"
+
+
+def test_a_catalog_without_assignments_has_none(catalog: Catalog) -> None:
+    found = catalog_from(UNTAXED, PARTIES, PLANS)
+    places, names = Discounting(found).active(pl.DataFrame({"subscription": ["ana-1"], "event_at": [0]}))
+    assert (places.to_list(), names) == ([0], [()])
+
+
+WRONG = [
+    (PLANS, "currency: EUR\n", "", "an amount has a currency", "currency: …"),
+    (PLANS, "currency: EUR", "currency: EURO", "not well formed", "ISO 4217"),
+    (PLANS, "currency: EUR", "currency: USD", 'is in USD, but the account "ana" is billed in EUR', "assign a plan in EUR"),
+    (PLANS, "currency: EUR", "currency: JPY", "2.50 JPY cannot be billed", "at most 0 decimals"),
+    (PLANS, "value: 20", "value: 120", "120 % is more than everything", "100 or less"),
+    (PLANS, "value: 20", "value: 0", "too small", ""),
+    (PLANS, "value: 20", "value: 2.5", "binary floating point", '"2.5"'),
+    (PLANS, 'value: "2.50"', 'value: "2.505"', "2.505 EUR cannot be billed", "at most 2 decimals"),
+    (PLANS, "code: gift", "code: calls", 'the item "', ""),
+    (PLANS, "charges: [calls]", "charges: [call]", 'the charge "call" is unknown', "calls"),
+    (PLANS, "offers: [mobile]", "offers: [mobil]", 'the offer "mobil" is unknown', "mobile"),
+    (PLANS, "event_types: [voice]", "event_types: [voices]", 'the event type "voices" is unknown', "voice"),
+    (PLANS, "offer == 'mobile'", "zone == 'home'", 'there is no "zone" here', "correct"),
+    (PLANS, 'start: "2026-02-01T00:00:00Z"', 'start: "2026-02-01T00:00:00Z"\nend: "2026-01-01T00:00:00Z"', "ends before it starts", ""),
+    (HELD, 'plan: welcome, start: "2026-01-31T00:00:00+01:00"', "plan: welcome", "ends after 2 months, and nobody knows of what", "start"),
+    (HELD, "plan: welcome", "plan: welcom", 'the discount plan "welcom" is unknown', "welcome"),
+    (HELD, "{plan: staff, end", "{plan: staff}, {plan: staff, end", "assigned at the same time already", "remove it"),
+    (HELD, 'plan: staff, end: "2026-03-01T00:00:00Z"', 'plan: staff, start: "2026-03-01T00:00:00Z", end: "2026-03-01T00:00:00Z"', "the period is empty", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG, ids=[f"{place} {case[3]}" for place, case in enumerate(WRONG)])
+def test_what_is_wrong_is_told_with_a_fix(case: tuple[str, str, str, str, str]) -> None:
+    text, old, new, message, fix = case
+    assert text.count(old) == 1
+    with pytest.raises(UnableToLoadCatalog) as caught:
+        catalog_from(*(each.replace(old, new) if each == text else each for each in (UNTAXED, HELD, PLANS)))
+    problems = caught.value.problems
+    assert any(message in each.message and fix in each.fix and each.line for each in problems), problems
