@@ -1,4 +1,4 @@
-"""What event types look up, as cuts of the integers that attributes and values are: a code from each cut on."""
+"""What event types look up, as cuts of the integers that attributes and values are: codes by time from each cut on."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from rating.image_prices import UnableToCompileImage
+from rating.image_timelines import Row, Timelines, always, of_prefixes, of_ranges
 from rating.kernels import layout
 from rating.kernels.destination import nest
 from rating.price_plugins import LoadedPrice, UnableToUsePricePlugin, check_price
 from rating.vocabulary import Vocabulary
-from schemas.arrays import Int32Array, Int64Array
+from schemas.arrays import Int64Array
 from schemas.catalog import Catalog, LookupRows
 from schemas.edr import EdrBlock
 from schemas.price_plan import EventType, PricePlugin
@@ -29,14 +29,13 @@ class DerivedColumn:
     Attributes:
         event_type: its id. slot: of the columns behind the values, from 0.
         source: an attribute slot, or ATTRIBUTE_SLOTS plus a value slot.
-        cut: (c,) int64 ascending, where each code begins to be found. code: (c,) int64, 0 where nothing is found.
+        found: what is found, by key and time.
     """
 
     event_type: int
     slot: int
     source: int
-    cut: Int64Array
-    code: Int64Array
+    found: Timelines
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +106,16 @@ def compile_derived(catalog: Catalog, vocabulary: Vocabulary) -> tuple[DerivedCo
             else:
                 source = layout.ATTRIBUTE_SLOTS + list(event_type.values).index(lookup.of)
                 decimals = event_type.values[lookup.of].decimals
-            cut, codes = _cuts(catalog.lookup_tables[lookup.table], decimals, vocabulary)
-            found.append(DerivedColumn(vocabulary.event_types.id(code), slot, source, cut, codes))
+            timelines = _timelines(catalog.lookup_tables[lookup.table], decimals, vocabulary)
+            found.append(DerivedColumn(vocabulary.event_types.id(code), slot, source, timelines))
     return tuple(found)
 
 
-def _cuts(rows: LookupRows, decimals: int, vocabulary: Vocabulary) -> tuple[Int64Array, Int64Array]:
+def _timelines(rows: LookupRows, decimals: int, vocabulary: Vocabulary) -> Timelines:
     codes = vocabulary.attribute_values.ids(rows.frame["code"]).astype(np.int64)
+    dated = list(zip(rows.frame["start_at"].to_list(), rows.frame["end_at"].to_list(), codes.tolist(), strict=True))
     if rows.key == "digits":
-        return _prefix_cuts(rows.frame["key"], codes)
+        return _prefix_timelines(rows, codes, dated)
     if rows.key == "code":
         ids = vocabulary.attribute_values.ids(rows.frame["key"]).astype(np.int64)
         spans = np.stack([ids, ids + 1], axis=1)
@@ -123,27 +123,34 @@ def _cuts(rows: LookupRows, decimals: int, vocabulary: Vocabulary) -> tuple[Int6
         spans = np.array(
             [cell_range(key, rows.key, decimals) for key in rows.frame["key"].to_list()], np.int64
         ).reshape(-1, 2)
-    order = np.argsort(spans[:, 0], kind="stable")
-    spans, codes = spans[order], codes[order]
     # a range that lies between two numbers of so many decimals holds none
-    some = spans[:, 0] < spans[:, 1]
-    spans, codes = spans[some], codes[some]
-    cut = spans.reshape(-1)
-    code = np.stack([codes, np.zeros(len(codes), np.int64)], axis=1).reshape(-1)
+    some = np.flatnonzero(spans[:, 0] < spans[:, 1])
+    if rows.dated:
+        return of_ranges(spans[some].tolist(), [dated[place] for place in some.tolist()])
+    some = some[np.argsort(spans[some, 0], kind="stable")]
+    cut = spans[some].reshape(-1)
+    code = np.stack([codes[some], np.zeros(len(some), np.int64)], axis=1).reshape(-1)
     last = np.append(cut[1:] != cut[:-1], True) if len(cut) else np.zeros(0, np.bool_)
-    return cut[last], code[last]
+    return always(cut[last], code[last])
 
 
-def _prefix_cuts(keys: pl.Series, codes: Int64Array) -> tuple[Int64Array, Int64Array]:
-    """Return cuts at the ends of all prefixes, each with the code of the longest one there."""
-    ranges = [prefix_range("" if key == "*" else key) for key in keys.to_list()]
-    order = sorted(range(len(ranges)), key=lambda place: (ranges[place][0], -ranges[place][1]))
-    start = np.array([ranges[place][0] for place in order], np.int64)
-    end = np.array([ranges[place][1] for place in order], np.int64)
-    cut, prefix = np.empty(2 * len(order) + 1, np.int64), np.empty(2 * len(order) + 1, np.int32)
-    count = int(nest(start, end, np.empty(len(order), np.int32), cut, prefix))
-    found: Int32Array = prefix[:count]
-    return cut[:count].copy(), np.where(found >= 0, codes[order][found], 0)
+def _prefix_timelines(rows: LookupRows, codes: Int64Array, dated: list[Row]) -> Timelines:
+    """Return cuts at the ends of all prefixes, with what the longest ones find there."""
+    keys = rows.frame["key"].to_list()
+    places: dict[tuple[int, int], list[int]] = {}
+    for place, key in enumerate(keys):
+        places.setdefault(prefix_range("" if key == "*" else key), []).append(place)
+    ranges = sorted(places, key=lambda span: (span[0], -span[1]))
+    start, end = (np.array([span[side] for span in ranges], np.int64) for side in (0, 1))
+    parent = np.empty(len(ranges), np.int32)
+    cut, prefix = np.empty(2 * len(ranges) + 1, np.int64), np.empty(2 * len(ranges) + 1, np.int32)
+    count = int(nest(start, end, parent, cut, prefix))
+    cut, longest = cut[:count].copy(), prefix[:count].astype(np.int64)
+    if rows.dated:
+        own = [[dated[place] for place in places[span]] for span in ranges]
+        return of_prefixes(cut, longest, parent.tolist(), own)
+    of_prefix = codes[[places[span][0] for span in ranges]]
+    return always(cut, np.where(longest >= 0, of_prefix[longest], 0))
 
 
 def with_derived(edrs: EdrBlock, derived: tuple[DerivedColumn, ...], plugins: tuple[PriceColumn, ...] = ()) -> AnyArray:
@@ -162,10 +169,7 @@ def with_derived(edrs: EdrBlock, derived: tuple[DerivedColumn, ...], plugins: tu
             said = edrs.attributes[rows, each.source].astype(np.int64)
         else:
             said = columns[rows, each.source - layout.ATTRIBUTE_SLOTS]
-        place = np.searchsorted(each.cut, said, side="right") - 1
-        columns[rows, layout.VALUE_SLOTS + each.slot] = (
-            np.where(place >= 0, each.code[place], 0) if len(each.cut) else 0
-        )
+        columns[rows, layout.VALUE_SLOTS + each.slot] = each.found.codes_at(said, edrs.event_at[rows])
     for price in plugins:
         rows = np.flatnonzero(edrs.event_type == price.event_type)
         if len(rows):

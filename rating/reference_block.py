@@ -174,9 +174,8 @@ class ReferenceRater:
         event_type = self._catalog.event_types[self._vocabulary.event_types.name(int(edrs.event_type[row]))]
         codes = (self._vocabulary.attribute_values.name(int(code)) for code in edrs.attributes[row])
         attributes = {name: code for name, code in zip(event_type.attributes, codes, strict=False) if code}
-        return with_lookups(
-            self._catalog, event_type, attributes | values_said(event_type, values_of(edrs)[row].tolist())
-        )
+        said = attributes | values_said(event_type, values_of(edrs)[row].tolist())
+        return with_lookups(self._catalog, event_type, said, int(edrs.event_at[row]))
 
     def _version_in_force(self, charge: Charge, event_at: int) -> PriceVersion | None:
         for version in self._catalog.price_plans[charge.price_plan].versions:

@@ -52,12 +52,13 @@ def values_said(event_type: EventType, values: list[int]) -> dict[str, Said]:
     return said
 
 
-def with_lookups(catalog: Catalog, event_type: EventType, said: Mapping[str, Said]) -> dict[str, Said]:
-    """Return what a usage says, and the texts that lookup tables give for it."""
+def with_lookups(catalog: Catalog, event_type: EventType, said: Mapping[str, Said], event_at: int) -> dict[str, Said]:
+    """Return what a usage says, and the texts that lookup tables give for it at that instant, in microseconds UTC."""
     found = dict(said)
     for name, lookup in event_type.lookups.items():
         rows, given = catalog.lookup_tables[lookup.table], said.get(lookup.of)
-        keys = {row["key"]: row["code"] for row in rows.frame.to_dicts()}
+        in_force = (row for row in rows.frame.to_dicts() if row["start_at"] <= event_at < row["end_at"])
+        keys = {row["key"]: row["code"] for row in in_force}
         if given is None:
             continue
         if rows.key == "digits":

@@ -80,6 +80,8 @@ PRICE_ROW_FRAME = pl.Schema(
 or in `price.0`, `price.1` and so on, by the table's bands; null in all of them where a row has no price."""
 DESTINATION_FRAME = pl.Schema({"prefix": pl.String, "destination": pl.String})
 """What the rows of a destination table have besides; the prefix of all numbers is empty."""
+LOOKUP_ROW_FRAME = pl.Schema({"key": pl.String, "code": pl.String, "start_at": pl.Int64, "end_at": pl.Int64})
+"""Rows of a lookup table: microseconds UTC, TIME_MIN and TIME_MAX when open."""
 TIME_MIN = -(2**62)
 TIME_MAX = 2**62
 
@@ -107,10 +109,16 @@ class PriceRows:
 
 @dataclass(frozen=True)
 class LookupRows:
-    """The checked rows of a lookup table: the kind of its keys, a frame with the texts `key` and `code`, SHA-256 over all."""
+    """The checked rows of a lookup table.
+
+    Attributes:
+        key: the kind of its keys. frame: LOOKUP_ROW_FRAME. dated: whether any row is not in force at all times.
+        digest: SHA-256 (hex) over all of this.
+    """
 
     key: str
     frame: pl.DataFrame
+    dated: bool
     digest: str
 
 

@@ -69,8 +69,8 @@ class PriceMatrix(PriceTable):
 class LookupTable(PriceTable):
     """Texts by what a usage says: the zone of a number, the rating group of a service, the country of a network.
 
-    Columns: `key`, read as a cell of a matrix is, and `code`. Of digits a key is a prefix, `*` for all; the longest one
-    counts. Keys of other kinds do not overlap.
+    Columns: `key`, read as a cell of a matrix is, `code`, and optionally `start` and `end` of the time in which the row is in
+    force. Of digits a key is a prefix, `*` for all; the longest one in force counts. Keys of other kinds do not overlap.
     """
 
     kind: Literal["lookup_table"]

@@ -57,7 +57,7 @@ def what_was_said(
         codes = zip(declared.attributes, block.attributes[row].tolist(), strict=False)
         said: dict[str, Said] = {name: texts[code] for name, code in codes if code}
         said |= {} if block.values is None else values_said(declared, block.values[row].tolist())
-        return with_lookups(catalog, declared, said)
+        return with_lookups(catalog, declared, said, event_at)
     raise UnableToRecollect("none of the records that were put together has its time")
 
 

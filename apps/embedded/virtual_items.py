@@ -230,7 +230,7 @@ class ItemWriter:
             name: code for name, code in zip(event_type.attributes, codes, strict=False) if code
         }
         said = attributes | values_said(event_type, values_of(edrs)[row].tolist())
-        return with_lookups(self._catalog, event_type, said)
+        return with_lookups(self._catalog, event_type, said, int(edrs.event_at[row]))
 
     def _why(self, usage: RatedUsage, row: int) -> str:
         """Return why an EDR stays unrated, with what made it so."""

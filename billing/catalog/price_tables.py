@@ -64,7 +64,7 @@ def read_price_tables(
         _check_code(code, lookup, files.documents, problems)
         texts = _texts(code, lookup, files, origins, problems)
         if texts is not None:
-            found.lookups[code] = lookup_rows(Check(texts, origins, problems), lookup.document)
+            found.lookups[code] = lookup_rows(with_periods(Check(texts, origins, problems)), lookup.document)
     for code, entry in sorted(price_table_entries(files.documents).items()):
         before = problems.count
         _check_code(code, entry, files.documents, problems)
@@ -138,7 +138,7 @@ def _own_columns(document: PriceTable) -> tuple[tuple[str, ...], tuple[str, ...]
     if isinstance(document, DestinationTable):
         return ("prefix",), ("destination",)
     if isinstance(document, LookupTable):
-        return ("key", "code"), ()
+        return ("key", "code"), ("start", "end")
     return tuple(document.columns) if isinstance(document, PriceMatrix) else (), ("priority",)
 
 
@@ -187,13 +187,11 @@ def _convert(entry: Entry[PriceTable], check: Check, units: Mapping[str, Unit]) 
         some = pl.any_horizontal(pl.col(priced).is_null()) & pl.any_horizontal(pl.col(priced).is_not_null())
         check.refuse(priced[0], some, "some bands have a price and others none", "write a price for each, or for none")
     _check_quantities(check, units)
-    frame = check.frame.with_columns(
-        converted_texts(check.frame["start"], instant_us).alias("start_at"),
-        converted_texts(check.frame["end"], instant_us).alias("end_at"),
+    dated = with_periods(check)
+    frame = dated.frame.with_columns(
         *(_pico(name).alias(f"price.{place}") for place, name in enumerate(priced)),
         _pico("connection_fee").alias("fee"),
     )
-    _check_periods(Check(frame, check.origins, check.problems))
     common = frame.select(
         pl.col("start_at").fill_null(TIME_MIN),
         pl.col("end_at").fill_null(TIME_MAX),
@@ -247,6 +245,19 @@ def _check_quantities(check: Check, units: Mapping[str, Unit]) -> None:
         check.refuse(name, wrong, '"{}" is no quantity above zero', QUANTITY)
     one = pl.col("first").is_null() != pl.col("next").is_null()
     check.refuse("next", one, "increments are a first and a next one", "write both, or neither")
+
+
+def with_periods(check: Check) -> Check:
+    """Return rows with `start_at` and `end_at` in microseconds UTC, null where open; say which of them are wrong."""
+    missing = [name for name in ("start", "end") if name not in check.frame.columns]
+    frame = check.frame.with_columns(pl.lit(None, pl.String).alias(name) for name in missing)
+    frame = frame.with_columns(
+        converted_texts(frame["start"], instant_us).alias("start_at"),
+        converted_texts(frame["end"], instant_us).alias("end_at"),
+    )
+    dated = Check(frame, check.origins, check.problems)
+    _check_periods(dated)
+    return dated
 
 
 def _check_periods(check: Check) -> None:
