@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import calendar
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
 from billing.catalog.checking import Context
 from billing.catalog.models import Entry
 from billing.catalog.origins import Origins
+from rating.months import months_later
 from schemas.catalog import TIME_MAX, TIME_MIN
 from schemas.discount import DiscountPlan
 from schemas.price_plan import Account, DiscountAssignment, Subscription, utc_microseconds
@@ -41,10 +40,3 @@ def _period(plan: DiscountPlan, assigned: DiscountAssignment) -> tuple[int, int]
     if plan.limits.months is not None and assigned.start is not None:
         ends.append(utc_microseconds(months_later(assigned.start, plan.limits.months)))
     return max(starts, default=TIME_MIN), min(ends, default=TIME_MAX)
-
-
-def months_later(start: datetime, months: int) -> datetime:
-    """Return the same time of day so many months later, as `start` writes it; the last of a month that is too short."""
-    year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
-    day = min(start.day, calendar.monthrange(year, month + 1)[1])
-    return start.replace(year=year, month=month + 1, day=day)

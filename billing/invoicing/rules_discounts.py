@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from billing.invoicing.rules_taxes import rounded
-from rating.allocate import allocate
+from rating.amounts import allocate, rounded
 from schemas.discount import PERCENT_DECIMALS, DiscountItem, DiscountPlan
 from schemas.money import AMOUNT_DECIMALS, to_scaled
 from schemas.price_plan import Rounding

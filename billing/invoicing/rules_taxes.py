@@ -12,28 +12,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from rating.allocate import allocate
-from schemas.money import AMOUNT_DECIMALS, RoundingMode
+from rating.amounts import allocate, rounded, rounding_step
+from schemas.money import RoundingMode
 from schemas.price_plan import Rounding
 from schemas.tax import RATE_ONE, PriceBasis
-
-
-def rounding_step(rounding: Rounding) -> int:
-    """Return what amounts are rounded to, in billionths."""
-    return int(10 ** (AMOUNT_DECIMALS - rounding.decimals))
-
-
-def rounded(numerator: int, denominator: int, rounding: Rounding) -> int:
-    """Return numerator / denominator, an amount in billionths, rounded once to `rounding.decimals`, in billionths."""
-    step = rounding_step(rounding)
-    whole, rest = divmod(abs(numerator), denominator * step)
-    up = {
-        RoundingMode.HALF_UP: 2 * rest >= denominator * step,
-        RoundingMode.HALF_EVEN: 2 * rest + whole % 2 > denominator * step,
-        RoundingMode.UP: rest > 0,
-        RoundingMode.DOWN: False,
-    }[rounding.mode]
-    return (whole + up) * step * (-1 if numerator < 0 else 1)
 
 
 def tax_amounts(amount: int, rate: int, prices: PriceBasis, rounding: Rounding) -> tuple[int, int, int]:

@@ -14,7 +14,7 @@ from tax_world import PARTIES, SOLD, mapping, tax_at
 from billing.catalog.models import UnableToLoadCatalog
 from billing.catalog.taxation import Taxation, plain_rate
 from billing.invoicing.rules_taxes import TaxedSum, invoice_taxes, tax_amounts, tax_columns
-from rating.allocate import allocate
+from rating.amounts import allocate
 from schemas.money import RoundingMode
 from schemas.price_plan import Account, Rounding
 from schemas.tax import PriceBasis

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from billing.invoicing.rules_taxes import InvoiceTaxes, TaxedSum, invoice_taxes, rounded, tax_amounts
-from rating.allocate import allocate
+from billing.invoicing.rules_taxes import InvoiceTaxes, TaxedSum, invoice_taxes, tax_amounts
+from rating.amounts import allocate, rounded
 from schemas.money import AMOUNT_DECIMALS, from_scaled, to_scaled
 from schemas.price_plan import Rounding
 from schemas.tax import RATE_DECIMALS, PriceBasis, TaxRounding

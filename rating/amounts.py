@@ -1,8 +1,32 @@
-"""Sharing out a whole so that the parts add up to it: largest remainder."""
+"""Amounts of single bills and contracts: rounded once, by name; and shared out so that the parts add up to the whole."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+from schemas.money import AMOUNT_DECIMALS, RoundingMode
+from schemas.price_plan import Rounding
+
+
+def rounding_step(rounding: Rounding) -> int:
+    """Return what amounts are rounded to, in billionths."""
+    return int(10 ** (AMOUNT_DECIMALS - rounding.decimals))
+
+
+def rounded(numerator: int, denominator: int, rounding: Rounding) -> int:
+    """Return numerator / denominator, an amount in billionths, rounded once to `rounding.decimals`, in billionths.
+
+    Negative amounts mirror positive ones; the denominator is above zero.
+    """
+    step = rounding_step(rounding)
+    whole, rest = divmod(abs(numerator), denominator * step)
+    up = {
+        RoundingMode.HALF_UP: 2 * rest >= denominator * step,
+        RoundingMode.HALF_EVEN: 2 * rest + whole % 2 > denominator * step,
+        RoundingMode.UP: rest > 0,
+        RoundingMode.DOWN: False,
+    }[rounding.mode]
+    return (whole + up) * step * (-1 if numerator < 0 else 1)
 
 
 def allocate(total: int, weights: Sequence[int]) -> list[int]:

@@ -1,0 +1,1 @@
+"""What a running contract costs over time: cycles, parts of them, and schedules. Pure rules."""
