@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import polars as pl
+
 from schemas.money import AMOUNT_DECIMALS, RoundingMode
 from schemas.price_plan import Rounding
 
@@ -27,6 +29,21 @@ def rounded(numerator: int, denominator: int, rounding: Rounding) -> int:
         RoundingMode.DOWN: False,
     }[rounding.mode]
     return (whole + up) * step * (-1 if numerator < 0 else 1)
+
+
+def rounded_column(numerator: pl.Expr, denominator: pl.Expr, rounding: Rounding) -> pl.Expr:
+    """Return what `rounded` returns, for columns of Int128."""
+    step = rounding_step(rounding)
+    by = denominator * step
+    whole, rest = numerator.abs() // by, numerator.abs() % by
+    up = {
+        RoundingMode.HALF_UP: 2 * rest >= by,
+        RoundingMode.HALF_EVEN: 2 * rest + whole % 2 > by,
+        RoundingMode.UP: rest > 0,
+        RoundingMode.DOWN: pl.lit(value=False),
+    }[rounding.mode]
+    exact: pl.Expr = (whole + up.cast(pl.Int128)) * step * numerator.sign()
+    return exact
 
 
 def allocate(total: int, weights: Sequence[int]) -> list[int]:

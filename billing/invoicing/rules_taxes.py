@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from rating.amounts import allocate, rounded, rounding_step
-from schemas.money import RoundingMode
+from rating.amounts import allocate, rounded, rounded_column, rounding_step
 from schemas.price_plan import Rounding
 from schemas.tax import RATE_ONE, PriceBasis
 
@@ -36,25 +35,11 @@ def tax_columns(amount: pl.Series, rate: pl.Series, prices: PriceBasis, rounding
     told = pl.DataFrame({"amount": amount, "rate": rate}).select(pl.all().cast(pl.Int128))
     given = pl.col("amount")
     if prices == "net":
-        tax = _rounded(given * pl.col("rate"), pl.lit(RATE_ONE, pl.Int128), rounding)
+        tax = rounded_column(given * pl.col("rate"), pl.lit(RATE_ONE, pl.Int128), rounding)
         return told.select(net=given, tax=tax, gross=given + tax)
-    exact = _rounded(given * RATE_ONE, pl.col("rate") + RATE_ONE, rounding)
+    exact = rounded_column(given * RATE_ONE, pl.col("rate") + RATE_ONE, rounding)
     net = pl.when(pl.col("rate") == 0).then(given).otherwise(exact)
     return told.select(net=net, tax=given - net, gross=given)
-
-
-def _rounded(numerator: pl.Expr, denominator: pl.Expr, rounding: Rounding) -> pl.Expr:
-    step = rounding_step(rounding)
-    by = denominator * step
-    whole, rest = numerator.abs() // by, numerator.abs() % by
-    up = {
-        RoundingMode.HALF_UP: 2 * rest >= by,
-        RoundingMode.HALF_EVEN: 2 * rest + whole % 2 > by,
-        RoundingMode.UP: rest > 0,
-        RoundingMode.DOWN: pl.lit(value=False),
-    }[rounding.mode]
-    exact: pl.Expr = (whole + up.cast(pl.Int128)) * step * numerator.sign()
-    return exact
 
 
 @dataclass(frozen=True, slots=True)
