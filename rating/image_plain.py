@@ -23,6 +23,14 @@ COPIED = {
     layout.PLAIN_TIER_COUNT: layout.TIER_COUNT,
     layout.PLAIN_PRICE_PTR: layout.PRICE_PTR,
     layout.PLAIN_COUNTER: layout.COUNTER,
+    layout.PLAIN_CALENDAR: layout.CALENDAR,
+    layout.PLAIN_BANDS: layout.BANDS,
+}
+OF_TABLE = {
+    layout.PLAIN_TABLE: layout.TABLE,
+    layout.PLAIN_VALUE_SLOT: layout.VALUE_SLOT,
+    layout.PLAIN_VARIANT_PTR: layout.VARIANT_PTR,
+    layout.PLAIN_ROW_PRICES: layout.ROW_PRICES,
 }
 
 
@@ -30,38 +38,49 @@ def plain_rows(
     start: Int64Array,
     end: Int64Array,
     version_row: Int64Array,
+    table: Int64Array,
     counter_kind: Int32Array,
     counter_zone: Int32Array,
     rolls: Int64Array | None = None,
 ) -> Int64Array:
-    """Return (versions, PLAIN_COLUMNS) the versions as `rating.kernels.plain` wants them.
+    """Return (rows, PLAIN_COLUMNS) what `rating.kernels.plain` wants of versions, and of the terms of price tables after them.
 
     Args:
-        start, end: (versions,) when each is in force. version_row .. counter_zone: of `layout.Tariff`; rows after those of the
-            versions are terms of price tables. rolls: what rolls over, which is not plain.
+        start, end: (versions,) when each is in force. version_row .. counter_zone: of `layout.Tariff`. rolls: what rolls
+            over, which is not plain.
     """
-    rows = version_row[: len(start)]
-    found = np.zeros((len(start), layout.PLAIN_COLUMNS), np.int64)
+    versions = len(start)
+    found = np.zeros((len(version_row), layout.PLAIN_COLUMNS), np.int64)
     for column, copied in COPIED.items():
-        found[:, column] = rows[:, copied]
-    plain = _is_plain(rows)
-    if rolls is not None:
-        plain &= (rows[:, layout.COUNTER] < 0) | (rolls[rows[:, layout.COUNTER], layout.ROLL_PERIODS] == 0)
-    found[:, layout.PLAIN_START] = np.where(plain, start, NEVER)
-    found[:, layout.PLAIN_END] = end
+        found[:, column] = version_row[:, copied]
+    rows, of = version_row[:versions], found[:versions]
+    plain = _is_plain(version_row)
+    looks_up = np.flatnonzero(rows[:, layout.LOOKUP] != layout.LOOKUP_NONE)
+    if len(looks_up):
+        # a version is as plain as the least plain of its table's terms, which lie one version's after another's
+        plain[looks_up] &= np.logical_and.reduceat(np.append(plain, True), rows[looks_up, layout.VARIANT_PTR])
+    plain = plain[:versions] & (rows[:, layout.LOOKUP] != layout.LOOKUP_MATRIX)
     counter = rows[:, layout.COUNTER]
     counting = counter >= 0
-    found[counting, layout.PLAIN_CLOCK] = (
+    if rolls is not None:
+        plain &= ~counting | (rolls[counter, layout.ROLL_PERIODS] == 0)
+    of[:, layout.PLAIN_START] = np.where(plain, start, NEVER)
+    of[:, layout.PLAIN_END] = end
+    of[counting, layout.PLAIN_CLOCK] = (
         counter_zone[counter[counting]].astype(np.int64) * 4 + counter_kind[counter[counting]]
     )
+    of[:, layout.PLAIN_TABLE] = -1
+    for column, copied in OF_TABLE.items():
+        of[looks_up, column] = rows[looks_up, copied]
+    looked_up = table[rows[looks_up, layout.TABLE]]
+    of[looks_up, layout.PLAIN_PRICE_PTR] -= looked_up[:, layout.FOUND_PTR] * rows[looks_up, layout.ROW_PRICES]
+    of[looks_up, layout.PLAIN_ROW_PTR] = looked_up[:, layout.ROW_PTR] - looked_up[:, layout.FOUND_PTR]
     return found
 
 
 def _is_plain(rows: Int64Array) -> BoolArray:
     plain: BoolArray = (
         (rows[:, layout.SHAPE] <= layout.MODEL_GRADUATED)
-        & (rows[:, layout.LOOKUP] == layout.LOOKUP_NONE)
-        & (rows[:, layout.CALENDAR] < 0)
         & (rows[:, layout.PEAK] == 0)
         & (rows[:, layout.EXTRA] == 1)
         & (rows[:, layout.FEE_HI] == 0)

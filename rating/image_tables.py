@@ -20,7 +20,7 @@ from schemas.price_plan import Calendar, EventType, Increments, PriceVersion
 from schemas.values import BASE, DIGITS_MAX
 
 TERMS = ("first", "next", "minimum_quantity", "connection_fee")
-ROOT_BITS_MAX = 16
+ROOT_BITS_MAX = 20
 VARIANTS_MAX = 65_535
 
 

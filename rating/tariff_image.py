@@ -133,6 +133,7 @@ def compile_image(catalog: Catalog, vocabulary: Vocabulary) -> TariffImage:
                 charges.version_start,
                 charges.version_end,
                 charges.version_row,
+                charges.lookup.table,
                 calendars.counter_kind,
                 calendars.counter_zone,
                 calendars.rolls,

@@ -150,7 +150,7 @@ CROSSING_SPLIT = 1
 CROSSING_INCREMENT = 2
 CROSSING_SECOND = 3
 
-PLAIN_COLUMNS = 16
+PLAIN_COLUMNS = 24
 PLAIN_START = 0
 PLAIN_END = 1
 """Of a plain version, see `plain`: when it is in force; it starts after all times where a version is not plain."""
@@ -163,11 +163,21 @@ PLAIN_FACTOR = 7
 PLAIN_MODE = 8
 PLAIN_TIER_PTR = 9
 PLAIN_TIER_COUNT = 10
-PLAIN_PRICE_PTR = 11
 """As the columns of `version_row` that are called so."""
+PLAIN_PRICE_PTR = 11
+"""Likewise; of a version with a price table, of the row that look-ups would number 0."""
 PLAIN_COUNTER = 12
 PLAIN_CLOCK = 13
 """Its counter, -1 without, and by which clock that one counts: zone * 4 + kind of period."""
+PLAIN_CALENDAR = 14
+PLAIN_BANDS = 15
+PLAIN_TABLE = 16
+"""Its destination table, -1 without."""
+PLAIN_VALUE_SLOT = 17
+PLAIN_VARIANT_PTR = 18
+PLAIN_ROW_PRICES = 19
+PLAIN_ROW_PTR = 20
+"""Where the row that look-ups would number 0 is in `row_variant`."""
 
 PERIOD_DAY = 0
 PERIOD_MONTH = 1
@@ -220,7 +230,7 @@ class Tariff(NamedTuple):
             any.
         charge_ptr: (charges + 1,) int32 into the versions. version_start, version_end: int64 microseconds,
             half-open.
-        version_row: (versions, VERSION_COLUMNS) int64. plain_row: (versions, PLAIN_COLUMNS) int64.
+        version_row: (versions and terms of price tables, VERSION_COLUMNS) int64. plain_row: likewise, PLAIN_COLUMNS.
         cell_version: (offers * event_types,) int32, the version that prices all usage of a cell while it is in force, -1 where
             that takes a closer look.
         tier_upper: int64, exclusive upper bounds of cumulated quantity, INT64_MAX when open. tier_amount: (tiers, 2)

@@ -24,6 +24,7 @@ from rating.kernels.layout import (
 I64 = np.int64
 QUARTER_US = 900_000_000
 DAY_US = 86_400_000_000
+INT64_MAX = 2**63 - 1
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -60,6 +61,20 @@ def day_row(calendar: Any, local: Any, calendar_day: Any) -> Any:
 def quarter_of_day(local: Any) -> Any:
     """Return 0 .. 95: the quarter of an hour within the local day."""
     return local // I64(QUARTER_US) % I64(96)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def band_at(local: Any, calendar: Any, calendar_day: Any, day_band: Any) -> Any:
+    """Return the band of a calendar that is in force at a local instant."""
+    return I64(day_band[day_row(calendar, local, calendar_day), quarter_of_day(local)])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def offset_around(at: Any, zone: Any, zone_ptr: Any, zone_bucket: Any, zone_instant: Any, zone_offset: Any) -> Any:
+    """Return (offset, start, end): the offset of the clock of a zone, and between which instants it is that."""
+    index = transition(at, zone, zone_ptr, zone_bucket, zone_instant)
+    end = zone_instant[index + 1] if index + 1 < I64(zone_ptr[zone + 1]) else I64(INT64_MAX)
+    return zone_offset[index], zone_instant[index], end
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

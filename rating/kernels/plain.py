@@ -1,6 +1,6 @@
 """Plain versions: what most usage is priced by, in 64 bits and with nothing asked for that most usage does not need.
 
-A version is plain when it is flat or graduated, without calendar, price table, limits and the like: `rating.image_plain` says
+A version is plain when it is flat or graduated, without matrix, limits and the like: `rating.image_plain` says
 which are. A usage whose numbers are too large for 64 bits is left to the general way, which gives the same bytes.
 """
 
@@ -11,15 +11,6 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from rating.kernels.layout import (
-    PLAIN_DIVISOR,
-    PLAIN_FACTOR,
-    PLAIN_FEE,
-    PLAIN_MODE,
-    PLAIN_PRICE_PTR,
-    PLAIN_TIER_COUNT,
-    PLAIN_TIER_PTR,
-)
 from rating.kernels.wide import DOWN, HALF_EVEN, HALF_UP, add, low_signed, multiply
 
 I64 = np.int64
@@ -46,7 +37,20 @@ def divide_plainly(total: Any, divisor: Any, mode: Any) -> Any:
 
 
 @njit(inline="always")
-def price_plainly(quantity: Any, before: Any, plain: Any, tier_upper: Any, price: Any) -> Any:
+def price_plainly(
+    quantity: Any,
+    before: Any,
+    fee: Any,
+    divisor: Any,
+    mode: Any,
+    factor: Any,
+    first_tier: Any,
+    count: Any,
+    first_price: Any,
+    stride: Any,
+    tier_upper: Any,
+    price: Any,
+) -> Any:
     """Return (amount, tier, fits): billionths, the last tier that priced a part, whether 64 bits were enough for it.
 
     Twin: `graduated.price_graduated` and what `rate` does after it; tiers are all looked at, since which of them usage ends in
@@ -54,29 +58,29 @@ def price_plainly(quantity: Any, before: Any, plain: Any, tier_upper: Any, price
 
     Args:
         quantity: int64, 0 .. 2**62, in whole increments. before: int64, what was consumed; their sum fits.
-        plain: (PLAIN_COLUMNS,) int64. tier_upper, price: of `layout.Tariff`.
+        fee .. count: int64 of `layout.Tariff.plain_row`. first_price: int64, >= 0, of the first tier; stride: to the next.
+        tier_upper, price: of `layout.Tariff`.
     """
-    count = plain[PLAIN_TIER_COUNT]
-    first = plain[PLAIN_PRICE_PTR]
     hi, lo = I64(0), U(0)
     tier = I64(0)
     if count == 0:
-        hi, lo = multiply(quantity, price[first])
+        hi, lo = multiply(quantity, price[U(first_price)])
     else:
         after = before + quantity
         last = after - I64(quantity > 0)
         bottom = I64(0)
         for place in range(count):
-            top = tier_upper[plain[PLAIN_TIER_PTR] + place]
-            high, low = multiply(max(min(after, top) - max(before, bottom), I64(0)), price[first + place])
+            top = tier_upper[U(first_tier + place)]
+            part = max(min(after, top) - max(before, bottom), I64(0))
+            high, low = multiply(part, price[U(first_price + place * stride)])
             hi, lo, _ = add(hi, lo, high, low)
             tier = I64(place) if bottom <= last else tier
             bottom = top
     if quantity > 0:
-        hi, lo, _ = add(hi, lo, I64(0), U(plain[PLAIN_FEE]))
+        hi, lo, _ = add(hi, lo, I64(0), U(fee))
     total = low_signed(lo)
     if hi != 0 or total < 0:
         return I64(0), tier, False
-    above, low = multiply(divide_plainly(total, plain[PLAIN_DIVISOR], plain[PLAIN_MODE]), plain[PLAIN_FACTOR])
+    above, low = multiply(divide_plainly(total, divisor, mode), factor)
     amount = low_signed(low)
     return amount, tier, above == 0 and amount >= 0

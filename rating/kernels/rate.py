@@ -20,7 +20,7 @@ from rating.kernels.formula import price_formula
 from rating.kernels.graduated import price_graduated
 from rating.kernels.hashing import prefetch
 from rating.kernels.increments import round_up
-from rating.kernels.local_time import day_row, local_instant, period_around, period_number, quarter_of_day
+from rating.kernels.local_time import band_at, local_instant, offset_around, period_around, period_number
 from rating.kernels.match import UNDECIDED, find_candidate, latest_version, meet_condition
 from rating.kernels.matrix import find_in_matrix
 from rating.kernels.operations import STACK_MAX, STATE_OVERFLOW, STATE_SURE
@@ -59,83 +59,25 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
     # a field of a named tuple read inside the loop would count references, an atomic operation each time
     event_at, quantities, event_type, attributes, subscriptions = usage
     (
-        subscription_row,
-        counter_slot,
-        account_wallet,
-        cell_ptr,
-        candidate_charge,
-        candidate_attribute,
-        charge_ptr,
-        version_start,
-        version_end,
-        version_row,
-        plain_row,
-        cell_version,
-        tier_upper,
-        tier_amount,
-        tier_step,
-        price,
-        calendar_zone,
-        subscription_zone,
-        calendar_day,
-        day_band,
-        day_run,
-        calendar_name,
-        counter_kind,
-        counter_zone,
-        offer_counter,
-        zone_ptr,
-        zone_bucket,
-        zone_instant,
-        zone_offset,
-        event_types,
-        tables,
-        row_variant,
-        row_start,
-        row_end,
-        root,
-        cut,
-        prefix_parent,
-        prefix_row,
-        source,
-        group,
-        slot_row,
-        row_key,
-        row_rank,
-        range_low,
-        range_high,
-        candidate_condition,
-        program_ptr,
-        program,
-        program_set,
-    ) = tariff
+        subscription_row, counter_slot, account_wallet, cell_ptr, candidate_charge, candidate_attribute, charge_ptr,
+        version_start, version_end, version_row, plain_row, cell_version, tier_upper, tier_amount, tier_step, price,
+        calendar_zone, subscription_zone, calendar_day, day_band, day_run, calendar_name, counter_kind, counter_zone,
+        offer_counter, zone_ptr, zone_bucket, zone_instant, zone_offset, event_types, tables, row_variant, row_start,
+        row_end, root, cut, prefix_parent, prefix_row, source, group, slot_row, row_key, row_rank, range_low,
+        range_high, candidate_condition, program_ptr, program, program_set,
+    ) = tariff  # fmt: skip
     counter_used, counter_period, balance = accounts
     (
-        out_reason,
-        out_version,
-        out_quantity,
-        out_before,
-        out_tier,
-        out_band,
-        out_amount,
-        out_wallet,
-        out_balance_hi,
-        out_balance_lo,
-        split_row,
-        split_wallet,
-        split_amount,
-        split_hi,
-        split_lo,
-        split_count,
-        moved_hi,
-        moved_lo,
-    ) = answer
+        out_reason, out_version, out_quantity, out_before, out_tier, out_band, out_amount, out_wallet, out_balance_hi,
+        out_balance_lo, split_row, split_wallet, split_amount, split_hi, split_lo, split_count, moved_hi, moved_lo,
+    ) = answer  # fmt: skip
     row_base = subscription_row.ctypes.data
     counter_base = counter_used.ctypes.data
     balance_base = balance.ctypes.data
     root_base = root.ctypes.data
     cut_base = cut.ctypes.data
     price_base = price.ctypes.data
+    variant_base = row_variant.ctypes.data
     types = event_types[0]
     # destinations are looked up ahead, in the table and slot that the last row asked for
     ahead_table, ahead_slot, ahead_price, ahead_width = I64(-1), I64(0), I64(0), I64(0)
@@ -143,6 +85,8 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
     ahead_key = np.full(AHEAD, -1, np.int64)
     # the period that usage was found in last, and what else lies in it
     clock, clock_period, clock_start, clock_end = I64(-1), I64(0), I64(0), I64(0)
+    # and the offset of the clock of a zone that it was found on, likewise
+    wall, wall_offset, wall_start, wall_end = I64(-1), I64(0), I64(0), I64(0)
     fallen_hi, fallen_lo = I64(0), U(0)
     said, left = np.zeros(layout.KEY_COLUMNS, np.int64), np.zeros(layout.PERIODS_KEPT, np.int64)
     key = np.zeros(layout.KEY_COLUMNS, np.int32)
@@ -166,80 +110,108 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
             if row + NEAR < count:
                 kept = (row + NEAR) & I64(AHEAD - 1)
                 found_ahead = find_destination(
-                    values[row + NEAR, ahead_slot],
-                    event_at[row + NEAR],
-                    tables,
-                    ahead_table,
-                    root,
-                    cut,
-                    prefix_parent,
-                    prefix_row,
-                    row_start,
-                    row_end,
-                )
+                    values[row + NEAR, ahead_slot], event_at[row + NEAR], tables, ahead_table, root, cut,
+                    prefix_parent, prefix_row, row_start, row_end,
+                )  # fmt: skip
                 ahead_found[kept] = found_ahead
                 ahead_key[kept] = ((row + NEAR) << I64(24)) | (ahead_table << I64(3)) | ahead_slot
                 if found_ahead >= 0:
-                    found_ahead = (found_ahead - tables[ahead_table, layout.FOUND_PTR]) * ahead_width
-                    prefetch(price_base + I64(8) * (ahead_price + found_ahead))
+                    found_ahead -= tables[ahead_table, layout.FOUND_PTR]
+                    prefetch(variant_base + I64(4) * (tables[ahead_table, layout.ROW_PTR] + found_ahead))
+                    prefetch(price_base + I64(8) * (ahead_price + found_ahead * ahead_width))
+                    prefetch(price_base + I64(8) * (ahead_price + (found_ahead + I64(1)) * ahead_width - I64(1)))
         subscription = I64(subscriptions[row])
         kind_of_event = I64(event_type[row])
         offer = I64(-1)
         if subscription >= 0 and kind_of_event < types:
             offer = I64(subscription_row[subscription, layout.OFFER])
-        if offer >= 0 and cell_version[offer * types + kind_of_event] >= 0:
-            plain = plain_row[cell_version[offer * types + kind_of_event]]
-            at = event_at[row]
-            if plain[layout.PLAIN_START] <= at and at < plain[layout.PLAIN_END]:
-                quantity = round_up(quantities[row], plain[layout.PLAIN_FIRST], plain[layout.PLAIN_NEXT])
-                slot, cell, before, wallet, hi, lo = I64(0), I64(0), I64(0), I64(WALLET_NONE), I64(0), U(0)
-                fits = quantity <= QUANTITY_MAX
-                counter = plain[layout.PLAIN_COUNTER]
-                if counter >= 0:
-                    if plain[layout.PLAIN_CLOCK] != clock or at < clock_start or at >= clock_end:
-                        clock = plain[layout.PLAIN_CLOCK]
-                        number, clock_start, clock_end = period_around(
-                            at, clock & I64(3), clock >> I64(2), zone_ptr, zone_bucket, zone_instant, zone_offset
-                        )
-                        clock_period = number * I64(4) + (clock & I64(3))
-                    slot = I64(subscription_row[subscription, layout.COUNTER_FIRST])
-                    place = I64(offer_counter[offer, counter])
-                    if place > 0:
-                        slot = I64(counter_slot[subscription_row[subscription, layout.COUNTER_PTR] + place])
-                    cell = (clock_period >> I64(2)) & I64(layout.PERIODS_KEPT - 1)
-                    stored = I64(counter_period[slot, layout.PERIOD_FIRST + cell])
-                    if stored == clock_period:
-                        before = counter_used[slot, cell]
-                        fits = fits and before <= I64(INT64_MAX) - quantity
-                    elif stored > clock_period and (stored ^ clock_period) & I64(3) == 0:
-                        fits = False  # that period is closed
+        version = I64(-1)
+        if offer >= 0:
+            version = I64(cell_version[offer * types + kind_of_event])
+        # views of rows would count references, too; unsigned indexes need no look whether they count from the end
+        plain, here, who = U(version), U(row), U(subscription)
+        if version >= 0 and plain_row[plain, layout.PLAIN_START] <= event_at[here] < plain_row[plain, layout.PLAIN_END]:
+            at = event_at[here]
+            rule, price_at, band, fits = plain, plain_row[plain, layout.PLAIN_PRICE_PTR], I64(0), True
+            if values is not None and plain_row[plain, layout.PLAIN_TABLE] >= 0:
+                fits = ahead_key[here & U(AHEAD - 1)] == (
+                    (row << I64(24))
+                    | (plain_row[plain, layout.PLAIN_TABLE] << I64(3))
+                    | plain_row[plain, layout.PLAIN_VALUE_SLOT]
+                )
+                found = ahead_found[here & U(AHEAD - 1)]
+                fits = fits and found >= 0
                 if fits:
-                    amount, tier, fits = price_plainly(quantity, before, plain, tier_upper, price)
-                if fits and amount > 0:
-                    wallet = I64(subscription_row[subscription, layout.WALLET_FIRST])
-                    fits = wallet >= 0
+                    variant = row_variant[U(plain_row[plain, layout.PLAIN_ROW_PTR] + found)]
+                    rule = U(plain_row[plain, layout.PLAIN_VARIANT_PTR] + I64(variant))
+                    price_at += found * plain_row[plain, layout.PLAIN_ROW_PRICES]
+            calendar = plain_row[plain, layout.PLAIN_CALENDAR]
+            if calendar >= 0:
+                zone = I64(calendar_zone[U(calendar)])
+                if zone < 0:
+                    zone = I64(subscription_zone[who])
+                if zone != wall or at < wall_start or at >= wall_end:
+                    wall = zone
+                    wall_offset, wall_start, wall_end = offset_around(
+                        at, zone, zone_ptr, zone_bucket, zone_instant, zone_offset
+                    )
+                band = band_at(at + wall_offset, calendar, calendar_day, day_band)
+            quantity = round_up(
+                quantities[here], plain_row[rule, layout.PLAIN_FIRST], plain_row[rule, layout.PLAIN_NEXT]
+            )
+            slot, cell, before, wallet, hi, lo = I64(0), I64(0), I64(0), I64(WALLET_NONE), I64(0), U(0)
+            fits = fits and quantity <= QUANTITY_MAX
+            counter = plain_row[plain, layout.PLAIN_COUNTER]
+            if counter >= 0:
+                if plain_row[plain, layout.PLAIN_CLOCK] != clock or at < clock_start or at >= clock_end:
+                    clock = plain_row[plain, layout.PLAIN_CLOCK]
+                    number, clock_start, clock_end = period_around(
+                        at, clock & I64(3), clock >> I64(2), zone_ptr, zone_bucket, zone_instant, zone_offset
+                    )
+                    clock_period = number * I64(4) + (clock & I64(3))
+                slot = I64(subscription_row[who, layout.COUNTER_FIRST])
+                place = I64(offer_counter[U(offer), U(counter)])
+                if place > 0:
+                    slot = I64(counter_slot[subscription_row[who, layout.COUNTER_PTR] + place])
+                cell = (clock_period >> I64(2)) & I64(layout.PERIODS_KEPT - 1)
+                stored = I64(counter_period[U(slot), U(layout.PERIOD_FIRST + cell)])
+                if stored == clock_period:
+                    before = counter_used[U(slot), U(cell)]
+                    fits = fits and before <= I64(INT64_MAX) - quantity
+                elif stored > clock_period and (stored ^ clock_period) & I64(3) == 0:
+                    fits = False  # that period is closed
+            if fits:
+                amount, tier, fits = price_plainly(
+                    quantity, before, plain_row[rule, layout.PLAIN_FEE], plain_row[plain, layout.PLAIN_DIVISOR],
+                    plain_row[plain, layout.PLAIN_MODE], plain_row[plain, layout.PLAIN_FACTOR],
+                    plain_row[plain, layout.PLAIN_TIER_PTR], plain_row[plain, layout.PLAIN_TIER_COUNT], price_at + band,
+                    plain_row[plain, layout.PLAIN_BANDS], tier_upper, price,
+                )  # fmt: skip
+            if fits and amount > 0:
+                wallet = I64(subscription_row[who, layout.WALLET_FIRST])
+                fits = wallet >= 0
+                if fits:
+                    postpaid = I64(subscription_row[who, layout.POSTPAID])
+                    may_fall = subscription_row[who, layout.WALLET_COUNT] == postpaid
+                    old_hi, old_lo = balance[U(wallet), 0], U(balance[U(wallet), 1])
+                    hi, lo, fall_hi, fall_lo, fits = pay_alone(old_hi, old_lo, amount, may_fall)
                     if fits:
-                        postpaid = I64(subscription_row[subscription, layout.POSTPAID])
-                        may_fall = subscription_row[subscription, layout.WALLET_COUNT] == postpaid
-                        old_hi, old_lo = balance[wallet, 0], U(balance[wallet, 1])
-                        hi, lo, fall_hi, fall_lo, fits = pay_alone(old_hi, old_lo, amount, may_fall)
-                        if fits:
-                            balance[wallet, 0] = hi
-                            balance[wallet, 1] = low_signed(lo)
-                            fallen_hi, fallen_lo, _ = add(fallen_hi, fallen_lo, fall_hi, fall_lo)
-                if fits:
-                    if counter >= 0:
-                        counter_period[slot, layout.PERIOD_FIRST + cell] = clock_period
-                        counter_used[slot, cell] = before + quantity
-                    out_reason[row] = 0
-                    out_version[row] = plain[layout.PLAIN_ID]
-                    out_quantity[row] = quantity
-                    out_before[row] = before
-                    out_tier[row], out_band[row] = tier, 0
-                    out_amount[row] = amount
-                    out_wallet[row] = wallet
-                    out_balance_hi[row], out_balance_lo[row] = hi, lo
-                    continue
+                        balance[U(wallet), 0] = hi
+                        balance[U(wallet), 1] = low_signed(lo)
+                        fallen_hi, fallen_lo, _ = add(fallen_hi, fallen_lo, fall_hi, fall_lo)
+            if fits:
+                if counter >= 0:
+                    counter_period[U(slot), U(layout.PERIOD_FIRST + cell)] = clock_period
+                    counter_used[U(slot), U(cell)] = before + quantity
+                out_reason[here] = 0
+                out_version[here] = plain_row[plain, layout.PLAIN_ID]
+                out_quantity[here] = quantity
+                out_before[here] = before
+                out_tier[here], out_band[here] = tier, band
+                out_amount[here] = amount
+                out_wallet[here] = wallet
+                out_balance_hi[here], out_balance_lo[here] = hi, lo
+                continue
         out_version[row] = -1
         out_quantity[row], out_before[row] = 0, 0
         out_tier[row], out_band[row] = 0, 0
@@ -315,7 +287,7 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
             if zone < 0:
                 zone = I64(subscription_zone[subscription])
             local = local_instant(at, zone, zone_ptr, zone_bucket, zone_instant, zone_offset)
-            band = I64(day_band[day_row(calendar, local, calendar_day), quarter_of_day(local)])
+            band = band_at(local, calendar, calendar_day, day_band)
         rule = version
         price_at = version_row[version, layout.PRICE_PTR]
         if values is not None and version_row[version, layout.LOOKUP] != layout.LOOKUP_NONE:

@@ -18,6 +18,7 @@ from rating.kernels.graduated import price_graduated
 from rating.kernels.plain import divide_plainly, price_plainly
 from rating.kernels.wide import add, to_amount
 from rating.rate import rate
+from schemas.values import pack_digits
 
 INT64_MAX = 2**63 - 1
 numbers = st.one_of(st.integers(0, 100), st.integers(0, 2**62), st.sampled_from([0, 1, 2**31, 2**32, 2**62]))
@@ -83,6 +84,56 @@ def test_usage_takes_the_short_way_unless_something_is_the_matter() -> None:
     assert rated.counter_before.tolist() == [0, 50_000, 0, 0, 0, 0, 62_000, 0]
 
 
+CALLS = """
+{kind: event_type, code: call, unit: s, values: {called: digits}}
+---
+{kind: counter, code: month, unit: s, period: month, zone: Europe/Paris}
+---
+{kind: calendar, code: hours, zone: subscription, bands: [{name: day, start: "08:00", end: "20:00"}, {name: night}]}
+---
+{kind: destination_table, code: world, value: called, rows: [
+  {prefix: "1", price.day: "3", price.night: "2", first: "60 s", next: "30 s"},
+  {prefix: "12", price.day: "5", price.night: "4", connection_fee: "1"},
+  {prefix: "123", end: "2026-07-01T00:00:00Z", price.day: "7", price.night: "6"}]}
+---
+{kind: price_plan, code: plan, currency: EUR, versions: [{start: "2026-01-01T00:00:00Z", model: flat, per: "1 s",
+  prices: world, calendar: hours, counter: month, free: "600 s"}]}
+---
+{kind: charge, code: call, event_type: call, price_plan: plan}
+---
+{kind: offer, code: offer, charges: [call]}
+---
+{kind: account, code: a, currency: EUR}
+---
+{kind: subscription, code: s, account: a, offer: offer, zone: Asia/Tokyo}
+---
+{kind: subscription, code: t, account: a, offer: offer, zone: Europe/Paris}
+"""
+
+
+def test_usage_that_is_found_by_prefix_and_by_the_clock_takes_the_short_way() -> None:
+    """But for the first ones, whose destination nobody looked up ahead, and those without a price."""
+    short, long = World(catalog_from(CALLS)), closely(World(catalog_from(CALLS)))
+    days = [JUNE + day * 86_400_000_000 * 7 // 4 for day in range(24)]
+    numbers = ["1234", "12", "1999", "2", "", "123456789012"]
+    uses = [
+        Use("st"[place % 5 == 0], "call", at, 45_000 * place, values={"called": pack_digits(numbers[place % 6])})
+        for place, at in enumerate(days)
+    ]
+    block = short.block(uses)
+    rated = [rate(block, world.image, world.state) for world in (short, long)]
+    for item in fields(rated[0]):
+        assert getattr(rated[0], item.name).tobytes() == getattr(rated[1], item.name).tobytes(), item.name
+    rows = short.image.tariff.version_row.copy()
+    rows[0, layout.VERSION_ID] = 7
+    tariff = short.image.tariff._replace(version_row=rows)
+    marked = rate(block, replace(short.image, tariff=tariff), World(short.catalog).state)
+    assert set(rated[0].band.tolist()) == {0, 1}
+    assert set(rated[0].tier.tolist()) == {0, 1}
+    assert [int(reason > 0) for reason in rated[0].reason] == [0, 0, 0, 1, 1, 0] * 4
+    assert (marked.charge_version == 7).tolist() == [place < 9 or place % 6 in {3, 4} for place in range(24)]
+
+
 @njit
 def both(quantity, before, row, upper, price):  # type: ignore[no-untyped-def]
     """Return (short, long) ways to an amount; the long one as `rate_rows` goes it."""
@@ -93,7 +144,21 @@ def both(quantity, before, row, upper, price):  # type: ignore[no-untyped-def]
     amount, overflow = to_amount(
         hi, lo, row[layout.PLAIN_DIVISOR], one, row[layout.PLAIN_MODE], row[layout.PLAIN_FACTOR]
     )
-    return price_plainly(quantity, before, row, upper, price), (amount, tier, not overflow)
+    short = price_plainly(
+        quantity,
+        before,
+        row[layout.PLAIN_FEE],
+        row[layout.PLAIN_DIVISOR],
+        row[layout.PLAIN_MODE],
+        row[layout.PLAIN_FACTOR],
+        np.int64(0),
+        row[layout.PLAIN_TIER_COUNT],
+        np.int64(0),
+        one,
+        upper,
+        price,
+    )
+    return short, (amount, tier, not overflow)
 
 
 @given(
