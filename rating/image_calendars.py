@@ -10,6 +10,7 @@ import polars as pl
 
 from rating.image_days import calendar_rows
 from rating.image_prices import UnableToCompileImage
+from rating.image_runs import Runs, crossed_calendars, day_turns
 from rating.kernels.layout import (
     BANDS_MAX,
     CALENDAR_DAYS,
@@ -49,8 +50,10 @@ class CalendarTables:
     calendar_zone: Int32Array
     calendar_day: UInt16Array
     day_band: UInt8Array
-    day_run: UInt8Array
-    calendar_name: UInt8Array
+    day_turn: UInt8Array
+    calendar_run: Int32Array
+    run: Int32Array
+    run_before: Int32Array
     counter_kind: Int32Array
     counter_zone: Int32Array
     zone_ptr: Int32Array
@@ -81,15 +84,24 @@ def compile_calendars(catalog: Catalog) -> CalendarTables:
     for index, (instants, _) in enumerate(transitions):
         bucket[index] = ptr[index] + zone_buckets(instants)
     day = np.zeros((len(calendars), CALENDAR_DAYS), np.uint16)
-    bands, runs, rows = [np.zeros((0, QUARTERS_PER_DAY), np.uint8)], [np.zeros((0, QUARTERS_PER_DAY), np.uint8)], 0
+    bands, turns, rows = [np.zeros((0, QUARTERS_PER_DAY), np.uint8)], [np.zeros((0, QUARTERS_PER_DAY), np.uint8)], 0
+    calendar_run, runs, crossed = (
+        np.zeros((len(calendars), CALENDAR_DAYS), np.int32),
+        Runs(),
+        crossed_calendars(catalog),
+    )
     for index, code in enumerate(calendars):
         which, patterns = calendar_rows(catalog.calendars[code], catalog.date_lists)
         if rows + len(patterns) > ROWS_MAX:
             raise UnableToCompileImage(f"calendar {code}: more than {ROWS_MAX} different days in all calendars")
         day[index] = rows + which
         bands.append(patterns)
-        runs.append(_runs(patterns, band_names(catalog.calendars[code])))
+        named = band_names(catalog.calendars[code])[patterns]
+        turns.append(day_turns(named))
+        if code in crossed:
+            calendar_run[index] = runs.add(which, named, len(catalog.calendars[code].bands))
         rows += len(patterns)
+    run, run_before = runs.joined()
     return CalendarTables(
         calendars=calendars,
         counters=counters,
@@ -97,8 +109,10 @@ def compile_calendars(catalog: Catalog) -> CalendarTables:
         calendar_zone=_int32(_zone_index(catalog.calendars[code].zone, zones) for code in calendars),
         calendar_day=day,
         day_band=np.concatenate(bands),
-        day_run=np.concatenate(runs),
-        calendar_name=_calendar_names([catalog.calendars[code] for code in calendars]),
+        day_turn=np.concatenate(turns),
+        calendar_run=calendar_run,
+        run=run,
+        run_before=run_before,
         counter_kind=_int32(PERIOD_KINDS[catalog.counters[code].period] for code in counters),
         counter_zone=_int32(zones.index(catalog.counters[code].zone) for code in counters),
         zone_ptr=ptr,
@@ -144,21 +158,6 @@ def band_names(calendar: Calendar) -> UInt8Array:
     first = np.zeros(BANDS_MAX, np.uint8)
     first[: len(names)] = [names.index(name) for name in names]
     return first
-
-
-def _calendar_names(calendars: list[Calendar]) -> UInt8Array:
-    rows = [band_names(calendar) for calendar in calendars]
-    return np.array(rows, np.uint8).reshape(-1, BANDS_MAX)
-
-
-def _runs(patterns: UInt8Array, names: UInt8Array) -> UInt8Array:
-    """Return (rows, QUARTERS_PER_DAY) how many quarters until a band of another name begins, or the day ends."""
-    named = names[patterns]
-    runs = np.ones_like(patterns)
-    for quarter in reversed(range(QUARTERS_PER_DAY - 1)):
-        goes_on = named[:, quarter] == named[:, quarter + 1]
-        runs[:, quarter] = np.where(goes_on, runs[:, quarter + 1] + 1, 1)
-    return runs
 
 
 def _int32(values: Iterable[int]) -> Int32Array:

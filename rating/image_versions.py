@@ -150,6 +150,17 @@ def _fill(
     row[layout.FREE] = version.free
     row[layout.ROUND_DOWN] = version.round_down
     row[layout.TIER_STEPS] = any(version.tier_step)
+    row[layout.STRAIGHT] = _is_straight(version)
+
+
+def _is_straight(version: CompiledVersion) -> bool:
+    """Return whether all that lies between two changes of the band of a usage is a whole number of its increments."""
+    if version.crossing == layout.CROSSING_SECOND:
+        return True
+    whole = layout.QUARTER_STEPS % version.next == 0 and not any(version.tier_step)
+    if version.crossing == layout.CROSSING_SPLIT:
+        return whole and version.first <= layout.QUARTER_STEPS and version.first % version.next == 0
+    return whole
 
 
 def wide_halves(values: Iterable[int]) -> Int64Array:

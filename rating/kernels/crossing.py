@@ -1,6 +1,7 @@
-"""Usage that is laid on the clock and split over time bands: work per band that is crossed, never per second.
+"""Usage that is laid on the clock and walked over the time bands it crosses: work per band, never per second.
 
-Base steps of time are milliseconds; each belongs to the band in force at its own start. Twin: `rating.reference_clock`.
+Base steps of time are milliseconds; each belongs to the band in force at its own start. Most usage is summed up without a
+walk, see `rating.kernels.straight`. Twin: `rating.reference_clock`.
 """
 
 from __future__ import annotations
@@ -14,19 +15,23 @@ from rating.kernels.graduated import price_graduated
 from rating.kernels.increments import round_increments
 from rating.kernels.layout import (
     BANDS,
+    CALENDAR_DAYS,
     CROSSING,
     CROSSING_SECOND,
     CROSSING_SPLIT,
     FIRST,
+    FIRST_DAY,
     INCREMENT_MODE,
     MODEL_VOLUME,
     NEXT,
+    RUN_BAND,
+    RUN_START,
     SHAPE,
     TIER_COUNT,
     TIER_PTR,
     TIER_STEPS,
 )
-from rating.kernels.local_time import QUARTER_US, day_row, quarter_of_day, transition
+from rating.kernels.local_time import DAY_US, QUARTER_US, quarter_of_day, transition
 from rating.kernels.volume import tier_of
 from rating.kernels.wide import add, multiply
 
@@ -39,34 +44,45 @@ INT64_MAX = 2**63 - 1
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def run_at(local: Any, calendar: Any, calendar_day: Any, day_turn: Any, calendar_run: Any) -> Any:
+    """Return the row of `layout.Tariff.run` in which a local instant (int64 microseconds) lies."""
+    day = min(max(local // I64(DAY_US) - I64(FIRST_DAY), I64(0)), I64(CALENDAR_DAYS - 1))
+    return I64(calendar_run[calendar, day]) + I64(day_turn[I64(calendar_day[calendar, day]), quarter_of_day(local)])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def run_start(index: Any, run: Any) -> Any:
+    """Return where a run begins, in local microseconds; a run ends where the next one begins."""
+    return I64(run[index, RUN_START]) * I64(QUARTER_US) + I64(FIRST_DAY * DAY_US)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def band_until(
     at: Any,
     calendar: Any,
     zone: Any,
     calendar_day: Any,
-    day_band: Any,
-    day_run: Any,
+    day_turn: Any,
+    calendar_run: Any,
+    run: Any,
     zone_ptr: Any,
     zone_bucket: Any,
     zone_instant: Any,
     zone_offset: Any,
 ) -> Any:
-    """Return (band, end): the band in force at an instant, and until when, at least, one of its name is in force.
+    """Return (band, end): the first band of the name in force at an instant, and until when, at least, that one is.
 
     Args:
-        at: int64 microseconds UTC; end likewise, after `at`.
+        at: int64 microseconds UTC; end likewise, after `at`: where a run ends, or the clock changes.
         calendar, zone: indexes of `layout.Tariff`.
         calendar_day .. zone_offset: arrays of it.
     """
     index = transition(at, zone, zone_ptr, zone_bucket, zone_instant)
-    local = at + zone_offset[index]
-    row = day_row(calendar, local, calendar_day)
-    quarter = quarter_of_day(local)
-    into_quarter = local - local // I64(QUARTER_US) * I64(QUARTER_US)
-    end = at + I64(day_run[row, quarter]) * I64(QUARTER_US) - into_quarter
+    here = run_at(at + zone_offset[index], calendar, calendar_day, day_turn, calendar_run)
+    end = max(run_start(here + I64(1), run) - zone_offset[index], at + I64(1))
     if index + 1 < I64(zone_ptr[zone + 1]):
         end = min(end, zone_instant[index + 1])
-    return I64(day_band[row, quarter]), end
+    return I64(run[here, RUN_BAND]), end
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -77,9 +93,9 @@ def stay(
     calendar: Any,
     zone: Any,
     calendar_day: Any,
-    day_band: Any,
-    day_run: Any,
-    calendar_name: Any,
+    day_turn: Any,
+    calendar_run: Any,
+    run: Any,
     zone_ptr: Any,
     zone_bucket: Any,
     zone_instant: Any,
@@ -89,15 +105,16 @@ def stay(
 
     Args:
         at: int64 microseconds UTC, start of the usage. offset, length: int64 steps, 0 <= offset < length.
-        calendar .. zone_offset: as in `band_until`, and `layout.Tariff.calendar_name`.
+        calendar .. zone_offset: as in `band_until`.
     """
     band, end = band_until(
         at + offset * I64(STEP_US),
         calendar,
         zone,
         calendar_day,
-        day_band,
-        day_run,
+        day_turn,
+        calendar_run,
+        run,
         zone_ptr,
         zone_bucket,
         zone_instant,
@@ -110,14 +127,15 @@ def stay(
             calendar,
             zone,
             calendar_day,
-            day_band,
-            day_run,
+            day_turn,
+            calendar_run,
+            run,
             zone_ptr,
             zone_bucket,
             zone_instant,
             zone_offset,
         )
-        if calendar_name[calendar, following] != calendar_name[calendar, band]:
+        if following != band:
             break
         steps = (end - at + I64(STEP_US - 1)) // I64(STEP_US)
     return band, min(steps, length) - offset
@@ -151,9 +169,9 @@ def rated_split(
     calendar: Any,
     zone: Any,
     calendar_day: Any,
-    day_band: Any,
-    day_run: Any,
-    calendar_name: Any,
+    day_turn: Any,
+    calendar_run: Any,
+    run: Any,
     zone_ptr: Any,
     zone_bucket: Any,
     zone_instant: Any,
@@ -171,9 +189,9 @@ def rated_split(
             calendar,
             zone,
             calendar_day,
-            day_band,
-            day_run,
-            calendar_name,
+            day_turn,
+            calendar_run,
+            run,
             zone_ptr,
             zone_bucket,
             zone_instant,
@@ -198,9 +216,9 @@ def price_crossing(
     calendar: Any,
     zone: Any,
     calendar_day: Any,
-    day_band: Any,
-    day_run: Any,
-    calendar_name: Any,
+    day_turn: Any,
+    calendar_run: Any,
+    run: Any,
     zone_ptr: Any,
     zone_bucket: Any,
     zone_instant: Any,
@@ -236,9 +254,9 @@ def price_crossing(
             calendar,
             zone,
             calendar_day,
-            day_band,
-            day_run,
-            calendar_name,
+            day_turn,
+            calendar_run,
+            run,
             zone_ptr,
             zone_bucket,
             zone_instant,

@@ -145,6 +145,9 @@ PEAK = 35
 PROGRAM = 34
 """First of the programs of a formula, one for each band."""
 
+STRAIGHT = 36
+"""1 when increments begin where quarters of an hour do, so that usage that crosses bands can be summed up without a walk."""
+
 CROSSING_START = 0
 CROSSING_SPLIT = 1
 CROSSING_INCREMENT = 2
@@ -203,6 +206,15 @@ ROLL_NEWEST = 3
 """1 where usage draws on its own allowance first, then on the newest; 0 where on the oldest first."""
 
 QUARTERS_PER_DAY = 96
+QUARTER_STEPS = 900_000
+"""Base steps of a quarter of an hour."""
+RUN_COLUMNS = 4
+RUN_START = 0
+"""Of a run, a stretch of local time in bands of one name: its first quarter, counted from FIRST_DAY."""
+RUN_BAND = 1
+"""The first band of that name."""
+RUN_BEFORE = 2
+"""Where `run_before` says, for each band of the calendar, how many quarters before the run are in bands of its name."""
 BANDS_MAX = 16
 FIRST_DAY = 10_955
 """1999-12-30 in days since 1970, the first local day of `calendar_day`: before any timestamp in any zone."""
@@ -237,8 +249,10 @@ class Tariff(NamedTuple):
             int64, high and low 64 bits. tier_step: int64, 0 without increments. price: int64.
         calendar_zone: int32, -1 for that of the subscription. subscription_zone: (subscriptions,) int32.
         calendar_day: (calendars, CALENDAR_DAYS) uint16 row of `day_band` of each local day.
-        day_band: (rows, QUARTERS_PER_DAY) uint8 bands. day_run: (rows, QUARTERS_PER_DAY) uint8 quarters until a band of
-            another name begins or the day ends. calendar_name: (calendars, 16) uint8, the first band of the same name.
+        day_band: (rows, QUARTERS_PER_DAY) uint8 bands. day_turn: (rows, QUARTERS_PER_DAY) uint8, how many bands of another
+            name began since the day did.
+        calendar_run: (calendars, CALENDAR_DAYS) int32 row of `run` in which each local day begins. run: (runs,
+            RUN_COLUMNS) int32, see `rating.image_runs`. run_before: int32 quarters.
         counter_kind, counter_zone: int32. offer_counter: (offers, counters) int32 position in the
             subscription's slots.
         zone_ptr: (zones + 1,) int32. zone_bucket: (zones, ZONE_BUCKETS) int32 transition in force where a
@@ -276,8 +290,10 @@ class Tariff(NamedTuple):
     subscription_zone: Any
     calendar_day: Any
     day_band: Any
-    day_run: Any
-    calendar_name: Any
+    day_turn: Any
+    calendar_run: Any
+    run: Any
+    run_before: Any
     counter_kind: Any
     counter_zone: Any
     offer_counter: Any

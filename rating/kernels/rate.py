@@ -61,9 +61,9 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
     (
         subscription_row, counter_slot, account_wallet, cell_ptr, candidate_charge, candidate_attribute, charge_ptr,
         version_start, version_end, version_row, plain_row, cell_version, tier_upper, tier_amount, tier_step, price,
-        calendar_zone, subscription_zone, calendar_day, day_band, day_run, calendar_name, counter_kind, counter_zone,
-        offer_counter, zone_ptr, zone_bucket, zone_instant, zone_offset, event_types, tables, row_variant, row_start,
-        row_end, root, cut, prefix_parent, prefix_row, source, group, slot_row, row_key, row_rank, range_low,
+        calendar_zone, subscription_zone, calendar_day, day_band, day_turn, calendar_run, run, run_before, counter_kind,
+        counter_zone, offer_counter, zone_ptr, zone_bucket, zone_instant, zone_offset, event_types, tables, row_variant,
+        row_start, row_end, root, cut, prefix_parent, prefix_row, source, group, slot_row, row_key, row_rank, range_low,
         range_high, candidate_condition, program_ptr, program, program_set,
     ) = tariff  # fmt: skip
     counter_used, counter_period, balance = accounts
@@ -370,9 +370,10 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
                 calendar,
                 zone,
                 calendar_day,
-                day_band,
-                day_run,
-                calendar_name,
+                day_turn,
+                calendar_run,
+                run,
+                run_before,
                 zone_ptr,
                 zone_bucket,
                 zone_instant,

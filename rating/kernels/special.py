@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from rating.kernels.crossing import STEP_US, band_until, price_crossing, rated_split
+from rating.kernels.crossing import STEP_US, price_crossing, rated_split, run_at, run_start
 from rating.kernels.flat import price_flat
 from rating.kernels.graduated import price_graduated
 from rating.kernels.increments import round_in_tier, round_increments
@@ -35,15 +35,19 @@ from rating.kernels.layout import (
     MODEL_VOLUME,
     NEXT,
     ROUND_DOWN,
+    RUN_BAND,
     SHAPE,
     SIZE,
+    STRAIGHT,
     TIER_COUNT,
     TIER_PTR,
     TIER_STEPS,
     ZERO_CHARGED,
 )
+from rating.kernels.local_time import transition
 from rating.kernels.package import price_package
 from rating.kernels.stair_step import amounts_begun, price_stair_step
+from rating.kernels.straight import lay_straight, price_straight
 from rating.kernels.volume import price_volume, tier_of
 from rating.kernels.wide import add, less, multiply, widen
 
@@ -65,9 +69,10 @@ def price_special(
     calendar: Any,
     zone: Any,
     calendar_day: Any,
-    day_band: Any,
-    day_run: Any,
-    calendar_name: Any,
+    day_turn: Any,
+    calendar_run: Any,
+    run: Any,
+    run_before: Any,
     zone_ptr: Any,
     zone_bucket: Any,
     zone_instant: Any,
@@ -86,7 +91,7 @@ def price_special(
             by what was carried over.
         rule: (VERSION_COLUMNS,) int64. price_at: int64, where its prices start, or those of its row of a price table.
         measure: int64 >= 0, the value that it prices, or anything where it prices none.
-        band: int64, in force at the start. calendar .. zone_offset: as in `crossing.stay`, if the rule crosses bands.
+        band: int64, in force at the start. calendar .. zone_offset: of `layout.Tariff`, if the rule crosses bands.
         tier_upper .. price: of `layout.Tariff`.
     """
     model = rule[SHAPE] & I64(7)
@@ -95,6 +100,8 @@ def price_special(
     hi, lo = I64(0), U(0)
     tier = I64(0)
     length = quantity
+    straight, ran = False, I64(0)
+    laid = (I64(0), I64(0), I64(0), I64(0), I64(0), I64(0))
     if quantity > 0:
         length = max(quantity, rule[MINIMUM])
     if rule[TIER_STEPS] != 0:
@@ -107,21 +114,29 @@ def price_special(
         if length > I64(LENGTH_MAX):
             return hi, lo, tier, I64(0), True
         if length > 0:
-            _, end = band_until(
-                at, calendar, zone, calendar_day, day_band, day_run, zone_ptr, zone_bucket, zone_instant, zone_offset
-            )
-            if at + (length - I64(1)) * I64(STEP_US) < end:
-                crossing = I64(CROSSING_START)  # most usage crosses nothing
-        if crossing == CROSSING_SPLIT:
+            clock = transition(at, zone, zone_ptr, zone_bucket, zone_instant)
+            local = at + zone_offset[clock]
+            latest = at + (length - I64(1)) * I64(STEP_US)
+            straight = clock + 1 >= I64(zone_ptr[zone + 1]) or latest < zone_instant[clock + 1]
+            if straight:
+                ran = run_at(local, calendar, calendar_day, day_turn, calendar_run)
+                if latest + zone_offset[clock] < run_start(ran + I64(1), run):
+                    crossing = I64(CROSSING_START)  # most usage crosses nothing
+            straight = straight and crossing != CROSSING_START and rule[STRAIGHT] != 0
+        if straight:
+            laid = lay_straight(local, length, ran, calendar, calendar_day, day_turn, calendar_run, run, rule)
+            if crossing == CROSSING_SPLIT:
+                rated = laid[0] + laid[2] - laid[1] + laid[3]
+        elif crossing == CROSSING_SPLIT:
             rated = rated_split(
                 at,
                 length,
                 calendar,
                 zone,
                 calendar_day,
-                day_band,
-                day_run,
-                calendar_name,
+                day_turn,
+                calendar_run,
+                run,
                 zone_ptr,
                 zone_bucket,
                 zone_instant,
@@ -139,7 +154,24 @@ def price_special(
             else:
                 hi, lo = tier_amount[first, 0], U(tier_amount[first, 1])
         return hi, lo, tier, rated, False
-    if crossing != CROSSING_START:
+    if straight:
+        hi, lo, tier = price_straight(
+            laid,
+            I64(run[ran, RUN_BAND]),
+            rated,
+            consumed,
+            rule,
+            price_at,
+            calendar,
+            calendar_day,
+            day_turn,
+            calendar_run,
+            run,
+            run_before,
+            tier_upper,
+            price,
+        )
+    elif crossing != CROSSING_START:
         hi, lo, tier = price_crossing(
             at,
             length,
@@ -150,9 +182,9 @@ def price_special(
             calendar,
             zone,
             calendar_day,
-            day_band,
-            day_run,
-            calendar_name,
+            day_turn,
+            calendar_run,
+            run,
             zone_ptr,
             zone_bucket,
             zone_instant,
