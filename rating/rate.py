@@ -8,7 +8,7 @@ import numpy as np
 
 from rating.image_derived import with_derived
 from rating.kernels.layout import ACCOUNT, SUBSCRIPTION_COLUMNS, Answer, Usage
-from rating.kernels.rate import rate_rows
+from rating.kernels.rate import rate_rows, rate_scratch
 from rating.kernels.wide import join
 from rating.state import AccountState
 from rating.tariff_image import TariffImage
@@ -47,10 +47,11 @@ def rate(edrs: EdrBlock, image: TariffImage, state: AccountState) -> RatedBlock:
     answer = _answer(len(edrs), max(len(edrs) // 4, image.wallets_max))
     accounts = state.kernel_view()
     values = _values(edrs, image)
-    row = int(rate_rows(0, usage, image.tariff, accounts, answer, values, image.rolls))
+    scratch = rate_scratch()
+    row = int(rate_rows(0, usage, image.tariff, accounts, answer, values, image.rolls, scratch))
     while row < len(edrs):
         answer = _with_split_room(answer)
-        row = int(rate_rows(row, usage, image.tariff, accounts, answer, values, image.rolls))
+        row = int(rate_rows(row, usage, image.tariff, accounts, answer, values, image.rolls, scratch))
     rated = _block(answer)
     _check_conservation(rated, moved=join(answer.moved_hi[0], answer.moved_lo[0]))
     return rated

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from rating.kernels.compiled import kernel
 from rating.kernels.wide import add, low_signed, subtract, widen
 
 I64 = np.int64
@@ -19,7 +19,7 @@ WALLET_SPLIT = -1
 WALLET_NONE = -2
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def spendable(hi: Any, lo: Any, need: Any) -> Any:
     """Return how much of `need` (int64, >= 0) a prepaid balance can pay: nothing unless above zero."""
     if hi < 0:
@@ -29,7 +29,7 @@ def spendable(hi: Any, lo: Any, need: Any) -> Any:
     return low_signed(lo)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def pay_alone(hi: Any, lo: Any, amount: Any, postpaid: Any) -> Any:
     """Return (hi, lo, fall_hi, fall_lo, paid): the balance less an amount > 0, its fall, whether it may.
 
@@ -41,7 +41,7 @@ def pay_alone(hi: Any, lo: Any, amount: Any, postpaid: Any) -> Any:
     return new_hi, new_lo, fall_hi, fall_lo, not overflow and (postpaid or new_hi >= 0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def pay_together(
     row: Any,
     amount: Any,
@@ -121,7 +121,7 @@ def pay_together(
     return I64(WALLET_SPLIT), I64(0), U(0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def credit_wallets(wallet: Any, amount: Any, balance: Any) -> Any:
     """Add amounts (k,) int64 to wallets (k,) int32, balance (wallets, 2) int64; return the first that overflows, else -1.
 

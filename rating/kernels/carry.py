@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from rating.kernels.compiled import kernel
 from rating.kernels.layout import (
     PERIOD_FIRST,
     PERIOD_NONE,
@@ -25,7 +25,7 @@ from rating.kernels.layout import (
 I64 = np.int64
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def period_span(slot: Any, kind: Any, counter_period: Any) -> Any:
     """Return (earliest, latest): numbers of the periods of a kind in the cells of a slot; (0, -1) when there is none."""
     earliest, latest = I64(0), I64(-1)
@@ -39,7 +39,7 @@ def period_span(slot: Any, kind: Any, counter_period: Any) -> Any:
     return earliest, latest
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def leave(
     until: Any, slot: Any, companion: Any, kind: Any, rule: Any, used: Any, counter_period: Any, left: Any
 ) -> Any:
@@ -87,7 +87,7 @@ def leave(
     return started
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def carried_into(
     number: Any,
     slot: Any,
@@ -118,7 +118,7 @@ def carried_into(
     return carried
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def keep_left(
     number: Any,
     slot: Any,

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from rating.kernels.compiled import kernel
 from rating.kernels.graduated import price_graduated
 from rating.kernels.increments import round_increments
 from rating.kernels.layout import (
@@ -43,20 +43,20 @@ QUANTITY_MAX = 2**62
 INT64_MAX = 2**63 - 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def run_at(local: Any, calendar: Any, calendar_day: Any, day_turn: Any, calendar_run: Any) -> Any:
     """Return the row of `layout.Tariff.run` in which a local instant (int64 microseconds) lies."""
     day = min(max(local // I64(DAY_US) - I64(FIRST_DAY), I64(0)), I64(CALENDAR_DAYS - 1))
     return I64(calendar_run[calendar, day]) + I64(day_turn[I64(calendar_day[calendar, day]), quarter_of_day(local)])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def run_start(index: Any, run: Any) -> Any:
     """Return where a run begins, in local microseconds; a run ends where the next one begins."""
     return I64(run[index, RUN_START]) * I64(QUARTER_US) + I64(FIRST_DAY * DAY_US)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def band_until(
     at: Any,
     calendar: Any,
@@ -85,7 +85,7 @@ def band_until(
     return I64(run[here, RUN_BAND]), end
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def stay(
     at: Any,
     offset: Any,
@@ -141,7 +141,7 @@ def stay(
     return band, min(steps, length) - offset
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def whole_increments(offset: Any, steps: Any, length: Any, rule: Any, tier_upper: Any, tier_step: Any) -> Any:
     """Return the steps of all increments that start in offset .. offset + steps, up to the end of the usage.
 
@@ -162,7 +162,7 @@ def whole_increments(offset: Any, steps: Any, length: Any, rule: Any, tier_upper
     return min((steps + size - I64(1)) // size * size, most)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def rated_split(
     at: Any,
     length: Any,
@@ -205,7 +205,7 @@ def rated_split(
     return rated
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def price_crossing(
     at: Any,
     length: Any,

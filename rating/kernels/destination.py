@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from rating.kernels.compiled import kernel
 from rating.kernels.layout import CUT_PREFIX, CUT_ROW, CUT_START, ROOT_PTR, ROOT_SHIFT
 
 I64 = np.int64
@@ -64,7 +65,7 @@ def find_destination(
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def begin_prefixes(number: Any, length: Any, base: Any, digits: Any, begin: Any) -> None:
     """Write where the range of each prefix begins. Twin: `schemas.values.prefix_range`.
 
@@ -86,7 +87,7 @@ def begin_prefixes(number: Any, length: Any, base: Any, digits: Any, begin: Any)
         begin[place] = packed
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def nest(start: Any, end: Any, parent: Any, cut_start: Any, cut_prefix: Any) -> Any:
     """Cut the numbering space at the ends of nested prefixes, and return how many cuts there are.
 
@@ -119,7 +120,7 @@ def nest(start: Any, end: Any, parent: Any, cut_start: Any, cut_prefix: Any) -> 
     return cuts
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def fill_root(cut_start: Any, shift: Any, root: Any) -> None:
     """Write which cut is in force where each bucket of 2**shift numbers starts; the last bucket ends the table.
 

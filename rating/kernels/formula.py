@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from rating.kernels.compiled import kernel
 from rating.kernels.increments import round_increments
 from rating.kernels.layout import (
     CAP_HI,
@@ -31,7 +31,7 @@ U = np.uint64
 QUANTITY_MAX = 2**62
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def price_formula(
     row: Any,
     at: Any,

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from rating.kernels.compiled import kernel
 from rating.kernels.wide import add, multiply
 
 I64 = np.int64
 U = np.uint64
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def price_graduated(
     quantity: Any,
     consumed: Any,

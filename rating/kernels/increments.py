@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from rating.kernels.compiled import kernel
 from rating.kernels.wide import DOWN, HALF_EVEN, UP
 
 I64 = np.int64
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def round_up(quantity: Any, first: Any, step: Any) -> Any:
     """Return a quantity rounded up to `first`, then in steps of `step`; 0 stays 0.
 
@@ -27,7 +27,7 @@ def round_up(quantity: Any, first: Any, step: Any) -> Any:
     return first + (quantity - first + step - I64(1)) // step * step
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def round_increments(quantity: Any, first: Any, step: Any, mode: Any) -> Any:
     """Return a quantity in whole increments, one `first` and then `step` each, with begun ones rounded by `mode`.
 
@@ -50,7 +50,7 @@ def round_increments(quantity: Any, first: Any, step: Any, mode: Any) -> Any:
     return whole
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def round_in_tier(quantity: Any, tier_upper: Any, tier_step: Any, first: Any, count: Any) -> Any:
     """Return a quantity rounded up to the increment of the tier in which it ends; 0 stays 0.
 

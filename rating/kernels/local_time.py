@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from rating.kernels.compiled import kernel
 from rating.kernels.layout import (
     CALENDAR_DAYS,
     FIRST_DAY,
@@ -27,7 +27,7 @@ DAY_US = 86_400_000_000
 INT64_MAX = 2**63 - 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def transition(at: Any, zone: Any, zone_ptr: Any, zone_bucket: Any, zone_instant: Any) -> Any:
     """Return the index, into `zone_instant`, of the last change of the clock of `zone` at or before `at`.
 
@@ -44,32 +44,32 @@ def transition(at: Any, zone: Any, zone_ptr: Any, zone_bucket: Any, zone_instant
     return index
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def local_instant(at: Any, zone: Any, zone_ptr: Any, zone_bucket: Any, zone_instant: Any, zone_offset: Any) -> Any:
     """Return `at` (int64 microseconds UTC) on the clock of `zone`: microseconds since 1970 local."""
     return at + zone_offset[transition(at, zone, zone_ptr, zone_bucket, zone_instant)]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def day_row(calendar: Any, local: Any, calendar_day: Any) -> Any:
     """Return the row of `layout.Tariff.day_band` of the day of a local instant."""
     day = local // I64(DAY_US) - I64(FIRST_DAY)
     return I64(calendar_day[calendar, min(max(day, I64(0)), I64(CALENDAR_DAYS - 1))])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def quarter_of_day(local: Any) -> Any:
     """Return 0 .. 95: the quarter of an hour within the local day."""
     return local // I64(QUARTER_US) % I64(96)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def band_at(local: Any, calendar: Any, calendar_day: Any, day_band: Any) -> Any:
     """Return the band of a calendar that is in force at a local instant."""
     return I64(day_band[day_row(calendar, local, calendar_day), quarter_of_day(local)])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def offset_around(at: Any, zone: Any, zone_ptr: Any, zone_bucket: Any, zone_instant: Any, zone_offset: Any) -> Any:
     """Return (offset, start, end): the offset of the clock of a zone, and between which instants it is that."""
     index = transition(at, zone, zone_ptr, zone_bucket, zone_instant)
@@ -77,7 +77,7 @@ def offset_around(at: Any, zone: Any, zone_ptr: Any, zone_bucket: Any, zone_inst
     return zone_offset[index], zone_instant[index], end
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def months_since_1970(day: Any) -> Any:
     """Return 12 * (year - 1970) + month - 1 of a day counted from 1970-01-01.
 
@@ -92,7 +92,7 @@ def months_since_1970(day: Any) -> Any:
     return (era * I64(400) + year - I64(1970)) * I64(12) + month_from_march + I64(2)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def period_number(kind: Any, local: Any) -> Any:
     """Return the number of the day, month or year since 1970 in which a local instant lies; 0 for `ever`."""
     if kind == PERIOD_EVER:
@@ -104,7 +104,7 @@ def period_number(kind: Any, local: Any) -> Any:
     return months if kind == PERIOD_MONTH else months // I64(12)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def month_start(months: Any) -> Any:
     """Return the first day, counted from 1970-01-01, of a month counted from 1970-01: what `months_since_1970` turns back."""
     # years from 1 March, so that the leap day ends one; the era of 400 years is 1600 .. 1999 or a later one
@@ -114,7 +114,7 @@ def month_start(months: Any) -> Any:
     return year * I64(365) + year // I64(4) - year // I64(100) + year // I64(400) + day_of_year - I64(135_080)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def period_around(
     at: Any, kind: Any, zone: Any, zone_ptr: Any, zone_bucket: Any, zone_instant: Any, zone_offset: Any
 ) -> Any:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from rating.kernels.compiled import kernel
 from rating.kernels.layout import ATTRIBUTE_SLOTS
 from rating.kernels.operations import STATE_SURE
 from rating.kernels.program import run_program
@@ -16,7 +16,7 @@ UNDECIDED = -2
 """No candidate: whether a condition holds cannot be told."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def find_candidate(first: Any, end: Any, attributes: Any, row: Any, required: Any) -> Any:
     """Return the first of the candidates in [first, end) whose required attributes (0 = any) the row has, -1 when none has."""
     for candidate in range(first, end):
@@ -29,7 +29,7 @@ def find_candidate(first: Any, end: Any, attributes: Any, row: Any, required: An
     return I64(-1)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def meet_condition(
     candidate: Any,
     end: Any,
@@ -62,7 +62,7 @@ def meet_condition(
     return I64(candidate)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def latest_version(charge: Any, at: Any, charge_ptr: Any, start: Any) -> Any:
     """Return the last version of a charge that starts at or before an instant, -1 when none."""
     first = I64(charge_ptr[charge])

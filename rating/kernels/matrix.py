@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numba import config, njit
 
+from rating.kernels.compiled import kernel
 from rating.kernels.layout import (
     ATTRIBUTE_SLOTS,
     GROUP_COUNT,
@@ -133,7 +134,7 @@ def find_in_matrix(
     return best
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def fill_slots(rows: Any, row_key: Any, row_rank: Any, slot_row: Any) -> None:
     """Put the rows of one group into its open-addressing table; of rows with one key the best rank stays.
 
@@ -162,7 +163,7 @@ def fill_slots(rows: Any, row_key: Any, row_rank: Any, slot_row: Any) -> None:
             slot_row[slot] = row
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def first_overlap(low: Any, high: Any, rank: Any, sweep: Any) -> Any:
     """Return two rows of one rank that some usage would find both, (-1, -1) when there are none.
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from rating.kernels.compiled import kernel
 from rating.kernels.volume import cumulated
 from rating.kernels.wide import multiply
 
@@ -14,7 +14,7 @@ I64 = np.int64
 U = np.uint64
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def blocks_of(position: Any, free: Any, size: Any, down: Any) -> Any:
     """Return how many blocks a cumulated quantity (uint64) takes: begun ones count unless `down`."""
     if position <= U(free):
@@ -26,7 +26,7 @@ def blocks_of(position: Any, free: Any, size: Any, down: Any) -> Any:
     return count
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def price_package(quantity: Any, consumed: Any, free: Any, size: Any, down: Any, price: Any) -> Any:
     """Return (hi, lo): the price of the blocks that this usage adds to those consumed before.
 

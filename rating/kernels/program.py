@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import config, njit, types
+from numba import config, types
 from numba.extending import intrinsic
 
+from rating.kernels.compiled import kernel
 from rating.kernels.operations import (
     OP_ADD,
     OP_AND,
@@ -87,13 +88,13 @@ else:
         return types.Tuple([types.uint64, types.uint64])(types.uint64, types.uint64), codegen
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _fits(hi: Any, lo: Any) -> Any:
     """Return whether the magnitude of a pair is below 2**126."""
     return (hi < TOP and hi >= -TOP) and not (hi == -TOP and lo == U(0))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def multiply_wide(a_hi: Any, a_lo: Any, b_hi: Any, b_lo: Any) -> Any:
     """Return a * b as (hi, lo, overflow), of pairs whose magnitudes, and that of the product, are below 2**126."""
     negative = (a_hi < 0) != (b_hi < 0)
@@ -116,7 +117,7 @@ def multiply_wide(a_hi: Any, a_lo: Any, b_hi: Any, b_lo: Any) -> Any:
     return hi, lo, False
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _step(hi: Any, lo: Any, divisor: Any, mode: Any) -> Any:
     """Return a pair divided by an int64 >= 1, rounded down, up, or to the nearest, halves away from zero."""
     rounding = I64(HALF_UP)
@@ -127,7 +128,7 @@ def _step(hi: Any, lo: Any, divisor: Any, mode: Any) -> Any:
     return divide_round(hi, lo, divisor, I64(1), rounding)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _binary(op: Any, first: Any, second: Any, a_hi: Any, a_lo: Any, b_hi: Any, b_lo: Any) -> Any:
     """Return (hi, lo, state) of two sure numbers."""
     if op == OP_EQUAL:
@@ -168,7 +169,7 @@ def _binary(op: Any, first: Any, second: Any, a_hi: Any, a_lo: Any, b_hi: Any, b
     return hi, lo, I64(STATE_SURE)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _member(value: Any, constants: Any, first: Any, count: Any) -> Any:
     """Return whether a number is among `count` ascending constants from `first` on."""
     low, high = first, first + count
@@ -181,7 +182,7 @@ def _member(value: Any, constants: Any, first: Any, count: Any) -> Any:
     return low < first + count and constants[low] == value
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def run_program(
     which: Any,
     row: Any,

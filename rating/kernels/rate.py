@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from rating.kernels import layout, reasons
 from rating.kernels.balance import WALLET_NONE, pay_alone, pay_together
 from rating.kernels.carry import carried_into, keep_left
+from rating.kernels.compiled import kernel
 from rating.kernels.destination import bucket_of, find_destination
 from rating.kernels.flat import price_flat
 from rating.kernels.formula import price_formula
@@ -42,8 +42,22 @@ NEAR = 8
 """Rows ahead whose counters and balances are fetched, their subscription being there by then; their destination is found."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, values: Any, rolls: Any) -> Any:
+def rate_scratch() -> Any:
+    """Return the arrays that `rate_rows` works with, at most 1 KiB."""
+    return (
+        np.zeros(AHEAD, np.int64),
+        np.full(AHEAD, -1, np.int64),
+        np.zeros(layout.KEY_COLUMNS, np.int64),
+        np.zeros(layout.PERIODS_KEPT, np.int64),
+        np.zeros(layout.KEY_COLUMNS, np.int32),
+        np.zeros((3, STACK_MAX), np.int64),
+    )
+
+
+@kernel
+def rate_rows(
+    start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, values: Any, rolls: Any, scratch: Any
+) -> Any:
     """Rate rows from `start` on; return the row for which split columns have no room, else the row count.
 
     Args:
@@ -55,6 +69,7 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
         values: (n, VALUE_SLOTS, perhaps with LOOKUP_SLOTS) int64, (0, ..) where no usage has any; None where none is read,
             for which another machine code is made that knows nothing of price tables.
         rolls: (counters, ROLL_COLUMNS) int64; None where no counter rolls over, for which likewise.
+        scratch: of `rate_scratch`.
     """
     # a field of a named tuple read inside the loop would count references, an atomic operation each time
     event_at, quantities, event_type, attributes, subscriptions = usage
@@ -81,16 +96,12 @@ def rate_rows(start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, v
     types = event_types[0]
     # destinations are looked up ahead, in the table and slot that the last row asked for
     ahead_table, ahead_slot, ahead_price, ahead_width = I64(-1), I64(0), I64(0), I64(0)
-    ahead_found = np.zeros(AHEAD, np.int64)
-    ahead_key = np.full(AHEAD, -1, np.int64)
+    ahead_found, ahead_key, said, left, key, stack = scratch
     # the period that usage was found in last, and what else lies in it
     clock, clock_period, clock_start, clock_end = I64(-1), I64(0), I64(0), I64(0)
     # and the offset of the clock of a zone that it was found on, likewise
     wall, wall_offset, wall_start, wall_end = I64(-1), I64(0), I64(0), I64(0)
     fallen_hi, fallen_lo = I64(0), U(0)
-    said, left = np.zeros(layout.KEY_COLUMNS, np.int64), np.zeros(layout.PERIODS_KEPT, np.int64)
-    key = np.zeros(layout.KEY_COLUMNS, np.int32)
-    stack = np.zeros((3, STACK_MAX), np.int64)
     programs = (program_ptr, program, program_set)
     count = I64(len(subscriptions))
     for row in range(start, count):

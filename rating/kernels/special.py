@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from rating.kernels.compiled import kernel
 from rating.kernels.crossing import STEP_US, price_crossing, rated_split, run_at, run_start
 from rating.kernels.flat import price_flat
 from rating.kernels.graduated import price_graduated
@@ -57,7 +57,7 @@ QUANTITY_MAX = 2**62
 LENGTH_MAX = CROSSING_DAYS_MAX * 86_400_000
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def price_special(
     at: Any,
     quantity: Any,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from rating.kernels.compiled import kernel
 from rating.kernels.volume import cumulated, tier_of
 from rating.kernels.wide import add, subtract
 
@@ -14,7 +14,7 @@ I64 = np.int64
 U = np.uint64
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def price_stair_step(quantity: Any, consumed: Any, tier_upper: Any, first: Any, count: Any, tier_amount: Any) -> Any:
     """Return (hi, lo, tier): the amount of the tier reached, less that of the tier reached before, and the tier.
 
@@ -33,7 +33,7 @@ def price_stair_step(quantity: Any, consumed: Any, tier_upper: Any, first: Any, 
     return hi, lo, tier
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def amounts_begun(quantity: Any, consumed: Any, tier_upper: Any, first: Any, count: Any, tier_amount: Any) -> Any:
     """Return (hi, lo): the amounts of the tiers of which this usage consumes the first step.
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from rating.kernels.compiled import kernel
 from rating.kernels.crossing import STEP_US, run_at, run_start
 from rating.kernels.graduated import price_graduated
 from rating.kernels.increments import round_increments
@@ -40,7 +41,7 @@ U = np.uint64
 QUANTITY_MAX = 2**62
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def lay_straight(
     local: Any,
     length: Any,
@@ -55,7 +56,8 @@ def lay_straight(
     """Return (head, start, end, tail, first, last): the ends of a usage, and from when to when the rest of it lasts.
 
     Args:
-        local: int64, local microseconds of its start. length: int64 steps, beyond the end of the run in which it starts, `here`.
+        local: int64, local microseconds of its start. length: int64 steps, beyond the end of the run in which it starts.
+        here: int64, that run.
         calendar .. run: of `layout.Tariff`. rule: (VERSION_COLUMNS,) int64 of a straight version that does not cross by start.
 
     Returns:
@@ -91,7 +93,7 @@ def further(consumed: Any, part: Any) -> Any:
     return consumed + part if consumed <= I64(QUANTITY_MAX) else consumed
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def price_end(part: Any, consumed: Any, tier: Any, rule: Any, price_at: Any, tier_upper: Any, price: Any) -> Any:
     """Return (hi, lo, tier) of a part in one band, whose prices start at `price_at`; tier as in `price_stretch`."""
     if tier < 0:
@@ -102,7 +104,7 @@ def price_end(part: Any, consumed: Any, tier: Any, rule: Any, price_at: Any, tie
     return hi, lo, tier
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def price_stretch(
     start: Any,
     end: Any,
@@ -156,7 +158,7 @@ def price_stretch(
         tier += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def price_straight(
     laid: Any,
     band: Any,

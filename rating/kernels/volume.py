@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from rating.kernels.compiled import kernel
 from rating.kernels.wide import multiply
 
 I64 = np.int64
 U = np.uint64
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def cumulated(consumed: Any, quantity: Any) -> Any:
     """Return consumed + quantity as uint64, 0 where what was carried over covers both."""
     if consumed < 0:
@@ -21,7 +21,7 @@ def cumulated(consumed: Any, quantity: Any) -> Any:
     return U(consumed) + U(quantity)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def tier_of(position: Any, tier_upper: Any, first: Any, count: Any) -> Any:
     """Return the tier in which a cumulated quantity (uint64) lies; bounds are exclusive, the last tier is open."""
     tier = I64(0)
@@ -30,7 +30,7 @@ def tier_of(position: Any, tier_upper: Any, first: Any, count: Any) -> Any:
     return tier
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def price_volume(
     quantity: Any,
     consumed: Any,

@@ -16,6 +16,8 @@ from numba import config, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from rating.kernels.compiled import kernel
+
 U = np.uint64
 I64 = np.int64
 HALF_UP = 0
@@ -130,7 +132,7 @@ else:
         """Return a - b as (hi, lo, overflow)."""
         return _subtract(a_hi, a_lo, b_hi, b_lo)
 
-    @njit(cache=True, nogil=True, error_model="numpy")
+    @kernel
     def _divide_step(high: Any, low: Any, divisor: Any) -> Any:
         """Return (quotient, remainder) of high:low by divisor, high < divisor < 2**63, all uint64."""
         shift = U(0)
@@ -157,7 +159,7 @@ else:
             quotient = (quotient << U(32)) | guess
         return quotient, n >> shift
 
-    @njit(cache=True, nogil=True, error_model="numpy")
+    @kernel
     def divide_unsigned(hi: Any, lo: Any, divisor: Any) -> Any:
         """Return (quotient hi, lo, remainder), uint64, of an unsigned pair by a divisor in 1 .. 2**63 - 1."""
         d = U(divisor)
@@ -192,7 +194,7 @@ def _rounds_away(mode: Any, odd: Any, nonzero: Any, order: Any) -> Any:
     return mode == UP and nonzero
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _divide_wide(hi: Any, lo: Any, divisor: Any, extra: Any, mode: Any) -> Any:
     q_hi, q_lo, r_inner = divide_unsigned(U(hi) if hi >= 0 else U(1 << 63), lo, divisor)
     q_hi, q_lo, r_outer = divide_unsigned(q_hi, q_lo, extra)
@@ -212,7 +214,7 @@ def _divide_wide(hi: Any, lo: Any, divisor: Any, extra: Any, mode: Any) -> Any:
     return quotient_hi, q_lo
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def divide_round(hi: Any, lo: Any, divisor: Any, extra: Any, mode: Any) -> Any:
     """Return the pair divided by divisor * extra as (hi, lo), rounded once; it always fits.
 
@@ -245,7 +247,7 @@ def divide_round(hi: Any, lo: Any, divisor: Any, extra: Any, mode: Any) -> Any:
     return quotient_hi, quotient_lo
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def to_amount(hi: Any, lo: Any, divisor: Any, extra: Any, mode: Any, factor: Any) -> Any:
     """Return (amount in billionths, overflow) of a sum of part * price, rounded once."""
     hi, lo = divide_round(hi, lo, divisor, extra, mode)
