@@ -244,8 +244,8 @@ def test_blocks_that_do_not_fit_are_refused_before_anything_moves(world: World) 
 def test_lost_money_is_noticed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     honest = rate_module.rate_rows
 
-    def careless(start, usage, tariff, accounts, answer, values, rolls):  # type: ignore[no-untyped-def]
-        end = honest(start, usage, tariff, accounts, answer, values, rolls)
+    def careless(start, usage, tariff, accounts, answer, *more):  # type: ignore[no-untyped-def]
+        end = honest(start, usage, tariff, accounts, answer, *more)
         answer.amount[0] += 1
         return end
 
