@@ -11,5 +11,6 @@ from typing import Any
 
 from numba import njit
 
-kernel: Any = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
+kernel: Any = njit(**OPTIONS)
 """Decorator of a kernel."""

@@ -1,4 +1,4 @@
-"""Kernels of rating count no references: see ADR 0019."""
+"""Kernels of rating count no references: see `rating.kernels.compiled`."""
 
 from __future__ import annotations
 
