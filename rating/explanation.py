@@ -107,6 +107,7 @@ class Explanation(BaseModel):
         exact: the sum before limits and rounding, as decimal text.
         row: which row of a price table it found, None where the version has its own price.
         condition: of the charge. formula: what the version computes, of what, and the result.
+        contract: which contract made the price, and how; None where none did.
         rounding_mode, rounding_decimals: how it was rounded, once.
         amount: billionths of the currency unit; may exceed what a rated item can hold.
     """
@@ -143,6 +144,7 @@ class Explanation(BaseModel):
     row: str | None = None
     condition: str | None = None
     formula: str | None = None
+    contract: str | None = None
 
     def lines(self) -> list[str]:
         """Return the explanation in words, one step per line."""
@@ -155,6 +157,8 @@ class Explanation(BaseModel):
         ]
         if self.condition is not None:
             told.insert(2, f"condition of the charge: {self.condition}")
+        if self.contract is not None:
+            told.insert(2, f"contract {self.contract}")
         if self.band is not None:
             told.append(
                 f"time band {self.band.name} of calendar {self.band.calendar}: it was "

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from rating.contracts import NegotiatedVersion, own_code
 from rating.image_calendars import CalendarTables
 from rating.image_conditions import compile_conditions, expression_codes
 from rating.image_derived import lookup_codes
@@ -103,7 +104,7 @@ class ChargeTables:
     Attributes:
         offers: codes in the order of their index; charges likewise.
         offer_counters: the counters (codes) that each offer's price plans use, and their companions, in the order of the slots.
-        versions: one per row of `version_row`.
+        versions: what the ids of `version_row` mean, once each.
     """
 
     offers: tuple[str, ...]
@@ -135,15 +136,21 @@ def version_name(charge: Charge, version: PriceVersion, catalog: Catalog, said: 
     """Return the name of a charge version: "charge/plan@START#HASH", see `Vocabulary.charge_versions`.
 
     The hash covers everything that makes the price: the version, its calendar, its counter, the unit, the
-    currency. `said` remembers some of it for other versions of the same catalog.
+    currency, and what is negotiated. `said` remembers some of it for other versions of the same catalog.
     """
+    plan, contract = charge.price_plan, None
+    if isinstance(version, NegotiatedVersion):
+        plan = version.price_plan
+        if version.item is not None:
+            contract = [version.contract, version.item.model_dump(mode="json", include={"price", "percentage"})]
+        version = version.whole
     unit = catalog.units[catalog.event_types[charge.event_type].unit]
     said = {} if said is None else said
     calendar = _said(catalog.calendars[version.calendar], said) if version.calendar is not None else None
     counter = _said(catalog.counters[version.counter], said) if version.counter is not None else None
-    content = {
+    content: dict[str, Any] = {
         "version": _content(version),
-        "currency": catalog.price_plans[charge.price_plan].currency,
+        "currency": catalog.price_plans[plan].currency,
         "unit": [unit.code, unit.dimension, unit.step_count],
         "calendar": calendar,
         "counter": counter,
@@ -155,12 +162,14 @@ def version_name(charge: Charge, version: PriceVersion, catalog: Catalog, said: 
         }
     if version.prices is not None:
         content["prices"] = catalog.price_tables[version.prices].digest
+    if contract is not None:
+        content["contract"] = contract
     lists = _date_lists(version, catalog)
     if lists:
         content["date_lists"] = lists
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
     digest = sha256(canonical).hexdigest()[:_HASH_DIGITS]
-    return f"{charge.code}/{charge.price_plan}@{start_text(version.start)}#{digest}"
+    return f"{own_code(charge.code)}/{plan}@{start_text(version.start)}#{digest}"
 
 
 def _said(document: Calendar | Counter, said: Said) -> dict[str, Any]:
@@ -250,7 +259,7 @@ def compile_charges(catalog: Catalog, vocabulary: Vocabulary, calendars: Calenda
         offers=offers,
         charges=charges,
         offer_counters=offer_counters,
-        versions=described,
+        versions=tuple(dict.fromkeys(described)),
         cell_ptr=cell_ptr,
         candidate_charge=candidate_charge,
         candidate_attribute=candidate_attribute,
@@ -278,6 +287,9 @@ def _in_order(price_plan: str, catalog: Catalog) -> list[PriceVersion]:
 
 
 def _describe(id_: int, name: str, charge: Charge, version: PriceVersion, catalog: Catalog) -> ChargeVersion:
+    plan = charge.price_plan
+    if isinstance(version, NegotiatedVersion):
+        plan, version = version.price_plan, version.whole
     unit = catalog.units[catalog.event_types[charge.event_type].unit]
     if version.counter is not None:
         counted = catalog.units[catalog.counters[version.counter].unit]
@@ -286,14 +298,14 @@ def _describe(id_: int, name: str, charge: Charge, version: PriceVersion, catalo
     return ChargeVersion(
         id=id_,
         name=name,
-        charge=charge.code,
-        price_plan=charge.price_plan,
+        charge=own_code(charge.code),
+        price_plan=plan,
         start_at=utc_microseconds(version.start),
         end_at=TIME_MAX if version.end is None else utc_microseconds(version.end),
         model=version.model,
         unit=unit.code,
         unit_steps=unit.step_count,
-        currency=catalog.price_plans[charge.price_plan].currency,
+        currency=catalog.price_plans[plan].currency,
         event_type=charge.event_type,
     )
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 import numpy as np
 import polars as pl
 
+from rating.contracts import percentage_of, pico_off
 from rating.image_matrix import CompiledMatrix, compile_matrix
 from rating.image_prices import TablePrices, UnableToCompileImage
 from rating.kernels import layout
@@ -15,7 +16,8 @@ from rating.kernels.destination import DIGITS_BITS, begin_prefixes, fill_root, n
 from rating.vocabulary import Vocabulary
 from schemas.arrays import Int32Array, Int64Array
 from schemas.catalog import TIME_MAX, TIME_MIN, Catalog, PriceRows
-from schemas.money import PRICE_DECIMALS_MAX, RoundingMode, from_scaled
+from schemas.contract import taken_off
+from schemas.money import AMOUNT_DECIMALS, PRICE_DECIMALS_MAX, RoundingMode, from_scaled
 from schemas.price_plan import Calendar, EventType, Increments, PriceVersion
 from schemas.values import BASE, DIGITS_MAX
 
@@ -157,7 +159,8 @@ def table_prices(rows: PriceRows, table: CompiledTable, version: PriceVersion, c
     columns = [rows.frame[f"price.{place}"].to_numpy() for place in range(max(1, len(rows.bands)))]
     chosen = [columns[place][table.order] for place in _price_columns(rows, calendar)]
     fees = [version.connection_fee or Decimal(0), *(_fee(fee, version) for *_, fee in table.terms)]
-    return TablePrices(np.stack(chosen, axis=1).astype(np.int64), tuple(fees))
+    pico, percentage = np.stack(chosen, axis=1).astype(np.int64), percentage_of(version)
+    return TablePrices(pico if percentage is None else pico_off(pico, percentage), tuple(fees))
 
 
 def _price_columns(rows: PriceRows, calendar: Calendar | None) -> list[int]:
@@ -167,7 +170,10 @@ def _price_columns(rows: PriceRows, calendar: Calendar | None) -> list[int]:
 
 
 def _fee(pico: int | None, version: PriceVersion) -> Decimal:
-    return (version.connection_fee or Decimal(0)) if pico is None else from_scaled(pico, PRICE_DECIMALS_MAX)
+    if pico is None:
+        return version.connection_fee or Decimal(0)
+    fee, percentage = from_scaled(pico, PRICE_DECIMALS_MAX), percentage_of(version)
+    return fee if percentage is None else taken_off(fee, percentage, AMOUNT_DECIMALS)
 
 
 def _increments(version: PriceVersion, first: str, following: str) -> Increments:

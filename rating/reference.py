@@ -6,7 +6,7 @@ It shares no code with `rating.kernels` and reads no compiled table. Tests compa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from rating.contracts import NegotiatedVersion, negotiate
 from rating.explanation import BandUse, CounterUse, Explanation, Stretch, TierPart, fraction_text
 from rating.image_charges import version_name
 from rating.reference_clock import STEP_US, band_at, stays, to_datetime
@@ -128,6 +129,7 @@ def price(
         model=version.model,
         currency=plan.currency,
         event_type=charge.event_type,
+        contract=f"{version.contract}: {version.terms}" if isinstance(version, NegotiatedVersion) else None,
         unit=unit.code,
         unit_steps=unit.step_count,
         event_at=instant,
@@ -319,10 +321,21 @@ def find_charge_version(catalog: Catalog, name: str) -> tuple[Charge, PriceVersi
     """
     charge = catalog.charges.get(name.partition("/")[0])
     if charge is not None:
-        for version in catalog.price_plans[charge.price_plan].versions:
+        for plan, version in _versions_of(charge, catalog):
             if version_name(charge, version, catalog) == name:
-                return charge, version
+                return charge.model_copy(update={"price_plan": plan}), version
     raise UnableToExplain(f"this catalog does not contain {name}")
+
+
+def _versions_of(charge: Charge, catalog: Catalog) -> Iterator[tuple[str, PriceVersion]]:
+    """Yield the versions that may price a charge, each with its plan: those of its own plan, then those of contracts."""
+    for version in catalog.price_plans[charge.price_plan].versions:
+        yield charge.price_plan, version
+    for contract in catalog.contracts.values():
+        for item in contract.items:
+            plan = item.price_plan or charge.price_plan
+            for version in catalog.price_plans[plan].versions:
+                yield plan, negotiate(version, plan, contract, item)
 
 
 def period_at(kind: PeriodKind, local: datetime) -> int:

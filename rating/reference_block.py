@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from rating.contracts import negotiate
 from rating.image_charges import version_name
 from rating.reference import UnableToPrice, period_at, price, to_datetime
 from rating.reference_carry import carried_into
@@ -12,6 +13,7 @@ from rating.reference_conditions import matching_charge
 from rating.reference_tables import Said, values_said, with_lookups
 from rating.vocabulary import Vocabulary
 from schemas.catalog import Catalog
+from schemas.contract import Contract, ContractItem
 from schemas.edr import EdrBlock, values_of
 from schemas.money import AMOUNT_MAX
 from schemas.price_plan import Charge, Counter, PriceVersion, utc_microseconds
@@ -70,6 +72,11 @@ class ReferenceState:
     counted: dict[tuple[str, str, str], dict[int, int]] = field(default_factory=dict)
 
 
+def _is_in_force(dated: PriceVersion | Contract, event_at: int) -> bool:
+    begun = utc_microseconds(dated.start) <= event_at
+    return begun and (dated.end is None or event_at < utc_microseconds(dated.end))
+
+
 class ReferenceRater:
     """Rates blocks by one catalog, changing a state that outlives it."""
 
@@ -103,7 +110,7 @@ class ReferenceRater:
             return ReferenceItem(error.reason)
         if contract is None or charge is None:
             return ReferenceItem(Reason.NO_MATCHING_CHARGE)
-        version = self._version_in_force(charge, event_at)
+        version = self._version_in_force(contract, charge, event_at)
         if version is None:
             return ReferenceItem(Reason.NO_PRICE_VERSION)
         name = version_name(charge, version, self._catalog)
@@ -177,13 +184,26 @@ class ReferenceRater:
         said = attributes | values_said(event_type, values_of(edrs)[row].tolist())
         return with_lookups(self._catalog, event_type, said, int(edrs.event_at[row]))
 
-    def _version_in_force(self, charge: Charge, event_at: int) -> PriceVersion | None:
-        for version in self._catalog.price_plans[charge.price_plan].versions:
-            if utc_microseconds(version.start) <= event_at and (
-                version.end is None or event_at < utc_microseconds(version.end)
-            ):
-                return version
+    def _version_in_force(self, bought: dict[str, str], charge: Charge, event_at: int) -> PriceVersion | None:
+        """Return the version that prices a charge of a subscription at an instant, as the nearest contract has it."""
+        contract, item = self._negotiated(bought["account"], bought["offer"], charge, event_at)
+        plan = item.price_plan if item is not None and item.price_plan is not None else charge.price_plan
+        for version in self._catalog.price_plans[plan].versions:
+            if _is_in_force(version, event_at):
+                return version if item is None else negotiate(version, plan, contract, item)
         return None
+
+    def _negotiated(
+        self, account: str, offer: str, charge: Charge, event_at: int
+    ) -> tuple[Contract | None, ContractItem | None]:
+        above: str | None = account
+        while above is not None:
+            for contract in self._catalog.contracts.values():
+                item = contract.item_for(offer, charge.code, charge.event_type)
+                if contract.account == above and item is not None and _is_in_force(contract, event_at):
+                    return contract, item
+            above = self._tree.get(above, {}).get("parent")
+        return None, None
 
     def holder(self, subscription: str, counter: Counter) -> str:
         """Return who has a counter that a subscription counts on."""

@@ -10,8 +10,10 @@ from typing import Any
 
 import polars as pl
 
+from rating.contracts import percentage_of
 from schemas.catalog import Catalog, PriceRows
-from schemas.money import PRICE_DECIMALS_MAX, from_scaled
+from schemas.contract import taken_off
+from schemas.money import AMOUNT_DECIMALS, PRICE_DECIMALS_MAX, from_scaled
 from schemas.price_plan import Calendar, EventType, Increments, PriceVersion, utc_microseconds
 from schemas.rejection import Reason
 from schemas.values import VALUE_ABSENT, digits_text
@@ -158,4 +160,16 @@ def _with_terms(
         terms["minimum_quantity"] = row["minimum_quantity"]
     if row["connection_fee"] is not None:
         terms["connection_fee"] = from_scaled(row["connection_fee"], PRICE_DECIMALS_MAX)
-    return version.model_copy(update=terms)
+    percentage = percentage_of(version)
+    return version.model_copy(update=terms if percentage is None else _cheaper(terms, percentage))
+
+
+def _cheaper(terms: dict[str, Any], percentage: Decimal) -> dict[str, Any]:
+    """Return what a row says with a percentage off its prices and its fee."""
+    price, fee = terms["price"], terms.get("connection_fee")
+    if isinstance(price, dict):
+        price = {band: taken_off(each, percentage, PRICE_DECIMALS_MAX) for band, each in price.items()}
+    else:
+        price = taken_off(price, percentage, PRICE_DECIMALS_MAX)
+    own = {} if fee is None else {"connection_fee": taken_off(fee, percentage, AMOUNT_DECIMALS)}
+    return terms | {"price": price} | own

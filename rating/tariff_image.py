@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
+from rating.contracts import with_contracts
 from rating.image_access import AccessIndex, OpeningReadings, compile_access, compile_opening_readings
 from rating.image_accounts import OpeningCredits, compile_accounts
 from rating.image_calendars import compile_calendars, subscription_zones
@@ -109,6 +110,7 @@ def compile_image(catalog: Catalog, vocabulary: Vocabulary) -> TariffImage:
         rating.zones.UnableToReadZone: when a zone is unknown.
     """
     vocabulary.sources.extend(pl.Series(sorted(catalog.sources), dtype=pl.String))
+    written, catalog = catalog, with_contracts(catalog)
     calendars = compile_calendars(catalog)
     charges = compile_charges(catalog, vocabulary, calendars)
     accounts = compile_accounts(catalog, vocabulary, charges)
@@ -198,6 +200,6 @@ def compile_image(catalog: Catalog, vocabulary: Vocabulary) -> TariffImage:
         opening_readings=compile_opening_readings(catalog),
         derived=compile_derived(catalog, vocabulary),
         plugins=compile_plugins(catalog, vocabulary),
-        asked=asked_of(catalog, vocabulary),
+        asked=asked_of(written, vocabulary),
         rolls=calendars.rolls,
     )

@@ -14,7 +14,8 @@ import polars as pl
 from pydantic import BaseModel
 
 from billing.catalog.difference_rows import RowChange, different_rows
-from schemas.catalog import Catalog, PriceRows
+from schemas.catalog import LOOKUP_ROW_FRAME, Catalog, LookupRows, PriceRows
+from schemas.contract import Contract
 from schemas.price_plan import PricePlan, PriceVersion
 
 KEYS: dict[str, tuple[str, ...]] = {
@@ -96,6 +97,8 @@ def compare(old: Catalog, new: Catalog) -> CatalogDifference:
         if isinstance(before, pl.DataFrame):
             key = KEYS.get(item.name, before.columns[:1])
             found.rows.extend(different_rows(kind, "", before, after, key))
+        elif item.name == "lookup_tables":
+            found.rows.extend(_lookups(before, after))
         elif item.name == "price_tables":
             found.rows.extend(_tables(before, after))
         else:
@@ -114,7 +117,13 @@ def _documents(kind: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[
 
 
 def _summary(document: Any) -> Iterator[str]:
-    """Yield what is worth saying of a new document: the versions of a price plan."""
+    """Yield what is worth saying of a new document: the versions of a price plan, the items of a contract."""
+    if isinstance(document, Contract):
+        said = document.model_dump(mode="json", exclude_none=True)
+        until = f" until {said['end']}" if document.end is not None else ""
+        yield f"{document.account}, from {said['start']}{until}"
+        for item in said["items"]:
+            yield ", ".join(f"{name} {_written(value)}" for name, value in item.items())
     if isinstance(document, PricePlan):
         for version in document.versions:
             yield f"{_from(version)}: {_priced(version)}"
@@ -197,6 +206,13 @@ def _written(value: Any) -> str:
     else:
         text = str(value)
     return text if len(text) <= WRITTEN_MAX else f"{text[: WRITTEN_MAX - 1]}…"
+
+
+def _lookups(old: dict[str, LookupRows], new: dict[str, LookupRows]) -> Iterator[RowChange]:
+    empty = pl.DataFrame(schema=LOOKUP_ROW_FRAME)
+    for code in sorted(old.keys() | new.keys()):
+        before, after = (one[code].frame if code in one else empty for one in (old, new))
+        yield from different_rows("lookup table", code, before, after, ("key", "start_at"))
 
 
 def _tables(old: dict[str, PriceRows], new: dict[str, PriceRows]) -> Iterator[RowChange]:

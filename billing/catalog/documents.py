@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from billing.catalog.models import ANY_KIND, Documents, Entry, Node, Problems, dotted
 from billing.catalog.wording import choose, describe_error
+from schemas.contract import Contract
 from schemas.discount import DiscountPlan
 from schemas.price_plan import (
     Account,
@@ -40,6 +41,7 @@ MODELS: dict[str, type[Document]] = {
     "price_plan": PricePlan,
     "charge": Charge,
     "offer": Offer,
+    "contract": Contract,
     "account": Account,
     "subscription": Subscription,
     "subscription_table": SubscriptionTable,

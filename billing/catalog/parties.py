@@ -31,6 +31,7 @@ from schemas.catalog import (
     TIME_MIN,
     WALLET_FRAME,
 )
+from schemas.contract import Contract
 from schemas.money import AMOUNT_DECIMALS, CURRENCY_DECIMALS, to_scaled
 from schemas.price_plan import Account, Offer, Subscription, utc_microseconds
 from schemas.tax import TaxCategory
@@ -202,14 +203,14 @@ def check_parties(ctx: Context, parties: Parties, origins: Origins) -> None:
     check = Check(ctx, origins)
     check.unique(parties.accounts, "account")
     check.unique(parties.subscriptions, "subscription")
-    _check_references(check, parties)
+    _check_references(check, parties, origins)
     _check_zones(check, parties)
     _check_categories(check, parties)
     check_sharing(check, parties.accounts, parties.tree, parties.subscriptions, parties.groups)
     check_windows(check, parties.access_points)
 
 
-def _check_references(check: Check, parties: Parties) -> None:
+def _check_references(check: Check, parties: Parties, origins: Origins) -> None:
     ctx = check.ctx
     currencies = offer_currencies(ctx)
     offers = pl.DataFrame(
@@ -222,6 +223,9 @@ def _check_references(check: Check, parties: Parties) -> None:
     )
     bought = parties.subscriptions.join(accounts, on="account", how="left").join(offers, on="offer", how="left")
     _check_unknown(check, bought.filter(pl.col("known_account").is_null()), "account", accounts["account"])
+    contracts = [(entry.document.account, origins.value(entry, ())) for entry in ctx.documents.of(Contract).values()]
+    negotiating = pl.DataFrame(contracts, schema={"account": pl.String, "origin": pl.Int64}, orient="row")
+    _check_unknown(check, negotiating.join(accounts, on="account", how="anti"), "account", accounts["account"])
     _check_unknown(check, bought.filter(pl.col("known_offer").is_null()), "offer", offers["offer"])
     listed = pl.col("currency").is_in(list(CURRENCY_DECIMALS)), pl.col("offer_currency").is_in(list(CURRENCY_DECIMALS))
     other = bought.filter(pl.col("currency") != pl.col("offer_currency"), *listed)

@@ -9,6 +9,7 @@ from billing.catalog.checking import Context
 from billing.catalog.models import ANY_KIND, Entry
 from billing.catalog.rules_accounts import check_account, check_subscription
 from billing.catalog.rules_calendars import check_calendar, check_date_list
+from billing.catalog.rules_contracts import check_contracts
 from billing.catalog.rules_counters import check_counter
 from billing.catalog.rules_discounts import check_discount_plan
 from billing.catalog.rules_pricing import (
@@ -59,6 +60,7 @@ def check_documents(ctx: Context, directory: str) -> None:
         for entry in ctx.documents.of(model).values():
             check(ctx, entry)
     check_mappings(ctx)
+    check_contracts(ctx)
     offers = ctx.documents.of(Offer)
     lost = any(kind in ("offer", ANY_KIND) for kind, _ in ctx.documents.broken)
     if not offers and not lost and ctx.documents.complete:

@@ -22,6 +22,7 @@ from billing.catalog.rules import check_documents
 from billing.catalog.tables import read_table
 from billing.catalog.tax_coverage import check_tax_coverage
 from schemas.catalog import Catalog
+from schemas.contract import Contract
 from schemas.discount import DiscountPlan
 from schemas.price_plan import Calendar, Charge, Counter, DateList, EventType, Offer, PricePlan
 from schemas.source import SourceBase
@@ -66,6 +67,7 @@ def load_catalog(directory: Path) -> Catalog:
         price_plans=_by_code(ctx, PricePlan),
         charges=_by_code(ctx, Charge),
         offers=_by_code(ctx, Offer),
+        contracts=_by_code(ctx, Contract),
         sources=_by_code(ctx, SourceBase),
         accounts=parties.accounts.drop("origin"),
         wallets=parties.wallets,

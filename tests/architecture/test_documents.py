@@ -19,7 +19,7 @@ from billing.catalog.models import UnableToLoadCatalog
 from billing.catalog.store import load_catalog
 from rating.tariff_image import compile_image
 from rating.vocabulary import Vocabulary
-from schemas import converters, discount, price_plan, price_table, source, source_flow, source_transform, tax
+from schemas import contract, converters, discount, price_plan, price_table, source, source_flow, source_transform, tax
 from schemas.rejection import OUTCOMES, Reason
 from sinks.clickhouse.views import VIEWS
 
@@ -50,6 +50,8 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "account: wallets": price_plan.Wallet,
     "account: discounts": price_plan.DiscountAssignment,
     "account: tax_exemption": price_plan.TaxExemption,
+    "contract": contract.Contract,
+    "contract: items": contract.ContractItem,
     "subscription": price_plan.Subscription,
     "subscription: access_points": price_plan.AccessPoint,
     "subscription: opening_readings": price_plan.OpeningReading,

@@ -161,3 +161,25 @@ def test_of_many_changes_the_commonest_are_told_and_the_others_counted() -> None
 )  # fmt: skip
 def test_values_are_written_as_people_write_them(column: str, value: object, text: str) -> None:
     assert value_text(column, value) == text
+
+
+LOOKUPS = (
+    OLD.replace("values: {called: digits}", "values: {called: digits}, lookups: {zone: {table: zones, of: called}}", 1)
+    + """---
+kind: lookup_table
+code: zones
+key: digits
+rows: [{key: "33", code: FR}, {key: "44", code: GB}, {key: "49", code: DE}]
+"""
+)
+
+
+def test_lookup_tables_are_compared_row_by_row(tmp_path: Path) -> None:
+    old = load_catalog(_catalog(tmp_path / "old", LOOKUPS))
+    changed = LOOKUPS.replace("code: FR}", "code: EU}").replace(', {key: "49", code: DE}', "")
+    dated = changed.replace('{key: "44", code: GB}', '{key: "44", code: GB, end: "2027-01-01T00:00:00Z"}')
+    assert compare(old, load_catalog(_catalog(tmp_path / "same", LOOKUPS + "# again\n"))).is_empty
+    lines = "\n".join(compare(old, load_catalog(_catalog(tmp_path / "new", dated))).lines())
+    assert "lookup table zones" in lines
+    for words in ("33", "FR → EU", "44", "2027-01-01", "49"):
+        assert words in lines
