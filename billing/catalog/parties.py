@@ -230,8 +230,9 @@ def _check_references(check: Check, parties: Parties, origins: Origins) -> None:
     listed = pl.col("currency").is_in(list(CURRENCY_DECIMALS)), pl.col("offer_currency").is_in(list(CURRENCY_DECIMALS))
     other = bought.filter(pl.col("currency") != pl.col("offer_currency"), *listed)
     check.refuse(other, "currency", ("offer",), _explain_currency)
-    held = parties.accounts.unique("account", keep="first").select("account", "currency")
-    check_discount_currencies(check, parties.discounts, held.join(parties.subscriptions, on="account", how="left"))
+    if len(parties.discounts):
+        held = accounts.select("account", "currency").join(parties.subscriptions, on="account", how="left")
+        check_discount_currencies(check, parties.discounts, held)
 
 
 def _check_zones(check: Check, parties: Parties) -> None:

@@ -85,7 +85,10 @@ def _windows(bought: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
 
 def _islands(windows: pl.DataFrame, alike: list[str]) -> pl.DataFrame:
     """Return the unions of the windows of those that are alike, each with the first of them."""
-    ordered = windows.sort(*alike, "start_at", "subscription", nulls_last=True)
+    distinct = windows.group_by(*alike, "start_at", "end_at").agg(
+        pl.col(name).min() for name in ("subscription", "account", "offer") if name not in alike
+    )
+    ordered = distinct.sort(*alike, "start_at", "subscription", nulls_last=True)
     before = pl.col("end_at").cum_max().shift(1).over(alike)
     numbered = ordered.with_columns(island=(pl.col("start_at") > before).fill_null(value=True).cum_sum())
     return numbered.group_by("island", maintain_order=True).agg(

@@ -161,6 +161,8 @@ class Taxation:
         groups = (["tax_category"], ["country"], ["exemption", "exempt_start_at", "exempt_end_at"])
         parents = self._catalog.account_tree.select(at="account", parent="parent")
         for level, _ in enumerate(LEVELS):
+            if level and told["at"].null_count() == len(told):
+                break
             told = told.join(
                 said.rename({"account": "at"}), on="at", how="left", suffix=" above", maintain_order="left"
             )
