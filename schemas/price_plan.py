@@ -405,10 +405,19 @@ class AccessPoint(Document):
     opening_readings: tuple[OpeningReading, ...] = ()
 
 
+class Reseller(Document):
+    """The `account` that sold a subscription during [start, end): it pays for its usage as well, by an `offer` of its own."""
+
+    account: Code
+    offer: Code
+    start: Instant | None = None
+    end: Instant | None = None
+
+
 class Subscription(Document):
     """A running contract: an offer for an account, and its access points; `zone` is for calendars that ask for it.
 
-    `group` names the subscriptions, of whatever accounts, with which it shares counters of groups.
+    `group` names the subscriptions, of whatever accounts, with which it shares counters of groups. `reseller` sold it.
     """
 
     kind: Literal["subscription"]
@@ -417,6 +426,7 @@ class Subscription(Document):
     offer: Code
     zone: str | None = None
     group: Code | None = None
+    reseller: Reseller | None = None
     discounts: Annotated[tuple[DiscountAssignment, ...], Field(max_length=64)] = ()
     access_points: tuple[AccessPoint, ...] = ()
 
@@ -427,7 +437,8 @@ class SubscriptionTable(Document):
     The file has a header and the columns account, currency, subscription, offer, access_point, and optionally start, end
     (ISO 8601 with zone; empty = open), prepaid_balance (not empty: a prepaid wallet `prepaid` with that opening balance,
     drawn first), postpaid (true by default; false: no principal wallet), shared (false by default), zone and group (of the
-    subscription), and parent (of the account).
+    subscription), reseller and reseller_offer (an account that sold it, and what that one pays by), and parent (of the
+    account).
     """
 
     kind: Literal["subscription_table"]

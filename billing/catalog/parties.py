@@ -11,6 +11,7 @@ from billing.catalog.checking import Context
 from billing.catalog.discount_rows import discount_rows
 from billing.catalog.models import ANY_KIND
 from billing.catalog.origins import FIRST_OF_TABLES, Origins
+from billing.catalog.resellers import resold_rows, resold_table
 from billing.catalog.rows import Check
 from billing.catalog.rules_discounts import check_discount_currencies
 from billing.catalog.rules_pricing import offer_currencies, offers_by_zone
@@ -50,7 +51,10 @@ _ACCESS_POINTS = pl.Schema({**ACCESS_POINT_FRAME, "shared": pl.Boolean(), **_ORI
 
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """The frames of `schemas.catalog`, sorted, plus `origin` in the first eight and `shared` in `access_points`."""
+    """The frames of `schemas.catalog`, sorted, plus `origin` in the first eight and `shared` in `access_points`.
+
+    `resold_points` are those of resellers, who share all that they resell.
+    """
 
     accounts: pl.DataFrame
     tree: pl.DataFrame
@@ -60,14 +64,27 @@ class Parties:
     zones: pl.DataFrame
     groups: pl.DataFrame
     access_points: pl.DataFrame
+    resold_points: pl.DataFrame
     wallets: pl.DataFrame
     opening_readings: pl.DataFrame
+
+    @property
+    def all_points(self) -> pl.DataFrame:
+        """The access points of all subscriptions, sorted, those of resellers behind those of whom they sold to."""
+        own = self.access_points.drop("shared", "origin")
+        if not len(self.resold_points):
+            return own
+        together = pl.concat([own, self.resold_points.drop("shared", "origin")])
+        return together.sort("access_point", "start_at", maintain_order=True)
 
 
 def gather_parties(ctx: Context, tables: list[pl.DataFrame], origins: Origins) -> Parties:
     """Return the frames of all documents and of `tables` (see `tables.read_table`)."""
     accounts, wallets = _account_rows(ctx, origins)
     subscriptions, points, readings = _subscription_rows(ctx, origins)
+    bought, zones, shared = resold_rows(ctx, origins)
+    resold = [resold_table(table) for table in tables]
+    tables_too = [*tables, *resold]
     levelled = [table.with_columns(level=pl.lit("billing_account")) for table in tables]
     tree = _together(_tree_rows(ctx, origins), _TREE, levelled)
     return Parties(
@@ -79,10 +96,13 @@ def gather_parties(ctx: Context, tables: list[pl.DataFrame], origins: Origins) -
         .filter(pl.any_horizontal(pl.col("tax_category", "country", "exemption").is_not_null()))
         .sort("account", "origin"),
         discounts=_frame(discount_rows(ctx, origins), _DISCOUNTS).sort("holder_kind", "holder", "number"),
-        subscriptions=_together(subscriptions, _SUBSCRIPTIONS, tables).sort("subscription", "origin"),
-        zones=_together(_zone_rows(ctx, origins), _ZONES, tables).drop_nulls("zone").sort("subscription", "origin"),
+        subscriptions=_together([*subscriptions, *bought], _SUBSCRIPTIONS, tables_too).sort("subscription", "origin"),
+        zones=_together([*_zone_rows(ctx, origins), *zones], _ZONES, tables_too)
+        .drop_nulls("zone")
+        .sort("subscription", "origin"),
         groups=_together(_group_rows(ctx, origins), _GROUPS, tables).drop_nulls("group").sort("subscription", "origin"),
         access_points=_together(points, _ACCESS_POINTS, tables).sort("access_point", "start_at", "origin"),
+        resold_points=_together(shared, _ACCESS_POINTS, resold).sort("access_point", "start_at", "origin"),
         wallets=_wallets(wallets, tables).sort("account", "wallet"),
         opening_readings=_frame(readings, OPENING_READING_FRAME).sort("access_point", "series", "at"),
     )
@@ -207,7 +227,7 @@ def check_parties(ctx: Context, parties: Parties, origins: Origins) -> None:
     _check_zones(check, parties)
     _check_categories(check, parties)
     check_sharing(check, parties.accounts, parties.tree, parties.subscriptions, parties.groups)
-    check_windows(check, parties.access_points)
+    check_windows(check, parties.access_points, parties.resold_points)
 
 
 def _check_references(check: Check, parties: Parties, origins: Origins) -> None:

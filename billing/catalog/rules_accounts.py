@@ -6,6 +6,7 @@ from typing import Any
 
 from billing.catalog.checking import Context, fits, units_of
 from billing.catalog.models import Entry, Path
+from billing.catalog.resellers import check_reseller
 from billing.catalog.rules_discounts import check_assignments
 from billing.catalog.rules_taxes import check_taxed
 from schemas.money import AMOUNT_DECIMALS, AMOUNT_MAX, from_scaled
@@ -50,6 +51,7 @@ def _check_balance(ctx: Context, entry: Entry[Account], path: Path, wallet: Wall
 def check_subscription(ctx: Context, entry: Entry[Subscription]) -> None:
     """Check the discounts of a subscription, and its access points, each alone."""
     check_assignments(ctx, entry)
+    check_reseller(ctx, entry)
     for index, point in enumerate(entry.document.access_points):
         _check_access_point(ctx, entry, ("access_points", index), point)
 

@@ -72,7 +72,7 @@ def load_catalog(directory: Path) -> Catalog:
         accounts=parties.accounts.drop("origin"),
         wallets=parties.wallets,
         subscriptions=parties.subscriptions.drop("origin"),
-        access_points=parties.access_points.drop("shared", "origin"),
+        access_points=parties.all_points,
         opening_readings=parties.opening_readings,
         date_lists=_by_code(ctx, DateList),
         price_tables=price_tables.rows,

@@ -22,7 +22,8 @@ from schemas.price_plan import utc_microseconds
 
 REQUIRED = ("account", "currency", "subscription", "offer", "access_point")
 OF_ACCOUNTS = ("country", "tax_category", "tax_exemption")
-OPTIONAL = ("start", "end", "prepaid_balance", "postpaid", "shared", "zone", "group", "parent", *OF_ACCOUNTS)
+RESOLD = ("reseller", "reseller_offer")
+OPTIONAL = ("start", "end", "prepaid_balance", "postpaid", "shared", "zone", "group", "parent", *RESOLD, *OF_ACCOUNTS)
 IDENTIFIER_MAX = 255
 PLACE = "(origin)"
 """The column with the origin of each row; no file has one of that name."""
@@ -37,7 +38,7 @@ def read_table(data: bytes, file: str, origins: Origins, problems: Problems) -> 
 
     The columns are those of REQUIRED, then `start_at` and `end_at` (microseconds UTC, TIME_MIN and TIME_MAX when
     open), `prepaid_balance` (billionths; null: no prepaid wallet), `postpaid`, `shared`, `zone`, `group`, `parent`,
-    those of OF_ACCOUNTS and `origin`. Rows with a problem are kept.
+    those of RESOLD and OF_ACCOUNTS, and `origin`. Rows with a problem are kept.
     """
     data = data.removeprefix(b"\xef\xbb\xbf")
     columns = _header(data, file, problems)
@@ -50,6 +51,7 @@ def read_table(data: bytes, file: str, origins: Origins, problems: Problems) -> 
     check = Check(frame, origins, problems)
     _check_names(check)
     _check_wallets(check)
+    _check_resellers(check)
     return _convert(check)
 
 
@@ -174,6 +176,13 @@ def _check_names(check: Check) -> None:
     check.refuse("currency", unlisted, message, lambda code: choose(code, CURRENCY_DECIMALS))
 
 
+def _check_resellers(check: Check) -> None:
+    one = pl.col("reseller").is_null() != pl.col("reseller_offer").is_null()
+    check.refuse("reseller_offer", one, "a reseller is an account and its offer", "write both, or neither")
+    own = pl.col("reseller") == pl.col("account")
+    check.refuse("reseller", own, '"{}" resells the subscription to itself', "name the account that sold it, or none")
+
+
 def _check_wallets(check: Check) -> None:
     postpaid = pl.col("postpaid")
     for name in ("postpaid", "shared"):
@@ -208,6 +217,7 @@ def _convert(check: Check) -> pl.DataFrame:
         "zone",
         "group",
         "parent",
+        *RESOLD,
         *OF_ACCOUNTS,
         pl.col(PLACE).alias("origin"),
     )

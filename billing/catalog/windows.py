@@ -12,12 +12,12 @@ SHARED_MAX = 16
 """Most subscriptions that share an access point at an instant: each record becomes so many EDRs."""
 
 
-def check_windows(check: Check, points: pl.DataFrame) -> None:
+def check_windows(check: Check, points: pl.DataFrame, resold: pl.DataFrame) -> None:
     """Say where an identifier belongs to two subscriptions that do not share it, or twice to one.
 
     Args:
         check: where problems go.
-        points: the access points of `parties.Parties`, sorted by identifier, start.
+        points: the access points of `parties.Parties`, sorted by identifier, start. resold: those of resellers.
     """
     sharing = points.filter(pl.col("shared"))["access_point"].unique()
     alone = points.filter(~pl.col("access_point").is_in(sharing.implode())) if len(sharing) else points
@@ -27,15 +27,23 @@ def check_windows(check: Check, points: pl.DataFrame) -> None:
     overlapping = pairs.filter(pl.col("start_at") < pl.col("end_at_before"))
     check.refuse(overlapping, "access_point", ("id",), lambda row: _explain_overlap(check, row))
     if len(sharing):
-        _check_shared(check, points.filter(pl.col("access_point").is_in(sharing.implode())))
+        listed = pl.col("access_point").is_in(sharing.implode())
+        _check_shared(check, points.filter(listed))
+        together = pl.concat([points.filter(listed), resold.filter(listed)])
+        _check_crowds(check, together.sort("access_point", "start_at", maintain_order=True))
+
+
+def _overlapping(points: pl.DataFrame) -> pl.DataFrame:
+    """Return each access point, with its `row`, beside each one before it that belongs to somebody at the same time."""
+    numbered = points.with_row_index("row")
+    others = numbered.select(pl.all().name.suffix("_before"))
+    return numbered.join(others, left_on="access_point", right_on="access_point_before", how="inner").filter(
+        pl.col("row_before") < pl.col("row"), pl.col("start_at") < pl.col("end_at_before")
+    )
 
 
 def _check_shared(check: Check, points: pl.DataFrame) -> None:
-    numbered = points.with_row_index("row")
-    others = numbered.select(pl.all().name.suffix("_before"))
-    pairs = numbered.join(others, left_on="access_point", right_on="access_point_before", how="inner").filter(
-        pl.col("row_before") < pl.col("row"), pl.col("start_at") < pl.col("end_at_before")
-    )
+    pairs = _overlapping(points)
     twice = pl.col("subscription") == pl.col("subscription_before")
     wrong = pairs.filter(twice | ~pl.col("shared") | ~pl.col("shared_before")).sort("row", "row_before")
     check.refuse(
@@ -44,11 +52,15 @@ def _check_shared(check: Check, points: pl.DataFrame) -> None:
         ("id",),
         lambda row: _explain_overlap(check, row),
     )
+
+
+def _check_crowds(check: Check, points: pl.DataFrame) -> None:
     crowded = (
-        pairs.group_by("row")
+        _overlapping(points)
+        .group_by("row")
         .len()
         .filter(pl.col("len") >= SHARED_MAX)
-        .join(numbered, on="row", how="inner")
+        .join(points.with_row_index("row"), on="row", how="inner")
         .sort("row")
     )
     check.refuse(crowded, "access_point", ("id",), _explain_crowd)

@@ -53,6 +53,7 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "contract": contract.Contract,
     "contract: items": contract.ContractItem,
     "subscription": price_plan.Subscription,
+    "subscription: reseller": price_plan.Reseller,
     "subscription: access_points": price_plan.AccessPoint,
     "subscription: opening_readings": price_plan.OpeningReading,
     "subscription_table": price_plan.SubscriptionTable,

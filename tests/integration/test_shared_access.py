@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
-from cli_calls import ANA, CATALOG, call, write_calls, write_catalog
+from cli_calls import ANA, BOB, CATALOG, call, write_calls, write_catalog
 from cli_octroi import balanced, octroi, query
 
 SHARED = (
@@ -61,3 +61,45 @@ def test_a_shared_record_is_billed_to_each_subscription(tmp_path: Path) -> None:
     ]
     assert query(data, "SELECT count() AS n FROM rejection WHERE status = 'OPEN' AND claim = 2") == [{"n": 0}]
     balanced(data)
+
+
+RESOLD = (
+    CATALOG.replace(
+        f'access_points: [{{id: "{ANA}"}}]',
+        f'reseller: {{account: shop, offer: wholesale}}, access_points: [{{id: "{ANA}"}}]',
+    )
+    + """---
+{kind: account, code: shop, currency: EUR, wallets: [{code: credit, type: prepaid, opening_balance: "0.50"}]}
+---
+{kind: price_plan, code: wholesale, currency: EUR, versions: [{start: "2026-01-01T00:00:00Z", model: flat, per: "1 min", price: "0.40"}]}
+---
+{kind: charge, code: wholesale, event_type: voice, price_plan: wholesale}
+---
+{kind: offer, code: wholesale, charges: [wholesale]}
+---
+{kind: contract, code: shop-2026, account: shop, start: "2026-01-01T00:00:00Z", items: [{percentage: "25"}]}
+"""
+)
+
+
+def test_what_was_resold_is_priced_for_the_subscriber_and_for_the_reseller(tmp_path: Path) -> None:
+    data = write_catalog(tmp_path / "data", RESOLD)
+    calls = write_calls(tmp_path / "calls.csv", call(1, 60), call(2, 60), call(3, 60, BOB))
+    octroi("ingest", calls, "--source", "calls", "--data", data).ok()
+    balanced(data)
+    items = query(
+        data, "SELECT id, account, subscription, charge, amount FROM rated_item ORDER BY claim, record, branch"
+    )
+    told = [(row["account"], row["subscription"], row["charge"], Decimal(row["amount"])) for row in items]
+    assert told == [
+        ("ana", "ana", "voice", Decimal("0.6")),
+        ("shop", "ana@shop", "wholesale", Decimal("0.3")),
+        ("ana", "ana", "voice", Decimal("0.6")),
+        ("bob", "bob", "voice", Decimal("0.6")),
+    ]
+    # the shop has 0.20 left, and nobody pays for it: its second call waits
+    listed = octroi("rejects", "list", "--data", data, "--json").ok().json["rejections"]
+    assert [(row["id"], row["reason"]) for row in listed] == [("2-1-1", "INSUFFICIENT_BALANCE")]
+    lines = octroi("explain", items[1]["id"], "--data", data).ok().out.splitlines()
+    assert "contract shop-2026: 25 % off the prices of wholesale (contract of shop)" in lines
+    assert "wallet credit: -0.3 EUR, balance afterwards 0.2" in lines
