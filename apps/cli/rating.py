@@ -75,6 +75,7 @@ def rate(
     from apps.jit import prepare_cache
 
     prepare_cache()
+    from apps.cli.output import count
     from apps.cli.rating_output import OUTPUT
     from apps.embedded.virtual import VirtualRating
     from apps.embedded.virtual_counters import read_counters
@@ -92,7 +93,8 @@ def rate(
         _tell_ignored(reader)
         OUTPUT[out](rating, reader, detail=out == "table" if detail is None else detail, limit=limit)
     if rating.taxes is not None and rating.taxes.untaxed:
-        say(f"{rating.taxes.untaxed} items have no tax (NO_TAX): nothing says which is due, so that totals are open")
+        untaxed = count(rating.taxes.untaxed, "item")
+        say(f"{untaxed} without a tax (NO_TAX): nothing says which is due, so that totals are open")
     _judge(rating.records, rating.refused, rejects_max)
 
 

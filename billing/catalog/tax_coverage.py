@@ -13,7 +13,7 @@ from billing.catalog.rows import Check
 from billing.catalog.taxation import FACTS, Key, Stretch, Taxation, situation_words
 from schemas.catalog import TIME_MAX, TIME_MIN, Catalog
 from schemas.expressions import names_of, parse_expression
-from schemas.price_plan import Charge, utc_microseconds
+from schemas.price_plan import LEVELS, Charge, utc_microseconds
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -32,10 +32,17 @@ def check_tax_coverage(check: Check, catalog: Catalog, parties: Parties) -> None
     _check_categories(check, bought, parties)
     conditions = {row.condition for mapping in catalog.tax_mappings.values() for row in mapping.rows}
     read = {name for text in conditions if text is not None for name in names_of(parse_expression(text))}
-    alike = ["offer", "tax_category", "country", *(name for name in ("account", "subscription") if name in read)]
+    alike = [
+        "offer",
+        "tax_category",
+        "country",
+        "contracts",
+        *(name for name in ("account", "subscription") if name in read),
+    ]
+    bought = bought.join(_contracts(catalog), on="account", how="left")
     usable = _islands(_windows(bought.drop_nulls("tax_category"), catalog), alike)
     charges = [(code, charge) for code, offer in catalog.offers.items() for charge in offer.charges]
-    sold = usable.select("subscription", "account", "offer", "start_at", "end_at").join(
+    sold = usable.select("subscription", "account", "offer", "contracts", "start_at", "end_at").join(
         pl.DataFrame(charges, schema={"offer": pl.String, "charge": pl.String}, orient="row"), on="offer"
     )
     told = taxation.situations(sold.drop("account", "offer"))
@@ -92,7 +99,9 @@ def _islands(windows: pl.DataFrame, alike: list[str]) -> pl.DataFrame:
     before = pl.col("end_at").cum_max().shift(1).over(alike)
     numbered = ordered.with_columns(island=(pl.col("start_at") > before).fill_null(value=True).cum_sum())
     return numbered.group_by("island", maintain_order=True).agg(
-        pl.col("start_at").min(), pl.col("end_at").max(), pl.col("subscription", "account", "offer").first()
+        pl.col("start_at").min(),
+        pl.col("end_at").max(),
+        pl.col("subscription", "account", "offer", "contracts").first(),
     )
 
 
@@ -108,20 +117,53 @@ def _report(check: Check, catalog: Catalog, taxation: Taxation, sold: pl.DataFra
         if (facts, holds) not in known:
             known[facts, holds] = taxation.stretches(facts, holds)
         stretches = known[facts, holds]
-        for start, end in _priced(catalog, row["charge"], row["start_at"], row["end_at"]):
+        negotiated = (row["contracts"] or "").split("/")
+        for start, end in _priced(catalog, row["charge"], row["offer"], negotiated, row["start_at"], row["end_at"]):
             found = next((s for s in stretches if s.tax is None and s.start_at < end and start < s.end_at), None)
             if found is not None and (row["charge"], facts, found.reason) not in told:
                 told.add((row["charge"], facts, found.reason))
                 _refuse(check, entries[row["charge"]], row["account"], facts, max(start, found.start_at), found)
 
 
-def _priced(catalog: Catalog, charge: str, start_at: int, end_at: int) -> Iterator[tuple[int, int]]:
-    """Yield the parts of a period in which a charge has a price."""
-    for version in catalog.price_plans[catalog.charges[charge].price_plan].versions:
-        start = max(start_at, utc_microseconds(version.start))
-        end = min(end_at, utc_microseconds(version.end) if version.end is not None else TIME_MAX)
-        if start < end:
-            yield start, end
+def _priced(
+    catalog: Catalog, charge: str, offer: str, contracts: list[str], start_at: int, end_at: int
+) -> Iterator[tuple[int, int]]:
+    """Yield the parts of a period in which a charge has a price, of its plan or of one that a contract has for it."""
+    document = catalog.charges[charge]
+    plans = [(document.price_plan, TIME_MIN, TIME_MAX)]
+    for code in filter(None, contracts):
+        contract = catalog.contracts[code]
+        since = utc_microseconds(contract.start)
+        until = utc_microseconds(contract.end) if contract.end is not None else TIME_MAX
+        item = contract.item_for(offer, charge, document.event_type)
+        if item is not None and item.price_plan is not None:
+            plans.append((item.price_plan, since, until))
+    for plan, since, until in plans:
+        for version in catalog.price_plans[plan].versions:
+            start = max(start_at, since, utc_microseconds(version.start))
+            end = min(end_at, until, utc_microseconds(version.end) if version.end is not None else TIME_MAX)
+            if start < end:
+                yield start, end
+
+
+def _contracts(catalog: Catalog) -> pl.DataFrame:
+    """Return the accounts that have contracts with plans of their own, or are below one: account, codes with "/" between."""
+    held = pl.DataFrame(
+        [
+            (contract.account, code)
+            for code, contract in sorted(catalog.contracts.items())
+            if any(item.price_plan is not None for item in contract.items)
+        ],
+        schema={"at": pl.String, "contracts": pl.String},
+        orient="row",
+    )
+    parents = catalog.account_tree.select(at="account", parent="parent")
+    reached = (catalog.accounts if len(held) else catalog.accounts.clear()).select("account", at="account")
+    found = []
+    for _ in LEVELS:
+        found.append(reached.join(held, on="at").select("account", "contracts"))
+        reached = reached.join(parents, on="at").drop_nulls("parent").select("account", at="parent")
+    return pl.concat(found).group_by("account").agg(pl.col("contracts").sort().str.join("/"))
 
 
 def _refuse(check: Check, entry: Entry[Charge], account: str, facts: Key, at: int, stretch: Stretch) -> None:

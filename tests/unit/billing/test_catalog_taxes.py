@@ -165,6 +165,33 @@ def test_an_account_that_is_exempt_needs_no_tax() -> None:
     assert _refused(SOLD, "---".join(only).replace(dates, 'start: "2026-03-02T00:00:00Z"'), rows)
 
 
+OLDER = """
+kind: price_plan
+code: negotiated
+currency: EUR
+versions: [{start: "2025-06-01T00:00:00Z", end: "2026-01-01T00:00:00Z", model: flat, per: 1 s, price: "0.5"}]
+---
+{kind: contract, code: deal, account: corp, start: "2025-07-01T00:00:00Z", items: [{charge: calls, price_plan: negotiated}]}
+"""
+
+
+def test_a_plan_of_a_contract_needs_a_tax_for_those_who_have_it() -> None:
+    since = 'tax: low, start: "2026-01-01T00:00:00Z"'
+    dated = ALL.replace("tax: low", since).replace("tax: high", 'tax: high, start: "2026-01-01T00:00:00Z"')
+    problems = _refused(SOLD, PARTIES, OLDER, dated)
+    assert {each.message.partition(": ")[0] for each in problems} == {
+        f'from 2025-07-01T00:00:00Z on the charge "calls" has no tax for the account "{account}"'
+        for account in ("embassy", "office")
+    }
+    catalog_from(
+        SOLD,
+        PARTIES,
+        OLDER.replace("charge: calls", "charge: calls, offer: other")
+        + "---\n{kind: offer, code: other, charges: [calls]}\n",
+        dated,
+    )
+
+
 def test_a_catalog_without_taxes_asks_for_none() -> None:
     without = "---".join(part for part in SOLD.split("---") if "kind: tax, " not in part)
     assert not catalog_from(without, PARTIES).has_taxes
