@@ -116,10 +116,13 @@ def with_contracts(catalog: Catalog) -> Catalog:
     if not catalog.contracts:
         return catalog
     bought = catalog.subscriptions.join(_chains(catalog), on="account", how="left", maintain_order="left")
+    by_account: dict[str, list[Contract]] = {}
+    for contract in catalog.contracts.values():
+        by_account.setdefault(contract.account, []).append(contract)
     charges, plans, offers = dict(catalog.charges), dict(catalog.price_plans), dict(catalog.offers)
     variants = []
     for offer, chain in bought.select("offer", "chain").drop_nulls().unique().sort("offer", "chain").iter_rows():
-        levels = [_contracts_of(account, catalog) for account in chain.split(VARIANT)]
+        levels = [by_account[account] for account in chain.split(VARIANT)]
         sold = []
         for code in offers[offer].charges:
             charge = catalog.charges[code]
@@ -138,10 +141,6 @@ def with_contracts(catalog: Catalog) -> Catalog:
         "subscription", "account", pl.coalesce("variant", "offer").alias("offer")
     )
     return replace(catalog, charges=charges, price_plans=plans, offers=offers, subscriptions=subscriptions)
-
-
-def _contracts_of(account: str, catalog: Catalog) -> list[Contract]:
-    return [contract for contract in catalog.contracts.values() if contract.account == account]
 
 
 def _chains(catalog: Catalog) -> pl.DataFrame:

@@ -22,7 +22,14 @@ from rating.image_matrix import matrix_codes
 from rating.image_prices import UnableToCompileImage
 from rating.image_programs import ProgramTables, pack_programs
 from rating.image_tables import compile_tables
-from rating.image_versions import compile_priced, pack_versions, wide_halves
+from rating.image_versions import (
+    PricedVersion,
+    compile_priced,
+    joined_prices,
+    pack_versions,
+    wide_halves,
+    with_shared_prices,
+)
 from rating.vocabulary import Vocabulary
 from schemas.arrays import Int32Array, Int64Array
 from schemas.catalog import TIME_MAX, Catalog
@@ -82,6 +89,7 @@ class ChargeVersion:
         start_at, end_at: microseconds UTC, half-open.
         unit: the unit of the event type; rated quantities count its dimension's base steps.
         unit_steps: how many base steps one such unit is worth.
+        contract: whose terms it has, None where it is the plan's own.
     """
 
     id: int
@@ -95,6 +103,7 @@ class ChargeVersion:
     unit_steps: int
     currency: str
     event_type: str
+    contract: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,13 +252,16 @@ def compile_charges(catalog: Catalog, vocabulary: Vocabulary, calendars: Calenda
         for name, (charge, version) in zip(names, pairs, strict=True)
     )
     tables = compile_tables(catalog, vocabulary)
-    compiled = [
-        compile_priced(charge, version, catalog, tables, vocabulary.attribute_values.id, where=about.name)
-        for about, (charge, version) in zip(described, pairs, strict=True)
-    ]
+
+    def compile_one(charge: Charge, version: PriceVersion, where: str) -> PricedVersion:
+        return compile_priced(charge, version, catalog, tables, vocabulary.attribute_values.id, where=where)
+
+    compile_shared = with_shared_prices(compile_one)
+    compiled = [compile_shared(*pair, about.name) for about, pair in zip(described, pairs, strict=True)]
+    price_starts, prices = joined_prices(compiled)
     conditions = compile_conditions(catalog, vocabulary.attribute_values.id)
     ids = [about.id for about in described]
-    rows = pack_versions(ids, compiled, calendars, list(tables.values()), len(conditions))
+    rows = pack_versions(ids, compiled, calendars, list(tables.values()), len(conditions), price_starts)
     programs = [*conditions.values(), *(program for version in compiled for program in version.whole.programs)]
     offers = tuple(sorted(catalog.offers))
     offer_counters = {code: _counters_of(code, catalog) for code in offers}
@@ -271,7 +283,7 @@ def compile_charges(catalog: Catalog, vocabulary: Vocabulary, calendars: Calenda
         tier_upper=_joined(version.whole.tier_upper for version in compiled),
         tier_amount=wide_halves(amount for version in compiled for amount in version.whole.tier_amount),
         tier_step=_joined(version.whole.tier_step for version in compiled),
-        price=np.concatenate([np.empty(0, np.int64), *(version.prices for version in compiled)]),
+        price=prices,
         offer_counter=_counter_positions(offers, offer_counters, calendars),
         lookup=join_tables(tuple(tables.values())),
         programs=pack_programs(programs),
@@ -287,9 +299,9 @@ def _in_order(price_plan: str, catalog: Catalog) -> list[PriceVersion]:
 
 
 def _describe(id_: int, name: str, charge: Charge, version: PriceVersion, catalog: Catalog) -> ChargeVersion:
-    plan = charge.price_plan
+    plan, contract = charge.price_plan, None
     if isinstance(version, NegotiatedVersion):
-        plan, version = version.price_plan, version.whole
+        plan, contract, version = version.price_plan, version.contract, version.whole
     unit = catalog.units[catalog.event_types[charge.event_type].unit]
     if version.counter is not None:
         counted = catalog.units[catalog.counters[version.counter].unit]
@@ -307,6 +319,7 @@ def _describe(id_: int, name: str, charge: Charge, version: PriceVersion, catalo
         unit_steps=unit.step_count,
         currency=catalog.price_plans[plan].currency,
         event_type=charge.event_type,
+        contract=contract,
     )
 
 

@@ -117,6 +117,11 @@ class CompiledVersion:
     programs: tuple[Program, ...] = ()
 
 
+def period_of(version: PriceVersion) -> tuple[int, int]:
+    """Return when a version is in force: [start, end) in microseconds UTC."""
+    return utc_microseconds(version.start), TIME_MAX if version.end is None else utc_microseconds(version.end)
+
+
 def effective_tiers(version: PriceVersion) -> tuple[Tier, ...]:
     """Return the tiers of a version: a free part is a first tier of its own that costs nothing."""
     if version.model == "flat" and version.free is not None:
@@ -177,8 +182,8 @@ def compile_version(
     fee, floor, cap, *tier_amount = (amount // common for amount in scaled_amounts[: 3 + len(tiers)])
     increments = version.increments
     compiled = CompiledVersion(
-        start=utc_microseconds(version.start),
-        end=utc_microseconds(version.end) if version.end is not None else TIME_MAX,
+        start=period_of(version)[0],
+        end=period_of(version)[1],
         model=layout.MODEL_GRADUATED if version.model == "flat" and tiers else MODELS[version.model],
         crossing=CROSSINGS[version.crossing],
         plain=_is_plain(version),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
 
 import numpy as np
 
+from rating.contracts import percentage_of
 from rating.image_calendars import CalendarTables
 from rating.image_derived import price_columns
 from rating.image_formulas import with_formula
-from rating.image_prices import CompiledVersion, compile_version
+from rating.image_prices import CompiledVersion, compile_version, period_of
 from rating.image_tables import CompiledTable, TableKey, table_prices, variants_of
 from rating.kernels import layout
 from schemas.arrays import Int64Array
@@ -78,25 +80,63 @@ def compile_priced(
     return PricedVersion(document, table, slot, whole, tuple(variants), prices.reshape(-1), peak)
 
 
+Compile = Callable[[Charge, PriceVersion, str], PricedVersion]
+"""Compiles a version of a charge's plan; the text is what messages call it."""
+
+
+def with_shared_prices(compile_one: Compile) -> Compile:
+    """Return what compiles versions, and compiles those of one price table that differ in nothing but their time only once.
+
+    A table may have a million prices, and contracts many variants of a plan.
+    """
+    known: dict[tuple[str, str, Decimal | None], PricedVersion] = {}
+
+    def compiled(charge: Charge, document: PriceVersion, where: str) -> PricedVersion:
+        if document.prices is None:
+            return compile_one(charge, document, where)
+        said = document.model_dump_json(include=set(PriceVersion.model_fields) - {"start", "end"})
+        key = charge.event_type, said, percentage_of(document)
+        if key not in known:
+            known[key] = compile_one(charge, document, where)
+        start, end = period_of(document)
+        return replace(known[key], document=document, whole=replace(known[key].whole, start=start, end=end))
+
+    return compiled
+
+
+def joined_prices(compiled: Sequence[PricedVersion]) -> tuple[list[int], Int64Array]:
+    """Return where the prices of each version are in all of them one after the other; what is shared is there once."""
+    found: dict[int, int] = {}
+    parts = [np.empty(0, np.int64)]
+    length = 0
+    for version in compiled:
+        if id(version.prices) not in found:
+            found[id(version.prices)] = length
+            parts.append(version.prices)
+            length += len(version.prices)
+    return [found[id(version.prices)] for version in compiled], np.concatenate(parts)
+
+
 def pack_versions(
     ids: list[int],
     compiled: list[PricedVersion],
     calendars: CalendarTables,
     tables: list[CompiledTable],
     programs: int,
+    prices: list[int],
 ) -> Int64Array:
     """Return (versions + variants, VERSION_COLUMNS), see `layout.Tariff`.
 
     Args:
         ids: of the versions. tables: the price tables in the order of the image. programs: how many come before those
-            of the versions.
+            of the versions. prices: where those of each version are.
     """
     count = len(compiled) + sum(len(version.variants) for version in compiled)
     rows = np.zeros((count, layout.VERSION_COLUMNS), np.int64)
-    tiers = prices = 0
+    tiers = 0
     variant = len(compiled)
-    for row, id_, version in zip(rows, ids, compiled, strict=False):
-        _fill(row, id_, version.whole, version.document, calendars, tiers, prices)
+    for row, id_, version, first in zip(rows, ids, compiled, prices, strict=False):
+        _fill(row, id_, version.whole, version.document, calendars, tiers, first)
         row[layout.MEASURE_SLOT] = version.slot
         row[layout.PROGRAM] = programs
         row[layout.PEAK] = version.peak
@@ -108,10 +148,9 @@ def pack_versions(
             row[layout.VALUE_SLOT] = version.table.slot
             row[layout.ROW_PRICES] = len(version.prices) // max(1, len(version.table.order))
         for own, terms in zip(rows[variant:], version.variants, strict=False):
-            _fill(own, id_, terms, version.document, calendars, tiers, prices)
+            _fill(own, id_, terms, version.document, calendars, tiers, first)
         variant += len(version.variants)
         tiers += len(version.whole.tier_upper)
-        prices += len(version.prices)
     return rows
 
 

@@ -313,25 +313,28 @@ def _stretches(
     )
 
 
-def find_charge_version(catalog: Catalog, name: str) -> tuple[Charge, PriceVersion]:
+def find_charge_version(catalog: Catalog, name: str, contract: str | None = None) -> tuple[Charge, PriceVersion]:
     """Return the charge and the price version that a name of `Vocabulary.charge_versions` stands for.
+
+    `contract` is whose terms it has, if that is known: there may be many.
 
     Raises:
         UnableToExplain: when the catalog has no such charge, or its price has changed since.
     """
     charge = catalog.charges.get(name.partition("/")[0])
     if charge is not None:
-        for plan, version in _versions_of(charge, catalog):
+        for plan, version in _versions_of(charge, catalog, contract):
             if version_name(charge, version, catalog) == name:
                 return charge.model_copy(update={"price_plan": plan}), version
     raise UnableToExplain(f"this catalog does not contain {name}")
 
 
-def _versions_of(charge: Charge, catalog: Catalog) -> Iterator[tuple[str, PriceVersion]]:
+def _versions_of(charge: Charge, catalog: Catalog, only: str | None) -> Iterator[tuple[str, PriceVersion]]:
     """Yield the versions that may price a charge, each with its plan: those of its own plan, then those of contracts."""
     for version in catalog.price_plans[charge.price_plan].versions:
         yield charge.price_plan, version
-    for contract in catalog.contracts.values():
+    contracts = catalog.contracts
+    for contract in contracts.values() if only is None else [contracts[only]]:
         for item in contract.items:
             plan = item.price_plan or charge.price_plan
             for version in catalog.price_plans[plan].versions:

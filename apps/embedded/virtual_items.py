@@ -220,7 +220,8 @@ class ItemWriter:
 
     def _document(self, version: int) -> tuple[Charge, PriceVersion]:
         if version not in self._documents:
-            self._documents[version] = find_charge_version(self._catalog, self._words.charge_versions.name(version))
+            about = self._versions[version]
+            self._documents[version] = find_charge_version(self._catalog, about.name, about.contract)
         return self._documents[version]
 
     def _said(self, edrs: EdrBlock, row: int) -> Mapping[str, Said]:

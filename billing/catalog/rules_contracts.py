@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from billing.catalog.checking import Context
@@ -19,32 +20,81 @@ COMPUTED = ("formula", "plugin")
 HOWS = ("price_plan", "price", "percentage")
 
 
+@dataclass(frozen=True, slots=True)
+class _Sold:
+    """The charges of all offers: by offer, and by event type; those of more than one price, and those without any.
+
+    `fine` are pairs of a plan and a charge of which the first may stand in the place of the second's.
+    """
+
+    by_offer: dict[str, frozenset[str]]
+    by_type: dict[str, frozenset[str]]
+    plural: frozenset[str]
+    computed: frozenset[str]
+    fine: set[tuple[str, str]]
+
+    def charges(self, ctx: Context, item: ContractItem) -> frozenset[str]:
+        """Return the charges that an item is for."""
+        found = self.by_offer.get(item.offer, frozenset()) if item.offer is not None else None
+        if item.event_type is not None:
+            typed = self.by_type.get(item.event_type, frozenset())
+            found = typed if found is None else found & typed
+        if found is None:
+            found = frozenset().union(*self.by_type.values())
+        return found if item.charge is None else found & {item.charge}
+
+
+def _sold(ctx: Context) -> _Sold:
+    documents = ctx.documents.of(Charge)
+    by_offer = {
+        code: frozenset(charge for charge in offer.document.charges if charge in documents)
+        for code, offer in ctx.documents.of(Offer).items()
+    }
+    by_type: dict[str, set[str]] = {}
+    models: dict[str, set[str]] = {}
+    for code in frozenset().union(*by_offer.values()):
+        charge = documents[code].document
+        by_type.setdefault(charge.event_type, set()).add(code)
+        plan = ctx.documents.of(PricePlan).get(charge.price_plan)
+        models[code] = {version.model for version in plan.document.versions} if plan is not None else set()
+    return _Sold(
+        by_offer,
+        {event_type: frozenset(codes) for event_type, codes in by_type.items()},
+        frozenset(code for code, used in models.items() if not used <= set(PRICED_ONCE)),
+        frozenset(code for code, used in models.items() if used & set(COMPUTED)),
+        set(),
+    )
+
+
 def check_contracts(ctx: Context) -> None:
     """Check every contract, and that those of an account do not overlap."""
+    contracts = ctx.documents.of(Contract)
+    if not contracts:
+        return
+    sold = _sold(ctx)
     by_account: dict[str, list[Entry[Contract]]] = {}
-    for entry in ctx.documents.of(Contract).values():
-        check_contract(ctx, entry)
+    for entry in contracts.values():
+        ctx.period(entry, (), entry.document.start, entry.document.end)
+        for place, item in enumerate(entry.document.items):
+            _check_item(ctx, entry, ("items", place), item, sold)
         by_account.setdefault(entry.document.account, []).append(entry)
     for entries in by_account.values():
-        ordered = sorted(entries, key=lambda each: each.document.start)
-        for place, later in enumerate(ordered):
-            for before in ordered[:place]:
-                if before.document.end is None or later.document.start < before.document.end:
-                    message = (
-                        f'the contract "{before.document.code}" of the account is in force then (at {before.place()})'
-                    )
-                    ctx.problems.at(later, ("start",), message, "end one contract before the next one starts")
-                    break
+        _check_apart(ctx, sorted(entries, key=lambda each: each.document.start))
 
 
-def check_contract(ctx: Context, entry: Entry[Contract]) -> None:
-    """Check the period of a contract, and each item."""
-    ctx.period(entry, (), entry.document.start, entry.document.end)
-    for place, item in enumerate(entry.document.items):
-        _check_item(ctx, entry, ("items", place), item)
+def _check_apart(ctx: Context, ordered: list[Entry[Contract]]) -> None:
+    """Say which contracts of one account, by start, begin before an earlier one ends."""
+    last = ordered[0]
+    for entry in ordered[1:]:
+        end = last.document.end
+        if end is None or entry.document.start < end:
+            message = f'the contract "{last.document.code}" of the account is in force then (at {last.place()})'
+            ctx.problems.at(entry, ("start",), message, "end one contract before the next one starts")
+        if end is not None and (entry.document.end is None or entry.document.end > end):
+            last = entry
 
 
-def _check_item(ctx: Context, entry: Entry[Contract], path: Path, item: ContractItem) -> None:
+def _check_item(ctx: Context, entry: Entry[Contract], path: Path, item: ContractItem, sold: _Sold) -> None:
     said = [name for name in HOWS if getattr(item, name) is not None]
     if len(said) != 1:
         message = f"an item has one of {', '.join(HOWS)}, this one has {' and '.join(said) or 'none'}"
@@ -60,20 +110,28 @@ def _check_item(ctx: Context, entry: Entry[Contract], path: Path, item: Contract
     ]
     if not all(known):
         return
-    charges = {
-        code: ctx.documents.of(Charge)[code]
-        for offer in ctx.documents.of(Offer).values()
-        for code in offer.document.charges
-        if code in ctx.documents.of(Charge)
-        and item.matches(offer.document.code, code, ctx.documents.of(Charge)[code].document.event_type)
-    }
+    charges = sold.charges(ctx, item)
     if not charges and not ctx.documents.broken and ctx.documents.complete:
         ctx.problems.at(entry, path, "no offer has a charge that it is for", "correct what the item asks for")
-    _check_price(ctx, entry, path, item)
-    for code, charge in sorted(charges.items()):
-        plan = ctx.documents.of(PricePlan).get(charge.document.price_plan)
-        if plan is not None:
-            _check_charge(ctx, entry, path, item, code, plan.document)
+    if item.price_plan is not None:
+        for charge in sorted(code for code in charges if (item.price_plan, code) not in sold.fine):
+            if not _check_plan(ctx, entry, (*path, "price_plan"), item.price_plan, charge):
+                return
+            sold.fine.add((item.price_plan, charge))
+        return
+    if item.price is not None:
+        _check_price(ctx, entry, path, item)
+    for wrong, name, lacks in (
+        (sold.plural, "price", "no single price"),
+        (sold.computed, "percentage", "no prices"),
+    ):
+        if getattr(item, name) is not None and charges & wrong:
+            _refuse_model(ctx, entry, (*path, name), min(charges & wrong), lacks)
+            return
+    if isinstance(item.price, dict):
+        for charge in sorted(charges):
+            if not _check_bands(ctx, entry, (*path, "price"), item.price, charge):
+                return
 
 
 def _check_price(ctx: Context, entry: Entry[Contract], path: Path, item: ContractItem) -> None:
@@ -83,28 +141,32 @@ def _check_price(ctx: Context, entry: Entry[Contract], path: Path, item: Contrac
             ctx.problems.at(entry, (*path, "price"), f"{price} is too large", f"write at most {PRICE_MAX}")
 
 
-def _check_charge(
-    ctx: Context, entry: Entry[Contract], path: Path, item: ContractItem, charge: str, plan: PricePlan
-) -> None:
-    """Check what an item makes of the plan of a charge that it is for."""
-    if item.price_plan is not None:
-        _check_plan(ctx, entry, (*path, "price_plan"), item.price_plan, charge, plan)
-        return
+def _plan_of(ctx: Context, charge: str) -> PricePlan | None:
+    plan = ctx.documents.of(PricePlan).get(ctx.documents.of(Charge)[charge].document.price_plan)
+    return plan.document if plan is not None else None
+
+
+def _refuse_model(ctx: Context, entry: Entry[Contract], path: Path, charge: str, lacks: str) -> None:
+    plan = _plan_of(ctx, charge)
+    if plan is not None:
+        models = sorted({version.model for version in plan.versions} - set(PRICED_ONCE))
+        message = f'the plan "{plan.code}" of the charge "{charge}" is {" and ".join(models)} and has {lacks}'
+        ctx.problems.at(entry, path, message, "write a plan of its own, and name it: `price_plan: …`")
+
+
+def _check_bands(ctx: Context, entry: Entry[Contract], path: Path, price: dict[str, Any], charge: str) -> bool:
+    """Check that prices by band are for the bands of each version in whose place they stand; return whether they are."""
+    plan = _plan_of(ctx, charge)
+    if plan is None:
+        return True
     for version in plan.versions:
-        where = f'the plan "{plan.code}" of the charge "{charge}"'
-        if item.price is not None and version.model not in PRICED_ONCE:
-            message = f"{where} is {version.model} and has no single price"
-            ctx.problems.at(entry, (*path, "price"), message, "write a plan of its own, and name it: `price_plan: …`")
-            return
-        if item.price is not None and isinstance(item.price, dict) and sorted(item.price) != _bands(ctx, version):
-            message = f"{where} has prices for {', '.join(_bands(ctx, version)) or 'no time bands'}"
-            ctx.problems.at(entry, (*path, "price"), message, "write one price, or one for each of its bands")
-            return
-        if item.percentage is not None and version.model in COMPUTED:
-            message = f"{where} is {version.model} and has no prices"
-            fix = "write a plan of its own, and name it: `price_plan: …`"
-            ctx.problems.at(entry, (*path, "percentage"), message, fix)
-            return
+        bands = _bands(ctx, version)
+        if sorted(price) != bands:
+            message = f'the plan "{plan.code}" of the charge "{charge}" has prices for '
+            message += ", ".join(bands) or "no time bands"
+            ctx.problems.at(entry, path, message, "write one price, or one for each of its bands")
+            return False
+    return True
 
 
 def _bands(ctx: Context, version: PriceVersion) -> list[str]:
@@ -112,18 +174,18 @@ def _bands(ctx: Context, version: PriceVersion) -> list[str]:
     return sorted({band.name for band in calendar.document.bands}) if calendar is not None else []
 
 
-def _check_plan(ctx: Context, entry: Entry[Contract], path: Path, code: str, charge: str, plan: PricePlan) -> None:
+def _check_plan(ctx: Context, entry: Entry[Contract], path: Path, code: str, charge: str) -> bool:
     """Check that a negotiated plan prices what the charge does, in its currency, and asks no more of subscriptions."""
-    other = ctx.documents.of(PricePlan)[code].document
+    plan, other = _plan_of(ctx, charge), ctx.documents.of(PricePlan)[code].document
+    if plan is None:
+        return True
+    before = ctx.problems.count
     if other.currency != plan.currency:
         message = f'"{code}" is in {other.currency}, but the charge "{charge}" is sold in {plan.currency}'
         ctx.problems.at(entry, path, message, f"use a plan in {plan.currency}")
-        return
+        return False
     priced = ctx.documents.of(Charge)[charge].document.model_copy(update={"price_plan": code})
-    before = ctx.problems.count
     check_charge(ctx, Entry(priced, entry.file, _place(entry, path)))
-    if ctx.problems.count > before:
-        return
     for asked, used, what in (
         (_shared(ctx, other), _shared(ctx, plan), "the shared counter"),
         (_zoned(ctx, other), _zoned(ctx, plan), "the zone of the subscription, by the calendar"),
@@ -131,6 +193,7 @@ def _check_plan(ctx: Context, entry: Entry[Contract], path: Path, code: str, cha
         for name in sorted(asked - used):
             message = f'"{code}" needs {what} "{name}", which the plan "{plan.code}" of the charge "{charge}" does not'
             ctx.problems.at(entry, path, message, "use a plan that needs no more of a subscription than its offer does")
+    return ctx.problems.count == before
 
 
 def _place(entry: Entry[Any], path: Path) -> Any:
