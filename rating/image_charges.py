@@ -72,7 +72,7 @@ LATER: dict[type[Document], frozenset[str]] = {
     Increments: frozenset({"mode"}),
     Calendar: frozenset({"day_types", "seasons"}),
     Band: frozenset({"seasons"}),
-    Counter: frozenset({"shared_by", "function", "roll_over"}),
+    Counter: frozenset({"shared_by", "function", "roll_over", "notify"}),
 }
 """Fields that came later: a version that does not use them keeps the name that it had before they came."""
 _LATER_DEFAULTS = {
@@ -185,6 +185,7 @@ def _said(document: Calendar | Counter, said: Said) -> dict[str, Any]:
     key = type(document), document.code
     if key not in said:
         said[key] = _content(document)
+        said[key].pop("notify", None)  # who is told of what is no price
     return said[key]
 
 

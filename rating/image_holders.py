@@ -69,3 +69,13 @@ def charge_groups(account: Int32Array, holder: Int32Array, accounts: int) -> Int
         if np.array_equal(joined, group):
             return group
         group = joined
+
+
+def join_groups(group: Int32Array, account: Int32Array, holder: Int32Array) -> Int32Array:
+    """Return charge groups (accounts,), NO_ACCOUNT kept, joined where account[i] grows what holder[i], each (k,), has."""
+    known = np.flatnonzero(group != NO_ACCOUNT).astype(np.int32)
+    beside = group[known] + np.int32(holder.max(initial=-1) + 1)
+    accounts, holders = np.concatenate([account, known]), np.concatenate([holder, beside])
+    joined = charge_groups(accounts, holders, len(group))
+    joined[group == NO_ACCOUNT] = NO_ACCOUNT
+    return joined

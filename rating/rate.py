@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from rating.accumulate import accumulate
 from rating.image_derived import with_derived
 from rating.kernels.layout import ACCOUNT, SUBSCRIPTION_COLUMNS, Answer, Usage
 from rating.kernels.rate import rate_rows, rate_scratch
@@ -27,7 +29,7 @@ class UnableToRate(ValueError):
 
 
 def rate(edrs: EdrBlock, image: TariffImage, state: AccountState) -> RatedBlock:
-    """Rate a block of EDRs in order, updating counters and wallets in `state`.
+    """Rate a block of EDRs in order, updating counters, wallets and accumulators in `state`.
 
     Args:
         edrs: quantities in 0 .. QUANTITY_MAX, ids of the image's vocabulary.
@@ -54,7 +56,8 @@ def rate(edrs: EdrBlock, image: TariffImage, state: AccountState) -> RatedBlock:
         row = int(rate_rows(row, usage, image.tariff, accounts, answer, values, image.rolls, scratch))
     rated = _block(answer)
     _check_conservation(rated, moved=join(answer.moved_hi[0], answer.moved_lo[0]))
-    return rated
+    growths = accumulate(edrs, rated, image, state)
+    return rated if growths is None else replace(rated, growths=growths)
 
 
 def account_of(edrs: EdrBlock, image: TariffImage) -> Int32Array:
@@ -88,6 +91,7 @@ def _usage(edrs: EdrBlock, image: TariffImage, state: AccountState) -> Usage:
     _require(usage.attributes.shape == (count, ATTRIBUTE_SLOTS), "attributes are not (n, ATTRIBUTE_SLOTS)")
     _require(state.counter_count >= image.counter_count, "the state has not grown to the image's counters")
     _require(state.wallet_count >= image.wallet_count, "the state has not grown to the image's wallets")
+    _require(state.accumulator_count >= image.accumulator_count, "the state has not grown to the image's accumulators")
     if count:
         _require(usage.quantity.min() >= 0, "a quantity is negative")
         _require(usage.quantity.max() <= QUANTITY_MAX, "a quantity exceeds QUANTITY_MAX")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from rating.kernels.layout import COUNTER_PTR, Tariff
+from rating.kernels.accumulate import lower_accumulators
+from rating.kernels.layout import COUNTER_PTR, PERIODS_KEPT, Tariff
 from rating.kernels.reverse import give_back, locate_counters, lower_counters
 from rating.state import AccountState
 from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt64Array
@@ -30,6 +31,7 @@ class RatedItems:
         counter_slot, counter_cell, counter_period: (n,) see `locate_counters`.
         split_ptr: (n + 1,) item i was paid by the parts split_ptr[i] .. split_ptr[i + 1], empty unless WALLET_SPLIT.
         split_wallet, split_amount: (m,) the parts in drawing order.
+        grown_slot, grown_period, grown_by: (k,) what they added to accumulators, as in `Growths`.
     """
 
     rated_quantity: Int64Array
@@ -41,6 +43,9 @@ class RatedItems:
     split_ptr: Int64Array
     split_wallet: Int32Array
     split_amount: Int64Array
+    grown_slot: Int32Array = field(default_factory=lambda: np.zeros(0, np.int32))
+    grown_period: Int32Array = field(default_factory=lambda: np.zeros(0, np.int32))
+    grown_by: Int64Array = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __len__(self) -> int:
         """Return the number of items."""
@@ -66,9 +71,9 @@ class ReversedItems:
 
 
 def reverse(items: RatedItems, state: AccountState) -> ReversedItems:
-    """Give back, in order, what items drew from wallets and consumed of counters, updating `state`.
+    """Give back, in order, what items drew from wallets, consumed of counters and added to accumulators, updating `state`.
 
-    A counter whose period is no longer kept is left as it is (`CounterFate.LEFT`).
+    A counter or accumulator whose period is no longer kept is left as it is (`CounterFate.LEFT`).
 
     Raises:
         UnableToReverse: when they are not items of this state; it is then useless.
@@ -90,6 +95,10 @@ def reverse(items: RatedItems, state: AccountState) -> ReversedItems:
         )
     )
     _require(stopped < 0, f"item {stopped} consumed more than its counter holds")
+    if len(items.grown_slot):
+        accumulators = (state.accumulated, state.accumulated_period)
+        stopped = int(lower_accumulators(items.grown_slot, items.grown_period, items.grown_by, *accumulators))
+        _require(stopped < 0, f"growth {stopped} is more than its accumulator holds")
     wallet, amount, place, parts = _movements(items)
     hi, lo = np.empty(len(wallet), np.int64), np.empty(len(wallet), np.uint64)
     stopped = int(give_back(wallet, amount, accounts.balance, hi, lo))
@@ -108,6 +117,7 @@ def expect_reversible(blocks: Iterable[RatedItems], state: AccountState) -> None
     """
     consumed: Counter[tuple[int, int]] = Counter()
     given: Counter[int] = Counter()
+    grown: Counter[tuple[int, int, int]] = Counter()
     for items in blocks:
         _expect_known(items, state)
         kept = np.flatnonzero(items.counter_slot >= 0)
@@ -119,6 +129,12 @@ def expect_reversible(blocks: Iterable[RatedItems], state: AccountState) -> None
         wallet, amount, *_ = _movements(items)
         for number, part in zip(wallet.tolist(), amount.tolist(), strict=True):
             given[number] += part
+        places = zip(items.grown_slot.tolist(), items.grown_period.tolist(), items.grown_by.tolist(), strict=True)
+        for one, period, by in places:
+            grown[one, (period >> 2) % PERIODS_KEPT, period] += by
+    for (one, at, period), total in grown.items():
+        gone = int(state.accumulated_period[one, at]) != period
+        _require(gone or total <= state.accumulator(one, at), "items added more than their accumulator holds")
     for (one, at), total in consumed.items():
         _require(total <= int(state.counter_used[one, at]), "items consumed more than their counter holds")
     for number, total in given.items():
@@ -130,6 +146,7 @@ def _expect_known(items: RatedItems, state: AccountState) -> None:
     _require(_within(items.counter_slot, state.counter_count), "a counter is unknown")
     _require(_within(items.wallet, state.wallet_count), "a wallet is unknown")
     _require(_within(items.split_wallet, state.wallet_count), "a wallet is unknown")
+    _require(_within(items.grown_slot, state.accumulator_count), "an accumulator is unknown")
     _require(not len(items) or int(min(items.amount.min(), items.rated_quantity.min())) >= 0, "an item is negative")
 
 

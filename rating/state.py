@@ -1,4 +1,4 @@
-"""The state of one account partition: counters and wallets, a function of its log."""
+"""The state of one account partition: counters, wallets and accumulators, a function of its log."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from schemas.arrays import Int32Array, Int64Array, UInt64Array
 
 NAMES = ("counter_period", "counter_used", "balance_hi", "balance_lo")
 """Arrays of a snapshot, in the order of the checksum."""
+ACCUMULATOR_NAMES = ("accumulated", "accumulated_period")
+"""Those that follow where there are accumulators."""
 
 
 class UnableToCredit(ValueError):
@@ -35,14 +37,18 @@ class AccountState:
     Attributes:
         counters: (slots, COUNTER_WORDS) int64: what `counter_used` and `counter_period` show.
         balances: (wallets, 2) int64: what `balance_hi` and `balance_lo` show.
+        accumulated: (accumulators, PERIODS_KEPT, 2) int64: the upper and the lower half of what has accumulated in the period
+            of each cell. accumulated_period: (accumulators, PERIODS_KEPT) int32, which that is, as in `counter_period`.
     """
 
-    __slots__ = ("balances", "counters")
+    __slots__ = ("accumulated", "accumulated_period", "balances", "counters")
 
     def __init__(self) -> None:
         """Start with nothing."""
         self.counters: Int64Array = zeros_in_lines(0, COUNTER_WORDS, np.int64)
         self.balances: Int64Array = zeros_in_lines(0, 2, np.int64)
+        self.accumulated: Int64Array = np.zeros((0, PERIODS_KEPT, 2), np.int64)
+        self.accumulated_period: Int32Array = np.zeros((0, PERIODS_KEPT), np.int32)
 
     @property
     def counter_period(self) -> Int32Array:
@@ -78,23 +84,35 @@ class AccountState:
         return len(self.counters)
 
     @property
+    def accumulator_count(self) -> int:
+        """Return how many accumulators there are."""
+        return len(self.accumulated)
+
+    @property
     def nbytes(self) -> int:
         """Return how much memory it takes."""
-        return self.counters.nbytes + self.balances.nbytes
+        accumulators = self.accumulated.nbytes + self.accumulated_period.nbytes
+        return self.counters.nbytes + self.balances.nbytes + accumulators
 
     def grow(self, vocabulary: Vocabulary) -> None:
-        """Make room for every counter and wallet of the vocabulary; new ones start at zero."""
+        """Make room for every counter, wallet and accumulator of the vocabulary; new ones start at zero."""
         known = self.counter_count
         self.counters = _grown(self.counters, len(vocabulary.counters))
         self.counter_period[known:] = PERIOD_NONE
         self.balances = _grown(self.balances, len(vocabulary.wallets))
+        more = len(vocabulary.accumulators) - self.accumulator_count
+        if more > 0:
+            self.accumulated = np.concatenate([self.accumulated, np.zeros((more, PERIODS_KEPT, 2), np.int64)])
+            unused = np.full((more, PERIODS_KEPT), PERIOD_NONE, np.int32)
+            self.accumulated_period = np.concatenate([self.accumulated_period, unused])
 
     def uncounted(self) -> AccountState:
-        """Return a state with the same balances, which move here and there, and counters of which none has counted."""
+        """Return a state with the same balances and accumulators, which move here and there, and counters that are empty."""
         other = AccountState()
         other.counters = _grown(other.counters, self.counter_count)
         other.counter_period[:] = PERIOD_NONE
         other.balances = self.balances
+        other.accumulated, other.accumulated_period = self.accumulated, self.accumulated_period
         return other
 
     def credit(self, wallet: Int32Array, amount: Int64Array) -> None:
@@ -116,13 +134,19 @@ class AccountState:
         """Return the balance of a wallet in billionths."""
         return join(self.balance_hi[wallet], self.balance_lo[wallet])
 
+    def accumulator(self, slot: int, cell: int) -> int:
+        """Return what has accumulated in one cell."""
+        hi, lo = self.accumulated[slot, cell]
+        return join(hi, int(lo) & 2**64 - 1)
+
     def kernel_view(self) -> Accounts:
         """Return the live arrays as kernels take them."""
         return Accounts(self.counters, self.counters.view(np.int32), self.balances)
 
     def to_arrays(self) -> dict[str, np.ndarray[Any, Any]]:
         """Return copies by name, for a snapshot."""
-        return {name: np.array(getattr(self, name), order="C") for name in NAMES}
+        names = NAMES + ACCUMULATOR_NAMES if self.accumulator_count else NAMES
+        return {name: np.array(getattr(self, name), order="C") for name in names}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray[Any, Any]]) -> AccountState:
@@ -131,20 +155,24 @@ class AccountState:
         Raises:
             UnableToLoadState: when names, shapes or types differ from `to_arrays`.
         """
-        if set(arrays) != set(NAMES):
-            raise UnableToLoadState(f"expected {sorted(NAMES)}, found {sorted(arrays)}")
+        names = NAMES + ACCUMULATOR_NAMES if "accumulated" in arrays else NAMES
+        if set(arrays) != set(names):
+            raise UnableToLoadState(f"expected {sorted(names)}, found {sorted(arrays)}")
         state = cls()
-        for name in NAMES:
+        for name in names:
             wanted, found = getattr(state, name), arrays[name]
             if found.dtype != wanted.dtype or found.shape[1:] != wanted.shape[1:]:
                 raise UnableToLoadState(f"{name} is {found.dtype}{found.shape}")
-        slots, wallets = ({len(arrays[name]) for name in names} for names in (NAMES[:2], NAMES[2:]))
-        if len(slots) > 1 or len(wallets) > 1:
+        together = (NAMES[:2], NAMES[2:], names[len(NAMES) :])
+        slots, wallets, accumulators = ({len(arrays[name]) for name in some} for some in together)
+        if max(map(len, (slots, wallets, accumulators))) > 1:
             raise UnableToLoadState("arrays of different lengths")
         state.counters = zeros_in_lines(slots.pop(), COUNTER_WORDS, np.int64)
         state.balances = zeros_in_lines(wallets.pop(), 2, np.int64)
         for name in NAMES:
             getattr(state, name)[:] = arrays[name]
+        for name in names[len(NAMES) :]:
+            setattr(state, name, np.array(arrays[name], order="C"))
         return state
 
     def checksum(self) -> str:

@@ -11,12 +11,16 @@ import polars as pl
 from rating.contracts import with_contracts
 from rating.image_access import AccessIndex, OpeningReadings, compile_access, compile_opening_readings
 from rating.image_accounts import OpeningCredits, compile_accounts
+from rating.image_accumulators import compile_accumulators
 from rating.image_calendars import compile_calendars, subscription_zones
 from rating.image_charges import ChargeVersion, compile_charges
 from rating.image_conditions import Asked, asked_of
 from rating.image_derived import DerivedColumn, PriceColumn, compile_derived, compile_plugins
+from rating.image_holders import join_groups
+from rating.image_levels import Notices, compile_levels
 from rating.image_plain import cell_versions, plain_rows
 from rating.image_prices import UnableToCompileImage
+from rating.kernels.accumulate import AccumulatorTables
 from rating.kernels.layout import MODEL_VALUE, SHAPE, Tariff
 from rating.vocabulary import Vocabulary
 from schemas.arrays import BoolArray, Int32Array, Int64Array
@@ -54,6 +58,8 @@ class TariffImage:
         derived: what event types look up. plugins: price plug-ins. asked: what event types with values are asked for.
         opening: opening balances. opening_readings: opening indexes.
         rolls: (counters, ROLL_COLUMNS) what rolls over, None where nothing does.
+        accumulators: what grows without pricing anything. accumulator_count: how much state that needs. notices: levels at
+            whose crossing somebody is told. Both None where there are none.
     """
 
     content_hash: str
@@ -75,6 +81,9 @@ class TariffImage:
     plugins: tuple[PriceColumn, ...] = ()
     asked: Mapping[int, Asked] = field(default_factory=dict)
     rolls: Int64Array | None = None
+    accumulators: AccumulatorTables | None = None
+    accumulator_count: int = 0
+    notices: Notices | None = None
 
     @property
     def reads_values(self) -> bool:
@@ -114,6 +123,10 @@ def compile_image(catalog: Catalog, vocabulary: Vocabulary) -> TariffImage:
     calendars = compile_calendars(catalog)
     charges = compile_charges(catalog, vocabulary, calendars)
     accounts = compile_accounts(catalog, vocabulary, charges)
+    accumulators = compile_accumulators(catalog, vocabulary, charges, calendars)
+    group = accounts.charge_group
+    if accumulators is not None:
+        group = join_groups(group, accumulators.account, accumulators.holder)
     access = compile_access(catalog, vocabulary)
     vocabulary.images.extend(pl.Series([catalog.content_hash], dtype=pl.String))
     return TariffImage(
@@ -191,7 +204,7 @@ def compile_image(catalog: Catalog, vocabulary: Vocabulary) -> TariffImage:
         account_wallet_ptr=accounts.account_wallet_ptr,
         account_wallet=accounts.account_wallet,
         wallet_prepaid=accounts.wallet_prepaid,
-        charge_group=accounts.charge_group,
+        charge_group=group,
         wallets_max=max(1, int(np.diff(accounts.account_wallet_ptr).max(initial=1))),
         wallet_count=accounts.wallet_count,
         counter_count=accounts.counter_count,
@@ -202,4 +215,7 @@ def compile_image(catalog: Catalog, vocabulary: Vocabulary) -> TariffImage:
         plugins=compile_plugins(catalog, vocabulary),
         asked=asked_of(written, vocabulary),
         rolls=calendars.rolls,
+        accumulators=accumulators.tables if accumulators is not None else None,
+        accumulator_count=len(vocabulary.accumulators),
+        notices=compile_levels(catalog, vocabulary, charges, calendars, accumulators),
     )

@@ -97,6 +97,7 @@ class Vocabulary:
         wallets: "account/wallet".
         counters: "subscription/counter", and of shared ones "account/ACCOUNT/counter" or "group/GROUP/counter": one slot of
             counter state each.
+        accumulators: the same of counters that price nothing; of those of amounts, "#" and the currency follow.
         currencies: ISO 4217 codes.
         images: content hashes of the activated tariff images, in order of activation.
     """
@@ -110,6 +111,7 @@ class Vocabulary:
     access_points: NameTable = field(default_factory=NameTable)
     wallets: NameTable = field(default_factory=NameTable)
     counters: NameTable = field(default_factory=NameTable)
+    accumulators: NameTable = field(default_factory=NameTable)
     currencies: NameTable = field(default_factory=NameTable)
     images: NameTable = field(default_factory=NameTable)
 
@@ -119,6 +121,6 @@ class Vocabulary:
 
     @classmethod
     def from_tables(cls, tables: dict[str, pa.Table]) -> Vocabulary:
-        """Return the vocabulary written by `to_tables`."""
+        """Return the vocabulary written by `to_tables`, perhaps of a release that did not know all kinds of names."""
         series = {name: pl.Series("name", pl.from_arrow(table)["name"]) for name, table in tables.items()}  # type: ignore[index]
-        return cls(**{item.name: NameTable(series[item.name]) for item in fields(cls)})
+        return cls(**{item.name: NameTable(series[item.name]) for item in fields(cls) if item.name in series})

@@ -24,7 +24,7 @@ _LISTS = {"attributes": ATTRIBUTE_SLOTS, "values": VALUE_SLOTS}
 _POSITION = ("claim", "block", "first_record")
 _EDR = tuple(item.name for item in fields(EdrBlock) if item.name not in ("position", "values"))
 _PARTS = tuple(item.name for item in fields(RatedBlock) if item.name.startswith("split_"))
-_ITEMS = tuple(item.name for item in fields(RatedBlock) if item.name not in _PARTS)
+_ITEMS = tuple(item.name for item in fields(RatedBlock) if item.name not in (*_PARTS, "growths"))
 
 
 class UnableToReadBlock(ValueError):

@@ -58,12 +58,22 @@ _COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
     ("key_hi", pa.uint64()),
     ("key_lo", pa.uint64()),
     ("key_at", pa.int64()),
+    ("grown_slot", pa.list_(pa.field("item", pa.int32(), nullable=False))),
+    ("grown_period", pa.list_(pa.field("item", pa.int32(), nullable=False))),
+    ("grown_by", pa.list_(pa.field("item", pa.int64(), nullable=False))),
 )
+LISTS = tuple(name for name, kind in _COLUMNS if pa.types.is_list(kind))
 CANCELLATION_SCHEMA = pa.schema([pa.field(name, kind, nullable=False) for name, kind in _COLUMNS])
 """One row per EDR to be withdrawn, as it was stored: quantities and amounts are positive, in base steps and billionths.
 
-`kind` is a `CancelledKind`; only RATED rows fill what lies between `image` and `split_amount`. `counter_slot` is -1 without a
-counter; `counter_period` is what `AccountState.counter_period` must say for the quantity to be given back. `wallet` is as in
-`RatedBlock`; the parts of a split item are in drawing order. `key_hi`, `key_lo`: the record's identity, (0, 0) where another
-row releases it or nobody does; `key_at`: its event time, microseconds UTC.
+`kind` is a `CancelledKind`; only RATED rows fill what lies between `image` and `split_amount`, and the last three: what the
+item added to accumulators, as `schemas.rated_item.Growths` says it. `counter_slot` is -1 without a counter;
+`counter_period` is what `AccountState.counter_period` must say for the quantity to be given back. `wallet` is as in
+`RatedBlock`; the parts of a split item are in drawing order. `key_hi`, `key_lo`: the record's identity, (0, 0) where
+another row releases it or nobody does; `key_at`: its event time, microseconds UTC.
 """
+CANCELLATION_SCHEMAS = (
+    CANCELLATION_SCHEMA,
+    pa.schema([field for field in CANCELLATION_SCHEMA if not field.name.startswith("grown_")]),
+)
+"""That one, and those of releases before, whose files may be in the log."""

@@ -23,6 +23,8 @@ WALLET_FRAME = pl.Schema(
         "opening_balance": pl.Int64,  # billionths of the currency unit
     }
 )
+WALLET_LEVEL_FRAME = pl.Schema({"account": pl.String, "wallet": pl.String, "level": pl.Int64})
+"""Balances, billionths of the currency unit, at which somebody is told."""
 SUBSCRIPTION_FRAME = pl.Schema({"subscription": pl.String, "account": pl.String, "offer": pl.String})
 SUBSCRIPTION_ZONE_FRAME = pl.Schema({"subscription": pl.String, "zone": pl.String})
 ACCOUNT_TREE_FRAME = pl.Schema({"account": pl.String, "level": pl.String, "parent": pl.String})
@@ -134,7 +136,7 @@ class Catalog:
         source_places: "FILE:LINE" where each source is defined, for people.
         price_tables: the rows of destination tables and matrices by code. lookup_tables: those of lookup tables.
         date_lists: what day types of calendars refer to. subscription_zones: of the subscriptions that name one.
-        account_tree, subscription_groups: what is shared by whom, see their schemas.
+        account_tree, subscription_groups: what is shared by whom, see their schemas. wallet_levels: see WALLET_LEVEL_FRAME.
         contracts: what accounts have negotiated.
         discount_plans, discounts: what is taken off, and which of it is assigned to whom.
         sellers .. tax_mappings, account_taxes: which tax is due; empty in a catalog that declares none.
@@ -161,6 +163,7 @@ class Catalog:
     subscription_zones: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SUBSCRIPTION_ZONE_FRAME))
     account_tree: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ACCOUNT_TREE_FRAME))
     subscription_groups: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SUBSCRIPTION_GROUP_FRAME))
+    wallet_levels: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WALLET_LEVEL_FRAME))
     sellers: dict[str, Seller] = field(default_factory=dict)
     tax_classes: dict[str, TaxClass] = field(default_factory=dict)
     tax_categories: dict[str, TaxCategory] = field(default_factory=dict)

@@ -26,7 +26,8 @@ class BlockHeader:
         edrs, rated, unrated, cancelled: the EDR sheet; edrs = rated + unrated + cancelled.
         usage_rows, operation_rows, rejection_rows, reversal_rows: rows that the block puts in each fact table.
         amounts: billionths per currency id, sum of rated amounts (exact, may exceed 64 bits).
-        part_rows: the same, of records that became parts of EDRs. run_rows: of runs of numbers seen.
+        part_rows: the same, of records that became parts of EDRs. run_rows: of runs of numbers seen. notification_rows: of
+            notifications.
         quantity: sum of rated EDR quantities in base steps (exact, may exceed 64 bits). Reversals count negative, here and in
             `amounts`.
     """
@@ -59,6 +60,7 @@ class BlockHeader:
     reversal_rows: int = 0
     part_rows: int = 0
     run_rows: int = 0
+    notification_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,7 @@ class OutputBlock:
         assembled: of EDRs that were put together from several records, which; None when there are none.
         runs: of a source that counts its records, the numbers seen; None for others.
         sources: (n,) source id of each EDR, where they came from several; None where the header says it.
+        notifications: rows of `schemas.notification.NOTIFICATION_SCHEMA`; None when there are none.
     """
 
     header: BlockHeader
@@ -137,6 +140,7 @@ class OutputBlock:
     assembled: AssembledParts | None = None
     runs: SequenceRuns | None = None
     sources: Int32Array | None = None
+    notifications: pa.RecordBatch | None = None
 
 
 @dataclass(frozen=True, slots=True)

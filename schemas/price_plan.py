@@ -186,6 +186,13 @@ class RollOver(Document):
     order: Literal["oldest_first", "newest_first"] = "oldest_first"
 
 
+LevelText = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)? (%|[A-Za-z][A-Za-z0-9_./-]*)$")]
+"""A level of a counter: "80 %", "5 GB", "50 EUR"."""
+LEVELS_MAX = 16
+ACCUMULATORS_MAX = 8
+Accumulated = Annotated[tuple[Code, ...], Field(max_length=ACCUMULATORS_MAX)]
+
+
 class Counter(Document):
     """Consumption accumulated over the calendar period of the *event* date in `zone`.
 
@@ -193,6 +200,9 @@ class Counter(Document):
     account of a level.
 
     `function: max` keeps the largest usage of the period instead of the sum of all: a usage is priced for what it raises it by.
+    `function: amount` counts what items cost, in the currency `unit`; it prices nothing.
+
+    `notify` are levels at whose crossing somebody is told.
     """
 
     kind: Literal["counter"]
@@ -201,8 +211,9 @@ class Counter(Document):
     period: Literal["day", "month", "year", "ever"] = "month"
     zone: str = "UTC"
     shared_by: Sharing = "subscription"
-    function: Literal["sum", "max"] = "sum"
+    function: Literal["sum", "max", "amount"] = "sum"
     roll_over: RollOver | None = None
+    notify: Annotated[tuple[LevelText, ...], Field(max_length=LEVELS_MAX)] = ()
 
 
 class Increments(Document):
@@ -316,6 +327,8 @@ class Charge(Document):
 
     The offer's charge with the lowest `priority` number that matches is used; ties go to the offer's order. `tax_class` says
     how it is taxed (`schemas.tax`).
+
+    What it prices grows the counters `accumulate`, which price nothing themselves.
     """
 
     kind: Literal["charge"]
@@ -326,27 +339,34 @@ class Charge(Document):
     priority: Annotated[int, Field(ge=0, le=1_000_000)] = 100
     price_plan: Code
     tax_class: Code | None = None
+    accumulate: Accumulated = ()
 
 
 class Offer(Document):
-    """What is sold: a set of charges, in one currency; by the `seller`, where the catalog has several."""
+    """What is sold: a set of charges, in one currency; by the `seller`, where the catalog has several.
+
+    All that its charges price grows the counters `accumulate`.
+    """
 
     kind: Literal["offer"]
     code: Code
     charges: Annotated[tuple[Code, ...], Field(min_length=1)]
     seller: Code | None = None
+    accumulate: Accumulated = ()
 
 
 class Wallet(Document):
     """One balance of an account. Prepaid wallets are drawn in ascending `priority`, then the postpaid one, if any.
 
-    `opening_balance` is credited once, when the account first appears.
+    `opening_balance` is credited once, when the account first appears. `notify_below` are balances of which somebody is told
+    when the wallet falls to one or below it.
     """
 
     code: Code
     type: Literal["prepaid", "postpaid"]
     priority: Annotated[int, Field(ge=0, le=1000)] = 0
     opening_balance: ExactDecimal = Decimal(0)
+    notify_below: Annotated[tuple[ExactDecimal, ...], Field(max_length=LEVELS_MAX)] = ()
 
 
 class DiscountAssignment(Document):

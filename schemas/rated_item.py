@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt16Array, UInt64Array
 
@@ -10,6 +10,29 @@ WALLET_SPLIT = -1
 """`RatedBlock.wallet` of an item paid by several wallets: its operations are in the split columns."""
 WALLET_NONE = -2
 """`RatedBlock.wallet` of an item whose amount is zero, or that was refused: nothing moved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Growths:
+    """By what k steps accumulators grow, in the order of the items that they come from.
+
+    Attributes:
+        row: (k,) row of the item. accumulator: (k,) index in the image. slot: (k,) id in `Vocabulary.accumulators`.
+        period: (k,) which period of it, number * 4 + kind. by: (k,) rated quantity or amount, >= 0.
+        before_hi, before_lo: (k,) what it had before, 128 bits.
+    """
+
+    row: Int64Array
+    accumulator: Int32Array
+    slot: Int32Array
+    period: Int32Array
+    by: Int64Array
+    before_hi: Int64Array
+    before_lo: UInt64Array
+
+    def take(self, places: Int64Array) -> Growths:
+        """Return some of them."""
+        return Growths(*(getattr(self, item.name)[places] for item in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +52,7 @@ class RatedBlock:
         split_row: (m,) row of the item, ascending.
         split_wallet, split_amount, split_balance_hi, split_balance_lo: (m,) its wallet operations in drawing order;
             `split_amount` > 0 is what was drawn.
+        growths: of accumulators; None where the image has none, and of items that are taken back.
     """
 
     reason: UInt16Array
@@ -46,3 +70,4 @@ class RatedBlock:
     split_amount: Int64Array
     split_balance_hi: Int64Array
     split_balance_lo: UInt64Array
+    growths: Growths | None = None

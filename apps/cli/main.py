@@ -11,6 +11,7 @@ from apps.cli import (
     catalogs,
     explaining,
     files,
+    notifying,
     processing,
     querying,
     rating,
@@ -37,6 +38,7 @@ serve.add_to(app)
 sources.add_to(app)
 rejects.add_to(app)
 files.add_to(app)
+notifying.add_to(app)
 querying.add_to(app)
 explaining.add_to(app)
 rating.add_to(app)

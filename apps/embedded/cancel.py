@@ -18,10 +18,12 @@ from pipelines.snapshot import StageState
 from pipelines.spool.family import moves_of
 from pipelines.spool.files import durable_file
 from pipelines.spool.lifecycle import Decisions, Place, Status
+from rating.accumulate import find_growths
 from rating.reversal import find_counters
 from schemas.arrays import BoolArray, Int64Array, UInt64Array
 from schemas.cancellation import CANCELLATION_SCHEMA, CancelledKind
 from schemas.cdr import CdrBlock
+from schemas.rated_item import Growths
 from schemas.rejection import Stage
 from schemas.source import SourceBase
 
@@ -54,6 +56,8 @@ _BLOCKS = """
 SELECT block, first_record FROM fact_block WHERE claim = {claim:UInt32} AND edrs > 0 AND reversal_rows = 0 AND cancelled = 0
 ORDER BY first_record, block
 """
+
+_GROWN = ("slot", "period", "by")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +180,15 @@ class Withdrawal:
                 "counter_period": period,
             },
             (split_ptr, parts["wallet"].to_numpy(), billionths(parts["amount"])),
+            find_growths(
+                np.arange(len(amount)),
+                column["event_at"],
+                subscription,
+                version,
+                column["rated_quantity"],
+                amount,
+                image.image,
+            ),
         )
 
     def _unrated(self, claim: int, rows: pa.Table, keys: Keys) -> pa.RecordBatch:
@@ -276,23 +289,30 @@ def command_batch(
     keys: Keys,
     given: Mapping[str, Any],
     parts: tuple[Any, Any, Any] | None,
+    growths: Growths | None = None,
 ) -> pa.RecordBatch:
     """Return commands of one kind or one kind each: `given` are their columns as far as they are known.
 
     Args:
         claim: of all of them, or (n,). parts: of items that several wallets paid, (ptr, wallet, amount); None for none.
+        growths: what the items added to accumulators.
     """
     n = len(record)
     empty = {"counter_slot": -1, "counter_period": -1, "wallet": -2}
     columns: dict[str, Any] = {"kind": np.broadcast_to(kind, n), "claim": np.full(n, claim), "record": record}
     columns |= {"branch": branch, **given}
     columns["key_hi"], columns["key_lo"], columns["key_at"] = _keys_of(record, keys)
-    ptr, wallets, amounts = parts if parts is not None else (np.zeros(n + 1, np.int32), [], [])
+    nothing = np.zeros(n + 1, np.int32)
+    ptr, wallets, amounts = parts if parts is not None else (nothing, [], [])
+    lists = {"split_wallet": (ptr, wallets), "split_amount": (ptr, amounts)}
+    grown = nothing if growths is None else np.searchsorted(growths.row, np.arange(n + 1)).astype(np.int32)
+    lists |= {f"grown_{name}": (grown, [] if growths is None else getattr(growths, name)) for name in _GROWN}
     arrays = []
     for item in CANCELLATION_SCHEMA:
-        if item.name in ("split_wallet", "split_amount"):
-            values = pa.array(wallets if item.name == "split_wallet" else amounts, item.type.value_type)
-            arrays.append(pa.ListArray.from_arrays(pa.array(ptr, pa.int32()), values, type=item.type))
+        if item.name in lists:
+            begins, of = lists[item.name]
+            values = pa.array(of, item.type.value_type)
+            arrays.append(pa.ListArray.from_arrays(pa.array(begins, pa.int32()), values, type=item.type))
         else:
             values = columns[item.name] if item.name in columns else np.full(n, empty.get(item.name, 0))
             arrays.append(pa.array(np.ascontiguousarray(values)).cast(item.type))

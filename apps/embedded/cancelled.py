@@ -17,7 +17,7 @@ from pipelines.resource.release import release_keys
 from pipelines.resource.reopening import reopen
 from pipelines.snapshot import StageState
 from pipelines.spool.journal import Cancel, Renewal
-from schemas.cancellation import CANCELLATION_SCHEMA, CancelledKind
+from schemas.cancellation import CANCELLATION_SCHEMAS, CancelledKind
 from schemas.cdr import BlockPosition
 from schemas.output import OutputBlock
 from schemas.reopening import RENEWAL_SCHEMA, REOPENING_SCHEMA
@@ -53,7 +53,7 @@ def open_commands(archive: Path, entry: Cancel) -> Commands:
     if entry.reopening:
         reader = open_checked(archive / entry.reopening, entry.reopening_sha256, REOPENING_SCHEMA)
         reopening = reader.get_batch(0)
-    return Commands(open_checked(archive / entry.stored, entry.sha256, CANCELLATION_SCHEMA), reopening)
+    return Commands(open_checked(archive / entry.stored, entry.sha256, *CANCELLATION_SCHEMAS), reopening)
 
 
 def open_renewal(archive: Path, entry: Renewal) -> pa.RecordBatch:
@@ -65,8 +65,8 @@ def open_renewal(archive: Path, entry: Renewal) -> pa.RecordBatch:
     return open_checked(archive / entry.stored, entry.sha256, RENEWAL_SCHEMA).get_batch(0)
 
 
-def open_checked(path: Path, sha256: str, schema: pa.Schema) -> pa.ipc.RecordBatchFileReader:
-    """Return a file of commands.
+def open_checked(path: Path, sha256: str, *schemas: pa.Schema) -> pa.ipc.RecordBatchFileReader:
+    """Return a file of commands in one of some schemas.
 
     Raises:
         UnableToReadArchive: when it is gone, or not the one that was journaled.
@@ -78,7 +78,7 @@ def open_checked(path: Path, sha256: str, schema: pa.Schema) -> pa.ipc.RecordBat
     if found != sha256:
         raise UnableToReadArchive(f"{path.name} is damaged; the log needs it: restore it from a backup")
     reader = pa.ipc.open_file(pa.memory_map(str(path)))
-    if reader.schema != schema:
+    if reader.schema not in schemas:
         raise UnableToReadArchive(f"{path.name} was written by another release: use that one to finish the log")
     return reader
 

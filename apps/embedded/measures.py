@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apps.embedded.ports import FactStore
+from rating.levels import unit_of
 from schemas.catalog import Catalog
 from schemas.quantity import BUILT_IN_UNITS, Unit
 
@@ -30,7 +31,8 @@ def check_measures(catalog: Catalog, active: Catalog | None, store: FactStore) -
     for code, counter in catalog.counters.items():
         known = active.counters.get(code) if active is not None else None
         if active is not None and known is not None:
-            told += _told(f'the counter "{code}"', active.units[known.unit], catalog.units[counter.unit])
+            before, now = unit_of(known, active.units), unit_of(counter, catalog.units)
+            told += _told(f'the counter "{code}"', before, now)
     if told:
         raise UnableToActivate("; ".join(told))
 

@@ -20,6 +20,7 @@ from apps.embedded.stored_edrs import StoredEdrs
 from pipelines.spool.family import RECORD
 from pipelines.spool.journal import Refusal, Rerate, refusal
 from pipelines.spool.lifecycle import decisions
+from rating.accumulate import find_growths
 from rating.history import begin
 from rating.kernels.layout import ACCOUNT, POSTPAID, WALLET_COUNT
 from rating.periods import components
@@ -316,7 +317,17 @@ def _withdrawals(reader: ScopeReader, edrs: StoredEdrs, parts: Parts, rows: Int6
     }
     splits = (of.ptr.astype(np.int32), of.wallet, of.amount)
     place = some.place
-    return command_batch(place >> 32, CancelledKind.RATED, place & RECORD, some.branch, NO_KEYS, given, splits)
+    image = reader.tariff(int(some.image[0])).image
+    grown = find_growths(
+        np.arange(len(some)),
+        some.event_at,
+        some.subscription,
+        some.charge_version,
+        some.rated_quantity,
+        some.amount,
+        image,
+    )
+    return command_batch(place >> 32, CancelledKind.RATED, place & RECORD, some.branch, NO_KEYS, given, splits, grown)
 
 
 def _again(edrs: StoredEdrs, reversal: Int64Array, taken: Int64Array) -> Iterator[pa.RecordBatch]:

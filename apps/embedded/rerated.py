@@ -13,6 +13,7 @@ import pyarrow as pa
 from apps.embedded.cancelled import FIRST_BESIDE_RECORDS, open_checked
 from apps.embedded.images import ActiveImage, recompile
 from apps.embedded.layout import DataDirectory
+from pipelines.account.before import before_rerating
 from pipelines.account.cancel import cancel_block
 from pipelines.account.stage import ClaimContext, finish_rerated
 from pipelines.snapshot import StageState
@@ -20,7 +21,7 @@ from pipelines.spool.journal import Rerate
 from rating.history import begin, settle
 from rating.periods import rolling_slots
 from schemas.arrays import Int64Array
-from schemas.cancellation import CANCELLATION_SCHEMA
+from schemas.cancellation import CANCELLATION_SCHEMAS
 from schemas.cdr import BlockPosition
 from schemas.edr import PACKED_WORDS_VALUED, unpack
 from schemas.output import OutputBlock
@@ -43,7 +44,8 @@ def rerated_blocks(
     archive = directory.spool.archive
     if entry.image != state.image:
         active = recompile(directory, entry.image, state)
-    withdrawals = open_checked(archive / entry.stored, entry.sha256, CANCELLATION_SCHEMA)
+    withdrawals = open_checked(archive / entry.stored, entry.sha256, *CANCELLATION_SCHEMAS)
+    before = before_rerating(active.image, state.vocabulary.counters)
     edrs = open_checked(archive / entry.edrs, entry.edrs_sha256, RERATING_SCHEMA)
     reversals = np.concatenate([np.zeros(0, np.int64), *(_column(edrs, block, "reversal") for block in _blocks(edrs))])
     replaced_by = np.full(len(reversals), -1, np.int64)
@@ -54,12 +56,12 @@ def rerated_blocks(
     for block in _blocks(withdrawals):
         batch = withdrawals.get_batch(block)
         position = BlockPosition(entry.claim, block, FIRST_BESIDE_RECORDS + record)
-        context = ClaimContext(tenant, sources.id(entry.sources[block]), entry.received_at, 1)
+        context = ClaimContext(tenant, sources.id(entry.sources[block]), entry.received_at, 1, before)
         replacing = replaced_by[record : record + batch.num_rows]
         yield cancel_block(batch, position, state.account, context, cause="rerated", replaced_by=replacing)
         record += batch.num_rows
     past, first = begin(state.account), 0
-    context = ClaimContext(tenant, 0, entry.received_at, 1)
+    context = ClaimContext(tenant, 0, entry.received_at, 1, before)
     for block in _blocks(edrs):
         batch = edrs.get_batch(block)
         position = BlockPosition(entry.claim, withdrawals.num_record_batches + block, first)

@@ -31,6 +31,7 @@ from schemas.catalog import (
     TIME_MAX,
     TIME_MIN,
     WALLET_FRAME,
+    WALLET_LEVEL_FRAME,
 )
 from schemas.contract import Contract
 from schemas.money import AMOUNT_DECIMALS, CURRENCY_DECIMALS, to_scaled
@@ -67,6 +68,7 @@ class Parties:
     resold_points: pl.DataFrame
     wallets: pl.DataFrame
     opening_readings: pl.DataFrame
+    wallet_levels: pl.DataFrame
 
     @property
     def all_points(self) -> pl.DataFrame:
@@ -105,6 +107,7 @@ def gather_parties(ctx: Context, tables: list[pl.DataFrame], origins: Origins) -
         resold_points=_together(shared, _ACCESS_POINTS, resold).sort("access_point", "start_at", "origin"),
         wallets=_wallets(wallets, tables).sort("account", "wallet"),
         opening_readings=_frame(readings, OPENING_READING_FRAME).sort("access_point", "series", "at"),
+        wallet_levels=_wallet_levels(ctx, tables).sort("account", "wallet", "level"),
     )
 
 
@@ -133,6 +136,20 @@ def _wallet_frame(table: pl.DataFrame, wallet: str, balance: pl.Expr) -> pl.Data
         priority=pl.lit(0, pl.Int32),
         opening_balance=balance.cast(pl.Int64),
     )
+
+
+def _wallet_levels(ctx: Context, tables: list[pl.DataFrame]) -> pl.DataFrame:
+    rows = [
+        (entry.document.code, wallet.code, _scaled(level))
+        for entry in ctx.documents.of(Account).values()
+        for wallet in entry.document.wallets
+        for level in wallet.notify_below
+    ]
+    frames = [_frame(rows, WALLET_LEVEL_FRAME)]
+    for table in tables:
+        told = table.filter(pl.col("prepaid_balance").is_not_null(), pl.col("notify_below").is_not_null())
+        frames.append(told.select("account", wallet=pl.lit(PREPAID), level="notify_below"))
+    return pl.concat(frames).unique()
 
 
 def _account_rows(ctx: Context, origins: Origins) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:

@@ -36,6 +36,7 @@ def check_account(ctx: Context, entry: Entry[Account]) -> None:
             ctx.problems.at(entry, ("wallets", index, "code"), message, "give each wallet its own code")
         seen.add(wallet.code)
         _check_balance(ctx, entry, ("wallets", index, "opening_balance"), wallet)
+        _check_levels(ctx, entry, ("wallets", index, "notify_below"), wallet)
 
 
 def _check_balance(ctx: Context, entry: Entry[Account], path: Path, wallet: Wallet) -> None:
@@ -46,6 +47,22 @@ def _check_balance(ctx: Context, entry: Entry[Account], path: Path, wallet: Wall
         ctx.problems.at(entry, path, f"{balance} is too large", f"write at most {BALANCE_MAX}")
     elif not fits(balance, AMOUNT_DECIMALS):
         ctx.problems.at(entry, path, f"{balance} has too many decimals", f"write at most {AMOUNT_DECIMALS}")
+
+
+def _check_levels(ctx: Context, entry: Entry[Account], path: Path, wallet: Wallet) -> None:
+    """Check that every level is a balance that the wallet can fall to, and written once."""
+    seen: set[object] = set()
+    for index, level in enumerate(wallet.notify_below):
+        here: Path = (*path, index)
+        if wallet.type == "prepaid" and level < 0:
+            ctx.problems.at(entry, here, f"a prepaid wallet does not fall to {level}", "write 0 or more")
+        elif abs(level) > BALANCE_MAX:
+            ctx.problems.at(entry, here, f"{level} is too large", f"write at most {BALANCE_MAX}")
+        elif not fits(level, AMOUNT_DECIMALS):
+            ctx.problems.at(entry, here, f"{level} has too many decimals", f"write at most {AMOUNT_DECIMALS}")
+        elif level in seen:
+            ctx.problems.at(entry, here, f"the level {level} is repeated", "remove the repetition")
+        seen.add(level)
 
 
 def check_subscription(ctx: Context, entry: Entry[Subscription]) -> None:

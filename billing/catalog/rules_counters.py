@@ -1,9 +1,12 @@
-"""Rules of counters: their units and periods, and that plans have the allowance that rolls over."""
+"""Rules of counters: their units, periods and levels, and that plans have the allowance that rolls over."""
 
 from __future__ import annotations
 
 from billing.catalog.checking import Context
 from billing.catalog.models import Entry, Path
+from billing.catalog.wording import choose
+from rating.levels import PERCENT, level_of, unit_of, whole_of
+from schemas.money import CURRENCY_DECIMALS
 from schemas.price_plan import Counter, PricePlan, PriceVersion, RollOver
 
 ALLOWANCE_MAX = 2**60
@@ -13,14 +16,73 @@ ALLOWING = ("flat", "graduated", "package")
 
 
 def check_counter(ctx: Context, entry: Entry[Counter]) -> None:
-    """Check a counter: its unit and zone are known; what rolls over is a quantity of its unit, and ends sometime."""
+    """Check a counter: its unit and zone are known; levels and what rolls over are quantities of its unit."""
     counter = entry.document
-    unit = ctx.unit(entry, ("unit",), counter.unit)
     ctx.zone(entry, ("zone",), counter.zone)
-    rule = counter.roll_over
-    if rule is None:
+    if counter.function == "amount":
+        if counter.unit not in CURRENCY_DECIMALS:
+            message = f'the counter counts amounts, and octroi does not bill in the currency "{counter.unit}"'
+            ctx.problems.at(entry, ("unit",), message, choose(counter.unit, CURRENCY_DECIMALS))
+            return
+        dimension = None
+    else:
+        unit = ctx.unit(entry, ("unit",), counter.unit)
+        dimension = unit.dimension if unit is not None else None
+    if counter.roll_over is not None:
+        _check_roll_over(ctx, entry, counter, counter.roll_over, dimension)
+    if counter.function == "amount" or dimension is not None:
+        _check_levels(ctx, entry, counter)
+
+
+def _check_levels(ctx: Context, entry: Entry[Counter], counter: Counter) -> None:
+    """Check that every level is above zero, of the counter's unit, and written once."""
+    unit = unit_of(counter, ctx.units)
+    seen: dict[int, str] = {}
+    for index, text in enumerate(counter.notify):
+        here: Path = ("notify", index)
+        whole = _whole(ctx, counter)
+        if text.endswith(PERCENT) and whole is None:
+            message = (
+                f'nobody knows what "{text}" is of: plans on the counter have no free part or first tier, or several'
+            )
+            ctx.problems.at(entry, here, message, f'write a quantity, such as "5 {counter.unit}"')
+            continue
+        try:
+            level = level_of(text, whole, unit, ctx.units)
+        except KeyError:
+            other = text.partition(" ")[2]
+            codes = [code for code in ctx.units if ctx.units[code].dimension == unit.dimension] or [unit.code]
+            ctx.problems.at(entry, here, f'the counter does not count "{other}"', choose(other, codes))
+            continue
+        except ValueError as error:
+            ctx.problems.at(entry, here, str(error), f'write a quantity, such as "5 {counter.unit}"')
+            continue
+        if level == 0:
+            ctx.problems.at(entry, here, f'"{text}" is zero', "write a level above zero")
+        elif level in seen:
+            message = f'"{text}" is the level "{seen[level]}" once more'
+            ctx.problems.at(entry, here, message, "remove one of them")
+        seen.setdefault(level, text)
+
+
+def _whole(ctx: Context, counter: Counter) -> int | None:
+    plans = ctx.documents.of(PricePlan).values()
+    try:
+        return whole_of(counter, (version for plan in plans for version in plan.document.versions), ctx.units)
+    except (KeyError, ValueError):
+        return None
+
+
+def _check_roll_over(
+    ctx: Context, entry: Entry[Counter], counter: Counter, rule: RollOver, dimension: str | None
+) -> None:
+    """Check that what rolls over is a quantity of the counter's unit, and ends sometime."""
+    if counter.function != "sum":
+        what = "a largest usage" if counter.function == "max" else "an amount"
+        fix = "remove `roll_over`, or write `function: sum`"
+        ctx.problems.at(entry, ("roll_over",), f"{what} leaves nothing of an allowance", fix, key=True)
+    if counter.function == "amount":
         return
-    dimension = unit.dimension if unit is not None else None
     allowance = ctx.positive(entry, ("roll_over", "of"), rule.of, dimension)
     limit = ctx.positive(entry, ("roll_over", "limit"), rule.limit, dimension) if rule.limit is not None else None
     if allowance is not None and allowance > ALLOWANCE_MAX:
@@ -28,9 +90,6 @@ def check_counter(ctx: Context, entry: Entry[Counter]) -> None:
     if allowance is not None and limit is not None and limit > allowance:
         message = f'"{rule.limit}" is more than the allowance of "{rule.of}"'
         ctx.problems.at(entry, ("roll_over", "limit"), message, "write a smaller limit, or none")
-    if counter.function == "max":
-        fix = "remove `roll_over`, or write `function: sum`"
-        ctx.problems.at(entry, ("roll_over",), "a largest usage leaves nothing of an allowance", fix, key=True)
     if counter.period == "ever":
         fix = "choose a period, or remove `roll_over`"
         ctx.problems.at(entry, ("roll_over",), "a counter without periods has nothing to carry over", fix, key=True)

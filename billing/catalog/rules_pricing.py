@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from billing.catalog.checking import Context
 from billing.catalog.models import Entry
+from billing.catalog.rules_accumulators import check_accumulators, check_offer_accumulators
 from billing.catalog.rules_calendars import SUBSCRIPTION_ZONE
 from billing.catalog.rules_expressions import check_condition, check_formula_use
 from billing.catalog.rules_lookups import check_lookups
@@ -55,6 +56,7 @@ def check_charge(ctx: Context, entry: Entry[Charge]) -> None:
     event_type = ctx.reference(entry, ("event_type",), EventType, "event_type", charge.event_type)
     plan = ctx.reference(entry, ("price_plan",), PricePlan, "price_plan", charge.price_plan)
     check_class(ctx, entry)
+    check_accumulators(ctx, entry, charge.accumulate, [charge])
     if event_type is not None:
         _check_filters(ctx, entry, event_type)
         check_condition(ctx, entry, event_type)
@@ -95,6 +97,7 @@ def check_offer(ctx: Context, entry: Entry[Offer]) -> None:
     """Check an offer: its charges are known and distinct, and all their plans have one currency."""
     ctx.unique(entry, ("charges",), entry.document.charges, "charge")
     check_sold_by(ctx, entry)
+    check_offer_accumulators(ctx, entry)
     first: tuple[str, str] | None = None
     for index, charge, plan in _plans(ctx, entry):
         if first is None:

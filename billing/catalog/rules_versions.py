@@ -310,6 +310,10 @@ def _check_counter_unit(
     counter = ctx.reference(entry, (*path, "counter"), Counter, "counter", version.counter)
     if counter is not None and counter.function == "max":
         _check_peak(ctx, entry, path, version)
+    if counter is not None and counter.function == "amount":
+        message = f'"{version.counter}" counts amounts, by which nothing is priced'
+        ctx.problems.at(entry, (*path, "counter"), message, "list it under `accumulate` of a charge or an offer")
+        return
     unit = ctx.units.get(counter.unit) if counter is not None else None
     if unit is not None and dimension is not None and unit.dimension != dimension:
         message = f'the counter "{version.counter}" counts {unit.dimension}, but the version prices {dimension}'

@@ -36,13 +36,15 @@ def check_sharing(
 
 
 def offer_counters(ctx: Context) -> dict[str, set[str]]:
-    """Return the counters of every offer, as far as its charges and plans are known."""
+    """Return the counters and accumulators of every offer, as far as its charges and plans are known."""
     charges, plans = ctx.documents.of(Charge), ctx.documents.of(PricePlan)
     found = {}
     for code, entry in ctx.documents.of(Offer).items():
         used = {charges[charge].document.price_plan for charge in entry.document.charges if charge in charges}
         versions = [version for plan in used if plan in plans for version in plans[plan].document.versions]
         found[code] = {version.counter for version in versions if version.counter is not None}
+        found[code].update(entry.document.accumulate)
+        found[code].update(*(charges[one].document.accumulate for one in entry.document.charges if one in charges))
     return found
 
 

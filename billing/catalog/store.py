@@ -80,6 +80,7 @@ def load_catalog(directory: Path) -> Catalog:
         subscription_zones=parties.zones.drop("origin"),
         account_tree=parties.tree.drop("origin"),
         subscription_groups=parties.groups.drop("origin"),
+        wallet_levels=parties.wallet_levels,
         source_places={code: entry.place() for code, entry in ctx.documents.of(SourceBase).items()},
         sellers=_by_code(ctx, Seller),
         tax_classes=_by_code(ctx, TaxClass),

@@ -23,7 +23,8 @@ from schemas.price_plan import utc_microseconds
 REQUIRED = ("account", "currency", "subscription", "offer", "access_point")
 OF_ACCOUNTS = ("country", "tax_category", "tax_exemption")
 RESOLD = ("reseller", "reseller_offer")
-OPTIONAL = ("start", "end", "prepaid_balance", "postpaid", "shared", "zone", "group", "parent", *RESOLD, *OF_ACCOUNTS)
+OF_WALLETS = ("prepaid_balance", "notify_below", "postpaid")
+OPTIONAL = ("start", "end", *OF_WALLETS, "shared", "zone", "group", "parent", *RESOLD, *OF_ACCOUNTS)
 IDENTIFIER_MAX = 255
 PLACE = "(origin)"
 """The column with the origin of each row; no file has one of that name."""
@@ -37,8 +38,9 @@ def read_table(data: bytes, file: str, origins: Origins, problems: Problems) -> 
     """Return the rows of one table, or None when its rows cannot be told apart.
 
     The columns are those of REQUIRED, then `start_at` and `end_at` (microseconds UTC, TIME_MIN and TIME_MAX when
-    open), `prepaid_balance` (billionths; null: no prepaid wallet), `postpaid`, `shared`, `zone`, `group`, `parent`,
-    those of RESOLD and OF_ACCOUNTS, and `origin`. Rows with a problem are kept.
+    open), `prepaid_balance` (billionths; null: no prepaid wallet), `notify_below` (likewise; null: never),
+    `postpaid`, `shared`, `zone`, `group`, `parent`, those of RESOLD and OF_ACCOUNTS, and `origin`. Rows with a problem are
+    kept.
     """
     data = data.removeprefix(b"\xef\xbb\xbf")
     columns = _header(data, file, problems)
@@ -197,6 +199,7 @@ def _convert(check: Check) -> pl.DataFrame:
         converted_texts(check.frame["start"], instant_us).alias("start_at"),
         converted_texts(check.frame["end"], instant_us).alias("end_at"),
         converted_texts(check.frame["prepaid_balance"], _balance).alias("balance"),
+        converted_texts(check.frame["notify_below"], _balance).alias("level"),
     )
     converted = Check(frame, check.origins, check.problems)
     for name, into in (("start", "start_at"), ("end", "end_at")):
@@ -207,11 +210,16 @@ def _convert(check: Check) -> pl.DataFrame:
     wrong = pl.col("prepaid_balance").is_not_null() & pl.col("balance").is_null()
     fix = f"write a number from 0 to {BALANCE_MAX} with at most {AMOUNT_DECIMALS} decimals"
     converted.refuse("prepaid_balance", wrong, '"{}" is not an opening balance', fix)
+    wrong = pl.col("notify_below").is_not_null() & pl.col("level").is_null()
+    converted.refuse("notify_below", wrong, '"{}" is not a balance', fix)
+    homeless = pl.col("notify_below").is_not_null() & pl.col("prepaid_balance").is_null()
+    converted.refuse("notify_below", homeless, "there is no prepaid wallet to fall to {}", "write a prepaid_balance")
     return frame.select(
         *REQUIRED,
         pl.col("start_at").fill_null(TIME_MIN),
         pl.col("end_at").fill_null(TIME_MAX),
         pl.col("balance").alias("prepaid_balance"),
+        pl.col("level").alias("notify_below"),
         pl.col("postpaid").ne_missing("false"),
         pl.col("shared").eq_missing("true"),
         "zone",

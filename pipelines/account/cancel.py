@@ -17,7 +17,7 @@ from rating.rate import exact_sum
 from rating.reversal import RatedItems, expect_reversible, reverse
 from rating.state import AccountState
 from schemas.arrays import BoolArray, Int32Array, Int64Array, UInt64Array
-from schemas.cancellation import CANCELLATION_SCHEMA, CancelledKind
+from schemas.cancellation import CANCELLATION_SCHEMA, LISTS, CancelledKind
 from schemas.cdr import ATTRIBUTE_SLOTS, BlockPosition
 from schemas.edr import EdrBlock
 from schemas.output import BlockHeader, OutputBlock, ReversalBlock
@@ -44,11 +44,13 @@ def cancel_block(
     Raises:
         rating.reversal.UnableToReverse: when the commands are not of items that this state rated.
     """
-    given = {name: _column(commands, name) for name in CANCELLATION_SCHEMA.names if not name.startswith("split_")}
+    given = {name: _column(commands, name) for name in CANCELLATION_SCHEMA.names if name not in LISTS}
     kind = given["kind"]
     rows = np.flatnonzero(kind == CancelledKind.RATED)
     column = {name: np.ascontiguousarray(values[rows]) for name, values in given.items()}
     items = _items(commands, column, rows)
+    if context.before is not None:
+        context.before.note(items, state)
     done = reverse(items, state)
     edrs = _edrs(column, position)
     split_row = np.repeat(np.arange(len(items)), np.diff(items.split_ptr))
@@ -125,6 +127,8 @@ def _column(commands: pa.RecordBatch, name: str) -> Any:
 def _items(commands: pa.RecordBatch, column: dict[str, Any], rows: Int64Array) -> RatedItems:
     ptr, split_wallet = _lists(commands, "split_wallet", rows)
     _, split_amount = _lists(commands, "split_amount", rows)
+    grown = (_lists(commands, name, rows)[1] for name in ("grown_slot", "grown_period", "grown_by"))
+    grown_slot, grown_period, grown_by = grown
     return RatedItems(
         rated_quantity=column["rated_quantity"],
         amount=column["amount"],
@@ -135,11 +139,16 @@ def _items(commands: pa.RecordBatch, column: dict[str, Any], rows: Int64Array) -
         split_ptr=ptr,
         split_wallet=split_wallet.astype(np.int32),
         split_amount=split_amount.astype(np.int64),
+        grown_slot=grown_slot.astype(np.int32),
+        grown_period=grown_period.astype(np.int32),
+        grown_by=grown_by.astype(np.int64),
     )
 
 
 def _lists(commands: pa.RecordBatch, name: str, rows: Int64Array) -> tuple[Int64Array, Int64Array]:
-    """Return (k + 1,) where the lists of k rows start, and the values of all of them."""
+    """Return (k + 1,) where the lists of k rows start, and the values of all of them; none of a release without."""
+    if name not in commands.schema.names:
+        return np.zeros(len(rows) + 1, np.int64), np.zeros(0, np.int64)
     lists: Any = commands.column(name)
     taken = lists.take(pa.array(rows))
     offsets = taken.offsets.to_numpy()

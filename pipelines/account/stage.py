@@ -9,6 +9,8 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from pipelines.account.before import Before
+from pipelines.account.notify import notifications
 from pipelines.refusals import OUTCOME_OF, refused_records, unrated_edrs
 from rating.rate import account_of, exact_sum, rate
 from rating.refusal_words import RefusalWords
@@ -31,12 +33,14 @@ class ClaimContext:
     Attributes:
         tenant, source (id), received_at (microseconds UTC): where and when the claim came in.
         retry_count: 0 for fresh records, else how often they were tried before.
+        before: what was there before the claim, where it takes items back and rates them again, and there are levels.
     """
 
     tenant: str
     source: int
     received_at: int
     retry_count: int = 0
+    before: Before | None = None
 
 
 def finish_records(
@@ -185,6 +189,7 @@ def _finish(
     elif refusals is None:
         refusals = unrated_edrs(edrs, rated.reason, lambda ids: pa.array([], pa.string()), context.retry_count)
     usage = len(edrs) - unrated
+    notified = notifications(edrs, rated, account, image, vocabulary, context.before)
     counts = {outcome.name.lower(): int(outcomes[outcome]) for outcome in Outcome}
     header = BlockHeader(
         claim=edrs.position.claim,
@@ -206,9 +211,10 @@ def _finish(
         quantity=exact_sum(edrs.quantity[rated.reason == 0] if unrated else edrs.quantity),
         amounts=_amounts(rated, account, image),
         part_rows=0 if assembled is None else len(assembled),
+        notification_rows=0 if notified is None else notified.num_rows,
         **counts,
     )
-    return OutputBlock(header, edrs, account, rated, refusals, assembled=assembled)
+    return OutputBlock(header, edrs, account, rated, refusals, assembled=assembled, notifications=notified)
 
 
 def _concatenate(first: pa.RecordBatch, second: pa.RecordBatch) -> pa.RecordBatch:

@@ -11,6 +11,7 @@ from sinks.clickhouse.table import DATABASE
 from sinks.clickhouse.tables.assembled_part import FACT_ASSEMBLED_PART
 from sinks.clickhouse.tables.block import FACT_BLOCK, OUTCOME_COLUMNS
 from sinks.clickhouse.tables.dimensions import DIM_CHARGE_VERSION, DIM_CURRENCY
+from sinks.clickhouse.tables.notification import FACT_NOTIFICATION
 from sinks.clickhouse.tables.rejection import FACT_REJECTION
 from sinks.clickhouse.tables.reversal import FACT_REVERSAL
 from sinks.clickhouse.tables.sequence_run import FACT_SEQUENCE_RUN
@@ -44,6 +45,10 @@ SELECT claim, what, sum(expected) AS expected, sum(found) AS found FROM (
   FROM {FACT_BLOCK.qualified}
   UNION ALL SELECT claim, 'rows of fact_sequence_run', toDecimal128(0, 0), toDecimal128(count(), 0)
   FROM {FACT_SEQUENCE_RUN.qualified} GROUP BY claim
+  UNION ALL SELECT claim, 'rows of fact_notification', toDecimal128(notification_rows, 0), toDecimal128(0, 0)
+  FROM {FACT_BLOCK.qualified}
+  UNION ALL SELECT claim, 'rows of fact_notification', toDecimal128(0, 0), toDecimal128(count(), 0)
+  FROM {FACT_NOTIFICATION.qualified} GROUP BY claim
   UNION ALL SELECT claim, 'rows of fact_assembled_part', toDecimal128(part_rows, 0), toDecimal128(0, 0)
   FROM {FACT_BLOCK.qualified}
   UNION ALL SELECT claim, 'rows of fact_assembled_part', toDecimal128(0, 0), toDecimal128(count(), 0)

@@ -10,6 +10,7 @@ from sinks.clickhouse.client import UnableToStore
 from sinks.clickhouse.completeness import BlockKey, check_count
 from sinks.clickhouse.table import Table
 from sinks.clickhouse.tables.assembled_part import FACT_ASSEMBLED_PART, part_rows
+from sinks.clickhouse.tables.notification import FACT_NOTIFICATION, notification_rows
 from sinks.clickhouse.tables.place import ingest_day
 from sinks.clickhouse.tables.rejection import FACT_REJECTION
 from sinks.clickhouse.tables.reversal import FACT_REVERSAL, reversal_rows
@@ -27,6 +28,7 @@ _ROWS: Final[Mapping[str, Callable[[OutputBlock], int]]] = {
     FACT_REVERSAL.name: reversal_rows,
     FACT_ASSEMBLED_PART.name: part_rows,
     FACT_SEQUENCE_RUN.name: run_rows,
+    FACT_NOTIFICATION.name: notification_rows,
 }
 
 
@@ -49,6 +51,7 @@ def _expected(block: OutputBlock) -> Mapping[str, int]:
         FACT_REVERSAL.name: header.reversal_rows,
         FACT_ASSEMBLED_PART.name: header.part_rows,
         FACT_SEQUENCE_RUN.name: header.run_rows,
+        FACT_NOTIFICATION.name: header.notification_rows,
     }
 
 

@@ -9,6 +9,7 @@ from sinks.clickhouse.client import Connection, UnableToStore
 from sinks.clickhouse.table import DATABASE
 from sinks.clickhouse.tables.assembled_part import FACT_ASSEMBLED_PART
 from sinks.clickhouse.tables.block import FACT_BLOCK
+from sinks.clickhouse.tables.notification import FACT_NOTIFICATION
 from sinks.clickhouse.tables.rejection import FACT_REJECTION
 from sinks.clickhouse.tables.reversal import FACT_REVERSAL
 from sinks.clickhouse.tables.sequence_run import FACT_SEQUENCE_RUN
@@ -25,6 +26,7 @@ _COUNTED: Mapping[str, str] = {
     FACT_REVERSAL.name: "reversal_rows",
     FACT_ASSEMBLED_PART.name: "part_rows",
     FACT_SEQUENCE_RUN.name: "run_rows",
+    FACT_NOTIFICATION.name: "notification_rows",
 }
 """Fact table -> the header's count of its rows."""
 

@@ -12,6 +12,7 @@ from sinks.clickhouse.tables.block import FACT_BLOCK
 from sinks.clickhouse.tables.claim import FACT_CLAIM
 from sinks.clickhouse.tables.claim_event import FACT_CLAIM_EVENT
 from sinks.clickhouse.tables.dimensions import DIMENSIONS, dictionary_ddl
+from sinks.clickhouse.tables.notification import FACT_NOTIFICATION
 from sinks.clickhouse.tables.rejection import FACT_REJECTION
 from sinks.clickhouse.tables.rejection_event import FACT_REJECTION_EVENT
 from sinks.clickhouse.tables.reversal import FACT_REVERSAL
@@ -43,6 +44,7 @@ FACTS: tuple[Table, ...] = (
     FACT_BILLED,
     FACT_ASSEMBLED_PART,
     FACT_SEQUENCE_RUN,
+    FACT_NOTIFICATION,
 )
 
 
@@ -84,5 +86,6 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(6, "runs of numbers", (FACT_SEQUENCE_RUN.ddl, added(FACT_BLOCK, "run_rows", "part_rows"))),
     Migration(7, "late parts", (added(FACT_ASSEMBLED_PART, "late", "part_record"),)),
     Migration(8, "what takes the place of reversed items", (added(FACT_REVERSAL, "replaced_by", "counter"),)),
+    Migration(9, "notifications", (FACT_NOTIFICATION.ddl, added(FACT_BLOCK, "notification_rows", "run_rows"))),
 )
 """All steps, in order."""

@@ -35,6 +35,7 @@ from sinks.clickhouse.tables.block import FACT_BLOCK, block_table
 from sinks.clickhouse.tables.claim import FACT_CLAIM, FinishedClaim, claim_table
 from sinks.clickhouse.tables.claim_event import FACT_CLAIM_EVENT, ClaimEvent, claim_event_table
 from sinks.clickhouse.tables.dimensions import DIM_TENANT, DIMENSIONS, dictionary_name
+from sinks.clickhouse.tables.notification import FACT_NOTIFICATION, notification_table
 from sinks.clickhouse.tables.place import ingest_day
 from sinks.clickhouse.tables.rejection import FACT_REJECTION, rejection_table
 from sinks.clickhouse.tables.rejection_event import FACT_REJECTION_EVENT, RejectionEvent, rejection_event_table
@@ -153,6 +154,8 @@ class Store:
             self._insert_native(FACT_ASSEMBLED_PART, part_columns(same_day, tenants))
         for same_day in by_day(missing(FACT_SEQUENCE_RUN, pending, known)):
             self._writer.insert_arrow(FACT_SEQUENCE_RUN.qualified, run_table(same_day, tenants))
+        for same_day in by_day(missing(FACT_NOTIFICATION, pending, known)):
+            self._writer.insert_arrow(FACT_NOTIFICATION.qualified, notification_table(same_day, tenants))
         for same_day in by_day(pending):
             headers = [block.header for block in same_day]
             self._writer.insert_arrow(FACT_BLOCK.qualified, block_table(headers, tenants))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from schemas.rejection import EXPLANATIONS, Outcome, Reason, Stage
 from sinks.clickhouse.file_view import FILE
+from sinks.clickhouse.notification_view import NOTIFICATION
 from sinks.clickhouse.table import BALANCE, DATABASE, TIMESTAMP, quoted
 from sinks.clickhouse.tables.block import OUTCOME_COLUMNS
 from sinks.clickhouse.tables.dimensions import looked_up
@@ -443,5 +444,6 @@ VIEWS: tuple[View, ...] = (
     ASSEMBLED_PART,
     SEQUENCE_GAP,
     REVERSED_ITEM,
+    NOTIFICATION,
 )
 """Every view of the contract."""

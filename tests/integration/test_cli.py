@@ -54,6 +54,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "files list",
         "files show",
         "ingest",
+        "notifications list",
         "query",
         "rate",
         "rejects correct",

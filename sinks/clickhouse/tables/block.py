@@ -51,6 +51,7 @@ FACT_BLOCK = Table(
         Column("amounts", f"Map(UInt16, {BALANCE})", "sum of rated amounts per currency id"),
         Column("part_rows", "UInt32", "rows in fact_assembled_part"),
         Column("run_rows", "UInt32", "rows in fact_sequence_run"),
+        Column("notification_rows", "UInt32", "rows in fact_notification"),
         Column("day", "Date", "ingest day: UTC date of received_at"),
     ),
     order_by="claim, block",

@@ -1,0 +1,48 @@
+"""Notifications in words, for whoever watches the owner follow its spool."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+
+from rating.vocabulary import Vocabulary
+
+SAID_MAX = 20
+"""Of one block: a file may bring any number."""
+
+
+def teller(vocabulary: Callable[[], Vocabulary], say: Callable[[str], None]) -> Callable[[pa.RecordBatch], None]:
+    """Return what says notifications in sentences, the first ones of every block.
+
+    Args:
+        vocabulary: returns the names of now.
+    """
+
+    def tell(notified: pa.RecordBatch) -> None:
+        names = vocabulary()
+        for row in notified.slice(0, SAID_MAX).to_pylist():
+            say(sentence(row, names))
+        more = notified.num_rows - SAID_MAX
+        if more > 0:
+            say(f"… and {more:,} more notifications: `octroi notifications` shows them")
+
+    return tell
+
+
+def sentence(row: dict[str, Any], names: Vocabulary) -> str:
+    """Return one row of NOTIFICATION_SCHEMA in words."""
+    unit = row["unit"]
+    level, after = (f"{_number(row[name], row['unit_steps'])} {unit}" for name in ("level", "after"))
+    if row["wallet"] >= 0:
+        return f"wallet {names.wallets.name(row['wallet'])} fell to {after}, past {level}"
+    period = f" ({row['period']})" if row["period"] else ""
+    written = level if row["written"] == level else f"{row['written']}, {level}"
+    return f"counter {row['holder']}/{row['counter']}{period} rose to {after}, past {written}"
+
+
+def _number(steps: Decimal, unit_steps: int) -> str:
+    text = f"{steps / unit_steps:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

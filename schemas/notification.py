@@ -1,0 +1,35 @@
+"""Notifications: that a counter or a wallet crossed a level of which the catalog wants somebody to be told."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+_WIDE = pa.decimal128(38, 0)
+_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
+    ("record", pa.int64()),
+    ("branch", pa.uint8()),
+    ("part", pa.uint32()),
+    ("account", pa.int32()),
+    ("subscription", pa.int32()),
+    ("event_at", pa.int64()),
+    ("counter", pa.string()),
+    ("holder", pa.string()),
+    ("period", pa.string()),
+    ("zone", pa.string()),
+    ("wallet", pa.int32()),
+    ("written", pa.string()),
+    ("unit", pa.string()),
+    ("unit_steps", pa.int64()),
+    ("level", _WIDE),
+    ("before", _WIDE),
+    ("after", _WIDE),
+)
+NOTIFICATION_SCHEMA = pa.schema([pa.field(name, kind, nullable=False) for name, kind in _COLUMNS])
+"""One row per crossing, in the order of the items that crossed.
+
+`record`, `branch`: the EDR whose item crossed; `part` counts the crossings of one EDR from 0. `account`, `subscription`,
+`wallet`: ids; `wallet` is -1 of a counter. `event_at`: microseconds UTC. `counter`: its code, empty of a wallet; `holder`:
+whose it is, as `Vocabulary.counters` writes it; `period`: the day, month or year in `zone`, empty of a counter that has
+none. `written`: the level as the catalog writes it, empty of a wallet. `level`, `before`, `after`: base steps, `unit_steps`
+of which are one `unit`; of amounts and balances billionths of the currency `unit`.
+"""
