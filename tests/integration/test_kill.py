@@ -29,9 +29,8 @@ AFTERWARDS = {
     "fact_access_transfer",
     "fact_assembled_part",
     "fact_sequence_run",
-    "fact_notification",
 }
-"""What only commands, invoices, other catalogs, catalogs with levels, and sources that send parts or count records fill."""
+"""What only commands, invoices, other catalogs, and sources that send parts or count their records fill."""
 DONE, PARTLY = 0, 5
 """Exit codes of `octroi run`: in the run that takes the file which nobody can read, it is 5."""
 

@@ -73,7 +73,7 @@ def told_by(world: World, edrs: EdrBlock) -> pa.RecordBatch | None:
     return notifications(edrs, rated, account_of(edrs, world.image), world.image, world.vocabulary)
 
 
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(blocks=st.lists(usage, max_size=3))
 def test_kernels_and_twin_tell_the_same(blocks: list[list[Use]]) -> None:
     world = World(CATALOG)
@@ -97,7 +97,7 @@ def values(world: World) -> dict[tuple[str, str, int], int]:
     return found
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(uses=usage)
 def test_what_accumulated_is_the_sum_of_the_items_of_the_period(uses: list[Use]) -> None:
     world = World(CATALOG)
@@ -125,7 +125,7 @@ def test_who_shares_an_accumulator_is_one_charge_group() -> None:
     assert World(ALONE).image.charge_group.tolist() == [0, 1]
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(uses=usage, cut_at=st.integers(0, 24))
 def test_where_blocks_are_cut_does_not_change_what_is_told(uses: list[Use], cut_at: int) -> None:
     whole, cut = World(CATALOG), World(CATALOG)
@@ -156,7 +156,7 @@ ALONE = catalog_from(
 )
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(uses=usage)
 def test_the_order_across_accounts_does_not_change_what_is_told(uses: list[Use]) -> None:
     uses = [Use(use.subscription, "data", use.at, use.quantity) for use in uses]

@@ -42,6 +42,7 @@ def make_usage(directory: Path, *, telephony: int, subscribers: int, cloud: int,
     """
     catalog, spool = directory / "catalog", directory / "spool"
     write_telephony_catalog(catalog, subscribers=subscribers)
+    _add_levels(catalog / "telephony.yaml")
     write_electricity_catalog(catalog, meters=METERS)
     write_cloud_catalog(catalog, devices=DEVICES, projects=6)
     calls = write_telephony(
@@ -60,6 +61,15 @@ def make_usage(directory: Path, *, telephony: int, subscribers: int, cloud: int,
     shutil.copy(readings[-1], readings[-1].with_name("R151_again.xml"))
     write_cloud(spool / "events", records=cloud, devices=DEVICES, projects=6, seed=seed, bad=True)
     return telephony + cloud + (days + 2) * METERS * 7
+
+
+def _add_levels(documents: Path) -> None:
+    """Let the mobile operator tell of data used, and of what is spent a day."""
+    text = documents.read_text()
+    text = text.replace("code: data-month\n", 'code: data-month\nnotify: ["10 MB", "0.5 GB"]\n', 1)
+    text = text.replace("kind: offer\n", "kind: offer\naccumulate: [spent]\n")
+    counter = "code: spent, unit: EUR, function: amount, period: day, shared_by: account, notify: ['0.5 EUR', '2 EUR']"
+    documents.write_text(f"{text}---\n{{kind: counter, {counter}}}\n")
 
 
 def fresh(template: Path, directory: Path) -> Path:
