@@ -6,30 +6,34 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-import pyarrow as pa
-
 from rating.vocabulary import Vocabulary
+from schemas.output import OutputBlock
 
 SAID_MAX = 20
 """Of one block: a file may bring any number."""
 
 
-def teller(vocabulary: Callable[[], Vocabulary], say: Callable[[str], None]) -> Callable[[pa.RecordBatch], None]:
-    """Return what says notifications in sentences, the first ones of every block.
+Write = Callable[[list[OutputBlock]], None]
+
+
+def telling(write: Write, vocabulary: Callable[[], Vocabulary], say: Callable[[str], None]) -> Write:
+    """Return what stores blocks as `write` does, and then says the first notifications of each in sentences.
 
     Args:
         vocabulary: returns the names of now.
     """
 
-    def tell(notified: pa.RecordBatch) -> None:
-        names = vocabulary()
-        for row in notified.slice(0, SAID_MAX).to_pylist():
-            say(sentence(row, names))
-        more = notified.num_rows - SAID_MAX
-        if more > 0:
-            say(f"… and {more:,} more notifications: `octroi notifications` shows them")
+    def write_and_tell(blocks: list[OutputBlock]) -> None:
+        write(blocks)
+        for notified in (block.notifications for block in blocks if block.notifications is not None):
+            names = vocabulary()
+            for row in notified.slice(0, SAID_MAX).to_pylist():
+                say(sentence(row, names))
+            more = notified.num_rows - SAID_MAX
+            if more > 0:
+                say(f"… and {more:,} more notifications: `octroi notifications list` shows them")
 
-    return tell
+    return write_and_tell
 
 
 def sentence(row: dict[str, Any], names: Vocabulary) -> str:

@@ -17,7 +17,7 @@ from apps.embedded.engine import Engine
 from apps.embedded.heal import heal
 from apps.embedded.intake import Intake
 from apps.embedded.layout import DataDirectory
-from apps.embedded.notified import teller
+from apps.embedded.notified import telling
 from apps.embedded.owner import OwnerServer
 from apps.embedded.reports import ClaimReport, StageTimes
 from apps.settings import Settings
@@ -150,7 +150,7 @@ def run_session(
         engine, store = open_owned(directory, settings, say)
         engine.progress = progress
         if follow:
-            engine.notice = teller(lambda: engine.state.vocabulary, say)
+            engine.writer.store = telling(engine.writer.store, lambda: engine.state.vocabulary, say)
 
         def claimed(claim: ClaimReport) -> None:
             report.add(claim, engine.state.vocabulary.currencies)
