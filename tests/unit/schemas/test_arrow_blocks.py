@@ -88,6 +88,8 @@ def test_rated_items_come_back_and_amounts_are_decimals() -> None:
     assert items.column("amount").to_pylist() == [Decimal(value).scaleb(-9) for value in amounts.tolist()]
     back = rated_from_arrow(items, parts)
     for item in fields(RatedBlock):
+        if item.name == "growths":
+            continue  # they stay with the state
         one, other = getattr(rated, item.name), getattr(back, item.name)
         assert (one.dtype, one.tobytes()) == (other.dtype, other.tobytes()), item.name
     sliced = rated_from_arrow(items.slice(2, 2), parts)
