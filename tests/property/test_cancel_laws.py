@@ -58,6 +58,7 @@ def test_what_was_withdrawn_is_as_if_it_had_never_been(
     undone = withdraw(line, first, withdrawn, claim=3)
     assert balances(line) == held == balances(never)
     assert line.state.account.counter_used.sum() == never.state.account.counter_used.sum()
+    assert line.state.account.accumulated.tolist() == never.state.account.accumulated.tolist()
     # and so is what comes after it, that which was withdrawn included
     again, plain = line.take(withdrawn, claim=4), never.take(withdrawn, claim=4)
     for found, expected in ((again, plain), (line.take(after, claim=5), never.take(after, claim=5))):

@@ -12,6 +12,7 @@ from rating.tariff_image import TariffImage
 from schemas.cancellation import CANCELLATION_SCHEMA, CancelledKind
 from schemas.cdr import CdrBlock
 from schemas.output import OutputBlock
+from schemas.rated_item import RatedBlock
 
 
 def commands_of(output: OutputBlock, cdrs: CdrBlock, image: TariffImage) -> pa.RecordBatch:
@@ -34,6 +35,9 @@ def commands_of(output: OutputBlock, cdrs: CdrBlock, image: TariffImage) -> pa.R
             "wallet": -2,
             "split_wallet": [],
             "split_amount": [],
+            "grown_slot": [],
+            "grown_period": [],
+            "grown_by": [],
         }
         zeros = {name: 0 for name in CANCELLATION_SCHEMA.names if name not in common}
         if rated.reason[row]:
@@ -69,6 +73,15 @@ def commands_of(output: OutputBlock, cdrs: CdrBlock, image: TariffImage) -> pa.R
                 "counter_period": int(period[0]),
                 "split_wallet": rated.split_wallet[parts].tolist(),
                 "split_amount": rated.split_amount[parts].tolist(),
+                **_grown(rated, row),
             }
         )
     return pa.RecordBatch.from_pylist(rows, CANCELLATION_SCHEMA)
+
+
+def _grown(rated: RatedBlock, row: int) -> dict[str, list[int]]:
+    """Return what one item added to accumulators."""
+    if rated.growths is None:
+        return {}
+    grown = rated.growths.take(np.flatnonzero(rated.growths.row == row))
+    return {f"grown_{name}": getattr(grown, name).tolist() for name in ("slot", "period", "by")}

@@ -31,7 +31,9 @@ CALLS = """
 ---
 {kind: charge, code: call, event_type: call, price_plan: calls}
 ---
-{kind: offer, code: talk, charges: [call]}
+{kind: counter, code: spent, unit: EUR, function: amount, shared_by: account, notify: ["2 EUR", "4 EUR"]}
+---
+{kind: offer, code: talk, charges: [call], accumulate: [spent]}
 ---
 {kind: account, code: card, currency: EUR, wallets: [{code: card, type: prepaid, opening_balance: "10"}]}
 ---

@@ -113,6 +113,7 @@ def test_what_did_not_change_is_linked_and_what_did_is_not(
         "dedup.small.bin" if small > 1 else f"dedup.{today}.0.keys",
         "account.balance_lo.bin",
         "account.counter_used.bin",
+        "account.accumulated.bin",
     }
     assert small > 1 or f"dedup.{today - 1}.0.keys" in linked
     assert read(tmp_path).position == (2, 1)
