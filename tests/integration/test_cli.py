@@ -50,6 +50,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "config show",
         "demo",
         "explain",
+        "files abandon",
         "files back-out",
         "files list",
         "files show",
