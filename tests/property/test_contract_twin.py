@@ -203,6 +203,24 @@ def test_what_no_contract_changes_keeps_its_name_and_its_counter() -> None:
     assert "contract later: 20 % off the prices of traffic (contract of solo)" in told
 
 
+def test_contracts_with_the_same_percentage_off_a_price_table_share_its_prices() -> None:
+    def prices(*percentages: str) -> int:
+        negotiated = [
+            {
+                "code": f"c{place}",
+                "account": account,
+                "start": BORDERS[4],
+                "items": [{"charge": "world", "percentage": each}],
+            }
+            for place, (account, each) in enumerate(zip(("acme", "solo"), percentages, strict=False))
+        ]
+        return len(_world(*negotiated).image.tariff.price)
+
+    alone = prices("10") - prices()
+    assert prices("10", "10") == prices("10")
+    assert prices("10", "11") == prices("10") + alone > prices("10")
+
+
 def test_a_difference_of_catalogs_tells_what_was_negotiated() -> None:
     contract = {"code": "c", "account": "solo", "start": BORDERS[2], "items": [{"percentage": "10"}]}
     old, new = _world().catalog, _world(contract).catalog
