@@ -11,6 +11,7 @@ from rating.accumulate import accumulate
 from rating.image_derived import with_derived
 from rating.kernels.layout import ACCOUNT, SUBSCRIPTION_COLUMNS, Answer, Usage
 from rating.kernels.rate import rate_rows, rate_scratch
+from rating.kernels.totals import total_by_payer
 from rating.kernels.wide import join
 from rating.state import AccountState
 from rating.tariff_image import TariffImage
@@ -18,7 +19,7 @@ from schemas.arrays import Int32Array, Int64Array
 from schemas.cdr import ATTRIBUTE_SLOTS
 from schemas.edr import EdrBlock
 from schemas.quantity import QUANTITY_MAX
-from schemas.rated_item import WALLET_NONE, WALLET_SPLIT, RatedBlock
+from schemas.rated_item import RatedBlock
 from schemas.values import VALUE_SLOTS
 
 AnyArray = np.ndarray[Any, Any]
@@ -179,9 +180,8 @@ def _block(answer: Answer) -> RatedBlock:
 
 def _check_conservation(rated: RatedBlock, *, moved: int) -> None:
     """Raise unless what was rated is what balances lost, and split parts add up to their items."""
-    total = exact_sum(rated.amount)
-    _require(total == moved, f"items of {total} billionths moved {moved}")
-    split_total = exact_sum(rated.split_amount)
-    of_split_items = exact_sum(rated.amount[rated.wallet == WALLET_SPLIT])
+    hi, lo, split_hi, split_lo, unpaid = total_by_payer(rated.amount, rated.wallet)
+    _require(join(hi, lo) == moved, f"items of {join(hi, lo)} billionths moved {moved}")
+    of_split_items, split_total = join(split_hi, split_lo), exact_sum(rated.split_amount)
     _require(split_total == of_split_items, f"split items of {of_split_items} billionths drew {split_total}")
-    _require(exact_sum(rated.amount[rated.wallet == WALLET_NONE]) == 0, "an item moved nothing but has an amount")
+    _require(not unpaid, "an item moved nothing but has an amount")
