@@ -35,6 +35,7 @@ OF_TABLE = {
 
 
 def plain_rows(
+    charge_ptr: Int32Array,
     start: Int64Array,
     end: Int64Array,
     version_row: Int64Array,
@@ -46,8 +47,8 @@ def plain_rows(
     """Return (rows, PLAIN_COLUMNS) what `rating.kernels.plain` wants of versions, and of the terms of price tables after them.
 
     Args:
-        start, end: (versions,) when each is in force. version_row .. counter_zone: of `layout.Tariff`. rolls: what rolls
-            over, which is not plain.
+        start, end: (versions,) when each is in force. charge_ptr, version_row .. counter_zone: of `layout.Tariff`. rolls: what
+            rolls over, which is not plain.
     """
     versions = len(start)
     found = np.zeros((len(version_row), layout.PLAIN_COLUMNS), np.int64)
@@ -66,6 +67,7 @@ def plain_rows(
         plain &= ~counting | (rolls[counter, layout.ROLL_PERIODS] == 0)
     of[:, layout.PLAIN_START] = np.where(plain, start, NEVER)
     of[:, layout.PLAIN_END] = end
+    of[:, layout.PLAIN_LATER] = np.repeat(charge_ptr[1:], np.diff(charge_ptr)) - 1 - np.arange(versions)
     of[counting, layout.PLAIN_CLOCK] = (
         counter_zone[counter[counting]].astype(np.int64) * 4 + counter_kind[counter[counting]]
     )
@@ -98,12 +100,12 @@ def cell_versions(
     candidate_condition: Int32Array,
     charge_ptr: Int32Array,
 ) -> Int32Array:
-    """Return (cells,) the version of each cell's only charge, if that asks for nothing and has but one; else -1."""
+    """Return (cells,) the first version of each cell's only charge, if that asks for nothing; else -1."""
     versions = np.full(len(cell_ptr) - 1, -1, np.int32)
     single = np.flatnonzero(np.diff(cell_ptr) == 1)
     candidate = cell_ptr[single]
     charge = candidate_charge[candidate]
     asks = (candidate_attribute[candidate] != 0).any(axis=1) | (candidate_condition[candidate] >= 0)
-    simple = ~asks & (charge_ptr[charge + 1] - charge_ptr[charge] == 1)
+    simple = ~asks & (charge_ptr[charge + 1] > charge_ptr[charge])
     versions[single[simple]] = charge_ptr[charge[simple]]
     return versions

@@ -145,6 +145,7 @@ def compile_image(catalog: Catalog, vocabulary: Vocabulary) -> TariffImage:
             version_end=charges.version_end,
             version_row=charges.version_row,
             plain_row=plain_rows(
+                charges.charge_ptr,
                 charges.version_start,
                 charges.version_end,
                 charges.version_row,

@@ -181,6 +181,8 @@ PLAIN_VARIANT_PTR = 18
 PLAIN_ROW_PRICES = 19
 PLAIN_ROW_PTR = 20
 """Where the row that look-ups would number 0 is in `row_variant`."""
+PLAIN_LATER = 21
+"""How many versions of its charge come after it."""
 
 PERIOD_DAY = 0
 PERIOD_MONTH = 1
@@ -243,8 +245,8 @@ class Tariff(NamedTuple):
         charge_ptr: (charges + 1,) int32 into the versions. version_start, version_end: int64 microseconds,
             half-open.
         version_row: (versions and terms of price tables, VERSION_COLUMNS) int64. plain_row: likewise, PLAIN_COLUMNS.
-        cell_version: (offers * event_types,) int32, the version that prices all usage of a cell while it is in force, -1 where
-            that takes a closer look.
+        cell_version: (offers * event_types,) int32, the first version of the charge that prices all usage of a cell, -1
+            where that takes a closer look.
         tier_upper: int64, exclusive upper bounds of cumulated quantity, INT64_MAX when open. tier_amount: (tiers, 2)
             int64, high and low 64 bits. tier_step: int64, 0 without increments. price: int64.
         calendar_zone: int32, -1 for that of the subscription. subscription_zone: (subscriptions,) int32.

@@ -139,6 +139,8 @@ def rate_rows(
         version = I64(-1)
         if offer >= 0:
             version = I64(cell_version[offer * types + kind_of_event])
+            while version >= 0 and event_at[row] >= plain_row[version, layout.PLAIN_END]:
+                version = version + I64(1) if plain_row[version, layout.PLAIN_LATER] > 0 else I64(-1)
         # views of rows would count references, too; unsigned indexes need no look whether they count from the end
         plain, here, who = U(version), U(row), U(subscription)
         if version >= 0 and plain_row[plain, layout.PLAIN_START] <= event_at[here] < plain_row[plain, layout.PLAIN_END]:

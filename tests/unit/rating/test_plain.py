@@ -86,6 +86,21 @@ def test_usage_takes_the_short_way_unless_something_is_the_matter() -> None:
     assert rated.counter_before.tolist() == [0, 50_000, 0, 0, 0, 0, 62_000, 0]
 
 
+def test_each_version_of_a_charge_takes_the_short_way_while_it_is_in_force() -> None:
+    plans = CATALOG.replace('{price: "9000"}]}', "MORE").replace('2027-01-01T00:00:00Z",', '2026-06-20T00:00:00Z",')
+    more = """{price: "9000"}]}, {start: "2026-06-30T00:00:00Z", end: "2026-07-02T00:00:00Z", model: flat, per: "1 min", price: "6", cap: "2"},
+      {start: "2026-07-02T00:00:00Z", end: "2026-07-03T00:00:00Z", model: flat, per: "1 min", price: "3"}"""
+    world = World(catalog_from(plans.replace("MORE", more)))
+    rows = world.image.tariff.version_row.copy()
+    rows[:, layout.VERSION_ID] += 7
+    tariff = world.image.tariff._replace(version_row=rows)
+    days = ["01-01", "06-19", "06-20", "06-30", "07-01", "07-02", "07-03"]
+    uses = [Use("s", "call", instant(f"2026-{day}T00:00:00Z"), 20_000) for day in days]
+    rated = rate(world.block(uses), replace(world.image, tariff=tariff), world.state)
+    assert rated.charge_version.tolist() == [0, 0, -1, 8, 8, 2, -1]
+    assert rated.amount.tolist() == [0, 0, 0, 2 * 10**9, 2 * 10**9, 10**9, 0]
+
+
 CALLS = """
 {kind: event_type, code: call, unit: s, values: {called: digits}}
 ---
