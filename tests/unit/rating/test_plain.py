@@ -13,6 +13,7 @@ from numba import njit
 from rating_strategies import catalogs, usage, yaml_of
 from rating_world import Use, World, catalog_from, instant
 
+from rating.image_plain import NEVER
 from rating.kernels import layout
 from rating.kernels.graduated import price_graduated
 from rating.kernels.plain import divide_plainly, price_plainly
@@ -131,10 +132,11 @@ CALLS = """
 def test_usage_that_is_found_by_prefix_and_by_the_clock_takes_the_short_way() -> None:
     """But for the first ones, whose destination nobody looked up ahead, and those without a price."""
     short, long = World(catalog_from(CALLS)), closely(World(catalog_from(CALLS)))
-    days = [JUNE + day * 86_400_000_000 * 7 // 4 for day in range(24)]
+    # from the evening of summer to the late afternoon of winter
+    days = [JUNE + (day * 7 * 24 + 18) * 3_600_000_000 + 1_800_000_000 for day in range(24)]
     numbers = ["1234", "12", "1999", "2", "", "123456789012"]
     uses = [
-        Use("st"[place % 5 == 0], "call", at, 45_000 * place, values={"called": pack_digits(numbers[place % 6])})
+        Use("st"[place > 5], "call", at, 45_000 * place, values={"called": pack_digits(numbers[place % 6])})
         for place, at in enumerate(days)
     ]
     block = short.block(uses)
@@ -149,6 +151,12 @@ def test_usage_that_is_found_by_prefix_and_by_the_clock_takes_the_short_way() ->
     assert set(rated[0].tier.tolist()) == {0, 1}
     assert [int(reason > 0) for reason in rated[0].reason] == [0, 0, 0, 1, 1, 0] * 4
     assert (marked.charge_version == 7).tolist() == [place < 9 or place % 6 in {3, 4} for place in range(24)]
+
+
+def test_a_version_is_plain_if_the_terms_of_its_table_are() -> None:
+    for term, plain in (("", True), (', minimum_quantity: "45 s"', False)):
+        image = World(catalog_from(CALLS.replace(', first: "60 s"', f'{term}, first: "60 s"'))).image
+        assert bool(image.tariff.plain_row[0, layout.PLAIN_START] < NEVER) is plain
 
 
 @njit
