@@ -20,7 +20,7 @@ NOTIFICATION = View(
         ViewColumn("id", "String", "nt-CLAIM-RECORD-PART; nt-CLAIM-RECORD-BRANCH-PART from branch 1 on",
                    "concat('nt-', toString(f.claim), '-', toString(f.record), "
                    "if(f.branch = 0, '', concat('-', toString(f.branch))), '-', toString(f.part))"),
-        ViewColumn("at", TIMESTAMP, "when the usage that crossed was journaled (UTC)", "f.at"),
+        ViewColumn("at", TIMESTAMP, "when the usage that crossed was journaled (UTC)", "f.received_at"),
         ViewColumn("event_at", TIMESTAMP, "when that usage started (UTC)", "f.event_at"),
         ViewColumn("tenant", "String", "tenant", looked_up("tenant", "code", "f.tenant")),
         ViewColumn("account", "String", "who pays for it", looked_up("account", "code", "f.account")),

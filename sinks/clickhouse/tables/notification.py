@@ -38,8 +38,8 @@ FACT_NOTIFICATION = Table(
         Column("part", "UInt32", "which of the crossings of the EDR, from 0"),
         Column("block", "UInt32", "block number within the claim"),
         Column("image", "UInt16", "id in dim_image: the tariff image whose level it is"),
-        Column("at", TIMESTAMP, "when the claim was journaled"),
-        Column("day", "Date", "ingest day: UTC date of at"),
+        Column("received_at", TIMESTAMP, "when the claim was journaled"),
+        Column("day", "Date", "ingest day: UTC date of received_at"),
     ),
     order_by="tenant, account, event_at",
     by_claim=True,
@@ -61,7 +61,7 @@ def _batch(block: OutputBlock, tenants: Mapping[str, int]) -> pa.RecordBatch:
     assert given is not None
     rows = given.num_rows
     place = Places.of(header, tenants).columns(rows)
-    place |= {"image": np.full(rows, header.image), "at": np.full(rows, header.received_at)}
+    place |= {"image": np.full(rows, header.image), "received_at": np.full(rows, header.received_at)}
     columns = []
     for field in FACT_NOTIFICATION.schema:
         if field.name == "day":
