@@ -13,13 +13,15 @@ import os
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from pipelines.account.charging import ChargingState
+from pipelines.account.kept import KeptRequests
 from pipelines.key_files import VERIFY_MARK, DamagedKeys, read_keys, write_keys
 from pipelines.key_files_v1 import read_keys_v1
 from pipelines.resource.assembly import AssemblyTable, Parts, Sessions, parts_of
@@ -33,10 +35,13 @@ from rating.state import AccountState
 from rating.vocabulary import Vocabulary
 
 KEPT = 3
+CHARGING_NUMBERS = ("segment", "frame", "record", "block", "at")
 FORMAT = 3
-READABLE = (1, 2, 3)
+FORMAT_CHARGING = 4
+"""Of a snapshot that holds requests of online charging, which earlier releases know nothing of."""
+READABLE = (1, 2, 3, 4)
 """Formats that this release reads: its own, and those of the releases before."""
-_NAME = re.compile(r"\d{10}-\d{8}")
+_NAME = re.compile(r"\d{10}-\d{8}(-\d{10}-\d{10})?")
 AnyArray = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -51,6 +56,7 @@ class StageState:
     Attributes:
         claim: the claim being processed; block: how many of its blocks are included (claims before it are complete).
         image: content hash of the active image, "" before the first activation.
+        charging: what online charging knows, after the frames of its log that were applied up to here.
     """
 
     vocabulary: Vocabulary
@@ -59,6 +65,7 @@ class StageState:
     claim: int = 1
     block: int = 0
     image: str = ""
+    charging: ChargingState = field(default_factory=ChargingState)
 
     @property
     def position(self) -> tuple[int, int]:
@@ -81,13 +88,14 @@ def _arrays(state: StageState) -> dict[str, AnyArray]:
         arrays |= {f"part.{name}": array for name, array in assembly.parts._asdict().items()}
         arrays["assembly.heap"] = assembly.heap
     arrays |= {f"register.{name}": getattr(registers, name) for name in REGISTER_COLUMNS}
+    arrays |= {f"charging.{name}": array for name, array in state.charging.kept.to_arrays().items()}
     arrays |= {f"version.{name}": getattr(state.resource.versions, name) for name in VERSION_COLUMNS}
     return arrays
 
 
 def _facts(state: StageState) -> dict[str, Any]:
     return {
-        "format": FORMAT,
+        "format": FORMAT_CHARGING if state.charging.segment else FORMAT,
         "claim": state.claim,
         "block": state.block,
         "image": state.image,
@@ -95,6 +103,7 @@ def _facts(state: StageState) -> dict[str, Any]:
         "register_forgotten": {str(space): at for space, at in state.resource.registers.forgotten.items()},
         "version_count": state.resource.versions.count,
         "session_count": state.resource.assembly.used,
+        "charging": {name: getattr(state.charging, name) for name in CHARGING_NUMBERS},
     }
 
 
@@ -106,6 +115,8 @@ def write_snapshot(directory: Path, state: StageState) -> Path:
     """
     directory.mkdir(parents=True, exist_ok=True)
     name = f"{state.claim:010d}-{state.block:08d}"
+    if state.charging.segment:  # frames move it on while the journal stands still
+        name += f"-{state.charging.segment:010d}-{state.charging.frame:010d}"
     target, temporary = directory / name, directory / f".{name}.tmp"
     if target.exists():
         return target
@@ -299,7 +310,17 @@ def _rebuild(
         manifest["claim"],
         manifest["block"],
         manifest["image"],
+        _charging(manifest, arrays, account),
     )
+
+
+def _charging(manifest: dict[str, Any], arrays: dict[str, AnyArray], account: AccountState) -> ChargingState:
+    """Return what online charging knew, and say in the account state what its reservations hold."""
+    numbers = manifest.get("charging", {})  # snapshots from before there was online charging have none
+    pages = {key.removeprefix("charging."): array for key, array in arrays.items() if key.startswith("charging.")}
+    kept = KeptRequests.from_arrays(pages)
+    kept.reserve_in(account)
+    return ChargingState(kept, **numbers)
 
 
 def _versions(manifest: dict[str, Any], arrays: dict[str, AnyArray]) -> VersionTable:

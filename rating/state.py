@@ -15,6 +15,7 @@ from rating.lines import zeros_in_lines
 from rating.vocabulary import Vocabulary
 from schemas.arrays import Int32Array, Int64Array, UInt64Array
 
+MASK = 2**64 - 1
 NAMES = ("counter_period", "counter_used", "balance_hi", "balance_lo")
 """Arrays of a snapshot, in the order of the checksum."""
 ACCUMULATOR_NAMES = ("accumulated", "accumulated_period")
@@ -36,12 +37,13 @@ class AccountState:
 
     Attributes:
         counters: (slots, COUNTER_WORDS) int64: what `counter_used` and `counter_period` show.
-        balances: (wallets, 2) int64: what `balance_hi` and `balance_lo` show.
+        balances: (wallets, 2) int64: what `balance_hi` and `balance_lo` show: what may still be drawn.
+        reserved: (wallets,) int64 billionths that open reservations hold and that are in no balance; None before the first one.
         accumulated: (accumulators, PERIODS_KEPT, 2) int64: the upper and the lower half of what has accumulated in the period
             of each cell. accumulated_period: (accumulators, PERIODS_KEPT) int32, which that is, as in `counter_period`.
     """
 
-    __slots__ = ("accumulated", "accumulated_period", "balances", "counters")
+    __slots__ = ("accumulated", "accumulated_period", "balances", "counters", "reserved")
 
     def __init__(self) -> None:
         """Start with nothing."""
@@ -49,6 +51,7 @@ class AccountState:
         self.balances: Int64Array = zeros_in_lines(0, 2, np.int64)
         self.accumulated: Int64Array = np.zeros((0, PERIODS_KEPT, 2), np.int64)
         self.accumulated_period: Int32Array = np.zeros((0, PERIODS_KEPT), np.int32)
+        self.reserved: Int64Array | None = None
 
     @property
     def counter_period(self) -> Int32Array:
@@ -105,14 +108,16 @@ class AccountState:
             self.accumulated = np.concatenate([self.accumulated, np.zeros((more, PERIODS_KEPT, 2), np.int64)])
             unused = np.full((more, PERIODS_KEPT), PERIOD_NONE, np.int32)
             self.accumulated_period = np.concatenate([self.accumulated_period, unused])
+        if self.reserved is not None:
+            self.reserved = np.concatenate([self.reserved, np.zeros(self.wallet_count - len(self.reserved), np.int64)])
 
     def uncounted(self) -> AccountState:
         """Return a state with the same balances and accumulators, which move here and there, and counters that are empty."""
         other = AccountState()
         other.counters = _grown(other.counters, self.counter_count)
         other.counter_period[:] = PERIOD_NONE
-        other.balances = self.balances
         other.accumulated, other.accumulated_period = self.accumulated, self.accumulated_period
+        other.balances, other.reserved = self.balances, self.reserved
         return other
 
     def credit(self, wallet: Int32Array, amount: Int64Array) -> None:
@@ -138,6 +143,24 @@ class AccountState:
         """Return what has accumulated in one cell."""
         hi, lo = self.accumulated[slot, cell]
         return join(hi, int(lo) & 2**64 - 1)
+
+    def reserve(self, wallets: Int64Array, amounts: Int64Array) -> None:
+        """Say that amounts (k,) drawn from wallets (k,) are held by reservations, or, negative ones, that they are no more.
+
+        The caller guarantees that no wallet's sum exceeds 64 bits.
+        """
+        if self.reserved is None:
+            self.reserved = np.zeros(self.wallet_count, np.int64)
+        np.add.at(self.reserved, wallets, amounts)
+
+    def open_balances(self, wallets: Int64Array) -> dict[int, int]:
+        """Return, for each of some wallets, credits minus debits: its balance and what reservations hold of it."""
+        held = self.balances[wallets].tolist()
+        reserved = [0] * len(wallets) if self.reserved is None else self.reserved[wallets].tolist()
+        return {
+            wallet: (hi << 64) + (lo & MASK) + kept
+            for wallet, (hi, lo), kept in zip(wallets.tolist(), held, reserved, strict=True)
+        }
 
     def kernel_view(self) -> Accounts:
         """Return the live arrays as kernels take them."""

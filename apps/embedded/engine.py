@@ -14,10 +14,11 @@ import numpy as np
 
 from apps.embedded.abandon import abandoned, naming, refusal_of
 from apps.embedded.agreement import agreed_state
+from apps.embedded.charging import ChargingDesk
 from apps.embedded.cancelled import cancelled_blocks, open_commands, open_renewal
 from apps.embedded.companion import write_companion
 from apps.embedded.digest import SMALL_BYTES, FileDigest
-from apps.embedded.events import claim_events, rejection_events
+from apps.embedded.events import claim_events, finished_claim, rejection_events
 from apps.embedded.files import (
     QuarantinedFile,
     ReadableFile,
@@ -46,6 +47,7 @@ from pipelines.spool.claims import Terms
 from pipelines.spool.journal import (
     Abandon,
     Cancel,
+    Charging,
     Discard,
     EdrRetry,
     FileClaim,
@@ -89,6 +91,7 @@ class Engine:
         report: told sentences that an operator must see. progress: told the records of every block that passed.
         watch: shown every block of records before it is stored; it may read, not change.
         abandoned: by claim, the files that are not to be read on.
+        charging: takes requests of online charging between two blocks.
         newer_came: whether records may have been parked that replace earlier ones (`apps.embedded.supersede`).
     """
 
@@ -108,6 +111,7 @@ class Engine:
     complete: frozenset[tuple[int, int]] = frozenset()
     abandoned: Mapping[int, Abandon] = field(default_factory=dict)
     newer_came: bool = True
+    charging: ChargingDesk = field(default_factory=ChargingDesk)
     _hashes: dict[str, int] = field(default_factory=dict)
     _finished: list[FinishedClaim] = field(default_factory=list)
     _refused: list[tuple[FileClaim, str]] = field(default_factory=list)
@@ -145,13 +149,16 @@ class Engine:
         self.state = agreed_state(self.journal, self.state, self.store, self.report)
         if self.state.image:
             self.active = recompile(self.directory, self.state.image, self.state)
-        self.complete = self.store.completeness(*self.state.position).complete
+        charging = self.state.charging
+        self.complete = self.store.completeness(*self.state.position, (charging.segment, charging.block)).complete
         self.abandoned = abandoned(self.journal.entries)
+        self.charging.load(self)
         known = self.store.query(
             "SELECT sha256, min(claim) AS claim FROM fact_claim WHERE kind = 'file' GROUP BY sha256"
         )
         self._hashes = {row["sha256"]: row["claim"] for row in known.to_pylist()}
         reports = [self.process(entry) for entry in self.journal.entries[self.state.claim - 1 :]]
+        self.charging.recovered(self)
         self.complete = frozenset()
         return reports
 
@@ -182,11 +189,12 @@ class Engine:
         """Take the next entry of the log through the stages; the state moves past it."""
         if entry.claim != self.state.claim:
             raise ValueError(f"entry {entry.claim} cannot be processed: entry {self.state.claim} is next")
+        self.charging.replay(self)
         resumed = self._resume_block(entry) > 0
         if isinstance(entry, FileClaim | RecordRetry):
             report = self._process_records(entry)
         elif isinstance(entry, EdrRetry):
-            report = ClaimReport(entry, tuple(self._emit_all(self._retried_edrs(entry))))
+            report = ClaimReport(entry, tuple(self._emit_all(self._retried_edrs(entry), serving=True)))
         elif isinstance(entry, Cancel):
             report = ClaimReport(entry, tuple(self._emit_all(self._cancelled(entry))))
         elif isinstance(entry, Rerate):
@@ -206,6 +214,8 @@ class Engine:
         else:
             if isinstance(entry, Discard):
                 self.state.resource.versions.unsee(entry.unseen)
+            elif isinstance(entry, Charging):
+                self.charging.begin(self, entry)
             report = ClaimReport(entry)
         self._store_events(entry)
         if isinstance(entry, FileClaim) and (resumed or report.total("rejected") or report.total("parked")):
@@ -214,7 +224,7 @@ class Engine:
         self.state.claim, self.state.block = entry.claim + 1, 0
         self._claims_since_snapshot += 1
         due = self._claims_since_snapshot >= CLAIMS_PER_SNAPSHOT
-        if due or self._since_snapshot >= self.settings.snapshot_records:
+        if due or self.is_snapshot_due:
             self.snapshot()
         return report
 
@@ -231,7 +241,7 @@ class Engine:
             if isinstance(file, QuarantinedFile):
                 self.report(f"{root.name} ({root.source}) is quarantined: {file.code}: {file.message}")
                 return self._file_report(entry, digest, quarantine=file)
-            headers = tuple(self._emit_all(self._output_blocks(entry, root, file)))
+            headers = tuple(self._emit_all(self._output_blocks(entry, root, file), serving=True))
         if left is not None:
             return self._file_report(entry, digest, headers=headers, quarantine=refusal_of(left))
         grown = path.stat().st_size - root.size
@@ -372,17 +382,28 @@ class Engine:
         archive, resume = self.directory.spool.archive, self._resume_block(entry)
         return retried_blocks(archive, entry, self.state, self._image(), context, resume)
 
-    def _emit_all(self, blocks: Iterator[OutputBlock]) -> Iterator[BlockHeader]:
+    def _emit_all(self, blocks: Iterator[OutputBlock], *, serving: bool = False) -> Iterator[BlockHeader]:
+        """Yield the headers of blocks that were given to the store; `serving`: what is charged online may come in between."""
         for output in blocks:
             header = output.header
-            if (header.claim, header.block) not in self.complete:
-                self.writer.put(output)
+            self.emit(output)
             self.state.claim, self.state.block = header.claim, header.block + 1
             self._since_snapshot += header.received
             self.progress(header.received)
-            if self._since_snapshot >= self.settings.snapshot_records:
+            if serving:
+                self.charging.between(self)
+            if self.is_snapshot_due:
                 self.snapshot()
             yield header
+
+    def emit(self, output: OutputBlock) -> None:
+        """Give a block to the store, unless it holds it."""
+        if (output.header.claim, output.header.block) not in self.complete:
+            self.writer.put(output)
+
+    def count(self, requests: int) -> None:
+        """Count requests towards the next snapshot."""
+        self._since_snapshot += requests
 
     # ---- what is known of claims
 
@@ -405,23 +426,10 @@ class Engine:
         self.store.write_claim_events(claim_events(entry))
 
     def _finish(self, report: ClaimReport) -> None:
-        entry = report.entry
-        file = entry if isinstance(entry, FileClaim) else None
-        refusal = report.quarantine
+        names = self.state.vocabulary.sources
         self._finished.append(
-            FinishedClaim(
-                claim=entry.claim,
-                tenant=self.settings.tenant,
-                kind=entry.kind,
-                received_at=entry.received_at,
-                source=self.state.vocabulary.sources.id(file.source) if file else -1,
-                name=file.name if file else "",
-                sha256=report.sha256,
-                size=file.size if file else 0,
-                status="quarantined" if refusal else "done",
-                code=refusal.code if refusal else "",
-                message=refusal.message if refusal else "",
-                duplicate_of=report.duplicate_of,
+            finished_claim(
+                report.entry, names, self.settings.tenant, report.sha256, report.quarantine, report.duplicate_of
             )
         )
         if len(self._finished) >= CLAIMS_PER_WRITE:
@@ -429,9 +437,19 @@ class Engine:
 
     # ---- durability
 
-    def flush(self) -> None:
-        """Wait until everything processed so far is stored."""
-        self.writer.flush()
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether an entry was finished that the store has not been told of."""
+        return bool(self._finished or self._refused)
+
+    @property
+    def is_snapshot_due(self) -> bool:
+        """Whether a replay would take too long."""
+        return self._since_snapshot >= self.settings.snapshot_records
+
+    def flush(self, *, serving: bool = False) -> None:
+        """Wait until everything processed so far is stored; `serving`: take what is charged online meanwhile."""
+        self.writer.flush((lambda: self.charging.serve(self)) if serving else None)
         for entry, source_format in self._refused:
             write_companion(self.store, self.directory.out / f"{entry.stored}.rejected", entry.claim, source_format)
         self.store.write_claims(self._finished)
@@ -453,6 +471,7 @@ class Engine:
 
     def close(self) -> None:
         """Let go of the directory."""
+        self.charging.close()
         self.writer.close()
         self.store.close()
         self.journal.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from apps.embedded.files import QuarantinedFile
 from pipelines.spool.journal import (
     Abandon,
     Cancel,
@@ -19,7 +20,8 @@ from pipelines.spool.journal import (
     Rerate,
     with_branch,
 )
-from sinks.clickhouse.store import ClaimEvent, RejectionEvent
+from rating.vocabulary import NameTable
+from sinks.clickhouse.store import ClaimEvent, FinishedClaim, RejectionEvent
 from sinks.clickhouse.tables.rejection_event import corrected_as
 
 What = Literal["discarded", "replayed", "marked", "reopened", "cancelled"]
@@ -66,3 +68,29 @@ def claim_events(entry: JournalEntry) -> list[ClaimEvent]:
     return [
         ClaimEvent(claim, "backed_out", entry.reason, entry.received_at, entry.claim) for claim in sorted(entry.claims)
     ]
+
+
+def finished_claim(
+    entry: JournalEntry,
+    sources: NameTable,
+    tenant: str,
+    sha256: str,
+    refusal: QuarantinedFile | None,
+    duplicate_of: int,
+) -> FinishedClaim:
+    """Return what is stored of an entry that is done."""
+    file = entry if isinstance(entry, FileClaim) else None
+    return FinishedClaim(
+        claim=entry.claim,
+        tenant=tenant,
+        kind=entry.kind,
+        received_at=entry.received_at,
+        source=sources.id(file.source) if file else -1,
+        name=file.name if file else "",
+        sha256=sha256,
+        size=file.size if file else 0,
+        status="quarantined" if refusal else "done",
+        code=refusal.code if refusal else "",
+        message=refusal.message if refusal else "",
+        duplicate_of=duplicate_of,
+    )

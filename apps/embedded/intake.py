@@ -47,6 +47,10 @@ class Intake:
     _refused: set[Path] = field(default_factory=set)
     _asked: threading.Event = field(default_factory=threading.Event)
 
+    def __post_init__(self) -> None:
+        """Wake up for what is charged online."""
+        self.engine.charging.woken = self._asked.set
+
     def submit(self, action: Callable[[Engine], Any]) -> Future[Any]:
         """Ask the main loop to run `action` between two claims; return its future."""
         future: Future[Any] = Future()
@@ -72,6 +76,7 @@ class Intake:
             entry = Tick(claim=engine.journal.next_claim, received_at=now)
             engine.journal.append(entry)
             self.claimed(engine.process(entry))
+        engine.charging.serve(engine)
 
     def take(self, files: Iterable[tuple[str, Path]]) -> None:
         """Copy, claim and process named files; those that cannot be read are reported and left.
@@ -127,7 +132,8 @@ class Intake:
         """Drain again and again until `stop` is set."""
         while not self.stop.is_set():
             if not self.drain():
-                self.engine.flush()
+                if self.engine.is_unsettled:
+                    self.engine.flush(serving=True)
                 self._wait(poll_s)
 
     def _wait(self, poll_s: float) -> None:
@@ -135,7 +141,10 @@ class Intake:
         end = time.monotonic() + poll_s
         while not self.stop.is_set() and (left := end - time.monotonic()) > 0:
             if self._asked.wait(min(left, _STOP_S)):
-                return
+                if not self.commands.empty():
+                    return
+                self._asked.clear()
+                self.engine.charging.serve(self.engine)
 
     def run_commands(self) -> None:
         """Run what was asked for until now: what is asked for meanwhile comes after the next file.
@@ -145,6 +154,7 @@ class Intake:
                 that entry, which only the next start can finish.
         """
         self._asked.clear()
+        self.engine.charging.serve(self.engine)
         for _ in range(self.commands.qsize()):
             action, future = self.commands.get_nowait()
             journaled = self.engine.journal.next_claim

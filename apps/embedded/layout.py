@@ -26,7 +26,7 @@ class DataDirectory:
     """A data directory.
 
     catalog/ what is sold and which sources exist · spool/SOURCE/ files to process · archive/ claimed files ·
-    journal.log the claim journal · images/ catalogs that were active · state/ snapshots · store/ facts (ClickHouse) ·
+    journal.log the claim journal · charging/ the charging log · images/ catalogs that were active · state/ snapshots · store/ facts (ClickHouse) ·
     secret seeds identity hashes · tenant whose usage is in here · owner.lock and owner.sock of the process that owns the
     directory.
     """
@@ -42,6 +42,11 @@ class DataDirectory:
     def journal(self) -> Path:
         """The claim journal."""
         return self.root / "journal.log"
+
+    @property
+    def charging(self) -> Path:
+        """The charging log: requests of online charging."""
+        return self.root / "charging"
 
     @property
     def images(self) -> Path:

@@ -17,8 +17,8 @@ class FactStore(Protocol):
     def write(self, blocks: Sequence[OutputBlock]) -> None:
         """Store the facts of blocks, then their headers."""
 
-    def completeness(self, from_claim: int, from_block: int) -> Completeness:
-        """Return which blocks are stored from some point of the log on."""
+    def completeness(self, from_claim: int, from_block: int, also: tuple[int, int] = (0, 0)) -> Completeness:
+        """Return which blocks are stored from some point of the log on, and of another claim from one of its blocks on."""
 
     def write_names(self, names: Mapping[str, pa.Table]) -> None:
         """Store what ids stand for."""
@@ -51,7 +51,7 @@ class NoStore:
     def write(self, blocks: Sequence[OutputBlock]) -> None:
         """Drop the blocks."""
 
-    def completeness(self, from_claim: int, from_block: int) -> Completeness:
+    def completeness(self, from_claim: int, from_block: int, also: tuple[int, int] = (0, 0)) -> Completeness:
         """Return that nothing is stored."""
         return Completeness({})
 

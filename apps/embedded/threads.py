@@ -15,6 +15,8 @@ from schemas.output import OutputBlock
 
 Item = TypeVar("Item")
 _POLL_S = 0.05
+_MEANWHILE_S = 0.001
+"""How soon what is done while a flush is waited for is done again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ class Writer:
     _waiting: list[OutputBlock] = field(default_factory=list)
     _waiting_records: int = 0
     _storing_records: int = 0
+    _given: int = 0
     _oldest: float = 0.0
     _flushing: bool = False
     _closing: bool = False
@@ -126,18 +129,26 @@ class Writer:
             if not self._waiting:
                 self._oldest = time.monotonic()
             self._waiting.append(block)
+            self._given += 1
             self._waiting_records += max(block.header.received, 1)
             self._changed.notify_all()
 
-    def flush(self) -> None:
-        """Wait until everything handed over is stored; raises as `put` does."""
+    def flush(self, meanwhile: Callable[[], None] | None = None) -> None:
+        """Wait until everything handed over until now is stored, doing something `meanwhile`; raises as `put` does."""
         with self._changed:
-            self._flushing = True
-            self._changed.notify_all()
-            while self._is_running and (self._waiting or self._storing_records):
-                self._changed.wait()
-            self._flushing = False
-            self._raise()
+            wanted = self._given
+        while True:
+            with self._changed:
+                self._flushing = True
+                self._changed.notify_all()
+                if self._is_running and self.figures.blocks < wanted:
+                    self._changed.wait(None if meanwhile is None else _MEANWHILE_S)
+                if not self._is_running or self.figures.blocks >= wanted:
+                    self._flushing = False
+                    self._raise()
+                    return
+            if meanwhile is not None:
+                meanwhile()
 
     def close(self) -> None:
         """End the thread without storing what still waits (call `flush` first to keep it)."""

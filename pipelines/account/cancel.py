@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipelines.account.stage import ClaimContext
+from pipelines.account.stage import ClaimContext, with_reserved
 from rating.rate import exact_sum
 from rating.reversal import RatedItems, expect_reversible, reverse
 from rating.state import AccountState
@@ -80,8 +80,9 @@ def cancel_block(
         replaced_by,
     )
     withdrawn = int(np.count_nonzero((kind == CancelledKind.RATED) | (kind == CancelledKind.UNRATED)))
-    header = _header(position, context, edrs, rated, column["image"], withdrawn, _amounts(column))
-    return OutputBlock(header, edrs, column["account"], rated, _no_rejections(), reversals)
+    header = reversal_header(position, context, edrs, rated, column["image"], withdrawn, _amounts(column))
+    rated = with_reserved(rated, state)
+    return OutputBlock(header, edrs, column["account"], rated, no_rejections(), reversals)
 
 
 def expect_applicable(batches: Iterable[pa.RecordBatch], state: AccountState) -> None:
@@ -181,7 +182,7 @@ def _amounts(column: dict[str, Any]) -> dict[int, int]:
     }
 
 
-def _header(
+def reversal_header(
     position: BlockPosition,
     context: ClaimContext,
     edrs: EdrBlock,
@@ -190,6 +191,7 @@ def _header(
     withdrawn: int,
     amounts: dict[int, int],
 ) -> BlockHeader:
+    """Return the header of a block that takes items back: `image` (n,) of those, `withdrawn` of its EDRs, `amounts` by currency."""
     return BlockHeader(
         claim=position.claim,
         block=position.block,
@@ -214,5 +216,6 @@ def _header(
     )
 
 
-def _no_rejections() -> pa.RecordBatch:
+def no_rejections() -> pa.RecordBatch:
+    """Return no rows of rejections."""
     return pa.RecordBatch.from_pylist([], REJECTION_SCHEMA)

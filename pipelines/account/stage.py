@@ -17,7 +17,7 @@ from rating.refusal_words import RefusalWords
 from rating.state import AccountState
 from rating.tariff_image import TariffImage
 from rating.vocabulary import Vocabulary
-from schemas.arrays import BoolArray, Int32Array, Int64Array, UInt16Array
+from schemas.arrays import BoolArray, Int32Array, Int64Array, UInt16Array, UInt64Array
 from schemas.cdr import ATTRIBUTE_UNREAD, CdrBlock
 from schemas.edr import EdrBlock, select_edrs
 from schemas.output import AssembledParts, BlockHeader, OutputBlock
@@ -173,7 +173,37 @@ def _finish(
     context: ClaimContext,
     assembled: AssembledParts | None = None,
 ) -> OutputBlock:
-    rated = rate(edrs, image, state)
+    rated = with_reserved(rate(edrs, image, state), state)
+    return finish_rated(edrs, rated, outcomes, refusals, image, vocabulary, context, assembled)
+
+
+def with_reserved(rated: RatedBlock, state: AccountState) -> RatedBlock:
+    """Return items with what open reservations hold added to the balances after them: that is not spent yet."""
+    if state.reserved is None:
+        return rated
+    held = np.where(rated.wallet >= 0, state.reserved[np.maximum(rated.wallet, 0)], 0)
+    hi, lo = _raised(rated.balance_hi, rated.balance_lo, held)
+    split_hi, split_lo = _raised(rated.split_balance_hi, rated.split_balance_lo, state.reserved[rated.split_wallet])
+    return replace(rated, balance_hi=hi, balance_lo=lo, split_balance_hi=split_hi, split_balance_lo=split_lo)
+
+
+def _raised(hi: Int64Array, lo: UInt64Array, more: Int64Array) -> tuple[Int64Array, UInt64Array]:
+    """Return 128-bit balances plus amounts, all (n,), none of which is negative."""
+    raised = lo + more.astype(np.uint64)
+    return hi + (raised < lo), raised
+
+
+def finish_rated(
+    edrs: EdrBlock,
+    rated: RatedBlock,
+    outcomes: Int64Array,
+    refusals: pa.RecordBatch | None,
+    image: TariffImage,
+    vocabulary: Vocabulary,
+    context: ClaimContext,
+    assembled: AssembledParts | None = None,
+) -> OutputBlock:
+    """Return the output of a block of EDRs and of how they were rated; their records ended in `outcomes`, (7,)."""
     account = account_of(edrs, image)
     unrated = int(np.count_nonzero(rated.reason))
     if unrated:

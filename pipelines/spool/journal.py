@@ -221,6 +221,16 @@ class Tick(_Entry):
     kind: Literal["tick"] = "tick"
 
 
+class Charging(_Entry):
+    """A segment of the charging log begins: its frames are in the file of this entry's number (`pipelines.spool.charging_log`).
+
+    Requests in it are remembered, and may stay open, for `keep_s` seconds.
+    """
+
+    kind: Literal["charging"] = "charging"
+    keep_s: int
+
+
 JournalEntry = Annotated[
     FileClaim
     | ImageClaim
@@ -233,7 +243,8 @@ JournalEntry = Annotated[
     | Rerate
     | Renewal
     | Abandon
-    | Tick,
+    | Tick
+    | Charging,
     Field(discriminator="kind"),
 ]
 _ADAPTER: TypeAdapter[JournalEntry] = TypeAdapter(JournalEntry)

@@ -47,15 +47,15 @@ class Completeness:
         return frozenset(self.present.get(FACT_BLOCK.name, {}))
 
 
-def read_completeness(connection: Connection, start: BlockKey) -> Completeness:
-    """Return what is stored of the blocks from `start` on, having checked the complete ones against their headers.
+def read_completeness(connection: Connection, start: BlockKey, also: BlockKey = (0, 0)) -> Completeness:
+    """Return what is stored of the blocks from `start` on, and of the claim of `also` from its block on, having checked the complete ones against their headers.
 
     Raises:
         UnableToStore: when a table holds another number of a complete block's rows than its header says: an insert was
             not atomic, or a block was stored twice.
     """
     claim, block = start
-    since = f"claim >= {claim} AND (claim, block) >= ({claim}, {block})"
+    since = f"(claim >= {claim} AND (claim, block) >= ({claim}, {block}) OR claim = {also[0]} AND block >= {also[1]})"
     counted = ", ".join(_COUNTED.values())
     headers = connection.rows(f"SELECT claim, block, {counted} FROM {FACT_BLOCK.qualified} WHERE {since}")
     present: dict[str, dict[BlockKey, int]] = {

@@ -166,15 +166,19 @@ class Store:
         except UnableToEncode as error:
             raise UnableToStore(str(error), transient=False) from error
 
-    def completeness(self, from_claim: int, from_block: int) -> Completeness:
-        """Return what is stored of the blocks from (from_claim, from_block) on.
+    def completeness(self, from_claim: int, from_block: int, also: BlockKey = (0, 0)) -> Completeness:
+        """Return what is stored of the blocks from (from_claim, from_block) on, and of the claim of `also` from its block on.
+
+        Writes from now on take it for what is stored: they need not come in the order of claims.
 
         Raises:
             UnableToStore: when a table holds another number of a block's rows than its header says.
             UnableToQuery: when the tables cannot be read.
         """
         with self._lock:
-            return read_completeness(self._writer, (from_claim, from_block))
+            found = read_completeness(self._writer, (from_claim, from_block), also)
+            self._known = found.present
+            return found
 
     # ---- everything else that is stored
 

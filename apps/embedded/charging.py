@@ -1,0 +1,274 @@
+"""The desk of online charging: requests that wait, frames that are logged and applied, answers.
+
+The owner's main loop serves it between two blocks, and at once while it has nothing else to do. A frame is durable before it is
+applied, and applied before anybody is answered; a replay applies it at the same place between the blocks.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pyarrow as pa
+
+from apps.embedded.charging_requests import (
+    ChargingAnswer,
+    ChargingRequest,
+    Encoder,
+    UnableToRequest,
+    answers_of,
+)
+from pipelines.account.charging import Ground, take_frame
+from pipelines.spool.charging_log import Frame, Segment, UnableToReadChargingLog, UnableToWriteChargingLog, read_frames
+from pipelines.spool.journal import Charging
+from schemas.charging import CHARGING_SOURCE, Rows
+
+if TYPE_CHECKING:
+    from apps.embedded.engine import Engine
+
+REQUESTS_PER_FRAME = 512
+LOOKED_AT_MAX = 4 * REQUESTS_PER_FRAME
+"""Requests that are looked at for one frame: some wait, because another one in it has to be answered first."""
+WAITING_MAX = 100_000
+SEGMENT_BYTES = 256 << 20
+"""A segment that is longer than this is followed by another one."""
+
+
+@dataclass(slots=True)
+class ChargingDesk:
+    """What waits, and the open end of the charging log.
+
+    Attributes:
+        woken: called when something begins to wait.
+    """
+
+    woken: Callable[[], None] = lambda: None
+    _waiting: deque[tuple[ChargingRequest, Future[ChargingAnswer]]] = field(default_factory=deque)
+    _questions: deque[tuple[Callable[[Engine], Any], Future[Any]]] = field(default_factory=deque)
+    _frames: deque[Frame] = field(default_factory=deque)
+    _segment: Segment | None = None
+    _encoder: Encoder | None = None
+    _is_live: bool = False
+    _closed: str = ""
+
+    # ---- the askers' side, from any thread
+
+    def submit(self, request: ChargingRequest) -> Future[ChargingAnswer]:
+        """Ask; the future has the answer once it is durable.
+
+        Raises:
+            UnableToRequest: when the request cannot be taken as it is, or too many wait; the future raises it, too.
+        """
+        request.check()
+        if self._closed or len(self._waiting) >= WAITING_MAX:
+            raise UnableToRequest("UNAVAILABLE", self._closed or f"{WAITING_MAX} requests are waiting")
+        future: Future[ChargingAnswer] = Future()
+        self._waiting.append((request, future))
+        self.woken()
+        return future
+
+    def look(self, question: Callable[[Engine], Any]) -> Future[Any]:
+        """Have the main loop look at the engine between two blocks, changing nothing; return the future of what it finds."""
+        future: Future[Any] = Future()
+        self._questions.append((question, future))
+        self.woken()
+        return future
+
+    # ---- the log
+
+    def load(self, engine: Engine) -> None:
+        """Read what the state does not include of the segment in hand."""
+        state = engine.state.charging
+        if state.segment:
+            self._read(engine, state.segment, state.frame)
+
+    def begin(self, engine: Engine, entry: Charging) -> None:
+        """Go on in the segment of an entry of the journal."""
+        if self._frames:
+            raise UnableToReadChargingLog(f"frame {self._frames[0].number} of segment {engine.state.charging.segment} is late")
+        sources = engine.state.vocabulary.sources
+        if sources.id(CHARGING_SOURCE) < 0:
+            sources.extend(pl.Series([CHARGING_SOURCE], dtype=pl.String))
+        number = sources.id(CHARGING_SOURCE)
+        engine.store.write_names(
+            {"dim_source": pa.table({"id": pa.array([number], pa.uint32()), "code": [CHARGING_SOURCE]})}
+        )
+        engine.state.charging.open_segment(entry.claim)
+        if not self._is_live:
+            self._read(engine, entry.claim, 0)
+
+    def _read(self, engine: Engine, segment: int, first: int) -> None:
+        directory = engine.directory.charging
+        if first == 0 and not directory.exists():
+            return  # the entry was journaled, and the process ended before anything came
+        frames = read_frames(directory, segment)
+        if len(frames) < first:
+            raise UnableToReadChargingLog(
+                f"{directory} ends with frame {len(frames) - 1} of segment {segment}, but frame {first - 1} was processed: "
+                "restore the latest charging log, or all of the data directory from one backup"
+            )
+        self._frames = deque(frames[first:])
+
+    def replay(self, engine: Engine) -> None:
+        """Apply the frames that were applied here before."""
+        while self._frames and self._frames[0].position == engine.state.position:
+            frame = self._frames.popleft()
+            self._apply(engine, frame)
+
+    def recovered(self, engine: Engine) -> None:
+        """End the replay.
+
+        Raises:
+            UnableToReadChargingLog: when frames are left: the journal is older than they are.
+        """
+        self.replay(engine)
+        if self._frames:
+            claim, block = self._frames[0].position
+            raise UnableToReadChargingLog(
+                f"frame {self._frames[0].number} of segment {engine.state.charging.segment} came before block {block} of entry "
+                f"{claim}, which the journal does not have: restore both from one backup"
+            )
+        self._is_live = True
+
+    # ---- the main loop's side
+
+    def between(self, engine: Engine) -> None:
+        """Between two blocks: apply what was applied here before, or take what waits."""
+        self.replay(engine)
+        if self._is_live:
+            self.serve(engine)
+
+    def is_due(self, engine: Engine) -> bool:
+        """Return whether reservations expire now."""
+        return engine.state.charging.kept.is_due(self._now(engine))
+
+    def serve(self, engine: Engine) -> None:
+        """Take what waits, and let expire what is due.
+
+        Raises:
+            UnableToWriteChargingLog: when the log is in doubt: the process must end.
+        """
+        while self._questions:
+            question, asked = self._questions.popleft()
+            try:
+                asked.set_result(question(engine))
+            except Exception as error:
+                asked.set_exception(error)
+        if not self._waiting and not self.is_due(engine):
+            return
+        if not self._is_writable(engine):
+            return
+        taken = self._next_requests()
+        at = self._now(engine)
+        requests, refused = self._encoded(engine, [request for request, _ in taken], at)
+        answered = [future for place, (_, future) in enumerate(taken) if place not in refused]
+        for place, error in refused.items():
+            taken[place][1].set_exception(error)
+        if not len(requests) and not self.is_due(engine):
+            return
+        state = engine.state.charging
+        frame = Frame(state.frame, *engine.state.position, at, requests)
+        assert self._segment is not None
+        try:
+            self._segment.append(frame)
+        except OSError as error:
+            self._refuse(answered, f"the charging log cannot be written: {error.strerror}")
+            return
+        except UnableToWriteChargingLog as error:
+            self._refuse(answered, str(error))
+            raise
+        try:
+            answers = self._apply(engine, frame)
+        except BaseException:
+            self._refuse(answered, "octroi stopped before it could answer; ask again: the answer is the same")
+            raise
+        for future, answer in zip(answered, answers_of(answers), strict=True):
+            future.set_result(answer)
+        if engine.is_snapshot_due:
+            engine.snapshot()
+
+    def close(self) -> None:
+        """Refuse what waits, and whatever comes."""
+        self._closed = "octroi is stopping"
+        while self._waiting:
+            self._waiting.popleft()[1].set_exception(UnableToRequest("UNAVAILABLE", self._closed))
+        while self._questions:
+            self._questions.popleft()[1].set_exception(UnableToRequest("UNAVAILABLE", self._closed))
+        if self._segment is not None:
+            self._segment.close()
+            self._segment = None
+
+    @staticmethod
+    def _refuse(futures: list[Future[ChargingAnswer]], words: str) -> None:
+        for future in futures:
+            future.set_exception(UnableToRequest("UNAVAILABLE", words))
+
+    def _now(self, engine: Engine) -> int:
+        return max(engine.journal.stage_time(engine.now()), engine.state.charging.at)
+
+    def _is_writable(self, engine: Engine) -> bool:
+        """Open the segment that frames go to, a new one where that is due and possible; return whether there is one."""
+        state, journal = engine.state.charging, engine.journal
+        if engine.active is None:
+            return False
+        keep_s = engine.settings.charging_keep_s
+        if state.segment and self._segment is None:
+            self._segment = Segment(engine.directory.charging, state.segment, fresh=state.frame == 0)
+        entry = journal.entries[state.segment - 1] if state.segment else None
+        full = self._segment is not None and self._segment.size > SEGMENT_BYTES
+        other = not isinstance(entry, Charging) or entry.keep_s != keep_s
+        if (full or other) and engine.state.position == (journal.next_claim, 0):
+            if self._segment is not None:
+                self._segment.close()
+            opened = Charging(claim=journal.next_claim, received_at=journal.stage_time(engine.now()), keep_s=keep_s)
+            journal.append(opened)
+            engine.process(opened)
+            self._segment = Segment(engine.directory.charging, opened.claim, fresh=True)
+        return self._segment is not None
+
+    def _next_requests(self) -> list[tuple[ChargingRequest, Future[ChargingAnswer]]]:
+        """Return what the next frame holds: of requests that have to do with each other the first one only."""
+        taken: list[tuple[ChargingRequest, Future[ChargingAnswer]]] = []
+        later: list[tuple[ChargingRequest, Future[ChargingAnswer]]] = []
+        names: set[str] = set()
+        for _ in range(LOOKED_AT_MAX):
+            if not self._waiting or len(taken) == REQUESTS_PER_FRAME:
+                break
+            item = self._waiting.popleft()
+            request = item[0]
+            (later if request.id in names or request.of in names else taken).append(item)
+            names.add(request.id)
+            if request.of:
+                names.add(request.of)
+        self._waiting.extendleft(reversed(later))
+        return taken
+
+    def _encoded(
+        self, engine: Engine, requests: list[ChargingRequest], at: int
+    ) -> tuple[Rows, dict[int, UnableToRequest]]:
+        active = engine.active
+        assert active is not None
+        if self._encoder is None or self._encoder.active is not active:
+            self._encoder = Encoder(active, engine.state.vocabulary, engine.secret)
+        rows, refused = self._encoder.encode(requests, at)
+        if refused:
+            rows = rows[[place for place in range(len(requests)) if place not in refused]]
+        return rows, refused
+
+    def _apply(self, engine: Engine, frame: Frame) -> Rows:
+        state = engine.state
+        entry = engine.journal.entries[state.charging.segment - 1]
+        assert isinstance(entry, Charging)
+        assert engine.active is not None
+        source = state.vocabulary.sources.id(CHARGING_SOURCE)
+        image, tenant = engine.active.image, engine.settings.tenant
+        ground = Ground(image, state.account, state.vocabulary, tenant, source, entry.keep_s)
+        answers, blocks = take_frame(frame.requests, frame.at, state.charging, ground)
+        for block in blocks:
+            engine.emit(block)
+        engine.count(len(frame.requests))
+        return answers

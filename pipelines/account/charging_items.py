@@ -1,0 +1,167 @@
+"""Rated items between rating and the store: what a reservation remembers of them, and the blocks that they become once final."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from pipelines.account.cancel import no_rejections, reversal_header
+from pipelines.account.kept import ITEM, PART, Items
+from pipelines.account.stage import ClaimContext
+from rating.reversal import find_counters
+from rating.state import MASK
+from rating.tariff_image import TariffImage
+from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt16Array, UInt64Array
+from schemas.cdr import ATTRIBUTE_SLOTS, BlockPosition
+from schemas.charging import Rows
+from schemas.edr import EdrBlock
+from schemas.output import OutputBlock, ReversalBlock
+from schemas.rated_item import WALLET_NONE, WALLET_SPLIT, RatedBlock
+from schemas.values import VALUE_ABSENT
+
+
+def items_of(rated: RatedBlock, edrs: EdrBlock, image: TariffImage) -> Items:
+    """Return the items of EDRs (n,) as `rate` has just rated them; none of those that were refused."""
+    done = np.flatnonzero(rated.reason == 0)
+    ptr = np.zeros(len(edrs) + 1, np.int64)
+    np.cumsum(rated.reason == 0, out=ptr[1:])
+    rows = np.zeros(len(done), ITEM)
+    for name in ("charge_version", "tier", "band", "rated_quantity", "counter_before", "amount", "wallet"):
+        rows[name] = getattr(rated, name)[done]
+    rows["slot"], rows["cell"], rows["period"] = find_counters(
+        edrs.event_at[done], edrs.subscription[done], rated.charge_version[done], image.tariff
+    )
+    rows["part_count"] = np.bincount(rated.split_row, minlength=len(edrs))[done]
+    parts = np.zeros(len(rated.split_row), PART)
+    parts["wallet"], parts["amount"] = rated.split_wallet, rated.split_amount
+    return Items(ptr, rows, parts)
+
+
+def edrs_of(requests: Rows, quantity: Int64Array, position: BlockPosition, record: Int64Array) -> EdrBlock:
+    """Return requests (n,) of REQUEST, with the quantities (n,) that they came to, as EDRs with record numbers (n,)."""
+    values = np.ascontiguousarray(requests["values"])
+    return EdrBlock(
+        position=position,
+        record=record,
+        branch=np.zeros(len(requests), np.uint8),
+        event_at=np.array(requests["event_at"]),
+        span_s=np.zeros(len(requests), np.int64),
+        quantity=quantity,
+        event_type=np.array(requests["event_type"]),
+        attributes=np.ascontiguousarray(requests["attributes"]),
+        access_point=np.array(requests["access_point"]),
+        subscription=np.array(requests["subscription"]),
+        values=None if (values == VALUE_ABSENT).all() else values,
+    )
+
+
+def rated_block(items: Items, reason: UInt16Array, refused_version: Int32Array, chain: dict[int, int]) -> RatedBlock:
+    """Return the items of n requests as one block of facts; `chain` is what each wallet holds before, and then after them.
+
+    Args:
+        reason: (n,) 0, or why a request has no item. refused_version: (n,) the charge version that refused it, or -1.
+    """
+    n = len(reason)
+    place = np.flatnonzero(np.diff(items.ptr))
+    column = {name: np.zeros(n, ITEM[name]) for name in ITEM.names or ()}
+    for name, values in column.items():
+        values[place] = items.rows[name]
+    column["charge_version"] = np.where(reason == 0, column["charge_version"], refused_version)
+    column["wallet"][reason != 0] = WALLET_NONE
+    alone, parts = _chained(items, chain, -1)
+    balance_hi, balance_lo = np.zeros(n, np.int64), np.zeros(n, np.uint64)
+    balance_hi[place], balance_lo[place] = _halves(alone)
+    split_hi, split_lo = _halves(parts)
+    return RatedBlock(
+        reason=reason,
+        charge_version=column["charge_version"].astype(np.int32),
+        rated_quantity=column["rated_quantity"],
+        counter_before=column["counter_before"],
+        tier=column["tier"],
+        band=column["band"],
+        amount=column["amount"],
+        wallet=column["wallet"],
+        balance_hi=balance_hi,
+        balance_lo=balance_lo,
+        split_row=np.repeat(place, items.rows["part_count"]).astype(np.int64),
+        split_wallet=np.array(items.parts["wallet"]),
+        split_amount=np.array(items.parts["amount"]),
+        split_balance_hi=split_hi,
+        split_balance_lo=split_lo,
+    )
+
+
+def refund_block(
+    kept: Rows,
+    items: Items,
+    fate: UInt8Array,
+    before: Int64Array,
+    position: BlockPosition,
+    record: Int64Array,
+    context: ClaimContext,
+    image: TariffImage,
+    chain: dict[int, int],
+) -> OutputBlock:
+    """Return the facts of taking back the items of n requests, each of which has one item, all rated by one image.
+
+    Args:
+        kept: (n,) of KEPT. record: (n,) numbers of the reversals. fate, before: (n,) `CounterFate`, and what the counter held before.
+    """
+    n = len(kept)
+    request, answer = kept["request"], kept["answer"]
+    alone, parts = _chained(items, chain, 1)
+    balance_hi, balance_lo = _halves(alone)
+    split_hi, split_lo = _halves(parts)
+    rows = items.rows
+    taken = edrs_of(request, -np.array(answer["granted"]), position, record)
+    edrs = replace(taken, attributes=np.zeros((n, ATTRIBUTE_SLOTS), np.int32), values=None)
+    rated = RatedBlock(
+        reason=np.zeros(n, np.uint16),
+        charge_version=np.array(rows["charge_version"]),
+        rated_quantity=-np.array(rows["rated_quantity"]),
+        counter_before=before,
+        tier=np.array(rows["tier"]),
+        band=np.array(rows["band"]),
+        amount=-np.array(rows["amount"]),
+        wallet=np.array(rows["wallet"]),
+        balance_hi=balance_hi,
+        balance_lo=balance_lo,
+        split_row=np.repeat(np.arange(n), rows["part_count"]).astype(np.int64),
+        split_wallet=np.array(items.parts["wallet"]),
+        split_amount=-np.array(items.parts["amount"]),
+        split_balance_hi=split_hi,
+        split_balance_lo=split_lo,
+    )
+    account = np.array(kept["account"])
+    amounts: dict[int, int] = {}
+    for payer, amount in zip(account.tolist(), rated.amount.tolist(), strict=True):
+        if amount:
+            currency = int(image.account_currency[payer])
+            amounts[currency] = amounts.get(currency, 0) + amount
+    header = reversal_header(position, context, edrs, rated, kept["image"], n, amounts)
+    reversals = ReversalBlock(
+        answer["claim"].astype(np.int64), answer["record"].astype(np.int64), np.zeros(n, np.uint8), fate, "refunded"
+    )
+    return OutputBlock(header, edrs, account, rated, no_rejections(), reversals)
+
+
+def _chained(items: Items, chain: dict[int, int], sign: int) -> tuple[list[int], list[int]]:
+    """Return what wallets hold after each item that one wallet paid (0 for others), and after each part; moves `chain`."""
+    alone, after = [], []
+    parts = iter(items.parts.tolist())
+    for wallet, amount, count in items.rows[["wallet", "amount", "part_count"]].tolist():
+        if wallet == WALLET_SPLIT:
+            for _ in range(count):
+                drawn_from, part = next(parts)
+                chain[drawn_from] += sign * part
+                after.append(chain[drawn_from])
+        elif wallet != WALLET_NONE:
+            chain[wallet] += sign * amount
+        alone.append(chain[wallet] if wallet >= 0 else 0)
+    return alone, after
+
+
+def _halves(values: list[int]) -> tuple[Int64Array, UInt64Array]:
+    """Return the upper and the lower 64 bits of 128-bit integers."""
+    return np.array([value >> 64 for value in values], np.int64), np.array([value & MASK for value in values], np.uint64)

@@ -1,0 +1,130 @@
+"""Rating what is charged online: grants that the wallets can pay, and usage that must be paid whatever they hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pipelines.account.charging_items import items_of
+from pipelines.account.kept import Items
+from rating.kernels.layout import ACCOUNT
+from rating.rate import rate
+from rating.state import AccountState
+from rating.tariff_image import TariffImage
+from rating.trial import on_trial
+from schemas.arrays import BoolArray, Int32Array, Int64Array, UInt16Array
+from schemas.edr import EdrBlock, select_edrs
+from schemas.rejection import Reason
+
+ADVANCE = 2**63 - 1
+"""What the last wallet is lent while usage is rated that must be paid: more than any amount."""
+INSUFFICIENT = int(Reason.INSUFFICIENT_BALANCE)
+
+
+@dataclass(slots=True)
+class RatedRequests:
+    """How n requests were rated; refused ones have no items, and moved nothing.
+
+    Attributes:
+        quantity: (n,) base steps that were rated: of a partial grant, less than asked for.
+        reason: (n,) `Reason`, 0 when rated. version: (n,) charge version that rated or refused it, or -1.
+        items: of all of them.
+    """
+
+    quantity: Int64Array
+    reason: UInt16Array
+    version: Int32Array
+    items: Items
+
+    def put(self, rows: Int64Array, other: RatedRequests) -> None:
+        """Let requests `rows` be rated as those of `other` are, one by one."""
+        if not len(rows):
+            return
+        order = np.arange(len(self.reason))
+        order[rows] = len(order) + np.arange(len(rows))
+        self.items = Items.join([self.items, other.items]).take(order)
+        self.quantity[rows], self.reason[rows], self.version[rows] = other.quantity, other.reason, other.version
+
+
+def rate_requests(
+    edrs: EdrBlock, increment: Int64Array, must_pay: BoolArray, image: TariffImage, state: AccountState
+) -> RatedRequests:
+    """Rate usage (n,) in order, then what the wallets could not pay for; updates `state`.
+
+    Args:
+        increment: (n,) base steps, above 0 where less may be granted, in whole multiples of it.
+        must_pay: (n,) usage that has happened: its last wallet goes below zero rather than refuse.
+    """
+    done = _rated(edrs, image, state)
+    short = done.reason == INSUFFICIENT
+    if not short.any():
+        return done
+    for row in np.flatnonzero(short & must_pay).tolist():
+        only = np.array([row])
+        done.put(only, _rate_on_credit(select_edrs(edrs, only), image, state))
+    rows = np.flatnonzero(short & ~must_pay & (increment > 0))
+    group = image.charge_group[image.tariff.subscription_row[edrs.subscription[rows], ACCOUNT]]
+    while len(rows):
+        _, first = np.unique(group, return_index=True)  # those of one group wait for each other
+        chosen = rows[first]
+        done.put(chosen, _rate_affordable(_pick(edrs, chosen), increment[chosen], image, state))
+        rows, group = np.delete(rows, first), np.delete(group, first)
+    return done
+
+
+def _pick(edrs: EdrBlock, rows: Int64Array) -> EdrBlock:
+    """Return the EDRs at `rows`, whichever order they are in."""
+    picked = select_edrs(edrs, rows) if len(rows) < len(edrs) else edrs
+    return picked if len(rows) < len(edrs) or (np.diff(rows) > 0).all() else _reordered(edrs, rows)
+
+
+def _reordered(edrs: EdrBlock, rows: Int64Array) -> EdrBlock:
+    columns = {name: getattr(edrs, name) for name in EdrBlock.__slots__ if name != "position"}
+    return replace(edrs, **{name: column[rows] for name, column in columns.items() if column is not None})
+
+
+def _rated(edrs: EdrBlock, image: TariffImage, state: AccountState) -> RatedRequests:
+    rated = rate(edrs, image, state)
+    return RatedRequests(edrs.quantity.copy(), rated.reason, rated.charge_version, items_of(rated, edrs, image))
+
+
+def _rate_on_credit(edr: EdrBlock, image: TariffImage, state: AccountState) -> RatedRequests:
+    """Rate one usage while its account's last wallet has an advance, which is then taken back."""
+    account = int(image.tariff.subscription_row[edr.subscription[0], ACCOUNT])
+    first, end = image.account_wallet_ptr[account : account + 2].tolist()
+    if first == end:
+        return _rated(edr, image, state)
+    last = image.account_wallet[end - 1 : end]
+    state.credit(last, np.array([ADVANCE]))
+    done = _rated(edr, image, state)
+    state.credit(last, np.array([-ADVANCE]))
+    return done
+
+
+def _rate_affordable(edrs: EdrBlock, increment: Int64Array, image: TariffImage, state: AccountState) -> RatedRequests:
+    """Rate as many increments (k,) of each usage as its wallets pay for, none where that is not one.
+
+    No two of them may move the same counter or wallet. Prices are taken to rise with the quantity; where one does not, what is
+    granted can still be paid, but more might have been.
+    """
+    low = np.zeros(len(edrs), np.int64)
+    high = edrs.quantity // increment + (edrs.quantity % increment > 0)
+    while (high - low > 1).any():
+        middle = (low + high) // 2
+        with on_trial(edrs.subscription, image, state):
+            paid = rate(replace(edrs, quantity=middle * increment), image, state).reason == 0
+        narrow = high - low > 1
+        low = np.where(narrow & paid, middle, low)
+        high = np.where(narrow & ~paid, middle, high)
+    granted = np.flatnonzero(low > 0)
+    done = RatedRequests(
+        np.zeros(len(edrs), np.int64),
+        np.full(len(edrs), INSUFFICIENT, np.uint16),
+        np.full(len(edrs), -1, np.int32),
+        Items.none(len(edrs)),
+    )
+    if len(granted):
+        some = replace(select_edrs(edrs, granted), quantity=(low * increment)[granted])
+        done.put(granted, _rated(some, image, state))
+    return done

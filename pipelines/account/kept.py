@@ -1,0 +1,340 @@
+"""Requests that are kept: their answers, to be given again, and what those that are open, or may be refunded, moved.
+
+A page holds the requests of some time; it goes as a whole once all of them are old enough. A place is page and row in one number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pipelines.account.request_index import RequestIndex
+from rating.reversal import RatedItems
+from rating.state import AccountState
+from schemas.arrays import Int64Array
+from schemas.charging import ANSWER, REQUEST, Rows, Standing
+
+PAGE_BITS = 14
+"""Requests of a page: 2^14, about 4 MB."""
+PAGE_ROWS = 1 << PAGE_BITS
+SECOND_US = 1_000_000
+
+KEPT = np.dtype(
+    [
+        ("request", REQUEST),
+        ("answer", ANSWER),
+        ("at", "<i8"),
+        ("image", "<i4"),
+        ("account", "<i4"),
+        ("item_ptr", "<i4"),
+        ("item_count", "<i4"),
+        ("standing", "u1"),
+        ("spare", "u1", (7,)),
+    ]
+)
+"""A request that was taken. `request.event_at` is never 0. `at`: when, stage time. `image`, `account`: ids, of what
+rated it and of who pays. `item_ptr`, `item_count`: its items in the page. `standing`: `schemas.charging.Standing`."""
+ITEM = np.dtype(
+    [
+        ("charge_version", "<i4"),
+        ("tier", "u1"),
+        ("band", "u1"),
+        ("rated_quantity", "<i8"),
+        ("counter_before", "<i8"),
+        ("amount", "<i8"),
+        ("wallet", "<i4"),
+        ("slot", "<i4"),
+        ("cell", "<i4"),
+        ("period", "<i4"),
+        ("part_ptr", "<i4"),
+        ("part_count", "<i4"),
+    ]
+)
+"""A rated item and where it moved things, as `rating.reversal.RatedItems` says it; its parts are the page's."""
+PART = np.dtype([("wallet", "<i4"), ("amount", "<i8")])
+
+
+@dataclass(slots=True)
+class Page:
+    """The requests of some time. `items` and `parts` are longer than what is used of them."""
+
+    rows: Rows = field(default_factory=lambda: np.zeros(PAGE_ROWS, KEPT))
+    items: Rows = field(default_factory=lambda: np.zeros(64, ITEM))
+    parts: Rows = field(default_factory=lambda: np.zeros(16, PART))
+    count: int = 0
+    item_count: int = 0
+    part_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """The items of n requests: those of request i are rows ptr[i] .. ptr[i + 1] of `rows`; their parts likewise in order."""
+
+    ptr: Int64Array
+    rows: Rows
+    parts: Rows
+
+    @classmethod
+    def none(cls, requests: int) -> Items:
+        """Return no items of some requests."""
+        return cls(np.zeros(requests + 1, np.int64), np.zeros(0, ITEM), np.zeros(0, PART))
+
+    @classmethod
+    def join(cls, runs: Sequence[Items]) -> Items:
+        """Return the items of the requests of several runs, one after another."""
+        counts = np.concatenate([np.diff(run.ptr) for run in runs])
+        ptr = np.zeros(len(counts) + 1, np.int64)
+        np.cumsum(counts, out=ptr[1:])
+        return cls(ptr, np.concatenate([run.rows for run in runs]), np.concatenate([run.parts for run in runs]))
+
+    def take(self, requests: Int64Array) -> Items:
+        """Return the items of some requests (k,), in that order."""
+        count = np.diff(self.ptr)[requests]
+        rows, ptr = _spread(self.ptr[requests], count)
+        part_ptr = np.zeros(len(self.rows) + 1, np.int64)
+        np.cumsum(self.rows["part_count"], out=part_ptr[1:])
+        parts, _ = _spread(part_ptr[rows], self.rows["part_count"][rows].astype(np.int64))
+        return Items(ptr, self.rows[rows], self.parts[parts])
+
+    def amounts(self) -> Int64Array:
+        """Return (n,) what the items of each request come to."""
+        sums = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.rows["amount"])])
+        total: Int64Array = sums[self.ptr[1:]] - sums[self.ptr[:-1]]
+        return total
+
+    def rated(self) -> RatedItems:
+        """Return them as they are taken back."""
+        rows = self.rows
+        split_ptr = np.zeros(len(rows) + 1, np.int64)
+        np.cumsum(rows["part_count"], out=split_ptr[1:])
+        return RatedItems(
+            rated_quantity=np.array(rows["rated_quantity"]),
+            amount=np.array(rows["amount"]),
+            wallet=np.array(rows["wallet"]),
+            counter_slot=np.array(rows["slot"]),
+            counter_cell=np.array(rows["cell"]),
+            counter_period=np.array(rows["period"]),
+            split_ptr=split_ptr,
+            split_wallet=np.array(self.parts["wallet"]),
+            split_amount=np.array(self.parts["amount"]),
+        )
+
+    def movements(self) -> tuple[Int64Array, Int64Array]:
+        """Return (wallet, amount) of everything that they drew, each (k,)."""
+        alone = self.rows["wallet"] >= 0
+        wallet = np.concatenate([self.rows["wallet"][alone], self.parts["wallet"]])
+        amount = np.concatenate([self.rows["amount"][alone], self.parts["amount"]])
+        return wallet.astype(np.int64), amount.astype(np.int64)
+
+
+class KeptRequests:
+    """All requests that are kept.
+
+    Attributes:
+        pages: by number, ascending. index: from ids to places. next_page: number of the page that is opened next.
+        due: second of stage time -> places of reservations that may be held until then; some may have ended before.
+    """
+
+    __slots__ = ("due", "index", "next_page", "pages")
+
+    def __init__(self) -> None:
+        """Keep nothing."""
+        self.pages: dict[int, Page] = {}
+        self.index = RequestIndex()
+        self.next_page = 0
+        self.due: dict[int, list[Int64Array]] = {}
+
+    def __len__(self) -> int:
+        """Return how many requests are kept."""
+        return sum(page.count for page in self.pages.values())
+
+    # ---- reading
+
+    def rows(self, places: Int64Array) -> Rows:
+        """Return (n,) of KEPT, copies, at places (n,)."""
+        found = np.zeros(len(places), KEPT)
+        for page, where, rows in self._by_page(places):
+            found[where] = page.rows[rows]
+        return found
+
+    def items(self, places: Int64Array) -> Items:
+        """Return the items of the requests at places (n,)."""
+        items: list[Rows] = [np.zeros(0, ITEM)]
+        parts: list[Rows] = [np.zeros(0, PART)]
+        ptr = np.zeros(len(places) + 1, np.int64)
+        for number, place in enumerate(places.tolist()):
+            page = self.pages[place >> PAGE_BITS]
+            row = page.rows[place & (PAGE_ROWS - 1)]
+            first, count = int(row["item_ptr"]), int(row["item_count"])
+            ptr[number + 1] = ptr[number] + count
+            if count:
+                found = page.items[first : first + count]
+                items.append(found)
+                drawn = int(found["part_count"].sum())
+                if drawn:
+                    start = int(found["part_ptr"][found["part_count"] > 0][0])
+                    parts.append(page.parts[start : start + drawn])
+        return Items(ptr, np.concatenate(items), np.concatenate(parts))
+
+    # ---- writing
+
+    def keep(self, rows: Rows, items: Items) -> Int64Array:
+        """Keep requests (n,), new ones, and return their places; `item_ptr` and `item_count` are set here."""
+        places = np.empty(len(rows), np.int64)
+        first = 0
+        while first < len(rows):
+            number, page = self._page(int(rows["at"][first]))
+            count = min(len(rows) - first, PAGE_ROWS - page.count)
+            part = slice(first, first + count)
+            self._keep_in(page, rows[part], items, part)
+            places[part] = (number << PAGE_BITS) + page.count + np.arange(count)
+            page.count += count
+            first += count
+        request = rows["request"]
+        self.index.put(np.array(request["hi"]), np.array(request["lo"]), places)
+        self.hold(places, rows)
+        return places
+
+    def hold(self, places: Int64Array, rows: Rows) -> None:
+        """Remember when reservations among requests (n,) are due."""
+        opened = rows["standing"] == Standing.OPEN
+        if opened.any():
+            second = -(-rows["answer"]["expires_at"][opened] // SECOND_US)
+            opened_places = places[opened]
+            for due in np.unique(second).tolist():
+                self.due.setdefault(due, []).append(opened_places[second == due])
+
+    def set_standing(self, places: Int64Array, standing: Standing) -> None:
+        """Say what became of requests (n,)."""
+        for page, _, rows in self._by_page(places):
+            page.rows["standing"][rows] = standing
+
+    # ---- time
+
+    def is_due(self, now: int) -> bool:
+        """Return whether a reservation may be held no longer at an instant, microseconds UTC."""
+        return bool(self.due) and min(self.due) <= now // SECOND_US
+
+    def expired(self, now: int) -> Int64Array:
+        """Return (k,) the places of open reservations that may be held no longer, ascending; they are due no more."""
+        if not self.is_due(now):
+            return np.zeros(0, np.int64)
+        over = [second for second in self.due if second <= now // SECOND_US]
+        places = np.sort(np.concatenate([part for second in over for part in self.due.pop(second)]))
+        return places[self.rows(places)["standing"] == Standing.OPEN]
+
+    def forget(self, horizon: int) -> None:
+        """Forget pages all of whose requests came before an instant, microseconds UTC; none of them may be open."""
+        for number, page in list(self.pages.items()):
+            if number == self.next_page - 1 or page.rows["at"][page.count - 1] >= horizon:
+                break
+            del self.pages[number]
+            self.index.forget((number + 1) << PAGE_BITS)
+
+    def open_places(self) -> Int64Array:
+        """Return (k,) the places of all open reservations."""
+        found = [
+            (number << PAGE_BITS) + np.flatnonzero(page.rows["standing"][: page.count] == Standing.OPEN)
+            for number, page in self.pages.items()
+        ]
+        return np.concatenate([np.zeros(0, np.int64), *found])
+
+    def reserve_in(self, account: AccountState) -> None:
+        """Say in an account state, which knows of no reservation, what the open ones hold."""
+        places = self.open_places()
+        if len(places):
+            wallet, amount = self.items(places).movements()
+            account.reserve(wallet, amount)
+
+    # ---- snapshots
+
+    def to_arrays(self) -> dict[str, Rows]:
+        """Return everything by name, for a snapshot: bytes of rows, items and parts of each page."""
+        arrays = {}
+        for number, page in self.pages.items():
+            used = (page.rows[: page.count], page.items[: page.item_count], page.parts[: page.part_count])
+            for name, array in zip(("rows", "items", "parts"), used, strict=True):
+                arrays[f"{number:010d}.{name}"] = np.frombuffer(array.tobytes(), np.uint8)
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Rows]) -> KeptRequests:
+        """Return what `to_arrays` wrote."""
+        kept = cls()
+        for number in sorted({int(name.partition(".")[0]) for name in arrays}):
+            page = Page()
+            rows, items, parts = (
+                np.frombuffer(arrays[f"{number:010d}.{name}"].tobytes(), dtype)
+                for name, dtype in (("rows", KEPT), ("items", ITEM), ("parts", PART))
+            )
+            page.rows[: len(rows)] = rows
+            page.items, page.parts = _longer(page.items, items, 0), _longer(page.parts, parts, 0)
+            page.count, page.item_count, page.part_count = len(rows), len(items), len(parts)
+            kept.pages[number] = page
+            kept.next_page = number + 1
+            places = (number << PAGE_BITS) + np.arange(len(rows), dtype=np.int64)
+            kept.index.put(np.array(rows["request"]["hi"]), np.array(rows["request"]["lo"]), places)
+            kept.hold(places, page.rows[: page.count])
+        return kept
+
+    # ---- pages
+
+    def _by_page(self, places: Int64Array) -> Iterator[tuple[Page, Any, Int64Array]]:
+        """Yield pages with which of the places are in them, and at which rows."""
+        numbers = places >> PAGE_BITS
+        rows = places & (PAGE_ROWS - 1)
+        if len(places) and numbers[0] == numbers[-1] and (numbers == numbers[0]).all():
+            yield self.pages[int(numbers[0])], slice(None), rows
+            return
+        for number in np.unique(numbers).tolist():
+            where = np.flatnonzero(numbers == number)
+            yield self.pages[number], where, rows[where]
+
+    def _page(self, at: int) -> tuple[int, Page]:
+        number = self.next_page - 1
+        page = self.pages.get(number)
+        if page is None or page.count == PAGE_ROWS:
+            number = self.next_page
+            page = self.pages[number] = Page()
+            self.next_page += 1
+        return number, page
+
+    @staticmethod
+    def _keep_in(page: Page, rows: Rows, items: Items, part: slice) -> None:
+        first, end = int(items.ptr[part.start]), int(items.ptr[part.stop])
+        mine = items.rows[first:end]
+        drawn_before = int(items.rows["part_count"][:first].sum())
+        drawn = mine["part_count"]
+        page.items = _longer(page.items, mine, page.item_count)
+        page.items["part_ptr"][page.item_count : page.item_count + len(mine)] = (
+            page.part_count + np.cumsum(drawn) - drawn
+        )
+        parts = items.parts[drawn_before : drawn_before + int(drawn.sum())]
+        page.parts = _longer(page.parts, parts, page.part_count)
+        kept = page.rows[page.count : page.count + len(rows)]
+        kept[:] = rows
+        kept["item_ptr"] = page.item_count + items.ptr[part.start : part.stop] - first
+        kept["item_count"] = np.diff(items.ptr[part.start : part.stop + 1])
+        page.item_count += len(mine)
+        page.part_count += len(parts)
+
+
+def _spread(first: Int64Array, count: Int64Array) -> tuple[Int64Array, Int64Array]:
+    """Return first[i] .. first[i] + count[i] of all i, one after another, and (n + 1,) where those of each i are."""
+    ptr = np.zeros(len(count) + 1, np.int64)
+    np.cumsum(count, out=ptr[1:])
+    return np.repeat(first - ptr[:-1], count) + np.arange(ptr[-1]), ptr
+
+
+def _longer(array: Rows, more: Rows, used: int) -> Rows:
+    """Return `array` with `more` behind what is used of it, longer if it has to be."""
+    wanted = used + len(more)
+    if wanted > len(array):
+        longer = np.zeros(1 << (wanted - 1).bit_length(), array.dtype)
+        longer[:used] = array[:used]
+        array = longer
+    array[used:wanted] = more
+    return array

@@ -1,0 +1,236 @@
+"""The slow, obvious version of online charging: one request after the other, in dictionaries and Decimals. No part of the product.
+
+It knows one catalog: calls of subscriptions are 1 EUR each for the first five of a month and 0.5 after that, counted; fax costs
+0.3 EUR, and more than 100 of them at once have no price. `card` is prepaid, `both` has a prepaid gift before a bill, `bill` pays
+later. A second version of the catalog doubles the price of the first five calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+CATALOG = """
+{kind: event_type, code: call, unit: event}
+---
+{kind: event_type, code: fax, unit: event}
+---
+{kind: counter, code: monthly, unit: event}
+---
+{kind: price_plan, code: calls, currency: EUR, versions: [{start: 2026-01-01T00:00:00Z, model: graduated,
+  per: 1 event, counter: monthly, tiers: [{up_to: 5 event, price: "%s"}, {price: "0.5"}]}]}
+---
+{kind: price_plan, code: fax, currency: EUR, versions: [{start: 2026-01-01T00:00:00Z, model: flat, per: 1 event, price: "0.3"}]}
+---
+{kind: charge, code: call, event_type: call, price_plan: calls}
+---
+{kind: charge, code: fax, event_type: fax, price_plan: fax}
+---
+{kind: offer, code: talk, charges: [call, fax]}
+---
+{kind: account, code: card, currency: EUR, wallets: [{code: card, type: prepaid, opening_balance: "10"}]}
+---
+{kind: account, code: both, currency: EUR, wallets: [{code: gift, type: prepaid, opening_balance: "3"},
+  {code: bill, type: postpaid}]}
+---
+{kind: account, code: two, currency: EUR, wallets: [{code: a, type: prepaid, priority: 1, opening_balance: "2"},
+  {code: b, type: prepaid, priority: 2, opening_balance: "4.25"}]}
+---
+{kind: subscription, code: card, account: card, offer: talk, access_points: [{id: "1"}]}
+---
+{kind: subscription, code: card2, account: card, offer: talk, access_points: [{id: "4"}]}
+---
+{kind: subscription, code: both, account: both, offer: talk, access_points: [{id: "2"}]}
+---
+{kind: subscription, code: two, account: two, offer: talk, access_points: [{id: "3"}]}
+"""
+ACCOUNTS = {"card": "card", "card2": "card", "both": "both", "two": "two"}
+WALLETS = {"card": ["card/card"], "both": ["both/gift", "both/bill"], "two": ["two/a", "two/b"]}
+OPENING = {"card/card": "10", "both/gift": "3", "both/bill": "0", "two/a": "2", "two/b": "4.25"}
+POSTPAID = {"both/bill"}
+SECOND = 1_000_000
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request in words; `of` is the id of another one; `day` is when it happened, None for now."""
+
+    kind: str
+    id: str
+    of: str = ""
+    subscription: str = ""
+    event_type: str = "call"
+    quantity: int = 0
+    increment: int = 0
+    validity_s: int = 60
+    month: int = 0
+
+
+@dataclass(frozen=True)
+class Told:
+    """One answer in words."""
+
+    code: str
+    granted: int = 0
+    amount: Decimal = Decimal(0)
+    expires_at: int = 0
+
+
+@dataclass
+class Held:
+    """A request that is remembered, with what it drew and counted."""
+
+    ask: Ask
+    told: Told
+    standing: str
+    at: int
+    version: int
+    drawn: list[tuple[str, Decimal]] = field(default_factory=list)
+    counted: int = 0
+    usage: Ask | None = None
+    month: int = 0
+
+
+@dataclass
+class Twin:
+    """Everything by name. `final` is what items came to, by wallet."""
+
+    version: int = 1
+    balances: dict[str, Decimal] = field(default_factory=lambda: {name: Decimal(sum_) for name, sum_ in OPENING.items()})
+    counters: dict[tuple[str, int], int] = field(default_factory=dict)
+    held: dict[str, Held] = field(default_factory=dict)
+
+    def frame(self, asks: Sequence[Ask], now: int, month: int) -> list[Told]:
+        """Take the requests of a frame: what is given back first, then what is rated, what cannot pay last."""
+        for held in self.held.values():
+            if held.standing == "open" and -(-held.told.expires_at // SECOND) <= now // SECOND:
+                self._release(held)
+                held.standing = "expired"
+        told: dict[str, Told] = {}
+        again: dict[str, Told] = {}
+        rating: list[tuple[Ask, Ask, int]] = []
+        for ask in asks:
+            if ask.id in self.held:
+                same = self.held[ask.id].ask == ask
+                again[ask.id] = self.held[ask.id].told if same else Told("ANOTHER_REQUEST")
+                continue
+            ended = self.held.get(ask.of)
+            if ask.kind in ("reserve", "charge"):
+                rating.append((ask, ask, month - ask.month))
+            elif ended is None or ended.standing == "none":
+                told[ask.id] = Told("UNKNOWN_RESERVATION")
+            elif ask.kind == "refund" and ended.standing in ("open", "expired", "confirmed", "cancelled"):
+                told[ask.id] = Told("UNKNOWN_RESERVATION")
+            elif ended.standing not in {"confirm": ("open", "expired"), "cancel": ("open",), "refund": ("charged",)}[ask.kind]:
+                told[ask.id] = Told("NOT_OPEN")
+            elif ask.kind == "confirm":
+                equal = ended.standing == "open" and ended.told.granted == ask.quantity and ended.version == self.version
+                assert ended.usage is not None
+                if equal:
+                    told[ask.id] = Told("DONE", ask.quantity, ended.told.amount)
+                    self._hold(ask, told[ask.id], "charged", now, ended.drawn, ended.counted, ended.usage, ended.month)
+                else:
+                    if ended.standing == "open":
+                        self._release(ended)
+                    rating.append((ask, ended.usage, ended.month))
+                ended.standing = "confirmed"
+            else:
+                amount = sum((part for _, part in ended.drawn), Decimal(0))
+                self._release(ended)
+                ended.standing = "cancelled" if ask.kind == "cancel" else "refunded"
+                told[ask.id] = Told("DONE", ended.told.granted if ask.kind == "refund" else 0, amount)
+        short: list[tuple[Ask, Ask, int]] = []
+        for ask, usage, when in rating:
+            if not self._rate(ask, usage, when, ask.quantity, now, told, must_pay=False):
+                short.append((ask, usage, when))
+        for ask, usage, when in [item for item in short if item[0].kind == "confirm"]:
+            self._rate(ask, usage, when, ask.quantity, now, told, must_pay=True)
+        for ask, usage, when in [item for item in short if item[0].kind != "confirm"]:
+            steps = ask.quantity // ask.increment if ask.increment and ask.kind == "reserve" else 0
+            while steps and not self._rate(ask, usage, when, steps * ask.increment, now, told, must_pay=False):
+                steps -= 1
+            if not steps:
+                told[ask.id] = Told("CREDIT_LIMIT_REACHED")
+        for ask in asks:
+            if ask.id in told and ask.id not in self.held:
+                self._hold(ask, told[ask.id], "none", now, [], 0, None, month)
+        return [again.get(ask.id) or told[ask.id] for ask in asks]
+
+    def use(self, subscription: str, quantity: int, month: int) -> None:
+        """Rate calls that come in a file."""
+        ask = Ask("charge", "", subscription=subscription, quantity=quantity)
+        drawn = self._draw(subscription, self._price(ask, quantity, month), must_pay=False)
+        if drawn is not None:
+            self._count(ask, quantity, month)
+
+    def open_balances(self) -> dict[str, Decimal]:
+        """Return what each wallet holds when all that is reserved came back."""
+        found = dict(self.balances)
+        for held in self.held.values():
+            if held.standing == "open":
+                for wallet, part in held.drawn:
+                    found[wallet] += part
+        return found
+
+    def _rate(
+        self, ask: Ask, usage: Ask, month: int, quantity: int, now: int, told: dict[str, Told], *, must_pay: bool
+    ) -> bool:
+        price = self._price(usage, quantity, month)
+        drawn = self._draw(usage.subscription, price, must_pay=must_pay)
+        if drawn is None:
+            return False
+        counted = self._count(usage, quantity, month)
+        reserve = ask.kind == "reserve"
+        told[ask.id] = Told("DONE", quantity, price, now + ask.validity_s * SECOND if reserve else 0)
+        self._hold(ask, told[ask.id], "open" if reserve else "charged", now, drawn, counted, usage, month)
+        return True
+
+    def _hold(
+        self,
+        ask: Ask,
+        told: Told,
+        standing: str,
+        now: int,
+        drawn: list[tuple[str, Decimal]],
+        counted: int,
+        usage: Ask | None,
+        month: int,
+    ) -> None:
+        self.held[ask.id] = Held(ask, told, standing, now, self.version, drawn, counted, usage, month)
+
+    def _price(self, usage: Ask, quantity: int, month: int) -> Decimal:
+        if usage.event_type == "fax":
+            return quantity * Decimal("0.3")
+        before = self.counters.get((usage.subscription, month), 0)
+        dear = max(0, min(before + quantity, 5) - min(before, 5))
+        return dear * Decimal(self.version) + (quantity - dear) * Decimal("0.5")
+
+    def _count(self, usage: Ask, quantity: int, month: int) -> int:
+        if usage.event_type == "fax":
+            return 0
+        key = (usage.subscription, month)
+        self.counters[key] = self.counters.get(key, 0) + quantity
+        return quantity
+
+    def _draw(self, subscription: str, amount: Decimal, *, must_pay: bool) -> list[tuple[str, Decimal]] | None:
+        wallets = WALLETS[ACCOUNTS[subscription]]
+        drawn = []
+        rest = amount
+        for wallet in wallets:
+            without_end = wallet in POSTPAID or (must_pay and wallet == wallets[-1])
+            part = rest if without_end else min(rest, max(Decimal(0), self.balances[wallet]))
+            if part:
+                drawn.append((wallet, part))
+            rest -= part
+        if rest:
+            return None
+        for wallet, part in drawn:
+            self.balances[wallet] -= part
+        return drawn
+
+    def _release(self, held: Held) -> None:
+        for wallet, part in held.drawn:
+            self.balances[wallet] += part
+        if held.counted and held.usage is not None:
+            self.counters[held.usage.subscription, held.month] -= held.counted
