@@ -84,7 +84,8 @@ class Settings(BaseSettings):
         True, description="try refused records of unknown access points again when a catalog says whose they are"
     )
     charging_keep_s: Annotated[int, Field(ge=60, le=86_400)] = Field(
-        3600, description="how long the answers of online charging are given again, and how long a reservation may be held: seconds"
+        3600,
+        description="how long the answers of online charging are given again, and how long a reservation may be held: seconds",
     )
     api_keys: dict[KeyName, ApiKey] = Field(
         {}, description="keys that may send usage to `octroi serve`: name, SHA-256 of the key, sources it is limited to"

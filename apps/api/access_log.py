@@ -13,7 +13,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _NOTES = "octroi.notes"
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
-PATHS = frozenset({"/v1/events", "/openapi.json"})
+PATHS = frozenset(
+    {
+        "/v1/events",
+        "/openapi.json",
+        *(f"/v1/charging/{name}" for name in ("reserve", "confirm", "cancel", "charge", "refund")),
+    }
+)
 """Paths that are logged as they are; of others nobody knows what they hold."""
 PROBES = frozenset({"/healthz", "/readyz"})
 """Paths that are asked for all the time."""

@@ -10,12 +10,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from apps.api.charging import Charges
+from apps.api.charging_description import balance_operation, charging_operation
 from apps.api.description import complete, events_operation, state_operation
 from apps.api.events import Events
 from apps.api.gate import Gate
 from apps.api.keys import Keys
 from apps.api.problems import Problem, of_status
 from apps.settings import Settings
+from schemas.charging import ChargingKind
 
 
 def make_app(settings: Settings, gate: Gate, *, version: str) -> FastAPI:
@@ -27,7 +30,8 @@ def make_app(settings: Settings, gate: Gate, *, version: str) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    events = Events(settings, Keys(settings.api_keys), gate)
+    keys = Keys(settings.api_keys)
+    events, charges = Events(settings, keys, gate), Charges(keys, gate)
 
     async def health() -> Response:
         """Say that the process runs."""
@@ -39,6 +43,22 @@ def make_app(settings: Settings, gate: Gate, *, version: str) -> FastAPI:
         return JSONResponse({"status": "ready"})
 
     app.add_api_route("/v1/events", events.post, methods=["POST"], response_class=Response, **events_operation())
+    for kind in ChargingKind:
+        name = kind.name.lower()
+        app.add_api_route(
+            f"/v1/charging/{name}",
+            charges.route(kind),
+            methods=["POST"],
+            response_class=Response,
+            **charging_operation(kind),
+        )
+    app.add_api_route(
+        "/v1/accounts/{account}/balance",
+        charges.balance,
+        methods=["GET"],
+        response_class=Response,
+        **balance_operation(),
+    )
     app.add_api_route("/healthz", health, methods=["GET"], response_class=Response, **state_operation("healthz"))
     app.add_api_route("/readyz", ready, methods=["GET"], response_class=Response, **state_operation("readyz"))
     app.add_exception_handler(Problem, _refuse)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from apps.api.answers import Answer
@@ -121,10 +122,11 @@ _PARAMETERS: list[dict[str, Any]] = [
 ]
 
 
-def _problem_response(status: int) -> dict[str, Any]:
-    names = [name for name, kind in KINDS.items() if kind.status == status and name in _DETAILS]
+def problem_response(status: int, details: Mapping[str, str] = _DETAILS) -> dict[str, Any]:
+    """Return what describes a status: an example of each kind of problem with it, in the words of `details`."""
+    names = [name for name, kind in KINDS.items() if kind.status == status and name in details]
     examples = {
-        name: {"summary": KINDS[name].title, "value": Problem(name, _DETAILS[name], **_MORE.get(name, {})).as_dict()}
+        name: {"summary": KINDS[name].title, "value": Problem(name, details[name], **_MORE.get(name, {})).as_dict()}
         for name in names
     }
     schema = {"$ref": "#/components/schemas/Problem"}
@@ -164,7 +166,7 @@ def events_operation() -> dict[str, Any]:
                 "model": Answer,
                 "content": {JSON: {"schema": {"$ref": "#/components/schemas/Answer"}, "example": _ANSWER}},
             },
-            **{status: _problem_response(status) for status in statuses},
+            **{status: problem_response(status) for status in statuses},
         },
         "openapi_extra": {
             "parameters": _PARAMETERS,
@@ -185,7 +187,7 @@ def state_operation(name: str) -> dict[str, Any]:
         "tags": ["state"],
         "responses": {
             200: {"description": "Yes", "content": {JSON: {"schema": schema, "example": example}}},
-            **({503: _problem_response(503)} if is_ready else {}),
+            **({503: problem_response(503)} if is_ready else {}),
         },
     }
 

@@ -29,6 +29,15 @@ class Caller:
         if self.sources is not None and source not in self.sources:
             raise Problem("source-not-permitted", f"the key {self.name!r} may not send to {source!r}")
 
+    def require_all(self) -> None:
+        """Check that this caller is limited to no source: whoever charges online moves money without any.
+
+        Raises:
+            Problem: source-not-permitted.
+        """
+        if self.sources is not None:
+            raise Problem("source-not-permitted", f"the key {self.name!r} is limited to sources, and may not charge")
+
 
 class Keys:
     """The keys of an installation's tenant."""

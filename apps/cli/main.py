@@ -9,6 +9,7 @@ import typer
 
 from apps.cli import (
     catalogs,
+    charging,
     explaining,
     files,
     notifying,
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 processing.add_to(app)
 serve.add_to(app)
+charging.add_to(app)
 sources.add_to(app)
 rejects.add_to(app)
 files.add_to(app)

@@ -89,7 +89,9 @@ class ChargingDesk:
     def begin(self, engine: Engine, entry: Charging) -> None:
         """Go on in the segment of an entry of the journal."""
         if self._frames:
-            raise UnableToReadChargingLog(f"frame {self._frames[0].number} of segment {engine.state.charging.segment} is late")
+            raise UnableToReadChargingLog(
+                f"frame {self._frames[0].number} of segment {engine.state.charging.segment} is late"
+            )
         sources = engine.state.vocabulary.sources
         if sources.id(CHARGING_SOURCE) < 0:
             sources.extend(pl.Series([CHARGING_SOURCE], dtype=pl.String))
@@ -166,8 +168,8 @@ class ChargingDesk:
         at = self._now(engine)
         requests, refused = self._encoded(engine, [request for request, _ in taken], at)
         answered = [future for place, (_, future) in enumerate(taken) if place not in refused]
-        for place, error in refused.items():
-            taken[place][1].set_exception(error)
+        for place, refusal in refused.items():
+            taken[place][1].set_exception(refusal)
         if not len(requests) and not self.is_due(engine):
             return
         state = engine.state.charging
@@ -190,6 +192,8 @@ class ChargingDesk:
             future.set_result(answer)
         if engine.is_snapshot_due:
             engine.snapshot()
+        if self._waiting:
+            self.woken()
 
     def close(self) -> None:
         """Refuse what waits, and whatever comes."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from apps.embedded.back_out import back_out
+from apps.embedded.charging_commands import charge_here, look_at
 from apps.embedded.correct import (
     EXAMPLE_CHARACTERS,
     EXAMPLES_MAX,
@@ -30,8 +31,11 @@ SUMMED = (
 DONE = {Step.MARK: "marked", Step.DISCARD: "discarded", Step.REOPEN: "reopened"}
 """What the number of rejections that were decided is called in an answer."""
 
-OPERATIONS = ("query", "balance", "replay", "mark", "discard", "reopen", "correct", "back_out", "rerate", "simulate")
-"""What an owner can be asked; the first two change nothing."""
+OPERATIONS = (
+    "query", "balance", "check_balance", "price_enquiry", "charge",
+    "replay", "mark", "discard", "reopen", "correct", "back_out", "rerate", "simulate",
+)  # fmt: skip
+"""What an owner can be asked; the first four change nothing."""
 
 
 def perform(request: dict[str, Any]) -> Callable[[Engine], Any]:
@@ -62,6 +66,11 @@ def perform(request: dict[str, Any]) -> Callable[[Engine], Any]:
             usage, top, csv = UsageSelection.from_request(request["selection"]), int(request["top"]), request["csv"]
             old, new = str(request["old"]), str(request["new"])
             return lambda engine: simulate(engine, usage, old=old, new=new, top=top, csv=csv)
+        case "charge":
+            asked = [dict(one) for one in request["requests"]]
+            return lambda engine: charge_here(engine, asked)
+        case "check_balance" | "price_enquiry":
+            return lambda engine: look_at(engine, request)
         case other:
             raise ValueError(f"unknown operation {other!r}")
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from apps.embedded.abandon import abandoned, naming, refusal_of
 from apps.embedded.agreement import agreed_state
-from apps.embedded.charging import ChargingDesk
 from apps.embedded.cancelled import cancelled_blocks, open_commands, open_renewal
+from apps.embedded.charging import ChargingDesk
 from apps.embedded.companion import write_companion
 from apps.embedded.digest import SMALL_BYTES, FileDigest
 from apps.embedded.events import claim_events, finished_claim, rejection_events

@@ -26,9 +26,9 @@ class DataDirectory:
     """A data directory.
 
     catalog/ what is sold and which sources exist · spool/SOURCE/ files to process · archive/ claimed files ·
-    journal.log the claim journal · charging/ the charging log · images/ catalogs that were active · state/ snapshots · store/ facts (ClickHouse) ·
-    secret seeds identity hashes · tenant whose usage is in here · owner.lock and owner.sock of the process that owns the
-    directory.
+    journal.log the claim journal · charging/ the charging log · images/ catalogs that were active · state/ snapshots ·
+    store/ facts (ClickHouse) · secret seeds identity hashes · tenant whose usage is in here · owner.lock and owner.sock of the
+    process that owns the directory.
     """
 
     root: Path

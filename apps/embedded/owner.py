@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from apps.embedded.charging_commands import submitted, told
 from apps.embedded.commands import OPERATIONS, perform
 from apps.embedded.engine import Engine
 from apps.embedded.facts import differences_as_json
@@ -81,7 +82,12 @@ class OwnerServer:
             # a block's facts are stored before its header: what differs meanwhile is looked at again between two claims
             found = differences_as_json(self._store) and self._intake.submit(self._balance).result()
             return {"result": found}, None
+        engine = self._intake.engine
+        if request["op"] == "charge":  # between two blocks, rather than two claims
+            return {"result": told(submitted(engine, [dict(one) for one in request["requests"]]))}, None
         action: Callable[[Engine], Any] = perform(request)
+        if request["op"] in ("check_balance", "price_enquiry"):
+            return {"result": engine.charging.look(action).result()}, None
         return {"result": self._intake.submit(action).result()}, None
 
     def _balance(self, engine: Engine) -> list[dict[str, Any]]:

@@ -191,7 +191,7 @@ def reversal_header(
     withdrawn: int,
     amounts: dict[int, int],
 ) -> BlockHeader:
-    """Return the header of a block that takes items back: `image` (n,) of those, `withdrawn` of its EDRs, `amounts` by currency."""
+    """Return the header of a block that takes n items back, rated by `image`, (n,); `amounts` are by currency."""
     return BlockHeader(
         claim=position.claim,
         block=position.block,

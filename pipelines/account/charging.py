@@ -1,9 +1,10 @@
 """The stage of online charging: a frame of requests becomes answers, reservations, and facts of what is final.
 
-Pure: state and facts are a function of the frames and of the blocks between which they come. Twin: `tests/support/charging_twin.py`.
+Pure: state and facts are a function of the frames and of the blocks between which they come.
+Twin: `tests/support/charging_twin.py`.
 
-Money that a reservation holds has left the balances of `AccountState` and is in its `reserved`; a wallet's *open* balance is both
-together: what was credited less what is final. Facts tell open balances, so that those of a wallet chain whatever is reserved.
+Money that a reservation holds has left the balances of `AccountState` and is in its `reserved`; a wallet's *open* balance is
+both together: what was credited less what is final. Facts tell open balances, so that those of a wallet chain whatever is reserved.
 """
 
 from __future__ import annotations
@@ -18,9 +19,8 @@ from pipelines.account.charging_items import edrs_of, rated_block, refund_block
 from pipelines.account.charging_rating import INSUFFICIENT, RatedRequests, rate_requests
 from pipelines.account.kept import KEPT, SECOND_US, Items, KeptRequests
 from pipelines.account.stage import ClaimContext, finish_rated
-from rating.reversal import RatedItems, ReversedItems, reverse
+from rating.reversal import ReversedItems, reverse
 from rating.state import AccountState
-from rating.rate import account_of
 from rating.tariff_image import TariffImage
 from rating.trial import reached
 from rating.vocabulary import Vocabulary
@@ -71,9 +71,7 @@ class Ground(NamedTuple):
     keep_s: int
 
 
-def take_frame(
-    requests: Rows, at: int, state: ChargingState, ground: Ground
-) -> tuple[Rows, list[OutputBlock]]:
+def take_frame(requests: Rows, at: int, state: ChargingState, ground: Ground) -> tuple[Rows, list[OutputBlock]]:
     """Take the requests of the next frame; updates `state` and the account state.
 
     Args:
@@ -108,7 +106,7 @@ def _expire(places: Int64Array, kept: KeptRequests, account: AccountState) -> No
 
 
 def _give_back(items: Items, account: AccountState) -> ReversedItems:
-    """Take items back. A counter that no longer holds what they consumed, because it was counted again without them, is left."""
+    """Take items back. A counter that was counted again without them, and no longer holds what they consumed, is left."""
     rated = items.rated()
     counted = rated.counter_slot >= 0
     cell = rated.counter_slot.astype(np.int64) * 4 + rated.counter_cell
@@ -160,7 +158,9 @@ class _Taken:
         refunds = self.state.kept.items(target[refunded])
         returned = _give_back(refunds, ground.account)
 
-        rows = np.flatnonzero(live & np.isin(kind, (ChargingKind.RESERVE, ChargingKind.CHARGE)) | confirms & ~as_reserved)
+        rows = np.flatnonzero(
+            live & np.isin(kind, (ChargingKind.RESERVE, ChargingKind.CHARGE)) | confirms & ~as_reserved
+        )
         said = np.where((confirms & ~as_reserved)[rows], ended["request"][rows], requests[rows])
         rated = self._rate(rows, said, confirms)
 
@@ -339,7 +339,7 @@ class _Taken:
         """Return the blocks of what was given back, one for each image that had rated it."""
         kept = self.state.kept.rows(target[rows])
         context = ClaimContext(self.ground.tenant, self.ground.source, self.at, 1)
-        blocks = []
+        blocks: list[OutputBlock] = []
         for image in np.unique(kept["image"]).tolist():
             mine = np.flatnonzero(kept["image"] == image)
             first = self.state.record + int(rows[mine[0]])

@@ -1,4 +1,4 @@
-"""Rated items between rating and the store: what a reservation remembers of them, and the blocks that they become once final."""
+"""Rated items between rating and the store: what a reservation remembers of them, and the blocks that they become."""
 
 from __future__ import annotations
 
@@ -164,4 +164,6 @@ def _chained(items: Items, chain: dict[int, int], sign: int) -> tuple[list[int],
 
 def _halves(values: list[int]) -> tuple[Int64Array, UInt64Array]:
     """Return the upper and the lower 64 bits of 128-bit integers."""
-    return np.array([value >> 64 for value in values], np.int64), np.array([value & MASK for value in values], np.uint64)
+    return np.array([value >> 64 for value in values], np.int64), np.array(
+        [value & MASK for value in values], np.uint64
+    )

@@ -1,6 +1,6 @@
 """Requests that are kept: their answers, to be given again, and what those that are open, or may be refunded, moved.
 
-A page holds the requests of some time; it goes as a whole once all of them are old enough. A place is page and row in one number.
+A page holds the requests of some time; it goes as a whole once all of them are old. A place is page and row in one number.
 """
 
 from __future__ import annotations
@@ -232,7 +232,7 @@ class KeptRequests:
             if number == self.next_page - 1 or page.rows["at"][page.count - 1] >= horizon:
                 break
             del self.pages[number]
-            self.index.forget((number + 1) << PAGE_BITS)
+            self.index.forget((number + 1) << PAGE_BITS, page.count)
 
     def open_places(self) -> Int64Array:
         """Return (k,) the places of all open reservations."""
@@ -240,7 +240,8 @@ class KeptRequests:
             (number << PAGE_BITS) + np.flatnonzero(page.rows["standing"][: page.count] == Standing.OPEN)
             for number, page in self.pages.items()
         ]
-        return np.concatenate([np.zeros(0, np.int64), *found])
+        places: Int64Array = np.concatenate([np.zeros(0, np.int64), *found])
+        return places
 
     def reserve_in(self, account: AccountState) -> None:
         """Say in an account state, which knows of no reservation, what the open ones hold."""

@@ -1,4 +1,4 @@
-"""Where the requests that are kept are, by the 128-bit digests of their ids. It grows a little with each request, never at once."""
+"""Where requests are kept, by the 128-bit digests of their ids. It grows a little with each request, never all at once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class RequestIndex:
     Memory: at most 24 * 4 bytes a key in the new table, and 24 * 2 in the old one while it lasts.
     """
 
-    __slots__ = ("dead", "old", "swept", "table", "used")
+    __slots__ = ("dead", "live", "old", "swept", "table", "used")
 
     def __init__(self) -> None:
         """Hold nothing."""
@@ -28,11 +28,12 @@ class RequestIndex:
         self.old: UInt64Array = _empty(1)
         self.swept = 1
         self.used = 0
+        self.live = 0
         self.dead = 0
 
     def __len__(self) -> int:
-        """Return how many slots of the table in use are taken."""
-        return self.used
+        """Return how many keys there are."""
+        return self.live
 
     @property
     def nbytes(self) -> int:
@@ -50,10 +51,12 @@ class RequestIndex:
         self._make_room(len(hi))
         kernels.put(self.table, hi, lo, place)
         self.used += len(hi)
+        self.live += len(hi)
 
-    def forget(self, dead: int) -> None:
-        """Forget the keys at places below `dead`."""
+    def forget(self, dead: int, count: int) -> None:
+        """Forget the keys at places below `dead`, which are `count` more than before."""
         self.dead = dead
+        self.live -= count
 
     def _make_room(self, count: int) -> None:
         self._sweep(MOVED_PER_KEY * count)
@@ -61,8 +64,9 @@ class RequestIndex:
             return
         self._sweep(len(self.old))  # only a burst of new keys finds any of it left
         self.old, self.swept = self.table, 0
-        wanted = ROOM * (self.used + count)
-        self.table = _empty(max(CAPACITY_MIN, 1 << (wanted - 1).bit_length()))
+        # at least half as long as the old one, or that would not have moved in time
+        wanted = max(CAPACITY_MIN, ROOM * (self.live + count), len(self.old) // 2)
+        self.table = _empty(1 << (wanted - 1).bit_length())
         self.used = 0
         self._sweep(MOVED_PER_KEY * count)
 

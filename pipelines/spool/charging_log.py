@@ -24,8 +24,8 @@ from pipelines.spool.files import sync_directory
 from schemas.charging import REQUEST, Rows
 
 FRAME = struct.Struct("<IIIIIIqI")
-"""Checksum of what follows it, mark, checksum of the requests, number in the segment from 0, position (claim and block), time in
-microseconds UTC, number of requests."""
+"""Checksum of what follows it, mark, checksum of the requests, number in the segment from 0, position (claim and block), time
+(microseconds UTC), number of requests."""
 MARK = 0x6F637472
 REQUESTS_MAX = 4096
 """Requests of one frame."""
@@ -156,8 +156,8 @@ class Segment:
                 f"{self._path} is needed to continue the log: {error.strerror}; restore it from a backup"
             ) from error
         self.size = self.frames = 0
-        for _, self.size in _frames(self._path, content):
-            self.frames += 1
+        for frame, end in _frames(self._path, content):
+            self.size, self.frames = end, frame.number + 1
         self._handle = os.open(self._path, os.O_WRONLY)
         if self.size < len(content):
             os.ftruncate(self._handle, self.size)

@@ -48,7 +48,9 @@ class Completeness:
 
 
 def read_completeness(connection: Connection, start: BlockKey, also: BlockKey = (0, 0)) -> Completeness:
-    """Return what is stored of the blocks from `start` on, and of the claim of `also` from its block on, having checked the complete ones against their headers.
+    """Return what is stored of the blocks from `start` on, and of the claim of `also` from its block on.
+
+    The complete ones are checked against their headers.
 
     Raises:
         UnableToStore: when a table holds another number of a complete block's rows than its header says: an insert was

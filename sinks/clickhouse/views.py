@@ -292,13 +292,19 @@ ACCOUNT_BALANCE = View(
         _per_row("wallet_id", "UInt32", "its id", "f.wallet"),
         _PREPAID,
         _per_row("balance", BALANCE, "sum of the wallet's operations"),
-        _per_row("latest_balance", BALANCE, "balance after the latest operation in log order: the same"),
+        _per_row(
+            "latest_balance",
+            BALANCE,
+            "the balance to which its operations lead, each from that before it: the same",
+            "if(f.steps = cityHash64(f.balance) - cityHash64(toDecimal128(0, 9)), f.balance, f.last)",
+        ),
         _per_row("currency", "String", "ISO 4217 code", looked_up("account", "currency", "f.account")),
         _per_row("operations", "UInt64", "how many"),
     ),
     f"""(
-  SELECT tenant, account, wallet, sum(amount) AS balance,
-    argMax(balance_after, (claim, block, record, branch, part)) AS latest_balance, count() AS operations
+  SELECT tenant, account, wallet, toDecimal128(sum(amount), 9) AS balance,
+    argMax(balance_after, (claim, block, record, branch, part)) AS last, count() AS operations,
+    sumWithOverflow(cityHash64(balance_after)) - sumWithOverflow(cityHash64(toDecimal128(balance_after - amount, 9))) AS steps
   FROM {_OPERATIONS} GROUP BY tenant, account, wallet
 ) AS f""",
 )

@@ -148,7 +148,9 @@ class ChargingMachine(RuleBasedStateMachine):
                         for part in np.flatnonzero(rated.split_row == row)
                     ]  # fmt: skip
                 elif rated.wallet[row] >= 0:
-                    moves.append((rated.wallet[row], rated.amount[row], rated.balance_hi[row], rated.balance_lo[row], row))
+                    moves.append(
+                        (rated.wallet[row], rated.amount[row], rated.balance_hi[row], rated.balance_lo[row], row)
+                    )
             for wallet, amount, hi, lo, _ in moves:
                 name = names.name(int(wallet))
                 self.chain[name] -= Decimal(int(amount)) / BILLION
@@ -240,8 +242,6 @@ class SmallPages(ChargingMachine):
             patch.stop()
 
 
-from hypothesis import Phase
-NOSHRINK = {'phases': [Phase.generate]}
-EXAMPLES = {"soak": 500}.get(os.environ.get("HYPOTHESIS_PROFILE", ""), int(os.environ.get("EX", "60")))
+EXAMPLES = {"soak": 500}.get(os.environ.get("HYPOTHESIS_PROFILE", ""), 60)
 TestCharging = SmallPages.TestCase
-TestCharging.settings = settings(max_examples=EXAMPLES, stateful_step_count=30, **NOSHRINK)
+TestCharging.settings = settings(max_examples=EXAMPLES, stateful_step_count=30)

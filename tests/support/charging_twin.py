@@ -97,7 +97,9 @@ class Twin:
     """Everything by name. `final` is what items came to, by wallet."""
 
     version: int = 1
-    balances: dict[str, Decimal] = field(default_factory=lambda: {name: Decimal(sum_) for name, sum_ in OPENING.items()})
+    balances: dict[str, Decimal] = field(
+        default_factory=lambda: {name: Decimal(sum_) for name, sum_ in OPENING.items()}
+    )
     counters: dict[tuple[str, int], int] = field(default_factory=dict)
     held: dict[str, Held] = field(default_factory=dict)
 
@@ -118,14 +120,21 @@ class Twin:
             ended = self.held.get(ask.of)
             if ask.kind in ("reserve", "charge"):
                 rating.append((ask, ask, month - ask.month))
-            elif ended is None or ended.standing == "none":
+            elif (
+                ended is None
+                or ended.standing == "none"
+                or (ask.kind == "refund" and ended.standing in ("open", "expired", "confirmed", "cancelled"))
+            ):
                 told[ask.id] = Told("UNKNOWN_RESERVATION")
-            elif ask.kind == "refund" and ended.standing in ("open", "expired", "confirmed", "cancelled"):
-                told[ask.id] = Told("UNKNOWN_RESERVATION")
-            elif ended.standing not in {"confirm": ("open", "expired"), "cancel": ("open",), "refund": ("charged",)}[ask.kind]:
+            elif (
+                ended.standing
+                not in {"confirm": ("open", "expired"), "cancel": ("open",), "refund": ("charged",)}[ask.kind]
+            ):
                 told[ask.id] = Told("NOT_OPEN")
             elif ask.kind == "confirm":
-                equal = ended.standing == "open" and ended.told.granted == ask.quantity and ended.version == self.version
+                equal = (
+                    ended.standing == "open" and ended.told.granted == ask.quantity and ended.version == self.version
+                )
                 assert ended.usage is not None
                 if equal:
                     told[ask.id] = Told("DONE", ask.quantity, ended.told.amount)

@@ -1,0 +1,104 @@
+"""`POST /v1/charging/…`: usage that is charged while it happens, one request each."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from apps.api.access_log import note
+from apps.api.gate import Gate
+from apps.api.keys import Keys
+from apps.api.problems import Problem
+from apps.embedded.charging_looks import check_balance
+from apps.embedded.charging_requests import UnableToRequest
+from apps.embedded.charging_words import answer_as_dict, read_request
+from schemas.charging import ChargingKind
+
+BODY_BYTES_MAX = 64 << 10
+BODY_TIMEOUT_S = 10.0
+_PROBLEMS = {
+    "INVALID_REQUEST": "bad-request",
+    "UNKNOWN_ACCESS_POINT": "unknown-name",
+    "UNKNOWN_EVENT_TYPE": "unknown-name",
+    "UNKNOWN_ACCOUNT": "unknown-name",
+    "UNAVAILABLE": "unavailable",
+}
+
+
+class Charges:
+    """Takes requests of online charging."""
+
+    def __init__(self, keys: Keys, gate: Gate) -> None:
+        """Take who may charge, and the gate to the main loop."""
+        self._keys = keys
+        self._gate = gate
+
+    def route(self, kind: ChargingKind) -> Callable[[Request], Awaitable[Response]]:
+        """Return what serves one kind of request."""
+
+        async def post(request: Request) -> Response:
+            self._permit(request)
+            with self._gate.admit() as admission:
+                body = await self._read(request)
+                admission.grow(BODY_BYTES_MAX)
+                answer = await self._wait(lambda: self._submit(kind, body))
+            note(request.scope, code=answer.code.name)
+            return JSONResponse(answer_as_dict(answer))
+
+        return post
+
+    async def balance(self, request: Request) -> Response:
+        """Answer what the wallets of an account hold."""
+        self._permit(request)
+        account = request.path_params["account"]
+        with self._gate.admit():
+            desk = self._gate.require_open().charging
+            found = await self._wait(lambda: desk.look(lambda engine: check_balance(engine, account)))
+        return JSONResponse({"account": account, "wallets": found})
+
+    def _permit(self, request: Request) -> None:
+        self._gate.require_open()
+        caller = self._keys.caller(request.headers.get("authorization"))
+        note(request.scope, key=caller.name)
+        caller.require_all()
+
+    def _submit(self, kind: ChargingKind, body: Any) -> Future[Any]:
+        engine = self._gate.require_open()
+        return engine.charging.submit(read_request(engine, kind, body))
+
+    @staticmethod
+    async def _wait(ask: Callable[[], Future[Any]]) -> Any:
+        try:
+            return await asyncio.wrap_future(ask())
+        except UnableToRequest as error:
+            name = _PROBLEMS[error.code]
+            headers = {"Retry-After": "1"} if name == "unavailable" else None
+            raise Problem(name, str(error), headers=headers, code=error.code) from error
+
+    @staticmethod
+    async def _read(request: Request) -> Any:
+        body = bytearray()
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                async for chunk in request.stream():
+                    body += chunk
+                    if len(body) > BODY_BYTES_MAX:
+                        told = f"the body has more than {BODY_BYTES_MAX} bytes"
+                        raise Problem("body-too-large", told, bytes_max=BODY_BYTES_MAX)
+        except TimeoutError as error:
+            raise Problem("body-timeout", f"the body was not whole after {BODY_TIMEOUT_S:g} s") from error
+        except ClientDisconnect as error:
+            raise Problem("bad-request", "the connection ended before the body did") from error
+        try:
+            said = json.loads(body)
+        except ValueError as error:
+            raise Problem("bad-request", "the body is no JSON") from error
+        if not isinstance(said, dict):
+            raise Problem("bad-request", "the body is no JSON object")
+        return said

@@ -1,0 +1,270 @@
+"""Online charging by the engine: between the blocks of files, through restarts, to rows that balance."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from charging_twin import CATALOG
+
+from apps.embedded.access import open_owned
+from apps.embedded.charging_looks import check_balance, price_enquiry
+from apps.embedded.charging_requests import ChargingAnswer, ChargingRequest, UnableToRequest
+from apps.embedded.engine import Engine
+from apps.embedded.facts import differences_as_json
+from apps.embedded.layout import DataDirectory
+from apps.embedded.lock import OwnerLock
+from apps.settings import Settings
+from pipelines.spool.charging_log import UnableToReadChargingLog
+from schemas.charging import ChargingCode, ChargingKind
+
+EURO = 10**9
+SOURCE = """
+---
+kind: source
+code: calls
+format: delimited
+mapping:
+  identity: [id]
+  access_point: caller
+  time: {field: at}
+  quantity: {field: n}
+  event_type: {constant: call}
+"""
+
+
+@contextmanager
+def engine_of(data: Path, **settings: Any) -> Iterator[Engine]:
+    """Yield the recovered engine of a data directory."""
+    directory = DataDirectory(data)
+    directory.prepare()
+    given = Settings(data_dir=data, dedup_window_days="unlimited", **settings)
+    with OwnerLock(directory.lock):
+        engine, _ = open_owned(directory, given, print)
+        try:
+            engine.recover()
+            engine.take_catalog()
+            yield engine
+        finally:
+            engine.close()
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    catalog = tmp_path / "data" / "catalog"
+    catalog.mkdir(parents=True)
+    (catalog / "catalog.yaml").write_text(CATALOG % 1 + SOURCE)
+    return tmp_path / "data"
+
+
+def ask(engine: Engine, *requests: ChargingRequest) -> list[ChargingAnswer]:
+    """Ask, and serve until everything is answered."""
+    futures = [engine.charging.submit(request) for request in requests]
+    while not all(future.done() for future in futures):
+        engine.charging.serve(engine)
+    return [future.result() for future in futures]
+
+
+def reserve(name: str, quantity: int, access_point: str = "1", **more: Any) -> ChargingRequest:
+    return ChargingRequest(ChargingKind.RESERVE, name, "", access_point, "call", quantity, **more)
+
+
+def confirm(name: str, of: str, quantity: int) -> ChargingRequest:
+    return ChargingRequest(ChargingKind.CONFIRM, name, of, quantity=quantity)
+
+
+def test_a_session_is_reserved_confirmed_and_stored(data: Path) -> None:
+    with engine_of(data) as engine:
+        reserved, partial, refused = ask(
+            engine, reserve("a", 6), reserve("b", 100, increment=2), reserve("c", 100, validity_s=30)
+        )
+        assert (reserved.code, reserved.granted, reserved.amount) == (ChargingCode.DONE, 6, 5 * EURO + EURO // 2)
+        assert (partial.code, partial.granted, partial.amount) == (ChargingCode.DONE, 8, 4 * EURO)
+        assert (refused.code, refused.granted) == (ChargingCode.CREDIT_LIMIT_REACHED, 0)
+        assert check_balance(engine, "card") == [
+            {"wallet": "card", "currency": "EUR", "open": "10", "reserved": "9.5", "available": "0.5"}
+        ]
+        assert price_enquiry(engine, reserve("x", 1)) == {"priced": True, "amount": "0.5"}
+        less, over, gone = ask(engine, confirm("a2", "a", 2), confirm("b2", "b", 20), confirm("c2", "c", 1))
+        assert (less.amount, over.amount, gone.code) == (
+            2 * EURO,
+            11 * EURO + EURO // 2,
+            ChargingCode.UNKNOWN_RESERVATION,
+        )
+        assert check_balance(engine, "card")[0]["open"] == "-3.5"
+        again = ask(engine, reserve("a", 6), confirm("b2", "b", 20))
+        assert again == [reserved, over]
+        engine.snapshot()
+        assert differences_as_json(engine.store) == []
+        items = engine.store.query("SELECT source, quantity_steps, amount FROM rated_item ORDER BY record").to_pylist()
+        assert [tuple(row.values()) for row in items] == [("charging", 2, 2), ("charging", 20, Decimal("11.5"))]
+    with engine_of(data) as engine:
+        assert ask(engine, reserve("a", 6), confirm("b2", "b", 20)) == [reserved, over]
+        (refunded,) = ask(engine, ChargingRequest(ChargingKind.REFUND, "r", "b2"))
+        assert (refunded.amount, refunded.claim, refunded.record) == (over.amount, over.claim, over.record)
+        engine.flush()
+        assert differences_as_json(engine.store) == []
+
+
+def test_names_that_do_not_exist_are_refused_and_nothing_is_logged(data: Path) -> None:
+    with engine_of(data) as engine:
+        wrong = [
+            reserve("a", 1, "99"),
+            ChargingRequest(ChargingKind.CHARGE, "b", "", "1", "mms", 1),
+            reserve("c", 1, attributes={"colour": "red"}),
+        ]
+        futures = [engine.charging.submit(request) for request in wrong]
+        engine.charging.serve(engine)
+        codes = []
+        for future in futures:
+            with pytest.raises(UnableToRequest) as raised:
+                future.result()
+            codes.append(raised.value.code)
+        assert codes == ["UNKNOWN_ACCESS_POINT", "UNKNOWN_EVENT_TYPE", "INVALID_REQUEST"]
+        assert engine.state.charging.frame == 0
+
+
+# ---- between the blocks of a file, and again
+
+
+def _everything(engine: Engine) -> dict[str, Any]:
+    """Return what there is to compare: state, what is kept, and rows."""
+    engine.flush()
+    assert differences_as_json(engine.store) == []
+    state = engine.state
+    tables = ("fact_usage", "fact_wallet_operation", "fact_block", "fact_reversal")
+    return {
+        "checksum": state.account.checksum(),
+        "reserved": [] if state.account.reserved is None else state.account.reserved.tolist(),
+        "kept": {name: array.tobytes() for name, array in state.charging.kept.to_arrays().items()},
+        "position": (state.position, state.charging.segment, state.charging.frame, state.charging.record),
+        **{
+            name: engine.store.query(f"SELECT * FROM {name} ORDER BY claim, block, record").to_pylist()
+            if name != "fact_block"
+            else engine.store.query("SELECT * FROM fact_block ORDER BY claim, block").to_pylist()
+            for name in tables
+        },
+    }
+
+
+def _charge_between_blocks(data: Path, *, snapshot_records: int) -> tuple[dict[str, Any], list[ChargingAnswer]]:
+    """Take a file of many blocks, charging online between them; die without a snapshot at the end."""
+    lines = "".join(f"{number},{1 + number % 3},2026-05-01T10:00:00Z,1,{'.' * 60}\n" for number in range(1200))
+    file = data / "spool" / "calls" / "a.csv"
+    with engine_of(data, block_bytes=4096, snapshot_records=snapshot_records) as engine:
+        engine.directory.spool.prepare(engine.sources)
+        file.write_text("id,caller,at,n,note\n" + lines)
+        ask(engine, reserve("first", 1, "2"))
+        futures: list[Future[ChargingAnswer]] = []
+
+        def submit(*block: object) -> None:
+            number = len(futures) // 4
+            futures.extend(
+                engine.charging.submit(request)
+                for request in (
+                    reserve(f"s{number}", 3, "2", increment=1),
+                    reserve(f"t{number}", 2, "3"),
+                    confirm(f"c{number}", f"s{number - 1}", number % 4) if number else confirm("c", "first", 1),
+                    ChargingRequest(ChargingKind.REFUND, f"r{number}", f"c{number - 2}"),
+                )
+            )
+
+        engine.watch = submit
+        entry = engine.directory.spool.claim(engine.journal, "calls", file, now=engine.now(), terms=engine.terms)
+        engine.process(entry)
+        engine.watch = lambda *block: None
+        engine.charging.serve(engine)
+        answers = [future.result() for future in futures]
+        assert engine.state.charging.frame > 5
+        return _everything(engine), answers
+
+
+@pytest.mark.parametrize("snapshot_records", [10_000_000, 500])
+def test_frames_between_the_blocks_of_a_file_are_replayed_where_they_were(data: Path, snapshot_records: int) -> None:
+    before, answers = _charge_between_blocks(data, snapshot_records=snapshot_records)
+    assert {answer.code for answer in answers} >= {ChargingCode.DONE, ChargingCode.UNKNOWN_RESERVATION}
+    with engine_of(data) as engine:
+        assert _everything(engine) == before
+        again = ask(engine, reserve("s0", 3, "2", increment=1), confirm("c", "first", 1))
+        assert again == [answers[0], answers[2]]
+    shutil.rmtree(data / "store")
+    with engine_of(data) as engine:
+        found = _everything(engine)
+        assert {name: found[name] for name in ("fact_usage", "fact_reversal")} == {
+            name: before[name] for name in ("fact_usage", "fact_reversal")
+        }
+
+
+def test_reservations_expire_while_nothing_comes(data: Path) -> None:
+    with engine_of(data) as engine:
+        (held,) = ask(engine, reserve("a", 4, validity_s=5))
+        at = engine.now()
+        engine.now = lambda: at + 4_000_000
+        assert not engine.charging.is_due(engine)
+        engine.now = lambda: at + 7_000_000
+        engine.charging.serve(engine)
+        assert check_balance(engine, "card")[0]["available"] == "10"
+        assert ask(engine, confirm("a2", "a", 4))[0].amount == held.amount  # it was used, so it is paid
+        assert ask(engine, ChargingRequest(ChargingKind.CANCEL, "a3", "a"))[0].code is ChargingCode.NOT_OPEN
+
+
+def test_a_log_that_lost_what_was_processed_is_refused(data: Path) -> None:
+    with engine_of(data) as engine:
+        ask(engine, reserve("a", 1))
+        ask(engine, reserve("b", 1))
+        engine.snapshot()
+    (segment,) = (data / "charging").iterdir()
+    whole = segment.read_bytes()
+    segment.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UnableToReadChargingLog, match="ends with frame 0"), engine_of(data):
+        pass
+    segment.write_bytes(whole)
+    journal = data / "journal.log"
+    journal.write_bytes(journal.read_bytes())
+    with engine_of(data) as engine:
+        assert ask(engine, reserve("a", 1))[0].granted == 1
+
+
+def test_a_full_disk_refuses_and_the_next_request_is_taken(data: Path) -> None:
+    with engine_of(data) as engine:
+        ask(engine, reserve("a", 1))
+        future = engine.charging.submit(reserve("b", 1))
+        with mock.patch("os.fdatasync", side_effect=OSError(28, "No space left on device")):
+            engine.charging.serve(engine)
+        with pytest.raises(UnableToRequest, match="No space left"):
+            future.result()
+        assert ask(engine, reserve("b", 1))[0].code is ChargingCode.DONE
+
+
+def test_the_next_catalog_begins_between_two_frames(data: Path) -> None:
+    with engine_of(data) as engine:
+        (old,) = ask(engine, reserve("a", 2))
+        catalog = data / "catalog" / "catalog.yaml"
+        catalog.write_text(CATALOG % 2 + SOURCE)
+        engine.take_catalog()
+        new, ended = ask(engine, reserve("b", 1), confirm("a2", "a", 2))
+        assert (old.amount, new.amount, ended.amount) == (2 * EURO, 2 * EURO, 4 * EURO)
+        engine.flush()
+        assert differences_as_json(engine.store) == []
+
+
+def test_of_requests_about_each_other_the_later_ones_wait(data: Path) -> None:
+    with engine_of(data) as engine:
+        asked = [
+            reserve("a", 2),
+            confirm("b", "a", 1),
+            confirm("b", "a", 1),
+            ChargingRequest(ChargingKind.REFUND, "c", "b"),
+            ChargingRequest(ChargingKind.REFUND, "d", "b"),
+        ]
+        answers = ask(engine, *asked)
+        assert [answer.code.name for answer in answers] == ["DONE", "DONE", "DONE", "DONE", "NOT_OPEN"]
+        assert answers[1] == answers[2]
+        assert check_balance(engine, "card")[0]["available"] == "10"
