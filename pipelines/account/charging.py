@@ -4,7 +4,7 @@ Pure: state and facts are a function of the frames and of the blocks between whi
 Twin: `tests/support/charging_twin.py`.
 
 Money that a reservation holds has left the balances of `AccountState` and is in its `reserved`; a wallet's *open* balance is
-both together: what was credited less what is final. Facts tell open balances, so that those of a wallet chain whatever is reserved.
+both together: what was credited less what is final. Facts tell open balances, which chain whatever is reserved.
 """
 
 from __future__ import annotations

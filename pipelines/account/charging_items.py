@@ -106,7 +106,7 @@ def refund_block(
     """Return the facts of taking back the items of n requests, each of which has one item, all rated by one image.
 
     Args:
-        kept: (n,) of KEPT. record: (n,) numbers of the reversals. fate, before: (n,) `CounterFate`, and what the counter held before.
+        kept: (n,) of KEPT. record: (n,) numbers of the reversals. fate, before: (n,) `CounterFate`, and the counter before.
     """
     n = len(kept)
     request, answer = kept["request"], kept["answer"]
