@@ -15,7 +15,7 @@ from apps.cli.options import Data
 from apps.cli.output import print_json
 
 REFUSED_EXIT = 2
-REQUESTS_PER_CALL = 1000
+REQUESTS_PER_CALL = 40
 
 Id = Annotated[str, typer.Option("--id", help="Names the request: the same one again gets the same answer.")]
 Of = Annotated[str, typer.Option("--of", help="Id of the request that it is about.")]

@@ -426,12 +426,7 @@ class Engine:
         self.store.write_claim_events(claim_events(entry))
 
     def _finish(self, report: ClaimReport) -> None:
-        names = self.state.vocabulary.sources
-        self._finished.append(
-            finished_claim(
-                report.entry, names, self.settings.tenant, report.sha256, report.quarantine, report.duplicate_of
-            )
-        )
+        self._finished.append(finished_claim(report, self.state.vocabulary.sources, self.settings.tenant))
         if len(self._finished) >= CLAIMS_PER_WRITE:
             self.flush()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from apps.embedded.files import QuarantinedFile
+from apps.embedded.reports import ClaimReport
 from pipelines.spool.journal import (
     Abandon,
     Cancel,
@@ -70,15 +70,9 @@ def claim_events(entry: JournalEntry) -> list[ClaimEvent]:
     ]
 
 
-def finished_claim(
-    entry: JournalEntry,
-    sources: NameTable,
-    tenant: str,
-    sha256: str,
-    refusal: QuarantinedFile | None,
-    duplicate_of: int,
-) -> FinishedClaim:
+def finished_claim(report: ClaimReport, sources: NameTable, tenant: str) -> FinishedClaim:
     """Return what is stored of an entry that is done."""
+    entry, refusal = report.entry, report.quarantine
     file = entry if isinstance(entry, FileClaim) else None
     return FinishedClaim(
         claim=entry.claim,
@@ -87,10 +81,10 @@ def finished_claim(
         received_at=entry.received_at,
         source=sources.id(file.source) if file else -1,
         name=file.name if file else "",
-        sha256=sha256,
+        sha256=report.sha256,
         size=file.size if file else 0,
         status="quarantined" if refusal else "done",
         code=refusal.code if refusal else "",
         message=refusal.message if refusal else "",
-        duplicate_of=duplicate_of,
+        duplicate_of=report.duplicate_of,
     )

@@ -56,6 +56,8 @@ def rate_requests(
         increment: (n,) base steps, above 0 where less may be granted, in whole multiples of it.
         must_pay: (n,) usage that has happened: its last wallet goes below zero rather than refuse.
     """
+    if not len(edrs):
+        return RatedRequests(edrs.quantity, np.zeros(0, np.uint16), np.zeros(0, np.int32), Items.none(0))
     done = _rated(edrs, image, state)
     short = done.reason == INSUFFICIENT
     if not short.any():

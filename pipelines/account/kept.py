@@ -224,7 +224,8 @@ class KeptRequests:
             return np.zeros(0, np.int64)
         over = [second for second in self.due if second <= now // SECOND_US]
         places = np.sort(np.concatenate([part for second in over for part in self.due.pop(second)]))
-        return places[self.rows(places)["standing"] == Standing.OPEN]
+        still: Int64Array = places[self.rows(places)["standing"] == Standing.OPEN]
+        return still
 
     def forget(self, horizon: int) -> None:
         """Forget pages all of whose requests came before an instant, microseconds UTC; none of them may be open."""

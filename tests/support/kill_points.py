@@ -35,6 +35,7 @@ def install(reach: Reach) -> None:
     import apps.embedded.retry as retry
     import pipelines.snapshot as snapshot
     import pipelines.spool.claims as claims
+    from pipelines.spool.charging_log import Segment
     from pipelines.spool.journal import Journal
     from sinks.clickhouse.client import Connection
 
@@ -59,6 +60,7 @@ def install(reach: Reach) -> None:
         wrap(Connection, insert, lambda _, table, *__: f"insert {table.removeprefix('octroi.')}")
     wrap(Journal, "append", lambda _, entry: f"journal {entry.kind}", _half_entry)
     wrap(Journal, "append_all", lambda _, entries: "journal files" if entries else "journal nothing", _half_entries)
+    wrap(Segment, "append", lambda *_: "frame", _half_frame)
     wrap(claims, "copy_durably", lambda *_: "copy", lambda source, path: _half_file(path, source.read()))
     wrap(engine, "archive_catalog", lambda *_: "keep catalog")
     wrap(engine.Engine, "recover", lambda _: "recover")
@@ -80,6 +82,13 @@ def _half_entry(journal: Any, entry: Any) -> None:
     line = _line(entry)
     journal._handle.write(line[: len(line) // 2])
     journal._handle.flush()
+
+
+def _half_frame(segment: Any, frame: Any) -> None:
+    from pipelines.spool.charging_log import pack_frame
+
+    packed = pack_frame(frame)
+    os.pwrite(segment._handle, packed[: len(packed) // 2], segment.size)
 
 
 def _half_entries(journal: Any, entries: Any) -> None:
