@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from apps.embedded.charging_said import said_in_log
 from apps.embedded.engine import Engine
 from apps.embedded.files import QuarantinedFile, UnableToReadArchive
 from apps.embedded.images import ActiveImage
 from pipelines.spool.family import RECORD
-from pipelines.spool.journal import Cancel, EdrRetry, FileClaim, RecordRetry, Rerate
+from pipelines.spool.journal import Cancel, Charging, EdrRetry, FileClaim, RecordRetry, Rerate
 from schemas.arrays import BoolArray, Int64Array
 from schemas.cdr import ATTRIBUTE_UNREAD
 from schemas.edr import EVENT_TYPE_MASK, PACKED_WORDS, PACKED_WORDS_VALUED
@@ -117,11 +118,11 @@ def _with_parts(engine: Engine, wanted: Int64Array, first: Int64Array) -> tuple[
 
 
 def _file_of(engine: Engine, claim: int) -> int:
-    """Return the claim of the file that the records of a claim are in, 0 where it brought none."""
+    """Return the claim of the file, or segment, that the records of a claim are in, 0 where it brought none."""
     entry = engine.journal.entries[claim - 1]
     if isinstance(entry, RecordRetry | Cancel):
         return entry.file_claim
-    return claim if isinstance(entry, FileClaim) else 0
+    return claim if isinstance(entry, FileClaim | Charging) else 0
 
 
 def _parts(engine: Engine, claims: list[int]) -> tuple[Int64Array, Int64Array]:
@@ -147,6 +148,9 @@ def _renew_from(
 ) -> None:
     """Write what records (k,) of one file, ascending, say into the EDRs `at`; of several, the first with the EDR's time."""
     root = engine.journal.entries[claim - 1]
+    if isinstance(root, Charging):
+        renewed[at, 6:] = said_in_log(engine.directory.charging, engine.journal.entries, claim, record)
+        return
     assert isinstance(root, FileClaim)
     if not (engine.directory.spool.archive / root.stored).is_file():
         raise UnableToReadArchive(f"archive/{root.stored} is gone: what its usage says cannot be read again")

@@ -16,11 +16,14 @@ from charging_twin import CATALOG
 
 from apps.embedded.access import open_owned
 from apps.embedded.charging_looks import check_balance, price_enquiry
+from apps.embedded.charging_port import charging_port
 from apps.embedded.charging_requests import ChargingAnswer, ChargingRequest, UnableToRequest
 from apps.embedded.engine import Engine
 from apps.embedded.facts import differences_as_json
 from apps.embedded.layout import DataDirectory
 from apps.embedded.lock import OwnerLock
+from apps.embedded.rerate import rerate
+from apps.embedded.rerate_scope import UsageSelection
 from apps.settings import Settings
 from pipelines.spool.charging_log import UnableToReadChargingLog
 from schemas.charging import ChargingCode, ChargingKind
@@ -268,3 +271,41 @@ def test_of_requests_about_each_other_the_later_ones_wait(data: Path) -> None:
         assert [answer.code.name for answer in answers] == ["DONE", "DONE", "DONE", "DONE", "NOT_OPEN"]
         assert answers[1] == answers[2]
         assert check_balance(engine, "card")[0]["available"] == "10"
+
+
+def test_a_python_program_asks_from_its_threads(data: Path) -> None:
+    settings = Settings(data_dir=data, dedup_window_days="unlimited")
+    with charging_port(DataDirectory(data), settings, say=print) as port:
+        held = port.submit(reserve("a", 6)).result()
+        assert port.check_balance("card")[0]["reserved"] == "5.5"
+        assert port.price_enquiry(reserve("x", 1)) == {"priced": True, "amount": "0.5"}
+        futures = [port.submit(confirm("b", "a", 6)), port.submit(reserve("c", 1))]
+        assert futures[0].result().amount == held.amount
+        with pytest.raises(UnableToRequest):
+            port.check_balance("nobody")
+        with pytest.raises(UnableToRequest):
+            port.submit(confirm("d", "", 1))
+    assert futures[1].result().code is ChargingCode.DONE
+
+
+def test_what_was_charged_online_is_rated_again_with_its_attributes(data: Path) -> None:
+    catalog = data / "catalog" / "catalog.yaml"
+    far = (
+        "\n---\n{kind: price_plan, code: far, currency: EUR, versions: [{start: 2026-01-01T00:00:00Z, model: flat, per: 1 event,"
+        ' price: "%s"}]}\n---\n{kind: charge, code: far, event_type: call, price_plan: far, priority: 0, filters: {zone: far}}'
+    )
+    text = (CATALOG % 1 + SOURCE).replace("code: call, unit: event}", "code: call, unit: event, attributes: [zone]}", 1)
+    text = text.replace("charges: [call, fax]", "charges: [call, fax, far]")
+    catalog.write_text(text + far % 2)
+    with engine_of(data) as engine:
+        ask(engine, reserve("a", 2, attributes={"zone": "far"}), reserve("b", 1, attributes={"zone": "near"}))
+        ended = ask(engine, confirm("a2", "a", 1), confirm("b2", "b", 1))
+        assert [one.amount for one in ended] == [2 * EURO, EURO]
+        catalog.write_text(text + far % 3)
+        engine.take_catalog()
+        period = {"since": "2026-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z"}
+        done = rerate(engine, UsageSelection(**period), "a dearer zone", preview=False)
+        assert (done["selected"], done["changed"]) == (2, 1)
+        engine.flush()
+        assert differences_as_json(engine.store) == []
+        assert check_balance(engine, "card")[0]["open"] == "6"
