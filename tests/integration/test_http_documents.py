@@ -86,7 +86,11 @@ def test_every_kind_of_body_is_told() -> None:
 
 def test_the_interface_describes_itself_completely(app: FastAPI) -> None:
     described = app.openapi()
-    assert set(described["paths"]) == {"/v1/events", "/healthz", "/readyz"}
+    charging = {f"/v1/charging/{name}" for name in ("reserve", "confirm", "cancel", "charge", "refund")}
+    assert set(described["paths"]) == {"/v1/events", "/v1/accounts/{account}/balance", "/healthz", "/readyz"} | charging
+    for path in charging:
+        assert described["paths"][path]["post"]["security"] == [{"key": []}]
+        assert {"200", "422", "503"} <= set(described["paths"][path]["post"]["responses"])
     operation = described["paths"]["/v1/events"]["post"]
     assert {str(kind.status) for name, kind in KINDS.items() if kind.status not in (404, 405)} | {"202"} == set(
         operation["responses"]

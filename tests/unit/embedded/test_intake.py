@@ -31,6 +31,8 @@ class FakeEngine:
     terms: Any = TERMS
     active: Any = None
     state: Any = field(default_factory=lambda: SimpleNamespace(claim=1))
+    charging: Any = field(default_factory=lambda: SimpleNamespace(serve=lambda engine: None))
+    is_unsettled: bool = True
 
     def __post_init__(self) -> None:
         self.report = self.reported.append
@@ -42,7 +44,7 @@ class FakeEngine:
         self.processed.append(entry.name)
         return str(entry.name)
 
-    def flush(self) -> None:
+    def flush(self, *, serving: bool = False) -> None:
         self.flushes += 1
 
 
@@ -141,7 +143,8 @@ def test_following_flushes_when_there_is_nothing_to_do(intake: Intake, engine: F
     drop(spool, "calls/1")
     flush = engine.flush
 
-    def flushed() -> None:
+    def flushed(*, serving: bool) -> None:
+        assert serving
         flush()
         if engine.flushes == 2:
             intake.stop.set()
