@@ -9,6 +9,7 @@ import numpy as np
 
 from apps.embedded.charging_requests import ChargingRequest, Encoder, UnableToRequest
 from pipelines.account.charging_items import edrs_of
+from pipelines.account.charging_rating import without_accumulators
 from rating.rate import rate
 from rating.trial import on_trial
 from schemas.cdr import BlockPosition
@@ -65,7 +66,7 @@ def price_enquiry(engine: Engine, request: ChargingRequest) -> dict[str, Any]:
         raise error
     rows["event_at"][rows["event_at"] == 0] = at
     edrs = edrs_of(rows, np.array(rows["quantity"]), BlockPosition(0, 0, 0), np.zeros(1, np.int64))
-    image, state = engine.active.image, engine.state.account
+    image, state = without_accumulators(engine.active.image), engine.state.account
     with on_trial(edrs.subscription, image, state):
         rated = rate(edrs, image, state)
     reason = Reason(int(rated.reason[0]))

@@ -10,15 +10,16 @@ both together: what was credited less what is final. Facts tell open balances, w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from pipelines.account.charging_items import edrs_of, rated_block, refund_block
-from pipelines.account.charging_rating import INSUFFICIENT, RatedRequests, rate_requests
+from pipelines.account.charging_rating import INSUFFICIENT, RatedRequests, rate_requests, without_accumulators
 from pipelines.account.kept import KEPT, SECOND_US, Items, KeptRequests
 from pipelines.account.stage import ClaimContext, finish_rated
+from rating.accumulate import accumulate, find_growths
 from rating.reversal import ReversedItems, reverse
 from rating.state import AccountState
 from rating.tariff_image import TariffImage
@@ -28,6 +29,7 @@ from schemas.arrays import BoolArray, Int64Array
 from schemas.cdr import BlockPosition
 from schemas.charging import ANSWER, ChargingCode, ChargingKind, Rows, Standing
 from schemas.output import OutputBlock
+from schemas.rated_item import Growths
 from schemas.rejection import Outcome, Reason
 
 RESERVED_MAX = 2**62
@@ -105,7 +107,7 @@ def _expire(places: Int64Array, kept: KeptRequests, account: AccountState) -> No
     kept.set_standing(places, Standing.EXPIRED)
 
 
-def _give_back(items: Items, account: AccountState) -> ReversedItems:
+def _give_back(items: Items, account: AccountState, growths: Growths | None = None) -> ReversedItems:
     """Take items back. A counter that was counted again without them, and no longer holds what they consumed, is left."""
     rated = items.rated()
     counted = rated.counter_slot >= 0
@@ -118,6 +120,8 @@ def _give_back(items: Items, account: AccountState) -> ReversedItems:
     short = total > account.counter_used[cells // 4, cells % 4]
     if short.any():
         rated.counter_slot[np.flatnonzero(counted)[short[which]]] = -1
+    if growths is not None:
+        rated = replace(rated, grown_slot=growths.slot, grown_period=growths.period, grown_by=growths.by)
     return reverse(rated, account)
 
 
@@ -156,7 +160,7 @@ class _Taken:
         wallet, amount = final.movements()
         ground.account.reserve(wallet, -amount)
         refunds = self.state.kept.items(target[refunded])
-        returned = _give_back(refunds, ground.account)
+        returned = _give_back(refunds, ground.account, self._growths(refunds, ended["request"][refunded]))
 
         rows = np.flatnonzero(
             live & np.isin(kind, (ChargingKind.RESERVE, ChargingKind.CHARGE)) | confirms & ~as_reserved
@@ -212,6 +216,9 @@ class _Taken:
             | (kind == ChargingKind.CANCEL) & (standing == Standing.OPEN)
             | (kind == ChargingKind.REFUND) & (standing == Standing.CHARGED)
         )
+        if self.ground.image.accumulators is not None:  # what its items added is known of the image in force only
+            other = (kind == ChargingKind.REFUND) & fits & (ended["image"] != self.ground.image.image_id)
+            answers["code"][other] = ChargingCode.RATING_FAILED
         over = np.flatnonzero((target >= 0) & ~fits)
         never = (standing == Standing.ENDED) | (kind == ChargingKind.REFUND) & (standing < Standing.CHARGED)
         answers["code"][over] = np.where(never[over], ChargingCode.UNKNOWN_RESERVATION, ChargingCode.NOT_OPEN)
@@ -238,7 +245,7 @@ class _Taken:
         quantity = np.array(self.requests["quantity"][rows])
         edrs = edrs_of(said, quantity, position, self.state.record + rows)
         increment = np.where(self.requests["kind"][rows] == ChargingKind.RESERVE, self.requests["increment"][rows], 0)
-        image, account = self.ground.image, self.ground.account
+        image, account = without_accumulators(self.ground.image), self.ground.account
         rated = rate_requests(edrs, increment, confirms[rows], image, account)
         reserves = np.flatnonzero(self.requests["kind"][rows] == ChargingKind.RESERVE)
         self._refuse_too_much(rated, reserves)
@@ -264,6 +271,21 @@ class _Taken:
         n = len(refused)
         reason = np.full(n, Reason.AMOUNT_OVERFLOW, np.uint16)
         rated.put(refused, RatedRequests(np.zeros(n, np.int64), reason, rated.version[refused], Items.none(n)))
+
+    def _growths(self, items: Items, requests: Rows) -> Growths | None:
+        """Return what the items of requests (k,), one each, added to accumulators."""
+        if self.ground.image.accumulators is None:
+            return None
+        rows = items.rows
+        return find_growths(
+            np.arange(len(rows)),
+            np.array(requests["event_at"]),
+            np.array(requests["subscription"]),
+            np.array(rows["charge_version"]),
+            np.array(rows["rated_quantity"]),
+            np.array(rows["amount"]),
+            self.ground.image,
+        )
 
     # ---- what comes of it
 
@@ -324,6 +346,7 @@ class _Taken:
         outcomes[Outcome.ACCEPTED] = len(final)
         answers["claim"][final], answers["record"][final] = state.segment, state.record + final
         ground = self.ground
+        block = replace(block, growths=accumulate(edrs, block, ground.image, ground.account))
         context = ClaimContext(ground.tenant, ground.source, self.at)
         return [finish_rated(edrs, block, outcomes, None, ground.image, ground.vocabulary, context)]
 

@@ -47,6 +47,11 @@ class RatedRequests:
         self.quantity[rows], self.reason[rows], self.version[rows] = other.quantity, other.reason, other.version
 
 
+def without_accumulators(image: TariffImage) -> TariffImage:
+    """Return an image by which rating adds nothing to accumulators: only what is final does."""
+    return image if image.accumulators is None else replace(image, accumulators=None)
+
+
 def rate_requests(
     edrs: EdrBlock, increment: Int64Array, must_pay: BoolArray, image: TariffImage, state: AccountState
 ) -> RatedRequests:
