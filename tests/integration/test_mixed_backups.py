@@ -7,6 +7,7 @@ import queue
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -122,7 +123,9 @@ def test_another_secret_is_refused(data: Path, content: str | None, what: str) -
 @pytest.mark.parametrize("journaled", [False, True])
 def test_a_command_that_fails_after_its_entry_ends_the_owner(journaled: bool) -> None:
     journal = SimpleNamespace(next_claim=5)
-    intake = Intake(SimpleNamespace(journal=journal), lambda report: None, SimpleNamespace(), queue.Queue())  # type: ignore[arg-type]
+    charging = SimpleNamespace(serve=lambda engine: None)
+    engine: Any = SimpleNamespace(journal=journal, charging=charging)
+    intake = Intake(engine, lambda report: None, threading.Event(), queue.Queue())
 
     def action(engine: Any) -> None:
         engine.journal.next_claim += journaled
