@@ -51,7 +51,9 @@ def compile_accumulators(
     for row, offer in zip(place, charges.offers, strict=True):
         for position, code in enumerate(of_offer[offer]):
             row[codes.index(code)] = position
-    version_ptr, version_list = _lists([catalog.charges[v.charge].accumulate for v in charges.versions], codes)
+    # contracts make rows that are versions of the same name: by row, not by what the names mean
+    sold = np.repeat(np.arange(len(charges.charges)), np.diff(charges.charge_ptr)).tolist()
+    version_ptr, version_list = _lists([catalog.charges[charges.charges[row]].accumulate for row in sold], codes)
     offer_ptr, offer_list = _lists([catalog.offers[code].accumulate for code in charges.offers], codes)
     slot_ptr, slot, account = _slots(catalog, vocabulary, of_offer)
     index = [calendars.counters.index(code) for code in codes]

@@ -75,7 +75,7 @@ def compile_levels(
         return None
     counter_of = np.full(len(vocabulary.charge_versions), -1, np.int32)
     if counters is not None:
-        rows = charges.version_row[: len(charges.versions)]
+        rows = charges.version_row[: len(charges.version_start)]
         counter = rows[:, COUNTER]
         told = (counter >= 0) & (np.diff(counters.ptr)[counter] > 0)
         counter_of[rows[told, VERSION_ID]] = counter[told]
