@@ -11,7 +11,7 @@ import typer
 from apps.cli.failures import MISMATCH, WrongUsage, honest
 from apps.cli.options import AsJson
 
-BENCHES = ("end_to_end", "mediation", "rating")
+BENCHES = ("end_to_end", "mediation", "rating", "wallets")
 
 
 @honest
@@ -45,7 +45,7 @@ def bench(
         str,
         typer.Option(
             metavar="SUITES",
-            help="Suites of `mediation` [all but large_file] or `rating` [shapes], with commas between them.",
+            help="Suites of `mediation` [all but large_file], `rating` [shapes] or `wallets`, with commas between them.",
         ),
     ] = "",
     large_bytes: Annotated[
@@ -76,6 +76,11 @@ def bench(
 
         _expect_suites(suites, RATING_SUITES)
         agreed = bench_rating(only=suites, records=records, seed=seed, runs=runs, json_file=json_file)
+    elif name == "wallets":
+        from apps.bench_wallets import WALLET_SUITES, bench_wallets
+
+        _expect_suites(suites, WALLET_SUITES)
+        agreed = bench_wallets(requests=records, seed=seed, runs=runs, json_file=json_file)
     elif only:
         raise WrongUsage(f"{name} has no suites to choose from")
     else:

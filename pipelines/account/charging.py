@@ -110,16 +110,15 @@ def _expire(places: Int64Array, kept: KeptRequests, account: AccountState) -> No
 def _give_back(items: Items, account: AccountState, growths: Growths | None = None) -> ReversedItems:
     """Take items back. A counter that was counted again without them, and no longer holds what they consumed, is left."""
     rated = items.rated()
-    counted = rated.counter_slot >= 0
-    cell = rated.counter_slot.astype(np.int64) * 4 + rated.counter_cell
-    slot, at = np.maximum(rated.counter_slot, 0), rated.counter_cell
-    counted &= account.counter_period[slot, at] == rated.counter_period
-    cells, which = np.unique(cell[counted], return_inverse=True)
+    counted = np.flatnonzero(rated.counter_slot >= 0)
+    slot, at = rated.counter_slot[counted], rated.counter_cell[counted]
+    same = account.counter_period[slot, at] == rated.counter_period[counted]
+    counted, cell = counted[same], slot[same].astype(np.int64) * 4 + at[same]
+    cells, which = np.unique(cell, return_inverse=True)
     total = np.zeros(len(cells), np.int64)
     np.add.at(total, which, rated.rated_quantity[counted])
     short = total > account.counter_used[cells // 4, cells % 4]
-    if short.any():
-        rated.counter_slot[np.flatnonzero(counted)[short[which]]] = -1
+    rated.counter_slot[counted[short[which]]] = -1
     if growths is not None:
         rated = replace(rated, grown_slot=growths.slot, grown_period=growths.period, grown_by=growths.by)
     return reverse(rated, account)

@@ -309,3 +309,20 @@ def test_what_was_charged_online_is_rated_again_with_its_attributes(data: Path) 
         engine.flush()
         assert differences_as_json(engine.store) == []
         assert check_balance(engine, "card")[0]["open"] == "6"
+
+
+def test_a_catalog_without_counters(data: Path) -> None:
+    catalog = data / "catalog" / "catalog.yaml"
+    plain = (CATALOG % 1 + SOURCE).replace("{kind: counter, code: monthly, unit: event}\n---\n", "")
+    tiers = 'model: graduated,\n  per: 1 event, counter: monthly, tiers: [{up_to: 5 event, price: "1"}, {price: "0.5"}]'
+    assert tiers in plain
+    catalog.write_text(plain.replace(tiers, 'model: flat, per: 1 event, price: "1"'))
+    with engine_of(data) as engine:
+        ask(engine, reserve("a", 4), reserve("b", 3))
+        less, gone = ask(
+            engine,
+            ChargingRequest(ChargingKind.CONFIRM, "c", "a", quantity=1),
+            ChargingRequest(ChargingKind.CANCEL, "d", "b"),
+        )
+        assert (less.code, gone.code) == (ChargingCode.DONE, ChargingCode.DONE)
+        assert check_balance(engine, "card")[0]["available"] == "9"
