@@ -45,7 +45,8 @@ CATALOG = catalog_from(
     "{kind: account, code: ana, currency: EUR, parent: acme, wallets: [{code: main, type: postpaid, notify_below: ['-3', '-8']}]}",
     "kind: account\ncode: ben\ncurrency: EUR\nparent: acme\nwallets: [{code: gift, type: prepaid, opening_balance: '7', "
     "notify_below: ['5', '0']}, {code: credit, type: prepaid, priority: 2, opening_balance: '9', notify_below: ['2']}]",
-    "{kind: contract, code: deal, account: ana, start: '2026-03-28T06:00:00Z', items: [{charge: month, percentage: '50'}]}",
+    "{kind: contract, code: deal, account: ana, start: '2026-03-27T06:00:00Z', end: '2026-03-29T06:00:00Z', "
+    "items: [{charge: month, percentage: '50'}]}",
     *(
         f"{{kind: subscription, code: {code}, account: {account}, offer: {offer}, group: {group}, "
         f"access_points: [{{id: '{code}'}}]}}"
