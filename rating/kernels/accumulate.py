@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
+from rating.kernels.compiled import kernel
 from rating.kernels.layout import OFFER, PERIOD_NONE, PERIODS_KEPT
 from rating.kernels.local_time import local_instant, period_number
 from rating.kernels.wide import add, low_signed, subtract, widen
@@ -42,7 +42,7 @@ class AccumulatorTables(NamedTuple):
     slot: Any
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def locate_growths(
     row: Any,
     event_at: Any,
@@ -94,7 +94,7 @@ def locate_growths(
                 found += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def raise_accumulators(
     slot: Any, period: Any, by: Any, value: Any, kept: Any, before_hi: Any, before_lo: Any, grown: Any
 ) -> None:
@@ -121,7 +121,7 @@ def raise_accumulators(
         kept[where, cell] = period[index]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def lower_accumulators(slot: Any, period: Any, by: Any, value: Any, kept: Any) -> Any:
     """Take growths back; return the first that exceeds what its accumulator holds, else -1.
 
