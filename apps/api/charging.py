@@ -97,7 +97,7 @@ class Charges:
             raise Problem("bad-request", "the connection ended before the body did") from error
         try:
             said = json.loads(body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Problem("bad-request", "the body is no JSON") from error
         if not isinstance(said, dict):
             raise Problem("bad-request", "the body is no JSON object")

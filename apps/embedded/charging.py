@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -22,7 +24,7 @@ from apps.embedded.charging_requests import (
     UnableToRequest,
     answers_of,
 )
-from pipelines.account.charging import Ground, take_frame
+from pipelines.account.charging import Ground, answer_again, take_frame
 from pipelines.spool.charging_log import Frame, Segment, UnableToReadChargingLog, UnableToWriteChargingLog, read_frames
 from pipelines.spool.journal import Charging
 from schemas.charging import CHARGING_SOURCE, Rows
@@ -34,6 +36,7 @@ REQUESTS_PER_FRAME = 512
 LOOKED_AT_MAX = 4 * REQUESTS_PER_FRAME
 """Requests that are looked at for one frame: some wait, because another one in it has to be answered first."""
 WAITING_MAX = 100_000
+_STOPPED = "octroi stopped before it could answer; ask again: the answer is the same"
 SEGMENT_BYTES = 256 << 20
 """A segment that is longer than this is followed by another one."""
 
@@ -68,14 +71,14 @@ class ChargingDesk:
             raise UnableToRequest("UNAVAILABLE", self._closed or f"{WAITING_MAX} requests are waiting")
         future: Future[ChargingAnswer] = Future()
         self._waiting.append((request, future))
-        self.woken()
+        self._wait()
         return future
 
     def look(self, question: Callable[[Engine], Any]) -> Future[Any]:
         """Have the main loop look at the engine between two blocks, changing nothing; return the future of what it finds."""
         future: Future[Any] = Future()
         self._questions.append((question, future))
-        self.woken()
+        self._wait()
         return future
 
     # ---- the log
@@ -105,8 +108,6 @@ class ChargingDesk:
 
     def _read(self, engine: Engine, segment: int, first: int) -> None:
         directory = engine.directory.charging
-        if first == 0 and not directory.exists():
-            return  # the entry was journaled, and the process ended before anything came
         frames = read_frames(directory, segment)
         if len(frames) < first:
             raise UnableToReadChargingLog(
@@ -156,6 +157,8 @@ class ChargingDesk:
         """
         while self._questions:
             question, asked = self._questions.popleft()
+            if not asked.set_running_or_notify_cancel():
+                continue
             try:
                 asked.set_result(question(engine))
             except Exception as error:
@@ -165,15 +168,31 @@ class ChargingDesk:
         if not self._is_writable(engine):
             return
         taken = self._next_requests()
+        try:
+            self._take(engine, taken)
+        except BaseException:
+            self._refuse([future for _, future in taken], _STOPPED)
+            raise
+        if engine.is_snapshot_due:
+            engine.snapshot()
+        if self._waiting:
+            self.woken()
+
+    def _take(self, engine: Engine, taken: list[tuple[ChargingRequest, Future[ChargingAnswer]]]) -> None:
         at = self._now(engine)
         requests, refused = self._encoded(engine, [request for request, _ in taken], at)
-        answered = [future for place, (_, future) in enumerate(taken) if place not in refused]
+        answers, fresh = answer_again(requests, engine.state.charging.kept)
+        for place, answer in zip(np.flatnonzero(~fresh).tolist(), answers_of(answers[~fresh]), strict=True):
+            taken[place][1].set_result(answer)  # also where the catalog in force no longer has what it named
         for place, refusal in refused.items():
-            taken[place][1].set_exception(refusal)
-        if not len(requests) and not self.is_due(engine):
+            if fresh[place]:
+                taken[place][1].set_exception(refusal)
+        chosen = [place for place in np.flatnonzero(fresh).tolist() if place not in refused]
+        if not chosen and not self.is_due(engine):
             return
+        answered = [taken[place][1] for place in chosen]
         state = engine.state.charging
-        frame = Frame(state.frame, *engine.state.position, at, requests)
+        frame = Frame(state.frame, *engine.state.position, at, requests[chosen])
         assert self._segment is not None
         try:
             self._segment.append(frame)
@@ -183,33 +202,35 @@ class ChargingDesk:
         except UnableToWriteChargingLog as error:
             self._refuse(answered, str(error))
             raise
-        try:
-            answers = self._apply(engine, frame)
-        except BaseException:
-            self._refuse(answered, "octroi stopped before it could answer; ask again: the answer is the same")
-            raise
-        for future, answer in zip(answered, answers_of(answers), strict=True):
+        for future, answer in zip(answered, answers_of(self._apply(engine, frame)), strict=True):
             future.set_result(answer)
-        if engine.is_snapshot_due:
-            engine.snapshot()
-        if self._waiting:
-            self.woken()
 
     def close(self) -> None:
         """Refuse what waits, and whatever comes."""
         self._closed = "octroi is stopping"
-        while self._waiting:
-            self._waiting.popleft()[1].set_exception(UnableToRequest("UNAVAILABLE", self._closed))
-        while self._questions:
-            self._questions.popleft()[1].set_exception(UnableToRequest("UNAVAILABLE", self._closed))
+        self._refuse_waiting()
         if self._segment is not None:
             self._segment.close()
             self._segment = None
 
+    def _wait(self) -> None:
+        if self._closed:  # what came while it closed would never be answered
+            self._refuse_waiting()
+        self.woken()
+
+    def _refuse_waiting(self) -> None:
+        for queue in (self._waiting, self._questions):
+            with suppress(IndexError):  # another thread may have the last one
+                while True:
+                    future: Future[Any] = queue.popleft()[1]
+                    if future.set_running_or_notify_cancel():
+                        future.set_exception(UnableToRequest("UNAVAILABLE", self._closed))
+
     @staticmethod
     def _refuse(futures: list[Future[ChargingAnswer]], words: str) -> None:
         for future in futures:
-            future.set_exception(UnableToRequest("UNAVAILABLE", words))
+            if not future.done():
+                future.set_exception(UnableToRequest("UNAVAILABLE", words))
 
     def _now(self, engine: Engine) -> int:
         return max(engine.journal.stage_time(engine.now()), engine.state.charging.at)
@@ -221,17 +242,22 @@ class ChargingDesk:
             return False
         keep_s = engine.settings.charging_keep_s
         if state.segment and self._segment is None:
-            self._segment = Segment(engine.directory.charging, state.segment, fresh=state.frame == 0)
+            self._segment = Segment(engine.directory.charging, state.segment)
         entry = journal.entries[state.segment - 1] if state.segment else None
         full = self._segment is not None and self._segment.size > SEGMENT_BYTES
         other = not isinstance(entry, Charging) or entry.keep_s != keep_s
         if (full or other) and engine.state.position == (journal.next_claim, 0):
+            opened = Charging(claim=journal.next_claim, received_at=journal.stage_time(engine.now()), keep_s=keep_s)
+            segment = Segment(engine.directory.charging, opened.claim, fresh=True)  # the entry will need it
+            try:
+                journal.append(opened)
+            except BaseException:
+                segment.close()
+                raise
             if self._segment is not None:
                 self._segment.close()
-            opened = Charging(claim=journal.next_claim, received_at=journal.stage_time(engine.now()), keep_s=keep_s)
-            journal.append(opened)
+            self._segment = segment
             engine.process(opened)
-            self._segment = Segment(engine.directory.charging, opened.claim, fresh=True)
         return self._segment is not None
 
     def _next_requests(self) -> list[tuple[ChargingRequest, Future[ChargingAnswer]]]:
@@ -243,8 +269,11 @@ class ChargingDesk:
             if not self._waiting or len(taken) == REQUESTS_PER_FRAME:
                 break
             item = self._waiting.popleft()
-            request = item[0]
-            (later if request.id in names or request.of in names else taken).append(item)
+            request, future = item
+            if request.id in names or request.of in names:
+                later.append(item)
+            elif future.set_running_or_notify_cancel():  # from now on nobody can give it up
+                taken.append(item)
             names.add(request.id)
             if request.of:
                 names.add(request.of)
@@ -258,10 +287,7 @@ class ChargingDesk:
         assert active is not None
         if self._encoder is None or self._encoder.active is not active:
             self._encoder = Encoder(active, engine.state.vocabulary, engine.secret)
-        rows, refused = self._encoder.encode(requests, at)
-        if refused:
-            rows = rows[[place for place in range(len(requests)) if place not in refused]]
-        return rows, refused
+        return self._encoder.encode(requests, at)
 
     def _apply(self, engine: Engine, frame: Frame) -> Rows:
         state = engine.state

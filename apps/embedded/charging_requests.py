@@ -82,6 +82,8 @@ class ChargingRequest:
         _require(0 <= self.quantity <= QUANTITY_MAX, "the quantity is negative or too large")
         _require(0 <= self.increment <= QUANTITY_MAX, "the increment is negative or too large")
         _require(not self.at or TIME_MIN <= self.at < TIME_MAX, "the time is out of range")
+        _require(all(-(2**63) < value < 2**63 for value in self.values.values()), "a value is out of range")
+        _require(_is_text(self.access_point), "the access point is no text")
         _require(1 <= self.validity_s <= VALIDITY_S_MAX, f"a reservation is held for 1 to {VALIDITY_S_MAX} s")
 
 
@@ -202,6 +204,10 @@ class Encoder:
 _NO_ATTRIBUTES = [0] * REQUEST["attributes"].shape[0]
 _NO_VALUES = [VALUE_ABSENT] * REQUEST["values"].shape[0]
 _SPARE = [0] * REQUEST["spare"].shape[0]
+
+
+def _is_text(words: str) -> bool:
+    return words.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in words)
 
 
 def _require(holds: bool, otherwise: str) -> None:  # noqa: FBT001

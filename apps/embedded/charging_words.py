@@ -101,7 +101,10 @@ def _instant(at: datetime | None) -> int:
         return 0
     if at.tzinfo is None:
         raise UnableToRequest("INVALID_REQUEST", "at: write an instant with its zone")
-    return utc_microseconds(at.astimezone(UTC))
+    try:
+        return utc_microseconds(at.astimezone(UTC))
+    except OverflowError as error:
+        raise UnableToRequest("INVALID_REQUEST", "the time is out of range") from error
 
 
 def _value(declared: ValueType, name: str, text: str) -> int:

@@ -51,6 +51,14 @@ def rerated_blocks(
     replaced_by = np.full(len(reversals), -1, np.int64)
     known = np.flatnonzero(reversals != NOT_REVERSED)
     replaced_by[reversals[known]] = known
+    state.charging.kept.withdraw(
+        *(
+            np.concatenate(
+                [np.zeros(0, np.int64), *(_column(withdrawals, block, name) for block in _blocks(withdrawals))]
+            )
+            for name in ("claim", "record")
+        )
+    )
     record = 0
     sources = state.vocabulary.sources
     for block in _blocks(withdrawals):

@@ -99,6 +99,20 @@ def take_frame(requests: Rows, at: int, state: ChargingState, ground: Ground) ->
     return answers, blocks
 
 
+def answer_again(requests: Rows, kept: KeptRequests) -> tuple[Rows, BoolArray]:
+    """Return (n,) of ANSWER, of requests (n,) that were taken before as they were answered then, and (n,) which were not."""
+    answers = np.zeros(len(requests), ANSWER)
+    place = kept.index.find(np.array(requests["hi"]), np.array(requests["lo"]))
+    known = np.flatnonzero(place >= 0)
+    if len(known):
+        there = kept.rows(place[known])
+        answers[known] = there["answer"]
+        other = there["request"]["content"] != requests["content"][known]
+        answers[known[other]] = np.zeros((), ANSWER)
+        answers["code"][known[other]] = ChargingCode.ANOTHER_REQUEST
+    return answers, place < 0
+
+
 def _expire(places: Int64Array, kept: KeptRequests, account: AccountState) -> None:
     items = kept.items(places)
     _give_back(items, account)
@@ -142,7 +156,8 @@ class _Taken:
     def take(self) -> list[OutputBlock]:
         requests, answers, ground = self.requests, self.answers, self.ground
         kind = requests["kind"]
-        fresh = self._answer_again()
+        again, fresh = answer_again(requests, self.state.kept)
+        answers[:] = again
         target, ended = self._targets(fresh)
         live = fresh & (answers["code"] == ChargingCode.DONE)
         wallets = self._wallets(requests[live], ended["request"][live & (target >= 0)], target[live & (target >= 0)])
@@ -161,9 +176,9 @@ class _Taken:
         refunds = self.state.kept.items(target[refunded])
         returned = _give_back(refunds, ground.account, self._growths(refunds, ended["request"][refunded]))
 
-        rows = np.flatnonzero(
-            live & np.isin(kind, (ChargingKind.RESERVE, ChargingKind.CHARGE)) | confirms & ~as_reserved
-        )
+        begin = live & np.isin(kind, (ChargingKind.RESERVE, ChargingKind.CHARGE))
+        # what a reservation gives back pays for what was used of it, before anybody else has it
+        rows = np.concatenate([np.flatnonzero(confirms & ~as_reserved), np.flatnonzero(begin)])
         said = np.where((confirms & ~as_reserved)[rows], ended["request"][rows], requests[rows])
         rated = self._rate(rows, said, confirms)
 
@@ -181,19 +196,6 @@ class _Taken:
         return blocks
 
     # ---- before anything moves
-
-    def _answer_again(self) -> BoolArray:
-        """Answer the requests that were taken before as they were then; return (n,) which were not."""
-        requests, kept = self.requests, self.state.kept
-        place = kept.index.find(np.array(requests["hi"]), np.array(requests["lo"]))
-        known = np.flatnonzero(place >= 0)
-        if len(known):
-            there = kept.rows(place[known])
-            self.answers[known] = there["answer"]
-            other = there["request"]["content"] != requests["content"][known]
-            self.answers[known[other]] = np.zeros((), ANSWER)
-            self.answers["code"][known[other]] = ChargingCode.ANOTHER_REQUEST
-        return place < 0
 
     def _targets(self, fresh: BoolArray) -> tuple[Int64Array, Rows]:
         """Find what requests end; answer those that cannot end it."""

@@ -212,6 +212,17 @@ class KeptRequests:
         for page, _, rows in self._by_page(places):
             page.rows["standing"][rows] = standing
 
+    def withdraw(self, claim: Int64Array, record: Int64Array) -> None:
+        """Say of charges whose items, (k,), are taken back otherwise that there is nothing to refund."""
+        if not len(claim):
+            return
+        gone = np.unique(claim << np.int64(32) | record)
+        for page in self.pages.values():
+            rows = page.rows[: page.count]
+            item = rows["answer"]["claim"].astype(np.int64) << np.int64(32) | rows["answer"]["record"]
+            found = gone[np.minimum(np.searchsorted(gone, item), len(gone) - 1)] == item
+            rows["standing"][found & (rows["standing"] == Standing.CHARGED)] = Standing.REFUNDED
+
     # ---- time
 
     def is_due(self, now: int) -> bool:
@@ -224,13 +235,16 @@ class KeptRequests:
             return np.zeros(0, np.int64)
         over = [second for second in self.due if second <= now // SECOND_US]
         places = np.sort(np.concatenate([part for second in over for part in self.due.pop(second)]))
+        places = places[places >= self.index.dead]  # those that ended, and were forgotten since
         still: Int64Array = places[self.rows(places)["standing"] == Standing.OPEN]
         return still
 
     def forget(self, horizon: int) -> None:
-        """Forget pages all of whose requests came before an instant, microseconds UTC; none of them may be open."""
+        """Forget pages all of whose requests came before an instant, microseconds UTC, and none of which is open."""
         for number, page in list(self.pages.items()):
             if number == self.next_page - 1 or page.rows["at"][page.count - 1] >= horizon:
+                break
+            if (page.rows["standing"] == Standing.OPEN).any():  # it was taken when requests were kept for longer
                 break
             del self.pages[number]
             self.index.forget((number + 1) << PAGE_BITS, page.count)

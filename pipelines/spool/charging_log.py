@@ -155,6 +155,10 @@ class Segment:
             raise UnableToReadChargingLog(
                 f"{self._path} is needed to continue the log: {error.strerror}; restore it from a backup"
             ) from error
+        if fresh and content:
+            raise UnableToReadChargingLog(
+                f"{self._path} belongs to an entry that the journal does not have: restore both from one backup"
+            )
         self.size = self.frames = 0
         for frame, end in _frames(self._path, content):
             self.size, self.frames = end, frame.number + 1

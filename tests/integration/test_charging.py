@@ -18,6 +18,7 @@ from apps.embedded.access import open_owned
 from apps.embedded.charging_looks import check_balance, price_enquiry
 from apps.embedded.charging_port import charging_port
 from apps.embedded.charging_requests import ChargingAnswer, ChargingRequest, UnableToRequest
+from apps.embedded.charging_words import read_request
 from apps.embedded.engine import Engine
 from apps.embedded.facts import differences_as_json
 from apps.embedded.layout import DataDirectory
@@ -326,3 +327,78 @@ def test_a_catalog_without_counters(data: Path) -> None:
         )
         assert (less.code, gone.code) == (ChargingCode.DONE, ChargingCode.DONE)
         assert check_balance(engine, "card")[0]["available"] == "9"
+
+
+# ---- what may go wrong between asking and being answered
+
+
+def test_who_gives_up_waiting_stops_nobody(data: Path) -> None:
+    with engine_of(data) as engine:
+        given_up = engine.charging.submit(reserve("a", 1)), engine.charging.look(lambda engine: 1)
+        assert all(future.cancel() for future in given_up)
+        assert ask(engine, reserve("a", 2))[0].granted == 2
+        assert engine.charging.submit(reserve("b", 1)).cancel()
+    with pytest.raises(UnableToRequest, match="stopping"):
+        engine.charging.look(lambda engine: 1).result(0)
+    with pytest.raises(UnableToRequest, match="stopping"):
+        engine.charging.submit(reserve("c", 1))
+
+
+def test_a_crash_before_a_segment_is_used_leaves_a_log_that_goes_on(data: Path) -> None:
+    with engine_of(data, charging_keep_s=60) as engine:
+        ask(engine, reserve("a", 1))
+    with engine_of(data) as engine, mock.patch.object(Engine, "process", side_effect=KeyboardInterrupt):
+        engine.charging.submit(reserve("b", 1))
+        with pytest.raises(KeyboardInterrupt):
+            engine.charging.serve(engine)
+    with engine_of(data) as engine:
+        assert ask(engine, reserve("b", 2))[0].granted == 2
+
+
+def test_what_was_taken_is_answered_again_by_a_catalog_that_no_longer_has_it(data: Path) -> None:
+    charge = ChargingRequest(ChargingKind.CHARGE, "a", "", "1", "call", 1)
+    with engine_of(data) as engine:
+        (taken,) = ask(engine, charge)
+        catalog = data / "catalog" / "catalog.yaml"
+        catalog.write_text(catalog.read_text().replace('access_points: [{id: "1"}]', 'access_points: [{id: "9"}]'))
+        engine.take_catalog()
+        frames = engine.state.charging.frame
+        assert ask(engine, charge) == [taken]
+        assert engine.state.charging.frame == frames, "what is known needs no log"
+        with pytest.raises(UnableToRequest):
+            ask(engine, reserve("b", 1))
+
+
+def test_what_was_rated_again_is_not_refunded_as_it_was(data: Path) -> None:
+    with engine_of(data) as engine:
+        ask(engine, ChargingRequest(ChargingKind.CHARGE, "a", "", "1", "call", 1))
+        catalog = data / "catalog" / "catalog.yaml"
+        catalog.write_text(CATALOG % 2 + SOURCE)
+        engine.take_catalog()
+        period = {"since": "2026-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z"}
+        assert rerate(engine, UsageSelection(**period), "dearer", preview=False)["changed"] == 1
+        (refund,) = ask(engine, ChargingRequest(ChargingKind.REFUND, "r", "a"))
+        assert refund.code is ChargingCode.NOT_OPEN
+        assert check_balance(engine, "card")[0]["open"] == "8"
+        engine.flush()
+        assert differences_as_json(engine.store) == []
+
+
+def test_what_a_reservation_gives_back_pays_for_what_was_used_of_it_first(data: Path) -> None:
+    with engine_of(data) as engine:
+        ask(engine, reserve("a", 15))
+        other, used = ask(engine, reserve("b", 15), confirm("a2", "a", 14))
+        assert (used.amount, other.code) == (9 * EURO + EURO // 2, ChargingCode.CREDIT_LIMIT_REACHED)
+        assert check_balance(engine, "card")[0]["open"] == "0.5"
+
+
+def test_what_is_no_number_in_eight_bytes_is_refused_before_it_waits(data: Path) -> None:
+    with engine_of(data) as engine:
+        for wrong in (
+            reserve("a", 1, values={"n": 2**63}),
+            reserve("a", 1, "\ud800"),
+        ):
+            with pytest.raises(UnableToRequest):
+                ask(engine, wrong)
+        with pytest.raises(UnableToRequest, match="out of range"):
+            read_request(engine, ChargingKind.CANCEL, {"id": "a", "of": "b", "at": "0001-01-01T00:00:00+14:00"})

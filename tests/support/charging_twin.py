@@ -104,7 +104,7 @@ class Twin:
     held: dict[str, Held] = field(default_factory=dict)
 
     def frame(self, asks: Sequence[Ask], now: int, month: int) -> list[Told]:
-        """Take the requests of a frame: what is given back first, then what is rated, what cannot pay last."""
+        """Take the requests of a frame: what is given back first, then what is confirmed, then what begins, what cannot pay last."""
         for held in self.held.values():
             if held.standing == "open" and -(-held.told.expires_at // SECOND) <= now // SECOND:
                 self._release(held)
@@ -149,6 +149,7 @@ class Twin:
                 self._release(ended)
                 ended.standing = "cancelled" if ask.kind == "cancel" else "refunded"
                 told[ask.id] = Told("DONE", ended.told.granted if ask.kind == "refund" else 0, amount)
+        rating.sort(key=lambda item: item[0].kind != "confirm")
         short: list[tuple[Ask, Ask, int]] = []
         for ask, usage, when in rating:
             if not self._rate(ask, usage, when, ask.quantity, now, told, must_pay=False):
