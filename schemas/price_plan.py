@@ -6,11 +6,11 @@ Every document is one YAML mapping with a `kind`. Money and prices are written a
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from schemas.money import PRICE_DECIMALS_MAX, RoundingMode
 from schemas.values import LOOKUP_SLOTS, VALUE_DECIMALS_MAX, VALUE_SLOTS, ValueKind
@@ -28,6 +28,15 @@ def _instant_text(value: Any) -> Any:
     if isinstance(value, datetime) or (isinstance(value, str) and "-" in value[1:]):
         return value
     raise ValueError('write an instant with its zone, in quotes, such as "2026-01-01T00:00:00Z"')
+
+
+def _instant_utc(value: datetime) -> datetime:
+    """Refuse what lies before year 1 or after year 9999 in UTC: no calendar goes there."""
+    try:
+        value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("its year in UTC is none of 1 to 9999") from None
+    return value
 
 
 def _date_text(value: Any) -> Any:
@@ -50,7 +59,7 @@ Constant = Annotated[
 ]
 """A number of a formula."""
 ConstantName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
-Instant = Annotated[AwareDatetime, BeforeValidator(_instant_text)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_instant_text), AfterValidator(_instant_utc)]
 """ISO 8601 with a zone; never a number."""
 QuantityText = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)? [A-Za-z][A-Za-z0-9_./-]*$")]
 """A number and a unit: "60 s", "1 GB"."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from billing.catalog.checking import Context
@@ -38,5 +39,6 @@ def _period(plan: DiscountPlan, assigned: DiscountAssignment) -> tuple[int, int]
     starts = [utc_microseconds(each) for each in (plan.start, assigned.start) if each is not None]
     ends = [utc_microseconds(each) for each in (plan.end, assigned.end) if each is not None]
     if plan.limits.months is not None and assigned.start is not None:
-        ends.append(utc_microseconds(months_later(assigned.start, plan.limits.months)))
+        with suppress(ValueError):  # that is after all years that there are
+            ends.append(utc_microseconds(months_later(assigned.start, plan.limits.months)))
     return max(starts, default=TIME_MIN), min(ends, default=TIME_MAX)

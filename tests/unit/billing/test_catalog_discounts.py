@@ -9,7 +9,7 @@ from tax_world import PARTIES, SOLD
 
 from billing.catalog.discounting import Discounting
 from billing.catalog.models import UnableToLoadCatalog
-from schemas.catalog import Catalog
+from schemas.catalog import TIME_MAX, Catalog
 
 UNTAXED = "---".join(part for part in SOLD.split("---") if "kind: tax, " not in part)
 PLANS = """
@@ -82,10 +82,17 @@ WRONG = [
     (PLANS, "offer == 'mobile'", "zone == 'home'", 'there is no "zone" here', "correct"),
     (PLANS, 'start: "2026-02-01T00:00:00Z"', 'start: "2026-02-01T00:00:00Z"\nend: "2026-01-01T00:00:00Z"', "ends before it starts", ""),
     (HELD, 'plan: welcome, start: "2026-01-31T00:00:00+01:00"', "plan: welcome", "ends after 2 months, and nobody knows of what", "start"),
+    (HELD, "2026-01-31T00:00:00+01:00", "0001-01-01T00:00:00+01:00", "its year in UTC is none of 1 to 9999", ""),
     (HELD, "plan: welcome", "plan: welcom", 'the discount plan "welcom" is unknown', "welcome"),
     (HELD, "{plan: staff, end", "{plan: staff}, {plan: staff, end", "assigned at the same time already", "remove it"),
     (HELD, 'plan: staff, end: "2026-03-01T00:00:00Z"', 'plan: staff, start: "2026-03-01T00:00:00Z", end: "2026-03-01T00:00:00Z"', "the period is empty", ""),
 ]  # fmt: skip
+
+
+def test_months_that_end_after_all_years_end_nothing() -> None:
+    held = HELD.replace("2026-01-31", "9999-12-01")
+    rows = catalog_from(UNTAXED, held, PLANS).discounts.filter(pl.col("plan") == "welcome")
+    assert rows["end_at"].to_list() == [TIME_MAX]
 
 
 @pytest.mark.parametrize("case", WRONG, ids=[f"{place} {case[3]}" for place, case in enumerate(WRONG)])
