@@ -72,7 +72,7 @@ def compile_accounts(catalog: Catalog, vocabulary: Vocabulary, charges: ChargeTa
     known = vocabulary.accounts.ids(catalog.accounts["account"])
     currency[known] = vocabulary.currencies.ids(catalog.accounts["currency"])
     wallets = _wallets(catalog, vocabulary)
-    ptr = _ptr(wallets["account"].to_numpy(), len(vocabulary.accounts))
+    ptr = ptr_of(wallets["account"].to_numpy(), len(vocabulary.accounts))
     account_wallet, prepaid = _array(wallets["id"], np.int32), _array(wallets["prepaid"], np.bool_)
     row, slots, group = _subscriptions(catalog, vocabulary, charges)
     group[currency < 0] = NO_ACCOUNT
@@ -129,7 +129,7 @@ def _subscriptions(
     owner = names["id"].to_numpy()
     group = charge_groups(row[owner, layout.ACCOUNT], slot, len(vocabulary.accounts))
     order = np.argsort(owner, kind="stable")
-    slot, ptr = np.ascontiguousarray(slot[order]), _ptr(owner, len(vocabulary.subscriptions))
+    slot, ptr = np.ascontiguousarray(slot[order]), ptr_of(owner, len(vocabulary.subscriptions))
     row[:, layout.COUNTER_PTR] = ptr[:-1]
     counting = ptr[:-1] < ptr[1:]
     row[counting, layout.COUNTER_FIRST] = slot[ptr[:-1][counting]]
@@ -163,7 +163,7 @@ def _add_wallets(row: Int32Array, ptr: Int32Array, account_wallet: Int32Array, p
     row[present[paying], layout.POSTPAID] = ~prepaid[end[paying] - 1]
 
 
-def _ptr(owner: Int32Array, count: int) -> Int32Array:
+def ptr_of(owner: Int32Array, count: int) -> Int32Array:
     """Return (count + 1,) where each owner's items start once they are sorted by owner."""
     ptr = np.zeros(count + 1, np.int32)
     np.cumsum(np.bincount(owner, minlength=count), out=ptr[1:])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from rating.image_accounts import counter_names
+from rating.image_accounts import counter_names, ptr_of
 from rating.image_calendars import CalendarTables
 from rating.image_charges import ChargeTables
 from rating.kernels.accumulate import AccumulatorTables
@@ -99,7 +99,6 @@ def _slots(
     vocabulary.accumulators.extend(names)
     owner = held["id"].to_numpy()
     order = np.argsort(owner, kind="stable")
-    ptr = np.zeros(len(vocabulary.subscriptions) + 1, np.int32)
-    np.cumsum(np.bincount(owner, minlength=len(vocabulary.subscriptions)), out=ptr[1:])
+    ptr = ptr_of(owner, len(vocabulary.subscriptions))
     slot = np.ascontiguousarray(vocabulary.accumulators.ids(names)[order])
     return ptr, slot, np.ascontiguousarray(vocabulary.accounts.ids(held["account"])[order])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from numba import njit
 from rating_strategies import catalogs, usage, yaml_of
-from rating_world import Use, World, catalog_from, instant
+from rating_world import Use, World, catalog_from, expect_same_bytes, instant
 
 from rating.image_plain import NEVER
 from rating.kernels import layout
@@ -38,9 +38,7 @@ def test_both_ways_give_the_same_bytes(documents: list[dict], uses: list[Use]) -
     short, long = World(catalog), closely(World(catalog))
     block = short.block(uses)
     rated = [rate(block, world.image, world.state) for world in (short, long)]
-    for item in fields(rated[0]):
-        found, wanted = (getattr(each, item.name) for each in rated)
-        assert (found is wanted is None) or found.tobytes() == wanted.tobytes(), item.name
+    expect_same_bytes(*rated)
     assert short.state.checksum() == long.state.checksum()
 
 
@@ -140,9 +138,7 @@ def test_usage_that_is_found_by_prefix_and_by_the_clock_takes_the_short_way() ->
     ]
     block = short.block(uses)
     rated = [rate(block, world.image, world.state) for world in (short, long)]
-    for item in fields(rated[0]):
-        found, wanted = (getattr(each, item.name) for each in rated)
-        assert (found is wanted is None) or found.tobytes() == wanted.tobytes(), item.name
+    expect_same_bytes(*rated)
     rows = short.image.tariff.version_row.copy()
     rows[0, layout.VERSION_ID] = 7
     tariff = short.image.tariff._replace(version_row=rows)

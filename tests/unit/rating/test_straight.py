@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numba import config
 from rating_strategies import yaml_of
-from rating_world import Use, World, catalog_from, instant
+from rating_world import Use, World, catalog_from, expect_same_bytes, instant
 
 from rating.kernels import layout
 from rating.rate import rate
@@ -108,9 +108,7 @@ def test_both_ways_give_the_same_bytes(calls: list[tuple[int, int]]) -> None:
     uses = [Use("line", f"e{plan}", at, length) for at, length in calls for plan in range(len(PLANS))]
     block = worlds[0].block(uses)
     rated = [rate(block, image, world.state) for image, world in zip((IMAGE, walked), worlds, strict=True)]
-    for item in fields(rated[0]):
-        found, wanted = (getattr(each, item.name) for each in rated)
-        assert (found is wanted is None) or found.tobytes() == wanted.tobytes(), item.name
+    expect_same_bytes(*rated)
     assert worlds[0].state.checksum() == worlds[1].state.checksum()
 
 
