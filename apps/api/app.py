@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from apps.api.charging import Charges
-from apps.api.charging_description import balance_operation, charging_operation
+from apps.api.charging_description import balance_operation, charging_operation, wallets_operation
 from apps.api.description import complete, events_operation, state_operation
 from apps.api.events import Events
 from apps.api.gate import Gate
@@ -58,6 +58,13 @@ def make_app(settings: Settings, gate: Gate, *, version: str) -> FastAPI:
         methods=["GET"],
         response_class=Response,
         **balance_operation(),
+    )
+    app.add_api_route(
+        "/v1/accounts/{account}/wallets",
+        charges.wallets,
+        methods=["GET"],
+        response_class=Response,
+        **wallets_operation(),
     )
     app.add_api_route("/healthz", health, methods=["GET"], response_class=Response, **state_operation("healthz"))
     app.add_api_route("/readyz", ready, methods=["GET"], response_class=Response, **state_operation("readyz"))

@@ -18,6 +18,7 @@ from apps.api.problems import Problem
 from apps.embedded.charging_looks import check_balance
 from apps.embedded.charging_requests import UnableToRequest
 from apps.embedded.charging_words import answer_as_dict, read_request
+from apps.embedded.wallet_looks import show_account
 from schemas.charging import ChargingKind
 
 BODY_BYTES_MAX = 64 << 10
@@ -61,6 +62,15 @@ class Charges:
             desk = self._gate.require_open().charging
             found = await self._wait(lambda: desk.look(lambda engine: check_balance(engine, account)))
         return JSONResponse({"account": account, "wallets": found})
+
+    async def wallets(self, request: Request) -> Response:
+        """Answer what an account has: wallets, and counters in their present periods."""
+        self._permit(request)
+        account = request.path_params["account"]
+        with self._gate.admit():
+            desk = self._gate.require_open().charging
+            found = await self._wait(lambda: desk.look(lambda engine: show_account(engine, account)))
+        return JSONResponse(found)
 
     def _permit(self, request: Request) -> None:
         self._gate.require_open()

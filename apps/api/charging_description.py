@@ -100,13 +100,66 @@ def balance_operation() -> dict[str, Any]:
             },
         },
     }
+    example = {"account": "ana", "wallets": [wallet]}
+    return _account_operation("What the wallets of an account hold now", "get_balance", schema, example)
+
+
+def wallets_operation() -> dict[str, Any]:
+    """Return what describes all that an account has."""
+    wallet = {
+        "wallet": "main", "type": "prepaid", "currency": "EUR", "balance": "10", "reserved": "0.5", "available": "9.5",
+    }  # fmt: skip
+    counter = {
+        "counter": "data-month", "holder": "ana-mobile", "period": "2026-10", "zone": "Europe/Paris", "used": "7", "unit": "GB",
+    }  # fmt: skip
+    as_of = {"entry": 7, "block": 0, "segment": 5, "frame": 12, "at": "2026-10-05T09:00:00+00:00"}
+    counters = {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {**_texts(counter), "used_steps": {"type": "integer", "description": "in base steps"}},
+        },
+        "description": "of its subscriptions, in their present periods; a shared one counts what all who share it use",
+    }
+    wallets = {
+        "type": "array",
+        "items": {"type": "object", "properties": _texts(wallet)},
+        "description": "in drawing order; balance = available + reserved",
+    }
+    schema = {
+        "type": "object",
+        "required": ["account", "as_of", "wallets", "counters"],
+        "properties": {
+            "account": {"type": "string"},
+            "as_of": {
+                "type": "object",
+                "properties": {name: {"type": "integer"} for name in as_of}
+                | {"at": {"type": "string", "format": "date-time"}},
+                "description": "what comes next: entry of the log and its block, segment of online charging and its frame; all "
+                "before them is in the answer",
+            },
+            "wallets": wallets,
+            "counters": counters,
+        },
+    }
+    example = {
+        "account": "ana", "as_of": as_of, "wallets": [wallet], "counters": [counter | {"used_steps": 7_000_000_000}],
+    }  # fmt: skip
+    return _account_operation("What an account has now: wallets and counters", "get_wallets", schema, example)
+
+
+def _texts(example: dict[str, str]) -> dict[str, Any]:
+    return {name: {"type": "string"} for name in example}
+
+
+def _account_operation(summary: str, operation: str, schema: dict[str, Any], example: dict[str, Any]) -> dict[str, Any]:
     parameter = {"name": "account", "in": "path", "required": True, "schema": {"type": "string"}}
     return {
-        "summary": "What the wallets of an account hold now",
-        "operation_id": "get_balance",
+        "summary": summary,
+        "operation_id": operation,
         "tags": ["charging"],
         "responses": {
-            200: {"content": {JSON: {"schema": schema, "example": {"account": "ana", "wallets": [wallet]}}}},
+            200: {"content": {JSON: {"schema": schema, "example": example}}},
             **{status: found for status, found in _problems().items() if status not in (408, 413)},
         },
         "openapi_extra": {"parameters": [parameter], **_SECURED},

@@ -32,6 +32,7 @@ _EXIT_CODES = {
     "UnableToBackOut": USAGE,
     "UnableToAbandon": USAGE,
     "UnableToRerate": USAGE,
+    "UnableToRequest": USAGE,
     "UnableToFindCatalog": USAGE,
     "UnableToReadEdrs": USAGE,
     "TenantDiffers": CONFIGURATION,

@@ -23,6 +23,7 @@ from apps.cli import (
     simulating,
     sources,
     trying,
+    wallets,
 )
 from apps.memory import keep_freed_memory
 
@@ -37,6 +38,7 @@ app = typer.Typer(
 processing.add_to(app)
 serve.add_to(app)
 charging.add_to(app)
+wallets.add_to(app)
 sources.add_to(app)
 rejects.add_to(app)
 files.add_to(app)

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 from apps.embedded.charging_looks import check_balance, price_enquiry
 from apps.embedded.charging_requests import ChargingAnswer, ChargingRequest, UnableToRequest
 from apps.embedded.charging_words import answer_as_dict, read_request
+from apps.embedded.wallet_looks import show_account
 from schemas.charging import ChargingKind
 
 if TYPE_CHECKING:
     from apps.embedded.engine import Engine
 
 ANSWER_WITHIN_S = 60.0
+LOOKS = ("check_balance", "price_enquiry", "show_account")
+"""What is answered between two blocks and moves nothing."""
 Waiting = list[tuple[dict[str, Any], Future[ChargingAnswer] | None]]
 
 
@@ -56,6 +59,8 @@ def charge_here(engine: Engine, asked: Sequence[dict[str, Any]]) -> list[dict[st
 
 def look_at(engine: Engine, request: dict[str, Any]) -> Any:
     """Answer a question that moves nothing."""
+    if request["op"] == "show_account":
+        return show_account(engine, str(request["account"]))
     if request["op"] == "check_balance":
         return check_balance(engine, str(request["account"]))
     return price_enquiry(engine, read_request(engine, ChargingKind.CHARGE, dict(request["request"])))

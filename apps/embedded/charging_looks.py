@@ -19,32 +19,44 @@ from schemas.rejection import Reason
 
 if TYPE_CHECKING:
     from apps.embedded.engine import Engine
+    from apps.embedded.images import ActiveImage
+
+
+def account_number(engine: Engine, account: str) -> tuple[ActiveImage, int]:
+    """Return the catalog in force and the id of an account of it.
+
+    Raises:
+        UnableToRequest: UNKNOWN_ACCOUNT, or UNAVAILABLE before there is a catalog.
+    """
+    active = engine.active
+    if active is None:
+        raise UnableToRequest("UNAVAILABLE", "no catalog is in force")
+    found = (engine.state.vocabulary.accounts.names == account).arg_true()  # `id` would make a dictionary of millions
+    number = int(found[0]) if len(found) else -1
+    if number < 0 or number >= len(active.image.account_currency) or active.image.account_currency[number] < 0:
+        raise UnableToRequest("UNKNOWN_ACCOUNT", f"the catalog in force has no account {account!r}")
+    return active, number
 
 
 def check_balance(engine: Engine, account: str) -> list[dict[str, Any]]:
     """Return what each wallet of an account holds, in drawing order: open = available + reserved.
 
     Raises:
-        UnableToRequest: UNKNOWN_ACCOUNT, or UNAVAILABLE before there is a catalog.
+        UnableToRequest: as `account_number` does.
     """
-    state, words = engine.state.account, engine.state.vocabulary
-    if engine.active is None:
-        raise UnableToRequest("UNAVAILABLE", "no catalog is in force")
-    image = engine.active.image
-    number = words.accounts.id(account)
-    if not 0 <= number < len(image.account_wallet_ptr) - 1:
-        raise UnableToRequest("UNKNOWN_ACCOUNT", f"the catalog in force has no account {account!r}")
+    active, number = account_number(engine, account)
+    state, words, image = engine.state.account, engine.state.vocabulary, active.image
     first, end = image.account_wallet_ptr[number : number + 2].tolist()
     wallets = image.account_wallet[first:end].astype(np.int64)
     opened = state.open_balances(wallets)
-    currency = words.currencies.name(int(image.account_currency[number])) if len(wallets) else ""
+    currency = words.currencies.name(int(image.account_currency[number]))
     return [
         {
             "wallet": words.wallets.name(wallet).partition("/")[2],
             "currency": currency,
-            "open": _money(opened[wallet]),
-            "reserved": _money(opened[wallet] - state.balance(wallet)),
-            "available": _money(state.balance(wallet)),
+            "open": money(opened[wallet]),
+            "reserved": money(opened[wallet] - state.balance(wallet)),
+            "available": money(state.balance(wallet)),
         }
         for wallet in wallets.tolist()
     ]
@@ -70,9 +82,10 @@ def price_enquiry(engine: Engine, request: ChargingRequest) -> dict[str, Any]:
     with on_trial(edrs.subscription, image, state):
         rated = rate(edrs, image, state)
     reason = Reason(int(rated.reason[0]))
-    found: dict[str, Any] = {"priced": reason is Reason.NONE, "amount": _money(int(rated.amount[0]))}
+    found: dict[str, Any] = {"priced": reason is Reason.NONE, "amount": money(int(rated.amount[0]))}
     return found if reason is Reason.NONE else found | {"reason": reason.name}
 
 
-def _money(billionths: int) -> str:
+def money(billionths: int) -> str:
+    """Return an amount in currency units, as text."""
     return f"{from_scaled(billionths, AMOUNT_DECIMALS).normalize():f}"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from apps.embedded.back_out import back_out
-from apps.embedded.charging_commands import charge_here, look_at
+from apps.embedded.charging_commands import LOOKS, charge_here, look_at
 from apps.embedded.correct import (
     EXAMPLE_CHARACTERS,
     EXAMPLES_MAX,
@@ -32,10 +32,10 @@ DONE = {Step.MARK: "marked", Step.DISCARD: "discarded", Step.REOPEN: "reopened"}
 """What the number of rejections that were decided is called in an answer."""
 
 OPERATIONS = (
-    "query", "balance", "check_balance", "price_enquiry", "charge",
+    "query", "balance", *LOOKS, "charge",
     "replay", "mark", "discard", "reopen", "correct", "back_out", "rerate", "simulate",
 )  # fmt: skip
-"""What an owner can be asked; the first four change nothing."""
+"""What an owner can be asked; those before `charge` change nothing."""
 
 
 def perform(request: dict[str, Any]) -> Callable[[Engine], Any]:
@@ -69,7 +69,7 @@ def perform(request: dict[str, Any]) -> Callable[[Engine], Any]:
         case "charge":
             asked = [dict(one) for one in request["requests"]]
             return lambda engine: charge_here(engine, asked)
-        case "check_balance" | "price_enquiry":
+        case name if name in LOOKS:
             return lambda engine: look_at(engine, request)
         case other:
             raise ValueError(f"unknown operation {other!r}")

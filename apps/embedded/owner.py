@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from apps.embedded.charging_commands import submitted, told
+from apps.embedded.charging_commands import LOOKS, submitted, told
 from apps.embedded.commands import OPERATIONS, perform
 from apps.embedded.engine import Engine
 from apps.embedded.facts import differences_as_json
@@ -86,7 +86,7 @@ class OwnerServer:
         if request["op"] == "charge":  # between two blocks, rather than two claims
             return {"result": told(submitted(engine, [dict(one) for one in request["requests"]]))}, None
         action: Callable[[Engine], Any] = perform(request)
-        if request["op"] in ("check_balance", "price_enquiry"):
+        if request["op"] in LOOKS:
             return {"result": engine.charging.look(action).result()}, None
         return {"result": self._intake.submit(action).result()}, None
 

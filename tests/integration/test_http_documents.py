@@ -87,7 +87,8 @@ def test_every_kind_of_body_is_told() -> None:
 def test_the_interface_describes_itself_completely(app: FastAPI) -> None:
     described = app.openapi()
     charging = {f"/v1/charging/{name}" for name in ("reserve", "confirm", "cancel", "charge", "refund")}
-    assert set(described["paths"]) == {"/v1/events", "/v1/accounts/{account}/balance", "/healthz", "/readyz"} | charging
+    accounts = {f"/v1/accounts/{{account}}/{name}" for name in ("balance", "wallets")}
+    assert set(described["paths"]) == {"/v1/events", "/healthz", "/readyz"} | charging | accounts
     for path in charging:
         assert described["paths"][path]["post"]["security"] == [{"key": []}]
         assert {"200", "422", "503"} <= set(described["paths"][path]["post"]["responses"])
