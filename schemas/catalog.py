@@ -131,6 +131,7 @@ class Catalog:
 
     Attributes:
         content_hash: SHA-256 (hex) over the bytes of every file of the catalog, in order of name.
+        files: the names of these, relative to its directory, in order.
         units: built-in and declared units by code.
         accounts .. opening_readings: frames with exactly the schemas above, sorted by their leading columns.
         source_places: "FILE:LINE" where each source is defined, for people.
@@ -156,6 +157,7 @@ class Catalog:
     subscriptions: pl.DataFrame
     access_points: pl.DataFrame
     opening_readings: pl.DataFrame
+    files: tuple[str, ...] = field(default=(), compare=False)
     source_places: dict[str, str] = field(default_factory=dict, compare=False)
     date_lists: dict[str, DateList] = field(default_factory=dict)
     price_tables: dict[str, PriceRows] = field(default_factory=dict)

@@ -60,7 +60,7 @@ def archive_catalog(directory: DataDirectory, catalog: Catalog) -> None:
         UnableToCompileSource: when a source cannot be decoded as it is defined, or its plug-in is not installed.
     """
     check_sources(catalog)
-    copy_catalog(directory.catalog, directory.images / catalog.content_hash, content_hash=catalog.content_hash)
+    copy_catalog(directory.catalog, catalog, directory.images / catalog.content_hash)
 
 
 def archived_catalog(directory: DataDirectory, content_hash: str) -> Catalog:

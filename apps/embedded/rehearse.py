@@ -65,7 +65,7 @@ def rehearsing(directory: DataDirectory, settings: Settings, *, say: Callable[[s
     with tempfile.TemporaryDirectory(prefix="octroi-dry-run-") as temporary:
         scratch = DataDirectory(Path(temporary))
         scratch.prepare()
-        copy_catalog(directory.catalog, scratch.images / catalog.content_hash)
+        copy_catalog(directory.catalog, catalog, scratch.images / catalog.content_hash)
         secret = directory.secret() if directory.journal.exists() else secrets.token_bytes(16)
         store = NoStore()
         engine = Engine(

@@ -166,7 +166,12 @@ def _versions(engine: Engine, selection: UsageSelection, image: ActiveImage) -> 
     terms = {name: value for name, value in given.items() if value is not None}
     where = " AND ".join(f"{name} = {{{name}:String}}" for name in terms)
     rows = engine.store.query(f"SELECT id, event_type FROM dim_charge_version WHERE {where}", terms)
-    types: set[Any] = set(rows["event_type"].to_pylist()) | {
+    of_image = [
+        version
+        for version in image.image.charge_versions
+        if all(getattr(version, name) == value for name, value in terms.items())
+    ]
+    types: set[Any] = {*rows["event_type"].to_pylist(), *(version.event_type for version in of_image)} | {
         charge.event_type
         for charge in image.catalog.charges.values()
         if selection.charge in (None, charge.code) and selection.price_plan in (None, charge.price_plan)
@@ -174,7 +179,8 @@ def _versions(engine: Engine, selection: UsageSelection, image: ActiveImage) -> 
     if not types:
         raise UnableToSelect(f"there is no {' with '.join(f'{name} {value}' for name, value in terms.items())}")
     words = engine.state.vocabulary.event_types
-    return rows["id"].to_numpy().astype(np.int32), np.array([words.id(code) for code in types], np.int32)
+    ids = np.union1d(rows["id"].to_numpy(), [version.id for version in of_image])
+    return ids.astype(np.int32), np.array([words.id(code) for code in types], np.int32)
 
 
 @dataclass(slots=True)

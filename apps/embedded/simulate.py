@@ -123,15 +123,8 @@ def _chosen(engine: Engine, selection: UsageSelection, images: list[ActiveImage]
     merged = found[0]
     merged.subscriptions = found[0].subscriptions | found[-1].subscriptions
     if merged.versions is not None:
-        names = engine.state.vocabulary.charge_versions.names
-        meant = [
-            row
-            for row, name in enumerate(names.to_list())
-            if selection.charge in (None, name.partition("/")[0])
-            and selection.price_plan in (None, name.partition("/")[2].partition("@")[0])
-        ]
-        merged.versions = np.array(meant, np.int32)
-        merged.event_types = np.union1d(found[0].event_types, found[-1].event_types).astype(np.int32)  # type: ignore[arg-type]
+        merged.versions = np.union1d(merged.versions, found[-1].versions).astype(np.int32)  # type: ignore[arg-type]
+        merged.event_types = np.union1d(merged.event_types, found[-1].event_types).astype(np.int32)  # type: ignore[arg-type]
     return merged
 
 

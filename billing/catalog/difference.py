@@ -36,7 +36,7 @@ SINGULAR = {
     "tax_categories": "tax category",
 }
 WRITTEN_MAX = 60
-NOT_SHOWN = ("source_places", "content_hash")
+NOT_SHOWN = ("source_places", "content_hash", "files")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -36,14 +36,15 @@ class CatalogFiles:
     tables: list[tuple[str, str]] = field(default_factory=list)
     price_tables: dict[str, tuple[str, str]] = field(default_factory=dict)
 
-    def content_hash(self) -> str:
-        """Return SHA-256 (hex) over name and bytes of every file in order of name, each after its length."""
-        digest = sha256()
-        for name, data in sorted(self.data.items()):
-            for part in (name.encode(), data):
-                digest.update(len(part).to_bytes(8, "big"))
-                digest.update(part)
-        return digest.hexdigest()
+
+def content_hash(files: Mapping[str, bytes]) -> str:
+    """Return SHA-256 (hex) over name and bytes of every file in order of name, each after its length."""
+    digest = sha256()
+    for name, data in sorted(files.items()):
+        for part in (name.encode(), data):
+            digest.update(len(part).to_bytes(8, "big"))
+            digest.update(part)
+    return digest.hexdigest()
 
 
 def read_files(directory: Path, problems: Problems) -> CatalogFiles:

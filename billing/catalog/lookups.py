@@ -34,6 +34,7 @@ def lookup_rows(check: Check, document: LookupTable) -> LookupRows:
     wrong = key.is_not_null() & pl.lit(readable).is_null()
     what, fix = ("text", WRITE["code"]) if kind == "code" else (kind, PREFIX if kind == "digits" else WRITE[kind])
     check.refuse("key", wrong, f'"{{}}" is no {what} that can be looked up', fix)
+    check.tell()
     frame = check.frame.with_columns(pl.col("start_at").fill_null(TIME_MIN), pl.col("end_at").fill_null(TIME_MAX))
     dated = bool(frame.select(((pl.col("start_at") > TIME_MIN) | (pl.col("end_at") < TIME_MAX)).any()).item())
     _check_twice(Check(frame, check.origins, check.problems))
@@ -56,6 +57,7 @@ def _check_twice(check: Check) -> None:
         (~undated, 'the key "{}" stands for another text at that time', "end one before the other"),
     ):
         check.refuse("key", pl.col(PLACE).is_in(twice.implode()) & when, message, fix)
+    check.tell()
 
 
 def _is_key(text: str, kind: str) -> int | None:
@@ -87,3 +89,4 @@ def _check_overlaps(check: Check, kind: str) -> None:
         open_spans.append(span)
     message = 'the key "{}" overlaps another one'
     check.refuse("key", pl.col(PLACE).is_in(over), message, "end one range where the next one begins")
+    check.tell()

@@ -44,6 +44,7 @@ def matrix_conditions(check: Check, document: PriceMatrix) -> pl.DataFrame:
             name, wrong, f'"{{}}" is no {"text" if kind == "code" else kind} that can be asked for', WRITE[kind]
         )
         conditions.append(given.alias(f"when.{name}"))
+    check.tell()
     return check.frame.select(priority.cast(pl.Int32, strict=False), *conditions)
 
 
@@ -68,6 +69,7 @@ def check_ambiguity(check: Check, rows: PriceRows) -> None:
     check.refuse(
         next(iter(rows.columns)), pl.int_range(pl.len()) == second, message.replace("{", "{{").replace("}", "}}"), fix
     )
+    check.tell()
 
 
 def _place(check: Check, row: int) -> str:

@@ -8,12 +8,12 @@ from typing import Any
 import polars as pl
 
 from billing.catalog.checking import Context
-from billing.catalog.discount_rows import discount_rows
+from billing.catalog.discount_rows import discount_rows, discount_table
 from billing.catalog.models import ANY_KIND
 from billing.catalog.origins import FIRST_OF_TABLES, Origins
 from billing.catalog.resellers import resold_rows, resold_table
 from billing.catalog.rows import Check
-from billing.catalog.rules_discounts import check_discount_currencies
+from billing.catalog.rules_discounts import check_discount_currencies, check_limited
 from billing.catalog.rules_pricing import offer_currencies, offers_by_zone
 from billing.catalog.sharing import check_sharing
 from billing.catalog.windows import check_windows
@@ -34,8 +34,9 @@ from schemas.catalog import (
     WALLET_LEVEL_FRAME,
 )
 from schemas.contract import Contract
+from schemas.discount import DiscountPlan
 from schemas.money import AMOUNT_DECIMALS, CURRENCY_DECIMALS, to_scaled
-from schemas.price_plan import Account, Offer, Subscription, utc_microseconds
+from schemas.price_plan import Account, Document, Offer, Subscription, utc_microseconds
 from schemas.tax import TaxCategory
 
 PREPAID, PRINCIPAL = "prepaid", "principal"
@@ -46,6 +47,7 @@ _ZONES = pl.Schema({**SUBSCRIPTION_ZONE_FRAME, **_ORIGIN})
 _TREE = pl.Schema({**ACCOUNT_TREE_FRAME, **_ORIGIN})
 _TAXES = pl.Schema({**ACCOUNT_TAX_FRAME, **_ORIGIN})
 _DISCOUNTS = pl.Schema({**DISCOUNT_FRAME, **_ORIGIN})
+_ASSIGNED = pl.Schema({"discount": pl.String(), "discount_start": pl.String(), **_ORIGIN})
 _GROUPS = pl.Schema({**SUBSCRIPTION_GROUP_FRAME, **_ORIGIN})
 _ACCESS_POINTS = pl.Schema({**ACCESS_POINT_FRAME, "shared": pl.Boolean(), **_ORIGIN})
 
@@ -54,13 +56,15 @@ _ACCESS_POINTS = pl.Schema({**ACCESS_POINT_FRAME, "shared": pl.Boolean(), **_ORI
 class Parties:
     """The frames of `schemas.catalog`, sorted, plus `origin` in the first eight and `shared` in `access_points`.
 
-    `resold_points` are those of resellers, who share all that they resell.
+    `resold_points` are those of resellers, who share all that they resell. `assigned` is what lines of tables say of discounts:
+    `discount`, `discount_start` and `origin`.
     """
 
     accounts: pl.DataFrame
     tree: pl.DataFrame
     taxes: pl.DataFrame
     discounts: pl.DataFrame
+    assigned: pl.DataFrame
     subscriptions: pl.DataFrame
     zones: pl.DataFrame
     groups: pl.DataFrame
@@ -97,7 +101,10 @@ def gather_parties(ctx: Context, tables: list[pl.DataFrame], origins: Origins) -
         taxes=_together(_tax_rows(ctx, origins), _TAXES, [_exempted(table) for table in tables])
         .filter(pl.any_horizontal(pl.col("tax_category", "country", "exemption").is_not_null()))
         .sort("account", "origin"),
-        discounts=_frame(discount_rows(ctx, origins), _DISCOUNTS).sort("holder_kind", "holder", "number"),
+        discounts=_together(
+            discount_rows(ctx, origins), _DISCOUNTS, [discount_table(ctx, table) for table in tables]
+        ).sort("holder_kind", "holder", "number", "origin"),
+        assigned=_together([], _ASSIGNED, tables).drop_nulls("discount"),
         subscriptions=_together([*subscriptions, *bought], _SUBSCRIPTIONS, tables_too).sort("subscription", "origin"),
         zones=_together([*_zone_rows(ctx, origins), *zones], _ZONES, tables_too)
         .drop_nulls("zone")
@@ -242,7 +249,10 @@ def check_parties(ctx: Context, parties: Parties, origins: Origins) -> None:
     check.unique(parties.subscriptions, "subscription")
     _check_references(check, parties, origins)
     _check_zones(check, parties)
-    _check_categories(check, parties)
+    categories = parties.taxes.filter(pl.col("origin") >= FIRST_OF_TABLES)
+    _check_codes(check, categories, "tax_category", TaxCategory, "tax_category")
+    _check_codes(check, parties.assigned, "discount", DiscountPlan, "discount_plan")
+    check_limited(check, parties.assigned)
     check_sharing(check, parties.accounts, parties.tree, parties.subscriptions, parties.groups)
     check_windows(check, parties.access_points, parties.resold_points)
 
@@ -297,24 +307,20 @@ def _check_zones(check: Check, parties: Parties) -> None:
     )
 
 
-def _check_categories(check: Check, parties: Parties) -> None:
-    """Say which tax categories of rows of tables are unknown; those of documents are told where they are written."""
-    names = sorted(check.ctx.documents.of(TaxCategory))
-    broken = [code for kind, code in check.ctx.documents.broken if kind in ("tax_category", ANY_KIND)]
+def _check_codes(check: Check, rows: pl.DataFrame, column: str, model: type[Document], kind: str) -> None:
+    """Say which rows of tables name a document that is nowhere; those of documents are told where they are written."""
+    names = sorted(check.ctx.documents.of(model))
+    broken = [code for of, code in check.ctx.documents.broken if of in (kind, ANY_KIND)]
     if not check.ctx.documents.complete:
         return
-    of_tables = pl.col("origin") >= FIRST_OF_TABLES
-    unknown = parties.taxes.drop_nulls("tax_category").filter(
-        of_tables, ~pl.col("tax_category").is_in([*names, *broken])
-    )
-    declare = "declare it: `kind: tax_category`"
+    words = kind.replace("_", " ")
     check.refuse(
-        unknown,
-        "tax_category",
-        ("tax_category",),
+        rows.drop_nulls(column).filter(~pl.col(column).is_in([*names, *broken])),
+        column,
+        (column,),
         lambda row: (
-            f'the tax category "{row["tax_category"]}" is unknown',
-            choose(row["tax_category"], names, otherwise=declare),
+            f'the {words} "{row[column]}" is unknown',
+            choose(row[column], names, otherwise=f"declare it: `kind: {kind}`"),
         ),
     )
 

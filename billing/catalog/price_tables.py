@@ -187,6 +187,7 @@ def _convert(entry: Entry[PriceTable], check: Check, units: Mapping[str, Unit]) 
         some = pl.any_horizontal(pl.col(priced).is_null()) & pl.any_horizontal(pl.col(priced).is_not_null())
         check.refuse(priced[0], some, "some bands have a price and others none", "write a price for each, or for none")
     _check_quantities(check, units)
+    check.tell()
     dated = with_periods(check)
     frame = dated.frame.with_columns(
         *(_pico(name).alias(f"price.{place}") for place, name in enumerate(priced)),
@@ -266,6 +267,7 @@ def _check_periods(check: Check) -> None:
         check.refuse(name, wrong, '"{}" is not an instant with a zone', INSTANT)
     backwards = pl.col("start_at") >= pl.col("end_at")
     check.refuse("end", backwards, "the period ends at {}, not after its start", "write a later end, or none")
+    check.tell()
 
 
 def _destinations(check: Check) -> pl.DataFrame:
@@ -291,4 +293,5 @@ def _destinations(check: Check) -> pl.DataFrame:
         'the prefix "{}" has another price at that time',
         "end one before the other",
     )
+    check.tell()
     return check.frame.select(pl.when(prefix == ALL).then(pl.lit("")).otherwise(prefix).alias("prefix"), "destination")

@@ -12,6 +12,8 @@ from schemas.price_plan import Charge, Counter, EventType, Offer, PricePlan
 
 def check_accumulators(ctx: Context, entry: Entry[Any], codes: tuple[str, ...], charges: Iterable[Charge]) -> None:
     """Check the counters that a charge or an offer grows by what some charges price."""
+    if not codes:
+        return
     ctx.unique(entry, ("accumulate",), codes, "counter")
     priced = priced_counters(ctx)
     for index, code in enumerate(codes):

@@ -76,6 +76,22 @@ def check_assignments(ctx: Context, entry: Entry[Account] | Entry[Subscription])
         others.append((index, each))
 
 
+def check_limited(check: Check, assigned: pl.DataFrame) -> None:
+    """Check that lines of tables that assign plans of so many months say from when (see `Parties.assigned`)."""
+    plans = check.ctx.documents.of(DiscountPlan)
+    limited = {code: entry.document.limits.months for code, entry in plans.items()}
+    limited = {code: months for code, months in limited.items() if months is not None}
+    check.refuse(
+        assigned.filter(pl.col("discount").is_in(list(limited)), pl.col("discount_start").is_null()),
+        "start",
+        (),
+        lambda row: (
+            f'"{row["discount"]}" ends after {limited[row["discount"]]} months, and nobody knows of what',
+            "write a start",
+        ),
+    )
+
+
 def check_discount_currencies(check: Check, discounts: pl.DataFrame, bought: pl.DataFrame) -> None:
     """Check that amounts of assigned plans are in the currency of the accounts.
 
@@ -95,7 +111,7 @@ def check_discount_currencies(check: Check, discounts: pl.DataFrame, bought: pl.
     )
     check.refuse(
         named.filter(pl.col("plan_currency") != pl.col("currency")),
-        "plan",
+        "discount",
         ("discounts",),
         lambda row: (
             f'the discount plan "{row["plan"]}" is in {row["plan_currency"]}, '

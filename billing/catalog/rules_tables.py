@@ -49,7 +49,9 @@ def _check_dimension(ctx: Context, entry: Entry[Any], path: Path, table: str, di
     if rows is None:
         return  # its own problems are said already
     for name in ("first", "next", "minimum_quantity"):
-        for text in rows.frame[name].drop_nulls().unique().sort().to_list():
+        column = rows.frame[name]
+        written = [] if column.null_count() == len(column) else column.drop_nulls().unique().sort().to_list()
+        for text in written:
             measured = ctx.dimension(text)
             if measured is not None and measured != dimension:
                 message = f'"{table}" has {name} "{text}", which measures {measured}, not {dimension}'

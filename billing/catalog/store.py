@@ -12,8 +12,8 @@ from typing import Any
 import polars as pl
 
 from billing.catalog.checking import Context, known_units
-from billing.catalog.files import CatalogFiles, read_files, yaml_names
-from billing.catalog.models import D, Problems, UnableToLoadCatalog
+from billing.catalog.files import CatalogFiles, content_hash, read_files, yaml_names
+from billing.catalog.models import D, Problems
 from billing.catalog.origins import Origins
 from billing.catalog.parties import check_parties, gather_parties
 from billing.catalog.price_tables import read_price_tables
@@ -47,7 +47,7 @@ def load_catalog(directory: Path) -> Catalog:
     files = read_files(directory, problems)
     if not files.data:
         problems.raise_any()
-    content_hash = files.content_hash()
+    hashed, names = content_hash(files.data), tuple(sorted(files.data))
     origins = Origins()
     tables = _read_tables(files, origins, problems)
     units = known_units(files.documents, problems)
@@ -59,7 +59,8 @@ def load_catalog(directory: Path) -> Catalog:
     check_parties(ctx, parties, origins)
     problems.raise_any()
     catalog = Catalog(
-        content_hash=content_hash,
+        content_hash=hashed,
+        files=names,
         units=units,
         event_types=_by_code(ctx, EventType),
         calendars=_by_code(ctx, Calendar),
@@ -113,36 +114,33 @@ def _by_code(ctx: Context, model: type[D]) -> dict[str, Any]:
     return {code: entry.document for code, entry in sorted(ctx.documents.of(model).items())}
 
 
-def copy_catalog(directory: Path, target: Path, *, content_hash: str | None = None) -> str:
-    """Copy exactly the files of a catalog to a new directory, and return their content hash.
+def copy_catalog(directory: Path, catalog: Catalog, target: Path) -> None:
+    """Copy exactly the files that a catalog was loaded from to a new directory.
 
     The copy is complete and on disk, or not there at all. A target that holds the same files already is left alone.
 
     Args:
-        directory: the catalog.
-        target: the directory to make; its parent is made when absent.
-        content_hash: what the files must hash to, when they might have changed since they were loaded.
+        directory: where it was loaded from. target: the directory to make; its parent is made when absent.
 
     Raises:
-        UnableToLoadCatalog: when a file cannot be read or parsed.
-        UnableToCopyCatalog: when the files hash to something else, the target holds other files, or the disk refuses.
+        UnableToCopyCatalog: when the files have changed since, the target holds other files, or the disk refuses.
     """
-    problems = Problems()
-    files = read_files(directory, problems)
-    problems.raise_any()
-    found = files.content_hash()
-    if content_hash is not None and found != content_hash:
-        raise UnableToCopyCatalog(f"{directory} has changed since it was loaded; load it again")
+    changed = UnableToCopyCatalog(f"{directory} has changed since it was loaded; load it again")
+    try:
+        files = {name: (directory / name).read_bytes() for name in catalog.files}
+    except OSError as error:
+        raise changed from error
+    if content_hash(files) != catalog.content_hash:
+        raise changed
     if target.exists():
-        _expect_copy(target, found)
-        return found
+        _expect_copy(target, catalog.content_hash)
+        return
     try:
         _write(files, target)
     except OSError as error:
         if not target.exists():
             raise UnableToCopyCatalog(f"cannot copy {directory} to {target}: {error.strerror}") from error
-        _expect_copy(target, found)  # another process was faster
-    return found
+        _expect_copy(target, catalog.content_hash)  # another process was faster
 
 
 def is_copy(directory: Path, target: Path) -> bool:
@@ -169,22 +167,18 @@ def _same_bytes(one: Path, other: Path) -> bool:
         return not second.read(1)
 
 
-def _expect_copy(target: Path, content_hash: str) -> None:
-    try:
-        held = read_files(target, problems := Problems())
-        problems.raise_any()
-    except UnableToLoadCatalog as error:
-        raise UnableToCopyCatalog(f"{target} exists and is not a catalog; remove it") from error
-    if held.content_hash() != content_hash:
-        raise UnableToCopyCatalog(f"{target} exists and holds another catalog; remove it")
+def _expect_copy(target: Path, wanted: str) -> None:
+    held = {path.relative_to(target).as_posix(): path.read_bytes() for path in target.rglob("*") if path.is_file()}
+    if content_hash(held) != wanted:
+        raise UnableToCopyCatalog(f"{target} exists and does not hold this catalog; remove it")
 
 
-def _write(files: CatalogFiles, target: Path) -> None:
+def _write(files: dict[str, bytes], target: Path) -> None:
     """Write all files beside the target, then rename: no crash leaves half a copy under its name."""
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
-        for name, data in sorted(files.data.items()):
+        for name, data in sorted(files.items()):
             path = partial / name
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("xb") as file:

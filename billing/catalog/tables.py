@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
@@ -24,7 +24,7 @@ REQUIRED = ("account", "currency", "subscription", "offer", "access_point")
 OF_ACCOUNTS = ("country", "tax_category", "tax_exemption")
 RESOLD = ("reseller", "reseller_offer")
 OF_WALLETS = ("prepaid_balance", "notify_below", "postpaid")
-OPTIONAL = ("start", "end", *OF_WALLETS, "shared", "zone", "group", "parent", *RESOLD, *OF_ACCOUNTS)
+OPTIONAL = ("start", "end", *OF_WALLETS, "shared", "zone", "group", "parent", "discount", *RESOLD, *OF_ACCOUNTS)
 IDENTIFIER_MAX = 255
 PLACE = "(origin)"
 """The column with the origin of each row; no file has one of that name."""
@@ -39,8 +39,8 @@ def read_table(data: bytes, file: str, origins: Origins, problems: Problems) -> 
 
     The columns are those of REQUIRED, then `start_at` and `end_at` (microseconds UTC, TIME_MIN and TIME_MAX when
     open), `prepaid_balance` (billionths; null: no prepaid wallet), `notify_below` (likewise; null: never),
-    `postpaid`, `shared`, `zone`, `group`, `parent`, those of RESOLD and OF_ACCOUNTS, and `origin`. Rows with a problem are
-    kept.
+    `postpaid`, `shared`, `zone`, `group`, `parent`, `discount` and the text of its `discount_start`, those of RESOLD and
+    OF_ACCOUNTS, and `origin`. Rows with a problem are kept.
     """
     data = data.removeprefix(b"\xef\xbb\xbf")
     columns = _header(data, file, problems)
@@ -54,6 +54,7 @@ def read_table(data: bytes, file: str, origins: Origins, problems: Problems) -> 
     _check_names(check)
     _check_wallets(check)
     _check_resellers(check)
+    check.tell()
     return _convert(check)
 
 
@@ -134,6 +135,10 @@ def row_origins(frame: pl.DataFrame, data: bytes, base: int) -> pl.Series:
     return lines.alias(PLACE)
 
 
+_Refusal = tuple[str, pl.Expr, str, str | Callable[[str], str]]
+"""A column, where it is wrong, what is said of it, and the fix."""
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """Rows with the columns of a table as text, and where problems go."""
@@ -141,23 +146,31 @@ class Check:
     frame: pl.DataFrame
     origins: Origins
     problems: Problems
+    asked: list[_Refusal] = field(default_factory=list)
 
     def refuse(self, column: str, wrong: pl.Expr, message: str, fix: str | Callable[[str], str]) -> None:
-        """Say so where `wrong` holds; "{}" in the message is the value; the fix may depend on it."""
+        """Let `tell` say so where `wrong` holds; "{}" in the message is the value; the fix may depend on it."""
+        self.asked.append((column, wrong, message, fix))
+
+    def tell(self) -> None:
+        """Say what is refused. All is looked for at once: a catalog may have thousands of tables of a few rows."""
+        found = self.frame.select(refusal[1].any().alias(str(number)) for number, refusal in enumerate(self.asked))
+        for refusal, any_ in zip(self.asked, found.row(0), strict=True):
+            if any_:
+                self._tell(*refusal)
+        self.asked.clear()
+
+    def _tell(self, column: str, wrong: pl.Expr, message: str, fix: str | Callable[[str], str]) -> None:
         rows = self.frame.filter(wrong).select(
             pl.col(PLACE).alias("origin"), pl.col(column).fill_null("").alias("value")
         )
-        if len(rows):
-            self.origins.report(
-                rows,
-                self.problems,
-                column=column,
-                path=(column,),
-                explain=lambda row: (
-                    message.format(row["value"]),
-                    fix if isinstance(fix, str) else fix(row["value"]),
-                ),
-            )
+        self.origins.report(
+            rows,
+            self.problems,
+            column=column,
+            path=(column,),
+            explain=lambda row: (message.format(row["value"]), fix if isinstance(fix, str) else fix(row["value"])),
+        )
 
 
 def _check_names(check: Check) -> None:
@@ -214,6 +227,7 @@ def _convert(check: Check) -> pl.DataFrame:
     converted.refuse("notify_below", wrong, '"{}" is not a balance', fix)
     homeless = pl.col("notify_below").is_not_null() & pl.col("prepaid_balance").is_null()
     converted.refuse("notify_below", homeless, "there is no prepaid wallet to fall to {}", "write a prepaid_balance")
+    converted.tell()
     return frame.select(
         *REQUIRED,
         pl.col("start_at").fill_null(TIME_MIN),
@@ -225,6 +239,8 @@ def _convert(check: Check) -> pl.DataFrame:
         "zone",
         "group",
         "parent",
+        "discount",
+        pl.when(pl.col("discount").is_not_null()).then("start").alias("discount_start"),
         *RESOLD,
         *OF_ACCOUNTS,
         pl.col(PLACE).alias("origin"),
@@ -233,6 +249,8 @@ def _convert(check: Check) -> pl.DataFrame:
 
 def converted_texts(column: pl.Series, convert: Callable[[str], int | None]) -> pl.Series:
     """Return each text converted, null where it cannot be; every distinct text is converted once."""
+    if column.null_count() == len(column):
+        return column.cast(pl.Int64)
     distinct = column.drop_nulls().unique()
     values = pl.Series([convert(text) for text in distinct.to_list()], dtype=pl.Int64)
     return column.replace_strict(distinct, values, default=None, return_dtype=pl.Int64)

@@ -7,7 +7,7 @@ which conditions hold. Few situations make up any catalog; each has its own stre
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise, product
 
@@ -198,8 +198,8 @@ class Taxation:
             row_then = next((row for row in rows if row.start_at <= start < row.end_at), None)
             stretch = self._stretch(start, end, row_then, leaves)
             last = found[-1] if found else None
-            if last is not None and (last.tax, last.parts, last.row) == (stretch.tax, stretch.parts, stretch.row):
-                found[-1] = Stretch(last.start_at, end, last.tax, last.parts, last.row, last.reason)
+            if last is not None and replace(last, start_at=start, end_at=end) == stretch:
+                found[-1] = replace(last, end_at=end)
             else:
                 found.append(stretch)
         return found

@@ -150,6 +150,25 @@ def test_selections(world: tuple[Path, Path]) -> None:
     assert (unknown.code, "neither a kept image" in unknown.err) == (2, True)
 
 
+def test_a_plan_that_only_a_contract_has_selects_what_it_prices(world: tuple[Path, Path], tmp_path: Path) -> None:
+    data, _ = world
+    text = (
+        NEW
+        + """---
+kind: price_plan
+code: agreed@2027
+currency: EUR
+versions: [{start: "2026-01-01T00:00:00Z", model: flat, per: "1 min", price: "0.06"}]
+---
+{kind: contract, code: staff, account: ana, start: "2026-10-06T00:00:00Z", items: [{charge: voice, price_plan: agreed@2027}]}
+"""
+    )
+    new = write_catalog(tmp_path / "contract", text) / "catalog"
+    told = _simulate((data, new), "--price-plan", "agreed@2027")
+    # the call of the 5th was before the contract
+    assert (told["edrs"], _difference(told["totals"][0])) == (1, (Decimal("1.2"), Decimal("0.12"), Decimal("-1.08")))
+
+
 def test_people_see_tables_and_the_difference_of_the_catalogs(world: tuple[Path, Path]) -> None:
     data, new = world
     text = octroi("simulate", *OCTOBER, "--new", new, "--data", data).ok().out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import polars as pl
 import pytest
 from rating_world import catalog_from, instant
@@ -9,7 +11,8 @@ from tax_world import PARTIES, SOLD
 
 from billing.catalog.discounting import Discounting
 from billing.catalog.models import UnableToLoadCatalog
-from schemas.catalog import TIME_MAX, Catalog
+from billing.catalog.store import load_catalog
+from schemas.catalog import TIME_MAX, TIME_MIN, Catalog
 
 UNTAXED = "---".join(part for part in SOLD.split("---") if "kind: tax, " not in part)
 PLANS = """
@@ -64,6 +67,53 @@ def test_a_catalog_without_assignments_has_none(catalog: Catalog) -> None:
     found = catalog_from(UNTAXED, PARTIES, PLANS)
     places, names = Discounting(found).active(pl.DataFrame({"subscription": ["ana-1"], "event_at": [0]}))
     assert (places.to_list(), names) == ([0], [()])
+
+
+TABLE = """
+account,currency,subscription,offer,access_point,start,end,discount
+dan,EUR,dan,mobile,71,2026-01-31T00:00:00+01:00,,welcome
+eve,EUR,eve,mobile,72,,2026-03-01T00:00:00Z,staff
+flo,EUR,flo,mobile,73,,,
+"""
+
+
+def _from_table(tmp_path: Path, table: str) -> Catalog:
+    for name, text in (("sold.yaml", UNTAXED), ("plans.yaml", PLANS), ("bought.yaml", PARTIES), ("table.csv", table)):
+        (tmp_path / name).write_text(text.strip() + "\n")
+    (tmp_path / "table.yaml").write_text("{kind: subscription_table, file: table.csv}\n")
+    return load_catalog(tmp_path)
+
+
+def test_a_line_of_a_table_assigns_one_plan_to_its_subscription(tmp_path: Path) -> None:
+    told = catalog_from(UNTAXED, PARTIES.replace("code: ana-1, account: ana, offer: mobile",
+        'code: ana-1, account: ana, offer: mobile, discounts: [{plan: welcome, start: "2026-01-31T00:00:00+01:00"}]'), PLANS)  # fmt: skip
+    rows = _from_table(tmp_path, TABLE).discounts.rows()
+    ((*_, start, end),) = told.discounts.rows()
+    assert rows == [
+        ("subscription", "dan", 0, "welcome", start, end),
+        ("subscription", "eve", 0, "staff", TIME_MIN, instant("2026-03-01T00:00:00Z")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field", "message"),
+    [
+        (",welcome", ",welcom", "discount", 'the discount plan "welcom" is unknown'),
+        ("2026-01-31T00:00:00+01:00,,w", ",,w", "start", "ends after 2 months, and nobody knows of what"),
+        ("2026-01-31T00:00:00+01:00,,w", "soon,,w", "start", "is not an instant"),
+        ("dan,EUR,dan,mobile", "dan,USD,dan,mobile", "discount", "is in EUR, but the subscription"),
+    ],
+)
+def test_what_is_wrong_in_a_table_is_told_with_its_line(
+    tmp_path: Path, old: str, new: str, field: str, message: str
+) -> None:
+    assert TABLE.count(old) == 1
+    with pytest.raises(UnableToLoadCatalog) as caught:
+        _from_table(tmp_path, TABLE.replace(old, new))
+    assert any(
+        (each.line, each.field) == (2, field) and message in each.message and each.file.endswith("table.csv")
+        for each in caught.value.problems
+    ), caught.value.problems
 
 
 WRONG = [

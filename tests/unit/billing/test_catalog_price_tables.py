@@ -72,7 +72,7 @@ def test_the_content_of_a_table_names_the_versions_that_use_it(tmp_path: Path) -
 def test_a_copy_has_the_files_of_price_tables(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     catalog = load(tmp_path / "one")
-    copy_catalog(tmp_path / "one", tmp_path / "two", content_hash=catalog.content_hash)
+    copy_catalog(tmp_path / "one", catalog, tmp_path / "two")
     assert load_catalog(tmp_path / "two").price_tables["world"].digest == catalog.price_tables["world"].digest
 
 

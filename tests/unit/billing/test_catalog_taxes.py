@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
@@ -70,6 +71,26 @@ def test_the_best_row_at_the_instant_says_which_tax_is_due(taxed: Catalog, row: 
     subscription, charge, at, status, tax, percent = row.split()
     due = _due(taxed, subscription, charge, at)
     assert (str(due.status), due.tax or "-", due.rate) == (status, tax, to_scaled(Decimal(percent), RATE_DECIMALS))
+
+
+def test_stretches_without_a_tax_say_each_why() -> None:
+    text = SOLD.replace('low, versions: [{start: "2026-01-01', 'low, versions: [{start: "2025-01-01')
+    text = text.replace(
+        '{start: "2000-01-01T00:00:00Z", end: "2026-06-01',
+        '{start: "2024-01-01T00:00:00Z", end: "2024-07-01T00:00:00Z", rate: 1}, {start: "2025-07-01T00:00:00Z", end: "2026-06-01',
+    )
+    text = text.replace("parts: [low, high]", "parts: [high, low]")
+    rows = mapping("tax_category: consumer, tax: both", "tax_category: business, tax: both")
+    catalog = catalog_from(text, PARTIES, rows)
+    found = Taxation(catalog).stretches((None, "consumer", "FR", "FR"), ())
+    assert [(each.reason, each.tax) for each in found] == [
+        ("the tax high has no rate then", None),
+        ("the tax low has no rate then", None),
+        ("the tax high has no rate then", None),
+        (None, "both"),
+        (None, "both"),
+    ]
+    assert all(one.end_at == other.start_at for one, other in pairwise(found))
 
 
 def test_why_is_told_in_words(taxed: Catalog) -> None:

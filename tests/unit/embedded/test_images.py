@@ -114,7 +114,7 @@ def test_a_catalog_is_archived_once_and_exactly(directory: DataDirectory) -> Non
 def test_a_catalog_edited_since_it_was_loaded_is_not_archived(directory: DataDirectory) -> None:
     """What the log names must be what is kept."""
     catalog = load_catalog(directory.catalog)
-    write_catalog(directory.catalog, {"more.yaml": MORE})
+    write_catalog(directory.catalog, {"parties.yaml": DEARER})
     with pytest.raises(UnableToCopyCatalog, match="changed since it was loaded"):
         archive_catalog(directory, catalog)
     assert list(directory.images.iterdir()) == []
