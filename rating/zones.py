@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -21,10 +22,12 @@ class UnableToReadZone(ValueError):
     """The IANA time zone database has no such zone."""
 
 
+@lru_cache(maxsize=1024)  # a zone is probed 7,000 times, each catalog names the same few, and the database is read once anyway
 def zone_transitions(zone: str) -> tuple[Int64Array, Int64Array]:
     """Return when the clock of an IANA zone changes its offset between 2000-01-01 and 2100-01-01.
 
     Returns:
+        Both read-only.
         instants: (t,) microseconds UTC, ascending; the first is `schemas.catalog.TIME_MIN`.
         offsets: (t,) microseconds to add to UTC from that instant on; the last holds for ever.
 
@@ -42,7 +45,10 @@ def zone_transitions(zone: str) -> tuple[Int64Array, Int64Array]:
             change = _first_change(clock, probe, probe + PROBE_S)
             instants.append(change * SECOND_US)
             offsets.append(_offset_s(clock, change))
-    return np.array(instants, np.int64), np.array(offsets, np.int64) * SECOND_US
+    found = np.array(instants, np.int64), np.array(offsets, np.int64) * SECOND_US
+    for array in found:
+        array.flags.writeable = False
+    return found
 
 
 def _offset_s(clock: ZoneInfo, second: int) -> int:

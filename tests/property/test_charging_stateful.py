@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import zlib
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 from unittest import mock
 
 import numpy as np
 from charging_twin import ACCOUNTS, CATALOG, OPENING, Ask, Told, Twin
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from rating_world import Use, World, catalog_from, instant
 
 from pipelines.account import kept as kept_module
@@ -69,10 +69,13 @@ def month_of(at: int) -> int:
 
 
 class ChargingMachine(RuleBasedStateMachine):
-    """The stage and its twin."""
+    """The stage and its twin. `steps` counts those of all machines."""
+
+    steps: ClassVar[int] = 0
 
     def __init__(self) -> None:
         super().__init__()
+        type(self).steps -= 1  # invariants are checked before the first step, too
         self.world = World(_catalogs()[1])
         self.twin = Twin()
         self.state = ChargingState()
@@ -206,6 +209,10 @@ class ChargingMachine(RuleBasedStateMachine):
         assert counted == {key: used for key, used in self.twin.counters.items() if key in counted}
 
     @invariant()
+    def count_the_step(self) -> None:
+        type(self).steps += 1
+
+    @invariant()
     def open_ones_are_open(self) -> None:
         kept = self.state.kept
         opened = kept.rows(kept.open_places())
@@ -242,6 +249,12 @@ class SmallPages(ChargingMachine):
             patch.stop()
 
 
-EXAMPLES = {"soak": 500}.get(os.environ.get("HYPOTHESIS_PROFILE", ""), 60)
-TestCharging = SmallPages.TestCase
-TestCharging.settings = settings(max_examples=EXAMPLES, stateful_step_count=30)
+STEPS = 100
+STEPS_MIN = 10_000
+EXAMPLES = {"soak": 1000}.get(os.environ.get("HYPOTHESIS_PROFILE", ""), 105)
+
+
+def test_charging_is_that_of_its_twin_for_ten_thousand_steps() -> None:
+    SmallPages.steps = 0
+    run_state_machine_as_test(SmallPages, settings=settings(max_examples=EXAMPLES, stateful_step_count=STEPS))
+    assert SmallPages.steps >= STEPS_MIN
