@@ -87,6 +87,10 @@ class Settings(BaseSettings):
         3600,
         description="how long the answers of online charging are given again, and how long a reservation may be held: seconds",
     )
+    charging_kept_max: Annotated[int, Field(ge=1)] = Field(
+        10_000_000,
+        description="answers of online charging that are kept at once, about 350 bytes each; beyond, nothing new begins",
+    )
     api_keys: dict[KeyName, ApiKey] = Field(
         {}, description="keys that may send usage to `octroi serve`: name, SHA-256 of the key, sources it is limited to"
     )

@@ -27,7 +27,7 @@ from apps.embedded.charging_requests import (
 from pipelines.account.charging import Ground, answer_again, take_frame
 from pipelines.spool.charging_log import Frame, Segment, UnableToReadChargingLog, UnableToWriteChargingLog, read_frames
 from pipelines.spool.journal import Charging
-from schemas.charging import CHARGING_SOURCE, Rows
+from schemas.charging import CHARGING_SOURCE, ChargingKind, Rows
 
 if TYPE_CHECKING:
     from apps.embedded.engine import Engine
@@ -108,7 +108,8 @@ class ChargingDesk:
 
     def _read(self, engine: Engine, segment: int, first: int) -> None:
         directory = engine.directory.charging
-        frames = read_frames(directory, segment)
+        later = (entry.claim for entry in reversed(engine.journal.entries) if isinstance(entry, Charging))
+        frames = read_frames(directory, segment, closed=next(later) != segment)
         if len(frames) < first:
             raise UnableToReadChargingLog(
                 f"{directory} ends with frame {len(frames) - 1} of segment {segment}, but frame {first - 1} was processed: "
@@ -188,6 +189,8 @@ class ChargingDesk:
             if fresh[place]:
                 taken[place][1].set_exception(refusal)
         chosen = [place for place in np.flatnonzero(fresh).tolist() if place not in refused]
+        if len(engine.state.charging.kept) + len(chosen) > engine.settings.charging_kept_max:
+            chosen = self._ending(requests, chosen, taken, engine.settings.charging_kept_max)
         if not chosen and not self.is_due(engine):
             return
         answered = [taken[place][1] for place in chosen]
@@ -205,26 +208,35 @@ class ChargingDesk:
         for future, answer in zip(answered, answers_of(self._apply(engine, frame)), strict=True):
             future.set_result(answer)
 
+    def _ending(
+        self, requests: Rows, chosen: list[int], taken: list[tuple[ChargingRequest, Future[ChargingAnswer]]], most: int
+    ) -> list[int]:
+        """Refuse what begins, and return what ends something: that is taken however much is kept."""
+        begins = [place for place in chosen if requests["kind"][place] in (ChargingKind.RESERVE, ChargingKind.CHARGE)]
+        words = f"{most} requests are kept already, the answer of each for charging_keep_s; charging_kept_max says how many may be"
+        self._refuse([taken[place][1] for place in begins], words)
+        return [place for place in chosen if place not in set(begins)]
+
     def close(self) -> None:
         """Refuse what waits, and whatever comes."""
         self._closed = "octroi is stopping"
-        self._refuse_waiting()
+        self._refuse_waiting(self._closed)
         if self._segment is not None:
             self._segment.close()
             self._segment = None
 
     def _wait(self) -> None:
         if self._closed:  # what came while it closed would never be answered
-            self._refuse_waiting()
+            self._refuse_waiting(self._closed)
         self.woken()
 
-    def _refuse_waiting(self) -> None:
+    def _refuse_waiting(self, words: str) -> None:
         for queue in (self._waiting, self._questions):
             with suppress(IndexError):  # another thread may have the last one
                 while True:
                     future: Future[Any] = queue.popleft()[1]
                     if future.set_running_or_notify_cancel():
-                        future.set_exception(UnableToRequest("UNAVAILABLE", self._closed))
+                        future.set_exception(UnableToRequest("UNAVAILABLE", words))
 
     @staticmethod
     def _refuse(futures: list[Future[ChargingAnswer]], words: str) -> None:
@@ -248,12 +260,16 @@ class ChargingDesk:
         other = not isinstance(entry, Charging) or entry.keep_s != keep_s
         if (full or other) and engine.state.position == (journal.next_claim, 0):
             opened = Charging(claim=journal.next_claim, received_at=journal.stage_time(engine.now()), keep_s=keep_s)
-            segment = Segment(engine.directory.charging, opened.claim, fresh=True)  # the entry will need it
             try:
-                journal.append(opened)
-            except BaseException:
-                segment.close()
-                raise
+                segment = Segment(engine.directory.charging, opened.claim, fresh=True)  # the entry will need it
+                try:
+                    journal.append(opened)
+                except BaseException:
+                    segment.close()
+                    raise
+            except OSError as error:
+                self._refuse_waiting(f"the charging log cannot be written: {error.strerror}")
+                return False
             if self._segment is not None:
                 self._segment.close()
             self._segment = segment

@@ -113,8 +113,11 @@ def _frames(path: Path, content: bytes) -> Iterator[tuple[Frame, int]]:
         number += 1
 
 
-def read_frames(directory: Path, segment: int) -> list[Frame]:
+def read_frames(directory: Path, segment: int, *, closed: bool = False) -> list[Frame]:
     """Return the whole frames of a segment, without opening it: also while its owner appends.
+
+    Args:
+        closed: whether another segment follows. No crash tore the end of such a one: what was torn was cut off before.
 
     Raises:
         UnableToReadChargingLog: when it is gone, or damaged.
@@ -124,7 +127,11 @@ def read_frames(directory: Path, segment: int) -> list[Frame]:
         content = path.read_bytes()
     except OSError as error:
         raise UnableToReadChargingLog(f"{path} is needed to continue the log: {error.strerror}") from error
-    return [frame for frame, _ in _frames(path, content)]
+    found = list(_frames(path, content))
+    end = found[-1][1] if found else 0
+    if closed and end < len(content):
+        raise UnableToReadChargingLog(f"{path}: frame {len(found)} is damaged")
+    return [frame for frame, _ in found]
 
 
 def segment_path(directory: Path, segment: int) -> Path:

@@ -247,6 +247,41 @@ def test_a_full_disk_refuses_and_the_next_request_is_taken(data: Path) -> None:
         assert ask(engine, reserve("b", 1))[0].code is ChargingCode.DONE
 
 
+def test_a_disk_that_is_full_before_the_first_segment_refuses_and_the_next_request_is_taken(data: Path) -> None:
+    with engine_of(data) as engine:
+        for call in ("pathlib.Path.touch", "os.fsync"):
+            future = engine.charging.submit(reserve("a", 1))
+            with mock.patch(call, side_effect=OSError(28, "No space left on device")):
+                engine.charging.serve(engine)
+            with pytest.raises(UnableToRequest, match="No space left"):
+                future.result(0)
+        assert ask(engine, reserve("a", 1))[0].code is ChargingCode.DONE
+
+
+def test_what_ends_is_taken_however_much_is_kept_and_what_begins_is_not(data: Path) -> None:
+    with engine_of(data, charging_kept_max=2) as engine:
+        held = ask(engine, reserve("a", 1), reserve("b", 1))
+        for begins in (reserve("c", 1), ChargingRequest(ChargingKind.CHARGE, "c", "", "1", "call", 1)):
+            with pytest.raises(UnableToRequest, match="2 requests are kept already") as raised:
+                ask(engine, begins)
+            assert raised.value.code == "UNAVAILABLE"
+        ended, again = ask(engine, confirm("a2", "a", 1), reserve("a", 1))
+        assert (ended.code, again) == (ChargingCode.DONE, held[0])
+
+
+def test_a_segment_that_another_one_follows_may_not_end_torn(data: Path) -> None:
+    with engine_of(data, charging_keep_s=60) as engine:
+        ask(engine, reserve("a", 1))
+        ask(engine, confirm("b", "a", 1))
+    with engine_of(data) as engine:  # another setting: another segment
+        ask(engine, reserve("c", 1))
+    first, _ = sorted((data / "charging").iterdir())
+    first.write_bytes(first.read_bytes()[:-1])
+    shutil.rmtree(data / "state")
+    with pytest.raises(UnableToReadChargingLog, match="frame 1 is damaged"), engine_of(data):
+        pass
+
+
 def test_the_next_catalog_begins_between_two_frames(data: Path) -> None:
     with engine_of(data) as engine:
         (old,) = ask(engine, reserve("a", 2))
