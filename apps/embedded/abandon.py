@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from apps.embedded.facts import open_store
 from apps.embedded.files import QuarantinedFile
 from apps.embedded.layout import DataDirectory
-from pipelines.spool.journal import Abandon, FileClaim, Journal, JournalEntry
+from pipelines.spool.charging_log import read_frames
+from pipelines.spool.journal import Abandon, Charging, FileClaim, Journal, JournalEntry
 from sinks.clickhouse.client import UnableToStore
 
 
@@ -51,14 +52,15 @@ def refusal_of(entry: Abandon) -> QuarantinedFile:
 def abandon(directory: DataDirectory, file: str, reason: str, now: int) -> dict[str, Any]:
     """Write down that a file is not to be read on, and return what was written; nothing else is done.
 
-    The file is read up to the last block of which the store holds anything, for that much could be read. The caller holds the
-    lock of the directory: the log is stopped.
+    The file is read up to the last block of which the store holds anything, and up to the last one before which something was
+    charged online: for that much could be read. The caller holds the lock of the directory: the log is stopped.
 
     Args:
         file: its name, or the number of its claim. now: microseconds UTC.
 
     Raises:
         UnableToAbandon: when there is nothing to abandon.
+        UnableToReadChargingLog: when the segment in hand is gone or damaged.
     """
     journal = Journal(directory.journal)
     try:
@@ -66,11 +68,14 @@ def abandon(directory: DataDirectory, file: str, reason: str, now: int) -> dict[
         if entry.claim in abandoned(journal.entries):
             raise UnableToAbandon(f"{_told(entry)} is abandoned already: run octroi again")
         block, records = _read_before(directory, entry)
+        charged = _charged_before(directory, journal.entries, entry)
+        if entry.refused and charged > block:
+            raise UnableToAbandon(_in_part(entry))
         decision = Abandon(
             claim=journal.next_claim,
             received_at=journal.stage_time(now),
             file_claim=entry.claim,
-            block=block,
+            block=max(block, charged),
             reason=reason,
             reopened=entry.refused[records:],
         )
@@ -82,7 +87,7 @@ def abandon(directory: DataDirectory, file: str, reason: str, now: int) -> dict[
         "claim": entry.claim,
         "source": entry.source,
         "name": entry.name,
-        "block": block,
+        "block": decision.block,
         "reopened": len(decision.reopened),
     }
 
@@ -101,6 +106,17 @@ def _told(entry: FileClaim) -> str:
     return f"{entry.name} (claim {entry.claim}, source {entry.source})"
 
 
+def _in_part(entry: FileClaim) -> str:
+    return f"{_told(entry)} is stored in part: run octroi once more, then abandon it"
+
+
+def _charged_before(directory: DataDirectory, entries: Sequence[JournalEntry], entry: FileClaim) -> int:
+    """Return before which block of a file something was charged online for the last time, 0 for none."""
+    segments = [one.claim for one in entries[: entry.claim] if isinstance(one, Charging)]
+    frames = read_frames(directory.charging, segments[-1]) if segments else []
+    return max((frame.block for frame in frames if frame.claim == entry.claim), default=0)
+
+
 def _read_before(directory: DataDirectory, entry: FileClaim) -> tuple[int, int]:
     """Return how many blocks of a file the store knows, and how many records entered with them."""
     store = open_store(directory)
@@ -116,5 +132,5 @@ def _read_before(directory: DataDirectory, entry: FileClaim) -> tuple[int, int]:
     if finished >= entry.claim or any(claim > entry.claim for claim, _ in places):
         raise UnableToAbandon(f"{_told(entry)} was read to its end; `octroi files back-out` takes it back")
     if entry.refused and places != known.complete:
-        raise UnableToAbandon(f"{_told(entry)} is stored in part: run octroi once more, then abandon it")
+        raise UnableToAbandon(_in_part(entry))
     return 1 + max((block for _, block in places), default=-1), int(entered.to_pylist()[0]["records"] or 0)

@@ -14,6 +14,7 @@ from unittest import mock
 import pytest
 from charging_twin import CATALOG
 
+from apps.embedded.abandon import abandon
 from apps.embedded.access import open_owned
 from apps.embedded.charging_looks import check_balance, price_enquiry
 from apps.embedded.charging_port import charging_port
@@ -25,6 +26,7 @@ from apps.embedded.layout import DataDirectory
 from apps.embedded.lock import OwnerLock
 from apps.embedded.rerate import rerate
 from apps.embedded.rerate_scope import UsageSelection
+from apps.embedded.threads import Writer
 from apps.settings import Settings
 from pipelines.spool.charging_log import UnableToReadChargingLog
 from schemas.charging import ChargingCode, ChargingKind
@@ -437,3 +439,38 @@ def test_what_is_no_number_in_eight_bytes_is_refused_before_it_waits(data: Path)
                 ask(engine, wrong)
         with pytest.raises(UnableToRequest, match="out of range"):
             read_request(engine, ChargingKind.CANCEL, {"id": "a", "of": "b", "at": "0001-01-01T00:00:00+14:00"})
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_what_was_charged_between_the_blocks_of_an_abandoned_file_stays_charged(data: Path, *, stored: bool) -> None:
+    lines = "".join(f"{number},3,2026-05-01T10:00:00Z,0,{'.' * 60}\n" for number in range(1200))
+    file = data / "spool" / "calls" / "a.csv"
+    answers: list[Future[ChargingAnswer]] = []
+    stuck = mock.patch.multiple(Writer, flush=mock.DEFAULT)
+    with engine_of(data, block_bytes=4096, flush_ms=60_000) as engine:
+        engine.directory.spool.prepare(engine.sources)
+        file.write_text("id,caller,at,n,note\n" + lines)
+        ask(engine, reserve("first", 1, "2"))
+        entry = engine.directory.spool.claim(engine.journal, "calls", file, now=engine.now(), terms=engine.terms)
+
+        def charge_then_die(*block: object) -> None:
+            if len(answers) == 2:
+                if not stored:
+                    stuck.start()
+                raise MemoryError
+            request = ChargingRequest(ChargingKind.CHARGE, f"e{len(answers)}", "", "1", "call", 1)
+            answers.append(engine.charging.submit(request))
+
+        engine.watch = charge_then_die
+        with pytest.raises(MemoryError):
+            engine.process(entry)
+        taken = [future.result(0) for future in answers]
+    if not stored:
+        stuck.stop()
+    done = abandon(DataDirectory(data), "a.csv", "it needs too much memory", now=2**50)
+    assert done["block"] == 2
+    with engine_of(data) as engine:
+        again = [ChargingRequest(ChargingKind.CHARGE, f"e{number}", "", "1", "call", 1) for number in range(2)]
+        assert ask(engine, *again) == taken
+        engine.flush()
+        assert differences_as_json(engine.store) == []
