@@ -22,7 +22,9 @@ class UnableToReadZone(ValueError):
     """The IANA time zone database has no such zone."""
 
 
-@lru_cache(maxsize=1024)  # a zone is probed 7,000 times, each catalog names the same few, and the database is read once anyway
+@lru_cache(
+    maxsize=1024
+)  # a zone is probed 7,000 times, each catalog names the same few, and the database is read once anyway
 def zone_transitions(zone: str) -> tuple[Int64Array, Int64Array]:
     """Return when the clock of an IANA zone changes its offset between 2000-01-01 and 2100-01-01.
 

@@ -213,7 +213,7 @@ class ChargingDesk:
     ) -> list[int]:
         """Refuse what begins, and return what ends something: that is taken however much is kept."""
         begins = [place for place in chosen if requests["kind"][place] in (ChargingKind.RESERVE, ChargingKind.CHARGE)]
-        words = f"{most} requests are kept already, the answer of each for charging_keep_s; charging_kept_max says how many may be"
+        words = f"{most} requests are kept already, each for charging_keep_s; charging_kept_max says how many may be"
         self._refuse([taken[place][1] for place in begins], words)
         return [place for place in chosen if place not in set(begins)]
 

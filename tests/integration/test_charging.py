@@ -26,10 +26,10 @@ from apps.embedded.layout import DataDirectory
 from apps.embedded.lock import OwnerLock
 from apps.embedded.rerate import rerate
 from apps.embedded.rerate_scope import UsageSelection
-from apps.embedded.threads import Writer
 from apps.settings import Settings
 from pipelines.spool.charging_log import UnableToReadChargingLog
 from schemas.charging import ChargingCode, ChargingKind
+from sinks.clickhouse.client import UnableToStore
 
 EURO = 10**9
 SOURCE = """
@@ -446,7 +446,6 @@ def test_what_was_charged_between_the_blocks_of_an_abandoned_file_stays_charged(
     lines = "".join(f"{number},3,2026-05-01T10:00:00Z,0,{'.' * 60}\n" for number in range(1200))
     file = data / "spool" / "calls" / "a.csv"
     answers: list[Future[ChargingAnswer]] = []
-    stuck = mock.patch.multiple(Writer, flush=mock.DEFAULT)
     with engine_of(data, block_bytes=4096, flush_ms=60_000) as engine:
         engine.directory.spool.prepare(engine.sources)
         file.write_text("id,caller,at,n,note\n" + lines)
@@ -456,7 +455,7 @@ def test_what_was_charged_between_the_blocks_of_an_abandoned_file_stays_charged(
         def charge_then_die(*block: object) -> None:
             if len(answers) == 2:
                 if not stored:
-                    stuck.start()
+                    engine.writer.store = mock.Mock(side_effect=UnableToStore)
                 raise MemoryError
             request = ChargingRequest(ChargingKind.CHARGE, f"e{len(answers)}", "", "1", "call", 1)
             answers.append(engine.charging.submit(request))
@@ -465,8 +464,6 @@ def test_what_was_charged_between_the_blocks_of_an_abandoned_file_stays_charged(
         with pytest.raises(MemoryError):
             engine.process(entry)
         taken = [future.result(0) for future in answers]
-    if not stored:
-        stuck.stop()
     done = abandon(DataDirectory(data), "a.csv", "it needs too much memory", now=2**50)
     assert done["block"] == 2
     with engine_of(data) as engine:
