@@ -104,12 +104,22 @@ def _send(server: Server, requests: list[dict[str, Any]], acknowledged: dict[str
 
 
 def test_killed_under_load_a_server_answers_again_what_it_answered(tmp_path: Path) -> None:
-    chance = random.Random(11)
+    _kill_again_and_again(tmp_path, requests=_requests(80), kills=2, seed=11)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(10))
+def test_a_server_that_is_killed_many_times(tmp_path: Path, seed: int) -> None:
+    _kill_again_and_again(tmp_path, requests=_requests(400), kills=20, seed=seed)
+
+
+def _kill_again_and_again(tmp_path: Path, *, requests: list[dict[str, Any]], kills: int, seed: int) -> None:
+    """Kill a server after some answers, again and again; whatever it answered before it died, it answers again."""
+    chance = random.Random(seed)
     data = _catalog(tmp_path / "data")
-    requests = _requests(80)
     chains = [[one for one in requests if int(one["id"][1:]) % 4 == turn] for turn in range(4)]
     acknowledged: dict[str, dict[str, Any]] = {}
-    for number in range(3):
+    for number in range(kills + 1):
         with serving(data, tmp_path, snapshot_records=40) as server:
             if number == 0:
                 _refusals(server)
@@ -117,15 +127,15 @@ def test_killed_under_load_a_server_answers_again_what_it_answered(tmp_path: Pat
             threads = [threading.Thread(target=_send, args=(server, chain, acknowledged)) for chain in chains]
             for thread in threads:
                 thread.start()
-            if number < 2:
-                want = len(before) + chance.randint(8, 20)
+            if number < kills:
+                want = len(before) + chance.randint(1, len(requests) // (2 * kills))
                 until(lambda want=want: len(acknowledged) >= want, "some answers")
                 time.sleep(chance.uniform(0, 0.02))
                 server.process.kill()
             for thread in threads:
                 thread.join(timeout=120)
             assert {name: acknowledged[name] for name in before} == before
-            if number == 2:
+            if number == kills:
                 assert len(acknowledged) == len(requests)
                 assert {name: _post(server, one).json() for one in requests for name in [one["id"]]} == acknowledged
                 shown = server.client.get(
