@@ -14,6 +14,7 @@ from schemas.cdr import BlockPosition, CdrBlock
 from schemas.edr import EdrBlock, pack
 from schemas.rejection import EXPLANATIONS, OUTCOMES, RAW_BYTES_MAX, REJECTION_SCHEMA, Outcome, Reason, Stage
 
+NOTHING_REFUSED = pa.RecordBatch.from_pylist([], REJECTION_SCHEMA)
 DESCRIBED_MAX = 1000
 """Rows per block that get a sentence of their own; a file of nothing but rejections must not run at Python speed."""
 FIRST_RESOURCE_REASON = 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,6 +108,18 @@ def compile_opening_readings(catalog: Catalog) -> OpeningReadings:
 def hash_identifiers(texts: pl.Series) -> tuple[UInt64Array, UInt64Array]:
     """Return (hi, lo), each (n,), the hashes by which an `AccessIndex` knows identifiers."""
     data, start, end = _bytes(texts)
+    hi, lo = np.zeros(len(texts), np.uint64), np.zeros(len(texts), np.uint64)
+    hash_ranges(data, start, end, np.uint64(0), np.uint64(0), hi, lo)
+    return hi, lo
+
+
+def hash_texts(texts: Sequence[str]) -> tuple[UInt64Array, UInt64Array]:
+    """Return what `hash_identifiers` does, of a few texts: without what it takes to begin with a column."""
+    encoded = [text.encode() for text in texts]
+    end = np.cumsum([len(text) for text in encoded], dtype=np.int64)
+    start = np.zeros(len(texts), np.int64)
+    start[1:] = end[:-1]
+    data = np.frombuffer(bytearray(b"".join(encoded) + bytes(PADDING)), np.uint8)
     hi, lo = np.zeros(len(texts), np.uint64), np.zeros(len(texts), np.uint64)
     hash_ranges(data, start, end, np.uint64(0), np.uint64(0), hi, lo)
     return hi, lo

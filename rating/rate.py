@@ -116,9 +116,10 @@ def _values(edrs: EdrBlock, image: TariffImage) -> AnyArray | None:
 
 
 def _column(array: AnyArray, dtype: type) -> AnyArray:
-    _require(array.dtype == dtype, f"a column is {array.dtype}, not {np.dtype(dtype)}")
+    if array.dtype != dtype:
+        raise UnableToRate(f"a column is {array.dtype}, not {np.dtype(dtype)}")
     # a read-only or strided array would make numba compile the kernel once more
-    return np.require(array, requirements=["C", "W"])
+    return array if array.flags.carray else np.require(array, requirements=["C", "W"])
 
 
 def _require(holds: bool, otherwise: str) -> None:  # noqa: FBT001

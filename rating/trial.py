@@ -29,12 +29,22 @@ def on_trial(subscriptions: Int32Array, image: TariffImage, state: AccountState)
 
 def reached(subscriptions: Int32Array, image: TariffImage) -> tuple[Int64Array, Int64Array]:
     """Return the counter slots, and the wallets, that usage of known subscriptions (k,) may move; each once."""
+    tariff = image.tariff
+    rows, after = tariff.subscription_row[subscriptions], subscriptions.astype(np.int64) + 1
+    last = len(tariff.subscription_row) - 1
+    ends = np.where(
+        after > last, len(tariff.counter_slot), tariff.subscription_row[np.minimum(after, last), COUNTER_PTR]
+    )
+    counters = _ranges(rows[:, COUNTER_PTR], ends - rows[:, COUNTER_PTR])
+    slots = np.unique(tariff.counter_slot[counters])
+    return slots[slots >= 0], reached_wallets(subscriptions, image)
+
+
+def reached_wallets(subscriptions: Int32Array, image: TariffImage) -> Int64Array:
+    """Return the wallets that usage of known subscriptions (k,) may move, ascending, each once."""
     rows = image.tariff.subscription_row[subscriptions]
-    ends = np.append(image.tariff.subscription_row[:, COUNTER_PTR], len(image.tariff.counter_slot))
-    counters = _ranges(rows[:, COUNTER_PTR], ends[subscriptions.astype(np.int64) + 1] - rows[:, COUNTER_PTR])
-    wallets = _ranges(rows[:, WALLET_PTR], rows[:, WALLET_COUNT])
-    slots = np.unique(image.tariff.counter_slot[counters])
-    return slots[slots >= 0], np.unique(image.tariff.account_wallet[wallets])
+    found: Int64Array = np.unique(image.tariff.account_wallet[_ranges(rows[:, WALLET_PTR], rows[:, WALLET_COUNT])])
+    return found
 
 
 def _ranges(first: Int64Array, count: Int64Array) -> Int64Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,7 +67,7 @@ def price_enquiry(engine: Engine, request: ChargingRequest) -> dict[str, Any]:
     Raises:
         UnableToRequest: when it names what does not exist.
     """
-    request = replace(request, kind=ChargingKind.CHARGE)
+    request = request._replace(kind=ChargingKind.CHARGE)
     request.check()
     if engine.active is None:
         raise UnableToRequest("UNAVAILABLE", "no catalog is in force")

@@ -5,18 +5,17 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
-import polars as pl
 
 from apps.embedded.images import ActiveImage
 from pipelines.resource.attribution import attribute
 from pipelines.resource.kernels.attribute import NOT_VALID_AT, SHARED, UNKNOWN
-from rating.image_access import hash_identifiers
+from rating.image_access import hash_texts
 from rating.vocabulary import Vocabulary
-from schemas.arrays import Int32Array
+from schemas.arrays import BoolArray, Int32Array, UInt64Array
 from schemas.catalog import TIME_MAX, TIME_MIN
 from schemas.charging import REQUEST, VALIDITY_S_MAX, ChargingCode, ChargingKind, Rows
 from schemas.price_plan import EventType
@@ -26,6 +25,7 @@ from schemas.values import VALUE_ABSENT
 
 ID_CHARACTERS_MAX = 255
 VALIDITY_S = 60
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class UnableToRequest(Exception):
@@ -40,8 +40,7 @@ class UnableToRequest(Exception):
         self.code = code
 
 
-@dataclass(frozen=True, slots=True)
-class ChargingRequest:
+class ChargingRequest(NamedTuple):
     """What is asked.
 
     Attributes:
@@ -62,8 +61,8 @@ class ChargingRequest:
     increment: int = 0
     at: int = 0
     validity_s: int = VALIDITY_S
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    values: Mapping[str, int] = field(default_factory=dict)
+    attributes: Mapping[str, str] = _NOTHING
+    values: Mapping[str, int] = _NOTHING
 
     @property
     def begins(self) -> bool:
@@ -76,15 +75,24 @@ class ChargingRequest:
         Raises:
             UnableToRequest: INVALID_REQUEST.
         """
-        _require(0 < len(self.id) <= ID_CHARACTERS_MAX, f"an id has 1 to {ID_CHARACTERS_MAX} characters")
-        _require(self.begins or 0 < len(self.of) <= ID_CHARACTERS_MAX, "say which request it is about")
-        _require(self.of != self.id, "a request cannot be about itself")
-        _require(0 <= self.quantity <= QUANTITY_MAX, "the quantity is negative or too large")
-        _require(0 <= self.increment <= QUANTITY_MAX, "the increment is negative or too large")
-        _require(not self.at or TIME_MIN <= self.at < TIME_MAX, "the time is out of range")
-        _require(all(-(2**63) < value < 2**63 for value in self.values.values()), "a value is out of range")
-        _require(_is_text(self.access_point), "the access point is no text")
-        _require(1 <= self.validity_s <= VALIDITY_S_MAX, f"a reservation is held for 1 to {VALIDITY_S_MAX} s")
+        if not 0 < len(self.id) <= ID_CHARACTERS_MAX:
+            raise _invalid(f"an id has 1 to {ID_CHARACTERS_MAX} characters")
+        if not self.begins and not 0 < len(self.of) <= ID_CHARACTERS_MAX:
+            raise _invalid("say which request it is about")
+        if self.of == self.id:
+            raise _invalid("a request cannot be about itself")
+        if not 0 <= self.quantity <= QUANTITY_MAX:
+            raise _invalid("the quantity is negative or too large")
+        if not 0 <= self.increment <= QUANTITY_MAX:
+            raise _invalid("the increment is negative or too large")
+        if self.at and not TIME_MIN <= self.at < TIME_MAX:
+            raise _invalid("the time is out of range")
+        if self.values and not all(-(2**63) < value < 2**63 for value in self.values.values()):
+            raise _invalid("a value is out of range")
+        if not _is_text(self.access_point):
+            raise _invalid("the access point is no text")
+        if not 1 <= self.validity_s <= VALIDITY_S_MAX:
+            raise _invalid(f"a reservation is held for 1 to {VALIDITY_S_MAX} s")
 
 
 class ChargingAnswer(NamedTuple):
@@ -116,10 +124,22 @@ _CODES = {int(code): code for code in ChargingCode}
 _REASONS = {int(reason): reason for reason in Reason}
 
 
-def key_of(secret: bytes, name: str) -> tuple[int, int]:
-    """Return the 128 bits, high and low, by which an id is known."""
-    found = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16, key=secret).digest()
-    return int.from_bytes(found[:8], "little"), int.from_bytes(found[8:], "little")
+def keys_of(secret: bytes, names: Sequence[str]) -> tuple[UInt64Array, UInt64Array]:
+    """Return the 128 bits, high and low, each (n,), by which ids are known."""
+    found = [
+        hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16, key=secret).digest() for name in names
+    ]
+    halves = np.frombuffer(b"".join(found), "<u8").reshape(-1, 2)
+    return np.array(halves[:, 0]), np.array(halves[:, 1])
+
+
+def _content(request: ChargingRequest) -> int:
+    """Return a checksum of all that a request says."""
+    kind, name, of, access_point, event_type, quantity, increment, at, validity_s, attributes, values = request
+    said = f"{kind:d} {name!r}{of!r}{access_point!r}{event_type!r} {quantity} {increment} {at} {validity_s}"
+    if attributes or values:
+        said = f"{said} {sorted(attributes.items())!r}{sorted(values.items())!r}"
+    return zlib.crc32(said.encode("utf-8", "surrogatepass"))
 
 
 class Encoder:
@@ -141,31 +161,36 @@ class Encoder:
             at: microseconds UTC, for requests that say no time.
         """
         refused: dict[int, UnableToRequest] = {}
-        rows = [self._row(place, request, refused) for place, request in enumerate(requests)]
-        found = np.array(rows, REQUEST)
-        subscription, access_point = self._owners(requests, found, at, refused)
-        found["subscription"], found["access_point"] = subscription, access_point
-        return found, refused
-
-    def _row(self, place: int, request: ChargingRequest, refused: dict[int, UnableToRequest]) -> tuple[Any, ...]:
-        hi, lo = key_of(self._secret, request.id)
-        of_hi, of_lo = key_of(self._secret, request.of) if request.of else (0, 0)
-        event_type, attributes, values = 0, _NO_ATTRIBUTES, _NO_VALUES
-        if request.begins:
-            number, declared = self._types.get(request.event_type, (0, None))
+        rows = np.zeros(len(requests), REQUEST)
+        rows["values"] = VALUE_ABSENT
+        if not requests:
+            return rows, refused
+        kinds, ids, about, access_points, event_types, quantities, increments, times, validities, _, _ = zip(
+            *requests, strict=True
+        )
+        rows["hi"], rows["lo"] = keys_of(self._secret, ids)
+        of = [place for place, name in enumerate(about) if name]
+        if of:
+            rows["of_hi"][of], rows["of_lo"][of] = keys_of(self._secret, [about[place] for place in of])
+        for name, column in (
+            ("quantity", quantities), ("increment", increments), ("event_at", times), ("validity_s", validities),
+            ("kind", kinds), ("content", [_content(request) for request in requests]),
+        ):  # fmt: skip
+            rows[name] = column
+        begins = (rows["kind"] == ChargingKind.RESERVE) | (rows["kind"] == ChargingKind.CHARGE)
+        for place in np.flatnonzero(begins).tolist():
+            number, declared = self._types.get(event_types[place], (0, None))
             if declared is None:
                 refused[place] = UnableToRequest(
-                    "UNKNOWN_EVENT_TYPE", f"the catalog in force has no event type {request.event_type!r}"
+                    "UNKNOWN_EVENT_TYPE", f"the catalog in force has no event type {event_types[place]!r}"
                 )
-            else:
-                event_type = number
-                if request.attributes or request.values:
-                    attributes, values = self._said(place, request, declared, refused)
-        content = zlib.crc32(repr(request).encode("utf-8", "surrogatepass"))
-        return (
-            hi, lo, of_hi, of_lo, request.quantity, request.increment, request.at, content, request.validity_s,
-            -1, -1, event_type, request.kind, _SPARE, attributes, values,
-        )  # fmt: skip
+                continue
+            rows["event_type"][place] = number
+            request = requests[place]
+            if request.attributes or request.values:
+                rows["attributes"][place], rows["values"][place] = self._said(place, request, declared, refused)
+        rows["subscription"], rows["access_point"] = self._owners(access_points, rows, begins, at, refused)
+        return rows, refused
 
     def _said(
         self, place: int, request: ChargingRequest, declared: EventType, refused: dict[int, UnableToRequest]
@@ -184,32 +209,31 @@ class Encoder:
         return attributes, values
 
     def _owners(
-        self, requests: Sequence[ChargingRequest], rows: Rows, at: int, refused: dict[int, UnableToRequest]
+        self, access_points: Sequence[str], rows: Rows, begins: BoolArray, at: int, refused: dict[int, UnableToRequest]
     ) -> tuple[Int32Array, Int32Array]:
         """Return (subscription, access point), each (n,), of those that say what usage they are about; else -1."""
-        begins = np.array([request.begins for request in requests], np.bool_)
-        hi, lo = hash_identifiers(pl.Series([request.access_point for request in requests], dtype=pl.String))
+        hi, lo = hash_texts(access_points)
         instant = np.where(rows["event_at"] == 0, at, rows["event_at"])
         found = attribute(self.active.image.access, hi, lo, instant, begins)
-        for place in np.flatnonzero(begins & np.isin(found.answer, (UNKNOWN, NOT_VALID_AT, SHARED))).tolist():
+        answer = found.answer
+        nobody = (answer == UNKNOWN) | (answer == NOT_VALID_AT) | (answer == SHARED)
+        for place in np.flatnonzero(begins & nobody).tolist():
             words = {
                 UNKNOWN: "the catalog in force has no access point",
                 NOT_VALID_AT: "nobody has, at that time, the access point",
                 SHARED: "several subscriptions share the access point",
-            }[int(found.answer[place])]
-            refused[place] = UnableToRequest("UNKNOWN_ACCESS_POINT", f"{words} {requests[place].access_point!r}")
+            }[int(answer[place])]
+            refused[place] = UnableToRequest("UNKNOWN_ACCESS_POINT", f"{words} {access_points[place]!r}")
         return np.where(begins, found.subscription, -1), np.where(begins, found.access_point, -1)
 
 
 _NO_ATTRIBUTES = [0] * REQUEST["attributes"].shape[0]
 _NO_VALUES = [VALUE_ABSENT] * REQUEST["values"].shape[0]
-_SPARE = [0] * REQUEST["spare"].shape[0]
 
 
 def _is_text(words: str) -> bool:
     return words.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in words)
 
 
-def _require(holds: bool, otherwise: str) -> None:  # noqa: FBT001
-    if not holds:
-        raise UnableToRequest("INVALID_REQUEST", otherwise)
+def _invalid(words: str) -> UnableToRequest:
+    return UnableToRequest("INVALID_REQUEST", words)

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.account.stage import ClaimContext, with_reserved
+from pipelines.refusals import NOTHING_REFUSED
 from rating.rate import exact_sum
 from rating.reversal import RatedItems, expect_reversible, reverse
 from rating.state import AccountState
@@ -22,7 +23,7 @@ from schemas.cdr import ATTRIBUTE_SLOTS, BlockPosition
 from schemas.edr import EdrBlock
 from schemas.output import BlockHeader, OutputBlock, ReversalBlock
 from schemas.rated_item import RatedBlock
-from schemas.rejection import REJECTION_SCHEMA, Outcome
+from schemas.rejection import Outcome
 
 
 def cancel_block(
@@ -82,7 +83,7 @@ def cancel_block(
     withdrawn = int(np.count_nonzero((kind == CancelledKind.RATED) | (kind == CancelledKind.UNRATED)))
     header = reversal_header(position, context, edrs, rated, column["image"], withdrawn, _amounts(column))
     rated = with_reserved(rated, state)
-    return OutputBlock(header, edrs, column["account"], rated, no_rejections(), reversals)
+    return OutputBlock(header, edrs, column["account"], rated, NOTHING_REFUSED, reversals)
 
 
 def expect_applicable(batches: Iterable[pa.RecordBatch], state: AccountState) -> None:
@@ -214,8 +215,3 @@ def reversal_header(
         quantity=exact_sum(edrs.quantity),
         amounts=amounts,
     )
-
-
-def no_rejections() -> pa.RecordBatch:
-    """Return no rows of rejections."""
-    return pa.RecordBatch.from_pylist([], REJECTION_SCHEMA)

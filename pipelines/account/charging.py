@@ -9,9 +9,9 @@ both together: what was credited less what is final. Facts tell open balances, w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,18 +20,25 @@ from pipelines.account.charging_rating import INSUFFICIENT, RatedRequests, rate_
 from pipelines.account.kept import KEPT, SECOND_US, Items, KeptRequests
 from pipelines.account.stage import ClaimContext, finish_rated
 from rating.accumulate import accumulate, find_growths
+from rating.kernels.layout import ACCOUNT
 from rating.reversal import ReversedItems, reverse
 from rating.state import AccountState
 from rating.tariff_image import TariffImage
-from rating.trial import reached
+from rating.trial import reached_wallets
 from rating.vocabulary import Vocabulary
-from schemas.arrays import BoolArray, Int64Array
+from schemas.arrays import BoolArray, Int32Array, Int64Array, UInt8Array
 from schemas.cdr import BlockPosition
 from schemas.charging import ANSWER, ChargingCode, ChargingKind, Rows, Standing
 from schemas.output import OutputBlock
 from schemas.rated_item import Growths
 from schemas.rejection import Outcome, Reason
 
+RESERVE, CONFIRM, CANCEL, CHARGE, REFUND = map(int, ChargingKind)
+ENDED, OPEN, CONFIRMED, CANCELLED, EXPIRED, CHARGED, REFUNDED = map(int, Standing)
+DONE = int(ChargingCode.DONE)
+"""Plain integers: comparing a column with a member of an enumeration takes eight times as long."""
+USAGE = ("event_at", "access_point", "subscription", "event_type", "attributes", "values")
+"""What a request says of usage besides its quantity: columns of REQUEST."""
 RESERVED_MAX = 2**62
 """What the reservations of one wallet may hold together, billionths."""
 
@@ -89,8 +96,8 @@ def take_frame(requests: Rows, at: int, state: ChargingState, ground: Ground) ->
     late = kept.expired(at)
     if len(late):
         _expire(late, kept, ground.account)
-    answers = np.zeros(len(requests), ANSWER)
-    blocks = _Taken(requests, at, state, ground, answers).take() if len(requests) else []
+    answers, fresh = answer_again(requests, kept)
+    blocks = _Taken(requests, at, state, ground, answers, fresh).take() if len(requests) else []
     kept.forget(at - (ground.keep_s + 2) * SECOND_US)  # what is that old has expired
     state.at = at
     state.frame += 1
@@ -114,17 +121,25 @@ def answer_again(requests: Rows, kept: KeptRequests) -> tuple[Rows, BoolArray]:
 
 
 def _expire(places: Int64Array, kept: KeptRequests, account: AccountState) -> None:
-    items = kept.items(places)
+    _release(kept.items(places), account)
+    kept.set_standing(places, Standing.EXPIRED)
+
+
+def _release(items: Items, account: AccountState) -> None:
+    """Take back items of reservations, which then hold nothing."""
     _give_back(items, account)
     wallet, amount = items.movements()
     account.reserve(wallet, -amount)
-    kept.set_standing(places, Standing.EXPIRED)
 
 
 def _give_back(items: Items, account: AccountState, growths: Growths | None = None) -> ReversedItems:
     """Take items back. A counter that was counted again without them, and no longer holds what they consumed, is left."""
     rated = items.rated()
+    if growths is not None:
+        rated = replace(rated, grown_slot=growths.slot, grown_period=growths.period, grown_by=growths.by)
     counted = np.flatnonzero(rated.counter_slot >= 0)
+    if not len(counted):
+        return reverse(rated, account)
     slot, at = rated.counter_slot[counted], rated.counter_cell[counted]
     same = account.counter_period[slot, at] == rated.counter_period[counted]
     counted, cell = counted[same], slot[same].astype(np.int64) * 4 + at[same]
@@ -133,8 +148,6 @@ def _give_back(items: Items, account: AccountState, growths: Growths | None = No
     np.add.at(total, which, rated.rated_quantity[counted])
     short = total > account.counter_used[cells // 4, cells % 4]
     rated.counter_slot[counted[short[which]]] = -1
-    if growths is not None:
-        rated = replace(rated, grown_slot=growths.slot, grown_period=growths.period, grown_by=growths.by)
     return reverse(rated, account)
 
 
@@ -143,8 +156,7 @@ class _Taken:
     """One frame on its way. Arrays over its n requests.
 
     Attributes:
-        target: (n,) place of what a request ends, -1 for none. ended: (n,) of KEPT, what is there.
-        fresh: (n,) whether it was not known. standing: (n,) what becomes of it.
+        requests: (n,) of REQUEST. answers: (n,) of ANSWER. fresh: (n,) whether a request was not known.
     """
 
     requests: Rows
@@ -152,56 +164,70 @@ class _Taken:
     state: ChargingState
     ground: Ground
     answers: Rows
+    fresh: BoolArray
 
     def take(self) -> list[OutputBlock]:
-        requests, answers, ground = self.requests, self.answers, self.ground
-        kind = requests["kind"]
-        again, fresh = answer_again(requests, self.state.kept)
-        answers[:] = again
-        target, ended = self._targets(fresh)
-        live = fresh & (answers["code"] == ChargingCode.DONE)
-        wallets = self._wallets(requests[live], ended["request"][live & (target >= 0)], target[live & (target >= 0)])
+        requests, ground, kept = self.requests, self.ground, self.state.kept
+        kind = np.array(requests["kind"])
+        fresh = self.fresh
+        target, ended = self._targets(kind, fresh)
+        live = fresh & (self.answers["code"] == DONE)
+        ends = np.flatnonzero(live & (target >= 0))
+        held = kept.items(target[ends])  # what the requests that end others move back, or make final
+        wallets = self._wallets(requests["subscription"][live], ended["request"]["subscription"][ends], held)
         before = ground.account.open_balances(wallets)
 
-        granted = np.where(ended["standing"] == Standing.OPEN, ended["answer"]["granted"], -1)
-        confirms = live & (kind == ChargingKind.CONFIRM)
+        granted = np.where(ended["standing"] == OPEN, ended["answer"]["granted"], -1)
+        confirms, cancels = live & (kind == CONFIRM), live & (kind == CANCEL)
         as_reserved = confirms & (requests["quantity"] == granted) & (ended["image"] == ground.image.image_id)
-        released = live & (kind == ChargingKind.CANCEL) | confirms & (granted >= 0) & ~as_reserved
-        refunded = np.flatnonzero(live & (kind == ChargingKind.REFUND))
-        self._release(np.flatnonzero(released), target)
+        released = np.flatnonzero(cancels | confirms & (granted >= 0) & ~as_reserved)
+        refunded = np.flatnonzero(live & (kind == REFUND))
         equal = np.flatnonzero(as_reserved)
-        final = self.state.kept.items(target[equal])
-        wallet, amount = final.movements()
-        ground.account.reserve(wallet, -amount)
-        refunds = self.state.kept.items(target[refunded])
-        returned = _give_back(refunds, ground.account, self._growths(refunds, ended["request"][refunded]))
+        if len(released):
+            back = _of_rows(held, ends, released)
+            _release(back, ground.account)
+            self.answers["amount"][released] = back.amounts()
+        refunds = _of_rows(held, ends, refunded)
+        if len(refunded):
+            returned = _give_back(refunds, ground.account, self._growths(refunds, ended["request"][refunded]))
+        final = _of_rows(held, ends, equal)
+        if len(equal):
+            wallet, amount = final.movements()
+            ground.account.reserve(wallet, -amount)
 
-        begin = live & np.isin(kind, (ChargingKind.RESERVE, ChargingKind.CHARGE))
+        begin = live & ((kind == RESERVE) | (kind == CHARGE))
+        usage = _said(requests, ended["request"], confirms)
         # what a reservation gives back pays for what was used of it, before anybody else has it
         rows = np.concatenate([np.flatnonzero(confirms & ~as_reserved), np.flatnonzero(begin)])
-        said = np.where((confirms & ~as_reserved)[rows], ended["request"][rows], requests[rows])
-        rated = self._rate(rows, said, confirms)
+        rated = self._rate(rows, kind, usage, confirms)
 
-        items = Items.join([rated.items, final]).take(np.argsort(np.concatenate([rows, equal]), kind="stable"))
-        of_row = np.zeros(len(requests), np.int64)
-        of_row[np.sort(np.concatenate([rows, equal]))] = np.arange(len(rows) + len(equal))
-        self._answer(rows, rated, equal, final, refunded, refunds, ended)
+        items = Items.join([rated.items, final])
+        of_row = np.full(len(requests), len(items.ptr) - 1)
+        of_row[rows], of_row[equal] = np.arange(len(rows)), len(rows) + np.arange(len(equal))
+        self._answer(rows, kind, rated, equal, final, refunded, refunds, ended)
         chain = dict(before)
-        blocks = self._facts(rows, equal, rated, items, of_row, ended, confirms, chain)
-        blocks += self._refunds(refunded, refunds, returned, target, chain, len(blocks))
-        self._keep(fresh, rows, equal, items, of_row, confirms, ended, blocks)
-        self._end(target, confirms, live & (kind == ChargingKind.CANCEL), refunded)
+        blocks = self._facts(rows, equal, kind, rated, items, of_row, usage, confirms, chain)
+        if len(refunded):
+            blocks += self._refunds(refunded, refunds, returned, target, chain, len(blocks))
+        self._keep(fresh, kind, items, of_row, usage)
+        for places, standing in (
+            (target[confirms], Standing.CONFIRMED),
+            (target[cancels], Standing.CANCELLED),
+            (target[refunded], Standing.REFUNDED),
+        ):
+            kept.set_standing(places, standing)
         if chain != ground.account.open_balances(wallets):
             raise UnableToCharge("what the facts of a frame say is not what its wallets lost")
         return blocks
 
     # ---- before anything moves
 
-    def _targets(self, fresh: BoolArray) -> tuple[Int64Array, Rows]:
+    def _targets(self, kind: UInt8Array, fresh: BoolArray) -> tuple[Int64Array, Rows]:
         """Find what requests end; answer those that cannot end it."""
         requests, answers, kept = self.requests, self.answers, self.state.kept
-        kind = requests["kind"]
-        ending = np.flatnonzero(fresh & np.isin(kind, (ChargingKind.CONFIRM, ChargingKind.CANCEL, ChargingKind.REFUND)))
+        confirms, refunds = kind == CONFIRM, kind == REFUND
+        cancels = kind == CANCEL
+        ending = np.flatnonzero(fresh & (confirms | cancels | refunds))
         target = np.full(len(requests), -1, np.int64)
         ended = np.zeros(len(requests), KEPT)
         if not len(ending):
@@ -212,46 +238,39 @@ class _Taken:
         target[ending[there]] = place[there]
         ended[ending[there]] = kept.rows(place[there])
         standing = ended["standing"]
-        fits = (
-            (kind == ChargingKind.CONFIRM) & np.isin(standing, (Standing.OPEN, Standing.EXPIRED))
-            | (kind == ChargingKind.CANCEL) & (standing == Standing.OPEN)
-            | (kind == ChargingKind.REFUND) & (standing == Standing.CHARGED)
-        )
+        opened = standing == OPEN
+        fits = (confirms | cancels) & opened | confirms & (standing == EXPIRED) | refunds & (standing == CHARGED)
         if self.ground.image.accumulators is not None:  # what its items added is known of the image in force only
-            other = (kind == ChargingKind.REFUND) & fits & (ended["image"] != self.ground.image.image_id)
+            other = refunds & fits & (ended["image"] != self.ground.image.image_id)
             answers["code"][other] = ChargingCode.RATING_FAILED
         over = np.flatnonzero((target >= 0) & ~fits)
-        never = (standing == Standing.ENDED) | (kind == ChargingKind.REFUND) & (standing < Standing.CHARGED)
-        answers["code"][over] = np.where(never[over], ChargingCode.UNKNOWN_RESERVATION, ChargingCode.NOT_OPEN)
+        if len(over):
+            never = (standing == ENDED) | refunds & (standing < CHARGED)
+            answers["code"][over] = np.where(never[over], ChargingCode.UNKNOWN_RESERVATION, ChargingCode.NOT_OPEN)
         return target, ended
 
-    def _wallets(self, requests: Rows, ended: Rows, target: Int64Array) -> Int64Array:
-        """Return every wallet that the frame may move."""
-        subscriptions = np.concatenate([requests["subscription"], ended["subscription"]])
-        wallets = reached(np.unique(subscriptions[subscriptions >= 0]), self.ground.image)[1]
-        drawn, _ = self.state.kept.items(target).movements()
+    def _wallets(self, begun: Int32Array, ended: Int32Array, held: Items) -> Int64Array:
+        """Return every wallet that the frame may move: of subscriptions, and of items that are moved back."""
+        subscriptions = np.concatenate([begun, ended])
+        wallets = reached_wallets(subscriptions[subscriptions >= 0], self.ground.image)
+        drawn, _ = held.movements()
         return np.unique(np.concatenate([wallets, drawn])).astype(np.int64)
 
     # ---- what moves
 
-    def _release(self, rows: Int64Array, target: Int64Array) -> None:
-        items = self.state.kept.items(target[rows])
-        _give_back(items, self.ground.account)
-        wallet, amount = items.movements()
-        self.ground.account.reserve(wallet, -amount)
-        self.answers["amount"][rows] = items.amounts()
-
-    def _rate(self, rows: Int64Array, said: Rows, confirms: BoolArray) -> RatedRequests:
-        position = BlockPosition(self.state.segment, self.state.block, self.state.record)
-        quantity = np.array(self.requests["quantity"][rows])
-        edrs = edrs_of(said, quantity, position, self.state.record + rows)
-        increment = np.where(self.requests["kind"][rows] == ChargingKind.RESERVE, self.requests["increment"][rows], 0)
-        image, account = without_accumulators(self.ground.image), self.ground.account
-        rated = rate_requests(edrs, increment, confirms[rows], image, account)
-        reserves = np.flatnonzero(self.requests["kind"][rows] == ChargingKind.RESERVE)
-        self._refuse_too_much(rated, reserves)
-        wallet, amount = rated.items.take(reserves).movements()
-        account.reserve(wallet, amount)
+    def _rate(self, rows: Int64Array, kind: UInt8Array, usage: Mapping[str, Any], confirms: BoolArray) -> RatedRequests:
+        state, account = self.state, self.ground.account
+        position = BlockPosition(state.segment, state.block, state.record)
+        said = {name: column[rows] for name, column in usage.items()}
+        edrs = edrs_of(said, self.requests["quantity"][rows], position, state.record + rows)
+        reserves = np.flatnonzero(kind[rows] == RESERVE)
+        increment = np.zeros(len(rows), np.int64)
+        increment[reserves] = self.requests["increment"][rows[reserves]]
+        rated = rate_requests(edrs, increment, confirms[rows], without_accumulators(self.ground.image), account)
+        if len(reserves):
+            self._refuse_too_much(rated, reserves)
+            wallet, amount = rated.items.take(reserves).movements()
+            account.reserve(wallet, amount)
         return rated
 
     def _refuse_too_much(self, rated: RatedRequests, rows: Int64Array) -> None:
@@ -293,6 +312,7 @@ class _Taken:
     def _answer(
         self,
         rows: Int64Array,
+        kind: UInt8Array,
         rated: RatedRequests,
         equal: Int64Array,
         final: Items,
@@ -302,37 +322,37 @@ class _Taken:
     ) -> None:
         answers, requests = self.answers, self.requests
         failed = rated.reason != 0
-        short = failed & (rated.reason == INSUFFICIENT)
-        answers["code"][rows[failed]] = ChargingCode.RATING_FAILED
-        answers["reason"][rows[failed]] = rated.reason[failed]
-        answers["code"][rows[short]] = ChargingCode.CREDIT_LIMIT_REACHED
-        answers["granted"][rows] = np.where(failed, 0, rated.quantity)
-        answers["amount"][rows] = rated.items.amounts()
-        answers["granted"][equal] = requests["quantity"][equal]
-        answers["amount"][equal] = final.amounts()
-        opened = rows[(requests["kind"][rows] == ChargingKind.RESERVE) & ~failed]
+        answers["granted"][rows], answers["amount"][rows] = rated.quantity, rated.items.amounts()
+        if failed.any():
+            code = np.where(rated.reason == INSUFFICIENT, ChargingCode.CREDIT_LIMIT_REACHED, ChargingCode.RATING_FAILED)
+            answers["code"][rows[failed]], answers["reason"][rows[failed]] = code[failed], rated.reason[failed]
+            answers["granted"][rows[failed]] = 0
+        opened = rows[(kind[rows] == RESERVE) & ~failed]
         held_s = np.minimum(requests["validity_s"][opened], self.ground.keep_s).astype(np.int64)
         answers["expires_at"][opened] = self.at + held_s * SECOND_US
-        answers["granted"][refunded] = ended["answer"]["granted"][refunded]
-        answers["amount"][refunded] = refunds.amounts()
-        for name in ("claim", "record"):
-            answers[name][refunded] = ended["answer"][name][refunded]
+        if len(equal):
+            answers["granted"][equal], answers["amount"][equal] = requests["quantity"][equal], final.amounts()
+        if len(refunded):
+            answers["amount"][refunded] = refunds.amounts()
+            for name in ("granted", "claim", "record"):
+                answers[name][refunded] = ended["answer"][name][refunded]
 
     def _facts(
         self,
         rows: Int64Array,
         equal: Int64Array,
+        kind: UInt8Array,
         rated: RatedRequests,
         items: Items,
         of_row: Int64Array,
-        ended: Rows,
+        usage: Mapping[str, Any],
         confirms: BoolArray,
         chain: dict[int, int],
     ) -> list[OutputBlock]:
         """Return the block of what is final: usage that was confirmed or charged, also when it could not be rated."""
         requests, answers, state = self.requests, self.answers, self.state
         charged = np.zeros(len(requests), np.bool_)
-        charged[rows] = confirms[rows] | (requests["kind"][rows] == ChargingKind.CHARGE) & (rated.reason == 0)
+        charged[rows] = confirms[rows] | (kind[rows] == CHARGE) & (rated.reason == 0)
         charged[equal] = True
         final = np.flatnonzero(charged)
         if not len(final):
@@ -340,8 +360,8 @@ class _Taken:
         reason, version = np.zeros(len(requests), np.uint16), np.full(len(requests), -1, np.int32)
         reason[rows], version[rows] = rated.reason, rated.version
         position = BlockPosition(state.segment, state.block, state.record + int(final[0]))
-        said = np.where(confirms[final], ended["request"][final], requests[final])
-        edrs = edrs_of(said, np.array(requests["quantity"][final]), position, state.record + final)
+        said = {name: column[final] for name, column in usage.items()}
+        edrs = edrs_of(said, requests["quantity"][final], position, state.record + final)
         block = rated_block(items.take(of_row[final]), reason[final], version[final], chain)
         outcomes = np.zeros(len(Outcome), np.int64)
         outcomes[Outcome.ACCEPTED] = len(final)
@@ -386,46 +406,34 @@ class _Taken:
         return blocks
 
     def _keep(
-        self,
-        fresh: BoolArray,
-        rows: Int64Array,
-        equal: Int64Array,
-        items: Items,
-        of_row: Int64Array,
-        confirms: BoolArray,
-        ended: Rows,
-        blocks: Sequence[OutputBlock],
+        self, fresh: BoolArray, kind: UInt8Array, items: Items, of_row: Int64Array, usage: Mapping[str, Any]
     ) -> None:
-        requests, answers, ground = self.requests, self.answers, self.ground
-        n = len(requests)
-        done = answers["code"] == ChargingCode.DONE
-        kind = requests["kind"]
-        standing = np.zeros(n, np.uint8)
-        standing[done & (kind == ChargingKind.RESERVE)] = Standing.OPEN
-        standing[done & np.isin(kind, (ChargingKind.CONFIRM, ChargingKind.CHARGE))] = Standing.CHARGED
-        kept = np.zeros(n, KEPT)
-        kept["request"], kept["answer"], kept["standing"] = requests, answers, standing
-        kept["request"][confirms] = _said_again(requests[confirms], ended["request"][confirms])
+        answers, ground = self.answers, self.ground
+        done = answers["code"] == DONE
+        kept = np.zeros(len(kind), KEPT)
+        kept["request"], kept["answer"] = self.requests, answers
+        for name, column in usage.items():
+            kept["request"][name] = column
+        kept["standing"][done & (kind == RESERVE)] = OPEN
+        kept["standing"][done & ((kind == CONFIRM) | (kind == CHARGE))] = CHARGED
         kept["at"], kept["image"] = self.at, ground.image.image_id
-        subscription = kept["request"]["subscription"]
+        subscription = usage["subscription"]
         known = np.maximum(subscription, 0)
-        kept["account"] = np.where(subscription >= 0, ground.image.tariff.subscription_row[known, 0], -1)
-        chosen = np.flatnonzero(fresh)
-        held = np.zeros(n, np.bool_)
-        held[rows] = held[equal] = True
-        some = Items.join([items, Items.none(1)])
-        self.state.kept.keep(kept[chosen], some.take(np.where(held, of_row, len(items.ptr) - 1)[chosen]))
-
-    def _end(self, target: Int64Array, confirms: BoolArray, cancels: BoolArray, refunded: Int64Array) -> None:
-        kept = self.state.kept
-        kept.set_standing(target[confirms], Standing.CONFIRMED)
-        kept.set_standing(target[cancels], Standing.CANCELLED)
-        kept.set_standing(target[refunded], Standing.REFUNDED)
+        kept["account"] = np.where(subscription >= 0, ground.image.tariff.subscription_row[known, ACCOUNT], -1)
+        items = replace(items, ptr=np.append(items.ptr, items.ptr[-1]))  # and none, of requests that have no items
+        if not fresh.all():
+            kept, of_row = kept.take(np.flatnonzero(fresh)), of_row[fresh]
+        self.state.kept.keep(kept, items.take(of_row))
 
 
-def _said_again(confirms: Rows, reserves: Rows) -> Rows:
-    """Return confirmations (k,) with what their reservations said of the usage."""
-    said = confirms.copy()
-    for name in ("event_at", "access_point", "subscription", "event_type", "attributes", "values"):
-        said[name] = reserves[name]
-    return said
+def _said(requests: Rows, ended: Rows, confirms: BoolArray) -> dict[str, Any]:
+    """Return what n requests say of usage, by column: of a confirmation, what its reservation said."""
+    if not confirms.any():
+        return {name: requests[name] for name in USAGE}
+    of = {1: confirms, 2: confirms[:, None]}
+    return {name: np.where(of[requests[name].ndim], ended[name], requests[name]) for name in USAGE}
+
+
+def _of_rows(held: Items, ends: Int64Array, rows: Int64Array) -> Items:
+    """Return of the items of requests at `ends`, ascending, those of requests at `rows`, which are among them."""
+    return held if len(rows) == len(ends) else held.take(np.searchsorted(ends, rows))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from pipelines.account.cancel import no_rejections, reversal_header
+from pipelines.account.cancel import reversal_header
 from pipelines.account.kept import ITEM, PART, Items
 from pipelines.account.stage import ClaimContext
+from pipelines.refusals import NOTHING_REFUSED
 from rating.reversal import find_counters
 from rating.state import MASK
 from rating.tariff_image import TariffImage
@@ -38,20 +41,26 @@ def items_of(rated: RatedBlock, edrs: EdrBlock, image: TariffImage) -> Items:
     return Items(ptr, rows, parts)
 
 
-def edrs_of(requests: Rows, quantity: Int64Array, position: BlockPosition, record: Int64Array) -> EdrBlock:
-    """Return requests (n,) of REQUEST, with the quantities (n,) that they came to, as EDRs with record numbers (n,)."""
-    values = np.ascontiguousarray(requests["values"])
+def edrs_of(
+    usage: Rows | Mapping[str, Any], quantity: Int64Array, position: BlockPosition, record: Int64Array
+) -> EdrBlock:
+    """Return usage (n,) with quantities (n,) as EDRs with record numbers (n,).
+
+    Args:
+        usage: by name, what requests say of it (`pipelines.account.charging.USAGE`).
+    """
+    values = np.ascontiguousarray(usage["values"])
     return EdrBlock(
         position=position,
         record=record,
-        branch=np.zeros(len(requests), np.uint8),
-        event_at=np.array(requests["event_at"]),
-        span_s=np.zeros(len(requests), np.int64),
+        branch=np.zeros(len(record), np.uint8),
+        event_at=np.array(usage["event_at"]),
+        span_s=np.zeros(len(record), np.int64),
         quantity=quantity,
-        event_type=np.array(requests["event_type"]),
-        attributes=np.ascontiguousarray(requests["attributes"]),
-        access_point=np.array(requests["access_point"]),
-        subscription=np.array(requests["subscription"]),
+        event_type=np.array(usage["event_type"]),
+        attributes=np.ascontiguousarray(usage["attributes"]),
+        access_point=np.array(usage["access_point"]),
+        subscription=np.array(usage["subscription"]),
         values=None if (values == VALUE_ABSENT).all() else values,
     )
 
@@ -143,7 +152,7 @@ def refund_block(
     reversals = ReversalBlock(
         answer["claim"].astype(np.int64), answer["record"].astype(np.int64), np.zeros(n, np.uint8), fate, "refunded"
     )
-    return OutputBlock(header, edrs, account, rated, no_rejections(), reversals)
+    return OutputBlock(header, edrs, account, rated, NOTHING_REFUSED, reversals)
 
 
 def _chained(items: Items, chain: dict[int, int], sign: int) -> tuple[list[int], list[int]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,9 @@ ITEM = np.dtype(
 )
 """A rated item and where it moved things, as `rating.reversal.RatedItems` says it; its parts are the page's."""
 PART = np.dtype([("wallet", "<i4"), ("amount", "<i8")])
+_WHOLE = np.dtype((np.void, KEPT.itemsize))
+"""A row of KEPT as bytes: they are copied at once, not field by field."""
+_OPEN = int(Standing.OPEN)
 
 
 @dataclass(slots=True)
@@ -85,19 +89,20 @@ class Items:
     @classmethod
     def join(cls, runs: Sequence[Items]) -> Items:
         """Return the items of the requests of several runs, one after another."""
-        counts = np.concatenate([np.diff(run.ptr) for run in runs])
-        ptr = np.zeros(len(counts) + 1, np.int64)
-        np.cumsum(counts, out=ptr[1:])
-        return cls(ptr, np.concatenate([run.rows for run in runs]), np.concatenate([run.parts for run in runs]))
+        ends = np.cumsum([0] + [len(run.rows) for run in runs])
+        ptr = np.concatenate([ends[:1], *(run.ptr[1:] + first for run, first in zip(runs, ends[:-1], strict=True))])
+        return cls(ptr, _one_after_another([run.rows for run in runs]), _one_after_another([run.parts for run in runs]))
 
     def take(self, requests: Int64Array) -> Items:
         """Return the items of some requests (k,), in that order."""
-        count = np.diff(self.ptr)[requests]
-        rows, ptr = _spread(self.ptr[requests], count)
+        first = self.ptr[requests]
+        rows, ptr = _spread(first, self.ptr[requests + 1] - first)
+        if not len(self.parts):
+            return Items(ptr, self.rows.take(rows), self.parts)
         part_ptr = np.zeros(len(self.rows) + 1, np.int64)
         np.cumsum(self.rows["part_count"], out=part_ptr[1:])
-        parts, _ = _spread(part_ptr[rows], self.rows["part_count"][rows].astype(np.int64))
-        return Items(ptr, self.rows[rows], self.parts[parts])
+        parts, _ = _spread(part_ptr[rows], self.rows["part_count"][rows])
+        return Items(ptr, self.rows.take(rows), self.parts.take(parts))
 
     def amounts(self) -> Int64Array:
         """Return (n,) what the items of each request come to."""
@@ -124,10 +129,14 @@ class Items:
 
     def movements(self) -> tuple[Int64Array, Int64Array]:
         """Return (wallet, amount) of everything that they drew, each (k,)."""
-        alone = self.rows["wallet"] >= 0
-        wallet = np.concatenate([self.rows["wallet"][alone], self.parts["wallet"]])
-        amount = np.concatenate([self.rows["amount"][alone], self.parts["amount"]])
-        return wallet.astype(np.int64), amount.astype(np.int64)
+        wallet, amount = self.rows["wallet"].astype(np.int64), np.array(self.rows["amount"])
+        alone = wallet >= 0
+        if not alone.all():
+            wallet, amount = wallet[alone], amount[alone]
+        if len(self.parts):
+            wallet = np.concatenate([wallet, self.parts["wallet"]], dtype=np.int64)
+            amount = np.concatenate([amount, self.parts["amount"]])
+        return wallet, amount
 
 
 class KeptRequests:
@@ -136,9 +145,10 @@ class KeptRequests:
     Attributes:
         pages: by number, ascending. index: from ids to places. next_page: number of the page that is opened next.
         due: second of stage time -> places of reservations that may be held until then; some may have ended before.
+        seconds: those of `due`, a heap.
     """
 
-    __slots__ = ("due", "index", "next_page", "pages")
+    __slots__ = ("due", "index", "next_page", "pages", "seconds")
 
     def __init__(self) -> None:
         """Keep nothing."""
@@ -146,6 +156,7 @@ class KeptRequests:
         self.index = RequestIndex()
         self.next_page = 0
         self.due: dict[int, list[Int64Array]] = {}
+        self.seconds: list[int] = []
 
     def __len__(self) -> int:
         """Return how many requests are kept."""
@@ -155,29 +166,27 @@ class KeptRequests:
 
     def rows(self, places: Int64Array) -> Rows:
         """Return (n,) of KEPT, copies, at places (n,)."""
+        pages = list(self._by_page(places))
+        if len(pages) == 1:
+            return pages[0][0].rows.take(pages[0][2])
         found = np.zeros(len(places), KEPT)
-        for page, where, rows in self._by_page(places):
-            found[where] = page.rows[rows]
+        for page, where, rows in pages:
+            found[where] = page.rows.take(rows)
         return found
 
     def items(self, places: Int64Array) -> Items:
         """Return the items of the requests at places (n,)."""
-        items: list[Rows] = [np.zeros(0, ITEM)]
-        parts: list[Rows] = [np.zeros(0, PART)]
-        ptr = np.zeros(len(places) + 1, np.int64)
-        for number, place in enumerate(places.tolist()):
-            page = self.pages[place >> PAGE_BITS]
-            row = page.rows[place & (PAGE_ROWS - 1)]
-            first, count = int(row["item_ptr"]), int(row["item_count"])
-            ptr[number + 1] = ptr[number] + count
-            if count:
-                found = page.items[first : first + count]
-                items.append(found)
-                drawn = int(found["part_count"].sum())
-                if drawn:
-                    start = int(found["part_ptr"][found["part_count"] > 0][0])
-                    parts.append(page.parts[start : start + drawn])
-        return Items(ptr, np.concatenate(items), np.concatenate(parts))
+        found: list[Items] = []
+        order: list[Int64Array] = []
+        for page, where, rows in self._by_page(places):
+            drawn, ptr = _spread(page.rows["item_ptr"][rows], page.rows["item_count"][rows])
+            items = page.items.take(drawn)
+            parts, _ = _spread(items["part_ptr"], items["part_count"])
+            found.append(Items(ptr, items, page.parts.take(parts)))
+            order.append(where)
+        if len(found) < 2:
+            return found[0] if found else Items.none(0)
+        return Items.join(found).take(np.argsort(np.concatenate(order)))
 
     # ---- writing
 
@@ -200,12 +209,15 @@ class KeptRequests:
 
     def hold(self, places: Int64Array, rows: Rows) -> None:
         """Remember when reservations among requests (n,) are due."""
-        opened = rows["standing"] == Standing.OPEN
+        opened = rows["standing"] == _OPEN
         if opened.any():
             second = -(-rows["answer"]["expires_at"][opened] // SECOND_US)
             opened_places = places[opened]
             for due in np.unique(second).tolist():
-                self.due.setdefault(due, []).append(opened_places[second == due])
+                if due not in self.due:
+                    self.due[due] = []
+                    heappush(self.seconds, due)
+                self.due[due].append(opened_places[second == due])
 
     def set_standing(self, places: Int64Array, standing: Standing) -> None:
         """Say what became of requests (n,)."""
@@ -227,16 +239,18 @@ class KeptRequests:
 
     def is_due(self, now: int) -> bool:
         """Return whether a reservation may be held no longer at an instant, microseconds UTC."""
-        return bool(self.due) and min(self.due) <= now // SECOND_US
+        return bool(self.seconds) and self.seconds[0] <= now // SECOND_US
 
     def expired(self, now: int) -> Int64Array:
         """Return (k,) the places of open reservations that may be held no longer, ascending; they are due no more."""
         if not self.is_due(now):
             return np.zeros(0, np.int64)
-        over = [second for second in self.due if second <= now // SECOND_US]
-        places = np.sort(np.concatenate([part for second in over for part in self.due.pop(second)]))
+        over: list[Int64Array] = []
+        while self.is_due(now):
+            over += self.due.pop(heappop(self.seconds))
+        places = np.sort(np.concatenate(over))
         places = places[places >= self.index.dead]  # those that ended, and were forgotten since
-        still: Int64Array = places[self.rows(places)["standing"] == Standing.OPEN]
+        still: Int64Array = places[self.rows(places)["standing"] == _OPEN]
         return still
 
     def forget(self, horizon: int) -> None:
@@ -244,7 +258,7 @@ class KeptRequests:
         for number, page in list(self.pages.items()):
             if number == self.next_page - 1 or page.rows["at"][page.count - 1] >= horizon:
                 break
-            if (page.rows["standing"] == Standing.OPEN).any():  # it was taken when requests were kept for longer
+            if (page.rows["standing"] == _OPEN).any():  # it was taken when requests were kept for longer
                 break
             del self.pages[number]
             self.index.forget((number + 1) << PAGE_BITS, page.count)
@@ -252,7 +266,7 @@ class KeptRequests:
     def open_places(self) -> Int64Array:
         """Return (k,) the places of all open reservations."""
         found = [
-            (number << PAGE_BITS) + np.flatnonzero(page.rows["standing"][: page.count] == Standing.OPEN)
+            (number << PAGE_BITS) + np.flatnonzero(page.rows["standing"][: page.count] == _OPEN)
             for number, page in self.pages.items()
         ]
         places: Int64Array = np.concatenate([np.zeros(0, np.int64), *found])
@@ -302,7 +316,9 @@ class KeptRequests:
         """Yield pages with which of the places are in them, and at which rows."""
         numbers = places >> PAGE_BITS
         rows = places & (PAGE_ROWS - 1)
-        if len(places) and numbers[0] == numbers[-1] and (numbers == numbers[0]).all():
+        if not len(places):
+            return
+        if numbers[0] == numbers[-1] and (numbers == numbers[0]).all():
             yield self.pages[int(numbers[0])], slice(None), rows
             return
         for number in np.unique(numbers).tolist():
@@ -331,18 +347,31 @@ class KeptRequests:
         parts = items.parts[drawn_before : drawn_before + int(drawn.sum())]
         page.parts = _longer(page.parts, parts, page.part_count)
         kept = page.rows[page.count : page.count + len(rows)]
-        kept[:] = rows
+        kept.view(_WHOLE)[:] = rows.view(_WHOLE)
         kept["item_ptr"] = page.item_count + items.ptr[part.start : part.stop] - first
         kept["item_count"] = np.diff(items.ptr[part.start : part.stop + 1])
         page.item_count += len(mine)
         page.part_count += len(parts)
 
 
-def _spread(first: Int64Array, count: Int64Array) -> tuple[Int64Array, Int64Array]:
+def _spread(first: Any, count: Any) -> tuple[Int64Array, Int64Array]:
     """Return first[i] .. first[i] + count[i] of all i, one after another, and (n + 1,) where those of each i are."""
     ptr = np.zeros(len(count) + 1, np.int64)
     np.cumsum(count, out=ptr[1:])
     return np.repeat(first - ptr[:-1], count) + np.arange(ptr[-1]), ptr
+
+
+def _one_after_another(runs: Sequence[Rows]) -> Rows:
+    """Return what `numpy.concatenate` does; that works out for each run anew what type of rows they all have."""
+    some = [run for run in runs if len(run)]
+    if len(some) < 2:
+        return some[0] if some else runs[0]
+    joined = np.empty(sum(map(len, some)), some[0].dtype)
+    at = 0
+    for run in some:
+        joined[at : at + len(run)] = run
+        at += len(run)
+    return joined
 
 
 def _longer(array: Rows, more: Rows, used: int) -> Rows:

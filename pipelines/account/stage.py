@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from pipelines.account.before import Before
 from pipelines.account.notify import notifications
-from pipelines.refusals import OUTCOME_OF, refused_records, unrated_edrs
+from pipelines.refusals import NOTHING_REFUSED, OUTCOME_OF, refused_records, unrated_edrs
 from rating.rate import account_of, exact_sum, rate
 from rating.refusal_words import RefusalWords
 from rating.state import AccountState
@@ -217,7 +217,7 @@ def finish_rated(
         )
         refusals = refused if refusals is None else _concatenate(refusals, refused)
     elif refusals is None:
-        refusals = unrated_edrs(edrs, rated.reason, lambda ids: pa.array([], pa.string()), context.retry_count)
+        refusals = NOTHING_REFUSED
     usage = len(edrs) - unrated
     notified = notifications(edrs, rated, account, image, vocabulary, context.before)
     counts = {outcome.name.lower(): int(outcomes[outcome]) for outcome in Outcome}
