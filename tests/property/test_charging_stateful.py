@@ -251,7 +251,7 @@ class SmallPages(ChargingMachine):
 
 STEPS = 100
 STEPS_MIN = 10_000
-EXAMPLES = {"soak": 1000}.get(os.environ.get("HYPOTHESIS_PROFILE", ""), 105)
+EXAMPLES = {"soak": 1000}.get(os.environ.get("HYPOTHESIS_PROFILE", ""), 115)
 
 
 def test_charging_is_that_of_its_twin_for_ten_thousand_steps() -> None:
