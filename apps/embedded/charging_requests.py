@@ -26,6 +26,7 @@ from schemas.values import VALUE_ABSENT
 ID_CHARACTERS_MAX = 255
 VALIDITY_S = 60
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
+_KINDS = {kind: repr(kind) for kind in ChargingKind}
 
 
 class UnableToRequest(Exception):
@@ -134,11 +135,16 @@ def keys_of(secret: bytes, names: Sequence[str]) -> tuple[UInt64Array, UInt64Arr
 
 
 def _content(request: ChargingRequest) -> int:
-    """Return a checksum of all that a request says."""
+    """Return a checksum of all that a request says. It is in the log: its form stays."""
     kind, name, of, access_point, event_type, quantity, increment, at, validity_s, attributes, values = request
-    said = f"{kind:d} {name!r}{of!r}{access_point!r}{event_type!r} {quantity} {increment} {at} {validity_s}"
+    more = "attributes={}, values={}"
     if attributes or values:
-        said = f"{said} {sorted(attributes.items())!r}{sorted(values.items())!r}"
+        more = f"attributes={dict(sorted(attributes.items()))!r}, values={dict(sorted(values.items()))!r}"
+    said = (
+        f"ChargingRequest(kind={_KINDS[kind]}, id={name!r}, of={of!r}, access_point={access_point!r}, event_type={event_type!r}, "
+        f"quantity={quantity}, increment={increment}, at={at}, validity_s={validity_s}, "
+        f"{more})"
+    )
     return zlib.crc32(said.encode("utf-8", "surrogatepass"))
 
 
