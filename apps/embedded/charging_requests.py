@@ -141,8 +141,8 @@ def _content(request: ChargingRequest) -> int:
     if attributes or values:
         more = f"attributes={dict(sorted(attributes.items()))!r}, values={dict(sorted(values.items()))!r}"
     said = (
-        f"ChargingRequest(kind={_KINDS[kind]}, id={name!r}, of={of!r}, access_point={access_point!r}, event_type={event_type!r}, "
-        f"quantity={quantity}, increment={increment}, at={at}, validity_s={validity_s}, "
+        f"ChargingRequest(kind={_KINDS[kind]}, id={name!r}, of={of!r}, access_point={access_point!r}, "
+        f"event_type={event_type!r}, quantity={quantity}, increment={increment}, at={at}, validity_s={validity_s}, "
         f"{more})"
     )
     return zlib.crc32(said.encode("utf-8", "surrogatepass"))
