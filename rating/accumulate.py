@@ -6,13 +6,25 @@ from typing import Any
 
 import numpy as np
 
+from rating.image_derived import with_derived
 from rating.kernels.accumulate import locate_growths, raise_accumulators
-from rating.kernels.layout import OFFER, VERSION_ID, Tariff
+from rating.kernels.layout import (
+    ATTRIBUTE_SLOTS,
+    LOOKUP_SLOTS,
+    OFFER,
+    SAID_COLUMNS,
+    VALUE_SLOTS,
+    VERSION_ID,
+    Tariff,
+)
 from rating.state import AccountState
 from rating.tariff_image import TariffImage
 from schemas.arrays import Int32Array, Int64Array
 from schemas.edr import EdrBlock
 from schemas.rated_item import Growths, RatedBlock
+
+NOTHING_SAID: Int32Array = np.zeros((0, SAID_COLUMNS), np.int32)
+"""Of usage by which nothing is counted."""
 
 
 def accumulate(edrs: EdrBlock, rated: RatedBlock, image: TariffImage, state: AccountState) -> Growths | None:
@@ -21,7 +33,14 @@ def accumulate(edrs: EdrBlock, rated: RatedBlock, image: TariffImage, state: Acc
         return None
     rows = np.flatnonzero(rated.reason == 0)
     found = find_growths(
-        rows, edrs.event_at, edrs.subscription, rated.charge_version, rated.rated_quantity, rated.amount, image
+        rows,
+        edrs.event_at,
+        edrs.subscription,
+        rated.charge_version,
+        rated.rated_quantity,
+        rated.amount,
+        said_by(edrs, image),
+        image,
     )
     grown = np.empty(len(found.row), np.bool_)
     raise_accumulators(
@@ -44,12 +63,13 @@ def find_growths(
     charge_version: Int32Array,
     rated_quantity: Int64Array,
     amount: Int64Array,
+    said: Int32Array,
     image: TariffImage,
 ) -> Growths:
     """Return which accumulators the rated items at `rows`, ascending, grow by an image; what was before is left at zero.
 
     Args:
-        event_at .. amount: with a value for every one of `rows`, of items that the image rated.
+        event_at .. amount: with a value for every one of `rows`, of items that the image rated. said: of `said_by`.
     """
     tables = image.accumulators
     if tables is None:
@@ -66,6 +86,7 @@ def find_growths(
         version,
         _column(rated_quantity, np.int64),
         _column(amount, np.int64),
+        _column(said, np.int32),
         tariff.subscription_row,
         tables,
         tariff.zone_ptr,
@@ -78,6 +99,22 @@ def find_growths(
         found.period,
         found.by,
     )
+    return found
+
+
+def asks_for_values(image: TariffImage) -> bool:
+    """Return whether an accumulator of an image counts by a value of the usage."""
+    return image.accumulators is not None and bool(image.accumulators.values.any())
+
+
+def said_by(edrs: EdrBlock, image: TariffImage) -> Int32Array:
+    """Return (n, SAID_COLUMNS) what accumulators count EDRs by: codes of attributes, then of lookups; (0, …) if by nothing."""
+    if not asks_for_values(image):
+        return NOTHING_SAID
+    found = np.zeros((len(edrs), SAID_COLUMNS), np.int32)
+    found[:, :ATTRIBUTE_SLOTS] = edrs.attributes
+    if image.derived:
+        found[:, ATTRIBUTE_SLOTS:] = with_derived(edrs, image.derived)[:, VALUE_SLOTS : VALUE_SLOTS + LOOKUP_SLOTS]
     return found
 
 

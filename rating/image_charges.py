@@ -72,7 +72,7 @@ LATER: dict[type[Document], frozenset[str]] = {
     Increments: frozenset({"mode"}),
     Calendar: frozenset({"day_types", "seasons"}),
     Band: frozenset({"seasons"}),
-    Counter: frozenset({"shared_by", "function", "roll_over", "notify"}),
+    Counter: frozenset({"shared_by", "function", "roll_over", "notify", "by", "values"}),
 }
 """Fields that came later: a version that does not use them keeps the name that it had before they came."""
 _LATER_DEFAULTS = {
@@ -226,6 +226,7 @@ def texts_named(catalog: Catalog) -> set[str]:
     """Return the texts of attributes that something in a catalog asks for: they get codes."""
     return (
         {value for charge in catalog.charges.values() for value in charge.filters.values()}
+        | {value for counter in catalog.counters.values() for value in counter.values}
         | matrix_codes(catalog)
         | expression_codes(catalog)
         | lookup_codes(catalog)

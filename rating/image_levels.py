@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from rating.image_accumulators import ImageAccumulators
+from rating.image_accumulators import ImageAccumulators, counter_of
 from rating.image_calendars import CalendarTables
 from rating.image_charges import ChargeTables
 from rating.kernels.layout import COUNTER, VERSION_ID
@@ -16,7 +16,6 @@ from rating.levels import level_of, unit_of, whole_of
 from rating.vocabulary import Vocabulary
 from schemas.arrays import Int32Array, Int64Array
 from schemas.catalog import Catalog
-from schemas.price_plan import Counter
 from schemas.quantity import Unit
 
 
@@ -36,7 +35,7 @@ class Levels:
 
 @dataclass(frozen=True, slots=True)
 class CounterWords:
-    """What is said of a counter: `unit` may be a currency."""
+    """What is said of a counter: `unit` may be a currency; `code` has a value behind it where it counts by values."""
 
     code: str
     unit: Unit
@@ -68,8 +67,8 @@ def compile_levels(
     accumulators: ImageAccumulators | None,
 ) -> Notices | None:
     """Return the levels of a catalog; None where there are none, so that nothing looks for any."""
-    codes = accumulators.codes if accumulators is not None else ()
-    counters, accumulated = _counters(catalog, calendars.counters), _counters(catalog, codes)
+    names = accumulators.names if accumulators is not None else ()
+    counters, accumulated = _counters(catalog, calendars.counters), _counters(catalog, names)
     wallets = _wallets(catalog, vocabulary)
     if counters is None and accumulated is None and wallets is None:
         return None
@@ -82,22 +81,23 @@ def compile_levels(
     return Notices(
         counter_of,
         counters,
-        tuple(_words(catalog.counters[code], catalog) for code in calendars.counters),
+        tuple(_words(code, catalog) for code in calendars.counters),
         accumulated,
-        tuple(_words(catalog.counters[code], catalog) for code in codes),
+        tuple(_words(name, catalog) for name in names),
         wallets,
     )
 
 
-def _words(counter: Counter, catalog: Catalog) -> CounterWords:
-    return CounterWords(counter.code, unit_of(counter, catalog.units), counter.zone)
+def _words(name: str, catalog: Catalog) -> CounterWords:
+    counter = catalog.counters[counter_of(name)]
+    return CounterWords(name, unit_of(counter, catalog.units), counter.zone)
 
 
-def _counters(catalog: Catalog, codes: Iterable[str]) -> Levels | None:
+def _counters(catalog: Catalog, names: Iterable[str]) -> Levels | None:
     versions = [version for plan in catalog.price_plans.values() for version in plan.versions]
     ptr, found = [0], []
-    for code in codes:
-        counter = catalog.counters[code]
+    for name in names:
+        counter = catalog.counters[counter_of(name)]
         if counter.notify:
             whole, unit = whole_of(counter, versions, catalog.units), unit_of(counter, catalog.units)
             found += sorted((level_of(text, whole, unit, catalog.units), text) for text in counter.notify)

@@ -97,7 +97,8 @@ class Vocabulary:
         wallets: "account/wallet".
         counters: "subscription/counter", and of shared ones "account/ACCOUNT/counter" or "group/GROUP/counter": one slot of
             counter state each.
-        accumulators: the same of counters that price nothing; of those of amounts, "#" and the currency follow.
+        accumulators: the same of counters that price nothing; where they count by values, "=" and the value follow, "=*" of
+            all others; of those of amounts, "#" and the currency.
         currencies: ISO 4217 codes.
         images: content hashes of the activated tariff images, in order of activation.
     """

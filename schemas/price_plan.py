@@ -197,6 +197,8 @@ class RollOver(Document):
 
 LevelText = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)? (%|[A-Za-z][A-Za-z0-9_./-]*)$")]
 """A level of a counter: "80 %", "5 GB", "50 EUR"."""
+COUNTED_VALUES_MAX = 32
+"""Values that an accumulator counts each for itself: each takes room for every holder."""
 LEVELS_MAX = 16
 ACCUMULATORS_MAX = 8
 Accumulated = Annotated[tuple[Code, ...], Field(max_length=ACCUMULATORS_MAX)]
@@ -212,6 +214,8 @@ class Counter(Document):
     `function: amount` counts what items cost, in the currency `unit`; it prices nothing.
 
     `notify` are levels at whose crossing somebody is told.
+
+    An accumulator may count `by` an attribute or lookup of the usage: each of `values` for itself, and all other together.
     """
 
     kind: Literal["counter"]
@@ -223,6 +227,8 @@ class Counter(Document):
     function: Literal["sum", "max", "amount"] = "sum"
     roll_over: RollOver | None = None
     notify: Annotated[tuple[LevelText, ...], Field(max_length=LEVELS_MAX)] = ()
+    by: Code | None = None
+    values: Annotated[tuple[Code, ...], Field(max_length=COUNTED_VALUES_MAX)] = ()
 
 
 class Increments(Document):

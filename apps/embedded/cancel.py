@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from apps.embedded.engine import Engine
 from apps.embedded.images import ActiveImage, recompile
+from apps.embedded.renewal import packed_unread, said_then
 from pipelines.resource.neighbours import dated, near_midnight
 from pipelines.snapshot import StageState
 from pipelines.spool.family import moves_of
@@ -187,6 +188,7 @@ class Withdrawal:
                 version,
                 column["rated_quantity"],
                 amount,
+                said_then(self.engine, claim << 32 | column["record"].astype(np.int64), packed_unread(column), image),
                 image.image,
             ),
         )

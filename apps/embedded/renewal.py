@@ -7,6 +7,9 @@ price it; and of rated EDRs neither is stored.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from apps.embedded.charging_said import said_in_log
@@ -15,9 +18,10 @@ from apps.embedded.files import QuarantinedFile, UnableToReadArchive
 from apps.embedded.images import ActiveImage
 from pipelines.spool.family import RECORD
 from pipelines.spool.journal import Cancel, Charging, EdrRetry, FileClaim, RecordRetry, Rerate
-from schemas.arrays import BoolArray, Int64Array
-from schemas.cdr import ATTRIBUTE_UNREAD
-from schemas.edr import EVENT_TYPE_MASK, PACKED_WORDS, PACKED_WORDS_VALUED
+from rating.accumulate import NOTHING_SAID, asks_for_values, said_by
+from schemas.arrays import BoolArray, Int32Array, Int64Array
+from schemas.cdr import ATTRIBUTE_UNREAD, BlockPosition
+from schemas.edr import BRANCH_SHIFT, EVENT_TYPE_MASK, PACKED_WORDS, PACKED_WORDS_VALUED, unpack
 from schemas.values import VALUE_ABSENT
 
 CLAIMS_ASKED_MAX = 10_000
@@ -54,6 +58,32 @@ def renew_all(engine: Engine, place: Int64Array, packed: Int64Array, under: Acti
             f"usage of {unread:,} EDRs cannot be read again as what it was: its source reads something else by now"
         )
     return renewed
+
+
+def packed_unread(column: Mapping[str, Any]) -> Int64Array:
+    """Return (n, PACKED_WORDS_VALUED) `schemas.edr.pack` of rows of fact_usage, whose attributes and values nobody has read."""
+    packed = np.full((len(column["event_at"]), PACKED_WORDS_VALUED), VALUE_ABSENT, np.int64)
+    packed[:, 0], packed[:, 1], packed[:, 2] = column["event_at"], column["span_s"], column["quantity"]
+    packed[:, 3] = column["event_type"].astype(np.int64) | column["branch"].astype(np.int64) << BRANCH_SHIFT
+    packed[:, 4], packed[:, 5] = column["access_point"], column["subscription"]
+    packed[:, 6:PACKED_WORDS] = ATTRIBUTE_UNREAD
+    return packed
+
+
+def said_then(engine: Engine, place: Int64Array, packed: Int64Array, image: ActiveImage) -> Int32Array:
+    """Return what accumulators counted rated EDRs by under the image that rated them, as `rating.accumulate.said_by`.
+
+    Nothing is read where its accumulators ask for no values.
+
+    Args:
+        place, packed: as in `renew`; what they say is read again from their records.
+
+    Raises:
+        UnableToReadArchive: as `renew_all`.
+    """
+    if not asks_for_values(image.image):
+        return NOTHING_SAID
+    return said_by(unpack(renew_all(engine, place, packed, image), BlockPosition(0, 0, 0)), image.image)
 
 
 def _renewed(engine: Engine, place: Int64Array, packed: Int64Array, active: ActiveImage | None) -> Int64Array:

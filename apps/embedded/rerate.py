@@ -13,6 +13,7 @@ from apps.embedded.cancel import NO_KEYS, Withdrawal, billionths, command_batch,
 from apps.embedded.engine import Engine
 from apps.embedded.files import sha256_of
 from apps.embedded.images import ActiveImage
+from apps.embedded.renewal import said_then
 from apps.embedded.rerate_deltas import deltas_of
 from apps.embedded.rerate_scope import Scope, ScopeReader, UsageSelection, edr_block
 from apps.embedded.retried import EDRS_PER_BLOCK
@@ -317,7 +318,7 @@ def _withdrawals(reader: ScopeReader, edrs: StoredEdrs, parts: Parts, rows: Int6
     }
     splits = (of.ptr.astype(np.int32), of.wallet, of.amount)
     place = some.place
-    image = reader.tariff(int(some.image[0])).image
+    image = reader.tariff(int(some.image[0]))
     grown = find_growths(
         np.arange(len(some)),
         some.event_at,
@@ -325,7 +326,8 @@ def _withdrawals(reader: ScopeReader, edrs: StoredEdrs, parts: Parts, rows: Int6
         some.charge_version,
         some.rated_quantity,
         some.amount,
-        image,
+        said_then(reader.engine, place, some.packed, image),
+        image.image,
     )
     return command_batch(place >> 32, CancelledKind.RATED, place & RECORD, some.branch, NO_KEYS, given, splits, grown)
 

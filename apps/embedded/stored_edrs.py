@@ -11,10 +11,10 @@ import pyarrow as pa
 
 from apps.embedded.cancel import billionths
 from apps.embedded.engine import Engine
+from apps.embedded.renewal import packed_unread
 from pipelines.spool.lifecycle import Status, decisions
 from schemas.arrays import BoolArray, Int32Array, Int64Array, UInt8Array, UInt16Array
-from schemas.cdr import ATTRIBUTE_UNREAD
-from schemas.edr import BRANCH_SHIFT, EVENT_TYPE_MASK, PACKED_WORDS, PACKED_WORDS_VALUED
+from schemas.edr import EVENT_TYPE_MASK, PACKED_WORDS_VALUED
 from schemas.rated_item import WALLET_NONE
 from schemas.rejection import BEFORE_RATING, Stage
 from schemas.values import VALUE_ABSENT
@@ -180,11 +180,6 @@ def read_unrated(engine: Engine, where: str, parameters: Mapping[str, Any]) -> S
 def _of_usage(found: pa.Table) -> StoredEdrs:
     column = {name: found[name].to_numpy() for name in found.column_names if name != "amount"}
     n = found.num_rows
-    packed = np.full((n, PACKED_WORDS_VALUED), VALUE_ABSENT, np.int64)
-    packed[:, 0], packed[:, 1], packed[:, 2] = column["event_at"], column["span_s"], column["quantity"]
-    packed[:, 3] = column["event_type"].astype(np.int64) | column["branch"].astype(np.int64) << BRANCH_SHIFT
-    packed[:, 4], packed[:, 5] = column["access_point"], column["subscription"]
-    packed[:, 6:PACKED_WORDS] = ATTRIBUTE_UNREAD
     ids = {name: column[name].astype(np.int32) for name in ("source", "image", "account", "charge_version", "wallet")}
     return StoredEdrs(
         place=column["claim"].astype(np.int64) << np.int64(32) | column["record"].astype(np.int64),
@@ -195,6 +190,6 @@ def _of_usage(found: pa.Table) -> StoredEdrs:
         tier=column["tier"].astype(np.uint8),
         band=column["band"].astype(np.uint8),
         amount=billionths(found["amount"]),
-        packed=packed,
+        packed=packed_unread(column),
         **ids,
     )

@@ -13,6 +13,7 @@ import numpy as np
 from apps.embedded.charging_looks import account_number, money
 from apps.embedded.images import ActiveImage
 from apps.embedded.virtual_counters import KINDS
+from rating.image_accumulators import counter_of
 from rating.image_charges import COMPANION
 from rating.kernels.layout import ACCOUNT, PERIODS_KEPT
 from rating.levels import unit_of
@@ -95,7 +96,7 @@ def _counters(engine: Engine, active: ActiveImage, number: int, at: datetime) ->
         found += [(slot, state.accumulated_period, None, words.accumulators) for slot in sorted(grown)]
     told = []
     for slot, periods, used, table in found:
-        holder, counter = _named(table, slot, active)
+        holder, called, counter = _named(table, slot, active)
         if counter is None:
             continue
         local = at.astimezone(ZoneInfo(counter.zone))
@@ -107,7 +108,7 @@ def _counters(engine: Engine, active: ActiveImage, number: int, at: datetime) ->
         unit = unit_of(counter, active.catalog.units)
         told.append(
             {
-                "counter": counter.code,
+                "counter": called,
                 "holder": holder,
                 "period": local.strftime(_FORMS[counter.period]),
                 "zone": counter.zone,
@@ -124,8 +125,8 @@ def _in_units(steps: int, step_count: int) -> str:
     return f"{EXACT_ENOUGH.divide(steps, step_count).quantize(_PLACES, context=EXACT_ENOUGH).normalize():f}"
 
 
-def _named(table: NameTable, slot: int, active: ActiveImage) -> tuple[str, Counter | None]:
-    """Return the holder of a slot and its counter; None of a companion, which is no counter."""
-    name = table.name(slot)
-    holder, _, code = name.rpartition("/")
-    return holder, None if code.endswith(COMPANION) else active.catalog.counters.get(code.partition("#")[0])
+def _named(table: NameTable, slot: int, active: ActiveImage) -> tuple[str, str, Counter | None]:
+    """Return the holder of a slot, what it is called there, and its counter; None of a companion, which is no counter."""
+    holder, _, code = table.name(slot).rpartition("/")
+    name = code.partition("#")[0]
+    return holder, name, None if code.endswith(COMPANION) else active.catalog.counters.get(counter_of(name))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from billing.catalog.checking import Context
 from billing.catalog.models import Entry, Path
+from billing.catalog.wording import choose
 from schemas.price_plan import Charge, Counter, EventType, Offer, PricePlan
 
 
-def check_accumulators(ctx: Context, entry: Entry[Any], codes: tuple[str, ...], charges: Iterable[Charge]) -> None:
+def check_accumulators(ctx: Context, entry: Entry[Any], codes: tuple[str, ...], charges: Sequence[Charge]) -> None:
     """Check the counters that a charge or an offer grows by what some charges price."""
     if not codes:
         return
@@ -30,6 +31,7 @@ def check_accumulators(ctx: Context, entry: Entry[Any], codes: tuple[str, ...], 
         else:
             for charge in charges:
                 _check_measure(ctx, entry, here, counter, charge)
+            _check_values(ctx, entry, here, counter, charges)
 
 
 def check_offer_accumulators(ctx: Context, entry: Entry[Offer]) -> None:
@@ -53,6 +55,17 @@ def priced_counters(ctx: Context) -> dict[str, str]:
         for version in entry.document.versions
         if version.counter is not None
     }
+
+
+def _check_values(ctx: Context, entry: Entry[Any], path: Path, counter: Counter, charges: Sequence[Charge]) -> None:
+    """Check that usage says what a counter counts by: that of one charge at least, as an attribute or a lookup."""
+    known = ctx.documents.of(EventType)
+    types = [known[charge.event_type].document for charge in charges if charge.event_type in known]
+    names = {name for each in types for name in (*each.attributes, *each.lookups)}
+    if counter.by is not None and types and counter.by not in names:
+        codes = ", ".join(sorted({each.code for each in types}))
+        message = f'"{counter.code}" counts by {counter.by}, which no usage of {codes} says'
+        ctx.problems.at(entry, path, message, choose(counter.by, names, otherwise="add it to the event type"))
 
 
 def _check_measure(ctx: Context, entry: Entry[Any], path: Path, counter: Counter, charge: Charge) -> None:

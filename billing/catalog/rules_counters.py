@@ -19,6 +19,10 @@ def check_counter(ctx: Context, entry: Entry[Counter]) -> None:
     """Check a counter: its unit and zone are known; levels and what rolls over are quantities of its unit."""
     counter = entry.document
     ctx.zone(entry, ("zone",), counter.zone)
+    ctx.unique(entry, ("values",), counter.values, "value")
+    if (counter.by is None) == bool(counter.values):
+        message = "what is counted by has values that are counted each for itself"
+        ctx.problems.at(entry, ("by",), message, "write both `by: …` and `values: […]`, or neither")
     if counter.function == "amount":
         if counter.unit not in CURRENCY_DECIMALS:
             message = f'the counter counts amounts, and octroi does not bill in the currency "{counter.unit}"'

@@ -314,6 +314,10 @@ def _check_counter_unit(
         message = f'"{version.counter}" counts amounts, by which nothing is priced'
         ctx.problems.at(entry, (*path, "counter"), message, "list it under `accumulate` of a charge or an offer")
         return
+    if counter is not None and counter.by is not None:
+        message = f'"{version.counter}" counts by {counter.by}, and prices have one counter'
+        ctx.problems.at(entry, (*path, "counter"), message, "list it under `accumulate` of a charge or an offer")
+        return
     unit = ctx.units.get(counter.unit) if counter is not None else None
     if unit is not None and dimension is not None and unit.dimension != dimension:
         message = f'the counter "{version.counter}" counts {unit.dimension}, but the version prices {dimension}'

@@ -19,7 +19,7 @@ from pipelines.account.charging_items import edrs_of, rated_block, refund_block
 from pipelines.account.charging_rating import INSUFFICIENT, RatedRequests, rate_requests, without_accumulators
 from pipelines.account.kept import KEPT, SECOND_US, Items, KeptRequests
 from pipelines.account.stage import ClaimContext, finish_rated
-from rating.accumulate import accumulate, find_growths
+from rating.accumulate import accumulate, find_growths, said_by
 from rating.kernels.layout import ACCOUNT
 from rating.reversal import ReversedItems, reverse
 from rating.state import AccountState
@@ -297,6 +297,7 @@ class _Taken:
         if self.ground.image.accumulators is None:
             return None
         rows = items.rows
+        edrs = edrs_of(requests, np.array(requests["quantity"]), BlockPosition(0, 0, 0), np.arange(len(rows)))
         return find_growths(
             np.arange(len(rows)),
             np.array(requests["event_at"]),
@@ -304,6 +305,7 @@ class _Taken:
             np.array(rows["charge_version"]),
             np.array(rows["rated_quantity"]),
             np.array(rows["amount"]),
+            said_by(edrs, self.ground.image),
             self.ground.image,
         )
 

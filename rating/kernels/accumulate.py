@@ -24,6 +24,10 @@ class AccumulatorTables(NamedTuple):
 
     Attributes:
         kind, zone: (accumulators,) int32 of their periods. of_amount: (accumulators,) bool, whether they count money.
+        values: (accumulators,) int32: how many of the accumulators behind one count by its values; it counts all others.
+        code: (accumulators,) int32 id in `Vocabulary.attribute_values` of the value that one counts, -1 of others.
+        said: (versions, accumulators) int8 column of what usage says in which an item of a row of `version_row` has the value,
+            -1 where it says no such thing.
         version_ptr: (versions + 1,) int32 into version_list: those that items of a row of `version_row` grow.
         offer_ptr: (offers + 1,) int32 into offer_list: those that all items of an offer grow besides. Both lists int32.
         place: (offers, accumulators) int32 position among the slots of a subscription of the offer, -1 where it has none.
@@ -33,6 +37,9 @@ class AccumulatorTables(NamedTuple):
     kind: Any
     zone: Any
     of_amount: Any
+    values: Any
+    code: Any
+    said: Any
     version_ptr: Any
     version_list: Any
     offer_ptr: Any
@@ -50,6 +57,7 @@ def locate_growths(
     version: Any,
     rated_quantity: Any,
     amount: Any,
+    said: Any,
     subscription_row: Any,
     accumulators: Any,
     zone_ptr: Any,
@@ -68,12 +76,15 @@ def locate_growths(
         row: (n,) int64, of each item, ascending: `event_at` .. `amount` have a value there.
         event_at: int64 microseconds UTC. subscription: int32, known to the image. version: (n,) int64 rows of `version_row`.
         rated_quantity, amount: int64 >= 0.
+        said: (rows, SAID_COLUMNS) int32 codes of attributes, then of lookups; with no row where nothing counts by values.
         subscription_row, zone_ptr .. zone_offset: of `layout.Tariff`.
         accumulators: `AccumulatorTables`.
         out_row .. out_by: with room for all of them, written. out_accumulator: which of the image. out_slot: its slot in
             `AccountState.accumulated`. out_period: number * 4 + kind.
     """
-    kind, zone, of_amount, version_ptr, version_list, offer_ptr, offer_list, place, slot_ptr, slots = accumulators
+    (
+        kind, zone, of_amount, values, code, said_in, version_ptr, version_list, offer_ptr, offer_list, place, slot_ptr, slots,
+    ) = accumulators  # fmt: skip
     found = 0
     for index in range(len(row)):
         at = row[index]
@@ -85,6 +96,12 @@ def locate_growths(
                 first, end = offer_ptr[offer], offer_ptr[offer + 1]
             for k in range(first, end):
                 which = version_list[k] if source == 0 else offer_list[k]
+                column = said_in[version[index], which] if values[which] > 0 else -1
+                if column >= 0:
+                    for other in range(which + 1, which + 1 + values[which]):
+                        if code[other] == said[at, column]:
+                            which = other
+                            break
                 local = local_instant(event_at[at], I64(zone[which]), zone_ptr, zone_bucket, zone_instant, zone_offset)
                 out_row[found] = at
                 out_accumulator[found] = which

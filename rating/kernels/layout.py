@@ -225,6 +225,8 @@ CALENDAR_DAYS = 36_600
 CROSSING_DAYS_MAX = 35
 """Days that usage which is split over time bands may last."""
 ATTRIBUTE_SLOTS = 4
+SAID_COLUMNS = ATTRIBUTE_SLOTS + LOOKUP_SLOTS
+"""Columns of texts by which accumulators count: attributes, then lookups."""
 ZONE_BUCKET_BITS = 44
 """Instants are looked up by buckets of 2**44 microseconds (203 days) since ZONE_EPOCH_US."""
 ZONE_EPOCH_US = 946_684_800_000_000

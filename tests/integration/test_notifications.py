@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_calls import BOB, CATALOG, call, write_calls, write_catalog
+from cli_calls import ANA, BOB, CATALOG, call, write_calls, write_catalog
 from cli_octroi import balanced, octroi, query, running, until
 
 from apps.embedded.layout import DataDirectory
@@ -19,7 +19,9 @@ TOLD = (
         'model: flat, per: "1 min", price: "0.60"',
         'model: graduated, per: "1 min", counter: month, tiers: [{up_to: "10 min", price: "0"}, {price: "0.60"}]',
     )
-    .replace("charges: [voice]", "charges: [voice], accumulate: [spend]")
+    .replace("charges: [voice]", "charges: [voice], accumulate: [spend, sides]")
+    .replace("code: voice, unit: s}", "code: voice, unit: s, attributes: [side]}")
+    .replace("  event_type: {constant: voice}", "  event_type: {constant: voice}\n  attributes: {side: caller}")
     .replace(
         "{kind: account, code: bob, currency: EUR}",
         "kind: account\ncode: bob\ncurrency: EUR\nwallets: [{code: gift, type: prepaid, opening_balance: '1', "
@@ -29,9 +31,11 @@ TOLD = (
 {kind: counter, code: month, unit: min, period: month, zone: Europe/Paris, notify: ["80 %", "100 %"]}
 ---
 {kind: counter, code: spend, unit: EUR, function: amount, period: month, shared_by: account, notify: ["3 EUR"]}
+---
+{kind: counter, code: sides, unit: s, period: month, by: side, values: ["33600000001"]}
 """
 )
-"""Ten minutes a month are free; then a second costs one cent."""
+"""Ten minutes a month are free; then a second costs one cent. Ana's seconds and those of others are counted apart."""
 USAGE = (
     call(1, 300, at="2026-10-05T12:00:00Z"),
     call(2, 180, at="2026-10-06T12:00:00Z"),
@@ -82,10 +86,18 @@ def _state(data: Path) -> StageState:
     return state
 
 
-def _spent(data: Path) -> dict[str, int]:
+def _accumulated(data: Path) -> dict[str, int]:
     state = _state(data)
     names = state.vocabulary.accumulators.names.to_list()
     return {name: sum(state.account.accumulator(slot, cell) for cell in range(4)) for slot, name in enumerate(names)}
+
+
+def _spent(data: Path) -> dict[str, int]:
+    return {name: value for name, value in _accumulated(data).items() if "/spend" in name}
+
+
+def _seconds(data: Path) -> dict[str, int]:
+    return {name: value // 1000 for name, value in _accumulated(data).items() if "/sides" in name and value}
 
 
 def test_what_was_crossed_is_listed_with_its_values(data: Path) -> None:
@@ -101,6 +113,7 @@ def test_what_was_crossed_is_listed_with_its_values(data: Path) -> None:
     assert "account/ana/spend" in told
     assert octroi("notifications", "list", "--since", "yesterday", "--data", data).code == 2
     assert _spent(data) == {"account/ana/spend#EUR": 3_800_000_000, "account/bob/spend#EUR": 1_200_000_000}
+    assert _seconds(data) == {f"ana/sides={ANA}": 980, "bob/sides=*": 720}
     balanced(data)
 
 
@@ -118,7 +131,7 @@ def test_a_replay_tells_the_same(data: Path) -> None:
 def test_usage_that_is_taken_back_may_cross_again(data: Path, tmp_path: Path) -> None:
     octroi("files", "back-out", "calls.csv", "--reason", "sent by mistake", "--data", data).ok()
     assert _told(data) == EXPECTED
-    assert set(_spent(data).values()) == {0}
+    assert set(_accumulated(data).values()) == {0}
     octroi("ingest", write_calls(tmp_path / "again.csv", *USAGE), "--source", "calls", "--data", data).ok()
     again = [("nt-4" + one[0].removeprefix("nt-2"), *one[1:]) for one in EXPECTED]
     assert _told(data) == EXPECTED + again
@@ -135,6 +148,7 @@ def test_rating_again_tells_of_what_was_not_reached_before(data: Path, tmp_path:
     assert _told(data) == EXPECTED
     dearer = TOLD.replace('{price: "0.60"}', '{price: "1.20"}')
     dearer = dearer.replace('notify: ["3 EUR"]', 'notify: ["3 EUR", "6 EUR", "900 EUR"]')
+    dearer = dearer.replace('values: ["33600000001"]', 'values: ["33600000002"]')
     write_catalog(data, dearer)
     octroi("run", data).ok()
     octroi("rerate", *october, "--reason", "another price", "--preview").ok()
@@ -142,6 +156,8 @@ def test_rating_again_tells_of_what_was_not_reached_before(data: Path, tmp_path:
     octroi("rerate", *october, "--reason", "another price").ok()
     assert [told[1:] for told in _told(data)[len(EXPECTED) :]] == [("account/ana/spend", "6 EUR", "6", "0", "8.8")]
     assert _spent(data) == {"account/ana/spend#EUR": 8_800_000_000, "account/bob/spend#EUR": 2_400_000_000}
+    # what Ana called was taken off where it was counted, and counts among others now
+    assert _seconds(data) == {"ana/sides=*": 1040, f"bob/sides={BOB}": 720}
     balanced(data)
 
 

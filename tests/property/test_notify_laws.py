@@ -16,7 +16,7 @@ from rating_world import Use, World, catalog_from, instant
 
 from pipelines.account.before import Before, before_rerating
 from pipelines.account.notify import notifications
-from rating.accumulate import find_growths
+from rating.accumulate import find_growths, said_by
 from rating.history import begin, settle
 from rating.periods import rolling_slots
 from rating.rate import account_of, rate
@@ -111,6 +111,7 @@ class Stage:
             rated.charge_version,
             rated.rated_quantity,
             rated.amount,
+            said_by(edrs, self.world.image),
             self.world.image,
         )
         return RatedItems(

@@ -16,8 +16,9 @@ from rating.rate import account_of, rate
 from schemas.edr import EdrBlock, select_edrs
 
 CATALOG = catalog_from(
-    "{kind: event_type, code: data, unit: B}",
-    "{kind: event_type, code: text, unit: event}",
+    "{kind: event_type, code: data, unit: B, attributes: [network, area]}",
+    "{kind: event_type, code: text, unit: event, attributes: [zone], lookups: {area: {table: areas, of: zone}}}",
+    "{kind: lookup_table, code: areas, key: code, rows: [{key: EU, code: north}, {key: CH, code: south}, {key: US, code: west}]}",
     "{kind: counter, code: month, unit: B, zone: Europe/Paris, notify: ['80 %', '100 %', 9 B]}",
     "{kind: counter, code: peak, unit: B, period: day, function: max, notify: [3 B, 5 B]}",
     "{kind: counter, code: rolling, unit: B, period: day, roll_over: {of: 5 B, periods: 2}, notify: ['50 %', '100 %']}",
@@ -26,6 +27,9 @@ CATALOG = catalog_from(
     "{kind: counter, code: spend, unit: EUR, function: amount, period: day, zone: Asia/Tokyo, shared_by: customer, "
     "notify: [4 EUR, '6.5 EUR']}",
     "{kind: counter, code: quiet, unit: B, period: year}",
+    "{kind: counter, code: zones, unit: event, period: day, by: zone, values: [EU, CH], notify: [2 event]}",
+    "{kind: counter, code: areas, unit: EUR, function: amount, period: day, shared_by: account, by: area, "
+    "values: [south, north], notify: [2 EUR, '3.5 EUR']}",
     *(
         f"kind: price_plan\ncode: {code}\ncurrency: EUR\nversions:\n- start: '2026-01-01T00:00:00Z'\n  model: graduated\n"
         f"  per: 1 B\n  counter: {code}\n  tiers: [{{up_to: 5 B, price: '0'}}, {{price: '1'}}]"
@@ -36,9 +40,9 @@ CATALOG = catalog_from(
         f"{{kind: charge, code: {code}, event_type: data, price_plan: {code}, accumulate: [quiet, volume]}}"
         for code in ("month", "peak", "rolling")
     ),
-    "{kind: charge, code: text, event_type: text, price_plan: text, accumulate: [texts]}",
+    "{kind: charge, code: text, event_type: text, price_plan: text, accumulate: [texts, zones]}",
     *(
-        f"{{kind: offer, code: {code}, charges: [{code}, text], accumulate: [spend]}}"
+        f"{{kind: offer, code: {code}, charges: [{code}, text], accumulate: [spend, areas]}}"
         for code in ("month", "peak", "rolling")
     ),
     "{kind: account, code: acme, currency: EUR, level: customer}",
@@ -63,10 +67,16 @@ HOUR_US = 3_600_000_000
 usage = st.lists(
     st.tuples(
         st.sampled_from(["a1", "a2", "b1", "b2"]), st.sampled_from(["data", "data", "text"]),
-        st.integers(0, 24 * 7), st.integers(0, 6),
+        st.integers(0, 24 * 7), st.integers(0, 6), st.sampled_from(["EU", "CH", "US", "XX", ""]),
+        st.sampled_from(["north", "south", "EU"]),
     ),
     max_size=24,
-).map(lambda uses: [Use(code, kind, START + hour * HOUR_US, count) for code, kind, hour, count in uses])  # fmt: skip
+).map(
+    lambda uses: [
+        Use(code, kind, START + hour * HOUR_US, count, {"area": area} if kind == "data" else {"zone": zone} if zone else {})
+        for code, kind, hour, count, zone, area in uses
+    ]
+)  # fmt: skip
 """A week, of which a counter by the day keeps four days."""
 
 
@@ -108,11 +118,15 @@ def test_what_accumulated_is_the_sum_of_the_items_of_the_period(uses: list[Use])
     for use, reason, amount, quantity in zip(uses, rated.reason, rated.amount, rated.rated_quantity, strict=True):
         if reason == 0:
             sums["account/acme", "spend", (use.at + 9 * HOUR_US) // (24 * HOUR_US)] += int(amount)
+            account, day = {"a": "account/ana", "b": "account/ben"}[use.subscription[0]], use.at // (24 * HOUR_US)
+            zone = use.attributes.get("zone", "")
+            area = use.attributes.get("area") or {"EU": "north", "CH": "south"}.get(zone, "*")
+            sums[account, f"areas={area if area in ('north', 'south') else '*'}", day] += int(amount)
             if use.event_type == "text":
+                sums[use.subscription, f"zones={zone if zone in ('EU', 'CH') else '*'}", day] += int(quantity)
                 sums["group/red" if use.subscription in ("a1", "b1") else "group/blue", "texts", 0] += int(quantity)
             else:
-                account = {"a": "account/ana", "b": "account/ben"}[use.subscription[0]]
-                sums[account, "volume", use.at // (24 * HOUR_US)] += int(quantity)
+                sums[account, "volume", day] += int(quantity)
                 sums[use.subscription, "quiet", 56] += int(quantity)
     found = values(world)
     assert {key: sums[key] for key in found} == found

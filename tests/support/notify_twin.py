@@ -54,31 +54,46 @@ class NotifyTwin:
         if version.counter is not None:
             counter = catalog.counters[version.counter]
             after = item.counter_before + item.rated_quantity
-            yield from _risen(row, self._thing(use, counter), levels(catalog, counter), item.counter_before, after)
+            thing = self._thing(use, counter, counter.code)
+            yield from _risen(row, thing, levels(catalog, counter), item.counter_before, after)
         offer = next(
             row["offer"] for row in catalog.subscriptions.to_dicts() if row["subscription"] == use.subscription
         )
         for code in (*charge.accumulate, *catalog.offers[offer].accumulate):
             counter = catalog.counters[code]
-            grown = self._grow(use, counter, item.amount if counter.function == "amount" else item.rated_quantity)
+            name = self._name(use, counter)
+            grown = self._grow(use, counter, name, item.amount if counter.function == "amount" else item.rated_quantity)
             if grown is not None:
-                yield from _risen(row, self._thing(use, counter), levels(catalog, counter), *grown)
+                yield from _risen(row, self._thing(use, counter, name), levels(catalog, counter), *grown)
         for movement in item.movements:
             before = movement.balance_after + movement.amount
             for level in sorted(balances_told(catalog, movement.wallet), reverse=True):
                 if before > level >= movement.balance_after:
                     yield Told(row, ("wallet", movement.wallet), level, before, movement.balance_after)
 
-    def _thing(self, use: Use, counter: Counter) -> tuple[str, ...]:
+    def _name(self, use: Use, counter: Counter) -> str:
+        """Return the counter, and which value it counts this usage by. Lookups are by attributes that are there."""
+        if counter.by is None:
+            return counter.code
+        catalog = self.world.catalog
+        event_type = catalog.event_types[use.event_type]
+        said = use.attributes.get(counter.by)
+        if counter.by in event_type.lookups:
+            lookup = event_type.lookups[counter.by]
+            rows = catalog.lookup_tables[lookup.table].frame.to_dicts()
+            said = next((row["code"] for row in rows if row["key"] == use.attributes.get(lookup.of)), None)
+        return f"{counter.code}={said if said in counter.values else '*'}"
+
+    def _thing(self, use: Use, counter: Counter, name: str) -> tuple[str, ...]:
         local = to_datetime(use.at).astimezone(ZoneInfo(counter.zone))
         form = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}.get(counter.period)
         holder = self.world.twin.holder(use.subscription, counter)
-        return "counter", holder, counter.code, local.strftime(form) if form else ""
+        return "counter", holder, name, local.strftime(form) if form else ""
 
-    def _grow(self, use: Use, counter: Counter, by: int) -> tuple[int, int] | None:
+    def _grow(self, use: Use, counter: Counter, name: str, by: int) -> tuple[int, int] | None:
         """Return the value before and after; None where the period is over."""
         period = period_at(counter.period, to_datetime(use.at).astimezone(ZoneInfo(counter.zone)))
-        key = (self.world.twin.holder(use.subscription, counter), counter.code, period % PERIODS_KEPT)
+        key = (self.world.twin.holder(use.subscription, counter), name, period % PERIODS_KEPT)
         kept, value = self.accumulated.get(key, (period, 0))
         if kept > period:
             return None
