@@ -71,7 +71,8 @@ class ChargingDesk:
             raise UnableToRequest("UNAVAILABLE", self._closed or f"{WAITING_MAX} requests are waiting")
         future: Future[ChargingAnswer] = Future()
         self._waiting.append((request, future))
-        self._wait()
+        if len(self._waiting) == 1 or self._closed:  # whoever came before woke the main loop, which takes all there are
+            self._wait()
         return future
 
     def look(self, question: Callable[[Engine], Any]) -> Future[Any]:
@@ -183,7 +184,8 @@ class ChargingDesk:
         at = self._now(engine)
         requests, refused = self._encoded(engine, [request for request, _ in taken], at)
         answers, fresh = answer_again(requests, engine.state.charging.kept)
-        for place, answer in zip(np.flatnonzero(~fresh).tolist(), answers_of(answers[~fresh]), strict=True):
+        known = np.flatnonzero(~fresh)
+        for place, answer in zip(known.tolist(), answers_of(answers.take(known)), strict=True):
             taken[place][1].set_result(answer)  # also where the catalog in force no longer has what it named
         for place, refusal in refused.items():
             if fresh[place]:
@@ -195,7 +197,7 @@ class ChargingDesk:
             return
         answered = [taken[place][1] for place in chosen]
         state = engine.state.charging
-        frame = Frame(state.frame, *engine.state.position, at, requests[chosen])
+        frame = Frame(state.frame, *engine.state.position, at, requests.take(np.array(chosen, np.int64)))
         assert self._segment is not None
         try:
             self._segment.append(frame)

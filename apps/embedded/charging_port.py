@@ -54,7 +54,8 @@ class ChargingPort:
         return found
 
     def _open(self) -> Engine:
-        self._ready.wait()
+        if self._engine is None:  # to ask an event each time costs more than to submit a request
+            self._ready.wait()
         assert self._engine is not None
         return self._engine
 
