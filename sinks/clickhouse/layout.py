@@ -71,12 +71,17 @@ def _replace_views(connection: Connection) -> None:
         f"SELECT name, create_table_query AS ddl FROM system.tables WHERE {_OURS} AND engine = 'View'"
     )
     definitions = {row["name"]: row["ddl"] for row in held}
-    for view in VIEWS:
-        plain = view.ddl.replace("CREATE OR REPLACE VIEW", "CREATE VIEW", 1)
-        formatted = connection.select("SELECT formatQuerySingleLine({ddl:String}) AS ddl", {"ddl": plain}).to_pylist()
-        if definitions.get(view.name) != formatted[0]["ddl"]:
-            _expect_room(connection)
-            connection.execute(view.ddl)
+    plain = {view.name: view.ddl.replace("CREATE OR REPLACE VIEW", "CREATE VIEW", 1) for view in VIEWS}
+    formatted = connection.select(
+        "SELECT ddl, formatQuerySingleLine(ddl) AS line FROM (SELECT arrayJoin({ddls:Array(String)}) AS ddl)",
+        {"ddls": list(plain.values())},
+    ).to_pylist()
+    line = {row["ddl"]: row["line"] for row in formatted}
+    other = [view for view in VIEWS if definitions.get(view.name) != line[plain[view.name]]]
+    if other:
+        _expect_room(connection)
+    for view in other:
+        connection.execute(view.ddl)
 
 
 def _applied(connection: Connection) -> set[int]:
