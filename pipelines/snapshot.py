@@ -31,6 +31,7 @@ from pipelines.resource.stage import ResourceState
 from pipelines.resource.versions import COLUMNS as VERSION_COLUMNS
 from pipelines.resource.versions import VersionTable
 from pipelines.spool.files import sync_directory, write_durably
+from rating.lots import Lots, lots_of
 from rating.state import AccountState
 from rating.vocabulary import Vocabulary
 
@@ -39,7 +40,9 @@ CHARGING_NUMBERS = ("segment", "frame", "record", "block", "at")
 FORMAT = 3
 FORMAT_CHARGING = 4
 """Of a snapshot that holds requests of online charging, which earlier releases know nothing of."""
-READABLE = (1, 2, 3, 4)
+FORMAT_LOTS = 5
+"""Of a snapshot that holds credit that expires, likewise."""
+READABLE = (1, 2, 3, 4, 5)
 """Formats that this release reads: its own, and those of the releases before."""
 _NAME = re.compile(r"\d{10}-\d{8}(-\d{10}-\d{10})?")
 AnyArray = np.ndarray[Any, np.dtype[Any]]
@@ -57,6 +60,7 @@ class StageState:
         claim: the claim being processed; block: how many of its blocks are included (claims before it are complete).
         image: content hash of the active image, "" before the first activation.
         charging: what online charging knows, after the frames of its log that were applied up to here.
+        lots: the credit of wallets that expires.
     """
 
     vocabulary: Vocabulary
@@ -66,6 +70,7 @@ class StageState:
     block: int = 0
     image: str = ""
     charging: ChargingState = field(default_factory=ChargingState)
+    lots: Lots = field(default_factory=Lots)
 
     @property
     def position(self) -> tuple[int, int]:
@@ -89,13 +94,15 @@ def _arrays(state: StageState) -> dict[str, AnyArray]:
         arrays["assembly.heap"] = assembly.heap
     arrays |= {f"register.{name}": getattr(registers, name) for name in REGISTER_COLUMNS}
     arrays |= {f"charging.{name}": array for name, array in state.charging.kept.to_arrays().items()}
+    if len(state.lots):
+        arrays["lots"] = np.frombuffer(state.lots.to_array().tobytes(), np.uint8)
     arrays |= {f"version.{name}": getattr(state.resource.versions, name) for name in VERSION_COLUMNS}
     return arrays
 
 
 def _facts(state: StageState) -> dict[str, Any]:
     return {
-        "format": FORMAT_CHARGING if state.charging.segment else FORMAT,
+        "format": FORMAT_LOTS if len(state.lots) else FORMAT_CHARGING if state.charging.segment else FORMAT,
         "claim": state.claim,
         "block": state.block,
         "image": state.image,
@@ -311,6 +318,7 @@ def _rebuild(
         manifest["block"],
         manifest["image"],
         _charging(manifest, arrays, account),
+        lots_of(arrays),
     )
 
 

@@ -141,16 +141,3 @@ class OutputBlock:
     runs: SequenceRuns | None = None
     sources: Int32Array | None = None
     notifications: pa.RecordBatch | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class OpeningCredit:
-    """One opening balance credited by the activation of an image: a wallet operation of claim `claim`, row `row`."""
-
-    claim: int
-    row: int
-    account: int
-    wallet: int
-    amount: int
-    balance_after: int
-    at: int

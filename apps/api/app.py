@@ -11,12 +11,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from apps.api.charging import Charges
-from apps.api.charging_description import balance_operation, charging_operation, wallets_operation
+from apps.api.charging_description import balance_operation, charging_operation
 from apps.api.description import complete, events_operation, state_operation
 from apps.api.events import Events
 from apps.api.gate import Gate
 from apps.api.keys import Keys
 from apps.api.problems import Problem, of_status
+from apps.api.wallets_description import CHANGES, change_operation, wallets_operation
 from apps.settings import Settings
 from schemas.charging import ChargingKind
 
@@ -66,6 +67,14 @@ def make_app(settings: Settings, gate: Gate, *, version: str) -> FastAPI:
         response_class=Response,
         **wallets_operation(),
     )
+    for change in CHANGES:
+        app.add_api_route(
+            f"/v1/wallets/{change.replace('_', '-')}",
+            charges.change(change),
+            methods=["POST"],
+            response_class=Response,
+            **change_operation(change),
+        )
     app.add_api_route("/healthz", health, methods=["GET"], response_class=Response, **state_operation("healthz"))
     app.add_api_route("/readyz", ready, methods=["GET"], response_class=Response, **state_operation("readyz"))
     app.add_exception_handler(Problem, _refuse)

@@ -24,6 +24,10 @@ from schemas.charging import ChargingKind
 BODY_BYTES_MAX = 64 << 10
 BODY_TIMEOUT_S = 10.0
 _PROBLEMS = {
+    "UNKNOWN_WALLET": "unknown-name",
+    "INSUFFICIENT_BALANCE": "insufficient-balance",
+    "NOT_ONE_GROUP": "bad-request",
+    "ANOTHER_REQUEST": "id-reused",
     "INVALID_REQUEST": "bad-request",
     "UNKNOWN_ACCESS_POINT": "unknown-name",
     "UNKNOWN_EVENT_TYPE": "unknown-name",
@@ -53,6 +57,25 @@ class Charges:
             return JSONResponse(answer_as_dict(answer))
 
         return post
+
+    def change(self, kind: str) -> Callable[[Request], Awaitable[Response]]:
+        """Return what serves one kind of change of wallets without usage."""
+
+        async def post(request: Request) -> Response:
+            self._permit(request)
+            with self._gate.admit() as admission:
+                body = await self._read(request)
+                admission.grow(BODY_BYTES_MAX)
+                answer = await self._wait(lambda: self._changed(kind, body))
+            return JSONResponse(answer)
+
+        return post
+
+    def _changed(self, kind: str, body: dict[str, Any]) -> Future[Any]:
+        desk = self._gate.require_open().wallets
+        future = desk.submit(kind, body)
+        self._gate.command(desk.take)  # what waits by then is taken together
+        return future
 
     async def balance(self, request: Request) -> Response:
         """Answer what the wallets of an account hold."""

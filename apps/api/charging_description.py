@@ -17,6 +17,8 @@ _DETAILS = {
     "body-timeout": "the body was not whole after 10 s",
     "body-too-large": "the body has more than 65536 bytes",
     "unknown-name": "the catalog in force has no access point '+33600000009'",
+    "id-reused": "another request had the id 'payment-815': take a new one, or repeat that one",
+    "insufficient-balance": "wallet 'credit' of account 'ben' has not that much",
     "too-many-requests": "1000 requests are on their way",
     "internal-error": "octroi has told its operator; send the request again later",
     "unavailable": "octroi is starting",
@@ -60,10 +62,11 @@ _ANSWER: dict[str, Any] = {
     },
 }
 _EXAMPLE = {"code": "DONE", "granted_steps": 5000000, "amount": "0.5", "expires_at": "2026-10-05T09:01:00+00:00"}
-_SECURED: dict[str, Any] = {"security": [{"key": []}]}
+SECURED: dict[str, Any] = {"security": [{"key": []}]}
 
 
-def _problems() -> dict[int, dict[str, Any]]:
+def problems() -> dict[int, dict[str, Any]]:
+    """Return what describes the refusals of operations that move money."""
     return {status: problem_response(status, _DETAILS) for status in sorted({KINDS[name].status for name in _DETAILS})}
 
 
@@ -77,10 +80,10 @@ def charging_operation(kind: ChargingKind) -> dict[str, Any]:
         "operation_id": f"charging_{kind.name.lower()}",
         "tags": ["charging"],
         "response_description": "How it ended; a refusal has another code than DONE",
-        "responses": {200: {"content": {JSON: {"schema": _ANSWER, "example": _EXAMPLE}}}, **_problems()},
+        "responses": {200: {"content": {JSON: {"schema": _ANSWER, "example": _EXAMPLE}}}, **problems()},
         "openapi_extra": {
             "requestBody": {"required": True, "content": {JSON: {"schema": schema, "example": example}}},
-            **_SECURED,
+            **SECURED,
         },
     }
 
@@ -101,58 +104,11 @@ def balance_operation() -> dict[str, Any]:
         },
     }
     example = {"account": "ana", "wallets": [wallet]}
-    return _account_operation("What the wallets of an account hold now", "get_balance", schema, example)
+    return account_operation("What the wallets of an account hold now", "get_balance", schema, example)
 
 
-def wallets_operation() -> dict[str, Any]:
-    """Return what describes all that an account has."""
-    wallet = {
-        "wallet": "main", "type": "prepaid", "currency": "EUR", "balance": "10", "reserved": "0.5", "available": "9.5",
-    }  # fmt: skip
-    counter = {
-        "counter": "data-month", "holder": "ana-mobile", "period": "2026-10", "zone": "Europe/Paris", "used": "7", "unit": "GB",
-    }  # fmt: skip
-    as_of = {"entry": 7, "block": 0, "segment": 5, "frame": 12, "at": "2026-10-05T09:00:00+00:00"}
-    counters = {
-        "type": "array",
-        "items": {
-            "type": "object",
-            "properties": {**_texts(counter), "used_steps": {"type": "integer", "description": "in base steps"}},
-        },
-        "description": "of its subscriptions, in their present periods; a shared one counts what all who share it use",
-    }
-    wallets = {
-        "type": "array",
-        "items": {"type": "object", "properties": _texts(wallet)},
-        "description": "in drawing order; balance = available + reserved",
-    }
-    schema = {
-        "type": "object",
-        "required": ["account", "as_of", "wallets", "counters"],
-        "properties": {
-            "account": {"type": "string"},
-            "as_of": {
-                "type": "object",
-                "properties": {name: {"type": "integer"} for name in as_of}
-                | {"at": {"type": "string", "format": "date-time"}},
-                "description": "what comes next: entry of the log and its block, segment of online charging and its frame; all "
-                "before them is in the answer",
-            },
-            "wallets": wallets,
-            "counters": counters,
-        },
-    }
-    example = {
-        "account": "ana", "as_of": as_of, "wallets": [wallet], "counters": [counter | {"used_steps": 7_000_000_000}],
-    }  # fmt: skip
-    return _account_operation("What an account has now: wallets and counters", "get_wallets", schema, example)
-
-
-def _texts(example: dict[str, str]) -> dict[str, Any]:
-    return {name: {"type": "string"} for name in example}
-
-
-def _account_operation(summary: str, operation: str, schema: dict[str, Any], example: dict[str, Any]) -> dict[str, Any]:
+def account_operation(summary: str, operation: str, schema: dict[str, Any], example: dict[str, Any]) -> dict[str, Any]:
+    """Return what describes a question about an account."""
     parameter = {"name": "account", "in": "path", "required": True, "schema": {"type": "string"}}
     return {
         "summary": summary,
@@ -160,7 +116,7 @@ def _account_operation(summary: str, operation: str, schema: dict[str, Any], exa
         "tags": ["charging"],
         "responses": {
             200: {"content": {JSON: {"schema": schema, "example": example}}},
-            **{status: found for status, found in _problems().items() if status not in (408, 413)},
+            **{status: found for status, found in problems().items() if status not in (408, 413)},
         },
-        "openapi_extra": {"parameters": [parameter], **_SECURED},
+        "openapi_extra": {"parameters": [parameter], **SECURED},
     }

@@ -9,7 +9,7 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -183,6 +183,17 @@ class Gate:
             if self._state != "open" or self._intake is None:
                 raise self._shut()
             return self._intake.engine
+
+    def command(self, action: Callable[[Engine], None]) -> None:
+        """Have the main loop run an action between two entries of the log.
+
+        Raises:
+            Problem: unavailable.
+        """
+        with self._lock:
+            if self._state != "open" or self._intake is None:
+                raise self._shut()
+            self._intake.submit(action)
 
     def _shut(self) -> Problem:
         return Problem("unavailable", f"octroi is {self._state}", headers={"Retry-After": "5"})

@@ -33,10 +33,12 @@ KINDS: Mapping[str, Kind] = {
     "body-too-large": Kind(413, "The body is too large"),
     "unsupported-media-type": Kind(415, "The source does not read this kind of body"),
     "unknown-source": Kind(422, "The catalog defines no such source"),
-    "unknown-name": Kind(422, "The catalog has no such access point, event type or account"),
+    "unknown-name": Kind(422, "The catalog has no such access point, event type, account or wallet"),
     "undecodable-body": Kind(422, "The body cannot be decoded, and nothing of it was processed"),
     "idempotency-key-reused": Kind(422, "The idempotency key was used for another body"),
     "too-many-requests": Kind(429, "Too much is on its way already"),
+    "id-reused": Kind(422, "Another request had this id"),
+    "insufficient-balance": Kind(422, "The wallet does not have that much"),
     "internal-error": Kind(500, "A defect of octroi"),
     "unavailable": Kind(503, "Nothing is taken right now"),
 }

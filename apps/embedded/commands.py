@@ -21,6 +21,7 @@ from apps.embedded.rerate_scope import UsageSelection
 from apps.embedded.retry import decide, replay
 from apps.embedded.selection import Selection, place_of, written
 from apps.embedded.simulate import simulate
+from apps.embedded.wallet_commands import change_here
 from pipelines.spool.lifecycle import Step
 
 SUMMED = (
@@ -33,7 +34,7 @@ DONE = {Step.MARK: "marked", Step.DISCARD: "discarded", Step.REOPEN: "reopened"}
 
 OPERATIONS = (
     "query", "balance", *LOOKS, "charge",
-    "replay", "mark", "discard", "reopen", "correct", "back_out", "rerate", "simulate",
+    "replay", "mark", "discard", "reopen", "correct", "back_out", "rerate", "simulate", "wallets",
 )  # fmt: skip
 """What an owner can be asked; those before `charge` change nothing."""
 
@@ -69,6 +70,9 @@ def perform(request: dict[str, Any]) -> Callable[[Engine], Any]:
         case "charge":
             asked = [dict(one) for one in request["requests"]]
             return lambda engine: charge_here(engine, asked)
+        case "wallets":
+            asked = [dict(one) for one in request["requests"]]
+            return lambda engine: change_here(engine, asked)
         case name if name in LOOKS:
             return lambda engine: look_at(engine, request)
         case other:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
@@ -35,6 +36,8 @@ from apps.embedded.rerated import replaced_places, rerated_blocks
 from apps.embedded.retried import retried_blocks
 from apps.embedded.threads import Ahead, Writer, start_writer
 from apps.embedded.ticking import timed_out_blocks
+from apps.embedded.wallet_desk import WalletDesk
+from apps.embedded.wallet_entries import change_wallets, expire_credit
 from apps.settings import Settings
 from billing.catalog.store import is_copy, load_catalog
 from pipelines.account.stage import ClaimContext, finish_records
@@ -58,6 +61,7 @@ from pipelines.spool.journal import (
     Renewal,
     Rerate,
     Tick,
+    WalletChange,
 )
 from schemas.arrays import Int64Array, UInt16Array
 from schemas.catalog import Catalog
@@ -91,7 +95,7 @@ class Engine:
         report: told sentences that an operator must see. progress: told the records of every block that passed.
         watch: shown every block of records before it is stored; it may read, not change.
         abandoned: by claim, the files that are not to be read on.
-        charging: takes requests of online charging between two blocks.
+        charging: takes requests of online charging between two blocks. wallets: takes top-ups and the like between two entries.
         newer_came: whether records may have been parked that replace earlier ones (`apps.embedded.supersede`).
     """
 
@@ -112,6 +116,7 @@ class Engine:
     abandoned: Mapping[int, Abandon] = field(default_factory=dict)
     newer_came: bool = True
     charging: ChargingDesk = field(default_factory=ChargingDesk)
+    wallets: WalletDesk = field(default_factory=WalletDesk)
     _hashes: dict[str, int] = field(default_factory=dict)
     _finished: list[FinishedClaim] = field(default_factory=list)
     _refused: list[tuple[FileClaim, str]] = field(default_factory=list)
@@ -190,6 +195,7 @@ class Engine:
         if entry.claim != self.state.claim:
             raise ValueError(f"entry {entry.claim} cannot be processed: entry {self.state.claim} is next")
         self.charging.replay(self)
+        expire_credit(self, entry)
         resumed = self._resume_block(entry) > 0
         if isinstance(entry, FileClaim | RecordRetry):
             report = self._process_records(entry)
@@ -203,16 +209,16 @@ class Engine:
         elif isinstance(entry, Tick):
             ended = timed_out_blocks(entry, self.state, self._image(), self.settings.tenant, self._resume_block(entry))
             report = ClaimReport(entry, tuple(self._emit_all(ended)))
-        elif isinstance(entry, ImageClaim):
-            activation = activate(self.directory, entry, self.state, self.active, self._loaded)
-            self.active = activation.active
-            activation.store(self.store, entry, self.state, tenant=self.settings.tenant)
-            report = ClaimReport(entry)
-        elif isinstance(entry, Renewal):
-            revise(self.state.resource.assembly, open_renewal(self.directory.spool.archive, entry))
-            report = ClaimReport(entry)
         else:
-            if isinstance(entry, Discard):
+            if isinstance(entry, ImageClaim):
+                activation = activate(self.directory, entry, self.state, self.active, self._loaded)
+                self.active = activation.active
+                activation.store(self.store, entry, self.state, tenant=self.settings.tenant)
+            elif isinstance(entry, Renewal):
+                revise(self.state.resource.assembly, open_renewal(self.directory.spool.archive, entry))
+            elif isinstance(entry, WalletChange):
+                change_wallets(self, entry)
+            elif isinstance(entry, Discard):
                 self.state.resource.versions.unsee(entry.unseen)
             elif isinstance(entry, Charging):
                 self.charging.begin(self, entry)
@@ -223,8 +229,7 @@ class Engine:
         self._finish(report)
         self.state.claim, self.state.block = entry.claim + 1, 0
         self._claims_since_snapshot += 1
-        due = self._claims_since_snapshot >= CLAIMS_PER_SNAPSHOT
-        if due or self.is_snapshot_due:
+        if self.is_snapshot_due:
             self.snapshot()
         return report
 
@@ -322,7 +327,7 @@ class Engine:
         source = active.catalog.sources[root.source]
         superseding = root.claim if source.on_same_key in ("supersede", "reverse") else 0
         context = self._context(entry, root.source)
-        say = _describe_with(file.decoder)
+        say = partial(describe, file.decoder)
         decoded = self.decoded(entry, root, file, first_block)
         for cdrs in decoded if root.size <= SMALL_BYTES else Ahead(decoded, DECODE_AHEAD):
             started = time.monotonic()
@@ -440,7 +445,8 @@ class Engine:
     @property
     def is_snapshot_due(self) -> bool:
         """Whether a replay would take too long."""
-        return self._since_snapshot >= self.settings.snapshot_records
+        many = self._claims_since_snapshot >= CLAIMS_PER_SNAPSHOT
+        return many or self._since_snapshot >= self.settings.snapshot_records
 
     def flush(self, *, serving: bool = False) -> None:
         """Wait until everything processed so far is stored; `serving`: take what is charged online meanwhile."""
@@ -470,10 +476,6 @@ class Engine:
         self.writer.close()
         self.store.close()
         self.journal.close()
-
-
-def _describe_with(decoder: Decoder) -> Callable[[CdrBlock, int], str]:
-    return lambda cdrs, row: describe(decoder, cdrs, row)
 
 
 def open_engine(

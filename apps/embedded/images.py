@@ -19,7 +19,7 @@ from pipelines.snapshot import StageState
 from pipelines.spool.journal import ImageClaim
 from rating.tariff_image import TariffImage, compile_image
 from schemas.catalog import Catalog
-from schemas.output import OpeningCredit
+from schemas.wallets import WalletMovement
 from sinks.clickhouse.store import AccessTransfers
 
 
@@ -89,13 +89,13 @@ class Activation:
 
     active: ActiveImage
     before: Counts
-    credits: tuple[OpeningCredit, ...]
+    credits: tuple[WalletMovement, ...]
     transfers: pl.DataFrame
 
     def store(self, store: FactStore, entry: ImageClaim, state: StageState, *, tenant: str) -> None:
         """Store the names, the credits and the transfers; what is stored already is left out."""
         store.write_names(new_names(self.active.catalog, self.active.image, state.vocabulary, self.before, entry))
-        store.write_credits(self.credits, tenant=tenant)
+        store.write_movements(self.credits, tenant=tenant)
         words, moved = state.vocabulary, self.transfers
         store.write_transfers(
             AccessTransfers(
@@ -139,7 +139,7 @@ def activate(
     state.image = entry.content_hash
     moved = zip(opening.account.tolist(), opening.wallet.tolist(), opening.amount.tolist(), strict=True)
     credits = tuple(
-        OpeningCredit(entry.claim, row, account, wallet, amount, amount, entry.received_at)
+        WalletMovement(entry.claim, row, account, wallet, amount, amount, entry.received_at)
         for row, (account, wallet, amount) in enumerate(moved)
         if amount
     )

@@ -68,11 +68,12 @@ class Intake:
         self._settle()
 
     def tick(self) -> None:
-        """Journal and process how late it is, when that ends a session."""
+        """Journal and process how late it is, when that ends a session or lets credit expire."""
         engine = self.engine
         now = engine.journal.stage_time(engine.now())
         behind = engine.state.claim < engine.journal.next_claim  # an entry would come after those that wait
-        if engine.active is not None and not behind and engine.state.resource.assembly.is_due(now):
+        due = engine.state.resource.assembly.is_due(now) or engine.state.lots.next_due <= now
+        if engine.active is not None and not behind and due:
             entry = Tick(claim=engine.journal.next_claim, received_at=now)
             engine.journal.append(entry)
             self.claimed(engine.process(entry))

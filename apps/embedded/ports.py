@@ -7,8 +7,16 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from schemas.output import OpeningCredit, OutputBlock
-from sinks.clickhouse.store import AccessTransfers, ClaimEvent, Completeness, FinishedClaim, RejectionEvent
+from schemas.output import OutputBlock
+from schemas.wallets import WalletMovement
+from sinks.clickhouse.store import (
+    AccessTransfers,
+    ClaimEvent,
+    Completeness,
+    FinishedClaim,
+    RejectionEvent,
+    StoredRequest,
+)
 
 
 class FactStore(Protocol):
@@ -23,8 +31,11 @@ class FactStore(Protocol):
     def write_names(self, names: Mapping[str, pa.Table]) -> None:
         """Store what ids stand for."""
 
-    def write_credits(self, credits: Sequence[OpeningCredit], *, tenant: str) -> None:
-        """Store opening credits."""
+    def write_movements(self, movements: Sequence[WalletMovement], *, tenant: str) -> None:
+        """Store movements of wallets."""
+
+    def write_wallet_requests(self, requests: Sequence[StoredRequest], *, tenant: str) -> None:
+        """Store the top-ups, adjustments and transfers of one claim."""
 
     def write_transfers(self, transfers: AccessTransfers) -> None:
         """Store the transfers of access points that one activation brought."""
@@ -58,8 +69,11 @@ class NoStore:
     def write_names(self, names: Mapping[str, pa.Table]) -> None:
         """Drop the names."""
 
-    def write_credits(self, credits: Sequence[OpeningCredit], *, tenant: str) -> None:
-        """Drop the credits."""
+    def write_movements(self, movements: Sequence[WalletMovement], *, tenant: str) -> None:
+        """Drop the movements."""
+
+    def write_wallet_requests(self, requests: Sequence[StoredRequest], *, tenant: str) -> None:
+        """Drop the requests."""
 
     def write_transfers(self, transfers: AccessTransfers) -> None:
         """Drop the transfers."""

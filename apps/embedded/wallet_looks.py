@@ -75,6 +75,10 @@ def _wallets(engine: Engine, active: ActiveImage, number: int) -> Iterator[dict[
             "balance": money(opened[wallet]),
             "reserved": money(opened[wallet] - held),
             "available": money(held),
+            "expiring": [
+                {"amount": money(left), "expires_at": datetime.fromtimestamp(expires_at / 1_000_000, UTC).isoformat()}
+                for expires_at, left in engine.state.lots.of(wallet, opened[wallet])
+            ],
         }
 
 

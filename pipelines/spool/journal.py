@@ -216,7 +216,7 @@ class Abandon(_Entry):
 
 
 class Tick(_Entry):
-    """Stage time passed: sessions of which nothing came for long enough end."""
+    """Stage time passed: sessions of which nothing came for long enough end, and credit expires."""
 
     kind: Literal["tick"] = "tick"
 
@@ -229,6 +229,34 @@ class Charging(_Entry):
 
     kind: Literal["charging"] = "charging"
     keep_s: int
+
+
+class WalletRequest(BaseModel):
+    """A top-up, an adjustment or a transfer that somebody asked for under an id of his own, which no other one may have.
+
+    `amount` is in billionths of `currency`, of an adjustment with its sign. `expires_at`: microseconds UTC, when a top-up
+    expires, 0 for never. A transfer goes to `to_wallet` of `to_account`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    kind: Literal["top_up", "adjustment", "transfer"]
+    account: str
+    wallet: str
+    amount: int
+    currency: str
+    expires_at: int = 0
+    reason: str = ""
+    to_account: str = ""
+    to_wallet: str = ""
+
+
+class WalletChange(_Entry):
+    """Wallets are topped up, adjusted or transferred from; each request was checked to be possible, one after another."""
+
+    kind: Literal["wallets"] = "wallets"
+    requests: tuple[WalletRequest, ...]
 
 
 JournalEntry = Annotated[
@@ -244,7 +272,8 @@ JournalEntry = Annotated[
     | Renewal
     | Abandon
     | Tick
-    | Charging,
+    | Charging
+    | WalletChange,
     Field(discriminator="kind"),
 ]
 _ADAPTER: TypeAdapter[JournalEntry] = TypeAdapter(JournalEntry)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from schemas.wallets import OF_BLOCKS
 from sinks.clickhouse.client import Connection
 from sinks.clickhouse.table import DATABASE
 from sinks.clickhouse.tables.assembled_part import FACT_ASSEMBLED_PART
@@ -16,7 +17,7 @@ from sinks.clickhouse.tables.rejection import FACT_REJECTION
 from sinks.clickhouse.tables.reversal import FACT_REVERSAL
 from sinks.clickhouse.tables.sequence_run import FACT_SEQUENCE_RUN
 from sinks.clickhouse.tables.usage import FACT_USAGE
-from sinks.clickhouse.tables.wallet_operation import FACT_WALLET_OPERATION, OPENING_CREDIT
+from sinks.clickhouse.tables.wallet_operation import FACT_WALLET_OPERATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ SELECT claim, what, sum(expected) AS expected, sum(found) AS found FROM (
   UNION ALL SELECT claim, 'rated quantity', toDecimal128(0, 0), sum(toDecimal128(quantity, 0))
   FROM {FACT_USAGE.qualified} GROUP BY claim
   UNION ALL SELECT claim, 'rows of fact_wallet_operation', toDecimal128(0, 0), toDecimal128(count(), 0)
-  FROM {FACT_WALLET_OPERATION.qualified} WHERE kind != {OPENING_CREDIT} GROUP BY claim
+  FROM {FACT_WALLET_OPERATION.qualified} WHERE kind IN {tuple(map(int, OF_BLOCKS))} GROUP BY claim
   UNION ALL SELECT claim, 'rows of fact_rejection', toDecimal128(0, 0), toDecimal128(count(), 0)
   FROM {FACT_REJECTION.qualified} GROUP BY claim
   UNION ALL SELECT claim, 'rows of fact_reversal', toDecimal128(0, 0), toDecimal128(count(), 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from schemas.wallets import OF_BLOCKS
 from sinks.clickhouse.client import Connection, UnableToStore
 from sinks.clickhouse.table import DATABASE
 from sinks.clickhouse.tables.assembled_part import FACT_ASSEMBLED_PART
@@ -14,7 +15,7 @@ from sinks.clickhouse.tables.rejection import FACT_REJECTION
 from sinks.clickhouse.tables.reversal import FACT_REVERSAL
 from sinks.clickhouse.tables.sequence_run import FACT_SEQUENCE_RUN
 from sinks.clickhouse.tables.usage import FACT_USAGE
-from sinks.clickhouse.tables.wallet_operation import FACT_WALLET_OPERATION, OPENING_CREDIT
+from sinks.clickhouse.tables.wallet_operation import FACT_WALLET_OPERATION
 
 BlockKey = tuple[int, int]
 """(claim, block)."""
@@ -66,7 +67,7 @@ def read_completeness(connection: Connection, start: BlockKey, also: BlockKey = 
     if len(headers) != len(present[FACT_BLOCK.name]):
         raise UnableToStore("the store is inconsistent: a block's header is stored twice", transient=False)
     for table, count in _COUNTED.items():
-        usage = f" AND kind != {OPENING_CREDIT}" if table == FACT_WALLET_OPERATION.name else ""
+        usage = f" AND kind IN {tuple(map(int, OF_BLOCKS))}" if table == FACT_WALLET_OPERATION.name else ""
         found = connection.rows(
             f"SELECT claim, block, count() AS n FROM {DATABASE}.{table} WHERE {since}{usage} GROUP BY claim, block"
         )

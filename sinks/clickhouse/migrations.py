@@ -19,6 +19,7 @@ from sinks.clickhouse.tables.reversal import FACT_REVERSAL
 from sinks.clickhouse.tables.sequence_run import FACT_SEQUENCE_RUN
 from sinks.clickhouse.tables.usage import FACT_USAGE
 from sinks.clickhouse.tables.wallet_operation import FACT_WALLET_OPERATION
+from sinks.clickhouse.tables.wallet_request import FACT_WALLET_REQUEST
 
 SCHEMA_MIGRATION = Table(
     "schema_migration",
@@ -45,6 +46,7 @@ FACTS: tuple[Table, ...] = (
     FACT_ASSEMBLED_PART,
     FACT_SEQUENCE_RUN,
     FACT_NOTIFICATION,
+    FACT_WALLET_REQUEST,
 )
 
 
@@ -87,5 +89,6 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(7, "late parts", (added(FACT_ASSEMBLED_PART, "late", "part_record"),)),
     Migration(8, "what takes the place of reversed items", (added(FACT_REVERSAL, "replaced_by", "counter"),)),
     Migration(9, "notifications", (FACT_NOTIFICATION.ddl, added(FACT_BLOCK, "notification_rows", "run_rows"))),
+    Migration(10, "requests of wallets", (FACT_WALLET_REQUEST.ddl,)),
 )
 """All steps, in order."""

@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.output import OpeningCredit, OutputBlock
+from schemas.output import OutputBlock
+from schemas.wallets import WalletMovement
 from sinks.clickhouse.balance import Difference, find_differences
 from sinks.clickhouse.blocks import by_day, by_size, check_blocks, key_of, missing
 from sinks.clickhouse.client import (
@@ -44,10 +45,10 @@ from sinks.clickhouse.tables.sequence_run import FACT_SEQUENCE_RUN, run_table
 from sinks.clickhouse.tables.usage import FACT_USAGE, usage_columns
 from sinks.clickhouse.tables.wallet_operation import (
     FACT_WALLET_OPERATION,
-    OPENING_CREDIT,
-    credit_columns,
+    movement_columns,
     operation_columns,
 )
+from sinks.clickhouse.tables.wallet_request import FACT_WALLET_REQUEST, StoredRequest, request_table
 
 Event = TypeVar("Event", RejectionEvent, ClaimEvent)
 
@@ -59,6 +60,7 @@ __all__ = [
     "FinishedClaim",
     "RejectionEvent",
     "Store",
+    "StoredRequest",
     "UnableToOpenStore",
     "UnableToQuery",
     "UnableToStore",
@@ -182,24 +184,39 @@ class Store:
 
     # ---- everything else that is stored
 
-    def write_credits(self, credits: Sequence[OpeningCredit], *, tenant: str) -> None:
-        """Store opening credits; those of a claim that has any stored already are left out.
+    def write_movements(self, movements: Sequence[WalletMovement], *, tenant: str) -> None:
+        """Store movements that no usage causes, of one kind; those of a claim that has any of it stored already are left out.
 
-        All credits of a claim come in one call.
+        All movements of a claim of that kind come in one call.
 
         Raises:
             UnableToStore: when the database refuses.
         """
         with self._lock:
-            if not credits:
+            if not movements:
                 return
-            where = f"kind = {OPENING_CREDIT} AND claim >= {min(credit.claim for credit in credits)}"
+            (kind,) = {int(movement.kind) for movement in movements}
+            where = f"kind = {kind} AND claim >= {min(movement.claim for movement in movements)}"
             stored = self._stored_ids(FACT_WALLET_OPERATION, "claim", where)
-            fresh = [credit for credit in credits if credit.claim not in stored]
+            fresh = [movement for movement in movements if movement.claim not in stored]
             tenant_id = self._tenant_ids({tenant})[tenant]
-            for day in sorted({ingest_day(credit.at) for credit in fresh}):
-                same_day = [credit for credit in fresh if ingest_day(credit.at) == day]
-                self._insert_native(FACT_WALLET_OPERATION, credit_columns(same_day, tenant_id))
+            for day in sorted({ingest_day(movement.at) for movement in fresh}):
+                same_day = [movement for movement in fresh if ingest_day(movement.at) == day]
+                self._insert_native(FACT_WALLET_OPERATION, movement_columns(same_day, tenant_id))
+
+    def write_wallet_requests(self, requests: Sequence[StoredRequest], *, tenant: str) -> None:
+        """Store the requests of one claim, unless any of them is stored already.
+
+        Raises:
+            UnableToStore: when the database refuses.
+        """
+        with self._lock:
+            if not requests:
+                return
+            (claim,) = {asked.claim for asked in requests}
+            if not self._stored_ids(FACT_WALLET_REQUEST, "claim", f"claim = {claim}"):
+                rows = request_table(requests, self._tenant_ids({tenant}), tenant)
+                self._writer.insert_arrow(FACT_WALLET_REQUEST.qualified, rows)
 
     def write_transfers(self, transfers: AccessTransfers) -> None:
         """Store the transfers of one activation, unless any of them is stored already.

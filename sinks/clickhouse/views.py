@@ -7,6 +7,7 @@ decimals (`quantity_steps` is the exact integer, in base steps of the unit).
 from __future__ import annotations
 
 from schemas.rejection import EXPLANATIONS, Outcome, Reason, Stage
+from schemas.wallets import PREFIXES, MovementKind
 from sinks.clickhouse.file_view import FILE
 from sinks.clickhouse.notification_view import NOTIFICATION
 from sinks.clickhouse.table import BALANCE, DATABASE, TIMESTAMP, quoted
@@ -14,6 +15,7 @@ from sinks.clickhouse.tables.block import OUTCOME_COLUMNS
 from sinks.clickhouse.tables.dimensions import looked_up
 from sinks.clickhouse.tables.rejection_event import CORRECTED_AS
 from sinks.clickhouse.view import View, ViewColumn
+from sinks.clickhouse.wallet_request_view import WALLET_REQUEST
 
 QUANTITY = "Decimal(38, 12)"
 
@@ -140,23 +142,26 @@ _OPERATIONS = f"""(
   FROM {DATABASE}.fact_wallet_operation WHERE amount != 0
 )"""
 
+_PREFIX = _text_of("f.kind", {int(kind): prefix for kind, prefix in PREFIXES.items()})
+
 WALLET_OPERATION = View(
     "wallet_operation",
     "One row per movement of a wallet. Movements of zero are left out.",
     (
         _per_row("id", "String", "wo-CLAIM-RECORD-PART; wo-CLAIM-RECORD-BRANCH-PART from branch 1 on; "
-                 "oc-CLAIM-ROW for opening credits",
-                 "if(f.kind = 1, concat('oc-', toString(f.claim), '-', toString(f.record)), "
-                 f"concat('wo-', toString(f.claim), '-', toString(f.record), {_BRANCH_ID}, '-', toString(f.part)))"),
-        _per_row("at", TIMESTAMP, "start of the usage paid for, or instant of the credit (UTC)"),
+                 "without usage oc, tu, ad or ex-CLAIM-ROW, tr-CLAIM-ROW-PART",
+                 "if(f.kind IN (0, 2), concat('wo-', toString(f.claim), '-', toString(f.record), "
+                 f"{_BRANCH_ID}, '-', toString(f.part)), concat({_PREFIX}, '-', toString(f.claim), '-', "
+                 "toString(f.record), if(f.kind = 5, concat('-', toString(f.part)), '')))"),
+        _per_row("at", TIMESTAMP, "start of the usage paid for, or when the movement was journaled (UTC)"),
         _TENANT,
         _ACCOUNT,
         _ACCOUNT_ID,
         _per_row("wallet", "String", "wallet", looked_up("wallet", "code", "f.wallet")),
         _per_row("wallet_id", "UInt32", "its id", "f.wallet"),
         _PREPAID,
-        _per_row("kind", "String", "usage, opening, or reversal: usage given back",
-                 "transform(f.kind, [0, 1, 2], ['usage', 'opening', 'reversal'], '')"),
+        _per_row("kind", "String", "usage, reversal (usage given back), opening, top_up, adjustment, transfer or expiry",
+                 _text_of("f.kind", {int(kind): kind.name.lower() for kind in MovementKind})),
         _CLAIM,
         _RECORD,
         _BRANCH,
@@ -451,5 +456,6 @@ VIEWS: tuple[View, ...] = (
     SEQUENCE_GAP,
     REVERSED_ITEM,
     NOTIFICATION,
+    WALLET_REQUEST,
 )
 """Every view of the contract."""

@@ -9,9 +9,10 @@ import pyarrow as pa
 
 from schemas.cdr import BlockPosition
 from schemas.edr import EdrBlock, pack
-from schemas.output import BlockHeader, OpeningCredit, OutputBlock
+from schemas.output import BlockHeader, OutputBlock
 from schemas.rated_item import WALLET_NONE, WALLET_SPLIT, RatedBlock
 from schemas.rejection import REJECTION_SCHEMA, Outcome, Reason, Stage
+from schemas.wallets import WalletMovement
 from sinks.clickhouse.tables.dimensions import DIMENSIONS
 
 DAY_US = 86_400_000_000
@@ -46,13 +47,13 @@ class Ledger:
     balances: dict[int, int] = field(default_factory=dict)
     totals: Totals = field(default_factory=Totals)
 
-    def credits(self, claim: int, at: int = START_US) -> list[OpeningCredit]:
+    def credits(self, claim: int, at: int = START_US) -> list[WalletMovement]:
         """Credit every prepaid wallet."""
         found = []
         for account in range(ACCOUNTS):
             wallet = 2 * account
             self.balances[wallet] = self.balances.get(wallet, 0) + OPENING
-            found.append(OpeningCredit(claim, account, account, wallet, OPENING, self.balances[wallet], at))
+            found.append(WalletMovement(claim, account, account, wallet, OPENING, self.balances[wallet], at))
         return found
 
     def block(

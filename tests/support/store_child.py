@@ -35,12 +35,12 @@ def main(directory: str, count: int, mode: str) -> None:
             print("refused", "transient" if error.transient else "terminal", error, flush=True)
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
         store.write_names(names())
-        store.write_credits(credits, tenant="acme")
+        store.write_movements(credits, tenant="acme")
         store.write(blocks)
         print("stored", flush=True)
     else:
         store.write_names(names())
-        store.write_credits(credits, tenant="acme")
+        store.write_movements(credits, tenant="acme")
         found = store.completeness(1, 0)
         print("open", len(found.complete), flush=True)
         missing = [block for block in blocks if (block.header.claim, block.header.block) not in found.complete]

@@ -115,7 +115,7 @@ def test_a_restart_reads_only_the_latest_parts(store: Store, made: ModuleType) -
 
 
 def test_opening_credits_are_not_taken_for_a_block(store: Store, made: ModuleType) -> None:
-    store.write_credits(made.Ledger(seed=1).credits(2), tenant="acme")
+    store.write_movements(made.Ledger(seed=1).credits(2), tenant="acme")
     assert store.completeness(1, 0).present["fact_wallet_operation"] == {}
 
 

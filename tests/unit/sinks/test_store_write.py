@@ -11,7 +11,7 @@ from sinks.clickhouse.store import FinishedClaim, RejectionEvent, Store
 def _fill(store: Store, made: ModuleType, blocks: int = 6):
     ledger = made.Ledger(seed=1)
     store.write_names(made.names())
-    store.write_credits(ledger.credits(1), tenant="acme")
+    store.write_movements(ledger.credits(1), tenant="acme")
     written = [ledger.block(2 + number // 3, number % 3) for number in range(blocks)]
     store.write(written)
     return ledger, written
@@ -118,7 +118,7 @@ def test_claims_and_credits_are_stored_once(store: Store, made: ModuleType) -> N
                           status="quarantined", code="TRUNCATED", message="the file ends too early")  # fmt: skip
     store.write_claims([claim, later])
     again = made.Ledger(seed=1).credits(1)
-    store.write_credits(again, tenant="acme")
+    store.write_movements(again, tenant="acme")
     assert _one(store, "SELECT count() AS n FROM fact_claim") == {"n": 2}
     assert _one(store, "SELECT count() AS n FROM wallet_operation WHERE kind = 'opening'") == {"n": len(again)}
     assert _one(store, "SELECT file FROM record_sheet") == {"file": "calls.csv"}

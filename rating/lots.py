@@ -1,0 +1,240 @@
+"""Credit that expires: lots of prepaid wallets, drawn from the one that expires first to the one that expires last.
+
+The rating loop knows nothing of lots. What was drawn of them follows from how the balance fell since it was looked at last, so
+they are settled when a wallet is credited, debited by hand, or due: a balance that fell has drawn the lots in order, then what
+never expires; one that rose meanwhile, because usage was given back, has more that never expires.
+Twin: `tests/support/lots_twin.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from heapq import heapify, heappop, heappush
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rating.kernels.wide import join
+from schemas.arrays import Int32Array
+
+NEVER = 2**62
+"""An instant after all others."""
+NO_LOT = -1
+LOT = np.dtype(
+    [
+        ("wallet", "<i4"),
+        ("account", "<i4"),
+        ("next", "<i4"),
+        ("spare", "<i4"),
+        ("expires_at", "<i8"),
+        ("left", "<i8"),
+        ("seen_hi", "<i8"),
+        ("seen_lo", "<u8"),
+    ]
+)
+"""One lot, 48 bytes. `account`: whose wallet it is. `next`: row of the wallet's next lot in the order of expiry, NO_LOT at the
+end. `expires_at`: microseconds UTC, NEVER when the row is free. `left`: billionths. `seen`: of a wallet's first lot, its open
+balance when it was settled last, 128-bit."""
+MASK = 2**64 - 1
+
+
+class Due(NamedTuple):
+    """A lot that is due: whose it is, and what is left of it, billionths above 0."""
+
+    account: int
+    wallet: int
+    left: int
+
+
+class Lots:
+    """All lots of one account partition, a function of its log.
+
+    Attributes:
+        rows: of LOT, longer than what is used. count: rows in use at the front, free ones among them. next_due: the earliest
+            instant at which one is due, NEVER without any.
+    """
+
+    __slots__ = ("_first", "_free", "count", "next_due", "rows")
+
+    def __init__(self) -> None:
+        """Start without any."""
+        self.rows: NDArray[Any] = np.zeros(0, LOT)
+        self.count = 0
+        self.next_due = NEVER
+        self._first: dict[int, int] = {}
+        self._free: list[int] = []
+
+    def __len__(self) -> int:
+        """Return how many lots there are."""
+        return self.count - len(self._free)
+
+    def of(self, wallet: int, balance: int) -> list[tuple[int, int]]:
+        """Return (expires_at, left) of what a wallet with an open balance has left, in the order of expiry; changes nothing."""
+        places = list(self._chain(wallet))
+        found = [(int(self.rows["expires_at"][place]), int(self.rows["left"][place])) for place in places]
+        fall = self._seen(places[0]) - balance if places else 0
+        told = []
+        for expires_at, left in found:
+            drawn = min(left, max(fall, 0))
+            fall -= drawn
+            if left > drawn:
+                told.append((expires_at, left - drawn))
+        return told
+
+    def add(self, account: int, wallet: int, amount: int, expires_at: int, balance: int) -> None:
+        """Say that an amount (billionths, above 0) that expires came to a wallet, whose open balance is `balance` with it.
+
+        Of a wallet that was below zero, what is left above zero expires.
+        """
+        self.settle(wallet, balance - amount)
+        left = min(amount, balance)
+        if left <= 0:
+            return
+        row = self._room()
+        self.rows[row] = (wallet, account, NO_LOT, 0, expires_at, left, 0, 0)
+        before = NO_LOT
+        for place in self._chain(wallet):
+            if int(self.rows["expires_at"][place]) > expires_at:
+                break
+            before = place
+        if before == NO_LOT:
+            self.rows["next"][row] = self._first.get(wallet, NO_LOT)
+            self._first[wallet] = row
+        else:
+            self.rows["next"][row] = self.rows["next"][before]
+            self.rows["next"][before] = row
+        self._see(wallet, balance)
+        self.next_due = min(self.next_due, expires_at)
+
+    def settle(self, wallet: int, balance: int) -> None:
+        """Take off what was drawn until a wallet's open balance became `balance`; lots of which nothing is left go."""
+        places = list(self._chain(wallet))
+        if not places:
+            return
+        fall = max(self._seen(places[0]) - balance, 0)
+        left_over: list[int] = []
+        for place in places:
+            drawn = min(int(self.rows["left"][place]), fall)
+            fall -= drawn
+            self.rows["left"][place] -= drawn
+            if self.rows["left"][place]:
+                left_over.append(place)
+            else:
+                self._release(place)
+        self._link(wallet, left_over)
+        self._see(wallet, balance)
+
+    def drawn_by(self, wallet: int, amount: int) -> list[tuple[int, int]]:
+        """Return (expires_at, part) of what an amount would draw of a settled wallet's lots, in the order of expiry."""
+        drawn = []
+        for place in self._chain(wallet):
+            part = min(int(self.rows["left"][place]), amount)
+            amount -= part
+            if part:
+                drawn.append((int(self.rows["expires_at"][place]), part))
+        return drawn
+
+    def due(self, at: int) -> Int32Array:
+        """Return the wallets, ascending, of which a lot is due at an instant."""
+        if at < self.next_due:
+            return np.zeros(0, np.int32)
+        used = self.rows[: self.count]
+        found: Int32Array = np.unique(used["wallet"][used["expires_at"] <= at]).astype(np.int32)
+        return found
+
+    def expire(self, wallet: int, balance: int, available: int, at: int, again_at: int) -> Due | None:
+        """Let the due lots of a wallet expire, as far as they are available, and return what expires; None when nothing does.
+
+        What reservations hold of them is looked at again at `again_at`. The caller debits the wallet.
+        """
+        self.settle(wallet, balance)
+        places = list(self._chain(wallet))
+        taken, kept, later = 0, [], []
+        account = int(self.rows["account"][places[0]]) if places else NO_LOT
+        for place in places:
+            if int(self.rows["expires_at"][place]) > at:
+                later.append(place)
+                continue
+            part = min(int(self.rows["left"][place]), max(available - taken, 0))
+            taken += part
+            self.rows["left"][place] -= part
+            if self.rows["left"][place]:
+                self.rows["expires_at"][place] = again_at
+                kept.append(place)
+            else:
+                self._release(place)
+        order = sorted(kept + later, key=lambda place: int(self.rows["expires_at"][place]))
+        self._link(wallet, order)
+        self._see(wallet, balance - taken)
+        return Due(account, wallet, taken) if taken else None
+
+    def look_ahead(self) -> None:
+        """Find out anew when the next lot is due."""
+        used = self.rows["expires_at"][: self.count]
+        self.next_due = int(used.min()) if len(used) else NEVER
+
+    # ---- snapshots
+
+    def to_array(self) -> NDArray[Any]:
+        """Return the rows in use, for a snapshot."""
+        return self.rows[: self.count].copy()
+
+    @classmethod
+    def from_array(cls, rows: NDArray[Any]) -> Lots:
+        """Return what `to_array` wrote."""
+        lots = cls()
+        lots.rows, lots.count = rows.copy(), len(rows)
+        free = rows["expires_at"] == NEVER
+        lots._free = np.flatnonzero(free).tolist()
+        heapify(lots._free)
+        following = np.zeros(len(rows) + 1, np.bool_)
+        following[rows["next"][~free & (rows["next"] != NO_LOT)]] = True
+        lots._first = {
+            int(rows["wallet"][row]): row for row in np.flatnonzero(~free & ~following[: len(rows)]).tolist()
+        }
+        lots.look_ahead()
+        return lots
+
+    # ---- chains
+
+    def _chain(self, wallet: int) -> Iterator[int]:
+        place = self._first.get(wallet, NO_LOT)
+        while place != NO_LOT:
+            yield place
+            place = int(self.rows["next"][place])
+
+    def _link(self, wallet: int, places: list[int]) -> None:
+        if not places:
+            self._first.pop(wallet, None)
+            return
+        self._first[wallet] = places[0]
+        self.rows["next"][places] = [*places[1:], NO_LOT]
+
+    def _seen(self, place: int) -> int:
+        return join(self.rows["seen_hi"][place], self.rows["seen_lo"][place])
+
+    def _see(self, wallet: int, balance: int) -> None:
+        place = self._first.get(wallet, NO_LOT)
+        if place != NO_LOT:
+            self.rows["seen_hi"][place], self.rows["seen_lo"][place] = balance >> 64, balance & MASK
+
+    def _room(self) -> int:
+        if self._free:
+            return heappop(self._free)  # the lowest one, so that a state that was read goes on as it would have
+        if self.count == len(self.rows):
+            longer = np.zeros(max(64, 2 * len(self.rows)), LOT)
+            longer[: self.count] = self.rows
+            self.rows = longer
+        self.count += 1
+        return self.count - 1
+
+    def _release(self, place: int) -> None:
+        self.rows[place] = (0, 0, NO_LOT, 0, NEVER, 0, 0, 0)
+        heappush(self._free, place)
+
+
+def lots_of(arrays: Mapping[str, NDArray[Any]]) -> Lots:
+    """Return the lots of a snapshot's arrays; none of one that was written before there were any."""
+    found = arrays.get("lots")
+    return Lots() if found is None else Lots.from_array(np.frombuffer(found.tobytes(), LOT))
