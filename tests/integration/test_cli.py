@@ -84,7 +84,11 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "sources template",
         "sources test",
         "version",
+        "wallet adjust",
+        "wallet send",
         "wallet show",
+        "wallet top-up",
+        "wallet transfer",
     ]
 
 

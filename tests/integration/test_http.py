@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -345,3 +346,30 @@ def test_columns_come_over_http(tmp_path: Path, layout: str) -> None:
         problem(server.post(b"x", CSV), 415, "unsupported-media-type")
         (row,) = query(data, f"SELECT raw FROM rejection WHERE claim = {told['claim']}")
         assert json.loads(row["raw"]) == {"id": 2, "caller": STRANGER, "at": NOON, "seconds": 1}
+
+
+# ---- wallets
+
+
+def test_wallets_are_topped_up_once_and_shown(server: Server) -> None:
+    def send(name: str, body: dict[str, Any], key: str = KEY) -> httpx.Response:
+        return server.client.post(f"/v1/wallets/{name}", json=body, headers={"Authorization": f"Bearer {key}"})
+
+    credit = {"id": "payment-1", "account": "ana", "wallet": "principal", "amount": "10 EUR"}
+    first = send("top-up", credit)
+    assert first.status_code == 200, first.text
+    told = first.json()
+    assert Decimal(told["balance_after"]) == Decimal(told["balance_before"]) + 10
+    assert send("top-up", credit).json() == told
+    problem(send("top-up", credit | {"amount": "11 EUR"}), 422, "id-reused")
+    problem(send("top-up", credit | {"id": "payment-2", "account": "nobody"}), 422, "unknown-name")
+    problem(send("adjustment", credit | {"id": "payment-3"}), 400, "bad-request")
+    problem(send("top-up", credit, LIMITED_KEY), 403, "source-not-permitted")
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda number: send("top-up", credit | {"id": f"many-{number}"}), range(24)))
+    assert {answer.status_code for answer in answers} == {200}
+    balances = sorted(Decimal(answer.json()["balance_after"]) for answer in answers)
+    assert balances == [Decimal(told["balance_after"]) + 10 * (number + 1) for number in range(24)]
+    shown = server.client.get("/v1/accounts/ana/wallets", headers={"Authorization": f"Bearer {KEY}"}).json()
+    assert Decimal(shown["wallets"][0]["balance"]) == balances[-1]
+    balanced(server.data)

@@ -88,7 +88,8 @@ def test_the_interface_describes_itself_completely(app: FastAPI) -> None:
     described = app.openapi()
     charging = {f"/v1/charging/{name}" for name in ("reserve", "confirm", "cancel", "charge", "refund")}
     accounts = {f"/v1/accounts/{{account}}/{name}" for name in ("balance", "wallets")}
-    assert set(described["paths"]) == {"/v1/events", "/healthz", "/readyz"} | charging | accounts
+    changes = {f"/v1/wallets/{name}" for name in ("top-up", "adjustment", "transfer")}
+    assert set(described["paths"]) == {"/v1/events", "/healthz", "/readyz"} | charging | accounts | changes
     for path in charging:
         assert described["paths"][path]["post"]["security"] == [{"key": []}]
         assert {"200", "422", "503"} <= set(described["paths"][path]["post"]["responses"])
