@@ -113,7 +113,8 @@ class EventType(Document):
     unit: str
     attributes: Annotated[tuple[Code, ...], Field(max_length=4)] = ()
     values: Annotated[
-        dict[Code, Annotated[ValueType, BeforeValidator(_value_type)]], Field(max_length=VALUE_SLOTS)
+        dict[Code, Annotated[ValueType, BeforeValidator(_value_type, json_schema_input_type=ValueKind | ValueType)]],
+        Field(max_length=VALUE_SLOTS),
     ] = {}
     lookups: Annotated[dict[Code, Lookup], Field(max_length=LOOKUP_SLOTS)] = {}
 

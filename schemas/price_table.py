@@ -17,7 +17,7 @@ def _cell(written: object) -> object:
     return str(written) if isinstance(written, int) else written
 
 
-Cell = Annotated[str, BeforeValidator(_cell)]
+Cell = Annotated[str, BeforeValidator(_cell, json_schema_input_type=str | int)]
 Row = dict[str, Cell]
 """One row by column. In a CSV file, an empty field is a column that the row does not have."""
 ROWS_MAX = 100_000

@@ -19,7 +19,9 @@ Prefix = Annotated[str, StringConstraints(min_length=1, max_length=32)]
 Pattern = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Patterns = Annotated[
     tuple[Pattern, ...],
-    BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
+    BeforeValidator(
+        lambda value: (value,) if isinstance(value, str) else value, json_schema_input_type=str | tuple[str, ...]
+    ),
     Field(min_length=1, max_length=4),
 ]
 """One pattern, or a list of them."""

@@ -1,7 +1,8 @@
-"""`octroi catalog list|diff`: which catalogs were in force, and in what two of them differ."""
+"""`octroi catalog list|diff|schema`: which catalogs were in force, in what two differ, and what documents look like."""
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -63,6 +64,20 @@ def diff(old: Old, new: New, data: Data = None, as_json: AsJson = False) -> None
         return
     for line in found.lines():
         print(printable(line))
+
+
+@catalogs.command("schema", epilog="Example: octroi catalog schema > octroi-catalog.schema.json")
+@honest
+def schema(
+    as_json: Annotated[bool, typer.Option("--json", help="On one line.")] = False,
+) -> None:
+    """Print the JSON Schema of catalog documents, for editors that complete and check YAML while it is written.
+
+    What holds between documents is checked when a catalog is loaded.
+    """
+    from billing.catalog.json_schema import catalog_schema
+
+    print(json.dumps(catalog_schema(), indent=None if as_json else 2))
 
 
 def add_to(app: typer.Typer) -> None:

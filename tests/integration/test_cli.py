@@ -47,6 +47,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "bench",
         "catalog diff",
         "catalog list",
+        "catalog schema",
         "charge balance",
         "charge cancel",
         "charge confirm",
