@@ -46,6 +46,25 @@ class ApiKey(BaseModel):
     sources: tuple[str, ...] | None = None
 
 
+def _hexadecimal(*lengths: int) -> AfterValidator:
+    def check(value: SecretStr) -> SecretStr:
+        if not re.fullmatch(r"(?:[0-9a-fA-F]{2})*", value.get_secret_value()) or len(value) // 2 not in lengths:
+            raise ValueError(f"it must be {' or '.join(str(2 * length) for length in lengths)} hexadecimal digits")
+        return value
+
+    return AfterValidator(check)
+
+
+class SealKey(BaseModel):
+    """A key with which the files of some sources are encrypted (AES-CBC); without `iv`, each file begins with its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: Annotated[SecretStr, _hexadecimal(16, 24, 32)]
+    iv: Annotated[SecretStr, _hexadecimal(16)] | None = None
+    sources: tuple[str, ...] | None = None
+
+
 KeyName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 
 
@@ -93,6 +112,10 @@ class Settings(BaseSettings):
     )
     api_keys: dict[KeyName, ApiKey] = Field(
         {}, description="keys that may send usage to `octroi serve`: name, SHA-256 of the key, sources it is limited to"
+    )
+    file_keys: dict[KeyName, SealKey] = Field(
+        {},
+        description="keys with which files are encrypted: name, key, initialisation vector, sources it is limited to",
     )
     http_body_bytes_max: Annotated[int, Field(ge=1, le=1 << 30)] = Field(
         64 << 20, description="largest HTTP body as it is sent, bytes"

@@ -147,6 +147,8 @@ class SourceBase(Document):
 
     `trusted` false: whoever fills in identities may choose them so that records of others look known. They are then hashed
     with a keyed function that takes about twice as long. Changed, the source forgets which records it knows.
+
+    `encryption`: files come encrypted with AES in cipher block chaining, by one of the keys of the setting `file_keys`.
     """
 
     kind: Literal["source"]
@@ -157,6 +159,7 @@ class SourceBase(Document):
     identity_tolerance: Annotated[timedelta, Field(ge=timedelta(seconds=1), le=TOLERANCE_MAX)] | None = None
     record_bytes_max: Annotated[int, Field(ge=256, le=4_194_304)] = 1_048_576
     trusted: bool = True
+    encryption: Literal["aes_cbc"] | None = None
     transform: Transform | None = None
 
     @property

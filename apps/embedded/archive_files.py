@@ -1,4 +1,5 @@
 """Archives of several files in the spool, tar or zip: every file in one becomes a claim of its own, all of them exactly once.
+A file that is encrypted is such an archive, of what is in it. Archives may be in archives.
 
 The files are extracted aside, the archive is renamed to a hidden name that says which claim its first file was going to be,
 the files are claimed together, the archive is removed. After a crash, what is not claimed yet is extracted again.
@@ -10,18 +11,21 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipelines.mediation.container import open_archive
+from pipelines.mediation.container import Archive, open_archive
+from pipelines.mediation.sealed import CLEAR_BYTES, FlowKey, SealedFile, is_clear
 from pipelines.mediation.unpack import UnableToReadFile
 from pipelines.spool.claims import Arrival, Spool, Terms, UnableToClaim, put_back
 from pipelines.spool.files import sync_directory, sync_file
 from pipelines.spool.journal import FileClaim, Journal
 
 LEFT_OUT_TOLD = 5
+NESTED_MAX = 4
+"""Archives within each other that are unpacked; what is packed deeper is claimed as it is, and refused."""
 _TAKEN = re.compile(r"\.(\d{10})~(.+)\.taken")
 
 
@@ -31,11 +35,27 @@ class ArchiveFiles:
 
     Attributes:
         spool: where archives are dropped. journal: the log. say: told, in a sentence, what is left out of one.
+        keys: by source whose files are encrypted, the keys that may fit.
     """
 
     spool: Spool
     journal: Journal
     say: Callable[[str], None]
+    keys: Mapping[str, Sequence[FlowKey]] = field(default_factory=dict)
+
+    def is_sealed(self, source: str, path: Path) -> bool:
+        """Return whether a file, of a source whose files are encrypted, is still so: no key fits.
+
+        Raises:
+            UnableToClaim: when it cannot be read.
+        """
+        if source not in self.keys or not path.is_file():
+            return False
+        try:
+            with path.open("rb") as file:
+                return not is_clear(file.read(CLEAR_BYTES))
+        except OSError as error:
+            raise UnableToClaim(f"cannot claim {path}: {error.strerror}") from error
 
     def claim(self, source: str, path: Path, *, now: int, terms: Terms) -> list[FileClaim] | None:
         """Claim the files in a dropped archive, which is gone then; None when it is none, or not a good one.
@@ -135,27 +155,64 @@ class ArchiveFiles:
 
     def _extract(self, source: str, path: Path, name: str, aside: Path, terms: Terms) -> list[Arrival]:
         shutil.rmtree(aside, ignore_errors=True)
-        arrivals: list[Arrival] = []
-        size = path.stat().st_size
+        unpacking = _Unpacking(source, aside, terms, self.say, 2 * terms.bytes_max)
         try:
-            with open_archive(path, size=size, bytes_max=terms.bytes_max, ratio_max=terms.expansion_max) as archive:
-                if archive is None:
-                    return []
-                aside.mkdir(parents=True)
-                for place, member in enumerate(archive.members()):
-                    target = aside / str(place)
-                    with target.open("xb") as file:
-                        for chunk in archive.chunks():
-                            file.write(chunk)
-                        file.flush()
-                        os.fsync(file.fileno())
-                    arrivals.append(Arrival(source, f"{name}!{member.name}", target))
-                if left := archive.left_out:
-                    told = ", ".join(left[:LEFT_OUT_TOLD]) + (", …" if len(left) > LEFT_OUT_TOLD else "")
-                    self.say(f"left out of {name} ({source}), because a file manager put them there: {told}")
+            return unpacking.unpack(path, name, self.keys.get(source, ())) or []
         except UnableToReadFile:  # it becomes one claim, and is quarantined with the reason
             return []
+
+
+@dataclass(slots=True)
+class _Unpacking:
+    """One archive that is unpacked, with those in it. `bytes_left`: how many may still be written, inner archives included."""
+
+    source: str
+    aside: Path
+    terms: Terms
+    say: Callable[[str], None]
+    bytes_left: int
+    files: int = 0
+
+    def unpack(
+        self, path: Path, name: str, keys: Sequence[FlowKey] = (), depth: int = NESTED_MAX
+    ) -> list[Arrival] | None:
+        """Return the files in an archive and in those in it, each aside; None when it is no archive.
+
+        Raises:
+            UnableToReadFile: when it is no good one.
+        """
+        bounds = {"bytes_max": self.terms.bytes_max, "ratio_max": self.terms.expansion_max}
+        arrivals: list[Arrival] = []
+        with open_archive(path, size=path.stat().st_size, **bounds, keys=keys) as archive:
+            if archive is None:
+                return None
+            for member in archive.members():
+                target = self._write(archive)
+                called = name if isinstance(archive, SealedFile) else f"{name}!{member.name}"
+                inner = self.unpack(target, called, depth=depth - 1) if depth else None
+                if inner is None:
+                    arrivals.append(Arrival(self.source, called, target))
+                else:
+                    target.unlink()
+                    arrivals += inner
+            if left := archive.left_out:
+                told = ", ".join(left[:LEFT_OUT_TOLD]) + (", …" if len(left) > LEFT_OUT_TOLD else "")
+                self.say(f"left out of {name} ({self.source}), because a file manager put them there: {told}")
         return arrivals
+
+    def _write(self, archive: Archive) -> Path:
+        self.aside.mkdir(parents=True, exist_ok=True)
+        target = self.aside / str(self.files)
+        self.files += 1
+        with target.open("xb") as file:
+            for chunk in archive.chunks():
+                self.bytes_left -= len(chunk)
+                if self.bytes_left < 0:
+                    raise UnableToReadFile("ARCHIVE_BOMB", "the archives within the archive hold more than is accepted")
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        return target
 
 
 def _remove(path: Path) -> None:

@@ -290,6 +290,7 @@ class Engine:
             ratio_max=root.expansion_max,
             block_bytes=root.block_bytes,
             blocks_max=None if left is None else left.block,
+            sealed=root.sealed,
         )
         self.times.verify += time.monotonic() - started
         return found

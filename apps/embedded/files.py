@@ -30,6 +30,12 @@ class QuarantinedFile:
     message: str
 
 
+NO_KEY = QuarantinedFile(
+    "NO_KEY",
+    "the file is encrypted, and no key of the setting file_keys fitted it: add its key, and drop the file again",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class ReadableFile:
     """A verified file and its decoder."""
@@ -66,8 +72,11 @@ def inspect_file(
     ratio_max: int,
     block_bytes: int = BLOCK_BYTES,
     blocks_max: int | None = None,
+    sealed: bool = False,
 ) -> ReadableFile | QuarantinedFile:
     """Verify a file from its container to its header; `size` is how many bytes it had when it was claimed: only they count.
+
+    It is refused when it is `sealed`: encrypted, and no key fitted when it came.
 
     Raises:
         UnableToReadArchive: when the bytes cannot be read at all, or some are gone, or a plug-in is: a replay would say
@@ -76,6 +85,8 @@ def inspect_file(
     try:
         if path.stat().st_size < size:
             raise UnableToReadArchive(f"{path.name} lost bytes; the log needs it: restore it from a backup")
+        if sealed:
+            return NO_KEY
         container = check_container(path, size=size, bytes_max=bytes_max, ratio_max=ratio_max)
         decoder = make_decoder(context)
         with open_container(path, container.kind, size=size) as stream:

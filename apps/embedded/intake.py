@@ -15,6 +15,7 @@ from typing import Any
 from apps.embedded.archive_files import ArchiveFiles
 from apps.embedded.engine import Engine
 from apps.embedded.reports import ClaimReport
+from apps.embedded.sealed import archive_files
 from apps.embedded.supersede import settle_newer
 from pipelines.spool.claims import UnableToClaim
 from pipelines.spool.journal import FileClaim, JournalEntry, Tick
@@ -93,7 +94,14 @@ class Intake:
             try:
                 now, terms = engine.now(), engine.terms
                 entries = self._archive_files.take_copy(source, path, now=now, terms=terms) or [
-                    engine.directory.spool.take_copy(engine.journal, source, path, now=now, terms=terms)
+                    engine.directory.spool.take_copy(
+                        engine.journal,
+                        source,
+                        path,
+                        now=now,
+                        terms=terms,
+                        sealed=self._archive_files.is_sealed(source, path),
+                    )
                 ]
             except UnableToClaim as error:
                 self._refuse(path, error)
@@ -173,7 +181,14 @@ class Intake:
         try:
             now, terms = engine.now(), engine.terms
             entries: list[FileClaim] = self._archive_files.claim(source, path, now=now, terms=terms) or [
-                engine.directory.spool.claim(engine.journal, source, path, now=now, terms=terms)
+                engine.directory.spool.claim(
+                    engine.journal,
+                    source,
+                    path,
+                    now=now,
+                    terms=terms,
+                    sealed=self._archive_files.is_sealed(source, path),
+                )
             ]
         except UnableToClaim as error:
             self._refuse(path, error)
@@ -185,7 +200,7 @@ class Intake:
 
     @property
     def _archive_files(self) -> ArchiveFiles:
-        return ArchiveFiles(self.engine.directory.spool, self.engine.journal, self.engine.report)
+        return archive_files(self.engine)
 
     def _process(self, entry: JournalEntry) -> None:
         self.claimed(self.engine.process(entry))

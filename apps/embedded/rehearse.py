@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from apps.clock import now_us
-from apps.embedded.archive_files import ArchiveFiles
 from apps.embedded.engine import Engine
 from apps.embedded.images import recompile
 from apps.embedded.layout import DataDirectory
 from apps.embedded.ports import NoStore
 from apps.embedded.reports import ClaimReport
+from apps.embedded.sealed import archive_files
 from apps.embedded.session import RunReport
 from apps.embedded.source_check import check_sources
 from apps.embedded.threads import start_writer
@@ -103,15 +103,15 @@ def rehearse_file(engine: Engine, source: str, path: Path) -> Iterator[ClaimRepo
     except OSError as error:
         raise UnableToClaim(f"cannot take {path}: {error.strerror}") from error
     name = os.fsencode(path.name).decode("utf-8", "replace")
-    with ArchiveFiles(engine.directory.spool, engine.journal, engine.report).extracted(
-        source, path, name, engine.terms
-    ) as arrivals:
+    files = archive_files(engine)
+    with files.extracted(source, path, name, engine.terms) as arrivals:
+        sealed = not arrivals and files.is_sealed(source, path)
         for arrival in arrivals or [Arrival(source, name, path)]:
-            yield engine.process(_as_claim(engine, source, arrival.path, arrival.name))
+            yield engine.process(_as_claim(engine, source, arrival.path, arrival.name, sealed=sealed))
         engine.flush()
 
 
-def _as_claim(engine: Engine, source: str, path: Path, name: str) -> FileClaim:
+def _as_claim(engine: Engine, source: str, path: Path, name: str, *, sealed: bool) -> FileClaim:
     """Return the claim that a file would become; in the archive of the dry run is a link to the file."""
     try:
         size = path.stat().st_size
@@ -132,4 +132,5 @@ def _as_claim(engine: Engine, source: str, path: Path, name: str) -> FileClaim:
         window_days=terms.window_days,
         bytes_max=terms.bytes_max,
         expansion_max=terms.expansion_max,
+        sealed=sealed,
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol, cast
 
+from pipelines.mediation.sealed import FlowKey, SealedFile, unseal
 from pipelines.mediation.unpack import READ_BYTES, Prefix, UnableToReadFile, gzip_chunks, unsupported, zstd_chunks
 from pipelines.mediation.untar import TAR_MAGIC_AT, TAR_MAGICS, Member, TarStream
 from pipelines.mediation.unzip import ZipFiles, zip_chunks
@@ -156,13 +157,16 @@ def _from_start(file: FileIO, size: int) -> Prefix:
 
 
 @contextmanager
-def open_archive(path: str | Path, *, size: int, bytes_max: int, ratio_max: int) -> Iterator[Archive | None]:
+def open_archive(
+    path: str | Path, *, size: int, bytes_max: int, ratio_max: int, keys: Sequence[FlowKey] = ()
+) -> Iterator[Archive | None]:
     """Open an archive of several files: tar, packed by gzip or zstandard or not at all, or a good zip that
-    holds more than one, or others than those that count; None for any other file.
+    holds more than one, or others than those that count; or a file that one of the keys decrypts; None for any other file.
 
     Args:
         path: the file. size: how many of its bytes count.
         bytes_max: most bytes of all its files together. ratio_max: largest expansion of a packed one.
+        keys: those with which it may be encrypted.
 
     Raises:
         UnableToReadFile: when it cannot be read.
@@ -172,6 +176,10 @@ def open_archive(path: str | Path, *, size: int, bytes_max: int, ratio_max: int)
     except OSError as error:
         raise UnableToReadFile("UNREADABLE", f"{Path(path).name} cannot be read: {error.strerror or error}") from error
     with file:
+        if keys and (sealed := unseal(file, size, keys)) is not None:
+            yield SealedFile(sealed[0], Path(path).name)
+            return
+        file.seek(0)
         head = file.read(min(size, HEAD_BYTES))
         kind: Kind = next((kind for magic, kind in MAGICS.items() if head.startswith(magic)), "plain")
         if kind == "plain":

@@ -103,8 +103,10 @@ class Spool:
         source = _UNSAFE_IN_SOURCE.sub("_", source)[:_SOURCE_MAX]
         return f"{claim:010d}~{source}~{_UNSAFE.sub('_', name)[:_NAME_MAX]}"
 
-    def claim(self, journal: Journal, source: str, path: Path, *, now: int, terms: Terms) -> FileClaim:
-        """Move a dropped file into the archive and journal it.
+    def claim(
+        self, journal: Journal, source: str, path: Path, *, now: int, terms: Terms, sealed: bool = False
+    ) -> FileClaim:
+        """Move a dropped file into the archive and journal it; `sealed` as the entry says it.
 
         Raises:
             UnableToClaim: when the file cannot be read, moved or journaled, or is a link; it is where it was, or beside
@@ -120,7 +122,7 @@ class Spool:
             raise UnableToClaim(f"cannot claim {path}: {error.strerror}") from error
         try:
             sync_directory(self.archive)
-            return self._journal(journal, source, path.name, stored, now, terms)
+            return self._journal(journal, source, path.name, stored, now, terms, sealed)
         except OSError as error:
             back = put_back(stored, path)
             raise UnableToClaim(f"cannot journal the claim of {path}: {error.strerror}; it is {back}") from error
@@ -155,8 +157,10 @@ class Spool:
             raise UnableToClaim(f"cannot claim what arrived: {error.strerror}") from error
         return entries
 
-    def take_copy(self, journal: Journal, source: str, path: Path, *, now: int, terms: Terms) -> FileClaim:
-        """Copy a file that is not ours to move into the archive and journal it.
+    def take_copy(
+        self, journal: Journal, source: str, path: Path, *, now: int, terms: Terms, sealed: bool = False
+    ) -> FileClaim:
+        """Copy a file that is not ours to move into the archive and journal it; `sealed` as the entry says it.
 
         Raises:
             UnableToClaim: when the file cannot be read or copied; nothing is left of it.
@@ -165,7 +169,7 @@ class Spool:
         try:
             with path.open("rb") as handle:
                 copy_durably(handle, stored)
-            return self._journal(journal, source, path.name, stored, now, terms)
+            return self._journal(journal, source, path.name, stored, now, terms, sealed)
         except OSError as error:
             stored.unlink(missing_ok=True)
             raise UnableToClaim(f"cannot take {path}: {error.strerror}") from error
@@ -199,13 +203,24 @@ class Spool:
             raise UnableToClaim(f"cannot claim {path}: {stored} waits to be journaled; start again to adopt it")
         return stored
 
-    def _journal(self, journal: Journal, source: str, name: str, stored: Path, now: int, terms: Terms) -> FileClaim:
-        entry = _entry(journal.next_claim, journal.stage_time(now), source, name, stored, terms)
+    def _journal(
+        self,
+        journal: Journal,
+        source: str,
+        name: str,
+        stored: Path,
+        now: int,
+        terms: Terms,
+        sealed: bool = False,  # noqa: FBT001, FBT002
+    ) -> FileClaim:
+        entry = _entry(journal.next_claim, journal.stage_time(now), source, name, stored, terms, sealed=sealed)
         journal.append(entry)
         return entry
 
 
-def _entry(claim: int, received_at: int, source: str, name: str, stored: Path, terms: Terms) -> FileClaim:
+def _entry(
+    claim: int, received_at: int, source: str, name: str, stored: Path, terms: Terms, *, sealed: bool = False
+) -> FileClaim:
     return FileClaim(
         claim=claim,
         received_at=received_at,
@@ -217,6 +232,7 @@ def _entry(claim: int, received_at: int, source: str, name: str, stored: Path, t
         window_days=terms.window_days,
         bytes_max=terms.bytes_max,
         expansion_max=terms.expansion_max,
+        sealed=sealed,
     )
 
 

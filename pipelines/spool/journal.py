@@ -54,7 +54,8 @@ class FileClaim(_Entry):
     The bounds are those in force when it was claimed, so that a replay cuts the same blocks and quarantines the same
     files whatever the settings are by then. `corrects` is the claim of the file whose refused records this one holds in a
     corrected form, 0 for a file as its sender made it; `refused` are the rejections that it answers, one by each of its
-    records in order, and `retry_count` is how often they were tried before.
+    records in order, and `retry_count` is how often they were tried before. A file that is `sealed` is encrypted, and no key
+    fitted when it came: it is quarantined, whatever keys there are by then.
     """
 
     kind: Literal["file"] = "file"
@@ -69,6 +70,7 @@ class FileClaim(_Entry):
     corrects: int = 0
     refused: tuple[Refusal, ...] = ()
     retry_count: int = 0
+    sealed: bool = False
 
 
 class ImageClaim(_Entry):
