@@ -38,11 +38,11 @@ from rating.vocabulary import Vocabulary
 KEPT = 3
 CHARGING_NUMBERS = ("segment", "frame", "record", "block", "at")
 FORMAT = 3
-FORMAT_CHARGING = 4
-"""Of a snapshot that holds requests of online charging, which earlier releases know nothing of."""
 FORMAT_LOTS = 5
-"""Of a snapshot that holds credit that expires, likewise."""
-READABLE = (1, 2, 3, 4, 5)
+"""Of a snapshot that holds credit that expires, which earlier releases know nothing of."""
+FORMAT_CHARGING = 6
+"""Of a snapshot that holds requests of online charging, each with all of its items, likewise."""
+READABLE = (1, 2, 3, 4, 5, 6)
 """Formats that this release reads: its own, and those of the releases before."""
 _NAME = re.compile(r"\d{10}-\d{8}(-\d{10}-\d{10})?")
 AnyArray = np.ndarray[Any, np.dtype[Any]]
@@ -102,7 +102,7 @@ def _arrays(state: StageState) -> dict[str, AnyArray]:
 
 def _facts(state: StageState) -> dict[str, Any]:
     return {
-        "format": FORMAT_LOTS if len(state.lots) else FORMAT_CHARGING if state.charging.segment else FORMAT,
+        "format": FORMAT_CHARGING if state.charging.segment else FORMAT_LOTS if len(state.lots) else FORMAT,
         "claim": state.claim,
         "block": state.block,
         "image": state.image,

@@ -20,7 +20,7 @@ from rating.kernels.layout import (
 from rating.state import AccountState
 from rating.tariff_image import TariffImage
 from schemas.arrays import Int32Array, Int64Array
-from schemas.edr import EdrBlock
+from schemas.edr import EdrBlock, with_items
 from schemas.rated_item import Growths, RatedBlock
 
 NOTHING_SAID: Int32Array = np.zeros((0, SAID_COLUMNS), np.int32)
@@ -28,9 +28,17 @@ NOTHING_SAID: Int32Array = np.zeros((0, SAID_COLUMNS), np.int32)
 
 
 def accumulate(edrs: EdrBlock, rated: RatedBlock, image: TariffImage, state: AccountState) -> Growths | None:
-    """Let accumulators grow by a block that was rated, in order, updating `state`; None where the image has none."""
+    """Let accumulators grow by a block that was rated, in order, updating `state`; None where the image has none.
+
+    Args:
+        edrs: each once, however many items it has.
+    """
     if image.accumulators is None:
         return None
+    if rated.items is not None:
+        edrs = with_items(edrs, rated.items.row, rated.items.quantity)
+    if rated.items is not None:
+        edrs = with_items(edrs, rated.items.row, rated.items.quantity)
     rows = np.flatnonzero(rated.reason == 0)
     found = find_growths(
         rows,

@@ -61,7 +61,10 @@ class Stretch(BaseModel):
 
 
 class CounterUse(BaseModel):
-    """What an item did to a counter: its period in words, whose it is, base steps before and after; `function` of usage."""
+    """What an item did to a counter: its period in words, whose it is, base steps before and after; `function` of usage.
+
+    `rolls`: whether it rolls over. `ceiling`: what it counts at most, as the catalog writes it.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -71,6 +74,8 @@ class CounterUse(BaseModel):
     after: int
     shared_by: str = "subscription"
     function: str = "sum"
+    rolls: bool = False
+    ceiling: str | None = None
 
     @property
     def name(self) -> str:
@@ -150,13 +155,15 @@ class Explanation(BaseModel):
         """Return the explanation in words, one step per line."""
         until = f" until {_instant(self.version_end)}" if self.version_end is not None else ""
         told = [
-            f"{_amount(self)} {self.currency} for {self._units(self.quantity)} of {self.event_type}",
+            f"{_amount(self)} {self.currency} for {self.units(self.quantity)} of {self.event_type}",
             f"charge {self.charge}, price plan {self.price_plan} ({self.model}), "
             f"version in force since {_instant(self.version_start)}{until}",
             f"the usage started at {_instant(self.event_at)}",
         ]
+        if self.quantity < 0:
+            told.insert(1, "usage taken back: what it would cost now as the last of its kind is given back")
         if self.condition is not None:
-            told.insert(2, f"condition of the charge: {self.condition}")
+            told.insert(-1, f"condition of the charge: {self.condition}")
         if self.contract is not None:
             told.insert(2, f"contract {self.contract}")
         if self.band is not None:
@@ -170,20 +177,21 @@ class Explanation(BaseModel):
             told.append(f"usage counts as {self.minimum_quantity} at least")
         if self.increments is not None:
             told.append(
-                f"increments of {self.increments}: {self._units(self.quantity)} count as "
-                f"{self._units(self.rated_quantity)}"
+                f"increments of {self.increments}: {self.units(self.quantity)} count as "
+                f"{self.units(self.rated_quantity)}"
             )
         if self.stretches:
             told.append(CROSSINGS[self.crossing])
             told.extend(self._stretch_line(stretch) for stretch in self.stretches)
         if self.counter is not None:
+            ceiling = f", {self.counter.ceiling} at most" if self.counter.ceiling is not None else ""
             told.append(
                 f"{self.counter.name}: {self.standing(self.counter.before)} before, "
-                f"{self.standing(self.counter.after)} after"
+                f"{self.standing(self.counter.after)} after{ceiling}"
             )
             if self.counter.function == "max":
-                raised = self._units(self.rated_quantity)
-                told.append(f"it holds the largest usage: {self._units(self.quantity)} raise it by {raised}")
+                raised = self.units(self.rated_quantity)
+                told.append(f"it holds the largest usage: {self.units(self.quantity)} raise it by {raised}")
         told.extend(self._part_line(part) for part in self.parts)
         if self.formula is not None:
             told.append(self.formula)
@@ -202,28 +210,56 @@ class Explanation(BaseModel):
         name = flat if self.model == "flat" else f"tier {part.tier + 1}"
         bound = f" (below {part.up_to})" if part.up_to is not None else ""
         band = f" in {part.band}" if part.band is not None else ""
-        return f"{name}{bound}{band}: {self._units(part.quantity)} at {_plain(part.unit_price)} per {part.per} = {part.amount}"
+        return f"{name}{bound}{band}: {self.units(part.quantity)} at {_plain(part.unit_price)} per {part.per} = {part.amount}"
 
     def _stretch_line(self, stretch: Stretch) -> str:
         counted = (
-            f", counted as {self._units(stretch.rated_quantity)}" if stretch.rated_quantity != stretch.quantity else ""
+            f", counted as {self.units(stretch.rated_quantity)}" if stretch.rated_quantity != stretch.quantity else ""
         )
-        return (
-            f"from {stretch.local_time:%a %Y-%m-%d %H:%M:%S} {stretch.band}: {self._units(stretch.quantity)}{counted}"
-        )
+        return f"from {stretch.local_time:%a %Y-%m-%d %H:%M:%S} {stretch.band}: {self.units(stretch.quantity)}{counted}"
 
     def standing(self, steps: int) -> str:
         """Return where a counter stands: what it has counted beyond what was carried over, or what is left of that."""
-        return f"{self._units(-steps)} carried over left" if steps < 0 else self._units(steps)
+        rolls = self.counter is not None and self.counter.rolls
+        return f"{self.units(-steps)} carried over left" if steps < 0 and rolls else self.units(steps)
 
-    def _units(self, steps: int) -> str:
-        return f"{_plain(describe_quantity(steps, Unit(self.unit, '', self.unit_steps)))} {self.unit}"
+    def units(self, steps: int) -> str:
+        """Return base steps in the unit of the usage."""
+        return f"{plain_quantity(steps, Unit(self.unit, '', self.unit_steps))} {self.unit}"
+
+
+def taken_back(priced: Explanation) -> Explanation:
+    """Return the explanation of usage that is taken back, of that of the same usage on the counter as it is afterwards."""
+    counter = priced.counter
+    turned = {"before": counter.after, "after": counter.before} if counter is not None else {}
+    return priced.model_copy(
+        update={
+            "quantity": -priced.quantity,
+            "rated_quantity": -priced.rated_quantity,
+            "counter": counter.model_copy(update=turned) if counter is not None else None,
+            "parts": tuple(
+                part.model_copy(update={"quantity": -part.quantity, "amount": _minus(part.amount)})
+                for part in priced.parts
+            ),
+            "exact": _minus(priced.exact),
+            "amount": -priced.amount,
+        }
+    )
 
 
 def fraction_text(value: Fraction) -> str:
     """Return a non-negative fraction in decimal digits, cut off with "…" where it has more than 18 decimals."""
     scaled, rest = divmod(value.numerator * 10**_DIGITS, value.denominator)
     return _plain(from_scaled(scaled, _DIGITS)) + ("…" if rest else "")
+
+
+def _minus(number: str) -> str:
+    return number if number == "0" else f"-{number}"
+
+
+def plain_quantity(steps: int, unit: Unit) -> str:
+    """Return base steps in a unit, without zeros that say nothing."""
+    return _plain(describe_quantity(steps, unit))
 
 
 def _amount(explanation: Explanation) -> str:

@@ -17,6 +17,7 @@ from rating.contracts import NegotiatedVersion, own_code
 from rating.image_calendars import CalendarTables
 from rating.image_conditions import compile_conditions, expression_codes
 from rating.image_derived import lookup_codes
+from rating.image_items import ItemTables, compile_follow_ups, compile_items
 from rating.image_lookup import LookupTables, join_tables
 from rating.image_matrix import matrix_codes
 from rating.image_prices import UnableToCompileImage
@@ -72,7 +73,7 @@ LATER: dict[type[Document], frozenset[str]] = {
     Increments: frozenset({"mode"}),
     Calendar: frozenset({"day_types", "seasons"}),
     Band: frozenset({"seasons"}),
-    Counter: frozenset({"shared_by", "function", "roll_over", "notify", "by", "values"}),
+    Counter: frozenset({"shared_by", "function", "roll_over", "notify", "by", "values", "ceiling"}),
 }
 """Fields that came later: a version that does not use them keeps the name that it had before they came."""
 _LATER_DEFAULTS = {
@@ -88,7 +89,8 @@ class ChargeVersion:
         id: id in `Vocabulary.charge_versions`, and `name` there.
         start_at, end_at: microseconds UTC, half-open.
         unit: the unit of the event type; rated quantities count its dimension's base steps.
-        unit_steps: how many base steps one such unit is worth.
+        unit_steps: how many base steps one such unit is worth. counter: on which it runs, "" for none; ceiling: what that
+            counts at most, as the catalog writes it, "" for no ceiling.
         contract: whose terms it has, None where it is the plan's own.
     """
 
@@ -104,6 +106,8 @@ class ChargeVersion:
     currency: str
     event_type: str
     contract: str | None = None
+    counter: str = ""
+    ceiling: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,7 @@ class ChargeTables:
     offer_counter: Int32Array
     lookup: LookupTables
     programs: ProgramTables
+    items: ItemTables
 
 
 Said = dict[tuple[type[Document], str], dict[str, Any]]
@@ -262,9 +267,11 @@ def compile_charges(catalog: Catalog, vocabulary: Vocabulary, calendars: Calenda
     compiled = [compile_shared(*pair, about.name) for about, pair in zip(described, pairs, strict=True)]
     price_starts, prices = joined_prices(compiled)
     conditions = compile_conditions(catalog, vocabulary.attribute_values.id)
+    follow_ups = compile_follow_ups(catalog, vocabulary.attribute_values.id)
+    programs = [*conditions.values(), *follow_ups.values()]
     ids = [about.id for about in described]
-    rows = pack_versions(ids, compiled, calendars, list(tables.values()), len(conditions), price_starts)
-    programs = [*conditions.values(), *(program for version in compiled for program in version.whole.programs)]
+    rows = pack_versions(ids, compiled, calendars, list(tables.values()), len(programs), price_starts)
+    programs += [program for version in compiled for program in version.whole.programs]
     offers = tuple(sorted(catalog.offers))
     offer_counters = {code: _counters_of(code, catalog) for code in offers}
     cell_ptr, candidate_charge, candidate_attribute = _candidates(offers, charges, catalog, vocabulary)
@@ -289,6 +296,15 @@ def compile_charges(catalog: Catalog, vocabulary: Vocabulary, calendars: Calenda
         offer_counter=_counter_positions(offers, offer_counters, calendars),
         lookup=join_tables(tuple(tables.values())),
         programs=pack_programs(programs),
+        items=compile_items(
+            catalog,
+            charges,
+            calendars.counters,
+            offer_counters,
+            cell_ptr,
+            candidate_charge,
+            {code: len(conditions) + place for place, code in enumerate(follow_ups)},
+        ),
     )
 
 
@@ -322,6 +338,8 @@ def _describe(id_: int, name: str, charge: Charge, version: PriceVersion, catalo
         currency=catalog.price_plans[plan].currency,
         event_type=charge.event_type,
         contract=contract,
+        counter=version.counter or "",
+        ceiling=(catalog.counters[version.counter].ceiling or "") if version.counter is not None else "",
     )
 
 

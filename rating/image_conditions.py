@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rating.image_formulas import compile_formulas
+from rating.image_items import compile_follow_ups
 from rating.image_prices import UnableToCompileImage
 from rating.image_programs import Program, compile_condition
 from rating.image_scopes import WrongExpression, condition_scope
@@ -66,6 +67,7 @@ def expression_codes(catalog: Catalog) -> set[str]:
         return 0
 
     compile_conditions(catalog, collect)
+    compile_follow_ups(catalog, collect)
     for charge in catalog.charges.values():
         event_type = catalog.event_types[charge.event_type]
         for version in catalog.price_plans[charge.price_plan].versions:

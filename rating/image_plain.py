@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rating.kernels import layout
-from schemas.arrays import BoolArray, Int32Array, Int64Array
+from schemas.arrays import BoolArray, Int32Array, Int64Array, UInt8Array
 
 FEE_MAX = 2**62
 TIERS_PLAIN = 8
@@ -99,8 +99,12 @@ def cell_versions(
     candidate_attribute: Int32Array,
     candidate_condition: Int32Array,
     charge_ptr: Int32Array,
+    cell_several: UInt8Array,
 ) -> Int32Array:
-    """Return (cells,) the first version of each cell's only charge, if that asks for nothing; else -1."""
+    """Return (cells,) the first version of each cell's only charge, if that asks for nothing; else -1.
+
+    -1 also where usage of the cell may become several items.
+    """
     versions = np.full(len(cell_ptr) - 1, -1, np.int32)
     single = np.flatnonzero(np.diff(cell_ptr) == 1)
     candidate = cell_ptr[single]
@@ -108,4 +112,5 @@ def cell_versions(
     asks = (candidate_attribute[candidate] != 0).any(axis=1) | (candidate_condition[candidate] >= 0)
     simple = ~asks & (charge_ptr[charge + 1] > charge_ptr[charge])
     versions[single[simple]] = charge_ptr[charge[simple]]
+    versions[cell_several != 0] = -1
     return versions

@@ -30,11 +30,13 @@ def unit_of(counter: Counter, units: Mapping[str, Unit]) -> Unit:
 def whole_of(counter: Counter, versions: Iterable[PriceVersion], units: Mapping[str, Unit]) -> int | None:
     """Return what per cent of a counter are of, in base steps; None where there is no such thing, or several.
 
-    That is the allowance that rolls over, else the free part or the first tier of the versions that run on the counter.
+    That is its ceiling, the allowance that rolls over, else the free part or first tier of the versions that run on it.
 
     Raises:
         KeyError, ValueError: when a quantity is none.
     """
+    if counter.ceiling is not None:
+        return parse_quantity(counter.ceiling, units)[0]
     if counter.roll_over is not None:
         return parse_quantity(counter.roll_over.of, units)[0]
     found = set()

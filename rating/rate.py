@@ -9,8 +9,18 @@ import numpy as np
 
 from rating.accumulate import accumulate
 from rating.image_derived import with_derived
-from rating.kernels.layout import ACCOUNT, SUBSCRIPTION_COLUMNS, Answer, Usage
-from rating.kernels.rate import rate_rows, rate_scratch
+from rating.kernels.layout import (
+    ACCOUNT,
+    COUNTER_WORDS,
+    COURSE_COLUMNS,
+    ROLL_COLUMNS,
+    SUBSCRIPTION_COLUMNS,
+    Answer,
+    Items,
+    Usage,
+)
+from rating.kernels.rate import rate_rows
+from rating.kernels.scratch import rate_scratch
 from rating.kernels.totals import total_by_payer
 from rating.kernels.wide import join
 from rating.state import AccountState
@@ -19,7 +29,7 @@ from schemas.arrays import Int32Array, Int64Array
 from schemas.cdr import ATTRIBUTE_SLOTS
 from schemas.edr import EdrBlock
 from schemas.quantity import QUANTITY_MAX
-from schemas.rated_item import RatedBlock
+from schemas.rated_item import ItemRows, RatedBlock
 from schemas.values import VALUE_SLOTS
 
 AnyArray = np.ndarray[Any, Any]
@@ -33,29 +43,35 @@ def rate(edrs: EdrBlock, image: TariffImage, state: AccountState) -> RatedBlock:
     """Rate a block of EDRs in order, updating counters, wallets and accumulators in `state`.
 
     Args:
-        edrs: quantities in 0 .. QUANTITY_MAX, ids of the image's vocabulary.
+        edrs: quantities in -QUANTITY_MAX .. QUANTITY_MAX, below 0 what is taken back; ids of the image's vocabulary.
         image: the tariff image in force.
         state: grown to the image's vocabulary; updated in place.
 
     Returns:
-        One row per EDR. Refused rows (reason >= 300) have moved nothing: all zero, WALLET_NONE, and the
-        charge version that refused them or -1.
+        One row per EDR, or one per item where an EDR may have several (`RatedBlock.items`). Refused rows (reason >= 300) have
+        moved nothing: all zero, WALLET_NONE, and the charge version that refused them or -1.
 
     Raises:
-        UnableToRate: before anything moved when the arguments do not fit together; afterwards when the
-        amounts of the
+        UnableToRate: before anything moved when the arguments do not fit together; afterwards when the amounts of the
             rated items are not what the balances lost.
     """
-    usage = _usage(edrs, image, state)
-    answer = _answer(len(edrs), max(len(edrs) // 4, image.wallets_max))
-    accounts = state.kernel_view()
+    usage, lowest = _usage(edrs, image, state)
+    room = max(len(edrs) // 4, image.wallets_max)
+    answer, items, rolls = _answer(len(edrs), room), None, image.rolls
     values = _values(edrs, image)
-    scratch = rate_scratch()
-    row = int(rate_rows(0, usage, image.tariff, accounts, answer, values, image.rolls, scratch))
+    if image.items.any_several or lowest < 0:
+        # one machine code for all that this may come with
+        answer, items = _answer(len(edrs) + room, room), _items(image, len(edrs) + room)
+        values = np.empty((0, VALUE_SLOTS), np.int64) if values is None else values
+        rolls = np.zeros((len(image.tariff.counter_kind), ROLL_COLUMNS), np.int64) if rolls is None else rolls
+    accounts, scratch = state.kernel_view(), rate_scratch()
+    row = int(rate_rows(0, usage, image.tariff, accounts, answer, values, rolls, scratch, items))
     while row < len(edrs):
         answer = _with_split_room(answer)
-        row = int(rate_rows(row, usage, image.tariff, accounts, answer, values, image.rolls, scratch))
-    rated = _block(answer)
+        if items is not None:
+            answer, items = _with_item_room(answer, items)
+        row = int(rate_rows(row, usage, image.tariff, accounts, answer, values, rolls, scratch, items))
+    rated = _block(answer) if items is None else _item_block(answer, items)
     _check_conservation(rated, moved=join(answer.moved_hi[0], answer.moved_lo[0]))
     growths = accumulate(edrs, rated, image, state)
     return rated if growths is None else replace(rated, growths=growths)
@@ -79,8 +95,9 @@ def exact_sum(values: Int64Array) -> int:
     return (int((values >> 32).sum(dtype=np.int64)) << 32) + int(low.sum(dtype=np.int64))
 
 
-def _usage(edrs: EdrBlock, image: TariffImage, state: AccountState) -> Usage:
-    count = len(edrs)
+def _usage(edrs: EdrBlock, image: TariffImage, state: AccountState) -> tuple[Usage, int]:
+    """Return the usage and its lowest quantity, which is 0 for none."""
+    count, lowest = len(edrs), 0
     usage = Usage(
         event_at=_column(edrs.event_at, np.int64),
         quantity=_column(edrs.quantity, np.int64),
@@ -94,14 +111,15 @@ def _usage(edrs: EdrBlock, image: TariffImage, state: AccountState) -> Usage:
     _require(state.wallet_count >= image.wallet_count, "the state has not grown to the image's wallets")
     _require(state.accumulator_count >= image.accumulator_count, "the state has not grown to the image's accumulators")
     if count:
-        _require(usage.quantity.min() >= 0, "a quantity is negative")
+        lowest = int(usage.quantity.min())
+        _require(lowest >= -QUANTITY_MAX, "a quantity is below -QUANTITY_MAX")
         _require(usage.quantity.max() <= QUANTITY_MAX, "a quantity exceeds QUANTITY_MAX")
         _require(usage.subscription.min() >= -1, "a subscription id is negative")
         _require(
             usage.subscription.max() < len(image.tariff.subscription_row),
             "a subscription is not in the image",
         )
-    return usage
+    return usage, lowest
 
 
 def _values(edrs: EdrBlock, image: TariffImage) -> AnyArray | None:
@@ -150,12 +168,49 @@ def _answer(count: int, room: int) -> Answer:
     )
 
 
+def _items(image: TariffImage, room: int) -> Items:
+    tables = image.items
+    return Items(
+        cell_several=tables.cell_several,
+        candidate_next=tables.candidate_next,
+        candidate_refuses=tables.candidate_refuses,
+        ceiling=tables.ceiling,
+        offer_slots=tables.offer_slots,
+        kept_counter=np.empty((int(tables.offer_slots.max(initial=0)), COUNTER_WORDS), np.int64),
+        kept_balance=np.empty((image.wallets_max, 2), np.int64),
+        kept_sums=np.empty(3, np.int64),
+        course=np.zeros(COURSE_COLUMNS, np.int64),
+        row=np.empty(room, np.int64),
+        item=np.empty(room, np.uint8),
+        quantity=np.empty(room, np.int64),
+        count=np.zeros(1, np.int64),
+    )
+
+
 _SPLIT = ("split_row", "split_wallet", "split_amount", "split_balance_hi", "split_balance_lo")
+_ROWS = Answer._fields[: Answer._fields.index("split_row")]
 
 
 def _with_split_room(answer: Answer) -> Answer:
     longer = {name: np.resize(getattr(answer, name), 2 * len(answer.split_row)) for name in _SPLIT}
     return answer._replace(**longer)
+
+
+_ITEM = ("row", "item", "quantity")
+
+
+def _with_item_room(answer: Answer, items: Items) -> tuple[Answer, Items]:
+    room = 2 * len(items.row)
+    longer = {name: np.resize(getattr(answer, name), room) for name in _ROWS}
+    more = {name: np.resize(getattr(items, name), room) for name in _ITEM}
+    return answer._replace(**longer), items._replace(**more)
+
+
+def _item_block(answer: Answer, items: Items) -> RatedBlock:
+    count = int(items.count[0])
+    answer = answer._replace(**{name: getattr(answer, name)[:count].copy() for name in _ROWS})
+    rows = ItemRows(items.row[:count].copy(), items.item[:count].copy(), items.quantity[:count].copy())
+    return replace(_block(answer), items=rows)
 
 
 def _block(answer: Answer) -> RatedBlock:

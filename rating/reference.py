@@ -15,7 +15,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from rating.contracts import NegotiatedVersion, negotiate
-from rating.explanation import BandUse, CounterUse, Explanation, Stretch, TierPart, fraction_text
+from rating.explanation import BandUse, CounterUse, Explanation, Stretch, TierPart, fraction_text, taken_back
 from rating.image_charges import version_name
 from rating.reference_clock import STEP_US, band_at, stays, to_datetime
 from rating.reference_formula import formula_amount, usage_of
@@ -24,6 +24,7 @@ from rating.reference_shapes import (
     fixed_amounts,
     in_increments,
     in_tier_increments,
+    may_be_taken_back,
     round_fraction,
     steps,
     tier_parts,
@@ -82,7 +83,7 @@ def price(
         catalog: where the documents that the version refers to are.
         charge: whose plan prices it.
         version: the plan's version to use, in force or not.
-        quantity: base steps, >= 0.
+        quantity: base steps; below 0 it is usage taken back, which gives back what the same usage cost as the counter's last.
         event_at: microseconds UTC, start of the usage.
         counter_before: base steps, the counter's value before; ignored without counter.
         zone: the subscription's time zone, for calendars that ask for it.
@@ -93,6 +94,11 @@ def price(
     """
     found = with_row(catalog, version, said or {}, event_at)
     version = found.version
+    if quantity < 0:
+        if not may_be_taken_back(version, catalog):
+            raise UnableToPrice(Reason.NEGATIVE_UNPRICED, f"{quantity} steps of {charge.event_type}")
+        told = {"event_at": event_at, "counter_before": counter_before + quantity, "zone": zone, "said": said}
+        return taken_back(price(catalog, charge, version, quantity=-quantity, **told))  # type: ignore[arg-type]
     measured = _measured(version, catalog.event_types[charge.event_type], said or {}, quantity, event_at)
     unit = catalog.units[catalog.event_types[charge.event_type].unit]
     plan = catalog.price_plans[charge.price_plan]
@@ -373,4 +379,6 @@ def _counter_use(counter: Counter, instant: datetime, before: int, rated: int) -
         after=before + rated,
         shared_by=counter.shared_by,
         function=counter.function,
+        rolls=counter.roll_over is not None,
+        ceiling=counter.ceiling,
     )

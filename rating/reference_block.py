@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from rating.contracts import negotiate
 from rating.image_charges import version_name
 from rating.reference import UnableToPrice, period_at, price, to_datetime
 from rating.reference_carry import carried_into
-from rating.reference_conditions import matching_charge
-from rating.reference_tables import Said, values_said, with_lookups
+from rating.reference_conditions import follows, matching_charges
+from rating.reference_shapes import steps, what_fits
+from rating.reference_tables import Said, values_said, with_lookups, with_row
 from rating.vocabulary import Vocabulary
 from schemas.catalog import Catalog
 from schemas.contract import Contract, ContractItem
@@ -36,7 +38,14 @@ class Movement:
 
 @dataclass(frozen=True)
 class ReferenceItem:
-    """What became of one EDR; everything but `reason` and `charge_version` is empty when it was refused."""
+    """What became of one EDR, or of what of it a charge priced.
+
+    Everything but `reason`, `charge_version` and `quantity` is empty when it was refused; but `counter_before` tells of a
+    counter whose ceiling is why.
+
+    Attributes:
+        quantity: base steps of the EDR that it prices. number: which of the EDR's items it is.
+    """
 
     reason: Reason
     charge_version: str | None = None
@@ -46,6 +55,42 @@ class ReferenceItem:
     band: int = 0
     amount: int = 0
     movements: tuple[Movement, ...] = ()
+    quantity: int = 0
+    number: int = 0
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What pricing needs of one EDR, by names.
+
+    Attributes:
+        contract: the subscription's account and offer. due: base steps that nobody priced yet. said: attributes and values.
+    """
+
+    subscription: str
+    contract: dict[str, str]
+    event_at: int
+    quantity: int
+    due: int
+    said: dict[str, Said]
+
+
+class UsedUp(Exception):
+    """The counter of a charge has nothing left, so the next charge is asked."""
+
+    def __init__(self, version: str, before: int) -> None:
+        """Name the charge version, and what its counter has counted."""
+        super().__init__(version)
+        self.version, self.before = version, before
+
+
+class Refused(Exception):
+    """A charge refuses a usage."""
+
+    def __init__(self, reason: Reason, version: str | None = None, before: int = 0) -> None:
+        """Say why, which charge version does, and what its counter has counted where that is why."""
+        super().__init__(reason.name)
+        self.reason, self.version, self.before = reason, version, before
 
 
 @dataclass(frozen=True)
@@ -97,84 +142,138 @@ class ReferenceRater:
                 state.balances[name] = row["opening_balance"]
 
     def rate(self, edrs: EdrBlock) -> list[ReferenceItem]:
-        """Rate a block, row by row."""
-        return [self._rate_one(edrs, row) for row in range(len(edrs))]
+        """Rate a block, row by row; return its items, those of an EDR one after the other."""
+        return [item for row in range(len(edrs)) for item in self._rate_one(edrs, row)]
 
-    def _rate_one(self, edrs: EdrBlock, row: int) -> ReferenceItem:
+    def _rate_one(self, edrs: EdrBlock, row: int) -> list[ReferenceItem]:
+        """Return the items of one EDR, or its refusal: then nothing has moved."""
+        quantity = int(edrs.quantity[row])
+        self._undo: list[tuple[dict[Any, Any], Any, Any]] = []
+        try:
+            return self._items(edrs, row)
+        except Refused as refusal:
+            for where, key, value in reversed(self._undo):
+                if value is None:
+                    del where[key]
+                else:
+                    where[key] = value
+            told = ReferenceItem(refusal.reason, refusal.version, counter_before=refusal.before, quantity=quantity)
+            return [told]
+
+    def _items(self, edrs: EdrBlock, row: int) -> list[ReferenceItem]:
         event_at, quantity = int(edrs.event_at[row]), int(edrs.quantity[row])
         subscription = self._vocabulary.subscriptions.name(int(edrs.subscription[row]))
+        event_type = self._vocabulary.event_types.name(int(edrs.event_type[row]))
         contract = self._contracts.get(subscription)
+        if contract is None or event_type not in self._catalog.event_types:
+            raise Refused(Reason.NO_MATCHING_CHARGE)
+        usage = Usage(subscription, contract, event_at, quantity, quantity, self._said(edrs, row))
+        asked: dict[str, Any] = {"said": usage.said, "quantity": quantity, "event_at": event_at}
+        items: list[ReferenceItem] = []
+        spent: tuple[str | None, int] = None, 0
+        owed = True
         try:
-            charge = self._matching_charge(contract["offer"], edrs, row) if contract is not None else None
+            for charge in matching_charges(self._catalog, contract["offer"], event_type, **asked):
+                try:
+                    item = self._item(charge, usage, len(items))
+                except UsedUp as used_up:
+                    spent = used_up.version, used_up.before
+                    continue
+                items.append(item)
+                spent = item.charge_version, item.counter_before
+                if abs(sum(each.amount for each in items)) > AMOUNT_MAX:
+                    raise Refused(Reason.AMOUNT_OVERFLOW, item.charge_version)
+                owed = item.quantity < usage.due
+                if owed:
+                    usage = replace(usage, due=usage.due - item.quantity)
+                elif not follows(charge, self._catalog, **asked):
+                    break
         except UnableToPrice as error:
-            return ReferenceItem(error.reason)
-        if contract is None or charge is None:
-            return ReferenceItem(Reason.NO_MATCHING_CHARGE)
-        version = self._version_in_force(contract, charge, event_at)
+            raise Refused(error.reason) from error
+        if owed:
+            raise Refused(Reason.NO_MATCHING_CHARGE, *spent)
+        return items
+
+    def _item(self, charge: Charge, usage: Usage, number: int) -> ReferenceItem:
+        """Return what a charge makes of what is due of a usage, having moved what that moves."""
+        version = self._version_in_force(usage.contract, charge, usage.event_at)
         if version is None:
-            return ReferenceItem(Reason.NO_PRICE_VERSION)
+            raise Refused(Reason.NO_PRICE_VERSION)
         name = version_name(charge, version, self._catalog)
+        counter = self._catalog.counters[version.counter] if version.counter is not None else None
         before, carried, key, cell = 0, 0, None, None
-        if version.counter is not None:
-            counter = self._catalog.counters[version.counter]
-            key, cell = self._cell(self.holder(subscription, counter), counter, event_at)
+        if counter is not None:
+            key, cell = self._cell(self.holder(usage.subscription, counter), counter, usage.event_at)
             kept = self._state.counters.get(key)
             if kept is not None and kept.kind == cell.kind and kept.period > cell.period:
-                return ReferenceItem(Reason.COUNTER_PERIOD_CLOSED, name)
+                raise Refused(Reason.COUNTER_PERIOD_CLOSED, name)
             before = kept.used if kept is not None and (kept.kind, kept.period) == (cell.kind, cell.period) else 0
             if counter.roll_over is not None:
                 history = self._state.counted.get((key[0], counter.code, cell.kind), {})
                 if cell.period <= max(history, default=cell.period) - PERIODS_KEPT:
-                    return ReferenceItem(Reason.COUNTER_PERIOD_CLOSED, name)
+                    raise Refused(Reason.COUNTER_PERIOD_CLOSED, name)
                 carried = carried_into(cell.period, history, counter.roll_over, self._catalog)
         try:
+            quantity = self._fitting(charge, version, counter, usage, before, name)
             priced = price(
                 self._catalog,
                 charge,
                 version,
                 quantity=quantity,
-                event_at=event_at,
+                event_at=usage.event_at,
                 counter_before=before - carried,
-                zone=self._zones.get(subscription),
-                said=self._said(edrs, row),
+                zone=self._zones.get(usage.subscription),
+                said=usage.said,
             )
         except UnableToPrice as error:
-            return ReferenceItem(error.reason, name)
-        if priced.amount > AMOUNT_MAX or priced.rated_quantity > QUANTITY_MAX:
-            return ReferenceItem(Reason.AMOUNT_OVERFLOW, name)
-        if key is not None and before + priced.rated_quantity > COUNTER_MAX:
-            return ReferenceItem(Reason.COUNTER_OVERFLOW, name)
-        movements = self._draw(contract["account"], priced.amount)
+            raise Refused(error.reason, name) from error
+        rated = priced.rated_quantity
+        if key is not None and before + min(rated, 0) < -QUANTITY_MAX:
+            raise Refused(Reason.COUNTER_OVERFLOW, name)
+        if abs(priced.amount) > AMOUNT_MAX or rated > QUANTITY_MAX:
+            raise Refused(Reason.AMOUNT_OVERFLOW, name)
+        if key is not None and before + rated > COUNTER_MAX:
+            raise Refused(Reason.COUNTER_OVERFLOW, name)
+        movements = self._draw(usage.contract["account"], priced.amount)
         if movements is None:
-            return ReferenceItem(Reason.INSUFFICIENT_BALANCE, name)
+            raise Refused(Reason.INSUFFICIENT_BALANCE, name)
         if key is not None and cell is not None:
-            self._state.counters[key] = Cell(cell.kind, cell.period, before + priced.rated_quantity)
-            if counter.roll_over is not None:
+            self._set(self._state.counters, key, Cell(cell.kind, cell.period, before + rated))
+            if counter is not None and counter.roll_over is not None:
                 history = self._state.counted.setdefault((key[0], counter.code, cell.kind), {})
-                history[cell.period] = before + priced.rated_quantity
+                self._set(history, cell.period, before + rated)
         return ReferenceItem(
             reason=Reason.NONE,
             charge_version=name,
-            rated_quantity=priced.rated_quantity,
+            rated_quantity=rated,
             counter_before=before - carried,
             tier=priced.tier,
             band=priced.band.index if priced.band is not None else 0,
             amount=priced.amount,
             movements=movements,
+            quantity=quantity,
+            number=number,
         )
 
-    def _matching_charge(self, offer: str, edrs: EdrBlock, row: int) -> Charge | None:
-        event_type = self._vocabulary.event_types.name(int(edrs.event_type[row]))
-        if event_type not in self._catalog.event_types:
-            return None
-        return matching_charge(
-            self._catalog,
-            offer,
-            event_type,
-            said=self._said(edrs, row),
-            quantity=int(edrs.quantity[row]),
-            event_at=int(edrs.event_at[row]),
-        )
+    def _fitting(
+        self, charge: Charge, version: PriceVersion, counter: Counter | None, usage: Usage, before: int, name: str
+    ) -> int:
+        """Return what of the quantity due a charge prices, as its counter's ceiling lets it."""
+        if counter is None or counter.ceiling is None or usage.due <= 0:
+            return usage.due
+        room = steps(counter.ceiling, self._catalog) - before
+        found = with_row(self._catalog, version, usage.said, usage.event_at).version
+        part = what_fits(usage.due, room, found, self._catalog)
+        if part < usage.due and charge.when_used_up == "refuse":
+            raise Refused(Reason.COUNTER_USED_UP, name, before)
+        if part == 0:
+            raise UsedUp(name, before)
+        return part
+
+    def _set(self, where: dict[Any, Any], key: Any, value: Any) -> None:
+        """Change what a dictionary has, so that it can be undone."""
+        self._undo.append((where, key, where.get(key)))
+        where[key] = value
 
     def _said(self, edrs: EdrBlock, row: int) -> dict[str, Said]:
         """Return the attributes and values of an EDR by name."""
@@ -221,16 +320,24 @@ class ReferenceRater:
         return (holder, counter.code, period % PERIODS_KEPT), Cell(counter.period, period, 0)
 
     def _draw(self, account: str, amount: int) -> tuple[Movement, ...] | None:
-        """Return the wallet operations that pay an amount, having made them; None, having made none, when it cannot."""
+        """Return the wallet operations that pay an amount, having made them; None, having made none, when it cannot.
+
+        An amount below zero is given back to the wallet that is drawn last.
+        """
+        order = sorted(self._wallets.get(account, []))
         parts: list[tuple[str, int]] = []
-        rest = amount
-        for postpaid, _, wallet in sorted(self._wallets.get(account, [])):
+        if amount < 0:
+            parts = [(order[-1][2], amount)] if order else []
+            rest = 0 if order else amount
+        else:
+            rest = amount
+        for postpaid, _, wallet in order if amount > 0 else ():
             part = rest if postpaid else min(rest, max(0, self._state.balances[wallet]))
             if part:
                 parts.append((wallet, part))
             rest -= part
-        if rest or any(self._state.balances[wallet] - part < BALANCE_MIN for wallet, part in parts):
+        if rest or any(not BALANCE_MIN <= self._state.balances[wallet] - part < -BALANCE_MIN for wallet, part in parts):
             return None
         for wallet, part in parts:
-            self._state.balances[wallet] -= part
+            self._set(self._state.balances, wallet, self._state.balances[wallet] - part)
         return tuple(Movement(wallet, part, self._state.balances[wallet]) for wallet, part in parts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -19,10 +19,10 @@ DIGITS_MAX = 15
 """A number with decimals and more digits is not said: CEL's numbers could not tell it from its neighbours."""
 
 
-def matching_charge(
+def matching_charges(
     catalog: Catalog, offer: str, event_type: str, *, said: Mapping[str, Said], quantity: int, event_at: int
-) -> Charge | None:
-    """Return the charge of an offer that prices a usage, None when none does.
+) -> Iterator[Charge]:
+    """Yield the charges of an offer that match a usage, the one that prices it first.
 
     Args:
         said: its attributes and values by name. quantity: base steps. event_at: microseconds UTC, start of the usage.
@@ -38,15 +38,30 @@ def matching_charge(
         filtered = all(said.get(name, "") == value for name, value in charge.filters.items())
         if charge.event_type == event_type and filtered:
             usage = {"quantity": quantity, "event_at": event_at}
-            if condition_holds(charge, measured, unit, said=said, **usage):
-                return charge
-    return None
+            if charge.condition is None or holds(charge.condition, charge, measured, unit, said=said, **usage):
+                yield charge
 
 
-def condition_holds(
-    charge: Charge, event_type: EventType, unit: Unit, *, said: Mapping[str, Said], quantity: int, event_at: int
+def follows(charge: Charge, catalog: Catalog, *, said: Mapping[str, Said], quantity: int, event_at: int) -> bool:
+    """Return whether the next charge prices the same quantity after a charge did; arguments and errors as in `holds`."""
+    if isinstance(charge.then_next, bool):
+        return charge.then_next
+    event_type = catalog.event_types[charge.event_type]
+    asked: dict[str, Any] = {"said": said, "quantity": quantity, "event_at": event_at}
+    return holds(charge.then_next, charge, event_type, catalog.units[event_type.unit], **asked)
+
+
+def holds(
+    condition: str,
+    charge: Charge,
+    event_type: EventType,
+    unit: Unit,
+    *,
+    said: Mapping[str, Said],
+    quantity: int,
+    event_at: int,
 ) -> bool:
-    """Return whether the condition of a charge holds for a usage, True without one.
+    """Return whether a condition of a charge holds for a usage.
 
     Args:
         unit: of the event type. said: its attributes and values by name. quantity: base steps.
@@ -55,18 +70,16 @@ def condition_holds(
     Raises:
         UnableToPrice: when it cannot be told, because the usage lacks a value.
     """
-    if charge.condition is None:
-        return True
     words = _words(event_type, unit, said, quantity, event_at)
     # importing CEL takes a third of a second, which most never need
     import cel
 
     try:
-        return bool(cel.evaluate(charge.condition, {**words, USAGE: words}))
+        return bool(cel.evaluate(condition, {**words, USAGE: words}))
     except Exception as error:
-        asked = names_of(parse_expression(charge.condition))
+        asked = names_of(parse_expression(condition))
         absent = ", ".join(sorted(asked - set(words))) or "a value"
-        message = f"condition {charge.condition} of the charge {charge.code}: {absent} is absent"
+        message = f"condition {condition} of the charge {charge.code}: {absent} is absent"
         raise UnableToPrice(Reason.CONDITION_UNDECIDED, message) from error
 
 

@@ -60,6 +60,41 @@ def in_increments(quantity: int, increments: Increments | None, catalog: Catalog
     return first + (count - 1) * step if count else 0
 
 
+def what_fits(quantity: int, room: int, version: PriceVersion, catalog: Catalog) -> int:
+    """Return how much of a quantity above zero a counter with `room` left takes: all of it, or whole increments of it."""
+    least = steps(version.minimum_quantity, catalog) if version.minimum_quantity is not None else 0
+    if in_increments(max(quantity, least), version.increments, catalog) <= room:
+        return quantity
+    whole = (
+        version.increments.model_copy(update={"mode": RoundingMode.DOWN}) if version.increments is not None else None
+    )
+    part = in_increments(max(room, 0), whole, catalog)
+    return part if part >= least else 0
+
+
+def may_be_taken_back(version: PriceVersion, catalog: Catalog) -> bool:
+    """Return whether usage below zero has an exact price: less than none of it would be sold, limited or charged for itself."""
+    counter = catalog.counters[version.counter] if version.counter is not None else None
+    tiered = version.model == "graduated" or (version.model == "flat" and version.free is not None)
+    steps_of = version.increments
+    return (
+        version.model in ("flat", "graduated")
+        and (counter is not None or not tiered)
+        and (counter is None or (counter.function == "sum" and counter.roll_over is None))
+        and not version.connection_fee
+        and (version.minimum_quantity, version.floor, version.cap) == (None, None, None)
+        and (version.crossing, version.zero_usage) == ("start", "free")
+        and all(tier.amount is None and tier.increment is None for tier in version.tiers or ())
+        and (
+            steps_of is None
+            or (
+                steps_of.mode is RoundingMode.UP
+                and steps(steps_of.first, catalog) == 1 == steps(steps_of.next, catalog)
+            )
+        )
+    )
+
+
 def in_tier_increments(quantity: int, tiers: tuple[Tier, ...], catalog: Catalog) -> int:
     """Return a quantity of which the part in each tier is rounded up to that tier's increments."""
     rounded = 0

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rating.tariff_image import TariffImage
+from rating.explanation import plain_quantity
+from rating.tariff_image import ChargeVersion, TariffImage
 from schemas.edr import EdrBlock
+from schemas.quantity import Unit
 from schemas.rated_item import RatedBlock
 from schemas.rejection import EXPLANATIONS, Reason
 from schemas.values import VALUE_ABSENT, VALUE_SLOTS
 
 TOLD = frozenset({Reason.CONDITION_UNDECIDED, Reason.FORMULA_UNUSABLE})
 """Reasons that tell more than their code."""
+
+
+USED_UP = frozenset({Reason.COUNTER_USED_UP, Reason.NO_MATCHING_CHARGE})
+"""Reasons that a counter's ceiling may have led to."""
+
+
+def used_up(version: ChargeVersion, counted: int) -> str:
+    """Return what a charge version had to do with a refusal: how much its counter has counted, in base steps."""
+    charge = f"charge {version.charge}, price plan {version.price_plan}"
+    if not version.ceiling:
+        return charge
+    stands = plain_quantity(counted, Unit(version.unit, "", version.unit_steps))
+    return f"{charge}: counter {version.counter} has counted {stands} {version.unit} of {version.ceiling}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +40,9 @@ class RefusalWords:
     def __call__(self, row: int) -> str:
         """Return why an EDR of the block stays unrated."""
         reason = Reason(int(self.rated.reason[row]))
+        if reason in USED_UP and self.rated.charge_version[row] >= 0:
+            found = self.image.describe_charge_version(int(self.rated.charge_version[row]))
+            return f"{EXPLANATIONS[reason]}; {used_up(found, int(self.rated.counter_before[row]))}"
         if reason not in TOLD:
             return EXPLANATIONS[reason]
         asked = self.image.asked.get(int(self.edrs.event_type[row]))

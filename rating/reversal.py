@@ -13,6 +13,7 @@ from rating.kernels.layout import COUNTER_PTR, PERIODS_KEPT, Tariff
 from rating.kernels.reverse import give_back, locate_counters, lower_counters
 from rating.state import AccountState
 from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt64Array
+from schemas.quantity import QUANTITY_MAX
 from schemas.rated_item import WALLET_SPLIT
 
 BALANCE_END = 2**127
@@ -24,7 +25,7 @@ class UnableToReverse(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class RatedItems:
-    """n rated items as they were stored, each quantity and amount positive.
+    """n rated items as they were stored, their quantities and amounts below zero where usage was taken back.
 
     Attributes:
         rated_quantity, amount: (n,). wallet: (n,) as in `RatedBlock`.
@@ -70,10 +71,13 @@ class ReversedItems:
     split_balance_lo: UInt64Array
 
 
-def reverse(items: RatedItems, state: AccountState) -> ReversedItems:
+def reverse(items: RatedItems, state: AccountState, *, below_zero: bool = False) -> ReversedItems:
     """Give back, in order, what items drew from wallets, consumed of counters and added to accumulators, updating `state`.
 
     A counter or accumulator whose period is no longer kept is left as it is (`CounterFate.LEFT`).
+
+    Args:
+        below_zero: whether counters may stand below zero, because usage was taken back.
 
     Raises:
         UnableToReverse: when they are not items of this state; it is then useless.
@@ -92,11 +96,12 @@ def reverse(items: RatedItems, state: AccountState) -> ReversedItems:
             accounts.counter_used,
             before,
             fate,
+            -QUANTITY_MAX if below_zero else 0,
         )
     )
     _require(stopped < 0, f"item {stopped} consumed more than its counter holds")
     if len(items.grown_slot):
-        accumulators = (state.accumulated, state.accumulated_period)
+        accumulators = (state.accumulated, state.accumulated_period, below_zero)
         stopped = int(lower_accumulators(items.grown_slot, items.grown_period, items.grown_by, *accumulators))
         _require(stopped < 0, f"growth {stopped} is more than its accumulator holds")
     wallet, amount, place, parts = _movements(items)
@@ -109,8 +114,11 @@ def reverse(items: RatedItems, state: AccountState) -> ReversedItems:
     return ReversedItems(before, fate, balance_hi, balance_lo, hi[parts], lo[parts])
 
 
-def expect_reversible(blocks: Iterable[RatedItems], state: AccountState) -> None:
+def expect_reversible(blocks: Iterable[RatedItems], state: AccountState, *, below_zero: bool = False) -> None:
     """Check that `reverse` can give back items, block after block, without touching the state.
+
+    Args:
+        below_zero: as in `reverse`.
 
     Raises:
         UnableToReverse: when it cannot.
@@ -134,11 +142,14 @@ def expect_reversible(blocks: Iterable[RatedItems], state: AccountState) -> None
             grown[one, (period >> 2) % PERIODS_KEPT, period] += by
     for (one, at, period), total in grown.items():
         gone = int(state.accumulated_period[one, at]) != period
-        _require(gone or total <= state.accumulator(one, at), "items added more than their accumulator holds")
+        _require(
+            gone or below_zero or total <= state.accumulator(one, at), "items added more than their accumulator holds"
+        )
     for (one, at), total in consumed.items():
-        _require(total <= int(state.counter_used[one, at]), "items consumed more than their counter holds")
+        least = -QUANTITY_MAX if below_zero else 0
+        _require(total + least <= int(state.counter_used[one, at]), "items consumed more than their counter holds")
     for number, total in given.items():
-        fits = number < 0 or state.balance(number) + total < BALANCE_END
+        fits = number < 0 or -BALANCE_END <= state.balance(number) + total < BALANCE_END
         _require(fits, "the balance of a wallet would exceed 128 bits")
 
 
@@ -147,7 +158,9 @@ def _expect_known(items: RatedItems, state: AccountState) -> None:
     _require(_within(items.wallet, state.wallet_count), "a wallet is unknown")
     _require(_within(items.split_wallet, state.wallet_count), "a wallet is unknown")
     _require(_within(items.grown_slot, state.accumulator_count), "an accumulator is unknown")
-    _require(not len(items) or int(min(items.amount.min(), items.rated_quantity.min())) >= 0, "an item is negative")
+    back = items.rated_quantity < 0  # usage that was taken back: one wallet got its amount
+    wrong = (items.amount < 0) & ~back | back & ((items.amount > 0) | (items.wallet == WALLET_SPLIT))
+    _require(not wrong.any(), "an item is negative")
 
 
 def _movements(items: RatedItems) -> tuple[Int32Array, Int64Array, Int64Array, Int64Array]:

@@ -17,6 +17,7 @@ from rating.image_charges import ChargeVersion, compile_charges
 from rating.image_conditions import Asked, asked_of
 from rating.image_derived import DerivedColumn, PriceColumn, compile_derived, compile_plugins
 from rating.image_holders import join_groups
+from rating.image_items import ItemTables
 from rating.image_levels import Notices, compile_levels
 from rating.image_plain import cell_versions, plain_rows
 from rating.image_prices import UnableToCompileImage
@@ -56,7 +57,7 @@ class TariffImage:
         wallet_count, counter_count: how much state `rating.state.AccountState` must hold.
         charge_versions: what the ids of charge versions mean, in the order of charges and starts.
         derived: what event types look up. plugins: price plug-ins. asked: what event types with values are asked for.
-        opening: opening balances. opening_readings: opening indexes.
+        opening: opening balances. opening_readings: opening indexes. items: which usage may become several items.
         rolls: (counters, ROLL_COLUMNS) what rolls over, None where nothing does.
         accumulators: what grows without pricing anything. accumulator_count: how much state that needs. notices: levels at
             whose crossing somebody is told. Both None where there are none.
@@ -77,6 +78,7 @@ class TariffImage:
     charge_versions: tuple[ChargeVersion, ...]
     opening: OpeningCredits
     opening_readings: OpeningReadings
+    items: ItemTables
     derived: tuple[DerivedColumn, ...] = ()
     plugins: tuple[PriceColumn, ...] = ()
     asked: Mapping[int, Asked] = field(default_factory=dict)
@@ -160,6 +162,7 @@ def compile_image(catalog: Catalog, vocabulary: Vocabulary) -> TariffImage:
                 charges.candidate_attribute,
                 charges.candidate_condition,
                 charges.charge_ptr,
+                charges.items.cell_several,
             ),
             tier_upper=charges.tier_upper,
             tier_amount=charges.tier_amount,
@@ -212,6 +215,7 @@ def compile_image(catalog: Catalog, vocabulary: Vocabulary) -> TariffImage:
         charge_versions=charges.versions,
         opening=accounts.opening,
         opening_readings=compile_opening_readings(catalog),
+        items=charges.items,
         derived=compile_derived(catalog, vocabulary),
         plugins=compile_plugins(catalog, vocabulary),
         asked=asked_of(written, vocabulary),

@@ -15,7 +15,7 @@ from schemas.arrays import Int64Array
 from schemas.cdr import ATTRIBUTE_SLOTS, BlockPosition
 from schemas.edr import EdrBlock
 from schemas.money import AMOUNT_DECIMALS
-from schemas.rated_item import RatedBlock
+from schemas.rated_item import ItemRows, RatedBlock
 from schemas.values import VALUE_SLOTS
 
 AMOUNT = pa.decimal128(19, AMOUNT_DECIMALS)
@@ -24,7 +24,9 @@ _LISTS = {"attributes": ATTRIBUTE_SLOTS, "values": VALUE_SLOTS}
 _POSITION = ("claim", "block", "first_record")
 _EDR = tuple(item.name for item in fields(EdrBlock) if item.name not in ("position", "values"))
 _PARTS = tuple(item.name for item in fields(RatedBlock) if item.name.startswith("split_"))
-_ITEMS = tuple(item.name for item in fields(RatedBlock) if item.name not in (*_PARTS, "growths"))
+_ITEMS = tuple(item.name for item in fields(RatedBlock) if item.name not in (*_PARTS, "items", "growths"))
+_OF_ITEMS = {f"item_{item.name}": item.name for item in fields(ItemRows)}
+"""Columns of a block whose EDRs may have several items each."""
 
 
 class UnableToReadBlock(ValueError):
@@ -66,12 +68,14 @@ def edrs_from_arrow(batch: pa.RecordBatch) -> EdrBlock:
 
 
 def rated_to_arrow(rated: RatedBlock) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    """Return (items, one row per EDR; movements of items that several wallets paid, in order)."""
+    """Return (items, movements): one row per EDR, or per item where they may have several; what several wallets paid."""
     items = [_amounts(rated.amount) if name == "amount" else pa.array(getattr(rated, name)) for name in _ITEMS]
     parts = [
         _amounts(rated.split_amount) if name == "split_amount" else pa.array(getattr(rated, name)) for name in _PARTS
     ]
-    return pa.RecordBatch.from_arrays(items, names=list(_ITEMS)), pa.RecordBatch.from_arrays(parts, names=list(_PARTS))
+    names = [*_ITEMS, *_OF_ITEMS] if rated.items is not None else list(_ITEMS)
+    items += [pa.array(getattr(rated.items, name)) for name in _OF_ITEMS.values() if rated.items is not None]
+    return pa.RecordBatch.from_arrays(items, names=names), pa.RecordBatch.from_arrays(parts, names=list(_PARTS))
 
 
 def rated_from_arrow(items: pa.RecordBatch, parts: pa.RecordBatch) -> RatedBlock:
@@ -79,7 +83,8 @@ def rated_from_arrow(items: pa.RecordBatch, parts: pa.RecordBatch) -> RatedBlock
     columns: dict[str, Any] = {name: batch.column(name) for batch in (items, parts) for name in batch.schema.names}
     for name, column in columns.items():
         columns[name] = _scaled(column) if column.type == AMOUNT else column.to_numpy()
-    return RatedBlock(**columns)
+    of_items = {name: columns.pop(column) for column, name in _OF_ITEMS.items() if column in columns}
+    return RatedBlock(**columns, items=ItemRows(**of_items) if of_items else None)
 
 
 def _column(name: str, array: np.ndarray[Any, Any]) -> Any:

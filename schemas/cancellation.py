@@ -35,6 +35,7 @@ _COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
     ("claim", pa.uint32()),
     ("record", pa.uint32()),
     ("branch", pa.uint8()),
+    ("item", pa.uint8()),
     ("image", pa.uint16()),
     ("account", pa.int32()),
     ("currency", pa.int32()),
@@ -45,6 +46,7 @@ _COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
     ("subscription", pa.int32()),
     ("span_s", pa.int64()),
     ("quantity", pa.int64()),
+    ("rest", pa.int64()),
     ("rated_quantity", pa.int64()),
     ("tier", pa.uint8()),
     ("band", pa.uint8()),
@@ -64,7 +66,8 @@ _COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
 )
 LISTS = tuple(name for name, kind in _COLUMNS if pa.types.is_list(kind))
 CANCELLATION_SCHEMA = pa.schema([pa.field(name, kind, nullable=False) for name, kind in _COLUMNS])
-"""One row per EDR to be withdrawn, as it was stored: quantities and amounts are positive, in base steps and billionths.
+"""One row per rated item or unrated EDR to be withdrawn, as it was stored, in base steps and billionths; items of one EDR
+follow one another.
 
 `kind` is a `CancelledKind`; only RATED rows fill what lies between `image` and `split_amount`, and the last three: what the
 item added to accumulators, as `schemas.rated_item.Growths` says it. `counter_slot` is -1 without a counter;

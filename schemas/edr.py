@@ -54,6 +54,11 @@ def select_edrs(edrs: EdrBlock, rows: Int64Array) -> EdrBlock:
     return replace(edrs, **{name: column[rows] for name, column in columns.items() if column is not None})
 
 
+def with_items(edrs: EdrBlock, row: Int64Array, quantity: Int64Array) -> EdrBlock:
+    """Return EDRs row by row of their items: (m,) which EDR of the block each is of, and what of its quantity it prices."""
+    return replace(select_edrs(edrs, row), quantity=quantity)
+
+
 def join_edrs(one: EdrBlock, other: EdrBlock) -> EdrBlock:
     """Return the EDRs of two parts of one block, in the order of records and branches."""
     record = np.concatenate([one.record, other.record])

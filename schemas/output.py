@@ -28,8 +28,8 @@ class BlockHeader:
         amounts: billionths per currency id, sum of rated amounts (exact, may exceed 64 bits).
         part_rows: the same, of records that became parts of EDRs. run_rows: of runs of numbers seen. notification_rows: of
             notifications.
-        quantity: sum of rated EDR quantities in base steps (exact, may exceed 64 bits). Reversals count negative, here and in
-            `amounts`.
+        quantity: sum of the quantities of rated items in base steps (exact, may exceed 64 bits). Reversals count negative, here
+            and in `amounts`.
     """
 
     claim: int
@@ -68,7 +68,7 @@ class ReversalBlock:
     """Which rated items the n EDRs of a block take back, row for row.
 
     Attributes:
-        claim, record, branch: (n,) the item taken back. counter: (n,) `schemas.cancellation.CounterFate`.
+        claim, record, branch, item: (n,) the item taken back. counter: (n,) `schemas.cancellation.CounterFate`.
         cause: back_out, superseded, reopened or rerated.
         replaced_by: (n,) record of the same entry that takes its place; None where nothing does.
     """
@@ -76,6 +76,7 @@ class ReversalBlock:
     claim: Int64Array
     record: Int64Array
     branch: UInt8Array
+    item: UInt8Array
     counter: UInt8Array
     cause: str
     replaced_by: Int64Array | None = None
@@ -120,7 +121,8 @@ class OutputBlock:
 
     Attributes:
         header: its sheet.
-        edrs: the EDRs; rows of `rated` answer them one by one. Only rows with `rated.reason` 0 are stored as usage.
+        edrs: the EDRs; rows of `rated` answer them one by one. Only rows with `rated.reason` 0 are stored as usage. An EDR of
+            several items is there for each of them, with what of its quantity that one prices.
         account: (n,) account id of each EDR.
         rated: the rated items and wallet operations.
         rejections: rows of `schemas.rejection.REJECTION_SCHEMA`: refused records and unrated EDRs.
@@ -129,6 +131,7 @@ class OutputBlock:
         runs: of a source that counts its records, the numbers seen; None for others.
         sources: (n,) source id of each EDR, where they came from several; None where the header says it.
         notifications: rows of `schemas.notification.NOTIFICATION_SCHEMA`; None when there are none.
+        rest: (n,) what of the EDR's quantity a row leaves; None where each row has all of it.
     """
 
     header: BlockHeader
@@ -141,3 +144,4 @@ class OutputBlock:
     runs: SequenceRuns | None = None
     sources: Int32Array | None = None
     notifications: pa.RecordBatch | None = None
+    rest: Int64Array | None = None

@@ -217,6 +217,9 @@ class Counter(Document):
     `notify` are levels at whose crossing somebody is told.
 
     An accumulator may count `by` an attribute or lookup of the usage: each of `values` for itself, and all other together.
+
+    `ceiling` is what it counts at most in a period: charges that run on it price no more, and say by `when_used_up` what
+    becomes of the rest.
     """
 
     kind: Literal["counter"]
@@ -230,6 +233,7 @@ class Counter(Document):
     notify: Annotated[tuple[LevelText, ...], Field(max_length=LEVELS_MAX)] = ()
     by: Code | None = None
     values: Annotated[tuple[Code, ...], Field(max_length=COUNTED_VALUES_MAX)] = ()
+    ceiling: QuantityText | None = None
 
 
 class Increments(Document):
@@ -345,6 +349,10 @@ class Charge(Document):
     how it is taxed (`schemas.tax`).
 
     What it prices grows the counters `accumulate`, which price nothing themselves.
+
+    Where the counter of its plan has a ceiling, `when_used_up` says what becomes of usage beyond it: all of the usage stays
+    unrated, or what does not fit goes to the `next` charge that matches. `then_next`, true or a condition, lets the next
+    charge that matches price the same quantity once more, after this one priced all of it.
     """
 
     kind: Literal["charge"]
@@ -356,6 +364,8 @@ class Charge(Document):
     price_plan: Code
     tax_class: Code | None = None
     accumulate: Accumulated = ()
+    when_used_up: Literal["refuse", "next"] = "refuse"
+    then_next: bool | str = False
 
 
 class Offer(Document):

@@ -18,7 +18,7 @@ class Growths:
 
     Attributes:
         row: (k,) row of the item. accumulator: (k,) index in the image. slot: (k,) id in `Vocabulary.accumulators`.
-        period: (k,) which period of it, number * 4 + kind. by: (k,) rated quantity or amount, >= 0.
+        period: (k,) which period of it, number * 4 + kind. by: (k,) rated quantity or amount, below 0 when taken back.
         before_hi, before_lo: (k,) what it had before, 128 bits.
     """
 
@@ -36,23 +36,39 @@ class Growths:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemRows:
+    """Which items the rows of a RatedBlock are, where an EDR may have several; those of one EDR follow one another.
+
+    Attributes:
+        row: (n,) row of the EDR in its block, ascending. number: (n,) which of its items, from 0; 0 where it is unrated.
+        quantity: (n,) what of the EDR's quantity it prices; all of it where it is unrated.
+    """
+
+    row: Int64Array
+    number: UInt8Array
+    quantity: Int64Array
+
+
+@dataclass(frozen=True, slots=True)
 class RatedBlock:
     """Answer to an EdrBlock, row for row (n), plus m wallet operations of split items.
 
     Attributes:
         reason: (n,) 0 when rated, else the `Reason` (>= 300) for which the EDR stays unrated; such a row moves nothing.
         charge_version: (n,) id in `Vocabulary.charge_versions`: the charge and the price plan version that priced it.
-        rated_quantity: (n,) quantity after increments.
-        counter_before: (n,) the counter's value before this item (0 without counter).
+        rated_quantity: (n,) quantity after increments, below 0 when usage is taken back.
+        counter_before: (n,) the counter's value before this item (0 without counter); of an unrated EDR, that of the counter
+            whose ceiling is why, else 0.
         tier: (n,) index of the last tier that priced a part of it.
         band: (n,) index of the time band (0 without calendar).
-        amount: (n,) billionths of the currency unit, >= 0.
+        amount: (n,) billionths of the currency unit, below 0 when usage is taken back.
         wallet: (n,) wallet id that paid all of it, or WALLET_SPLIT, or WALLET_NONE.
         balance_hi, balance_lo: (n,) that wallet's balance afterwards, 128-bit two's complement billionths.
         split_row: (m,) row of the item, ascending.
         split_wallet, split_amount, split_balance_hi, split_balance_lo: (m,) its wallet operations in drawing order;
             `split_amount` > 0 is what was drawn.
         growths: of accumulators; None where the image has none, and of items that are taken back.
+        items: what the rows are where an EDR may have several items; None where row i answers EDR i.
     """
 
     reason: UInt16Array
@@ -71,3 +87,4 @@ class RatedBlock:
     split_balance_hi: Int64Array
     split_balance_lo: UInt64Array
     growths: Growths | None = None
+    items: ItemRows | None = None

@@ -87,6 +87,8 @@ class Reason(IntEnum):
     CONDITION_UNDECIDED = 311
     FORMULA_UNUSABLE = 312
     USAGE_UNREAD = 313
+    COUNTER_USED_UP = 314
+    NEGATIVE_UNPRICED = 315
 
 
 BEFORE_RATING = (Reason.SESSION_INCOMPLETE, Reason.USAGE_UNREAD)
@@ -179,6 +181,9 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.NO_DESTINATION_PRICE: "no prefix of the digits has a price in force at the event time",
     Reason.USAGE_TOO_LONG: "usage that is split over time bands lasts longer than 35 days",
     Reason.SESSION_INCOMPLETE: "the session ended without its first or its last part, or with a part missing between them",
+    Reason.COUNTER_USED_UP: "the counter's ceiling leaves less than the usage",
+    Reason.NEGATIVE_UNPRICED: "the price has no exact meaning for usage that is taken back: it has increments, a minimum, "
+    "a fee or limits, or is neither a price per quantity nor graduated on a counter",
     Reason.USAGE_UNREAD: "a catalog took effect while its session waited, and what its first part says could not be read again",
 }
 

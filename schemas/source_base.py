@@ -88,7 +88,8 @@ class Quantity(Document):
     `format`: `decimal`, with `decimal` as the mark before the decimals and `thousands` between groups of three digits;
     `hms`, a duration `hh:mm:ss` or `mm:ss` in seconds; `hex`, a whole number in hexadecimal. `between` are two fields
     that read as the event time does: the quantity is the time from the first to the second. `fields` are added up; of
-    them at least one must not be empty, and the empty ones count nothing.
+    them at least one must not be empty, and the empty ones count nothing. `negative` says what a number below zero is:
+    refused, or usage that is taken back.
     """
 
     field: FieldName | None = None
@@ -100,6 +101,7 @@ class Quantity(Document):
     thousands: Literal[",", ".", " ", "'"] | None = None
     unit: str | None = None
     excess_decimals: Literal["reject", "half_up"] = "reject"
+    negative: Literal["reject", "take_back"] = "reject"
     cumulative: Cumulative | None = None
 
 

@@ -17,6 +17,7 @@ from apps.embedded.files import QuarantinedFile, UnableToReadArchive, sha256_of
 from apps.embedded.later_items import LaterItems
 from apps.embedded.reopen import Reopening, standing, unrated_of, without
 from apps.embedded.reports import ClaimReport
+from apps.embedded.stored_edrs import any_taken_back
 from pipelines.account.cancel import expect_applicable
 from pipelines.spool.family import Family, family_of, image_before
 from pipelines.spool.journal import Cancel, FileClaim, RecordRetry, Refusal, refusal
@@ -184,7 +185,7 @@ def journal_cancel(
     path = archive / stored
     write_commands(path, batches)
     try:
-        expect_applicable(read_commands(path), engine.state.account)
+        expect_applicable(read_commands(path), engine.state.account, below_zero=any_taken_back(engine))
     except UnableToReverse as error:
         path.unlink()
         raise UnableToBackOut(f"state and store do not agree: {error}; restore both from one backup") from error

@@ -29,23 +29,23 @@ from schemas.rejection import Stage
 from schemas.source import SourceBase
 
 _ITEMS = """
-SELECT record, branch, image, account, charge_version, toInt64(toUnixTimestamp64Micro(event_at)) AS event_at, event_type,
-  access_point, subscription, toInt64(span_s) AS span_s, quantity, rated_quantity, tier, band, amount, wallet
+SELECT record, branch, item, image, account, charge_version, toInt64(toUnixTimestamp64Micro(event_at)) AS event_at, event_type,
+  access_point, subscription, toInt64(span_s) AS span_s, quantity, rest, rated_quantity, tier, band, amount, wallet
 FROM fact_usage WHERE claim = {claim:UInt32} AND block = {block:UInt32} AND (claim, record, branch) NOT IN (
   SELECT reversed_claim, reversed_record, reversed_branch FROM fact_reversal WHERE reversed_claim = {claim:UInt32}
 ) AND (claim, block) NOT IN (SELECT claim, block FROM fact_reversal WHERE claim = {claim:UInt32})
-ORDER BY record, branch
+ORDER BY record, branch, item
 """
 _PARTS = """
-SELECT record, branch, wallet, -amount AS amount FROM fact_wallet_operation
-WHERE claim = {claim:UInt32} AND block = {block:UInt32} AND kind = 0 ORDER BY record, branch, part
+SELECT record, branch, item, wallet, -amount AS amount FROM fact_wallet_operation
+WHERE claim = {claim:UInt32} AND block = {block:UInt32} AND kind = 0 ORDER BY record, branch, item, part
 """
 _UNRATED = f"""
 SELECT record, branch FROM fact_rejection
 WHERE claim = {{claim:UInt32}} AND block = {{block:UInt32}} AND stage = {int(Stage.ACCOUNT)} ORDER BY record, branch
 """
 _RERATED = """
-SELECT reversed_record AS record, reversed_branch AS branch FROM fact_reversal
+SELECT DISTINCT reversed_record AS record, reversed_branch AS branch FROM fact_reversal
 WHERE reversed_claim = {claim:UInt32} AND cause = 'rerated' AND (reversed_record, reversed_branch) IN (
   SELECT record, branch FROM fact_usage WHERE claim = {claim:UInt32} AND block = {block:UInt32}
 ) ORDER BY record, branch
@@ -268,8 +268,9 @@ def _only(rows: pa.Table, wanted: set[int] | None) -> pa.Table:
 
 
 def _place(rows: pa.Table) -> Int64Array:
-    """Return (n,) record and branch as one number that sorts like both."""
-    place: Int64Array = rows["record"].to_numpy().astype(np.int64) * 256 + rows["branch"].to_numpy()
+    """Return (n,) record, branch and item as one number that sorts like all of them."""
+    record, branch, item = (rows[name].to_numpy().astype(np.int64) for name in ("record", "branch", "item"))
+    place: Int64Array = (record * 256 + branch) * 256 + item
     return place
 
 

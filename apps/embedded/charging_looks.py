@@ -9,7 +9,7 @@ import numpy as np
 from apps.embedded.charging_requests import ChargingRequest, Encoder, UnableToRequest
 from pipelines.account.charging_items import edrs_of
 from pipelines.account.charging_rating import without_accumulators
-from rating.rate import rate
+from rating.rate import exact_sum, rate
 from rating.trial import on_trial
 from schemas.cdr import BlockPosition
 from schemas.charging import ChargingKind
@@ -81,7 +81,7 @@ def price_enquiry(engine: Engine, request: ChargingRequest) -> dict[str, Any]:
     with on_trial(edrs.subscription, image, state):
         rated = rate(edrs, image, state)
     reason = Reason(int(rated.reason[0]))
-    found: dict[str, Any] = {"priced": reason is Reason.NONE, "amount": money(int(rated.amount[0]))}
+    found: dict[str, Any] = {"priced": reason is Reason.NONE, "amount": money(exact_sum(rated.amount))}
     return found if reason is Reason.NONE else found | {"reason": reason.name}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -23,14 +24,20 @@ _ITEM = """
 SELECT r.*, f.counter_before AS counter_steps
 FROM rated_item AS r
 INNER JOIN (
-  SELECT claim, record, branch, counter_before FROM fact_usage WHERE claim = {claim:UInt32} AND record = {record:UInt32}
-) AS f ON f.claim = r.claim AND f.record = r.record AND f.branch = r.branch
-WHERE r.claim = {claim:UInt32} AND r.record = {record:UInt32} AND r.branch = {branch:UInt16}
+  SELECT claim, record, branch, item, counter_before FROM fact_usage WHERE claim = {claim:UInt32} AND record = {record:UInt32}
+) AS f ON f.claim = r.claim AND f.record = r.record AND f.branch = r.branch AND f.item = r.item
+WHERE r.claim = {claim:UInt32} AND r.record = {record:UInt32} AND r.branch = {branch:UInt16} AND r.item = {item:UInt16}
 """
 _OPERATIONS = """
 SELECT wallet, amount, balance_after FROM wallet_operation
-WHERE claim = {claim:UInt32} AND record = {record:UInt32} AND branch = {branch:UInt16} AND kind = 'usage'
+WHERE claim = {claim:UInt32} AND record = {record:UInt32} AND branch = {branch:UInt16} AND item = {item:UInt16}
+  AND kind = 'usage'
 ORDER BY part
+"""
+_ITEMS = """
+SELECT item, charge, quantity_steps, (
+  SELECT quantity_steps FROM edr WHERE claim = {claim:UInt32} AND record = {record:UInt32} AND branch = {branch:UInt16}
+) AS whole FROM rated_item WHERE claim = {claim:UInt32} AND record = {record:UInt32} AND branch = {branch:UInt16} ORDER BY item
 """
 _PARTS = """
 SELECT part_claim, part_record, late FROM assembled_part WHERE claim = {claim:UInt32} AND record = {record:UInt32}
@@ -40,7 +47,7 @@ PARTS_TOLD = 50
 
 
 _REVERSAL = """
-SELECT reversed_claim, reversed_record, reversed_branch, cause, counter FROM fact_reversal
+SELECT reversed_claim, reversed_record, reversed_branch, reversed_item, cause, counter FROM fact_reversal
 WHERE claim = {claim:UInt32} AND record = {record:UInt32}
 """
 
@@ -49,8 +56,8 @@ WHERE claim = {claim:UInt32} AND record = {record:UInt32}
 class ExplainedItem:
     """A stored rated item, its explanation, and the wallet operations that paid it.
 
-    `parts` are the records of which a session's EDR was put together. `reversal`, where another item was asked for that
-    takes this one back: that one's id, cause and counter.
+    `parts` are the records of which a session's EDR was put together. `items`: all items of its EDR, and its quantity.
+    `reversal`, where another item was asked for that takes this one back: that one's id, cause and counter.
     `tax`, where the catalog has taxes: which is due.
     """
 
@@ -58,6 +65,7 @@ class ExplainedItem:
     explanation: Explanation
     operations: list[dict[str, Any]]
     parts: list[dict[str, Any]]
+    items: list[dict[str, Any]]
     reversal: dict[str, Any] | None = None
     tax: ExplainedTax | None = None
 
@@ -78,6 +86,7 @@ class ExplainedItem:
             "explanation": self.explanation.model_dump(mode="json"),
             "wallet_operations": self.operations,
             "parts": self.parts,
+            "items": self.items,
             "recomputed": self.recomputed,
             "agrees": self.agrees,
             "reversal": self.reversal,
@@ -92,6 +101,7 @@ class ExplainedItem:
             f"{item['id']}: account {item['account']}, subscription {item['subscription']}, "
             f"access point {item['access_point']}, source {item['source']}",
             *([_places(self.parts)] if self.parts else []),
+            *self._way(),
             *self.explanation.lines(),
         ]
         told += [
@@ -104,6 +114,21 @@ class ExplainedItem:
         if item["status"] == "reversed" and self.reversal is None:
             told.append("it was taken back since: view rated_item, status reversal")
         return [*told, f"computed again in decimals: {self.recomputed.normalize():f} {item['currency']}, {verdict}"]
+
+    def _way(self) -> Iterator[str]:
+        """Yield, of one of several items, which charges priced what of the EDR before it, and why it came to this one."""
+        if len(self.items) == 1:
+            return
+        due = self.items[0]["whole"]
+        yield f"item {self.item['item']} (from 0) of the {len(self.items)} of usage of {self.explanation.units(due)}"
+        for row in self.items[: self.item["item"]]:
+            part = self.explanation.units(row["quantity_steps"])
+            if row["quantity_steps"] == due:
+                yield f"charge {row['charge']} priced {part}, and let the next charge price them once more"
+            else:
+                due -= row["quantity_steps"]
+                left = self.explanation.units(due)
+                yield f"charge {row['charge']} priced {part}, all that its counter had left; {left} went to the next charge"
 
     def _reversal_line(self, reversal: dict[str, Any]) -> str:
         counter = {"lowered": ", its counter was lowered", "left": ", its counter is no longer kept"}
@@ -121,14 +146,14 @@ def explain_item(access: Access, directory: DataDirectory, wanted: RatedItemId) 
     Raises:
         UnableToExplain: when there is no such item.
     """
-    place = {"claim": wanted.claim, "record": wanted.record, "branch": wanted.branch}
+    place = {"claim": wanted.claim, "record": wanted.record, "branch": wanted.branch, "item": wanted.item}
     found = access.query(_ITEM, place).to_pylist()
     if not found:
         raise UnableToExplain(f"there is no rated item {wanted}")
     item = found[0]
     if item["status"] == "reversal":
         (reversal,) = access.query(_REVERSAL, place).to_pylist()
-        original = RatedItemId(*(reversal.pop(f"reversed_{name}") for name in ("claim", "record", "branch")))
+        original = RatedItemId(*(reversal.pop(f"reversed_{name}") for name in ("claim", "record", "branch", "item")))
         return replace(explain_item(access, directory, original), reversal={"id": str(wanted), **reversal})
     catalog = load_catalog(directory.images / item["image"])
     charge, version = find_charge_version(catalog, item["charge_version"])
@@ -154,7 +179,8 @@ def explain_item(access: Access, directory: DataDirectory, wanted: RatedItemId) 
         said=said,
     )
     tax = explain_tax(catalog, item["subscription"], charge.code, event_at, item["amount"])
-    return ExplainedItem(item, explanation, operations, parts, tax=tax)
+    items = access.query(_ITEMS, place).to_pylist()
+    return ExplainedItem(item, explanation, operations, parts, items, tax=tax)
 
 
 def _places(parts: list[dict[str, Any]]) -> str:

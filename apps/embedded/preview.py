@@ -28,6 +28,7 @@ from rating.vocabulary import Vocabulary
 from schemas.arrays import UInt16Array
 from schemas.catalog import Catalog
 from schemas.cdr import CdrBlock, OnDecrease
+from schemas.edr import EdrBlock, with_items
 from schemas.money import AMOUNT_DECIMALS, from_scaled
 from schemas.output import OutputBlock
 from schemas.quantity import describe_quantity
@@ -158,7 +159,7 @@ class _Witness:
                     **self._result(decoder, cdrs, row, Reason(int(reason[row])), output),
                 }
             )
-        self.profile.add(cdrs, reason, output.edrs, output.rated.reason)
+        self.profile.add(cdrs, reason, *_whole(output))
 
     # ---- one record
 
@@ -290,6 +291,15 @@ class _Witness:
             "edr_quantity_steps": edr["quantity_steps"],
             "edr_quantity": edr["quantity"],
         }
+
+
+def _whole(output: OutputBlock) -> tuple[EdrBlock, UInt16Array]:
+    """Return the EDRs of a block, each once and with all of its quantity, and why they are unrated."""
+    if output.rated.items is None or output.rest is None:
+        return output.edrs, output.rated.reason
+    first = np.flatnonzero(output.rated.items.number == 0)
+    quantity = output.edrs.quantity[first] + output.rest[first]
+    return with_items(output.edrs, first, quantity), output.rated.reason[first]
 
 
 def _index(cdrs: CdrBlock, row: int) -> int:

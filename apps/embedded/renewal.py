@@ -63,7 +63,7 @@ def renew_all(engine: Engine, place: Int64Array, packed: Int64Array, under: Acti
 def packed_unread(column: Mapping[str, Any]) -> Int64Array:
     """Return (n, PACKED_WORDS_VALUED) `schemas.edr.pack` of rows of fact_usage, whose attributes and values nobody has read."""
     packed = np.full((len(column["event_at"]), PACKED_WORDS_VALUED), VALUE_ABSENT, np.int64)
-    packed[:, 0], packed[:, 1], packed[:, 2] = column["event_at"], column["span_s"], column["quantity"]
+    packed[:, 0], packed[:, 1], packed[:, 2] = column["event_at"], column["span_s"], column["quantity"] + column["rest"]
     packed[:, 3] = column["event_type"].astype(np.int64) | column["branch"].astype(np.int64) << BRANCH_SHIFT
     packed[:, 4], packed[:, 5] = column["access_point"], column["subscription"]
     packed[:, 6:PACKED_WORDS] = ATTRIBUTE_UNREAD

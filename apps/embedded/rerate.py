@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,14 +17,14 @@ from apps.embedded.renewal import said_then
 from apps.embedded.rerate_deltas import deltas_of
 from apps.embedded.rerate_scope import Scope, ScopeReader, UsageSelection, edr_block
 from apps.embedded.retried import EDRS_PER_BLOCK
-from apps.embedded.stored_edrs import StoredEdrs
+from apps.embedded.stored_edrs import StoredEdrs, any_taken_back
 from pipelines.spool.family import RECORD
 from pipelines.spool.journal import Refusal, Rerate, refusal
 from pipelines.spool.lifecycle import decisions
 from rating.accumulate import find_growths
 from rating.history import begin
 from rating.kernels.layout import ACCOUNT, POSTPAID, WALLET_COUNT
-from rating.periods import components
+from rating.periods import NO_CELL, components
 from rating.rate import rate
 from rating.reversal import RatedItems, UnableToReverse, find_counters, reverse
 from rating.state import AccountState
@@ -35,8 +35,8 @@ from schemas.rerating import EDR_BYTES, NOT_REVERSED, RERATING_SCHEMA
 
 CLAIMS_ASKED_MAX = 10_000
 _PARTS = """
-SELECT claim, record, branch, wallet, -amount AS amount FROM fact_wallet_operation
-WHERE kind = 0 AND claim IN ({claims}) ORDER BY claim, record, branch, part
+SELECT claim, record, branch, item, wallet, -amount AS amount FROM fact_wallet_operation
+WHERE kind = 0 AND claim IN ({claims}) ORDER BY claim, record, branch, item, part
 """
 
 
@@ -66,23 +66,37 @@ class Plan:
     """What rating some usage again comes to, at a cut of the log.
 
     Attributes:
-        reader: of the scope, with the image that prices it. scope: the n EDRs, in the order of events.
-        parts: of those items as they stand.
-        rated: (n,) how they are rated now. account: (n,) who pays then, -1 for nobody.
-        changed: (n,) whether the price, what it is for, or who pays it is another one, or it has none any more, or has one now.
-        taken: (n,) whether it is replaced: with one item go all that its price depends on, or that depend on it.
-        billed: how many of those are billed.
+        reader: of the scope, with the image that prices it. scope: the n rows of e EDRs, in the order of events.
+        first: (e,) the first row of each EDR. parts: of the items as they stand.
+        rated: (m,) how they are rated now. of: (m,) of which EDR each of those rows is. account: (e,) who would pay.
+        changed: (e,) whether a price, what it is for, or who pays it is another one, or it has none any more, or has one now.
+        taken: (e,) whether it is replaced: with one EDR go all that its price depends on, or that depend on it.
+        billed: how many items of those are billed.
     """
 
     reader: ScopeReader
     scope: Scope
+    first: Int64Array
     parts: Parts
     rated: RatedBlock
+    of: Int64Array
     account: Int32Array
     changed: BoolArray
     taken: BoolArray
     billed: int = 0
     refusals: tuple[str, ...] = field(default=())
+
+    @property
+    def edr(self) -> Int64Array:
+        """(n,) of which EDR each row of the scope is."""
+        return _numbers(self.first, len(self.scope.edrs))
+
+    @property
+    def rated_now(self) -> BoolArray:
+        """(e,) whether each EDR has a price now."""
+        found = np.zeros(len(self.first), np.bool_)
+        found[self.of[self.rated.reason == 0]] = True
+        return found
 
 
 def rerate(
@@ -131,20 +145,52 @@ def plan_rerating(engine: Engine, selection: UsageSelection, image: str | None) 
     state = AccountState.from_arrays(engine.state.account.to_arrays())
     standing = np.flatnonzero(edrs.rated)
     try:
-        reverse(_items(reader, edrs.take(standing), parts.take(standing)), state)
+        items = _items(reader, edrs.take(standing), parts.take(standing))
+        reverse(items, state, below_zero=any_taken_back(engine))
     except UnableToReverse as error:
         raise UnableToRerate(f"state and store do not agree: {error}; restore both from one backup") from error
-    rated = rate(edr_block(edrs), active.image, begin(state))
-    rows = active.image.tariff.subscription_row
-    account = np.where(rated.reason == 0, rows[edrs.subscription, ACCOUNT], -1).astype(np.int32)
-    changed = _changed(edrs, parts, rated, account)
-    label = components([scope.old_cell, scope.new_cell, *_purses(active, edrs, account)], len(edrs))
-    touched = np.zeros(len(edrs), np.bool_)
+    first = np.flatnonzero(edrs.item == 0)
+    whole = edrs.take(first)
+    rated = rate(edr_block(whole), active.image, begin(state))
+    of = np.arange(len(first)) if rated.items is None else rated.items.row
+    account = active.image.tariff.subscription_row[whole.subscription, ACCOUNT].astype(np.int32)
+    nothing: BoolArray = np.zeros(len(first), np.bool_)
+    plan = Plan(reader, scope, first, parts, rated, of, account, nothing, nothing)
+    changed = _changed(plan)
+    label = _together(plan, active)
+    touched = np.zeros(len(label), np.bool_)
     touched[label[changed]] = True
-    taken = touched[label] & (edrs.rated | (rated.reason == 0))
-    billed = _billed(engine, edrs.take(np.flatnonzero(taken & edrs.rated)))
+    taken = touched[label] & (whole.rated | plan.rated_now)
+    billed = _billed(engine, edrs.take(np.flatnonzero(taken[plan.edr] & edrs.rated)))
     refusals = (f"{billed:,} of the rated items are billed; credit the invoice instead",) if billed else ()
-    return Plan(reader, scope, parts, rated, account, changed, taken, billed, refusals)
+    return replace(plan, changed=changed, taken=taken, billed=billed, refusals=refusals)
+
+
+def _numbers(first: Int64Array, rows: int) -> Int64Array:
+    """Return (rows,) of which EDR each row is, counted from 0, where (e,) are the first rows of the EDRs."""
+    starts = np.zeros(rows, np.int64)
+    starts[first] = 1
+    return np.cumsum(starts) - 1
+
+
+def _together(plan: Plan, active: ActiveImage) -> Int64Array:
+    """Return (e,) a label for each EDR: those whose prices may depend on each other have the same one.
+
+    The elements are the rows of the scope, then the items that there would be; one group holds those of an EDR together.
+    """
+    edrs, cells = plan.scope.edrs, plan.scope.cells
+    number = np.empty(len(plan.first), np.int64)
+    number[edrs.edr[plan.first]] = np.arange(len(plan.first))  # `cells` counts EDRs as the scope does
+    nothing = [np.full(len(part), NO_CELL, np.int64) for part in (cells.old, cells.new)]
+    groups = [
+        np.concatenate([plan.edr, number[cells.of]]),
+        np.concatenate([cells.old, nothing[1]]),
+        np.concatenate([nothing[0], cells.new]),
+        *(np.concatenate([purse, nothing[1]]) for purse in _purses(active, edrs)),
+    ]
+    label = components(groups, len(cells.old) + len(cells.new))
+    _, found = np.unique(label[plan.first], return_inverse=True)
+    return np.asarray(found, np.int64)
 
 
 def _image(engine: Engine, withdrawal: Withdrawal, wanted: str | None) -> ActiveImage:
@@ -159,7 +205,7 @@ def _image(engine: Engine, withdrawal: Withdrawal, wanted: str | None) -> Active
     return withdrawal.image(found[0])
 
 
-def _purses(active: ActiveImage, edrs: StoredEdrs, account: Int32Array) -> Iterator[Int64Array]:
+def _purses(active: ActiveImage, edrs: StoredEdrs) -> Iterator[Int64Array]:
     """Yield (n,) the accounts, before and after, in which what one item takes may be what another one lacks, else -1."""
     rows = active.image.tariff.subscription_row
     simple = (rows[:, WALLET_COUNT] == 1) & (rows[:, POSTPAID] != 0)
@@ -169,24 +215,33 @@ def _purses(active: ActiveImage, edrs: StoredEdrs, account: Int32Array) -> Itera
         yield np.where((of >= 0) & narrow[of], of, -1).astype(np.int64)
 
 
-def _changed(edrs: StoredEdrs, parts: Parts, rated: RatedBlock, account: Int32Array) -> BoolArray:
-    stands, after = edrs.rated, rated.reason == 0
-    both = stands & after
+def _changed(plan: Plan) -> BoolArray:
+    """Return (e,) which EDRs have other items than before, or none any more, or some now."""
+    edrs, rated, parts = plan.scope.edrs, plan.rated, plan.parts
+    before, after = np.flatnonzero(edrs.rated), np.flatnonzero(rated.reason == 0)
+    old_edr, new_edr = plan.edr[before], plan.of[after]
+    count = len(plan.first)
+    changed: BoolArray = np.bincount(old_edr, minlength=count) != np.bincount(new_edr, minlength=count)
+    # of EDRs with as many items as before, both sides have their items in the same order
+    old, new = before[~changed[old_edr]], after[~changed[new_edr]]
+    edr = plan.edr[old]
+    quantity = edrs.packed[plan.first, 2][plan.of] if rated.items is None else rated.items.quantity
     differs: BoolArray = (
-        (edrs.charge_version != rated.charge_version)
-        | (edrs.rated_quantity != rated.rated_quantity)
-        | (edrs.amount != rated.amount)
-        | (edrs.wallet != rated.wallet)
-        | (edrs.account != account)
+        (edrs.charge_version[old] != rated.charge_version[new])
+        | (edrs.quantity[old] != quantity[new])
+        | (edrs.rated_quantity[old] != rated.rated_quantity[new])
+        | (edrs.amount[old] != rated.amount[new])
+        | (edrs.wallet[old] != rated.wallet[new])
+        | (edrs.account[old] != plan.account[edr])
     )
-    for row in np.flatnonzero(both & ~differs & (edrs.wallet == WALLET_SPLIT)).tolist():
-        old = slice(parts.ptr[row], parts.ptr[row + 1])
-        new = slice(*np.searchsorted(rated.split_row, [row, row + 1]))
-        differs[row] = not (
-            np.array_equal(parts.wallet[old], rated.split_wallet[new])
-            and np.array_equal(parts.amount[old], rated.split_amount[new])
+    for place in np.flatnonzero(~differs & (edrs.wallet[old] == WALLET_SPLIT)).tolist():
+        was = slice(parts.ptr[old[place]], parts.ptr[old[place] + 1])
+        now = slice(*np.searchsorted(rated.split_row, [new[place], new[place] + 1]))
+        differs[place] = not (
+            np.array_equal(parts.wallet[was], rated.split_wallet[now])
+            and np.array_equal(parts.amount[was], rated.split_amount[now])
         )
-    changed: BoolArray = (stands != after) | (both & differs)
+    changed[edr[differs]] = True
     return changed
 
 
@@ -197,24 +252,26 @@ def _parts(engine: Engine, edrs: StoredEdrs) -> Parts:
     """Return the parts of all items that several wallets paid."""
     split = np.flatnonzero(edrs.wallet == WALLET_SPLIT)
     claims = np.unique(edrs.place[split] >> 32).tolist()
-    found: dict[tuple[int, int, int], list[tuple[int, int]]] = {}
+    found: dict[tuple[int, int, int, int], list[tuple[int, int]]] = {}
     for first in range(0, len(claims), CLAIMS_ASKED_MAX):
         some = ", ".join(map(str, claims[first : first + CLAIMS_ASKED_MAX]))
         table = engine.store.query(_PARTS.format(claims=some))
-        columns = [table[name].to_pylist() for name in ("claim", "record", "branch", "wallet")]
-        for claim, record, branch, wallet, amount in zip(*columns, billionths(table["amount"]).tolist(), strict=True):
-            found.setdefault((claim, record, branch), []).append((wallet, amount))
+        names = ("claim", "record", "branch", "item")
+        places = zip(*(table[name].to_pylist() for name in names), strict=True)
+        amounts = billionths(table["amount"]).tolist()
+        for item, wallet, amount in zip(places, table["wallet"].to_numpy().tolist(), amounts, strict=True):
+            found.setdefault(item, []).append((wallet, amount))
     count = np.zeros(len(edrs), np.int64)
     all_parts: list[tuple[int, int]] = []
     for row in split.tolist():
         place = int(edrs.place[row])
-        of = found[place >> 32, place & RECORD, int(edrs.branch[row])]
+        of = found[place >> 32, place & RECORD, int(edrs.branch[row]), int(edrs.item[row])]
         count[row] = len(of)
         all_parts += of
     ptr = np.zeros(len(edrs) + 1, np.int64)
     np.cumsum(count, out=ptr[1:])
-    wallets, amounts = ([part[index] for part in all_parts] for index in (0, 1))
-    return Parts(ptr, np.array(wallets, np.int32), np.array(amounts, np.int64))
+    wallets, drawn = ([part[index] for part in all_parts] for index in (0, 1))
+    return Parts(ptr, np.array(wallets, np.int32), np.array(drawn, np.int64))
 
 
 def _counters(reader: ScopeReader, edrs: StoredEdrs) -> tuple[Int32Array, Int32Array, Int32Array]:
@@ -255,7 +312,7 @@ def _journal(engine: Engine, plan: Plan, reason: str, after: int) -> int:
     """Keep the command in the archive, journal it, and process it; return the entry's number."""
     edrs = plan.scope.edrs
     reader = plan.reader
-    standing = np.flatnonzero(plan.taken & edrs.rated)
+    standing = np.flatnonzero(plan.taken[plan.edr] & edrs.rated)
     order = standing[np.lexsort((standing, edrs.source[standing], edrs.image[standing]))]
     reversal = np.full(len(edrs), NOT_REVERSED, np.int64)
     reversal[order] = np.arange(len(order))
@@ -264,7 +321,7 @@ def _journal(engine: Engine, plan: Plan, reason: str, after: int) -> int:
     names = [f"rerate-{spool.stored_name(journal.next_claim, 'all', name)}" for name in ("cancel.arrow", "edrs.arrow")]
     paths = [spool.archive / name for name in names]
     write_commands(paths[0], (_withdrawals(reader, edrs, plan.parts, rows) for rows in groups))
-    taken = np.flatnonzero(plan.taken)
+    taken = plan.first[plan.taken]
     write_commands(paths[1], _again(edrs, reversal, taken), RERATING_SCHEMA)
     words = engine.state.vocabulary.sources
     entry = Rerate(
@@ -308,7 +365,9 @@ def _withdrawals(reader: ScopeReader, edrs: StoredEdrs, parts: Parts, rows: Int6
         "access_point": some.packed[:, 4],
         "subscription": some.subscription,
         "span_s": some.packed[:, 1],
-        "quantity": some.packed[:, 2],
+        "item": some.item,
+        "quantity": some.quantity,
+        "rest": some.packed[:, 2] - some.quantity,
         "rated_quantity": some.rated_quantity,
         "tier": some.tier,
         "band": some.band,

@@ -21,7 +21,10 @@ def deltas_of(engine: Engine, plan: Plan) -> dict[str, Any]:
     """Return, ready for JSON, what is selected, what changes, and amounts before and after by account and by currency."""
     edrs, after = plan.scope.edrs, plan.rated.reason == 0
     words = engine.state.vocabulary
-    rows = _by_account(edrs.account, edrs.amount, edrs.rated, plan.account, plan.rated.amount, after, plan.changed)
+    stood, stands = edrs.rated[plan.first], plan.rated_now
+    payer = np.where(stands, plan.account, edrs.account[plan.first])[plan.changed]
+    stood_for = (edrs.account[edrs.rated], edrs.amount[edrs.rated])
+    rows = _by_account(stood_for, (plan.account[plan.of[after]], plan.rated.amount[after]), payer)
     currencies = plan.reader.image.image.account_currency
     accounts = []
     totals: dict[int, list[int]] = {}
@@ -36,15 +39,15 @@ def deltas_of(engine: Engine, plan: Plan) -> dict[str, Any]:
     unrated = np.bincount(plan.rated.reason[~after], minlength=1)
     return {
         "image": plan.reader.image.catalog.content_hash,
-        "selected": len(edrs),
+        "selected": len(plan.first),
         "meant": plan.scope.meant,
-        "rated_before": int(edrs.rated.sum()),
-        "rated_after": int(after.sum()),
+        "rated_before": int(stood.sum()),
+        "rated_after": int(stands.sum()),
         "unrated_after": {Reason(int(code)).name: int(unrated[code]) for code in np.flatnonzero(unrated).tolist()},
         "changed": int(plan.changed.sum()),
-        "replaced": int((plan.taken & edrs.rated).sum()),
-        "newly_rated": int((plan.changed & ~edrs.rated).sum()),
-        "no_longer_rated": int((plan.changed & ~after).sum()),
+        "replaced": int((plan.taken & stood).sum()),
+        "newly_rated": int((plan.changed & ~stood).sum()),
+        "no_longer_rated": int((plan.changed & ~stands).sum()),
         "accounts": [
             {
                 "account": words.accounts.name(account),
@@ -72,19 +75,16 @@ def _money(old: int, new: int) -> dict[str, str]:
 
 
 def _by_account(
-    old_account: Int32Array,
-    old_amount: Int64Array,
-    rated: Any,
-    new_account: Int32Array,
-    new_amount: Int64Array,
-    after: Any,
-    changed: Any,
+    old: tuple[Int32Array, Int64Array], new: tuple[Int32Array, Int64Array], payer: Int32Array
 ) -> list[tuple[int, int, int, int]]:
-    """Return (account, items changed, amount before, amount after) of every account that has any."""
-    names = np.unique(np.concatenate([old_account[rated], new_account[after]]))
-    before = _sums(names, old_account[rated], old_amount[rated])
-    later = _sums(names, new_account[after], new_amount[after])
-    payer = np.where(after, new_account, old_account)[changed]
+    """Return (account, EDRs changed, amount before, amount after) of every account that has any.
+
+    Args:
+        old, new: accounts and amounts of the items before and after. payer: the account of each EDR that changes.
+    """
+    names = np.unique(np.concatenate([old[0], new[0]]))
+    before = _sums(names, *old)
+    later = _sums(names, *new)
     items = np.bincount(np.searchsorted(names, payer), minlength=len(names))[: len(names)]
     return list(zip(names.tolist(), items.tolist(), before, later, strict=True))
 

@@ -102,11 +102,13 @@ class Chosen:
     def where(self) -> str:
         """Return a predicate over fact_usage that holds for everything that it means."""
         terms = [one_of("subscription", np.flatnonzero(self.subscriptions))]
-        terms += [] if self.versions is None else [one_of("charge_version", self.versions)]
+        if self.versions is not None:  # and the other items of their EDRs
+            priced = f"{PERIOD} AND {one_of('charge_version', self.versions)}"
+            terms.append(f"(claim, record, branch) IN (SELECT claim, record, branch FROM fact_usage WHERE {priced})")
         return " AND ".join(terms)
 
     def means(self, edrs: StoredEdrs) -> BoolArray:
-        """Return (n,) which of some EDRs it means."""
+        """Return (n,) which of some EDRs it means: all rows of one of which any row is meant."""
         found: BoolArray = self.subscriptions[edrs.subscription]
         if self.source is not None:
             found &= edrs.source == self.source
@@ -116,7 +118,10 @@ class Chosen:
                 edrs.rated, np.isin(edrs.charge_version, self.versions), np.isin(edrs.event_type, self.event_types)
             )
             found &= of_charge
-        return found
+        edr = edrs.edr
+        meant = np.zeros(int(edr.max(initial=-1)) + 1, np.bool_)
+        meant[edr[found]] = True
+        return meant[edr]
 
 
 def one_of(column: str, ids: Any) -> str:
@@ -184,18 +189,30 @@ def _versions(engine: Engine, selection: UsageSelection, image: ActiveImage) -> 
 
 
 @dataclass(slots=True)
+class Cells:
+    """The counters and periods that EDRs have to do with, NO_CELL for none.
+
+    Attributes:
+        old: (n,) of each row, what it counted in. new: (m,) of each item that would be, what it would count in;
+            of: (m,) of which EDR that is, numbered as `StoredEdrs.edr` does.
+    """
+
+    old: Int64Array
+    new: Int64Array
+    of: Int64Array
+
+
+@dataclass(slots=True)
 class Scope:
     """What is rated again, in the order of events.
 
     Attributes:
-        edrs: with the attributes and values that the image understands. meant: how many of them were meant.
-        old_cell, new_cell: (n,) the counter and period that each one counted in, and would; NO_CELL for none.
+        edrs: with the attributes and values that the image understands. meant: how many EDRs were meant. cells: theirs.
     """
 
     edrs: StoredEdrs
     meant: int
-    old_cell: Int64Array
-    new_cell: Int64Array
+    cells: Cells
 
 
 @dataclass(slots=True)
@@ -218,24 +235,22 @@ class ScopeReader:
         chosen = chosen_by(self.engine, selection, self.image)
         found = self._read(since, until, chosen.where())
         found = self._renewed(found.take(np.flatnonzero(chosen.means(found))))
-        meant = len(found)
-        old, new = self.cells(found)
+        meant = int(np.count_nonzero(found.item == 0))
+        cells = self.cells(found)
         while True:
-            touched = np.unique(np.concatenate([old, new]))
+            touched = np.unique(np.concatenate([cells.old, cells.new]))
             touched = touched[touched >= 0]
             if not len(touched):
                 break
             wider = first_of_each(join([found, self._beside(touched)]))
             wider = join([found, self._renewed(wider.take(slice(len(found), None)))])
-            old, new = self.cells(wider)
-            inside = _closed(old, new, len(found))
+            inside = _closed(self.cells(wider), wider.edr, len(found))
             if int(inside.sum()) == len(found):
-                old, new = old[: len(found)], new[: len(found)]
                 break
-            kept = np.flatnonzero(inside)
-            found, old, new = wider.take(kept), old[kept], new[kept]
-        order = in_order(found)
-        return Scope(found.take(order), meant, old[order], new[order])
+            found = wider.take(np.flatnonzero(inside))
+            cells = self.cells(found)
+        found = found.take(in_order(found))
+        return Scope(found, meant, self.cells(found))
 
     def _read(self, since: int, until: int, where: str) -> StoredEdrs:
         given = {"since": since, "until": until}
@@ -266,8 +281,8 @@ class ScopeReader:
 
     # ---- counters
 
-    def cells(self, edrs: StoredEdrs) -> tuple[Int64Array, Int64Array]:
-        """Return (n,) the counter and period that each EDR counted in, and those that it would count in."""
+    def cells(self, edrs: StoredEdrs) -> Cells:
+        """Return the counters and periods that EDRs counted in, and those that they would count in."""
         rolling = rolling_slots(self.engine.state.vocabulary.counters)
         old = np.full(len(edrs), -1, np.int64)
         for image in np.unique(edrs.image[edrs.rated]).tolist():
@@ -276,12 +291,10 @@ class ScopeReader:
             some = edrs.take(rows)
             slot, _, period = find_counters(some.event_at.copy(), some.subscription, some.charge_version, tariff)
             old[rows] = cells_of(slot, period, rolling)
-        version = self._versions(edrs)
-        rows = np.flatnonzero(version >= 0)
-        some, new = edrs.take(rows), np.full(len(edrs), -1, np.int64)
-        slot, _, period = find_counters(some.event_at.copy(), some.subscription, version[rows], self.image.image.tariff)
-        new[rows] = cells_of(slot, period, rolling)
-        return old, new
+        row, version = self._versions(edrs)
+        some = edrs.take(row)
+        slot, _, period = find_counters(some.event_at.copy(), some.subscription, version, self.image.image.tariff)
+        return Cells(old, cells_of(slot, period, rolling), edrs.edr[row])
 
     def tariff(self, image: int) -> ActiveImage:
         """Return the image with an id."""
@@ -289,15 +302,16 @@ class ScopeReader:
             self._tariffs[image] = self.withdrawal.image(self.engine.state.vocabulary.images.name(image))
         return self._tariffs[image]
 
-    def _versions(self, edrs: StoredEdrs) -> Int32Array:
-        """Return (n,) the charge version that would price each EDR, -1 for none, whatever becomes of it then."""
+    def _versions(self, edrs: StoredEdrs) -> tuple[Int64Array, Int32Array]:
+        """Return (row, charge version), (m,) each: what would price the EDRs, whatever becomes of them then."""
         state = self.engine.state.account
         scratch = begin(AccountState.from_arrays(state.to_arrays()))
-        version = np.full(len(edrs), -1, np.int32)
         order = in_order(edrs)
+        order = order[edrs.item[order] == 0]
         rated = rate(edr_block(edrs.take(order)), self.image.image, scratch)
-        version[order] = rated.charge_version
-        return version
+        row = order if rated.items is None else order[rated.items.row]
+        priced = rated.charge_version >= 0
+        return row[priced], rated.charge_version[priced]
 
 
 def edr_block(edrs: StoredEdrs) -> EdrBlock:
@@ -309,16 +323,23 @@ def in_order(edrs: StoredEdrs) -> Int64Array:
     """Return (n,) rows in the order of events; usage of one instant by what it says, whatever came first."""
     words = edrs.packed
     keys: list[Int64Array] = [words[:, column] for column in (*range(words.shape[1] - 1, 0, -1), 0)]
-    return np.lexsort([edrs.branch.astype(np.int64), edrs.place, *keys])
+    return np.lexsort([edrs.item.astype(np.int64), edrs.branch.astype(np.int64), edrs.place, *keys])
 
 
-def _closed(old: Int64Array, new: Int64Array, count: int) -> BoolArray:
-    """Return (n,) which EDRs count in cells that the first `count` count in, or those that count in theirs, and so on."""
-    inside: BoolArray = np.arange(len(old)) < count
+def _closed(cells: Cells, edr: Int64Array, count: int) -> BoolArray:
+    """Return (n,) which rows are of EDRs that count in cells of the first `count` rows, or of those that count in theirs, ….
+
+    Args:
+        edr: (n,) of which EDR each row is.
+    """
+    inside = np.zeros(int(edr.max(initial=-1)) + 1, np.bool_)
+    inside[edr[:count]] = True
     while True:
-        touched = np.unique(np.concatenate([old[inside], new[inside]]))
+        touched = np.unique(np.concatenate([cells.old[inside[edr]], cells.new[inside[cells.of]]]))
         touched = touched[touched >= 0]
-        wider: BoolArray = inside | np.isin(old, touched) | np.isin(new, touched)
+        wider = inside.copy()
+        wider[edr[np.isin(cells.old, touched)]] = True
+        wider[cells.of[np.isin(cells.new, touched)]] = True
         if np.array_equal(wider, inside):
-            return inside
+            return inside[edr]
         inside = wider

@@ -48,7 +48,8 @@ def rerated_blocks(
     before = before_rerating(active.image, state.vocabulary.counters)
     edrs = open_checked(archive / entry.edrs, entry.edrs_sha256, RERATING_SCHEMA)
     reversals = np.concatenate([np.zeros(0, np.int64), *(_column(edrs, block, "reversal") for block in _blocks(edrs))])
-    replaced_by = np.full(len(reversals), -1, np.int64)
+    withdrawn = sum(withdrawals.get_batch(block).num_rows for block in _blocks(withdrawals))
+    replaced_by = np.full(withdrawn, -1, np.int64)
     known = np.flatnonzero(reversals != NOT_REVERSED)
     replaced_by[reversals[known]] = known
     state.charging.kept.withdraw(
@@ -59,6 +60,11 @@ def rerated_blocks(
             for name in ("claim", "record")
         )
     )
+    item = np.concatenate(
+        [np.zeros(0, np.int64), *(_column(withdrawals, block, "item") for block in _blocks(withdrawals))]
+    )
+    for row in np.flatnonzero(item).tolist():
+        replaced_by[row] = replaced_by[row - 1]
     record = 0
     sources = state.vocabulary.sources
     for block in _blocks(withdrawals):

@@ -163,7 +163,8 @@ def _windows(run: _Run, since: int, until: int) -> Iterator[StoredEdrs]:
         inside = (unrated.event_at >= low) & (unrated.event_at < high)
         found = join([found, unrated.take(np.flatnonzero(inside))])
         if len(found):
-            yield found.take(in_order(found))
+            order = in_order(found)
+            yield found.take(order[found.item[order] == 0])
 
 
 def _bounds(engine: Engine, since: int, until: int, where: str) -> Iterator[tuple[int, int]]:
@@ -203,8 +204,19 @@ def _price(run: _Run, edrs: StoredEdrs, since: int) -> None:
     if run.chosen.source is not None:
         meant &= edrs.source == run.chosen.source
     if run.chosen.versions is not None:
-        priced = [np.isin(side.charge_version, run.chosen.versions) for side in rated]
-        neither = (rated[0].charge_version < 0) & (rated[1].charge_version < 0)
+        versions, count = run.chosen.versions, len(edrs)
+        priced = [any_of(side, np.isin(side.charge_version, versions), count) for side in rated]
+        known = [any_of(side, side.charge_version >= 0, count) for side in rated]
+        neither = ~(known[0] | known[1])
         assert run.chosen.event_types is not None
         meant &= priced[0] | priced[1] | (neither & np.isin(edrs.event_type, run.chosen.event_types))
-    run.ledger.add(edrs.subscription, rated[0], rated[1], np.flatnonzero(meant))
+    run.ledger.add(edrs.subscription, rated[0], rated[1], meant)
+
+
+def any_of(rated: RatedBlock, holds: BoolArray, count: int) -> BoolArray:
+    """Return (count,) of which EDRs any item is one for which something holds, (n,)."""
+    if rated.items is None:
+        return holds
+    found = np.zeros(count, np.bool_)
+    found[rated.items.row[holds]] = True
+    return found

@@ -11,7 +11,7 @@ import polars as pl
 from apps.embedded.images import ActiveImage
 from rating.kernels.layout import ACCOUNT
 from rating.vocabulary import Vocabulary
-from schemas.arrays import Int32Array, Int64Array
+from schemas.arrays import BoolArray, Int32Array, Int64Array
 from schemas.money import AMOUNT_DECIMALS, from_scaled
 from schemas.rated_item import RatedBlock
 from schemas.rejection import Reason
@@ -88,8 +88,11 @@ class Side:
             unrated_of=np.zeros(accounts, np.int64),
         )
 
-    def add(self, subscription: Int32Array, rated: RatedBlock, rows: Int64Array, currencies: int) -> None:
-        """Add the EDRs `rows` of a block."""
+    def add(self, subscription: Int32Array, rated: RatedBlock, meant: BoolArray, currencies: int) -> None:
+        """Add the items of those EDRs of a block that are meant, (n,)."""
+        if rated.items is not None:
+            subscription, meant = subscription[rated.items.row], meant[rated.items.row]
+        rows = np.flatnonzero(meant)
         fine = rows[rated.reason[rows] == 0]
         refused = rows[rated.reason[rows] != 0]
         amount, owner = rated.amount[fine], subscription[fine]
@@ -111,12 +114,12 @@ class Ledger:
     new: Side
     edrs: int = 0
 
-    def add(self, subscription: Int32Array, old: RatedBlock, new: RatedBlock, rows: Int64Array) -> None:
-        """Add the EDRs `rows` of a block that both sides rated."""
-        self.edrs += len(rows)
+    def add(self, subscription: Int32Array, old: RatedBlock, new: RatedBlock, meant: BoolArray) -> None:
+        """Add those EDRs of a block that are meant, (n,), which both sides rated."""
+        self.edrs += int(np.count_nonzero(meant))
         currencies = len(self.vocabulary.currencies)
-        self.old.add(subscription, old, rows, currencies)
-        self.new.add(subscription, new, rows, currencies)
+        self.old.add(subscription, old, meant, currencies)
+        self.new.add(subscription, new, meant, currencies)
 
     def accounts(self) -> pl.DataFrame:
         """Return a row for every account that has usage: decimals as texts."""

@@ -27,14 +27,15 @@ STANDS = """(claim, record, branch) NOT IN (SELECT reversed_claim, reversed_reco
 """The rows of fact_usage that nothing took back, and that take nothing back."""
 _RATED = (
     """
-SELECT claim, record, branch, source, image, account, charge_version, event_type, access_point, subscription,
-  toInt64(toUnixTimestamp64Micro(event_at)) AS event_at, toInt64(span_s) AS span_s, quantity, rated_quantity, tier, band,
-  amount, wallet
-FROM fact_usage WHERE {where} AND (claim, record, branch) > ({{claim:UInt32}}, {{record:UInt32}}, {{branch:UInt8}})
+SELECT claim, record, branch, item, source, image, account, charge_version, event_type, access_point, subscription,
+  toInt64(toUnixTimestamp64Micro(event_at)) AS event_at, toInt64(span_s) AS span_s, quantity, rest, rated_quantity, tier,
+  band, amount, wallet
+FROM fact_usage WHERE {where}
+  AND (claim, record, branch, item) > ({{claim:UInt32}}, {{record:UInt32}}, {{branch:UInt8}}, {{item:UInt8}})
   AND """
     + STANDS
     + """
-ORDER BY claim, record, branch LIMIT {page}
+ORDER BY claim, record, branch, item LIMIT {page}
 """
 )
 _GIVEN = tuple(int(reason) for reason in BEFORE_RATING)
@@ -48,16 +49,22 @@ ORDER BY claim, record, branch LIMIT {UNRATED_MAX + 1}
 """
 
 
+_TAKEN_BACK = """
+SELECT claim FROM fact_usage WHERE rated_quantity < 0 AND (claim, block) NOT IN (SELECT claim, block FROM fact_reversal) LIMIT 1
+"""
+
+
 class UnableToReadEdrs(Exception):
     """More is meant than one command can hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredEdrs:
-    """n EDRs as they stand.
+    """EDRs as they stand, n rows: one for each rated item, one for each EDR that is unrated.
 
     Attributes:
         place: (n,) claim and record in one number. branch: (n,). source: (n,) id.
+        item: (n,) which of the EDR's rated items, 0 where it is unrated. quantity: (n,) what of the EDR's quantity it prices.
         rated: (n,) whether it has a rated item; the columns from `image` to `wallet` say nothing of others.
         reason: (n,) why it is unrated, 0 where it is rated.
         packed: (n, PACKED_WORDS_VALUED) `schemas.edr.pack`; attributes and values are known of unrated ones only,
@@ -66,6 +73,8 @@ class StoredEdrs:
 
     place: Int64Array
     branch: UInt8Array
+    item: UInt8Array
+    quantity: Int64Array
     source: Int32Array
     rated: BoolArray
     reason: UInt16Array
@@ -80,7 +89,7 @@ class StoredEdrs:
     packed: Int64Array
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return how many rows there are."""
         return len(self.place)
 
     @property
@@ -98,6 +107,13 @@ class StoredEdrs:
         """(n,) ids."""
         return self.packed[:, 5].astype(np.int32)
 
+    @property
+    def edr(self) -> Int64Array:
+        """(n,) a number that the rows of one EDR, and only they, have in common: from 0, by place and branch."""
+        key = np.stack([self.place, self.branch.astype(np.int64)])
+        _, number = np.unique(key, axis=1, return_inverse=True)
+        return np.asarray(number, np.int64).reshape(-1)
+
     def take(self, rows: Any) -> StoredEdrs:
         """Return the EDRs at some rows."""
         return StoredEdrs(**{item.name: getattr(self, item.name)[rows] for item in fields(self)})
@@ -111,11 +127,11 @@ def join(parts: Sequence[StoredEdrs]) -> StoredEdrs:
 
 
 def first_of_each(edrs: StoredEdrs) -> StoredEdrs:
-    """Return every EDR once, the first ones where one is there several times, in their order."""
-    order = np.lexsort((np.arange(len(edrs)), edrs.branch, edrs.place))
-    place, branch = edrs.place[order], edrs.branch[order]
+    """Return every row once, the first ones where one is there several times, in their order."""
+    order = np.lexsort((np.arange(len(edrs)), edrs.item, edrs.branch, edrs.place))
+    place, branch, item = edrs.place[order], edrs.branch[order], edrs.item[order]
     again = np.zeros(len(edrs), np.bool_)
-    again[1:] = (place[1:] == place[:-1]) & (branch[1:] == branch[:-1])
+    again[1:] = (place[1:] == place[:-1]) & (branch[1:] == branch[:-1]) & (item[1:] == item[:-1])
     return edrs.take(np.sort(order[~again]))
 
 
@@ -136,7 +152,12 @@ def read_rated(engine: Engine, where: str, parameters: Mapping[str, Any], rows_m
         at = {name: found[name][-1].as_py() for name in at}
 
 
-_START: Mapping[str, int] = {"claim": 0, "record": 0, "branch": 0}
+_START: Mapping[str, int] = {"claim": 0, "record": 0, "branch": 0, "item": 0}
+
+
+def any_taken_back(engine: Engine) -> bool:
+    """Return whether any usage that is stored was taken back, so that counters may stand below zero."""
+    return engine.store.query(_TAKEN_BACK).num_rows > 0
 
 
 def read_unrated(engine: Engine, where: str, parameters: Mapping[str, Any]) -> StoredEdrs:
@@ -164,6 +185,8 @@ def read_unrated(engine: Engine, where: str, parameters: Mapping[str, Any]) -> S
     return StoredEdrs(
         place=column["claim"] << np.int64(32) | column["record"],
         branch=np.array([row["branch"] for row in rows], np.uint8),
+        item=np.zeros(n, np.uint8),
+        quantity=packed[:, 2].copy(),
         source=column["source"].astype(np.int32),
         rated=np.zeros(n, np.bool_),
         reason=column["reason"].astype(np.uint16),
@@ -184,6 +207,8 @@ def _of_usage(found: pa.Table) -> StoredEdrs:
     return StoredEdrs(
         place=column["claim"].astype(np.int64) << np.int64(32) | column["record"].astype(np.int64),
         branch=column["branch"].astype(np.uint8),
+        item=column["item"].astype(np.uint8),
+        quantity=column["quantity"].astype(np.int64),
         rated=np.ones(n, np.bool_),
         reason=np.zeros(n, np.uint16),
         rated_quantity=column["rated_quantity"].astype(np.int64),

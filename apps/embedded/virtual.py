@@ -23,7 +23,7 @@ from rating.tariff_image import TariffImage, compile_image
 from rating.vocabulary import Vocabulary
 from schemas.arrays import Int32Array, Int64Array
 from schemas.catalog import Catalog
-from schemas.edr import EdrBlock
+from schemas.edr import EdrBlock, with_items
 from schemas.rated_item import WALLET_NONE, WALLET_SPLIT, RatedBlock
 from schemas.rejection import Reason
 
@@ -36,7 +36,7 @@ class TwinDiffers(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RatedUsage:
-    """A block of EDRs in the order in which they were rated, and what they cost.
+    """A block of EDRs in the order in which they were rated, one of several items for each, and what they cost.
 
     `due` has what is due on each rated one, as places in `VirtualTaxes.dues`; None in a catalog without taxes.
     """
@@ -131,8 +131,11 @@ class VirtualRating:
 
     def _rate_block(self, edrs: EdrBlock) -> RatedUsage:
         rated = rate(edrs, self.image, self.state)
+        whole = edrs
+        if rated.items is not None:
+            edrs = with_items(edrs, rated.items.row, rated.items.quantity)
         if self._twin is not None:
-            _compare(self._twin.rate(edrs), rated, edrs, self.vocabulary)
+            _compare(self._twin.rate(whole), rated, edrs, self.vocabulary)
         fine = rated.reason == 0
         self.refused += int(np.count_nonzero(~fine))
         account = np.take(self.account_of, edrs.subscription[fine])
@@ -184,15 +187,16 @@ def _joined(blocks: list[EdrBlock]) -> EdrBlock:
 def _compare(expected: list[ReferenceItem], rated: RatedBlock, edrs: EdrBlock, vocabulary: Vocabulary) -> None:
     """Raise unless the kernels said what the twin says, balances included."""
     for row, item in enumerate(expected):
-        found = _item(rated, row, vocabulary)
+        number = 0 if rated.items is None else int(rated.items.number[row])
+        found = _item(rated, row, vocabulary, int(edrs.quantity[row]), number)
         if found != item:
             raise TwinDiffers(
                 f"record {int(edrs.record[row])}: the kernels say {found}, the twin says {item}; nothing else was rated"
             )
 
 
-def _item(rated: RatedBlock, row: int, vocabulary: Vocabulary) -> ReferenceItem:
-    """Return what the kernels say of one EDR, in the twin's words."""
+def _item(rated: RatedBlock, row: int, vocabulary: Vocabulary, quantity: int, number: int) -> ReferenceItem:
+    """Return what the kernels say of one item, in the twin's words."""
     wallet, version = int(rated.wallet[row]), int(rated.charge_version[row])
     parts: list[tuple[int, int, int, int]] = []
     if wallet == WALLET_SPLIT:
@@ -216,4 +220,6 @@ def _item(rated: RatedBlock, row: int, vocabulary: Vocabulary) -> ReferenceItem:
         movements=tuple(
             Movement(vocabulary.wallets.name(name), amount, (high << 64) | low) for name, amount, high, low in parts
         ),
+        quantity=quantity,
+        number=number,
     )

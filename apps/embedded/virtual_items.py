@@ -20,8 +20,9 @@ from apps.embedded.virtual_texts import instant_texts, named_texts, plain, quant
 from apps.embedded.virtual_usage import Refusal
 from rating.explanation import Explanation
 from rating.reference import find_charge_version, price
-from rating.reference_conditions import matching_charge
+from rating.reference_conditions import follows, matching_charges
 from rating.reference_tables import Said, UnableToPrice, values_said, with_lookups
+from rating.refusal_words import used_up
 from schemas.arrays import Int32Array, Int64Array
 from schemas.catalog import Catalog
 from schemas.edr import EdrBlock, values_of
@@ -258,8 +259,7 @@ class ItemWriter:
         ]
         version = int(usage.rated.charge_version[row])
         if version >= 0:
-            told = self._versions[version]
-            parts.insert(0, f"charge {told.charge}, price plan {told.price_plan}")
+            parts.insert(0, used_up(self._versions[version], int(usage.rated.counter_before[row])))
         if reason in (Reason.CONDITION_UNDECIDED, Reason.FORMULA_UNUSABLE):
             parts.insert(0, self._expression(usage, row))
         return f"{EXPLANATIONS[reason]}: {', '.join(parts)}"
@@ -276,10 +276,11 @@ class ItemWriter:
         }
         contract = self._catalog.subscriptions.filter(pl.col("subscription") == subscription)
         try:
-            charge = matching_charge(self._catalog, contract["offer"][0], event_type, **asked)
-            if charge is not None:
-                _, version = self._document(int(usage.rated.charge_version[row]))
-                price(self._catalog, charge, version, zone=self._catalog.zone_of(subscription), **asked)
+            version = int(usage.rated.charge_version[row])
+            if version >= 0:
+                price(self._catalog, *self._document(version), zone=self._catalog.zone_of(subscription), **asked)
+            for charge in matching_charges(self._catalog, contract["offer"][0], event_type, **asked):
+                follows(charge, self._catalog, **asked)
         except UnableToPrice as error:
             return str(error)
         return "the twin finds nothing wrong"

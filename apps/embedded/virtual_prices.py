@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import numpy as np
@@ -49,6 +49,13 @@ def parts_of(
     """
     n = len(rated)
     unknown = np.full(n, -1, np.int64)
+    if (
+        n and int(rated.min()) < 0
+    ):  # usage taken back has the price of the same usage on the counter as it is afterwards
+        back = rated < 0
+        before = np.where(back, before + rated, before)
+        found = parts_of(version, catalog, bands, rated=np.abs(rated), before=before, tier=tier, band=band)
+        return replace(found, free=np.where(back, -1, found.free))
     if version.model not in MODELS or version.prices is not None:
         return Parts([], unknown, unknown, unknown)
     fee_text = plain(version.connection_fee) if version.connection_fee is not None else None

@@ -332,7 +332,7 @@ def _source(
                 "identity": [QUANTITY],
                 "access_point": party,
                 "time": {"field": time, "zone": zone},
-                "quantity": {"field": QUANTITY},
+                "quantity": {"field": QUANTITY, "negative": "take_back"},
                 "event_type": {"field": KIND, "values": kinds or {"": "x"}},
                 "attributes": {name: name for name in attributes or []},
                 "values": {name: name for name in values or []},

@@ -7,7 +7,7 @@ from billing.catalog.models import Entry, Path
 from billing.catalog.wording import choose
 from rating.levels import PERCENT, level_of, unit_of, whole_of
 from schemas.money import CURRENCY_DECIMALS
-from schemas.price_plan import Counter, PricePlan, PriceVersion, RollOver
+from schemas.price_plan import Charge, Counter, PricePlan, PriceVersion, RollOver
 
 ALLOWANCE_MAX = 2**60
 """Base steps of an allowance that rolls over: three of them and a quantity fit into 64 bits."""
@@ -32,10 +32,21 @@ def check_counter(ctx: Context, entry: Entry[Counter]) -> None:
     else:
         unit = ctx.unit(entry, ("unit",), counter.unit)
         dimension = unit.dimension if unit is not None else None
+    if counter.ceiling is not None:
+        _check_ceiling(ctx, entry, counter, dimension)
     if counter.roll_over is not None:
         _check_roll_over(ctx, entry, counter, counter.roll_over, dimension)
     if counter.function == "amount" or dimension is not None:
         _check_levels(ctx, entry, counter)
+
+
+def _check_ceiling(ctx: Context, entry: Entry[Counter], counter: Counter, dimension: str | None) -> None:
+    """Check that a ceiling is a quantity, of a counter that adds up usage and nothing else."""
+    if counter.function != "sum" or counter.roll_over is not None:
+        what = {"max": "a largest usage", "amount": "an amount"}.get(counter.function, "what is carried over")
+        ctx.problems.at(entry, ("ceiling",), f"{what} has no ceiling", "remove `ceiling`", key=True)
+    if counter.function != "amount":
+        ctx.positive(entry, ("ceiling",), counter.ceiling or "", dimension)
 
 
 def _check_levels(ctx: Context, entry: Entry[Counter], counter: Counter) -> None:
@@ -97,6 +108,35 @@ def _check_roll_over(
     if counter.period == "ever":
         fix = "choose a period, or remove `roll_over`"
         ctx.problems.at(entry, ("roll_over",), "a counter without periods has nothing to carry over", fix, key=True)
+
+
+def check_ceiling(ctx: Context, entry: Entry[PricePlan], path: Path, version: PriceVersion, counter: Counter) -> None:
+    """Check that what fits under the ceiling of a counter can be told from the price of a version."""
+    if counter.ceiling is None:
+        return
+    if version.crossing == "split_then_round":
+        message = (
+            f'the counter "{counter.code}" has a ceiling, and how much fits cannot be told of parts rounded one by one'
+        )
+        ctx.problems.at(entry, (*path, "crossing"), message, "choose another crossing")
+    if version.plugin is not None:
+        message = f'the counter "{counter.code}" has a ceiling, but a plug-in prices whole usage'
+        ctx.problems.at(entry, (*path, "counter"), message, "use a counter without a ceiling")
+
+
+def check_used_up(ctx: Context, entry: Entry[Charge], plan: PricePlan) -> None:
+    """Check that a charge whose usage goes on to the next one has a counter that can be used up."""
+    counters = ctx.documents.of(Counter)
+    used = [version.counter for version in plan.versions if version.counter is not None]
+    known = [counters[code].document for code in used if code in counters]
+    if (
+        entry.document.when_used_up == "next"
+        and len(known) == len(used)
+        and all(each.ceiling is None for each in known)
+    ):
+        message = f'no version of the price plan "{plan.code}" runs on a counter with a ceiling'
+        fix = "add `ceiling: …` to the counter, or remove `when_used_up`"
+        ctx.problems.at(entry, ("when_used_up",), message, fix, key=True)
 
 
 def check_allowance(ctx: Context, entry: Entry[PricePlan], path: Path, version: PriceVersion, counter: Counter) -> None:

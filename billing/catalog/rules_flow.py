@@ -36,10 +36,22 @@ def flow_fields(mapping: EventMapping) -> Iterator[tuple[Path, str]]:
 def check_flow(ctx: Context, entry: Entry[Any], mapping: EventMapping, event_types: list[EventType]) -> None:
     """Check what holds the records of a source together."""
     _check_cumulative(ctx, entry, mapping, event_types)
+    _check_negative(ctx, entry, mapping)
     _check_assembly(ctx, entry, mapping)
     _check_elapsed(ctx, entry, mapping, event_types)
     if mapping.sequence is not None:
         ctx.unique(entry, ("mapping", "sequence", "per"), mapping.sequence.per, "field")
+
+
+def _check_negative(ctx: Context, entry: Entry[Any], mapping: EventMapping) -> None:
+    """Check that usage is taken back only where one decimal number of one record says how much."""
+    quantity = mapping.quantity
+    plain = quantity.field is not None and quantity.format == "decimal" and quantity.cumulative is None
+    if quantity.negative == "take_back" and not (plain and mapping.assembly is None):
+        message = (
+            "only a quantity of one field, in decimals, that is neither a counter's nor a session's can be taken back"
+        )
+        ctx.problems.at(entry, ("mapping", "quantity", "negative"), message, "remove it", key=True)
 
 
 def _check_assembly(ctx: Context, entry: Entry[Any], mapping: EventMapping) -> None:

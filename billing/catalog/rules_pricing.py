@@ -8,7 +8,8 @@ from billing.catalog.checking import Context
 from billing.catalog.models import Entry
 from billing.catalog.rules_accumulators import check_accumulators, check_offer_accumulators
 from billing.catalog.rules_calendars import SUBSCRIPTION_ZONE
-from billing.catalog.rules_expressions import check_condition, check_formula_use
+from billing.catalog.rules_counters import check_used_up
+from billing.catalog.rules_expressions import check_conditions, check_formula_use
 from billing.catalog.rules_lookups import check_lookups
 from billing.catalog.rules_tables import check_table_dimension, check_table_values, check_value_use
 from billing.catalog.rules_taxes import check_class, check_sold_by
@@ -59,7 +60,9 @@ def check_charge(ctx: Context, entry: Entry[Charge]) -> None:
     check_accumulators(ctx, entry, charge.accumulate, [charge])
     if event_type is not None:
         _check_filters(ctx, entry, event_type)
-        check_condition(ctx, entry, event_type)
+        check_conditions(ctx, entry, event_type)
+    if plan is not None:
+        check_used_up(ctx, entry, plan)
     if event_type is not None and plan is not None:
         check_table_values(ctx, entry, event_type, plan)
         check_value_use(ctx, entry, event_type, plan)
@@ -105,6 +108,24 @@ def check_offer(ctx: Context, entry: Entry[Offer]) -> None:
         elif plan.currency != first[1]:
             message = f'the charge "{charge}" is priced in {plan.currency}, but "{first[0]}" in {first[1]}'
             ctx.problems.at(entry, ("charges", index), message, "make one offer per currency")
+    _check_plugins(ctx, entry)
+
+
+def _check_plugins(ctx: Context, entry: Entry[Offer]) -> None:
+    """Check that no plug-in, which prices whole usage, is left with what another charge did not price."""
+    charges = ctx.documents.of(Charge)
+    parted = {
+        charges[code].document.event_type: code
+        for code in entry.document.charges
+        if code in charges and charges[code].document.when_used_up == "next"
+    }
+    for index, code, plan in _plans(ctx, entry):
+        other = parted.get(charges[code].document.event_type)
+        if other is not None and any(version.plugin is not None for version in plan.versions):
+            message = (
+                f'the charge "{code}" has a plug-in, which prices whole usage, but "{other}" may price a part of it'
+            )
+            ctx.problems.at(entry, ("charges", index), message, f'let "{other}" refuse when it is used up')
 
 
 def _plans(ctx: Context, entry: Entry[Offer]) -> Iterator[tuple[int, str, PricePlan]]:

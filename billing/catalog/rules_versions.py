@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from billing.catalog.checking import Context, fits
 from billing.catalog.models import Entry, Path
-from billing.catalog.rules_counters import check_allowance
+from billing.catalog.rules_counters import check_allowance, check_ceiling
 from billing.catalog.rules_expressions import check_formula
 from billing.catalog.rules_tables import PRICE_MAX, check_table_use
 from billing.catalog.wording import choose
@@ -324,6 +324,7 @@ def _check_counter_unit(
         ctx.problems.at(entry, (*path, "counter"), message, f"use a counter whose unit measures {dimension}")
     elif counter is not None:
         check_allowance(ctx, entry, path, version, counter)
+        check_ceiling(ctx, entry, path, version, counter)
 
 
 def _check_peak(ctx: Context, entry: Entry[PricePlan], path: Path, version: PriceVersion) -> None:

@@ -22,7 +22,7 @@ from schemas.cancellation import CANCELLATION_SCHEMA, LISTS, CancelledKind
 from schemas.cdr import ATTRIBUTE_SLOTS, BlockPosition
 from schemas.edr import EdrBlock
 from schemas.output import BlockHeader, OutputBlock, ReversalBlock
-from schemas.rated_item import RatedBlock
+from schemas.rated_item import ItemRows, RatedBlock
 from schemas.rejection import Outcome
 
 
@@ -52,7 +52,7 @@ def cancel_block(
     items = _items(commands, column, rows)
     if context.before is not None:
         context.before.note(items, state)
-    done = reverse(items, state)
+    done = reverse(items, state, below_zero=True)  # whoever journaled the commands has checked them
     edrs = _edrs(column, position)
     split_row = np.repeat(np.arange(len(items)), np.diff(items.split_ptr))
     rated = RatedBlock(
@@ -71,28 +71,34 @@ def cancel_block(
         split_amount=-items.split_amount,
         split_balance_hi=done.split_balance_hi,
         split_balance_lo=done.split_balance_lo,
+        items=ItemRows(np.arange(len(items), dtype=np.int64), column["item"], edrs.quantity),
     )
     reversals = ReversalBlock(
         column["claim"].astype(np.int64),
         column["record"].astype(np.int64),
         column["branch"],
+        column["item"],
         done.counter_fate,
         cause,
         replaced_by,
     )
-    withdrawn = int(np.count_nonzero((kind == CancelledKind.RATED) | (kind == CancelledKind.UNRATED)))
+    rated_edrs = (kind == CancelledKind.RATED) & (given["item"] == 0)
+    withdrawn = int(np.count_nonzero(rated_edrs | (kind == CancelledKind.UNRATED)))
     header = reversal_header(position, context, edrs, rated, column["image"], withdrawn, _amounts(column))
     rated = with_reserved(rated, state)
-    return OutputBlock(header, edrs, column["account"], rated, NOTHING_REFUSED, reversals)
+    return OutputBlock(header, edrs, column["account"], rated, NOTHING_REFUSED, reversals, rest=-column["rest"])
 
 
-def expect_applicable(batches: Iterable[pa.RecordBatch], state: AccountState) -> None:
+def expect_applicable(batches: Iterable[pa.RecordBatch], state: AccountState, *, below_zero: bool) -> None:
     """Check that blocks of commands can be applied one after another: once journaled, they must be.
+
+    Args:
+        below_zero: as in `rating.reversal.reverse`.
 
     Raises:
         rating.reversal.UnableToReverse: when they cannot.
     """
-    expect_reversible(map(_items_of, batches), state)
+    expect_reversible(map(_items_of, batches), state, below_zero=below_zero)
 
 
 def _items_of(commands: pa.RecordBatch) -> RatedItems:

@@ -21,6 +21,7 @@ from pipelines.account.kept import KEPT, SECOND_US, Items, KeptRequests
 from pipelines.account.stage import ClaimContext, finish_rated
 from rating.accumulate import accumulate, find_growths, said_by
 from rating.kernels.layout import ACCOUNT
+from rating.periods import rolling_slots
 from rating.reversal import ReversedItems, reverse
 from rating.state import AccountState
 from rating.tariff_image import TariffImage
@@ -30,6 +31,7 @@ from schemas.arrays import BoolArray, Int32Array, Int64Array, UInt8Array
 from schemas.cdr import BlockPosition
 from schemas.charging import ANSWER, ChargingCode, ChargingKind, Rows, Standing
 from schemas.output import OutputBlock
+from schemas.quantity import QUANTITY_MAX
 from schemas.rated_item import Growths
 from schemas.rejection import Outcome, Reason
 
@@ -95,7 +97,7 @@ def take_frame(requests: Rows, at: int, state: ChargingState, ground: Ground) ->
     kept = state.kept
     late = kept.expired(at)
     if len(late):
-        _expire(late, kept, ground.account)
+        _expire(late, kept, ground)
     answers, fresh = answer_again(requests, kept)
     blocks = _Taken(requests, at, state, ground, answers, fresh).take() if len(requests) else []
     kept.forget(at - (ground.keep_s + 2) * SECOND_US)  # what is that old has expired
@@ -120,35 +122,42 @@ def answer_again(requests: Rows, kept: KeptRequests) -> tuple[Rows, BoolArray]:
     return answers, place < 0
 
 
-def _expire(places: Int64Array, kept: KeptRequests, account: AccountState) -> None:
-    _release(kept.items(places), account)
+def _expire(places: Int64Array, kept: KeptRequests, ground: Ground) -> None:
+    _release(kept.items(places), ground)
     kept.set_standing(places, Standing.EXPIRED)
 
 
-def _release(items: Items, account: AccountState) -> None:
+def _release(items: Items, ground: Ground) -> None:
     """Take back items of reservations, which then hold nothing."""
-    _give_back(items, account)
+    _give_back(items, ground)
     wallet, amount = items.movements()
-    account.reserve(wallet, -amount)
+    ground.account.reserve(wallet, -amount)
 
 
-def _give_back(items: Items, account: AccountState, growths: Growths | None = None) -> ReversedItems:
-    """Take items back. A counter that was counted again without them, and no longer holds what they consumed, is left."""
-    rated = items.rated()
+def _give_back(items: Items, ground: Ground, growths: Growths | None = None) -> ReversedItems:
+    """Take items back, below zero where usage was taken back meanwhile.
+
+    A counter that rolls over, whose usage is never taken back, may have been counted again without them: where it no longer
+    holds what they consumed, it is left.
+    """
+    rated, account = items.rated(), ground.account
     if growths is not None:
         rated = replace(rated, grown_slot=growths.slot, grown_period=growths.period, grown_by=growths.by)
     counted = np.flatnonzero(rated.counter_slot >= 0)
     if not len(counted):
-        return reverse(rated, account)
+        return reverse(rated, account, below_zero=True)
     slot, at = rated.counter_slot[counted], rated.counter_cell[counted]
     same = account.counter_period[slot, at] == rated.counter_period[counted]
     counted, cell = counted[same], slot[same].astype(np.int64) * 4 + at[same]
     cells, which = np.unique(cell, return_inverse=True)
-    total = np.zeros(len(cells), np.int64)
-    np.add.at(total, which, rated.rated_quantity[counted])
-    short = total > account.counter_used[cells // 4, cells % 4]
+    consumed = np.zeros(len(cells), np.int64)
+    np.add.at(consumed, which, rated.rated_quantity[counted])
+    short = consumed > account.counter_used[cells // 4, cells % 4]
+    if short.any():
+        below = consumed - QUANTITY_MAX > account.counter_used[cells // 4, cells % 4]
+        short &= below | np.isin(cells // 4, rolling_slots(ground.vocabulary.counters)[:, 0])
     rated.counter_slot[counted[short[which]]] = -1
-    return reverse(rated, account)
+    return reverse(rated, account, below_zero=True)
 
 
 @dataclass(slots=True)
@@ -185,11 +194,11 @@ class _Taken:
         equal = np.flatnonzero(as_reserved)
         if len(released):
             back = _of_rows(held, ends, released)
-            _release(back, ground.account)
+            _release(back, ground)
             self.answers["amount"][released] = back.amounts()
         refunds = _of_rows(held, ends, refunded)
         if len(refunded):
-            returned = _give_back(refunds, ground.account, self._growths(refunds, ended["request"][refunded]))
+            returned = _give_back(refunds, ground, self._growths(refunds, ended["request"][refunded]))
         final = _of_rows(held, ends, equal)
         if len(equal):
             wallet, amount = final.movements()
@@ -287,21 +296,21 @@ class _Taken:
             if sum(items.take(np.array([place])).movements()[1].tolist()) + largest > RESERVED_MAX // len(rows)
         ]
         refused = rows[over]
-        _give_back(items.take(np.array(over)), self.ground.account)
-        n = len(refused)
-        reason = np.full(n, Reason.AMOUNT_OVERFLOW, np.uint16)
-        rated.put(refused, RatedRequests(np.zeros(n, np.int64), reason, rated.version[refused], Items.none(n)))
+        _give_back(items.take(np.array(over)), self.ground)
+        reason = np.full(len(refused), Reason.AMOUNT_OVERFLOW, np.uint16)
+        rated.put(refused, RatedRequests.refused(reason, rated.version[refused]))
 
     def _growths(self, items: Items, requests: Rows) -> Growths | None:
-        """Return what the items of requests (k,), one each, added to accumulators."""
+        """Return what the items of requests (k,) added to accumulators."""
         if self.ground.image.accumulators is None:
             return None
         rows = items.rows
-        edrs = edrs_of(requests, np.array(requests["quantity"]), BlockPosition(0, 0, 0), np.arange(len(rows)))
+        said = requests[np.repeat(np.arange(len(requests)), np.diff(items.ptr))]
+        edrs = edrs_of(said, np.array(rows["quantity"]), BlockPosition(0, 0, 0), np.arange(len(rows)))
         return find_growths(
             np.arange(len(rows)),
-            np.array(requests["event_at"]),
-            np.array(requests["subscription"]),
+            edrs.event_at,
+            edrs.subscription,
             np.array(rows["charge_version"]),
             np.array(rows["rated_quantity"]),
             np.array(rows["amount"]),
@@ -360,11 +369,13 @@ class _Taken:
         if not len(final):
             return []
         reason, version = np.zeros(len(requests), np.uint16), np.full(len(requests), -1, np.int32)
-        reason[rows], version[rows] = rated.reason, rated.version
+        before = np.zeros(len(requests), np.int64)
+        reason[rows], version[rows], before[rows] = rated.reason, rated.version, rated.before
         position = BlockPosition(state.segment, state.block, state.record + int(final[0]))
         said = {name: column[final] for name, column in usage.items()}
         edrs = edrs_of(said, requests["quantity"][final], position, state.record + final)
-        block = rated_block(items.take(of_row[final]), reason[final], version[final], chain)
+        mine = items.take(of_row[final])
+        block = rated_block(mine, edrs.quantity, reason[final], version[final], before[final], chain)
         outcomes = np.zeros(len(Outcome), np.int64)
         outcomes[Outcome.ACCEPTED] = len(final)
         answers["claim"][final], answers["record"][final] = state.segment, state.record + final
@@ -386,8 +397,10 @@ class _Taken:
         kept = self.state.kept.rows(target[rows])
         context = ClaimContext(self.ground.tenant, self.ground.source, self.at, 1)
         blocks: list[OutputBlock] = []
+        of = np.repeat(np.arange(len(rows)), np.diff(items.ptr))
         for image in np.unique(kept["image"]).tolist():
             mine = np.flatnonzero(kept["image"] == image)
+            theirs = np.isin(of, mine)
             first = self.state.record + int(rows[mine[0]])
             position = BlockPosition(self.state.segment, self.state.block + block + len(blocks), first)
             record = self.state.record + rows[mine]
@@ -396,8 +409,8 @@ class _Taken:
                 refund_block(
                     kept[mine],
                     found,
-                    returned.counter_fate[mine],
-                    returned.counter_before[mine],
+                    returned.counter_fate[theirs],
+                    returned.counter_before[theirs],
                     position,
                     record,
                     context,

@@ -20,22 +20,24 @@ from schemas.cdr import ATTRIBUTE_SLOTS, BlockPosition
 from schemas.charging import Rows
 from schemas.edr import EdrBlock
 from schemas.output import OutputBlock, ReversalBlock
-from schemas.rated_item import WALLET_NONE, WALLET_SPLIT, RatedBlock
+from schemas.rated_item import WALLET_NONE, WALLET_SPLIT, ItemRows, RatedBlock
 from schemas.values import VALUE_ABSENT
 
 
 def items_of(rated: RatedBlock, edrs: EdrBlock, image: TariffImage) -> Items:
     """Return the items of EDRs (n,) as `rate` has just rated them; none of those that were refused."""
     done = np.flatnonzero(rated.reason == 0)
+    of, quantity = (done, edrs.quantity) if rated.items is None else (rated.items.row[done], rated.items.quantity)
     ptr = np.zeros(len(edrs) + 1, np.int64)
-    np.cumsum(rated.reason == 0, out=ptr[1:])
+    np.cumsum(np.bincount(of, minlength=len(edrs)), out=ptr[1:])
     rows = np.zeros(len(done), ITEM)
     for name in ("charge_version", "tier", "band", "rated_quantity", "counter_before", "amount", "wallet"):
         rows[name] = getattr(rated, name)[done]
+    rows["quantity"] = quantity[done]
     rows["slot"], rows["cell"], rows["period"] = find_counters(
-        edrs.event_at[done], edrs.subscription[done], rated.charge_version[done], image.tariff
+        edrs.event_at[of], edrs.subscription[of], rated.charge_version[done], image.tariff
     )
-    rows["part_count"] = np.bincount(rated.split_row, minlength=len(edrs))[done]
+    rows["part_count"] = np.bincount(rated.split_row, minlength=len(rated.reason))[done]
     parts = np.zeros(len(rated.split_row), PART)
     parts["wallet"], parts["amount"] = rated.split_wallet, rated.split_amount
     return Items(ptr, rows, parts)
@@ -65,19 +67,31 @@ def edrs_of(
     )
 
 
-def rated_block(items: Items, reason: UInt16Array, refused_version: Int32Array, chain: dict[int, int]) -> RatedBlock:
+def rated_block(
+    items: Items,
+    quantity: Int64Array,
+    reason: UInt16Array,
+    refused_version: Int32Array,
+    refused_before: Int64Array,
+    chain: dict[int, int],
+) -> RatedBlock:
     """Return the items of n requests as one block of facts; `chain` is what each wallet holds before, and then after them.
 
     Args:
-        reason: (n,) 0, or why a request has no item. refused_version: (n,) the charge version that refused it, or -1.
+        quantity: (n,) base steps of each request. reason: (n,) 0, or why a request has no item.
+        refused_version: (n,) the charge version that refused it, or -1; refused_before: (n,) what its counter had.
     """
-    n = len(reason)
-    place = np.flatnonzero(np.diff(items.ptr))
+    rows = _item_rows(items, quantity)
+    of, n = rows.row, len(rows.row)
+    reason = reason[of]
+    place = np.flatnonzero(reason == 0)
     column = {name: np.zeros(n, ITEM[name]) for name in ITEM.names or ()}
     for name, values in column.items():
         values[place] = items.rows[name]
-    column["charge_version"] = np.where(reason == 0, column["charge_version"], refused_version)
-    column["wallet"][reason != 0] = WALLET_NONE
+    refused = reason != 0
+    column["charge_version"][refused] = refused_version[of[refused]]
+    column["counter_before"][refused] = refused_before[of[refused]]
+    column["wallet"][refused] = WALLET_NONE
     alone, parts = _chained(items, chain, -1)
     balance_hi, balance_lo = np.zeros(n, np.int64), np.zeros(n, np.uint64)
     balance_hi[place], balance_lo[place] = _halves(alone)
@@ -98,7 +112,19 @@ def rated_block(items: Items, reason: UInt16Array, refused_version: Int32Array, 
         split_amount=np.array(items.parts["amount"]),
         split_balance_hi=split_hi,
         split_balance_lo=split_lo,
+        items=rows if n > len(quantity) else None,
     )
+
+
+def _item_rows(items: Items, quantity: Int64Array) -> ItemRows:
+    """Return which rows the items of n requests are, a request without items having one row."""
+    count = np.diff(items.ptr)
+    rows = np.maximum(count, 1)
+    of = np.repeat(np.arange(len(quantity)), rows)
+    number = np.arange(len(of)) - np.repeat(np.cumsum(rows) - rows, rows)
+    priced = quantity[of]
+    priced[count[of] > 0] = items.rows["quantity"]
+    return ItemRows(of, number.astype(np.uint8), priced)
 
 
 def refund_block(
@@ -112,18 +138,20 @@ def refund_block(
     image: TariffImage,
     chain: dict[int, int],
 ) -> OutputBlock:
-    """Return the facts of taking back the items of n requests, each of which has one item, all rated by one image.
+    """Return the facts of taking back the items (m,) of n requests, all rated by one image.
 
     Args:
-        kept: (n,) of KEPT. record: (n,) numbers of the reversals. fate, before: (n,) `CounterFate`, and the counter before.
+        kept: (n,) of KEPT. record: (n,) numbers of the refunds. fate, before: (m,) `CounterFate`, and the counter before.
     """
-    n = len(kept)
-    request, answer = kept["request"], kept["answer"]
+    whole = np.array(kept["answer"]["granted"])
+    mine = _item_rows(items, whole)
+    n, of = len(mine.row), mine.row
+    request, answer = kept["request"][of], kept["answer"][of]
     alone, parts = _chained(items, chain, 1)
     balance_hi, balance_lo = _halves(alone)
     split_hi, split_lo = _halves(parts)
     rows = items.rows
-    taken = edrs_of(request, -np.array(answer["granted"]), position, record)
+    taken = edrs_of(request, -mine.quantity, position, record[of])
     edrs = replace(taken, attributes=np.zeros((n, ATTRIBUTE_SLOTS), np.int32), values=None)
     rated = RatedBlock(
         reason=np.zeros(n, np.uint16),
@@ -141,18 +169,25 @@ def refund_block(
         split_amount=-np.array(items.parts["amount"]),
         split_balance_hi=split_hi,
         split_balance_lo=split_lo,
+        items=replace(mine, quantity=-mine.quantity),
     )
-    account = np.array(kept["account"])
+    account = np.array(kept["account"][of])
     amounts: dict[int, int] = {}
     for payer, amount in zip(account.tolist(), rated.amount.tolist(), strict=True):
         if amount:
             currency = int(image.account_currency[payer])
             amounts[currency] = amounts.get(currency, 0) + amount
-    header = reversal_header(position, context, edrs, rated, kept["image"], n, amounts)
+    header = reversal_header(position, context, edrs, rated, kept["image"], len(kept), amounts)
     reversals = ReversalBlock(
-        answer["claim"].astype(np.int64), answer["record"].astype(np.int64), np.zeros(n, np.uint8), fate, "refunded"
+        answer["claim"].astype(np.int64),
+        answer["record"].astype(np.int64),
+        np.zeros(n, np.uint8),
+        mine.number,
+        fate,
+        "refunded",
     )
-    return OutputBlock(header, edrs, account, rated, NOTHING_REFUSED, reversals)
+    rest = mine.quantity - whole[of]
+    return OutputBlock(header, edrs, account, rated, NOTHING_REFUSED, reversals, rest=rest)
 
 
 def _chained(items: Items, chain: dict[int, int], sign: int) -> tuple[list[int], list[int]]:

@@ -19,7 +19,7 @@ from schemas.rejection import Reason
 
 ADVANCE = 2**63 - 1
 """What the last wallet is lent while usage is rated that must be paid: more than any amount."""
-INSUFFICIENT = int(Reason.INSUFFICIENT_BALANCE)
+INSUFFICIENT, USED_UP = int(Reason.INSUFFICIENT_BALANCE), int(Reason.COUNTER_USED_UP)
 
 
 @dataclass(slots=True)
@@ -28,14 +28,22 @@ class RatedRequests:
 
     Attributes:
         quantity: (n,) base steps that were rated: of a partial grant, less than asked for.
-        reason: (n,) `Reason`, 0 when rated. version: (n,) charge version that rated or refused it, or -1.
+        reason: (n,) `Reason`, 0 when rated. version: (n,) charge version that rated or refused it, or -1; before: (n,) what
+            its counter had.
         items: of all of them.
     """
 
     quantity: Int64Array
     reason: UInt16Array
     version: Int32Array
+    before: Int64Array
     items: Items
+
+    @classmethod
+    def refused(cls, reason: UInt16Array, version: Int32Array) -> RatedRequests:
+        """Return k requests that are refused for reasons (k,), by charge versions (k,)."""
+        nothing = np.zeros(len(reason), np.int64)
+        return cls(nothing, reason, version, nothing.copy(), Items.none(len(reason)))
 
     def put(self, rows: Int64Array, other: RatedRequests) -> None:
         """Let requests `rows` be rated as those of `other` are, one by one."""
@@ -44,7 +52,8 @@ class RatedRequests:
         order = np.arange(len(self.reason))
         order[rows] = len(order) + np.arange(len(rows))
         self.items = Items.join([self.items, other.items]).take(order)
-        self.quantity[rows], self.reason[rows], self.version[rows] = other.quantity, other.reason, other.version
+        self.quantity[rows], self.reason[rows] = other.quantity, other.reason
+        self.version[rows], self.before[rows] = other.version, other.before
 
 
 def without_accumulators(image: TariffImage) -> TariffImage:
@@ -62,20 +71,22 @@ def rate_requests(
         must_pay: (n,) usage that has happened: its last wallet goes below zero rather than refuse.
     """
     if not len(edrs):
-        return RatedRequests(edrs.quantity, np.zeros(0, np.uint16), np.zeros(0, np.int32), Items.none(0))
+        return RatedRequests.refused(np.zeros(0, np.uint16), np.zeros(0, np.int32))
     done = _rated(edrs, image, state)
     short = done.reason == INSUFFICIENT
-    if not short.any():
+    too_much = short | (done.reason == USED_UP)
+    if not too_much.any():
         return done
     for row in np.flatnonzero(short & must_pay).tolist():
         only = np.array([row])
         done.put(only, _rate_on_credit(select_edrs(edrs, only), image, state))
-    rows = np.flatnonzero(short & ~must_pay & (increment > 0))
+    rows = np.flatnonzero(too_much & ~must_pay & (increment > 0))
     group = image.charge_group[image.tariff.subscription_row[edrs.subscription[rows], ACCOUNT]]
     while len(rows):
         _, first = np.unique(group, return_index=True)  # those of one group wait for each other
         chosen = rows[first]
-        done.put(chosen, _rate_affordable(_pick(edrs, chosen), increment[chosen], image, state))
+        granted, less = _rate_affordable(_pick(edrs, chosen), increment[chosen], image, state)
+        done.put(chosen[granted], less)
         rows, group = np.delete(rows, first), np.delete(group, first)
     return done
 
@@ -93,7 +104,11 @@ def _reordered(edrs: EdrBlock, rows: Int64Array) -> EdrBlock:
 
 def _rated(edrs: EdrBlock, image: TariffImage, state: AccountState) -> RatedRequests:
     rated = rate(edrs, image, state)
-    return RatedRequests(edrs.quantity.copy(), rated.reason, rated.charge_version, items_of(rated, edrs, image))
+    items, several = items_of(rated, edrs, image), rated.items
+    first = np.arange(len(edrs)) if several is None else np.flatnonzero(several.number == 0)
+    return RatedRequests(
+        edrs.quantity.copy(), rated.reason[first], rated.charge_version[first], rated.counter_before[first], items
+    )
 
 
 def _rate_on_credit(edr: EdrBlock, image: TariffImage, state: AccountState) -> RatedRequests:
@@ -109,8 +124,10 @@ def _rate_on_credit(edr: EdrBlock, image: TariffImage, state: AccountState) -> R
     return done
 
 
-def _rate_affordable(edrs: EdrBlock, increment: Int64Array, image: TariffImage, state: AccountState) -> RatedRequests:
-    """Rate as many increments (k,) of each usage as its wallets pay for, none where that is not one.
+def _rate_affordable(
+    edrs: EdrBlock, increment: Int64Array, image: TariffImage, state: AccountState
+) -> tuple[Int64Array, RatedRequests]:
+    """Rate as many increments (k,) of each usage as its wallets and ceilings let; return which have at least one, and those.
 
     No two of them may move the same counter or wallet. Prices are taken to rise with the quantity; where one does not, what is
     granted can still be paid, but more might have been.
@@ -120,18 +137,12 @@ def _rate_affordable(edrs: EdrBlock, increment: Int64Array, image: TariffImage, 
     while (high - low > 1).any():
         middle = (low + high) // 2
         with on_trial(edrs.subscription, image, state):
-            paid = rate(replace(edrs, quantity=middle * increment), image, state).reason == 0
+            paid = _rated(replace(edrs, quantity=middle * increment), image, state).reason == 0
         narrow = high - low > 1
         low = np.where(narrow & paid, middle, low)
         high = np.where(narrow & ~paid, middle, high)
     granted = np.flatnonzero(low > 0)
-    done = RatedRequests(
-        np.zeros(len(edrs), np.int64),
-        np.full(len(edrs), INSUFFICIENT, np.uint16),
-        np.full(len(edrs), -1, np.int32),
-        Items.none(len(edrs)),
-    )
-    if len(granted):
-        some = replace(select_edrs(edrs, granted), quantity=(low * increment)[granted])
-        done.put(granted, _rated(some, image, state))
-    return done
+    if not len(granted):
+        return granted, RatedRequests.refused(np.zeros(0, np.uint16), np.zeros(0, np.int32))
+    some = replace(select_edrs(edrs, granted), quantity=(low * increment)[granted])
+    return granted, _rated(some, image, state)

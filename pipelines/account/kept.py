@@ -43,6 +43,7 @@ ITEM = np.dtype(
         ("charge_version", "<i4"),
         ("tier", "u1"),
         ("band", "u1"),
+        ("quantity", "<i8"),
         ("rated_quantity", "<i8"),
         ("counter_before", "<i8"),
         ("amount", "<i8"),
@@ -54,7 +55,9 @@ ITEM = np.dtype(
         ("part_count", "<i4"),
     ]
 )
-"""A rated item and where it moved things, as `rating.reversal.RatedItems` says it; its parts are the page's."""
+"""A rated item and where it moved things, as `rating.reversal.RatedItems` says it; its parts are the page's. `quantity`: what
+of the request's it prices."""
+ITEM_V4 = np.dtype([(name, ITEM[name]) for name in ITEM.names or () if name != "quantity"])
 PART = np.dtype([("wallet", "<i4"), ("amount", "<i8")])
 _WHOLE = np.dtype((np.void, KEPT.itemsize))
 """A row of KEPT as bytes: they are copied at once, not field by field."""
@@ -286,7 +289,7 @@ class KeptRequests:
         arrays = {}
         for number, page in self.pages.items():
             used = (page.rows[: page.count], page.items[: page.item_count], page.parts[: page.part_count])
-            for name, array in zip(("rows", "items", "parts"), used, strict=True):
+            for name, array in zip(("rows", "priced", "parts"), used, strict=True):
                 arrays[f"{number:010d}.{name}"] = np.frombuffer(array.tobytes(), np.uint8)
         return arrays
 
@@ -296,10 +299,15 @@ class KeptRequests:
         kept = cls()
         for number in sorted({int(name.partition(".")[0]) for name in arrays}):
             page = Page()
-            rows, items, parts = (
+            rows, parts = (
                 np.frombuffer(arrays[f"{number:010d}.{name}"].tobytes(), dtype)
-                for name, dtype in (("rows", KEPT), ("items", ITEM), ("parts", PART))
+                for name, dtype in (("rows", KEPT), ("parts", PART))
             )
+            single = arrays.get(f"{number:010d}.items")
+            if single is None:
+                items = np.frombuffer(arrays[f"{number:010d}.priced"].tobytes(), ITEM)
+            else:
+                items = _of_one_each(np.frombuffer(single.tobytes(), ITEM_V4), rows)
             page.rows[: len(rows)] = rows
             page.items, page.parts = _longer(page.items, items, 0), _longer(page.parts, parts, 0)
             page.count, page.item_count, page.part_count = len(rows), len(items), len(parts)
@@ -372,6 +380,16 @@ def _one_after_another(runs: Sequence[Rows]) -> Rows:
         joined[at : at + len(run)] = run
         at += len(run)
     return joined
+
+
+def _of_one_each(found: Rows, rows: Rows) -> Rows:
+    """Return items as a snapshot of format 4 has them, when a request had one at most, which priced all of it."""
+    items = np.zeros(len(found), ITEM)
+    for name in ITEM_V4.names or ():
+        items[name] = found[name]
+    with_one = rows[rows["item_count"] == 1]
+    items["quantity"][with_one["item_ptr"]] = with_one["answer"]["granted"]
+    return items
 
 
 def _longer(array: Rows, more: Rows, used: int) -> Rows:

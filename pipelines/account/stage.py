@@ -19,7 +19,7 @@ from rating.tariff_image import TariffImage
 from rating.vocabulary import Vocabulary
 from schemas.arrays import BoolArray, Int32Array, Int64Array, UInt16Array, UInt64Array
 from schemas.cdr import ATTRIBUTE_UNREAD, CdrBlock
-from schemas.edr import EdrBlock, select_edrs
+from schemas.edr import EdrBlock, select_edrs, with_items
 from schemas.output import AssembledParts, BlockHeader, OutputBlock
 from schemas.rated_item import WALLET_NONE, RatedBlock
 from schemas.rejection import Outcome, Reason
@@ -160,6 +160,8 @@ def finish_rerated(
     output = _finish(edrs, np.zeros(len(Outcome), np.int64), None, image, past, vocabulary, context)
     several = len(sources) > 0 and bool((sources != sources[0]).any())
     header = replace(output.header, source=SEVERAL_SOURCES if several else int(sources[0]))
+    if several and output.rated.items is not None:
+        sources = sources[output.rated.items.row]
     return replace(output, header=header, sources=sources if several else None)
 
 
@@ -203,7 +205,11 @@ def finish_rated(
     context: ClaimContext,
     assembled: AssembledParts | None = None,
 ) -> OutputBlock:
-    """Return the output of a block of EDRs and of how they were rated; their records ended in `outcomes`, (7,)."""
+    """Return the output of a block of EDRs, each once, and of how they were rated; their records ended in `outcomes`, (7,)."""
+    rest, count = None, len(edrs)
+    if rated.items is not None:
+        rest = edrs.quantity[rated.items.row] - rated.items.quantity
+        edrs = with_items(edrs, rated.items.row, rated.items.quantity)
     account = account_of(edrs, image)
     unrated = int(np.count_nonzero(rated.reason))
     if unrated:
@@ -231,8 +237,8 @@ def finish_rated(
         received_at=context.received_at,
         retry=context.retry_count > 0,
         received=int(outcomes.sum()),
-        edrs=len(edrs),
-        rated=usage,
+        edrs=count,
+        rated=count - unrated,
         unrated=unrated,
         cancelled=0,
         usage_rows=usage,
@@ -244,7 +250,7 @@ def finish_rated(
         notification_rows=0 if notified is None else notified.num_rows,
         **counts,
     )
-    return OutputBlock(header, edrs, account, rated, refusals, assembled=assembled, notifications=notified)
+    return OutputBlock(header, edrs, account, rated, refusals, assembled=assembled, notifications=notified, rest=rest)
 
 
 def _concatenate(first: pa.RecordBatch, second: pa.RecordBatch) -> pa.RecordBatch:

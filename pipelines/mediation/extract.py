@@ -243,7 +243,15 @@ def _amounts(plan: MappingPlan, matrix: FieldMatrix, slot: int, kind: Int32Array
     if plan.quantity.text is not None:
         text, start, end = plan.quantity.text.rewrite(text, start, end)
     quantities.read_quantities(
-        text, start, end, kind, plan.quantity.factors, plan.quantity.half_up, quantity, matrix.reason
+        text,
+        start,
+        end,
+        kind,
+        plan.quantity.factors,
+        plan.quantity.half_up,
+        plan.quantity.signed,
+        quantity,
+        matrix.reason,
     )
     return quantity
 

@@ -57,7 +57,7 @@ class QuantityPlan:
         addends: slots of fields that are added up, at least one of which is not empty; or none.
         factors: (e,) base steps of one source unit, per event type.
         constants: (e,) base steps of the constant quantity, per event type.
-        counter: when the field is the reading of a counter.
+        counter: when the field is the reading of a counter. signed: whether it may be below zero.
     """
 
     slot: int
@@ -68,6 +68,7 @@ class QuantityPlan:
     between: tuple[int, ...] = ()
     counter: CounterPlan | None = None
     addends: tuple[int, ...] = ()
+    signed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,4 +273,5 @@ def _compile_quantity(
         slots[1:],
         compile_counter(quantity, counted, factors, identity_seed(context)[1]),
         addends,
+        quantity.negative == "take_back",
     )

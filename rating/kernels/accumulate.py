@@ -118,7 +118,7 @@ def raise_accumulators(
     """Let k accumulators grow in order.
 
     Args:
-        slot, period: (k,) int32. by: (k,) int64 >= 0.
+        slot, period: (k,) int32. by: (k,) int64, below 0 where usage was taken back.
         value: (slots, PERIODS_KEPT, 2) int64, kept: (slots, PERIODS_KEPT) int32, of `AccountState`, updated.
         before_hi: (k,) int64, before_lo: (k,) uint64, written: the value before.
         grown: (k,) bool, written: false where the period is over because the accumulator keeps later ones: it is left.
@@ -139,11 +139,12 @@ def raise_accumulators(
 
 
 @kernel
-def lower_accumulators(slot: Any, period: Any, by: Any, value: Any, kept: Any) -> Any:
+def lower_accumulators(slot: Any, period: Any, by: Any, value: Any, kept: Any, below_zero: Any) -> Any:
     """Take growths back; return the first that exceeds what its accumulator holds, else -1.
 
     Args:
-        slot .. kept: as in `raise_accumulators`. One whose period is no longer kept is left.
+        slot .. kept: as in `raise_accumulators`. One whose period is no longer kept is left. below_zero: bool, whether they
+            may stand below zero, because usage was taken back.
     """
     for index in range(len(slot)):
         where, cell = slot[index], (period[index] >> 2) & (PERIODS_KEPT - 1)
@@ -151,7 +152,7 @@ def lower_accumulators(slot: Any, period: Any, by: Any, value: Any, kept: Any) -
             continue
         by_hi, by_lo = widen(by[index])
         hi, lo, _ = subtract(value[where, cell, 0], U(value[where, cell, 1]), by_hi, by_lo)
-        if hi < 0:
+        if hi < 0 and not below_zero:
             return index
         value[where, cell, 0], value[where, cell, 1] = hi, low_signed(lo)
     return -1

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from rating.kernels.compiled import kernel
+from rating.kernels.layout import WALLET_COUNT, WALLET_PTR
 from rating.kernels.wide import add, low_signed, subtract, widen
 
 I64 = np.int64
@@ -119,6 +120,31 @@ def pay_together(
             break
     split_count[0] = splits
     return I64(WALLET_SPLIT), I64(0), U(0)
+
+
+@kernel
+def give_back(amount: Any, owner: Any, account_wallet: Any, balance: Any, moved_hi: Any, moved_lo: Any) -> Any:
+    """Give an amount below zero to the last wallet in drawing order; return (wallet, hi, lo) as `pay_together` does.
+
+    WALLET_NONE when there is no wallet, or its balance would exceed 128 bits.
+
+    Args:
+        amount: int64 < 0. owner: (SUBSCRIPTION_COLUMNS,) int32, whose wallets they are. account_wallet .. moved_lo: as in
+            `pay_together`.
+    """
+    wallets = I64(owner[WALLET_COUNT])
+    if wallets == 0:
+        return I64(WALLET_NONE), I64(0), U(0)
+    wallet = I64(account_wallet[owner[WALLET_PTR] + wallets - I64(1)])
+    hi, lo, fall_hi, fall_lo, paid = pay_alone(balance[wallet, 0], U(balance[wallet, 1]), amount, True)
+    if not paid:
+        return I64(WALLET_NONE), I64(0), U(0)
+    balance[wallet, 0] = hi
+    balance[wallet, 1] = low_signed(lo)
+    sum_hi, sum_lo, _ = add(moved_hi[0], moved_lo[0], fall_hi, fall_lo)
+    moved_hi[0] = sum_hi
+    moved_lo[0] = sum_lo
+    return wallet, hi, lo
 
 
 @kernel

@@ -342,6 +342,42 @@ class Accounts(NamedTuple):
     balance: Any
 
 
+NEXT_NEVER = -1
+NEXT_ALWAYS = -2
+"""Of a candidate: whether the next one prices the same quantity again, or else the program of its condition."""
+CEILING_NONE = -1
+COURSE_COLUMNS = 8
+
+
+class Items(NamedTuple):
+    """What rating reads, notes and writes where a usage may become several items.
+
+    Attributes:
+        cell_several: (cells,) uint8, whether usage of a cell may. candidate_next: (candidates,) int32, NEXT_ or a program.
+        candidate_refuses: (candidates,) uint8, whether usage beyond the ceiling of its counter is refused as a whole.
+        ceiling: (counters,) int64 base steps, CEILING_NONE without. offer_slots: (offers,) int32, counters of a subscription.
+        kept_counter: (slots, COUNTER_WORDS) int64, kept_balance: (wallets, 2) int64, kept_sums: (3,) int64: what a row may
+            move, as it was before.
+        course: (COURSE_COLUMNS,) int64, how far the usage at hand has come, see `rating.kernels.items`.
+        row: int64, item: uint8, quantity: int64, written beside the answer's columns: which usage, which of its items, and
+            what of the usage it prices. count: (1,) int64 rows written so far.
+    """
+
+    cell_several: Any
+    candidate_next: Any
+    candidate_refuses: Any
+    ceiling: Any
+    offer_slots: Any
+    kept_counter: Any
+    kept_balance: Any
+    kept_sums: Any
+    course: Any
+    row: Any
+    item: Any
+    quantity: Any
+    count: Any
+
+
 class Usage(NamedTuple):
     """The columns of an EdrBlock that pricing reads, besides its values."""
 

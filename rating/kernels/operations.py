@@ -13,7 +13,7 @@ OP_ATTRIBUTE = 1
 OP_VALUE = 2
 """Push the value in a slot; it is absent also where its magnitude is above the second operand."""
 OP_QUANTITY = 3
-"""Push the quantity; absent where it is above the operand."""
+"""Push the quantity; absent where its magnitude is above the operand."""
 OP_AT = 4
 OP_COUNTED = 5
 """Push what the counter had before."""

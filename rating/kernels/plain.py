@@ -57,7 +57,8 @@ def price_plainly(
     cannot be foretold.
 
     Args:
-        quantity: int64, 0 .. 2**62, in whole increments. before: int64, what was consumed; their sum fits.
+        quantity: int64, 0 .. 2**62, in whole increments. before: int64, what was consumed, perhaps below 0; their
+            sum fits.
         fee .. count: int64 of `layout.Tariff.plain_row`. first_price: int64, >= 0, of the first tier; stride: to the next.
         tier_upper, price: of `layout.Tariff`.
     """
@@ -68,7 +69,7 @@ def price_plainly(
     else:
         after = before + quantity
         last = after - I64(quantity > 0)
-        bottom = I64(0)
+        bottom = I64(-INT64_MAX)  # what lies before the first tier, when usage was taken back, is of it
         for place in range(count):
             top = tier_upper[U(first_tier + place)]
             part = max(min(after, top) - max(before, bottom), I64(0))

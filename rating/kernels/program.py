@@ -223,7 +223,7 @@ def run_program(
                     state = I64(STATE_ABSENT)
             elif op == OP_QUANTITY:
                 number = quantity
-                if quantity > first:
+                if quantity > first or quantity < -first:
                     state = I64(STATE_ABSENT)
             elif op == OP_AT:
                 number = I64(at)

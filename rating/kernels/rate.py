@@ -1,7 +1,7 @@
 """The account stage's loop: match, find the version, count, price, round, and draw from wallets, row by row.
 
-A row either moves everything (counter and wallets) or nothing. Rows of one account must come in their order;
-rows of different accounts do not influence each other. Twin: `rating.reference`.
+A usage either moves everything (counters and wallets) or nothing. Usage of one account must come in its order; that of
+different accounts does not influence each other. Twin: `rating.reference`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from rating.kernels import layout, reasons
-from rating.kernels.balance import WALLET_NONE, pay_alone, pay_together
+from rating.kernels.balance import WALLET_NONE, give_back, pay_alone, pay_together
 from rating.kernels.carry import carried_into, keep_left
 from rating.kernels.compiled import kernel
 from rating.kernels.destination import bucket_of, find_destination
@@ -20,11 +20,13 @@ from rating.kernels.formula import price_formula
 from rating.kernels.graduated import price_graduated
 from rating.kernels.hashing import prefetch
 from rating.kernels.increments import round_up
+from rating.kernels.items import DUE, next_charge, note, price_taken_back, refuse_at, set_out, what_fits
 from rating.kernels.local_time import band_at, local_instant, offset_around, period_around, period_number
 from rating.kernels.match import UNDECIDED, find_candidate, latest_version, meet_condition
 from rating.kernels.matrix import find_in_matrix
-from rating.kernels.operations import STACK_MAX, STATE_OVERFLOW, STATE_SURE
+from rating.kernels.operations import STATE_OVERFLOW, STATE_SURE
 from rating.kernels.plain import price_plainly
+from rating.kernels.scratch import AHEAD
 from rating.kernels.special import price_special
 from rating.kernels.wide import add, low_signed, to_amount
 
@@ -36,40 +38,28 @@ FAR = 24
 """Rows ahead whose subscription is fetched into the processor's cache."""
 MIDDLE = 16
 """Rows ahead whose destination is narrowed down to some cuts, which are fetched."""
-AHEAD = 16
-"""How many destinations are kept that were looked up ahead; a power of two above NEAR."""
 NEAR = 8
 """Rows ahead whose counters and balances are fetched, their subscription being there by then; their destination is found."""
 
 
-def rate_scratch() -> Any:
-    """Return the arrays that `rate_rows` works with, at most 1 KiB."""
-    return (
-        np.zeros(AHEAD, np.int64),
-        np.full(AHEAD, -1, np.int64),
-        np.zeros(layout.KEY_COLUMNS, np.int64),
-        np.zeros(layout.PERIODS_KEPT, np.int64),
-        np.zeros(layout.KEY_COLUMNS, np.int32),
-        np.zeros((3, STACK_MAX), np.int64),
-    )
-
-
 @kernel
 def rate_rows(
-    start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, values: Any, rolls: Any, scratch: Any
+    start: Any, usage: Any, tariff: Any, accounts: Any, answer: Any, values: Any, rolls: Any, scratch: Any, items: Any
 ) -> Any:
-    """Rate rows from `start` on; return the row for which split columns have no room, else the row count.
+    """Rate rows from `start` on; return the row for which the answer has no room, else the row count.
 
     Args:
         start: int64, first row.
-        usage: `layout.Usage`, every quantity in 0 .. 2**62, every subscription below the image's.
+        usage: `layout.Usage`, every quantity in 0 .. 2**62, with `items` from -2**62 on, every subscription below the image's.
         tariff: `layout.Tariff`.
         accounts: `layout.Accounts`, updated.
-        answer: `layout.Answer`, written; call again with larger split columns and the returned row.
+        answer: `layout.Answer`, written; call again with larger columns and the returned row.
         values: (n, VALUE_SLOTS, perhaps with LOOKUP_SLOTS) int64, (0, ..) where no usage has any; None where none is read,
             for which another machine code is made that knows nothing of price tables.
         rolls: (counters, ROLL_COLUMNS) int64; None where no counter rolls over, for which likewise.
-        scratch: of `rate_scratch`.
+        scratch: of `scratch.rate_scratch`.
+        items: `layout.Items`, whose columns go with those of the answer, a row for each item; None where every usage becomes
+            one item, for which likewise.
     """
     # a field of a named tuple read inside the loop would count references, an atomic operation each time
     event_at, quantities, event_type, attributes, subscriptions = usage
@@ -104,7 +94,27 @@ def rate_rows(
     fallen_hi, fallen_lo = I64(0), U(0)
     programs = (program_ptr, program, program_set)
     count = I64(len(subscriptions))
+    columns = (
+        out_reason, out_version, out_quantity, out_before, out_tier, out_band, out_amount, out_wallet, out_balance_hi,
+        out_balance_lo,
+    )  # fmt: skip
+    if items is not None:
+        (
+            cell_several, _, candidate_refuses, ceiling, offer_slots, _, _, _, course, item_row, item_number, item_quantity,
+            item_count,
+        ) = items  # fmt: skip
+        sums = (split_count, moved_hi, moved_lo)
+        out = item_count[0] - I64(1)
     for row in range(start, count):
+        if items is None:
+            out = row
+        else:
+            out += I64(1)
+            item_count[0] = out
+            if out >= len(item_row):
+                moved_hi[0], moved_lo[0], _ = add(moved_hi[0], moved_lo[0], fallen_hi, fallen_lo)
+                return row
+            item_row[out], item_number[out], item_quantity[out] = row, 0, quantities[row]
         if row + FAR < count:
             prefetch(row_base + I64(subscriptions[row + FAR]) * I64(4 * layout.SUBSCRIPTION_COLUMNS))
         if row + NEAR < count and subscriptions[row + NEAR] >= 0:
@@ -142,7 +152,7 @@ def rate_rows(
             while version >= 0 and event_at[row] >= plain_row[version, layout.PLAIN_END]:
                 version = version + I64(1) if plain_row[version, layout.PLAIN_LATER] > 0 else I64(-1)
         # views of rows would count references, too; unsigned indexes need no look whether they count from the end
-        plain, here, who = U(version), U(row), U(subscription)
+        plain, here, who, to = U(version), U(row), U(subscription), U(out)
         if version >= 0 and plain_row[plain, layout.PLAIN_START] <= event_at[here] < plain_row[plain, layout.PLAIN_END]:
             at = event_at[here]
             rule, price_at, band, fits = plain, plain_row[plain, layout.PLAIN_PRICE_PTR], I64(0), True
@@ -174,6 +184,8 @@ def rate_rows(
             )
             slot, cell, before, wallet, hi, lo = I64(0), I64(0), I64(0), I64(WALLET_NONE), I64(0), U(0)
             fits = fits and quantity <= QUANTITY_MAX
+            if items is not None:
+                fits = fits and quantities[here] >= 0
             counter = plain_row[plain, layout.PLAIN_COUNTER]
             if counter >= 0:
                 if plain_row[plain, layout.PLAIN_CLOCK] != clock or at < clock_start or at >= clock_end:
@@ -216,271 +228,247 @@ def rate_rows(
                 if counter >= 0:
                     counter_period[U(slot), U(layout.PERIOD_FIRST + cell)] = clock_period
                     counter_used[U(slot), U(cell)] = before + quantity
-                out_reason[here] = 0
-                out_version[here] = plain_row[plain, layout.PLAIN_ID]
-                out_quantity[here] = quantity
-                out_before[here] = before
-                out_tier[here], out_band[here] = tier, band
-                out_amount[here] = amount
-                out_wallet[here] = wallet
-                out_balance_hi[here], out_balance_lo[here] = hi, lo
+                out_reason[to] = 0
+                out_version[to] = plain_row[plain, layout.PLAIN_ID]
+                out_quantity[to] = quantity
+                out_before[to] = before
+                out_tier[to], out_band[to] = tier, band
+                out_amount[to] = amount
+                out_wallet[to] = wallet
+                out_balance_hi[to], out_balance_lo[to] = hi, lo
                 continue
-        out_version[row] = -1
-        out_quantity[row], out_before[row] = 0, 0
-        out_tier[row], out_band[row] = 0, 0
-        out_amount[row] = 0
-        out_wallet[row] = WALLET_NONE
-        out_balance_hi[row], out_balance_lo[row] = 0, 0
-        out_reason[row] = reasons.NO_MATCHING_CHARGE
         if offer < 0:
+            refuse_at(to, reasons.NO_MATCHING_CHARGE, -1, 0, columns)
             continue
         at = event_at[row]
         cell_first = I64(cell_ptr[offer * types + kind_of_event])
         cell_end = I64(cell_ptr[offer * types + kind_of_event + 1])
-        candidate = find_candidate(cell_first, cell_end, attributes, row, candidate_attribute)
-        if values is not None and candidate >= 0 and candidate_condition[candidate] >= 0:
-            candidate = meet_condition(
-                candidate,
-                cell_end,
-                row,
-                at,
-                quantities[row],
-                attributes,
-                values,
-                candidate_attribute,
-                candidate_condition,
-                programs,
-                stack,
-            )
-            if candidate == UNDECIDED:
-                out_reason[row] = reasons.CONDITION_UNDECIDED
-        if candidate < 0:
-            continue
-        charge = I64(candidate_charge[candidate])
-        version = latest_version(charge, at, charge_ptr, version_start)
-        if version < 0 or at >= version_end[version]:
-            out_reason[row] = reasons.NO_PRICE_VERSION
-            continue
-        out_version[row] = version_row[version, layout.VERSION_ID]
-        counter = version_row[version, layout.COUNTER]
-        slot, cell, period, before, carried, after = I64(0), I64(0), I64(0), I64(0), I64(0), I64(0)
-        used = quantities[row]
-        if counter >= 0:
-            slot = I64(subscription_row[subscription, layout.COUNTER_FIRST])
-            place = I64(offer_counter[offer, counter])
-            if place > 0:
-                slot = I64(counter_slot[subscription_row[subscription, layout.COUNTER_PTR] + place])
-            kind = I64(counter_kind[counter])
-            local = local_instant(at, I64(counter_zone[counter]), zone_ptr, zone_bucket, zone_instant, zone_offset)
-            number = period_number(kind, local)
-            cell = number & I64(layout.PERIODS_KEPT - 1)
-            period = number * I64(4) + kind
-            stored = I64(counter_period[slot, layout.PERIOD_FIRST + cell])
-            if stored == period:
-                before = counter_used[slot, cell]
-            elif stored > period and stored & I64(3) == kind:
-                out_reason[row] = reasons.COUNTER_PERIOD_CLOSED
-                continue
-            if version_row[version, layout.PEAK] != 0:
-                used = max(used - before, I64(0))
-            if rolls is not None:
-                after = I64(subscription_row[subscription, layout.COUNTER_PTR]) + place + I64(1)
-                roll = rolls[counter]
-                carried = carried_into(
-                    number, slot, counter_slot, after, kind, roll, counter_used, counter_period, left
-                )
-                if carried < 0:
-                    out_reason[row] = reasons.COUNTER_PERIOD_CLOSED
-                    continue
-                before -= carried  # a free part that lies before the counter's own
-        calendar = version_row[version, layout.CALENDAR]
-        zone, band = I64(0), I64(0)
-        if calendar >= 0:
-            zone = I64(calendar_zone[calendar])
-            if zone < 0:
-                zone = I64(subscription_zone[subscription])
-            local = local_instant(at, zone, zone_ptr, zone_bucket, zone_instant, zone_offset)
-            band = band_at(local, calendar, calendar_day, day_band)
-        rule = version
-        price_at = version_row[version, layout.PRICE_PTR]
-        if values is not None and version_row[version, layout.LOOKUP] != layout.LOOKUP_NONE:
-            table = version_row[version, layout.TABLE]
-            found = I64(-1)
-            if version_row[version, layout.LOOKUP] == layout.LOOKUP_MATRIX:
-                found = find_in_matrix(
-                    row,
-                    at,
-                    attributes,
-                    values,
-                    tables,
-                    table,
-                    source,
-                    group,
-                    slot_row,
-                    row_key,
-                    row_rank,
-                    range_low,
-                    range_high,
-                    said,
-                    key,
-                )
-                if found < 0:
-                    out_reason[row] = reasons.NO_MATRIX_PRICE
-                    continue
-            elif values.shape[0] == 0:
-                found = I64(-1)
-            elif ahead_key[row & I64(AHEAD - 1)] == (
-                (row << I64(24)) | (table << I64(3)) | version_row[version, layout.VALUE_SLOT]
-            ):
-                found = ahead_found[row & I64(AHEAD - 1)]
-            else:
-                ahead_table, ahead_slot = table, version_row[version, layout.VALUE_SLOT]
-                ahead_price, ahead_width = price_at, version_row[version, layout.ROW_PRICES]
-                found = find_destination(
-                    values[row, version_row[version, layout.VALUE_SLOT]],
-                    at,
-                    tables,
-                    table,
-                    root,
-                    cut,
-                    prefix_parent,
-                    prefix_row,
-                    row_start,
-                    row_end,
-                )
-            if found < 0:
-                out_reason[row] = reasons.NO_DESTINATION_PRICE
-                continue
-            found -= tables[table, layout.FOUND_PTR]
-            rule = version_row[version, layout.VARIANT_PTR] + row_variant[tables[table, layout.ROW_PTR] + found]
-            price_at += found * version_row[version, layout.ROW_PRICES]
-        shape = version_row[rule, layout.SHAPE]
-        tier = I64(0)
-        if values is not None and shape == layout.MODEL_FORMULA + layout.SPECIAL:
-            hi, lo, quantity, state = price_formula(
-                row, at, used, before, version_row[rule], band, attributes, values, programs, stack
-            )
-            if state != STATE_SURE:
-                out_reason[row] = reasons.AMOUNT_OVERFLOW if state == STATE_OVERFLOW else reasons.FORMULA_UNUSABLE
-                continue
-        elif shape > layout.MODEL_GRADUATED:
-            measure = I64(0)
-            if values is not None and shape == layout.MODEL_VALUE + layout.SPECIAL:
-                measure = I64(-1)
-                if values.shape[0] > 0:
-                    measure = values[row, version_row[version, layout.MEASURE_SLOT]]
-                if measure < 0:
-                    out_reason[row] = reasons.VALUE_UNUSABLE
-                    continue
-            hi, lo, tier, quantity, too_long = price_special(
-                at,
-                used,
-                before,
-                version_row[rule],
-                price_at,
-                measure,
-                band,
-                calendar,
-                zone,
-                calendar_day,
-                day_turn,
-                calendar_run,
-                run,
-                run_before,
-                zone_ptr,
-                zone_bucket,
-                zone_instant,
-                zone_offset,
-                tier_upper,
-                tier_amount,
-                tier_step,
-                price,
-            )
-            if too_long:
-                out_reason[row] = reasons.USAGE_TOO_LONG
-                continue
-        else:
-            quantity = round_up(used, version_row[rule, layout.FIRST], version_row[rule, layout.NEXT])
-            if shape == layout.MODEL_FLAT:
-                hi, lo = price_flat(quantity, price[price_at + band])
-            else:
-                hi, lo, tier = price_graduated(
-                    quantity,
-                    before,
-                    tier_upper,
-                    version_row[version, layout.TIER_PTR],
-                    version_row[version, layout.TIER_COUNT],
-                    price,
-                    price_at + band,
-                    version_row[version, layout.BANDS],
-                )
-            if quantity > 0:
-                hi, lo, _ = add(hi, lo, version_row[rule, layout.FEE_HI], U(version_row[rule, layout.FEE_LO]))
-        amount, overflow = to_amount(
-            hi,
-            lo,
-            version_row[version, layout.DIVISOR],
-            version_row[version, layout.EXTRA],
-            version_row[version, layout.MODE],
-            version_row[version, layout.FACTOR],
-        )
-        if overflow or quantity > QUANTITY_MAX:
-            out_reason[row] = reasons.AMOUNT_OVERFLOW
-            continue
-        if counter >= 0 and before + carried > I64(INT64_MAX) - quantity:
-            out_reason[row] = reasons.COUNTER_OVERFLOW
-            continue
-        if amount > 0:
-            first = I64(subscription_row[subscription, layout.WALLET_PTR])
-            wallets = I64(subscription_row[subscription, layout.WALLET_COUNT])
-            postpaid = I64(subscription_row[subscription, layout.POSTPAID])
-            if wallets > 1 and split_count[0] + wallets > len(split_row):
+        asked = quantities[row]
+        turn, going, candidate = True, False, I64(-1)
+        if items is not None and cell_several[offer * types + kind_of_event] != 0:
+            most = cell_end - cell_first
+            owner = subscription_row[subscription]
+            if out + most >= len(item_row) or split_count[0] + most * owner[layout.WALLET_COUNT] > len(split_row):
                 moved_hi[0], moved_lo[0], _ = add(moved_hi[0], moved_lo[0], fallen_hi, fallen_lo)
                 return row
-            wallet = I64(WALLET_NONE)
-            hi, lo = I64(0), U(0)
-            if wallets > 0:
-                wallet = I64(subscription_row[subscription, layout.WALLET_FIRST])
-                old_hi, old_lo = balance[wallet, 0], U(balance[wallet, 1])
-                hi, lo, fall_hi, fall_lo, paid = pay_alone(old_hi, old_lo, amount, wallets == postpaid)
-                if paid:
-                    balance[wallet, 0] = hi
-                    balance[wallet, 1] = low_signed(lo)
-                    hi_moved, lo_moved, _ = add(moved_hi[0], moved_lo[0], fall_hi, fall_lo)
-                    moved_hi[0] = hi_moved
-                    moved_lo[0] = lo_moved
-                else:
-                    wallet, hi, lo = pay_together(
-                        row,
-                        amount,
-                        first,
-                        first + wallets - postpaid,
-                        first + wallets,
-                        account_wallet,
-                        balance,
-                        split_row,
-                        split_wallet,
-                        split_amount,
-                        split_hi,
-                        split_lo,
-                        split_count,
-                        moved_hi,
-                        moved_lo,
-                    )
-            if wallet == WALLET_NONE:
-                out_reason[row] = reasons.INSUFFICIENT_BALANCE
+            note(I64(offer_slots[offer]), owner, counter_slot, account_wallet, accounts, sums, items)
+            set_out(asked, course)
+            going = True
+        while turn or going:
+            if items is not None and not turn:
+                out, going = next_charge(
+                    out, asked, candidate, row, at, quantities[row], subscription_row[subscription],
+                    I64(offer_slots[offer]), counter_slot, account_wallet, accounts, attributes, values, programs, stack,
+                    columns, sums, items,
+                )  # fmt: skip
+                if not going:
+                    break
+                cell_first, asked = candidate + I64(1), course[DUE]
+            turn, to = False, U(out)
+            refuse_at(to, reasons.NO_MATCHING_CHARGE, -1, 0, columns)
+            candidate = find_candidate(cell_first, cell_end, attributes, row, candidate_attribute)
+            if values is not None and candidate >= 0 and candidate_condition[candidate] >= 0:
+                candidate = meet_condition(
+                    candidate, cell_end, row, at, quantities[row], attributes, values, candidate_attribute,
+                    candidate_condition, programs, stack,
+                )  # fmt: skip
+                if candidate == UNDECIDED:
+                    out_reason[to] = reasons.CONDITION_UNDECIDED
+            if candidate < 0:
                 continue
-            out_wallet[row] = wallet
-            out_balance_hi[row], out_balance_lo[row] = hi, lo
-        if counter >= 0:
-            if rolls is not None:
-                keep_left(number, slot, counter_slot, after, kind, rolls[counter], counter_used, counter_period, left)
-            counter_period[slot, layout.PERIOD_FIRST + cell] = period
-            counter_used[slot, cell] = before + carried + quantity
-        out_quantity[row] = quantity
-        out_before[row] = before
-        out_tier[row], out_band[row] = tier, band
-        out_amount[row] = amount
-        out_reason[row] = 0
+            charge = I64(candidate_charge[candidate])
+            version = latest_version(charge, at, charge_ptr, version_start)
+            if version < 0 or at >= version_end[version]:
+                out_reason[to] = reasons.NO_PRICE_VERSION
+                continue
+            out_version[to] = version_row[version, layout.VERSION_ID]
+            counter = version_row[version, layout.COUNTER]
+            slot, cell, period, before, carried, after = I64(0), I64(0), I64(0), I64(0), I64(0), I64(0)
+            used = asked
+            if counter >= 0:
+                slot = I64(subscription_row[subscription, layout.COUNTER_FIRST])
+                place = I64(offer_counter[offer, counter])
+                if place > 0:
+                    slot = I64(counter_slot[subscription_row[subscription, layout.COUNTER_PTR] + place])
+                kind = I64(counter_kind[counter])
+                local = local_instant(at, I64(counter_zone[counter]), zone_ptr, zone_bucket, zone_instant, zone_offset)
+                number = period_number(kind, local)
+                cell = number & I64(layout.PERIODS_KEPT - 1)
+                period = number * I64(4) + kind
+                stored = I64(counter_period[slot, layout.PERIOD_FIRST + cell])
+                if stored == period:
+                    before = counter_used[slot, cell]
+                elif stored > period and stored & I64(3) == kind:
+                    out_reason[to] = reasons.COUNTER_PERIOD_CLOSED
+                    continue
+                if version_row[version, layout.PEAK] != 0:
+                    used = max(asked - before, I64(0))
+                if rolls is not None:
+                    after = I64(subscription_row[subscription, layout.COUNTER_PTR]) + place + I64(1)
+                    roll = rolls[counter]
+                    carried = carried_into(
+                        number, slot, counter_slot, after, kind, roll, counter_used, counter_period, left
+                    )
+                    if carried < 0:
+                        out_reason[to] = reasons.COUNTER_PERIOD_CLOSED
+                        continue
+                    before -= carried  # a free part that lies before the counter's own
+            calendar = version_row[version, layout.CALENDAR]
+            zone, band = I64(0), I64(0)
+            if calendar >= 0:
+                zone = I64(calendar_zone[calendar])
+                if zone < 0:
+                    zone = I64(subscription_zone[subscription])
+                local = local_instant(at, zone, zone_ptr, zone_bucket, zone_instant, zone_offset)
+                band = band_at(local, calendar, calendar_day, day_band)
+            rule = version
+            price_at = version_row[version, layout.PRICE_PTR]
+            if values is not None and version_row[version, layout.LOOKUP] != layout.LOOKUP_NONE:
+                table = version_row[version, layout.TABLE]
+                found = I64(-1)
+                if version_row[version, layout.LOOKUP] == layout.LOOKUP_MATRIX:
+                    found = find_in_matrix(
+                        row, at, attributes, values, tables, table, source, group, slot_row, row_key, row_rank, range_low,
+                        range_high, said, key,
+                    )  # fmt: skip
+                    if found < 0:
+                        out_reason[to] = reasons.NO_MATRIX_PRICE
+                        continue
+                elif values.shape[0] == 0:
+                    found = I64(-1)
+                elif ahead_key[row & I64(AHEAD - 1)] == (
+                    (row << I64(24)) | (table << I64(3)) | version_row[version, layout.VALUE_SLOT]
+                ):
+                    found = ahead_found[row & I64(AHEAD - 1)]
+                else:
+                    ahead_table, ahead_slot = table, version_row[version, layout.VALUE_SLOT]
+                    ahead_price, ahead_width = price_at, version_row[version, layout.ROW_PRICES]
+                    found = find_destination(
+                        values[row, version_row[version, layout.VALUE_SLOT]], at, tables, table, root, cut, prefix_parent,
+                        prefix_row, row_start, row_end,
+                    )  # fmt: skip
+                if found < 0:
+                    out_reason[to] = reasons.NO_DESTINATION_PRICE
+                    continue
+                found -= tables[table, layout.FOUND_PTR]
+                rule = version_row[version, layout.VARIANT_PTR] + row_variant[tables[table, layout.ROW_PTR] + found]
+                price_at += found * version_row[version, layout.ROW_PRICES]
+            shape = version_row[rule, layout.SHAPE]
+            tier = I64(0)
+            if items is not None:
+                if counter >= 0 and ceiling[counter] >= 0 and asked > 0:
+                    used = what_fits(asked, ceiling[counter] - before, version_row[rule])
+                    if used < asked and candidate_refuses[candidate] != 0:
+                        out_reason[to], out_before[to] = reasons.COUNTER_USED_UP, before
+                        continue
+                    if used == 0:
+                        out_reason[to], out_before[to] = reasons.USED_UP, before
+                        continue
+                    asked = used
+                item_quantity[out] = asked
+            if items is not None and asked < 0:
+                hi, lo, tier, reason = price_taken_back(
+                    -asked, before, version_row[rule], version_row[version, layout.PEAK], price_at, band, rolls,
+                    tier_upper, price,
+                )  # fmt: skip
+                if reason != 0:
+                    out_reason[to] = reason
+                    continue
+                quantity = -asked
+            elif values is not None and shape == layout.MODEL_FORMULA + layout.SPECIAL:
+                hi, lo, quantity, state = price_formula(
+                    row, at, used, before, version_row[rule], band, attributes, values, programs, stack
+                )
+                if state != STATE_SURE:
+                    out_reason[to] = reasons.AMOUNT_OVERFLOW if state == STATE_OVERFLOW else reasons.FORMULA_UNUSABLE
+                    continue
+            elif shape > layout.MODEL_GRADUATED:
+                measure = I64(0)
+                if values is not None and shape == layout.MODEL_VALUE + layout.SPECIAL:
+                    measure = I64(-1)
+                    if values.shape[0] > 0:
+                        measure = values[row, version_row[version, layout.MEASURE_SLOT]]
+                    if measure < 0:
+                        out_reason[to] = reasons.VALUE_UNUSABLE
+                        continue
+                hi, lo, tier, quantity, too_long = price_special(
+                    at, used, before, version_row[rule], price_at, measure, band, calendar, zone, calendar_day, day_turn,
+                    calendar_run, run, run_before, zone_ptr, zone_bucket, zone_instant, zone_offset, tier_upper,
+                    tier_amount, tier_step, price,
+                )  # fmt: skip
+                if too_long:
+                    out_reason[to] = reasons.USAGE_TOO_LONG
+                    continue
+            else:
+                quantity = round_up(used, version_row[rule, layout.FIRST], version_row[rule, layout.NEXT])
+                if shape == layout.MODEL_FLAT:
+                    hi, lo = price_flat(quantity, price[price_at + band])
+                else:
+                    hi, lo, tier = price_graduated(
+                        quantity, before, tier_upper, version_row[version, layout.TIER_PTR], version_row[version,
+                        layout.TIER_COUNT], price, price_at + band, version_row[version, layout.BANDS],
+                    )  # fmt: skip
+                if quantity > 0:
+                    hi, lo, _ = add(hi, lo, version_row[rule, layout.FEE_HI], U(version_row[rule, layout.FEE_LO]))
+            amount, overflow = to_amount(
+                hi, lo, version_row[version, layout.DIVISOR], version_row[version, layout.EXTRA], version_row[version,
+                layout.MODE], version_row[version, layout.FACTOR],
+            )  # fmt: skip
+            if overflow or quantity > QUANTITY_MAX:
+                out_reason[to] = reasons.AMOUNT_OVERFLOW
+                continue
+            if items is not None and asked < 0:
+                amount, quantity = -amount, asked
+            elif counter >= 0 and before + carried > I64(INT64_MAX) - quantity:
+                out_reason[to] = reasons.COUNTER_OVERFLOW
+                continue
+            wallet = I64(WALLET_NONE)
+            if items is not None and amount < 0:
+                wallet, hi, lo = give_back(
+                    amount, subscription_row[subscription], account_wallet, balance, moved_hi, moved_lo
+                )
+            elif amount > 0:
+                first = I64(subscription_row[subscription, layout.WALLET_PTR])
+                wallets = I64(subscription_row[subscription, layout.WALLET_COUNT])
+                postpaid = I64(subscription_row[subscription, layout.POSTPAID])
+                if wallets > 1 and split_count[0] + wallets > len(split_row):
+                    moved_hi[0], moved_lo[0], _ = add(moved_hi[0], moved_lo[0], fallen_hi, fallen_lo)
+                    return row
+                hi, lo = I64(0), U(0)
+                if wallets > 0:
+                    wallet = I64(subscription_row[subscription, layout.WALLET_FIRST])
+                    old_hi, old_lo = balance[wallet, 0], U(balance[wallet, 1])
+                    hi, lo, fall_hi, fall_lo, paid = pay_alone(old_hi, old_lo, amount, wallets == postpaid)
+                    if paid:
+                        balance[wallet, 0] = hi
+                        balance[wallet, 1] = low_signed(lo)
+                        hi_moved, lo_moved, _ = add(moved_hi[0], moved_lo[0], fall_hi, fall_lo)
+                        moved_hi[0] = hi_moved
+                        moved_lo[0] = lo_moved
+                    else:
+                        wallet, hi, lo = pay_together(
+                            out, amount, first, first + wallets - postpaid, first + wallets, account_wallet, balance,
+                            split_row, split_wallet, split_amount, split_hi, split_lo, split_count, moved_hi, moved_lo,
+                        )  # fmt: skip
+            if amount != 0:
+                if wallet == WALLET_NONE:
+                    out_reason[to] = reasons.INSUFFICIENT_BALANCE
+                    continue
+                out_wallet[to] = wallet
+                out_balance_hi[to], out_balance_lo[to] = hi, lo
+            if counter >= 0:
+                if rolls is not None:
+                    keep_left(
+                        number, slot, counter_slot, after, kind, rolls[counter], counter_used, counter_period, left
+                    )
+                counter_period[slot, layout.PERIOD_FIRST + cell] = period
+                counter_used[slot, cell] = before + carried + quantity
+            out_quantity[to] = quantity
+            out_before[to] = before
+            out_tier[to], out_band[to] = tier, band
+            out_amount[to] = amount
+            out_reason[to] = 0
     moved_hi[0], moved_lo[0], _ = add(moved_hi[0], moved_lo[0], fallen_hi, fallen_lo)
+    if items is not None:
+        item_count[0] = out + I64(1)
     return count

@@ -14,3 +14,7 @@ NO_MATRIX_PRICE = 308
 VALUE_UNUSABLE = 309
 CONDITION_UNDECIDED = 311
 FORMULA_UNUSABLE = 312
+COUNTER_USED_UP = 314
+NEGATIVE_UNPRICED = 315
+USED_UP = 1
+"""Of one charge, not of the usage: its counter has nothing left, so the next one is asked."""

@@ -12,6 +12,7 @@ from rating.kernels.local_time import local_instant, period_number
 from rating.kernels.wide import add, low_signed, widen
 
 I64 = np.int64
+INT64_MAX = 2**63 - 1
 NO_COUNTER = 0
 LOWERED = 1
 LEFT = 2
@@ -66,15 +67,24 @@ def locate_counters(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def lower_counters(
-    slot: Any, cell: Any, period: Any, quantity: Any, counter_period: Any, counter_used: Any, before: Any, fate: Any
+    slot: Any,
+    cell: Any,
+    period: Any,
+    quantity: Any,
+    counter_period: Any,
+    counter_used: Any,
+    before: Any,
+    fate: Any,
+    least: Any,
 ) -> Any:
     """Take n rated quantities out of the counters that they are in; return the first row that does not fit, else -1.
 
     Args:
-        slot, cell, period: (n,) int32, as `locate_counters` found them. quantity: (n,) int64 rated quantities, >= 0.
+        slot, cell, period: (n,) int32, as `locate_counters` found them. quantity: (n,) int64 rated quantities, -2**62 .. 2**62.
         counter_period, counter_used: of `layout.Accounts`, updated.
         before: (n,) int64, written: the counter before the row, 0 where there is none. fate: (n,) uint8, written: NO_COUNTER,
             LOWERED, or LEFT where the cell counts another period by now.
+        least: int64, -2**62 .. 0, below which no counter falls.
     """
     for row in range(len(slot)):
         before[row] = 0
@@ -85,7 +95,7 @@ def lower_counters(
             fate[row] = LEFT
             continue
         used = counter_used[slot[row], cell[row]]
-        if used < quantity[row]:
+        if used < quantity[row] + least or used > I64(INT64_MAX) + min(quantity[row], I64(0)):
             return row
         before[row] = used
         counter_used[slot[row], cell[row]] = used - quantity[row]
@@ -98,7 +108,8 @@ def give_back(wallet: Any, amount: Any, balance: Any, out_hi: Any, out_lo: Any) 
     """Credit amounts in order, noting each balance afterwards; return the first row that overflows, else -1.
 
     Args:
-        wallet: (k,) int32 below the number of wallets; a negative one moves nothing. amount: (k,) int64, > 0 where it moves.
+        wallet: (k,) int32 below the number of wallets; a negative one moves nothing. amount: (k,) int64, > 0 where it moves,
+            < 0 where what was given back is taken.
         balance: of `layout.Accounts`, updated.
         out_hi: (k,) int64, out_lo: (k,) uint64, written: the wallet's balance after the row, 0 where nothing moves.
     """

@@ -21,11 +21,11 @@ def price_stair_step(quantity: Any, consumed: Any, tier_upper: Any, first: Any, 
     Twin: `rating.reference_shapes`.
 
     Args:
-        quantity: int64, 0 .. 2**63 - 1. consumed: int64 >= 0; nothing was paid while it is 0.
+        quantity: int64, 0 .. 2**63 - 1. consumed: int64; nothing was paid while it is 0 or, when usage was taken back, below.
         tier_upper, first, count: as in `price_graduated`.
         tier_amount: (tiers, 2) int64 halves; they do not fall from tier to tier where something was consumed before.
     """
-    tier = tier_of(U(consumed) + U(quantity), tier_upper, first, count)
+    tier = tier_of(cumulated(consumed, quantity), tier_upper, first, count)
     hi, lo = tier_amount[first + tier, 0], U(tier_amount[first + tier, 1])
     if consumed > 0:
         paid = tier_of(U(consumed), tier_upper, first, count)

@@ -44,9 +44,9 @@ def price_volume(
     """Return (hi, lo, tier): quantity * the price of the tier reached, and that tier. Twin: `rating.reference_shapes`.
 
     Args:
-        quantity: int64, 0 .. 2**63 - 1. consumed: int64 >= 0, what was consumed before.
-        tier_upper .. stride: as in `price_graduated`.
+        quantity: int64, 0 .. 2**63 - 1. consumed: int64, what was consumed before, below 0 when usage was taken
+            back. tier_upper .. stride: as in `price_graduated`.
     """
-    tier = tier_of(U(consumed) + U(quantity), tier_upper, first, count)
+    tier = tier_of(cumulated(consumed, quantity), tier_upper, first, count)
     hi, lo = multiply(quantity, price[price_first + tier * stride])
     return hi, lo, tier

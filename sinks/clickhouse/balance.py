@@ -98,21 +98,23 @@ _REVERSED = f"""
 SELECT reversed_claim AS claim, 'items taken back that do not net to zero' AS what, toDecimal128(0, 0) AS expected,
   toDecimal128(count(), 0) AS found
 FROM (
-  SELECT reversed_claim, reversed_record, reversed_branch, sum(quantity) AS steps, sum(amount) AS money, count() AS rows
+  SELECT reversed_claim, reversed_record, reversed_branch, reversed_item, sum(quantity) AS steps, sum(amount) AS money,
+    count() AS rows
   FROM (
     SELECT r.reversed_claim AS reversed_claim, r.reversed_record AS reversed_record, r.reversed_branch AS reversed_branch,
-      u.quantity AS quantity, u.amount AS amount
+      r.reversed_item AS reversed_item, u.quantity AS quantity, u.amount AS amount
     FROM {FACT_REVERSAL.qualified} AS r INNER JOIN (
-      SELECT claim, record, branch, quantity, amount FROM {FACT_USAGE.qualified}
+      SELECT claim, record, branch, item, quantity, amount FROM {FACT_USAGE.qualified}
       WHERE claim IN (SELECT reversed_claim FROM {FACT_REVERSAL.qualified})
     ) AS u ON u.claim = r.reversed_claim AND u.record = r.reversed_record AND u.branch = r.reversed_branch
+      AND u.item = r.reversed_item
     UNION ALL
-    SELECT r.reversed_claim, r.reversed_record, r.reversed_branch, u.quantity, u.amount
+    SELECT r.reversed_claim, r.reversed_record, r.reversed_branch, r.reversed_item, u.quantity, u.amount
     FROM {FACT_REVERSAL.qualified} AS r INNER JOIN (
       SELECT claim, record, quantity, amount FROM {FACT_USAGE.qualified}
       WHERE claim IN (SELECT claim FROM {FACT_REVERSAL.qualified})
     ) AS u ON u.claim = r.claim AND u.record = r.record
-  ) GROUP BY reversed_claim, reversed_record, reversed_branch HAVING steps != 0 OR money != 0 OR rows != 2
+  ) GROUP BY reversed_claim, reversed_record, reversed_branch, reversed_item HAVING steps != 0 OR money != 0 OR rows != 2
 ) GROUP BY reversed_claim ORDER BY reversed_claim"""
 
 

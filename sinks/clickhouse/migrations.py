@@ -90,5 +90,14 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(8, "what takes the place of reversed items", (added(FACT_REVERSAL, "replaced_by", "counter"),)),
     Migration(9, "notifications", (FACT_NOTIFICATION.ddl, added(FACT_BLOCK, "notification_rows", "run_rows"))),
     Migration(10, "requests of wallets", (FACT_WALLET_REQUEST.ddl,)),
+    Migration(
+        11,
+        "several rated items of one EDR",
+        (
+            *(added(table, "item", "branch") for table in (FACT_USAGE, FACT_WALLET_OPERATION)),
+            added(FACT_USAGE, "rest", "quantity"),
+            added(FACT_REVERSAL, "reversed_item", "reversed_branch"),
+        ),
+    ),
 )
 """All steps, in order."""

@@ -42,6 +42,8 @@ _CLAIM = _per_row("claim", "UInt32", "journal entry that brought the record")
 _RECORD = _per_row("record", "UInt32", "record number within the claim")
 _BRANCH = _per_row("branch", "UInt8", "which of the record's EDRs, from 0: an access point may be shared")
 _BRANCH_ID = "if(f.branch = 0, '', concat('-', toString(f.branch)))"
+_ITEM = _per_row("item", "UInt8", "which of the EDR's rated items, from 0")
+_ITEM_ID = "if(f.item = 0, '', concat('.', toString(f.item)))"
 _DAY = _per_row("day", "Date", "ingest day (UTC)")
 _SUBSCRIPTION = _per_row("subscription", "String", "subscription", looked_up("subscription", "code", "f.subscription"))
 _ACCESS_POINT = _per_row(
@@ -83,21 +85,22 @@ EDR = View(
         _EVENT_AT,
         _per_row("event_end", TIMESTAMP, "end of the metered period (UTC); = event_at for plain usage",
                  "f.event_at + toIntervalSecond(f.span_s)"),
-        _QUANTITY,
-        _QUANTITY_STEPS,
+        _per_row("quantity", QUANTITY, "measured quantity, in `unit`", _in_units("f.quantity + f.rest")),
+        _per_row("quantity_steps", "Int64", "the same, exact, in base steps", "f.quantity + f.rest"),
         _UNIT,
         _DAY,
         _STATUS,
     ),
-    f"{DATABASE}.fact_usage AS f",
+    f"{DATABASE}.fact_usage AS f WHERE f.item = 0",
 )  # fmt: skip
 
 RATED_ITEM = View(
     "rated_item",
-    "One row per rated item: what an EDR costs, and why.",
+    "One row per rated item: what an EDR, or what of it a charge priced, costs, and why.",
     (
-        _per_row("id", "String", "ri-CLAIM-RECORD, as `octroi explain` takes it; ri-CLAIM-RECORD-BRANCH from branch 1 on",
-                 f"concat('ri-', toString(f.claim), '-', toString(f.record), {_BRANCH_ID})"),
+        _per_row("id", "String", "ri-CLAIM-RECORD, as `octroi explain` takes it; ri-CLAIM-RECORD-BRANCH from branch 1 on; "
+                 "followed by .ITEM from item 1 on",
+                 f"concat('ri-', toString(f.claim), '-', toString(f.record), {_BRANCH_ID}, {_ITEM_ID})"),
         _CLAIM,
         _RECORD,
         _BRANCH,
@@ -129,16 +132,18 @@ RATED_ITEM = View(
         _IMAGE,
         _DAY,
         _STATUS,
+        _ITEM,
     ),
     f"{DATABASE}.fact_usage AS f",
 )  # fmt: skip
 
 _OPERATIONS = f"""(
-  SELECT tenant, account, toUInt32(u.wallet) AS wallet, event_at AS at, if(u.amount < 0, 2, 0) AS kind, claim, block,
-    record, branch, 0 AS part, -toDecimal128(u.amount, 9) AS amount, balance_after, day
+  SELECT tenant, account, toUInt32(u.wallet) AS wallet, event_at AS at,
+    if((claim, block) IN (SELECT claim, block FROM {DATABASE}.fact_reversal), 2, 0) AS kind, claim, block,
+    record, branch, item, 0 AS part, -toDecimal128(u.amount, 9) AS amount, balance_after, day
   FROM {DATABASE}.fact_usage AS u WHERE u.wallet >= 0 AND u.amount != 0
   UNION ALL
-  SELECT tenant, account, wallet, at, kind, claim, block, record, branch, part, amount, balance_after, day
+  SELECT tenant, account, wallet, at, kind, claim, block, record, branch, item, part, amount, balance_after, day
   FROM {DATABASE}.fact_wallet_operation WHERE amount != 0
 )"""
 
@@ -148,10 +153,10 @@ WALLET_OPERATION = View(
     "wallet_operation",
     "One row per movement of a wallet. Movements of zero are left out.",
     (
-        _per_row("id", "String", "wo-CLAIM-RECORD-PART; wo-CLAIM-RECORD-BRANCH-PART from branch 1 on; "
-                 "without usage oc, tu, ad or ex-CLAIM-ROW, tr-CLAIM-ROW-PART",
+        _per_row("id", "String", "wo-CLAIM-RECORD-PART; wo-CLAIM-RECORD-BRANCH-PART from branch 1 on; .ITEM before the "
+                 "part from item 1 on; without usage oc, tu, ad or ex-CLAIM-ROW, tr-CLAIM-ROW-PART",
                  "if(f.kind IN (0, 2), concat('wo-', toString(f.claim), '-', toString(f.record), "
-                 f"{_BRANCH_ID}, '-', toString(f.part)), concat({_PREFIX}, '-', toString(f.claim), '-', "
+                 f"{_BRANCH_ID}, {_ITEM_ID}, '-', toString(f.part)), concat({_PREFIX}, '-', toString(f.claim), '-', "
                  "toString(f.record), if(f.kind = 5, concat('-', toString(f.part)), '')))"),
         _per_row("at", TIMESTAMP, "start of the usage paid for, or when the movement was journaled (UTC)"),
         _TENANT,
@@ -170,6 +175,7 @@ WALLET_OPERATION = View(
         _per_row("balance_after", BALANCE, "the wallet's balance afterwards"),
         _per_row("currency", "String", "ISO 4217 code", looked_up("account", "currency", "f.account")),
         _DAY,
+        _ITEM,
     ),
     f"{_OPERATIONS} AS f",
 )  # fmt: skip
@@ -308,7 +314,7 @@ ACCOUNT_BALANCE = View(
     ),
     f"""(
   SELECT tenant, account, wallet, toDecimal128(sum(amount), 9) AS balance,
-    argMax(balance_after, (claim, block, record, branch, part)) AS last, count() AS operations,
+    argMax(balance_after, (claim, block, record, branch, item, part)) AS last, count() AS operations,
     sumWithOverflow(cityHash64(balance_after)) - sumWithOverflow(cityHash64(toDecimal128(balance_after - amount, 9))) AS steps
   FROM {_OPERATIONS} GROUP BY tenant, account, wallet
 ) AS f""",
@@ -420,11 +426,13 @@ REVERSED_ITEM = View(
     (
         _per_row("item", "String", "the item that was taken back: ri-CLAIM-RECORD, as in rated_item",
                  "concat('ri-', toString(f.reversed_claim), '-', toString(f.reversed_record), "
-                 "if(f.reversed_branch = 0, '', concat('-', toString(f.reversed_branch))))"),
+                 "if(f.reversed_branch = 0, '', concat('-', toString(f.reversed_branch))), "
+                 "if(f.reversed_item = 0, '', concat('.', toString(f.reversed_item))))"),
         _per_row("reversal", "String", "the item that takes it back",
-                 "concat('ri-', toString(f.claim), '-', toString(f.record))"),
-        _per_row("replaced_by", "String", "the item that took its place when it was rated again; empty: none, or it is "
-                 "unrated now", "if(u.claim = 0, '', concat('ri-', toString(u.claim), '-', toString(u.record), "
+                 "concat('ri-', toString(f.claim), '-', toString(f.record), "
+                 "if(f.reversed_item = 0, '', concat('.', toString(f.reversed_item))))"),
+        _per_row("replaced_by", "String", "the item that took its place when it was rated again, of several the first; empty: "
+                 "none, or it is unrated now", "if(u.claim = 0, '', concat('ri-', toString(u.claim), '-', toString(u.record), "
                  "if(u.branch = 0, '', concat('-', toString(u.branch)))))"),
         _per_row("cause", "String", "back_out, superseded, reopened or rerated"),
         _per_row("counter", "String", "none, lowered, or left: its period was no longer kept"),
@@ -435,7 +443,7 @@ REVERSED_ITEM = View(
     ),
     f"""{DATABASE}.fact_reversal AS f
 LEFT JOIN (
-  SELECT claim, record, branch FROM {DATABASE}.fact_usage WHERE claim IN (
+  SELECT claim, record, branch FROM {DATABASE}.fact_usage WHERE item = 0 AND claim IN (
     SELECT claim FROM {DATABASE}.fact_reversal WHERE replaced_by > 0
   )
 ) AS u ON u.claim = f.claim AND toUInt64(u.record) + 1 = toUInt64(f.replaced_by)""",

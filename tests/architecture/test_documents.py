@@ -100,7 +100,7 @@ SPECIAL_DEFAULTS = {
     "identity_space",
     "bands", "days", "start", "end", "up_to", "price", "tiers", "counter", "increments", "connection_fee", "calendar",
     "day_types", "seasons", "dates", "yearly", "easter", "per", "free", "amount", "increment", "minimum_quantity", "floor", "cap",
-    "rounding", "wallets", "null", "columns", "attributes", "filters", "constant", "field", "unit", "values", "keep", "drop",
+    "rounding", "wallets", "ceiling", "null", "columns", "attributes", "filters", "constant", "field", "unit", "values", "keep", "drop",
     "access_points", "opening_readings", "each", "zone", "fields", "pattern", "between", "thousands", "columns_min", "required",
     "converters", "present", "prefix", "min", "max", "strip_prefix", "add_prefix", "e164", "case", "substring", "split", "pad_left",
     "map", "default", "cumulative", "series", "assembly", "sequence", "time_out", "first", "middle", "last",

@@ -144,7 +144,6 @@ REFUSED = [
     ("ana,2,event,,home", "UNKNOWN_EVENT_TYPE", "names no event type, and the catalog has not exactly one measured in 'event'"),
     ("ana,2,,,home", "UNKNOWN_EVENT_TYPE", "the record names no event type, and the catalog has not exactly one"),
     ("eve,2,min,,home", "UNKNOWN_SUBSCRIPTION", "no subscription has the code 'eve'"),
-    ("ana,-1,min,,home", "NEGATIVE_QUANTITY", "quantity is '-1'"),
     ("ana,x,min,,home", "INVALID_QUANTITY", "quantity is 'x'"),
     ("ana,0.0001,s,,home", "QUANTITY_PRECISION", "quantity is '0.0001'"),
     ("ana,9223372036854775807,h,,home", "QUANTITY_OVERFLOW", "quantity is '9223372036854775807'"),

@@ -53,7 +53,7 @@ def test_wallets_counters_and_reservations_are_told_with_their_position(data: Pa
                 "wallet": "card", "type": "prepaid", "currency": "EUR", "balance": "7", "reserved": "2", "available": "5",
             }
         ]  # fmt: skip
-        rows = found["counters"]  # what is reserved is counted, too
+        rows = [row for row in found["counters"] if row["counter"] == "monthly"]  # what is reserved is counted, too
         assert [(row["counter"], row["holder"], row["period"], row["used"], row["used_steps"]) for row in rows] == [
             ("monthly", "card", "2026-05", "5", 5),
             ("monthly", "card2", "2026-05", "0", 0),

@@ -36,7 +36,7 @@ asked = st.tuples(
     st.sampled_from(KINDS),
     st.integers(0, EARLIER),  # how long ago what it ends, or repeats, was asked
     st.sampled_from(sorted(ACCOUNTS)),
-    st.sampled_from(("call", "call", "fax")),
+    st.sampled_from(("call", "call", "fax", "text")),
     st.integers(0, 12),
     st.sampled_from((0, 0, 1, 3)),
     st.sampled_from((1, 60, 7200)),
@@ -158,7 +158,19 @@ class ChargingMachine(RuleBasedStateMachine):
                 name = names.name(int(wallet))
                 self.chain[name] -= Decimal(int(amount)) / BILLION
                 assert self.chain[name] == Decimal((int(hi) << 64) | int(lo)) / BILLION
+            self.follow_items(block)
             assert block.header.usage_rows == int(np.count_nonzero(rated.reason == 0))
+
+    def follow_items(self, block: OutputBlock) -> None:
+        """Check that the items of a usage say what it was, and which of them they are."""
+        rest = np.zeros(len(block.edrs), np.int64) if block.rest is None else block.rest
+        usages: dict[int, list[tuple[int, int]]] = {}
+        for row, record in enumerate(block.edrs.record.tolist()):
+            number = 0 if block.rated.items is None else int(block.rated.items.number[row])
+            usages.setdefault(record, []).append((number, int(block.edrs.quantity[row] + rest[row])))
+        for items in usages.values():
+            assert [number for number, _ in items] == list(range(len(items)))
+            assert len({whole for _, whole in items}) == 1
 
     @rule(subscription=st.sampled_from(sorted(ACCOUNTS)), quantity=st.integers(0, 8))
     def use(self, subscription: str, quantity: int) -> None:
@@ -200,10 +212,10 @@ class ChargingMachine(RuleBasedStateMachine):
             self.twin.open_balances()
         ) == self.chain  # fmt: skip
         counted = {
-            (name, month): int(state.counter_used[self.world.vocabulary.counters.id(f"{name}/monthly"), cell])
-            for (name, month) in self.twin.counters
+            (code, name, month): int(state.counter_used[self.world.vocabulary.counters.id(f"{name}/{code}"), cell])
+            for (code, name, month) in self.twin.counters
             for cell in range(4)
-            if state.counter_period[self.world.vocabulary.counters.id(f"{name}/monthly"), cell] >> 2
+            if state.counter_period[self.world.vocabulary.counters.id(f"{name}/{code}"), cell] >> 2
             == (2026 - 1970) * 12 + month
         }
         assert counted == {key: used for key, used in self.twin.counters.items() if key in counted}

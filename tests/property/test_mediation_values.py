@@ -123,19 +123,25 @@ numbers = st.one_of(
 )
 
 
-@given(texts=st.lists(numbers.map(str.encode), max_size=25), factor=st.sampled_from(FACTORS), half_up=st.booleans())
-def test_quantities_read_as_decimal_says(texts: list[bytes], factor: int, half_up: bool) -> None:
+@given(
+    texts=st.lists(numbers.map(str.encode), max_size=25),
+    factor=st.sampled_from(FACTORS),
+    half_up=st.booleans(),
+    signed=st.booleans(),
+)
+def test_quantities_read_as_decimal_says(texts: list[bytes], factor: int, half_up: bool, signed: bool) -> None:
     quantity, reason = np.full(len(texts), -1, np.int64), np.zeros(len(texts), np.uint16)
     kind, factors = np.zeros(len(texts), np.int32), np.array([factor], np.int64)
-    quantities.read_quantities(*columns(texts), kind, factors, half_up, quantity, reason)
-    assert _answers(quantity, reason) == [read_quantity(text, factor, half_up=half_up) for text in texts]
+    quantities.read_quantities(*columns(texts), kind, factors, half_up, signed, quantity, reason)
+    expected = [read_quantity(text, factor, half_up=half_up, signed=signed) for text in texts]
+    assert _answers(quantity, reason) == expected
 
 
 @given(texts=st.lists(numbers.map(str.encode), min_size=1, max_size=9))
 def test_an_objection_found_before_stays(texts: list[bytes]) -> None:
     quantity, reason = np.full(len(texts), -1, np.int64), np.full(len(texts), Reason.INVALID_TIMESTAMP, np.uint16)
     kind, factors = np.zeros(len(texts), np.int32), np.array([1000], np.int64)
-    quantities.read_quantities(*columns(texts), kind, factors, False, quantity, reason)
+    quantities.read_quantities(*columns(texts), kind, factors, False, False, quantity, reason)
     assert set(reason.tolist()) == {Reason.INVALID_TIMESTAMP}
 
 

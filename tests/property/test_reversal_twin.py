@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rating_items import rated_items
 from rating_world import Use, World, catalog_from, instant
 from reversal_twin import Books, Item, take_back
 
@@ -17,7 +18,7 @@ from rating.rate import rate
 from rating.reversal import RatedItems, UnableToReverse, find_counters, reverse
 from rating.state import AccountState
 from schemas.cancellation import CounterFate
-from schemas.rated_item import WALLET_NONE, WALLET_SPLIT, RatedBlock
+from schemas.rated_item import WALLET_NONE, WALLET_SPLIT
 
 FATES = {"none": CounterFate.NONE, "lowered": CounterFate.LOWERED, "left": CounterFate.LEFT}
 SLOTS, WALLETS = 2, 3
@@ -138,28 +139,6 @@ uses = st.lists(
     min_size=1,
     max_size=15,
 )
-
-
-def rated_items(world: World, block: object, rated: RatedBlock) -> RatedItems:
-    """Return what was rated as what is to be taken back."""
-    kept = np.flatnonzero(rated.reason == 0)
-    slot, cell, period = find_counters(
-        block.event_at[kept],  # type: ignore[attr-defined]
-        block.subscription[kept],  # type: ignore[attr-defined]
-        rated.charge_version[kept],
-        world.image.tariff,
-    )
-    return RatedItems(
-        rated.rated_quantity[kept],
-        rated.amount[kept],
-        rated.wallet[kept],
-        slot,
-        cell,
-        period,
-        np.searchsorted(rated.split_row, np.append(kept, len(rated.reason))).astype(np.int64),
-        rated.split_wallet,
-        rated.split_amount,
-    )
 
 
 @settings(max_examples=60)

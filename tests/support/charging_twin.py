@@ -1,7 +1,8 @@
 """The slow, obvious version of online charging: one request after the other, in dictionaries and Decimals. No part of the product.
 
 It knows one catalog: calls of subscriptions are 1 EUR each for the first five of a month and 0.5 after that, counted; fax costs
-0.3 EUR, and more than 100 of them at once have no price. `card` is prepaid, `both` has a prepaid gift before a bill, `bill` pays
+0.3 EUR, and more than 100 of them at once have no price. A text is 0.1 EUR as a levy, nothing more for the first four of a
+month and 0.7 EUR more after that: two or three items. `card` is prepaid, `both` has a prepaid gift before a bill, `bill` pays
 later. A second version of the catalog doubles the price of the first five calls.
 """
 
@@ -16,7 +17,24 @@ CATALOG = """
 ---
 {kind: event_type, code: fax, unit: event}
 ---
+{kind: event_type, code: text, unit: event}
+---
 {kind: counter, code: monthly, unit: event}
+---
+{kind: counter, code: bundle, unit: event, ceiling: "4 event"}
+---
+{kind: price_plan, code: levy, currency: EUR, versions: [{start: 2026-01-01T00:00:00Z, model: flat, per: 1 event, price: "0.1"}]}
+---
+{kind: price_plan, code: bundle, currency: EUR, versions: [{start: 2026-01-01T00:00:00Z, model: flat, per: 1 event, price: "0",
+  counter: bundle}]}
+---
+{kind: price_plan, code: text, currency: EUR, versions: [{start: 2026-01-01T00:00:00Z, model: flat, per: 1 event, price: "0.7"}]}
+---
+{kind: charge, code: levy, event_type: text, price_plan: levy, priority: 1, then_next: true}
+---
+{kind: charge, code: bundle, event_type: text, price_plan: bundle, priority: 2, when_used_up: next}
+---
+{kind: charge, code: text, event_type: text, price_plan: text, priority: 3}
 ---
 {kind: price_plan, code: calls, currency: EUR, versions: [{start: 2026-01-01T00:00:00Z, model: graduated,
   per: 1 event, counter: monthly, tiers: [{up_to: 5 event, price: "%s"}, {price: "0.5"}]}]}
@@ -27,7 +45,7 @@ CATALOG = """
 ---
 {kind: charge, code: fax, event_type: fax, price_plan: fax}
 ---
-{kind: offer, code: talk, charges: [call, fax]}
+{kind: offer, code: talk, charges: [call, fax, levy, bundle, text]}
 ---
 {kind: account, code: card, currency: EUR, wallets: [{code: card, type: prepaid, opening_balance: "10"}]}
 ---
@@ -49,6 +67,7 @@ ACCOUNTS = {"card": "card", "card2": "card", "both": "both", "two": "two"}
 WALLETS = {"card": ["card/card"], "both": ["both/gift", "both/bill"], "two": ["two/a", "two/b"]}
 OPENING = {"card/card": "10", "both/gift": "3", "both/bill": "0", "two/a": "2", "two/b": "4.25"}
 POSTPAID = {"both/bill"}
+_COUNTERS = {"call": "monthly", "text": "bundle"}
 SECOND = 1_000_000
 
 
@@ -100,7 +119,7 @@ class Twin:
     balances: dict[str, Decimal] = field(
         default_factory=lambda: {name: Decimal(sum_) for name, sum_ in OPENING.items()}
     )
-    counters: dict[tuple[str, int], int] = field(default_factory=dict)
+    counters: dict[tuple[str, str, int], int] = field(default_factory=dict)
     held: dict[str, Held] = field(default_factory=dict)
 
     def frame(self, asks: Sequence[Ask], now: int, month: int) -> list[Told]:
@@ -212,16 +231,23 @@ class Twin:
     def _price(self, usage: Ask, quantity: int, month: int) -> Decimal:
         if usage.event_type == "fax":
             return quantity * Decimal("0.3")
-        before = self.counters.get((usage.subscription, month), 0)
+        if usage.event_type == "text":
+            return quantity * Decimal("0.1") + (quantity - self._fits(usage, quantity, month)) * Decimal("0.7")
+        before = self.counters.get(("monthly", usage.subscription, month), 0)
         dear = max(0, min(before + quantity, 5) - min(before, 5))
         return dear * Decimal(self.version) + (quantity - dear) * Decimal("0.5")
 
     def _count(self, usage: Ask, quantity: int, month: int) -> int:
         if usage.event_type == "fax":
             return 0
-        key = (usage.subscription, month)
+        if usage.event_type == "text":
+            quantity = self._fits(usage, quantity, month)
+        key = (_COUNTERS[usage.event_type], usage.subscription, month)
         self.counters[key] = self.counters.get(key, 0) + quantity
         return quantity
+
+    def _fits(self, usage: Ask, quantity: int, month: int) -> int:
+        return min(quantity, 4 - self.counters.get(("bundle", usage.subscription, month), 0))
 
     def _draw(self, subscription: str, amount: Decimal, *, must_pay: bool) -> list[tuple[str, Decimal]] | None:
         wallets = WALLETS[ACCOUNTS[subscription]]
@@ -243,4 +269,4 @@ class Twin:
         for wallet, part in held.drawn:
             self.balances[wallet] += part
         if held.counted and held.usage is not None:
-            self.counters[held.usage.subscription, held.month] -= held.counted
+            self.counters[_COUNTERS[held.usage.event_type], held.usage.subscription, held.month] -= held.counted

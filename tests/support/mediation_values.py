@@ -96,7 +96,7 @@ def read_epoch(text: bytes, unit_us: int) -> tuple[int, Reason]:
     return _in_range(-instant - 1 if match[1] else instant)
 
 
-def read_quantity(text: bytes, factor: int, *, half_up: bool) -> tuple[int, Reason]:
+def read_quantity(text: bytes, factor: int, *, half_up: bool, signed: bool = False) -> tuple[int, Reason]:
     """Return (base steps, reason) of decimal text times `factor`; the smallest of several reasons."""
     match = _NUMBER.fullmatch(text)
     if match is None:
@@ -116,7 +116,7 @@ def read_quantity(text: bytes, factor: int, *, half_up: bool) -> tuple[int, Reas
     if steps > QUANTITY_MAX:
         return 0, Reason.QUANTITY_OVERFLOW
     if match[1] == b"-":
-        return 0, Reason.NEGATIVE_QUANTITY
+        return (-steps, Reason.NONE) if signed else (0, Reason.NEGATIVE_QUANTITY)
     return steps, Reason.NONE
 
 
@@ -206,7 +206,8 @@ def _quantity_of(
     factor = context.units["s" if quantity.format == "hms" else quantity.unit or event_type.unit].step_count
     if quantity.field is None:
         return factor * (quantity.constant or 0), Reason.NONE
-    return read_quantity(plain_decimal(quantity, texts[quantity.field]), factor, half_up=half_up)
+    signed = quantity.negative == "take_back"
+    return read_quantity(plain_decimal(quantity, texts[quantity.field]), factor, half_up=half_up, signed=signed)
 
 
 def _between(start: tuple[int, Reason], end: tuple[int, Reason], *, half_up: bool) -> tuple[int, Reason]:

@@ -226,7 +226,7 @@ def catalogs(draw: Any) -> list[dict[str, Any]]:
         {"kind": "offer", "code": "some", "charges": draw(st.lists(st.sampled_from(codes), min_size=1, unique=True))},
     ]
     tree = draw(st.sampled_from(TREES))
-    accounts = [draw(_accounts(code)) | tree.get(code, {}) for code in ("a", "b", *sorted(tree.keys() - {"a", "b"}))]
+    accounts = [draw(accounts_of(code)) | tree.get(code, {}) for code in ("a", "b", *sorted(tree.keys() - {"a", "b"}))]
     subscriptions = [
         {
             "kind": "subscription",
@@ -242,7 +242,7 @@ def catalogs(draw: Any) -> list[dict[str, Any]]:
 
 
 @st.composite
-def _accounts(draw: Any, code: str) -> dict[str, Any]:
+def accounts_of(draw: Any, code: str) -> dict[str, Any]:
     balances = draw(st.lists(st.sampled_from(["0", "0.01", "1", "2.5", "1000000000"]), max_size=3))
     wallets = [
         {"code": f"w{index}", "type": "prepaid", "priority": draw(st.integers(0, 1)), "opening_balance": balance}

@@ -93,7 +93,8 @@ class World:
 
     def rate(self, uses: Sequence[Use]) -> RatedBlock:
         """Rate usage with the kernels."""
-        return rate(self.block(uses), self.image, self.state)
+        self.rated = self.block(uses)
+        return rate(self.rated, self.image, self.state)
 
     def rate_twin(self, uses: Sequence[Use]) -> list[ReferenceItem]:
         """Rate usage with the twin."""
@@ -104,8 +105,11 @@ class World:
         return self.state.balance(self.vocabulary.wallets.id(wallet))
 
     def items(self, rated: RatedBlock) -> list[ReferenceItem]:
-        """Return what the kernels answered in the twin's words."""
-        return [_item(self.vocabulary, rated, row) for row in range(len(rated.reason))]
+        """Return what the kernels answered to the latest usage, in the twin's words."""
+        quantities = self.rated.quantity if rated.items is None else rated.items.quantity
+        numbers = np.zeros(len(quantities), np.uint8) if rated.items is None else rated.items.number
+        columns = zip(quantities.tolist(), numbers.tolist(), strict=True)
+        return [_item(self.vocabulary, rated, row, *told) for row, told in enumerate(columns)]
 
 
 def expect_same_bytes(found: RatedBlock, wanted: RatedBlock) -> None:
@@ -115,7 +119,7 @@ def expect_same_bytes(found: RatedBlock, wanted: RatedBlock) -> None:
         assert (left is right is None) or left.tobytes() == right.tobytes(), item.name
 
 
-def _item(vocabulary: Vocabulary, rated: RatedBlock, row: int) -> ReferenceItem:
+def _item(vocabulary: Vocabulary, rated: RatedBlock, row: int, quantity: int, number: int) -> ReferenceItem:
     wallet = int(rated.wallet[row])
     if wallet == WALLET_NONE:
         parts = []
@@ -140,6 +144,8 @@ def _item(vocabulary: Vocabulary, rated: RatedBlock, row: int) -> ReferenceItem:
         band=int(rated.band[row]),
         amount=int(rated.amount[row]),
         movements=tuple(Movement(vocabulary.wallets.name(int(name)), int(part), left) for name, part, left in parts),
+        quantity=quantity,
+        number=number,
     )
 
 

@@ -144,7 +144,7 @@ class R151Decoder:
         date, value = matrix.column(r151.DATE_SLOT), matrix.column(r151.VALUE_SLOT)
         timestamps.read_day_end(matrix.text, *date, thresholds, offsets, event_at, matrix.reason)
         kind, factors = np.zeros(n, np.int32), np.full(1, self.factor, np.int64)
-        quantities.read_quantities(matrix.text, *value, kind, factors, False, quantity, matrix.reason)
+        quantities.read_quantities(matrix.text, *value, kind, factors, False, False, quantity, matrix.reason)
         return event_at, quantity
 
     def _keys(self, matrix: FieldMatrix) -> tuple[UInt64Array, UInt64Array, UInt64Array]:

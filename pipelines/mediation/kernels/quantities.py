@@ -88,7 +88,8 @@ def scale_decimal(text: Any, at: Any, stop: Any, factor: Any, half_up: Any) -> A
         half_up: bool; round excess decimals half up (on the magnitude) instead of refusing them.
 
     Returns:
-        (steps, reason): reason 0, INVALID_QUANTITY, QUANTITY_PRECISION, QUANTITY_OVERFLOW or NEGATIVE_QUANTITY.
+        (steps, reason): reason 0, INVALID_QUANTITY, QUANTITY_PRECISION, QUANTITY_OVERFLOW, or NEGATIVE_QUANTITY: then the
+        number is -steps.
     """
     negative = False
     if at < stop and (text[at] == 45 or text[at] == 43):
@@ -146,9 +147,7 @@ def scale_decimal(text: Any, at: Any, stop: Any, factor: Any, half_up: Any) -> A
         return np.int64(0), QUANTITY_PRECISION
     if steps < 0 or steps + part > QUANTITY_MAX:
         return np.int64(0), QUANTITY_OVERFLOW
-    if negative:
-        return np.int64(0), NEGATIVE_QUANTITY
-    return steps + part, 0
+    return steps + part, NEGATIVE_QUANTITY if negative else 0
 
 
 @njit(cache=True, nogil=True)
@@ -184,7 +183,7 @@ def read_counters(text: Any, start: Any, end: Any, kind: Any, counter: Any, reas
 
 @njit(cache=True, nogil=True)
 def read_quantities(
-    text: Any, start: Any, end: Any, kind: Any, factors: Any, half_up: Any, quantity: Any, reason: Any
+    text: Any, start: Any, end: Any, kind: Any, factors: Any, half_up: Any, signed: Any, quantity: Any, reason: Any
 ) -> None:
     """Read the quantity of each record.
 
@@ -192,7 +191,7 @@ def read_quantities(
         text: (b,) uint8; start, end: (n,) int32.
         kind: (n,) int32 index of the record's event type in `factors`, or -1: the quantity stays 0.
         factors: (e,) int64 base steps of one source unit.
-        half_up: bool, see `scale_decimal`.
+        half_up: bool, see `scale_decimal`. signed: bool, whether it may be below zero.
         quantity: (n,) int64 base steps, written; 0 where it cannot be read.
         reason: (n,) uint16, changed where it was 0.
     """
@@ -225,8 +224,11 @@ def read_quantities(
                 continue
             at = np.int64(start[i])
         steps, found = scale_decimal(text, at, stop, factor, half_up)
-        quantity[i] = steps
-        if found != 0 and reason[i] == 0:
+        if found == 0:
+            quantity[i] = steps
+        elif found == NEGATIVE_QUANTITY and signed:
+            quantity[i] = -steps
+        elif reason[i] == 0:
             reason[i] = found
 
 

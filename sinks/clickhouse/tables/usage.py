@@ -1,4 +1,4 @@
-"""fact_usage: one wide row per rated EDR, with its rated item and, when one wallet paid all, its wallet operation."""
+"""fact_usage: one wide row per rated item, with its EDR and, when one wallet paid all, its wallet operation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sinks.clickhouse.tables.place import Places
 
 FACT_USAGE = Table(
     "fact_usage",
-    "One row per rated EDR: the EDR, its rated item, and its wallet operation when one wallet paid all of it.",
+    "One row per rated item: its EDR, the item, and its wallet operation when one wallet paid all of it.",
     (
         Column("tenant", "UInt16", "id in dim_tenant"),
         Column("account", "UInt32", "id in dim_account"),
@@ -24,6 +24,7 @@ FACT_USAGE = Table(
         Column("claim", "UInt32", "journal entry that brought the record"),
         Column("record", "UInt32", "record number within the claim"),
         Column("branch", "UInt8", "which of the record's EDRs, from 0: an access point may be shared"),
+        Column("item", "UInt8", "which of the EDR's rated items, from 0"),
         Column("block", "UInt32", "block number within the claim"),
         Column("source", "UInt16", "id in dim_source"),
         Column("event_type", "UInt16", "id in dim_event_type"),
@@ -31,7 +32,8 @@ FACT_USAGE = Table(
         Column("subscription", "UInt32", "id in dim_subscription"),
         Column("image", "UInt16", "id in dim_image: the tariff image that rated it"),
         Column("span_s", "UInt32", "seconds from event_at to the end of the metered period"),
-        Column("quantity", "Int64", "measured, in base steps of the unit"),
+        Column("quantity", "Int64", "measured, in base steps of the unit: what of the EDR's quantity the item prices"),
+        Column("rest", "Int64", "what of the EDR's quantity it does not price, in base steps"),
         Column("rated_quantity", "Int64", "after increments, in base steps"),
         Column("counter_before", "Int64", "the counter before this item, in base steps; 0 without counter"),
         Column("tier", "UInt8", "last tier that priced a part of it, from 0"),
@@ -47,7 +49,7 @@ FACT_USAGE = Table(
 
 
 def usage_columns(blocks: Sequence[OutputBlock], tenants: Mapping[str, int]) -> dict[str, list[NDArray[Any]]]:
-    """Return the columns of the rated EDRs of `blocks`; arrays are passed on as they are when all EDRs are rated."""
+    """Return the columns of the rated items of `blocks`; arrays are passed on as they are when all EDRs are rated."""
     columns: dict[str, list[NDArray[Any]]] = {name: [] for name in FACT_USAGE.names}
     for block in blocks:
         for name, values in _block_columns(block, tenants).items():
@@ -57,17 +59,20 @@ def usage_columns(blocks: Sequence[OutputBlock], tenants: Mapping[str, int]) -> 
 
 def _block_columns(block: OutputBlock, tenants: Mapping[str, int]) -> dict[str, NDArray[Any]]:
     header, edrs, rated = block.header, block.edrs, block.rated
+    item, rest = item_columns(block)
     columns: dict[str, NDArray[Any]] = {
         "account": block.account,
         "charge_version": rated.charge_version,
         "event_at": edrs.event_at,
         "record": edrs.record,
         "branch": edrs.branch,
+        "item": item,
         "event_type": edrs.event_type,
         "access_point": edrs.access_point,
         "subscription": edrs.subscription,
         "span_s": edrs.span_s,
         "quantity": edrs.quantity,
+        "rest": rest,
         "rated_quantity": rated.rated_quantity,
         "counter_before": rated.counter_before,
         "tier": rated.tier,
@@ -84,6 +89,13 @@ def _block_columns(block: OutputBlock, tenants: Mapping[str, int]) -> dict[str, 
     columns = Places.of(header, tenants).columns(len(columns["record"])) | columns
     columns["image"] = np.full(len(columns["record"]), header.image, np.int64)
     return columns
+
+
+def item_columns(block: OutputBlock) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return (item, rest), (n,) each: which of its EDR's items each row is, and what of the EDR's quantity it leaves."""
+    n = len(block.edrs)
+    item = np.zeros(n, np.uint8) if block.rated.items is None else block.rated.items.number
+    return item, np.zeros(n, np.int64) if block.rest is None else block.rest
 
 
 def usage_rows(block: OutputBlock) -> int:

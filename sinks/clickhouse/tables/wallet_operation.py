@@ -13,6 +13,7 @@ from schemas.wallets import MovementKind, WalletMovement
 from sinks.clickhouse.native import wide, wide_integers
 from sinks.clickhouse.table import BALANCE, TIMESTAMP, Column, Table
 from sinks.clickhouse.tables.place import Places, ingest_day
+from sinks.clickhouse.tables.usage import item_columns
 
 FACT_WALLET_OPERATION = Table(
     "fact_wallet_operation",
@@ -30,6 +31,7 @@ FACT_WALLET_OPERATION = Table(
         Column("claim", "UInt32", "journal entry"),
         Column("record", "UInt32", "record number within the claim; row of a movement that no usage causes"),
         Column("branch", "UInt8", "which of the record's EDRs, from 0: an access point may be shared; 0 without usage"),
+        Column("item", "UInt8", "which of the EDR's rated items, from 0; 0 without usage"),
         Column("part", "UInt16", "which of the item's operations, in drawing order from 0"),
         Column("block", "UInt32", "block number within the claim; 0 without usage"),
         Column("source", "UInt16", "id in dim_source; 0 without usage"),
@@ -65,6 +67,7 @@ def _block_columns(block: OutputBlock, tenants: Mapping[str, int]) -> dict[str, 
         "kind": np.full(count, MovementKind.USAGE if block.reversals is None else MovementKind.REVERSAL, np.uint8),
         "record": edrs.record[row],
         "branch": edrs.branch[row],
+        "item": item_columns(block)[0][row],
         "part": np.arange(count) - np.searchsorted(row, row, side="left"),
         "amount": wide(negative >> 63, negative.view(np.uint64)),
         "balance_after": wide(rated.split_balance_hi, rated.split_balance_lo),
@@ -89,6 +92,7 @@ def movement_columns(movements: Sequence[WalletMovement], tenant: int) -> dict[s
         "claim": np.array([movement.claim for movement in movements], np.int64),
         "record": np.array([movement.row for movement in movements], np.int64),
         "branch": zeros,
+        "item": zeros,
         "part": np.array([movement.part for movement in movements], np.uint16),
         "block": zeros,
         "source": zeros,

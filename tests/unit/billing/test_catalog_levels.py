@@ -181,6 +181,8 @@ def test_per_cent_are_rounded_up_to_a_whole_step_of_what_they_are_of() -> None:
     catalog = loaded(SOLD)
     counter, versions = catalog.counters["month"], catalog.price_plans["data"].versions
     assert whole_of(counter, versions, catalog.units) == 5 * 10**9
+    limited = counter.model_copy(update={"ceiling": "8 GB"})
+    assert whole_of(limited, versions, catalog.units) == 8 * 10**9
     assert level_of("33.3 %", 10, BUILT_IN_UNITS["B"], BUILT_IN_UNITS) == 4
     assert level_of("100 %", 10, BUILT_IN_UNITS["B"], BUILT_IN_UNITS) == 10
     assert level_of("0.000000001 EUR", None, money_unit("EUR"), BUILT_IN_UNITS) == 1

@@ -221,7 +221,7 @@ def test_read_only_columns_are_rated_too(world: World) -> None:
 def wrong_blocks(world: World) -> dict[str, object]:
     block = world.block([call("postpaid", 4)])
     return {
-        "a quantity is negative": replace(block, quantity=np.array([-1])),
+        "a quantity is below": replace(block, quantity=np.array([-(2**62) - 1])),
         "a quantity exceeds": replace(block, quantity=np.array([2**62 + 1])),
         "a subscription is not in the image": replace(block, subscription=np.array([99], np.int32)),
         "a subscription id is negative": replace(block, subscription=np.array([-2], np.int32)),

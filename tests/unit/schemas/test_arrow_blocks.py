@@ -19,7 +19,7 @@ from schemas.arrow_blocks import (
 )
 from schemas.cdr import ATTRIBUTE_SLOTS, BlockPosition
 from schemas.edr import EdrBlock
-from schemas.rated_item import RatedBlock
+from schemas.rated_item import ItemRows, RatedBlock
 from schemas.values import VALUE_SLOTS
 
 
@@ -87,10 +87,15 @@ def test_rated_items_come_back_and_amounts_are_decimals() -> None:
     items, parts = rated_to_arrow(rated)
     assert items.column("amount").to_pylist() == [Decimal(value).scaleb(-9) for value in amounts.tolist()]
     back = rated_from_arrow(items, parts)
-    for item in fields(RatedBlock):
-        if item.name == "growths":
-            continue  # they stay with the state
-        one, other = getattr(rated, item.name), getattr(back, item.name)
-        assert (one.dtype, one.tobytes()) == (other.dtype, other.tobytes()), item.name
+    names = [item.name for item in fields(RatedBlock) if item.name not in ("items", "growths")]
+    for name in names:
+        one, other = getattr(rated, name), getattr(back, name)
+        assert (one.dtype, one.tobytes()) == (other.dtype, other.tobytes()), name
+    assert back.items is None
+    several = replace(rated, items=ItemRows(np.arange(5) // 2, np.arange(5, dtype=np.uint8), amounts))
+    found = rated_from_arrow(*rated_to_arrow(several)).items
+    assert found is not None
+    assert (found.row.tolist(), found.number.tolist()) == ([0, 0, 1, 1, 2], [0, 1, 2, 3, 4])
+    assert found.quantity.tolist() == amounts.tolist()
     sliced = rated_from_arrow(items.slice(2, 2), parts)
     assert sliced.amount.tolist() == [-1, 2**63 - 1]

@@ -41,7 +41,14 @@ def _reversal(block: OutputBlock, claim: int) -> OutputBlock:
             split_balance_lo=nothing.astype(np.uint64),
         ),
         pa.RecordBatch.from_pylist([], REJECTION_SCHEMA),
-        ReversalBlock(np.full(n, edrs.position.claim), edrs.record, edrs.branch, np.ones(n, np.uint8), "back_out"),
+        ReversalBlock(
+            np.full(n, edrs.position.claim),
+            edrs.record,
+            edrs.branch,
+            np.zeros(n, np.uint8),
+            np.ones(n, np.uint8),
+            "back_out",
+        ),
     )
 
 

@@ -123,7 +123,7 @@ def test_another_format_is_passed_over_and_named(tmp_path: Path, monkeypatch: py
     state, told = read(tmp_path)
     assert state is not None
     assert state.position == (1, 1)
-    assert "its format is 99, this release reads 1, 2, 3, 4 and 5" in told[0]
+    assert "its format is 99, this release reads 1, 2, 3, 4, 5 and 6" in told[0]
 
 
 def test_when_all_are_damaged_the_log_is_replayed_from_its_start(tmp_path: Path) -> None:

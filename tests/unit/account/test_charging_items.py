@@ -1,0 +1,117 @@
+"""Usage charged online that comes to several items: told item by item, and given back as a whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from charging_twin import CATALOG
+from rating_world import Use, World, catalog_from, instant
+
+from pipelines.account.charging import ChargingState, Ground, take_frame
+from schemas.charging import REQUEST, ChargingCode, ChargingKind
+from schemas.output import OutputBlock
+from schemas.rejection import Reason
+from schemas.values import VALUE_ABSENT
+
+AT = instant("2026-05-10T12:00:00Z")
+EURO = 10**9
+
+
+class Desk:
+    """One subscription that sends texts, of which four are in a bundle: wallets of 2 and of 4.25 EUR."""
+
+    def __init__(self, catalog: str = CATALOG) -> None:
+        self.world, self.state = World(catalog_from(catalog % 1)), ChargingState()
+        self.state.open_segment(3)
+        self.at, self.count = AT, 0
+
+    def ask(
+        self,
+        kind: ChargingKind,
+        quantity: int = 0,
+        of: int = 0,
+        increment: int = 0,
+        code: ChargingCode = ChargingCode.DONE,
+    ) -> tuple[Any, list[OutputBlock]]:
+        """Take a frame of one request, the ids of which count from 1."""
+        names = self.world.vocabulary
+        row = np.zeros(1, REQUEST)
+        self.at, self.count = self.at + 1000, self.count + 1
+        row["lo"], row["of_lo"], row["kind"], row["quantity"] = self.count, of, kind, quantity
+        row["increment"], row["validity_s"], row["values"], row["subscription"] = increment, 60, VALUE_ABSENT, -1
+        if not of:
+            row["subscription"], row["event_type"] = names.subscriptions.id("two"), names.event_types.id("text")
+        ground = Ground(self.world.image, self.world.state, names, "acme", 0, 7200)
+        answers, blocks = take_frame(row, self.at, self.state, ground)
+        assert answers["code"][0] == code
+        return answers[0], blocks
+
+    def stands(self) -> tuple[float, float, int]:
+        """Return what the two wallets have, and the bundle has counted."""
+        state, names = self.world.state, self.world.vocabulary
+        one, two = (state.balance(names.wallets.id(name)) / EURO for name in ("two/a", "two/b"))
+        return one, two, int(state.counter_used[names.counters.id("two/bundle")].sum())
+
+
+def told(block: OutputBlock) -> list[tuple[int, int, int, float]]:
+    """Return number, quantity, rest and amount of every item."""
+    assert block.rated.items is not None
+    assert block.rest is not None
+    columns = (block.rated.items.number, block.edrs.quantity, block.rest, block.rated.amount / EURO)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def test_a_charge_of_several_items_is_told_and_refunded_item_by_item() -> None:
+    desk = Desk()
+    answer, [block] = desk.ask(ChargingKind.CHARGE, 6)
+    assert answer["amount"] == 2 * EURO
+    assert told(block) == [(0, 6, 0, 0.6), (1, 4, 2, 0.0), (2, 2, 4, 1.4)]
+    assert (block.header.edrs, block.header.rated, block.header.usage_rows) == (1, 1, 3)
+    assert desk.stands() == (0.0, 4.25, 4)
+    answer, [back] = desk.ask(ChargingKind.REFUND, of=1)
+    assert (answer["amount"], answer["granted"]) == (2 * EURO, 6)
+    assert told(back) == [(0, -6, 0, -0.6), (1, -4, -2, 0.0), (2, -2, -4, -1.4)]
+    assert (back.header.edrs, back.header.cancelled, back.header.usage_rows, back.header.reversal_rows) == (1, 1, 3, 3)
+    assert back.reversals is not None
+    assert back.reversals.item.tolist() == [0, 1, 2]
+    assert set(back.reversals.record.tolist()) == {0}
+    assert desk.stands() == (2.0, 4.25, 0)
+
+
+def test_a_reservation_holds_all_items_and_grants_what_they_can_pay_together() -> None:
+    desk = Desk()
+    answer, blocks = desk.ask(ChargingKind.RESERVE, 100, increment=1)
+    assert (answer["granted"], blocks) == (11, [])  # 1.1 + 7 x 0.7 = 6 EUR
+    assert desk.stands() == (0.0, 0.25, 4)
+    answer, [block] = desk.ask(ChargingKind.CONFIRM, 11, of=1)
+    assert answer["amount"] == 6 * EURO
+    assert told(block) == [(0, 11, 0, 1.1), (1, 4, 7, 0.0), (2, 7, 4, 4.9)]
+    assert block.rated.split_row.tolist() == [2, 2]
+    desk = Desk()
+    desk.ask(ChargingKind.RESERVE, 11)
+    desk.ask(ChargingKind.CANCEL, of=1)
+    assert desk.stands() == (2.0, 4.25, 0)
+    desk.ask(ChargingKind.RESERVE, 5)
+    _, [block] = desk.ask(ChargingKind.CONFIRM, 13, of=3)  # more than the wallets have
+    assert [amount for *_, amount in told(block)] == [1.3, 0.0, 6.3]
+    assert desk.stands() == (0.0, -1.35, 4)
+
+
+def test_what_was_taken_back_meanwhile_leaves_the_bundle_below_nothing() -> None:
+    desk = Desk()
+    desk.ask(ChargingKind.RESERVE, 3)
+    desk.world.rate([Use("two", "text", AT, -2)])
+    assert desk.stands() == (1.7, 4.45, 1)
+    desk.ask(ChargingKind.CANCEL, of=1)
+    assert desk.stands() == (2.0, 4.45, -2)
+
+
+def test_a_reservation_is_cut_to_what_a_ceiling_leaves_that_refuses_more() -> None:
+    desk = Desk(CATALOG.replace("when_used_up: next", "when_used_up: refuse"))
+    answer, _ = desk.ask(ChargingKind.RESERVE, 3, increment=2)
+    assert answer["granted"] == 3
+    answer, _ = desk.ask(ChargingKind.RESERVE, 9, increment=2, code=ChargingCode.RATING_FAILED)
+    assert (answer["granted"], answer["reason"]) == (0, Reason.COUNTER_USED_UP)
+    answer, _ = desk.ask(ChargingKind.RESERVE, 9, increment=1)
+    assert (answer["granted"], desk.stands()) == (1, (1.6, 4.25, 4))
