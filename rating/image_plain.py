@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rating.kernels import layout
+from rating.kernels.plain import inverse_of
 from schemas.arrays import BoolArray, Int32Array, Int64Array, UInt8Array
 
 FEE_MAX = 2**62
@@ -54,6 +55,7 @@ def plain_rows(
     found = np.zeros((len(version_row), layout.PLAIN_COLUMNS), np.int64)
     for column, copied in COPIED.items():
         found[:, column] = version_row[:, copied]
+    found[:, layout.PLAIN_INVERSE] = inverse_of(np.maximum(found[:, layout.PLAIN_DIVISOR], 1))
     rows, of = version_row[:versions], found[:versions]
     plain = _is_plain(version_row)
     looks_up = np.flatnonzero(rows[:, layout.LOOKUP] != layout.LOOKUP_NONE)

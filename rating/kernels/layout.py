@@ -183,6 +183,8 @@ PLAIN_ROW_PTR = 20
 """Where the row that look-ups would number 0 is in `row_variant`."""
 PLAIN_LATER = 21
 """How many versions of its charge come after it."""
+PLAIN_INVERSE = 22
+"""What `plain.inverse_of` returns of its divisor."""
 
 PERIOD_DAY = 0
 PERIOD_MONTH = 1

@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 
 from rating.kernels.wide import DOWN, HALF_EVEN, HALF_UP, add, low_signed, multiply
+from schemas.arrays import Int64Array
 
 I64 = np.int64
 U = np.uint64
@@ -19,11 +20,24 @@ INT64_MAX = 2**63 - 1
 QUANTITY_MAX = 2**62
 
 
+def inverse_of(divisor: Int64Array) -> Int64Array:
+    """Return (n,) 2**63 / divisor, rounded down and below 2**63, of divisors >= 1."""
+    return np.minimum(np.uint64(1 << 63) // divisor.astype(np.uint64), np.uint64(INT64_MAX)).astype(np.int64)
+
+
 @njit(inline="always")
-def divide_plainly(total: Any, divisor: Any, mode: Any) -> Any:
-    """Return total / divisor (int64, >= 0 and >= 1), rounded. Twin: `wide.divide_round`."""
-    quotient = U(total) // U(divisor)
+def divide_plainly(total: Any, divisor: Any, inverse: Any, mode: Any) -> Any:
+    """Return total / divisor (int64, >= 0 and >= 1), rounded. Twin: `wide.divide_round`.
+
+    The product with the `inverse` of the divisor is at most one too small, since total < 2**63: a multiplication takes a
+    fraction of the time of a division.
+    """
+    high, low = multiply(total, inverse)
+    quotient = U(high) << U(1) | low >> U(63)
     rest = total - low_signed(quotient) * divisor
+    if rest >= divisor:
+        rest -= divisor
+        quotient += U(1)
     gap = divisor - rest
     if mode == HALF_UP:
         more = rest >= gap
@@ -42,6 +56,7 @@ def price_plainly(
     before: Any,
     fee: Any,
     divisor: Any,
+    inverse: Any,
     mode: Any,
     factor: Any,
     first_tier: Any,
@@ -82,6 +97,6 @@ def price_plainly(
     total = low_signed(lo)
     if hi != 0 or total < 0:
         return I64(0), tier, False
-    above, low = multiply(divide_plainly(total, divisor, mode), factor)
+    above, low = multiply(divide_plainly(total, divisor, inverse, mode), factor)
     amount = low_signed(low)
     return amount, tier, above == 0 and amount >= 0

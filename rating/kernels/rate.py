@@ -208,9 +208,10 @@ def rate_rows(
             if fits:
                 amount, tier, fits = price_plainly(
                     quantity, before, plain_row[rule, layout.PLAIN_FEE], plain_row[plain, layout.PLAIN_DIVISOR],
-                    plain_row[plain, layout.PLAIN_MODE], plain_row[plain, layout.PLAIN_FACTOR],
-                    plain_row[plain, layout.PLAIN_TIER_PTR], plain_row[plain, layout.PLAIN_TIER_COUNT], price_at + band,
-                    plain_row[plain, layout.PLAIN_BANDS], tier_upper, price,
+                    plain_row[plain, layout.PLAIN_INVERSE], plain_row[plain, layout.PLAIN_MODE],
+                    plain_row[plain, layout.PLAIN_FACTOR], plain_row[plain, layout.PLAIN_TIER_PTR],
+                    plain_row[plain, layout.PLAIN_TIER_COUNT], price_at + band, plain_row[plain, layout.PLAIN_BANDS],
+                    tier_upper, price,
                 )  # fmt: skip
             if fits and amount > 0:
                 wallet = I64(subscription_row[who, layout.WALLET_FIRST])

@@ -16,7 +16,7 @@ from rating_world import Use, World, catalog_from, expect_same_bytes, instant
 from rating.image_plain import NEVER
 from rating.kernels import layout
 from rating.kernels.graduated import price_graduated
-from rating.kernels.plain import divide_plainly, price_plainly
+from rating.kernels.plain import divide_plainly, inverse_of, price_plainly
 from rating.kernels.wide import add, to_amount
 from rating.rate import rate
 from schemas.values import pack_digits
@@ -170,6 +170,7 @@ def both(quantity, before, row, upper, price):  # type: ignore[no-untyped-def]
         before,
         row[layout.PLAIN_FEE],
         row[layout.PLAIN_DIVISOR],
+        row[layout.PLAIN_INVERSE],
         row[layout.PLAIN_MODE],
         row[layout.PLAIN_FACTOR],
         np.int64(0),
@@ -202,6 +203,7 @@ def test_what_fits_has_the_amount_of_the_long_way(
     row[layout.PLAIN_TIER_COUNT] = len(bounds) + 1
     row[layout.PLAIN_FEE], row[layout.PLAIN_DIVISOR], row[layout.PLAIN_MODE] = fee, divisor, mode
     row[layout.PLAIN_FACTOR] = 10**decimals
+    row[layout.PLAIN_INVERSE] = inverse_of(np.array([divisor]))[0]
     before = min(before, INT64_MAX - quantity)
     upper = np.array([*sorted(bounds), INT64_MAX], np.int64)
     (amount, tier, fits), long = both(np.int64(quantity), np.int64(before), row, upper, np.array(prices, np.int64))
@@ -216,14 +218,20 @@ def test_what_fits_has_the_amount_of_the_long_way(
 
 
 @pytest.mark.parametrize("mode", range(4))
-@given(total=numbers, divisor=st.one_of(st.integers(1, 9), st.integers(1, INT64_MAX)))
+@given(
+    total=st.one_of(numbers, st.integers(0, INT64_MAX)), divisor=st.one_of(st.integers(1, 9), st.integers(1, INT64_MAX))
+)
+@example(INT64_MAX, 1)
+@example(INT64_MAX, INT64_MAX)
+@example(INT64_MAX - 1, 2)
 def test_divisions_are_rounded_as_named(mode: int, total: int, divisor: int) -> None:
     exact = Fraction(total, divisor)
     half = (exact + Fraction(1, 2)).__floor__()
     rounded = [half, round(exact), exact.__ceil__(), exact.__floor__()][mode]
-    assert DIVIDE(np.int64(total), np.int64(divisor), mode) == rounded
+    inverse = inverse_of(np.array([divisor]))[0]
+    assert DIVIDE(np.int64(total), np.int64(divisor), inverse, mode) == rounded
 
 
 @njit
-def DIVIDE(total, divisor, mode):  # type: ignore[no-untyped-def]
-    return divide_plainly(total, divisor, mode)
+def DIVIDE(total, divisor, inverse, mode):  # type: ignore[no-untyped-def]
+    return divide_plainly(total, divisor, inverse, mode)
