@@ -75,8 +75,10 @@ item added to accumulators, as `schemas.rated_item.Growths` says it. `counter_sl
 `RatedBlock`; the parts of a split item are in drawing order. `key_hi`, `key_lo`: the record's identity, (0, 0) where
 another row releases it or nobody does; `key_at`: its event time, microseconds UTC.
 """
-CANCELLATION_SCHEMAS = (
-    CANCELLATION_SCHEMA,
-    pa.schema([field for field in CANCELLATION_SCHEMA if not field.name.startswith("grown_")]),
+_LATER = (("item", "rest"), ("grown_slot", "grown_period", "grown_by"))
+"""Columns that came later than others, the latest first; in files without, each is 0 or empty."""
+CANCELLATION_SCHEMAS = tuple(
+    pa.schema([field for field in CANCELLATION_SCHEMA if field.name not in sum(_LATER[:missing], ())])
+    for missing in range(len(_LATER) + 1)
 )
 """That one, and those of releases before, whose files may be in the log."""

@@ -118,4 +118,7 @@ def _blocks(reader: pa.ipc.RecordBatchFileReader) -> range:
 
 
 def _column(reader: pa.ipc.RecordBatchFileReader, block: int, name: str) -> Int64Array:
-    return np.array(reader.get_batch(block).column(name).to_numpy(), np.int64)
+    batch = reader.get_batch(block)
+    if name not in batch.schema.names:  # an earlier release wrote it
+        return np.zeros(len(batch), np.int64)
+    return np.array(batch.column(name).to_numpy(), np.int64)

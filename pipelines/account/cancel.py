@@ -129,6 +129,8 @@ def _keys(batches: Iterable[pa.RecordBatch], *, versions: bool) -> tuple[UInt64A
 
 
 def _column(commands: pa.RecordBatch, name: str) -> Any:
+    if name not in commands.schema.names:  # an earlier release wrote them
+        return np.zeros(len(commands), CANCELLATION_SCHEMA.field(name).type.to_pandas_dtype())
     return commands.column(name).to_numpy()
 
 
