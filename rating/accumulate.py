@@ -37,8 +37,6 @@ def accumulate(edrs: EdrBlock, rated: RatedBlock, image: TariffImage, state: Acc
         return None
     if rated.items is not None:
         edrs = with_items(edrs, rated.items.row, rated.items.quantity)
-    if rated.items is not None:
-        edrs = with_items(edrs, rated.items.row, rated.items.quantity)
     rows = np.flatnonzero(rated.reason == 0)
     found = find_growths(
         rows,

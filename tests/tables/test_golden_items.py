@@ -140,6 +140,17 @@ def test_a_ceiling_refuses_the_whole_usage_and_tells_what_was_counted() -> None:
     assert (left(world, "c100", 100), world.balance("u0/principal")) == (30, -70 * 10**9)
 
 
+def test_less_than_the_minimum_of_a_price_does_not_fit() -> None:
+    world = place(
+        "first: price_plan: least, priority: 1, when_used_up: next",
+        "last",
+        before="{kind: price_plan, code: least, currency: EUR, versions: [{start: 2020-01-01T00:00:00Z, model: flat, "
+        'per: 1 event, price: "1", counter: c100, minimum_quantity: 20 event}]}',
+    )
+    assert [item.quantity for item in rated(world, use(90), use(15), use(5))] == [90, 15, 5]
+    assert left(world, "c100", 100) == 10
+
+
 def test_what_nobody_prices_takes_everything_back_that_was_priced() -> None:
     world = place("levy", "first", "second")
     before = world.state.checksum()
@@ -233,6 +244,9 @@ def test_what_several_items_come_to_together_is_an_amount() -> None:
         assert item.charge_version is not None
         assert item.charge_version.startswith("last/one@")
     assert [item.amount // 10**9 for item in rated(world, use(4 * 10**9))] == [4 * 10**9] * 2
+    world = place("levy", "again: price_plan: one, priority: 2, then_next: true", "last")
+    [item] = rated(world, use(4 * 10**9))  # any two of them would fit
+    assert item.reason == Reason.AMOUNT_OVERFLOW
 
 
 def test_an_accumulator_stands_below_zero_where_more_was_taken_back_than_used() -> None:
