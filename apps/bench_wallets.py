@@ -1,4 +1,4 @@
-"""`octroi bench wallets`: online charging by single requests, durable, over the Python port, with a recount of its own."""
+"""`octroi bench wallets`: online charging by single requests, and the account stage by blocks, durable and recounted."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import resource
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,12 @@ from apps.embedded.charging_requests import ChargingAnswer, ChargingRequest
 from apps.embedded.layout import DataDirectory
 from apps.settings import Settings
 from benchmarks.report import Result, report, write_report
+from benchmarks.wallets import LOADS, World, measure_conservation, measure_load, measure_snapshots
 from schemas.charging import ChargingCode, ChargingKind
 
-WALLET_SUITES = ("reserve_confirm",)
+WALLET_SUITES = ("reserve_confirm", *LOADS, "conservation", "snapshot")
+ACCOUNTS_OF_BLOCKS = 10_000_000
+"""Accounts of all suites but reserve_confirm, or five for each record where records are given."""
 ACCOUNTS = 100_000
 REQUESTS = 200_000
 IN_FLIGHT = 64
@@ -111,17 +114,42 @@ class _Load:
         self._submit(ChargingRequest(ChargingKind.CONFIRM, name + "c", name, quantity=used), self._reserve)
 
 
-def bench_wallets(*, requests: int | None, seed: int, runs: int, json_file: Path | None) -> bool:
-    """Run the benchmark and print it; return whether the store agreed with what was used."""
-    requests = requests or REQUESTS
+def bench_wallets(*, only: list[str], records: int | None, seed: int, runs: int, json_file: Path | None) -> bool:
+    """Run suites, all unless told otherwise, and print them; return whether every recount agreed."""
+    results: list[Result] = []
+    for result in _measured(only or list(WALLET_SUITES), records, seed, runs):
+        value = f"{result.value:,.0f}" if result.value >= 100 else f"{result.value:.2f}"
+        say(f"{result.name}: {value} {result.unit}, recount {'ok' if result.recount_ok else 'DIFFERS'}")
+        results.append(replace(result, peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024))
+    if json_file is None:
+        print_json(report(results))
+    else:
+        write_report(json_file, results)
+    return all(result.recount_ok for result in results)
+
+
+def _measured(suites: list[str], records: int | None, seed: int, runs: int) -> Iterator[Result]:
+    if "reserve_confirm" in suites:
+        yield _measure_requests(records or REQUESTS, seed, runs)
+    if set(suites) <= {"reserve_confirm"}:
+        return
+    world = World.of(ACCOUNTS_OF_BLOCKS if records is None else min(ACCOUNTS_OF_BLOCKS, 5 * records))
+    for name in LOADS:
+        if name in suites:
+            yield measure_load(world, name, records=records, seed=seed, runs=runs)
+    if "conservation" in suites:
+        yield measure_conservation(world, records=records, seed=seed, runs=runs)
+    if "snapshot" in suites:
+        yield from measure_snapshots(world, seed=seed, runs=runs)
+
+
+def _measure_requests(requests: int, seed: int, runs: int) -> Result:
     measured = [_run_once(requests, seed + number) for number in range(runs)]
-    latencies = [round(float(np.percentile(run["latency_s"], 99)) * 1000, 3) for run in measured]
     problems = [problem for run in measured for problem in run["problems"]]
-    result = Result(
+    return Result(
         name="wallets.reserve_confirm",
         unit="requests/s",
         runs=[round(requests / run["wall_s"]) for run in measured],
-        peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         recount_ok=not problems,
         details={
             "requests": requests,
@@ -130,19 +158,11 @@ def bench_wallets(*, requests: int | None, seed: int, runs: int, json_file: Path
             "seed": seed,
             "measures": "single requests over the Python port, each answered once it is synced; half reserve, half confirm",
             "p50_ms": [round(float(np.percentile(run["latency_s"], 50)) * 1000, 3) for run in measured],
-            "p99_ms": latencies,
+            "p99_ms": [round(float(np.percentile(run["latency_s"], 99)) * 1000, 3) for run in measured],
             "cpu_us_per_request": [round(run["cpu_s"] / requests * 1e6, 1) for run in measured],
             "problems": problems,
         },
     )
-    say(
-        f"{result.name}: {result.value:,.0f} {result.unit}, p99 {latencies} ms, recount {'ok' if not problems else 'DIFFERS'}"
-    )
-    if json_file is None:
-        print_json(report([result]))
-    else:
-        write_report(json_file, [result])
-    return not problems
 
 
 def _run_once(requests: int, seed: int) -> dict[str, Any]:

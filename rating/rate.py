@@ -72,7 +72,7 @@ def rate(edrs: EdrBlock, image: TariffImage, state: AccountState) -> RatedBlock:
             answer, items = _with_item_room(answer, items)
         row = int(rate_rows(row, usage, image.tariff, accounts, answer, values, rolls, scratch, items))
     rated = _block(answer) if items is None else _item_block(answer, items)
-    _check_conservation(rated, moved=join(answer.moved_hi[0], answer.moved_lo[0]))
+    check_conservation(rated, moved=join(answer.moved_hi[0], answer.moved_lo[0]))
     growths = accumulate(edrs, rated, image, state)
     return rated if growths is None else replace(rated, growths=growths)
 
@@ -234,8 +234,12 @@ def _block(answer: Answer) -> RatedBlock:
     )
 
 
-def _check_conservation(rated: RatedBlock, *, moved: int) -> None:
-    """Raise unless what was rated is what balances lost, and split parts add up to their items."""
+def check_conservation(rated: RatedBlock, *, moved: int) -> None:
+    """Check that what was rated is what balances lost, and that split parts add up to their items.
+
+    Raises:
+        UnableToRate: when it is not.
+    """
     hi, lo, split_hi, split_lo, unpaid = total_by_payer(rated.amount, rated.wallet)
     _require(join(hi, lo) == moved, f"items of {join(hi, lo)} billionths moved {moved}")
     of_split_items, split_total = join(split_hi, split_lo), exact_sum(rated.split_amount)

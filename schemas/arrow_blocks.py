@@ -47,21 +47,22 @@ def edrs_from_arrow(batch: pa.RecordBatch) -> EdrBlock:
     Raises:
         UnableToReadBlock: when a column is missing, of another type, or has nulls, or the position is not there.
     """
-    metadata = batch.schema.metadata or {}
+    schema = batch.schema
+    metadata = schema.metadata or {}
     try:
         position = BlockPosition(*(int(metadata[name.encode()]) for name in _POSITION))
     except (KeyError, ValueError) as error:
         raise UnableToReadBlock("the batch does not say which block it is") from error
-    wanted = EMPTY.schema
-    missing = [name for name in _EDR if name not in batch.schema.names]
+    columns = dict(zip(schema.names, batch.columns, strict=True))
+    missing = [name for name in _EDR if name not in columns]
     if missing:
         raise UnableToReadBlock(f"the batch has no {', '.join(missing)}")
     found: dict[str, Any] = {}
-    for name in (*_EDR, "values"):
-        if name not in batch.schema.names:
+    for name, wanted in _TYPES.items():
+        column = columns.get(name)
+        if column is None:
             continue
-        column = batch.column(name)
-        if column.type != wanted.field(name).type or column.null_count:
+        if column.type != wanted or column.null_count:
             raise UnableToReadBlock(f"{name} is {column.type} with {column.null_count} nulls")
         found[name] = _array(name, column)
     return EdrBlock(position, **found)
@@ -128,3 +129,4 @@ EMPTY = edrs_to_arrow(
     )
 )
 """A block of no EDRs: its schema is that of all blocks, some of which have no values."""
+_TYPES = {name: EMPTY.schema.field(name).type for name in (*_EDR, "values")}

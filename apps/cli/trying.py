@@ -45,7 +45,7 @@ def bench(
         str,
         typer.Option(
             metavar="SUITES",
-            help="Suites of `mediation` [all but large_file], `rating` [shapes] or `wallets`, with commas between them.",
+            help="Suites of `mediation` [all but large_file], `rating` [shapes] or `wallets` [all], with commas between them.",
         ),
     ] = "",
     large_bytes: Annotated[
@@ -80,7 +80,7 @@ def bench(
         from apps.bench_wallets import WALLET_SUITES, bench_wallets
 
         _expect_suites(suites, WALLET_SUITES)
-        agreed = bench_wallets(requests=records, seed=seed, runs=runs, json_file=json_file)
+        agreed = bench_wallets(only=suites, records=records, seed=seed, runs=runs, json_file=json_file)
     elif only:
         raise WrongUsage(f"{name} has no suites to choose from")
     else:
