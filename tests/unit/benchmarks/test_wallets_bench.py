@@ -102,17 +102,17 @@ def test_every_frame_is_staged_in_order_and_acknowledged_once(tmp_path: Path, *,
 
 
 def test_no_frame_is_staged_before_it_is_synced(tmp_path: Path) -> None:
-    class Watched(DurableLog):
-        durable: set[bytes] = set()
+    synced: set[bytes] = set()
 
+    class Watched(DurableLog):
         def append(self, frames: Sequence[bytes]) -> None:
             super().append(frames)
-            self.durable.update(frames)
+            synced.update(frames)
 
     log = Watched(tmp_path / "log")
 
     def stage(frame: bytes) -> bytes:
-        assert frame in log.durable
+        assert frame in synced
         return frame
 
     Passage(FRAMES, stage, log, None, 8).run()
