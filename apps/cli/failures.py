@@ -32,6 +32,7 @@ _EXIT_CODES = {
     "UnableToBackOut": USAGE,
     "UnableToAbandon": USAGE,
     "UnableToRerate": USAGE,
+    "UnableToBill": USAGE,
     "UnableToRequest": USAGE,
     "UnableToFindCatalog": USAGE,
     "UnableToReadEdrs": USAGE,

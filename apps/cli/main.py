@@ -8,6 +8,7 @@ from io import TextIOWrapper
 import typer
 
 from apps.cli import (
+    billing,
     catalogs,
     charging,
     explaining,
@@ -48,6 +49,7 @@ explaining.add_to(app)
 rating.add_to(app)
 catalogs.add_to(app)
 rerating.add_to(app)
+billing.add_to(app)
 simulating.add_to(app)
 trying.add_to(app)
 setup.add_to(app)

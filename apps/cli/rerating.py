@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from apps.cli.deciding import ask
-from apps.cli.failures import PARTIAL, WrongUsage, honest
+from apps.cli.failures import WrongUsage, honest
 from apps.cli.options import AsJson, Data
 from apps.cli.output import count, decimal_text, print_json, print_table, printable
 from apps.cli.usage_selecting import (
@@ -58,7 +58,7 @@ def rerate(
 
     Every item that is replaced is taken back by another one, and stays visible. Counters are settled as if all usage had come
     in order, so whole counter periods are rated again. What is unrated and has a price now is rated. Done again, it changes
-    nothing. Refused where something is billed.
+    nothing. What an invoice holds is refunded first, exactly, by items for the next one.
     """
     if not preview and not reason.strip():
         raise WrongUsage("say why with --reason, or look first with --preview")
@@ -79,8 +79,6 @@ def rerate(
         print_json(result)
     else:
         _print(result, preview=preview)
-    if result["refusals"]:
-        raise typer.Exit(PARTIAL)
 
 
 def _print(result: dict[str, Any], *, preview: bool) -> None:
@@ -111,8 +109,9 @@ def _print(result: dict[str, Any], *, preview: bool) -> None:
     for total in result["totals"]:
         before, after, difference = (decimal_text(Decimal(total[name])) for name in ("before", "after", "difference"))
         print(f"in all {before} before, {after} after: {difference} {printable(total['currency'])}")
-    for refusal in result["refusals"]:
-        print(f"refused: {refusal}")
+    for refund in result["refunds"]:
+        amount = f"{decimal_text(Decimal(refund['amount']))} {printable(refund['currency'])}"
+        print(f"{count(refund['items'], 'billed item')} refunded: {amount}, for the next invoice")
 
 
 def add_to(app: typer.Typer) -> None:

@@ -246,7 +246,7 @@ def billed_places(engine: Engine, places: set[tuple[int, int]]) -> set[tuple[int
 
 def _billed(engine: Engine, claims: list[int], records: set[int] | None) -> int:
     found = engine.store.query(
-        f"SELECT DISTINCT claim, record, branch FROM fact_billed WHERE claim IN ({', '.join(map(str, claims))})"
+        f"SELECT DISTINCT claim, record, branch, item FROM fact_billed WHERE claim IN ({', '.join(map(str, claims))})"
     )
     return sum(records is None or record in records for record in found["record"].to_pylist())
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from apps.embedded.back_out import back_out
+from apps.embedded.bill import bill
 from apps.embedded.charging_commands import LOOKS, charge_here, look_at
 from apps.embedded.correct import (
     EXAMPLE_CHARACTERS,
@@ -34,7 +35,7 @@ DONE = {Step.MARK: "marked", Step.DISCARD: "discarded", Step.REOPEN: "reopened"}
 
 OPERATIONS = (
     "query", "balance", *LOOKS, "charge",
-    "replay", "mark", "discard", "reopen", "correct", "back_out", "rerate", "simulate", "wallets",
+    "replay", "mark", "discard", "reopen", "correct", "back_out", "rerate", "bill", "simulate", "wallets",
 )  # fmt: skip
 """What an owner can be asked; those before `charge` change nothing."""
 
@@ -63,6 +64,9 @@ def perform(request: dict[str, Any]) -> Callable[[Engine], Any]:
             usage, why = UsageSelection.from_request(request["selection"]), str(request["reason"])
             preview, image, expect = bool(request["preview"]), request.get("image"), request.get("expect")
             return lambda engine: rerate(engine, usage, why, preview=preview, image=image, expect=expect)
+        case "bill":
+            billed = str(request["file"])
+            return lambda engine: bill(engine, billed)
         case "simulate":
             usage, top, csv = UsageSelection.from_request(request["selection"]), int(request["top"]), request["csv"]
             old, new = str(request["old"]), str(request["new"])

@@ -19,7 +19,7 @@ from apps.embedded.cancelled import cancelled_blocks, open_commands, open_renewa
 from apps.embedded.charging import ChargingDesk
 from apps.embedded.companion import write_companion
 from apps.embedded.digest import SMALL_BYTES, FileDigest
-from apps.embedded.events import claim_events, finished_claim, rejection_events
+from apps.embedded.events import finished_claim, store_events
 from apps.embedded.files import (
     QuarantinedFile,
     ReadableFile,
@@ -223,7 +223,7 @@ class Engine:
             elif isinstance(entry, Charging):
                 self.charging.begin(self, entry)
             report = ClaimReport(entry)
-        self._store_events(entry)
+        store_events(self.store, entry, self.directory.spool.archive)
         if isinstance(entry, FileClaim) and (resumed or report.total("rejected") or report.total("parked")):
             self._refused.append((entry, self._image().catalog.sources[entry.source].format))
         self._finish(report)
@@ -426,10 +426,6 @@ class Engine:
         sha256 = digest.result()
         first = self._hashes.setdefault(sha256, entry.claim)
         return ClaimReport(entry, headers, quarantine, sha256, first if first < entry.claim else 0)
-
-    def _store_events(self, entry: JournalEntry) -> None:
-        self.store.write_rejection_events(rejection_events(entry))
-        self.store.write_claim_events(claim_events(entry))
 
     def _finish(self, report: ClaimReport) -> None:
         self._finished.append(finished_claim(report, self.state.vocabulary.sources, self.settings.tenant))

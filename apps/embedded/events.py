@@ -1,13 +1,17 @@
-"""What entries of the log say about rejections and claims that are stored already."""
+"""What entries of the log say about rejections, claims and rated items that are stored already."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
+from apps.embedded.cancelled import open_checked
+from apps.embedded.ports import FactStore
 from apps.embedded.reports import ClaimReport
 from pipelines.spool.journal import (
     Abandon,
+    Bill,
     Cancel,
     Discard,
     EdrRetry,
@@ -21,10 +25,24 @@ from pipelines.spool.journal import (
     with_branch,
 )
 from rating.vocabulary import NameTable
-from sinks.clickhouse.store import ClaimEvent, FinishedClaim, RejectionEvent
+from schemas.billed import BILLED_SCHEMA
+from sinks.clickhouse.store import BilledItems, ClaimEvent, FinishedClaim, RejectionEvent
 from sinks.clickhouse.tables.rejection_event import corrected_as
 
 What = Literal["discarded", "replayed", "marked", "reopened", "cancelled"]
+
+
+def store_events(store: FactStore, entry: JournalEntry, archive: Path) -> None:
+    """Store what an entry does to what is stored already.
+
+    Raises:
+        UnableToReadArchive: when what it says is gone, or not what was journaled.
+    """
+    store.write_rejection_events(rejection_events(entry))
+    store.write_claim_events(claim_events(entry))
+    if isinstance(entry, Bill):
+        marks = open_checked(archive / entry.stored, entry.sha256, BILLED_SCHEMA).read_all()
+        store.write_billed(BilledItems(marks, entry.received_at, entry.claim))
 
 
 def rejection_events(entry: JournalEntry) -> list[RejectionEvent]:

@@ -11,6 +11,7 @@ from schemas.output import OutputBlock
 from schemas.wallets import WalletMovement
 from sinks.clickhouse.store import (
     AccessTransfers,
+    BilledItems,
     ClaimEvent,
     Completeness,
     FinishedClaim,
@@ -39,6 +40,9 @@ class FactStore(Protocol):
 
     def write_transfers(self, transfers: AccessTransfers) -> None:
         """Store the transfers of access points that one activation brought."""
+
+    def write_billed(self, billed: BilledItems) -> None:
+        """Store the billed marks of one entry."""
 
     def write_claims(self, claims: Sequence[FinishedClaim]) -> None:
         """Store the ends of claims."""
@@ -77,6 +81,9 @@ class NoStore:
 
     def write_transfers(self, transfers: AccessTransfers) -> None:
         """Drop the transfers."""
+
+    def write_billed(self, billed: BilledItems) -> None:
+        """Drop the marks."""
 
     def write_claims(self, claims: Sequence[FinishedClaim]) -> None:
         """Drop the claims."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -71,7 +71,7 @@ class Plan:
         rated: (m,) how they are rated now. of: (m,) of which EDR each of those rows is. account: (e,) who would pay.
         changed: (e,) whether a price, what it is for, or who pays it is another one, or it has none any more, or has one now.
         taken: (e,) whether it is replaced: with one EDR go all that its price depends on, or that depend on it.
-        billed: how many items of those are billed.
+        billed: (n,) whether an invoice holds the item that is replaced: it is refunded, by an item for the next invoice.
     """
 
     reader: ScopeReader
@@ -83,8 +83,7 @@ class Plan:
     account: Int32Array
     changed: BoolArray
     taken: BoolArray
-    billed: int = 0
-    refusals: tuple[str, ...] = field(default=())
+    billed: BoolArray
 
     @property
     def edr(self) -> Int64Array:
@@ -116,7 +115,7 @@ def rerate(
     Raises:
         UnableToSelect, UnableToReadEdrs: when it is not known which usage is meant, or it is too much.
         UnableToRerate: when there is no reason, no such image, the log went on, the account state cannot give back what is
-            stored, or (unless previewing) something is billed.
+            stored.
         UnableToReadArchive: when a file that usage is read from again is gone.
     """
     if not preview and not reason.strip():
@@ -126,11 +125,9 @@ def rerate(
     if expect is not None and expect != latest:
         raise UnableToRerate(f"the log went on from entry {expect} to {latest}: look at a preview again")
     plan = plan_rerating(engine, selection, image)
-    result = deltas_of(engine, plan) | {"after": latest, "entry": 0, "refusals": list(plan.refusals)}
+    result = deltas_of(engine, plan) | {"after": latest, "entry": 0}
     if preview or not plan.taken.any():
         return result
-    if plan.refusals:
-        raise UnableToRerate(f"nothing was rated again: {'; '.join(plan.refusals)}")
     return result | {"entry": _journal(engine, plan, reason.strip(), latest)}
 
 
@@ -155,15 +152,13 @@ def plan_rerating(engine: Engine, selection: UsageSelection, image: str | None) 
     of = np.arange(len(first)) if rated.items is None else rated.items.row
     account = active.image.tariff.subscription_row[whole.subscription, ACCOUNT].astype(np.int32)
     nothing: BoolArray = np.zeros(len(first), np.bool_)
-    plan = Plan(reader, scope, first, parts, rated, of, account, nothing, nothing)
+    plan = Plan(reader, scope, first, parts, rated, of, account, nothing, nothing, np.zeros(len(edrs), np.bool_))
     changed = _changed(plan)
     label = _together(plan, active)
     touched = np.zeros(len(label), np.bool_)
     touched[label[changed]] = True
     taken = touched[label] & (whole.rated | plan.rated_now)
-    billed = _billed(engine, edrs.take(np.flatnonzero(taken[plan.edr] & edrs.rated)))
-    refusals = (f"{billed:,} of the rated items are billed; credit the invoice instead",) if billed else ()
-    return replace(plan, changed=changed, taken=taken, billed=billed, refusals=refusals)
+    return replace(plan, changed=changed, taken=taken, billed=_billed(engine, edrs) & taken[plan.edr])
 
 
 def _numbers(first: Int64Array, rows: int) -> Int64Array:
@@ -292,17 +287,19 @@ def _items(reader: ScopeReader, edrs: StoredEdrs, parts: Parts) -> RatedItems:
     )
 
 
-def _billed(engine: Engine, edrs: StoredEdrs) -> int:
-    """Return how many of some items are billed."""
-    total = 0
+def _billed(engine: Engine, edrs: StoredEdrs) -> BoolArray:
+    """Return (n,) which rated items an invoice holds."""
+    held = np.zeros(len(edrs), np.bool_)
     claims = np.unique(edrs.place >> 32).tolist()
     for first in range(0, len(claims), CLAIMS_ASKED_MAX):
         some = ", ".join(map(str, claims[first : first + CLAIMS_ASKED_MAX]))
-        found = engine.store.query(f"SELECT DISTINCT claim, record FROM fact_billed WHERE claim IN ({some})")
-        if found.num_rows:
-            claim, record = (found[name].to_numpy().astype(np.int64) for name in ("claim", "record"))
-            total += int(np.isin(edrs.place, claim << np.int64(32) | record).sum())
-    return total
+        found = engine.store.query(f"SELECT claim, record, branch, item FROM fact_billed WHERE claim IN ({some})")
+        claim, record, branch, item = (found[name].to_numpy().astype(np.int64) for name in found.column_names)
+        place, part = claim << np.int64(32) | record, branch << np.int64(8) | item
+        of = edrs.branch.astype(np.int64) << np.int64(8) | edrs.item
+        for one in np.unique(part).tolist():
+            held |= (of == one) & np.isin(edrs.place, place[part == one])
+    return held & edrs.rated
 
 
 # ---- the command

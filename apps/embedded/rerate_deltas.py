@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from apps.embedded.engine import Engine
+from rating.rate import exact_sum
 from schemas.arrays import Int32Array, Int64Array
 from schemas.money import AMOUNT_DECIMALS, from_scaled
 from schemas.rejection import Reason
@@ -46,6 +47,7 @@ def deltas_of(engine: Engine, plan: Plan) -> dict[str, Any]:
         "unrated_after": {Reason(int(code)).name: int(unrated[code]) for code in np.flatnonzero(unrated).tolist()},
         "changed": int(plan.changed.sum()),
         "replaced": int((plan.taken & stood).sum()),
+        "refunds": _refunds(engine, plan),
         "newly_rated": int((plan.changed & ~stood).sum()),
         "no_longer_rated": int((plan.changed & ~stands).sum()),
         "accounts": [
@@ -63,6 +65,20 @@ def deltas_of(engine: Engine, plan: Plan) -> dict[str, Any]:
             for currency, (old, new) in sorted(totals.items())
         ],
     }
+
+
+def _refunds(engine: Engine, plan: Plan) -> list[dict[str, Any]]:
+    """Return how many items are refunded because an invoice holds them, and what of, by currency."""
+    edrs, found = plan.scope.edrs, np.flatnonzero(plan.billed)
+    currency = plan.reader.image.image.account_currency[edrs.account[found]]
+    return [
+        {
+            "currency": _currency(engine, code),
+            "items": int((currency == code).sum()),
+            "amount": f"{from_scaled(exact_sum(edrs.amount[found[currency == code]]), AMOUNT_DECIMALS):f}",
+        }
+        for code in np.unique(currency).tolist()
+    ]
 
 
 def _currency(engine: Engine, currency: int) -> str:

@@ -192,6 +192,17 @@ class Rerate(_Entry):
     refused: tuple[Refusal, ...] = ()
 
 
+class Bill(_Entry):
+    """Rated items are on validated invoices from here on.
+
+    `stored` is the archive file that says which (`schemas.billed`), and `sha256` its hash.
+    """
+
+    kind: Literal["bill"] = "bill"
+    stored: str
+    sha256: str
+
+
 class Renewal(_Entry):
     """What parts of sessions that wait say was read again, under the image that is active by now.
 
@@ -271,6 +282,7 @@ JournalEntry = Annotated[
     | Reopen
     | Cancel
     | Rerate
+    | Bill
     | Renewal
     | Abandon
     | Tick

@@ -99,5 +99,6 @@ MIGRATIONS: tuple[Migration, ...] = (
             added(FACT_REVERSAL, "reversed_item", "reversed_branch"),
         ),
     ),
+    Migration(12, "billed items of one EDR", (added(FACT_BILLED, "item", "branch"),)),
 )
 """All steps, in order."""

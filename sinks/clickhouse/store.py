@@ -32,6 +32,7 @@ from sinks.clickhouse.native import UnableToEncode, native_block
 from sinks.clickhouse.table import DATABASE, Table
 from sinks.clickhouse.tables.access_transfer import FACT_ACCESS_TRANSFER, AccessTransfers, transfer_table
 from sinks.clickhouse.tables.assembled_part import FACT_ASSEMBLED_PART, part_columns
+from sinks.clickhouse.tables.billed import FACT_BILLED, BilledItems, billed_table
 from sinks.clickhouse.tables.block import FACT_BLOCK, block_table
 from sinks.clickhouse.tables.claim import FACT_CLAIM, FinishedClaim, claim_table
 from sinks.clickhouse.tables.claim_event import FACT_CLAIM_EVENT, ClaimEvent, claim_event_table
@@ -54,6 +55,7 @@ Event = TypeVar("Event", RejectionEvent, ClaimEvent)
 
 __all__ = [
     "AccessTransfers",
+    "BilledItems",
     "ClaimEvent",
     "Completeness",
     "Difference",
@@ -230,6 +232,16 @@ class Store:
             if not self._stored_ids(FACT_ACCESS_TRANSFER, "claim", f"claim = {transfers.claim}"):
                 tenants = self._tenant_ids({transfers.tenant})
                 self._writer.insert_arrow(FACT_ACCESS_TRANSFER.qualified, transfer_table(transfers, tenants))
+
+    def write_billed(self, billed: BilledItems) -> None:
+        """Store the billed marks of one entry, unless any of them is stored already.
+
+        Raises:
+            UnableToStore: when the database refuses.
+        """
+        with self._lock:
+            if billed.items.num_rows and not self._stored_ids(FACT_BILLED, "by_claim", f"by_claim = {billed.by_claim}"):
+                self._writer.insert_arrow(FACT_BILLED.qualified, billed_table(billed))
 
     def write_claims(self, claims: Sequence[FinishedClaim]) -> None:
         """Store the ends of claims; those stored already are left out.

@@ -65,6 +65,14 @@ _STATUS = _per_row(
     f"multiIf({_IS_REVERSAL}, 'reversal', (f.claim, f.record, f.branch) IN (SELECT reversed_claim, reversed_record, "
     f"reversed_branch FROM {DATABASE}.fact_reversal), 'reversed', 'rated')",
 )  # fmt: skip
+_BILLED = f"(SELECT claim, record, branch, item FROM {DATABASE}.fact_billed)"
+_ITEM_STATUS = _per_row(
+    "status", "String", "rated; billed: an invoice holds it, even if it was taken back since; reversed: taken back; reversal: "
+    "takes one back, with negative quantity and amount; refund: takes one back that an invoice holds, for the next invoice",
+    f"multiIf((f.claim, f.record, f.branch, f.item) IN {_BILLED}, 'billed', (f.claim, f.record) IN (SELECT claim, record "
+    f"FROM {DATABASE}.fact_reversal WHERE (reversed_claim, reversed_record, reversed_branch, reversed_item) IN {_BILLED}), "
+    f"'refund', {_STATUS.expression})",
+)  # fmt: skip
 
 EDR = View(
     "edr",
@@ -131,7 +139,7 @@ RATED_ITEM = View(
                  f"if(f.wallet < 0, '', {looked_up('wallet', 'code', 'f.wallet')})"),
         _IMAGE,
         _DAY,
-        _STATUS,
+        _ITEM_STATUS,
         _ITEM,
     ),
     f"{DATABASE}.fact_usage AS f",
@@ -449,6 +457,20 @@ LEFT JOIN (
 ) AS u ON u.claim = f.claim AND toUInt64(u.record) + 1 = toUInt64(f.replaced_by)""",
 )  # fmt: skip
 
+BILLED_ITEM = View(
+    "billed_item",
+    "One row per rated item that an invoice holds: refunds, too, once they are on one.",
+    (
+        _per_row("item", "String", "the item: ri-CLAIM-RECORD, as in rated_item",
+                 f"concat('ri-', toString(f.claim), '-', toString(f.record), {_BRANCH_ID}, {_ITEM_ID})"),
+        _per_row("invoice", "String", "the invoice's number"),
+        _per_row("billed_at", TIMESTAMP, "when that was journaled (UTC)", "f.at"),
+        _per_row("claim", "UInt32", "journal entry that said so", "f.by_claim"),
+        _DAY,
+    ),
+    f"{DATABASE}.fact_billed AS f",
+)  # fmt: skip
+
 VIEWS: tuple[View, ...] = (
     EDR,
     RATED_ITEM,
@@ -465,5 +487,6 @@ VIEWS: tuple[View, ...] = (
     REVERSED_ITEM,
     NOTIFICATION,
     WALLET_REQUEST,
+    BILLED_ITEM,
 )
 """Every view of the contract."""

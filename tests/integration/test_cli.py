@@ -45,6 +45,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
     assert [" ".join(command) for command in COMMANDS] == [
         "balance",
         "bench",
+        "bill",
         "catalog diff",
         "catalog list",
         "catalog schema",

@@ -11,8 +11,6 @@ import pytest
 from cli_calls import ANA, BOB, CATALOG, STRANGER, call, write_calls, write_catalog
 from cli_octroi import Told, balanced, octroi, query
 
-from sinks.clickhouse.store import Store
-
 COUNTED = (
     CATALOG.replace(
         'model: flat, per: "1 min", price: "0.60"',
@@ -84,7 +82,7 @@ def test_a_preview_says_what_it_would_do_and_does_nothing(data: Path) -> None:
     one_day = ("--from", "2026-10-04", "--to", "2026-10-05")
     told = octroi("rerate", *one_day, "--preview", "--data", data, "--json").ok().json
     assert (told["after"], told["entry"], told["meant"], told["selected"]) == (2, 0, 1, 3)
-    assert (told["changed"], told["replaced"], told["refusals"]) == (2, 3, [])
+    assert (told["changed"], told["replaced"], told["refunds"]) == (2, 3, [])
     assert told["accounts"] == [
         {"account": "ana", "items_changed": 2, "before": "3.000000000", "after": "3.000000000", "difference": "0.000000000",
          "currency": "EUR"}
@@ -276,19 +274,66 @@ def test_selections_and_what_is_refused(data: Path) -> None:
     assert _rerate(data, *OCTOBER, "--expect", "2")["entry"] == 3
 
 
-def test_what_is_billed_is_refused(data: Path) -> None:
-    store = Store.open(data / "store")
-    try:
-        store._writer.execute("INSERT INTO octroi.fact_billed (claim, record, branch, invoice) VALUES (2, 2, 0, 'I-1')")
-    finally:
-        store.close()
-    told = octroi("rerate", *OCTOBER, "--preview", "--data", data)
-    assert told.code == 5
-    assert "1 of the rated items are billed; credit the invoice instead" in told.out
+def test_what_is_billed_is_refunded_exactly_and_rated_again(data: Path, tmp_path: Path) -> None:
+    before = {row["id"]: row for row in query(data, "SELECT id, status, amount FROM rated_item")}
+    file = tmp_path / "invoiced.csv"
+    file.write_text("item,invoice\nri-2-2,I-1\nri-2-5,I-2\n")
+    said = octroi("bill", file, "--data", data).ok().out
+    assert said == "2 rated items on 2 invoices marked as billed by entry 3\n"
+    told = octroi("rerate", *OCTOBER, "--preview", "--data", data, "--json").ok().json
+    (refunded,) = told["refunds"]
+    held = [before["ri-2-2"], before["ri-2-5"]]
+    assert (refunded["currency"], refunded["items"]) == ("EUR", 2)
+    assert Decimal(refunded["amount"]) == sum(Decimal(row["amount"]) for row in held)
+    preview = octroi("rerate", *OCTOBER, "--preview", "--data", data).ok().out
+    assert "2 billed items refunded: " in preview
+    again = _rerate(data, *OCTOBER)
+    assert (again["entry"], again["refunds"]) == (4, told["refunds"])
+    after = {row["id"]: row for row in query(data, "SELECT id, status, amount FROM rated_item")}
+    assert [after[row["id"]]["status"] for row in held] == ["billed", "billed"]
+    undone = {row["item"]: row for row in query(data, "SELECT item, reversal, replaced_by FROM reversed_item")}
+    for row in held:
+        refund, fresh = after[undone[row["id"]]["reversal"]], after[undone[row["id"]]["replaced_by"]]
+        assert (refund["status"], fresh["status"]) == ("refund", "rated")
+        assert Decimal(refund["amount"]) == -Decimal(row["amount"])
+    # done again, it changes nothing; the next invoice takes refund and new item, and that is rated again likewise
+    assert _rerate(data, *OCTOBER)["entry"] == 0
+    refund, fresh = undone["ri-2-2"]["reversal"], undone["ri-2-2"]["replaced_by"]
+    file.write_text(f"item,invoice\n{refund},I-3\n{fresh},I-3\nri-2-2,I-1\n")
+    told = octroi("bill", file, "--data", data, "--json").ok().json
+    assert told == {"billed": 2, "invoices": 1, "already": 1, "entry": 5}
+    assert octroi("bill", file, "--data", data, "--json").ok().json["entry"] == 0
+    listed = query(data, "SELECT item, invoice, claim FROM billed_item ORDER BY item")
+    assert sorted((row["item"], row["invoice"], row["claim"]) for row in listed) == sorted(
+        [("ri-2-2", "I-1", 3), ("ri-2-5", "I-2", 3), (refund, "I-3", 5), (fresh, "I-3", 5)]
+    )
+    balanced(data)
+    rows = query(data, "SELECT * FROM fact_billed ORDER BY claim, record")
+    shutil.rmtree(data / "store")
+    octroi("run", data).ok()
+    assert query(data, "SELECT * FROM fact_billed ORDER BY claim, record") == rows
+
+
+def test_what_cannot_be_billed_is_refused_whole(data: Path, tmp_path: Path) -> None:
+    octroi("rerate", *OCTOBER, "--reason", "wrong price", "--data", data).ok()
+    (gone,) = query(data, "SELECT item, reversal FROM reversed_item ORDER BY item LIMIT 1")
+    file = tmp_path / "invoiced.csv"
     journal = (data / "journal.log").read_bytes()
-    assert "nothing was rated again: 1 of the rated items" in _refused(data, *OCTOBER, "--reason", "x").err
+    for lines, told in (
+        ("ri-2-900,I-1", "ri-2-900 cannot be billed: there is no such rated item"),
+        (f"{gone['item']},I-1", "it was taken back"),
+        (f"{gone['reversal']},I-1", "takes one back that is on no invoice"),
+        ("ri-2,I-1", "is not a rated item id"),
+        ("ri-2-1,", "an invoice has a number of 1 to 64 characters"),
+        ("ri-2-1,I-1\nri-2-1,I-2", "ri-2-1 is there twice"),
+    ):
+        file.write_text(f"item,invoice\n{lines}\n")
+        refused = octroi("bill", file, "--data", data)
+        assert (refused.code, told in refused.err) == (2, True), refused.err
+    file.write_text("item\nri-2-1\n")
+    assert "has not just the columns item and invoice" in octroi("bill", file, "--data", data).err
+    assert octroi("bill", tmp_path / "nowhere.csv", "--data", data).code == 2
     assert (data / "journal.log").read_bytes() == journal
-    assert _rerate(data, *OCTOBER, "--account", "bob")["entry"] == 3
 
 
 def test_attributes_come_from_the_archive_and_sources_are_kept(tmp_path: Path) -> None:
