@@ -12,7 +12,6 @@ import numpy as np
 from numba import njit
 
 from rating.kernels.wide import DOWN, HALF_EVEN, HALF_UP, add, low_signed, multiply
-from schemas.arrays import Int64Array
 
 I64 = np.int64
 U = np.uint64
@@ -20,8 +19,8 @@ INT64_MAX = 2**63 - 1
 QUANTITY_MAX = 2**62
 
 
-def inverse_of(divisor: Int64Array) -> Int64Array:
-    """Return (n,) 2**63 / divisor, rounded down and below 2**63, of divisors >= 1."""
+def inverse_of(divisor: Any) -> Any:
+    """Return (n,) int64 2**63 / divisor, rounded down and below 2**63, of divisors >= 1."""
     return np.minimum(np.uint64(1 << 63) // divisor.astype(np.uint64), np.uint64(INT64_MAX)).astype(np.int64)
 
 
