@@ -38,8 +38,8 @@ from rating.vocabulary import Vocabulary
 KEPT = 3
 CHARGING_NUMBERS = ("segment", "frame", "record", "block", "at")
 FORMAT = 3
-FORMAT_LOTS = 5
-"""Of a snapshot that holds credit that expires, which earlier releases know nothing of."""
+FORMAT_WALLETS = 5
+"""Of a snapshot that holds credit that expires, or wallets that may be overdrawn: earlier releases know nothing of it."""
 FORMAT_CHARGING = 6
 """Of a snapshot that holds requests of online charging, each with all of its items, likewise."""
 READABLE = (1, 2, 3, 4, 5, 6)
@@ -100,9 +100,15 @@ def _arrays(state: StageState) -> dict[str, AnyArray]:
     return arrays
 
 
+def _format(state: StageState) -> int:
+    if state.charging.segment:
+        return FORMAT_CHARGING
+    return FORMAT_WALLETS if len(state.lots) or state.account.overdraft is not None else FORMAT
+
+
 def _facts(state: StageState) -> dict[str, Any]:
     return {
-        "format": FORMAT_CHARGING if state.charging.segment else FORMAT_LOTS if len(state.lots) else FORMAT,
+        "format": _format(state),
         "claim": state.claim,
         "block": state.block,
         "image": state.image,

@@ -17,6 +17,9 @@ from rating.vocabulary import Vocabulary
 from schemas.arrays import BoolArray, Int32Array, Int64Array
 from schemas.catalog import Catalog
 
+UNLIMITED = -1
+"""The overdraft of a wallet that may go below zero without end."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpeningCredits:
@@ -41,6 +44,7 @@ class AccountTables:
         account_wallet_ptr: (accounts + 1,) into `account_wallet` and `wallet_prepaid`.
         account_wallet: wallet ids in drawing order: prepaid by priority, then the postpaid one.
         wallet_prepaid: whether each of them is prepaid.
+        wallet_overdraft: billionths, how far below zero each of them may go; UNLIMITED for without end.
         subscription_row, counter_slot: see `rating.kernels.layout.Tariff`.
         charge_group: (accounts,) the lowest account id among those that shared counters connect, which is one writer's.
         wallet_count, counter_count: how many wallets and counter slots the vocabulary has.
@@ -51,6 +55,7 @@ class AccountTables:
     account_wallet_ptr: Int32Array
     account_wallet: Int32Array
     wallet_prepaid: BoolArray
+    wallet_overdraft: Int64Array
     subscription_row: Int32Array
     counter_slot: Int32Array
     charge_group: Int32Array
@@ -76,13 +81,15 @@ def compile_accounts(catalog: Catalog, vocabulary: Vocabulary, charges: ChargeTa
     account_wallet, prepaid = _array(wallets["id"], np.int32), _array(wallets["prepaid"], np.bool_)
     row, slots, group = _subscriptions(catalog, vocabulary, charges)
     group[currency < 0] = NO_ACCOUNT
-    _add_wallets(row, ptr, account_wallet, prepaid)
+    overdraft = _array(wallets["overdraft"].fill_null(UNLIMITED), np.int64)
+    _add_wallets(row, ptr, account_wallet, overdraft)
     opening = wallets.filter(pl.col("opening_balance") != 0).sort("id")
     return AccountTables(
         account_currency=currency,
         account_wallet_ptr=ptr,
         account_wallet=account_wallet,
         wallet_prepaid=prepaid,
+        wallet_overdraft=overdraft,
         subscription_row=row,
         counter_slot=slots,
         charge_group=group,
@@ -152,7 +159,7 @@ def counter_names(
     return held.with_columns(name=pl.concat_str("holder", "counter", separator="/"))
 
 
-def _add_wallets(row: Int32Array, ptr: Int32Array, account_wallet: Int32Array, prepaid: BoolArray) -> None:
+def _add_wallets(row: Int32Array, ptr: Int32Array, account_wallet: Int32Array, overdraft: Int64Array) -> None:
     present = np.flatnonzero(row[:, layout.ACCOUNT] >= 0)
     account = row[present, layout.ACCOUNT]
     first, end = ptr[account], ptr[account + 1]
@@ -160,7 +167,8 @@ def _add_wallets(row: Int32Array, ptr: Int32Array, account_wallet: Int32Array, p
     row[present, layout.WALLET_COUNT] = end - first
     paying = first < end
     row[present[paying], layout.WALLET_FIRST] = account_wallet[first[paying]]
-    row[present[paying], layout.POSTPAID] = ~prepaid[end[paying] - 1]
+    # what may go below zero so far is drawn like a prepaid wallet that holds that much more (`AccountState.overdraft`)
+    row[present[paying], layout.POSTPAID] = overdraft[end[paying] - 1] == UNLIMITED
 
 
 def ptr_of(owner: Int32Array, count: int) -> Int32Array:

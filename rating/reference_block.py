@@ -135,9 +135,11 @@ class ReferenceRater:
         self._groups = {row["subscription"]: row["group"] for row in catalog.subscription_groups.to_dicts()}
         self._tree = {row["account"]: row for row in catalog.account_tree.to_dicts()}
         self._wallets: dict[str, list[tuple[bool, int, str]]] = {}
+        self._overdrafts: dict[str, int | None] = {}
         for row in catalog.wallets.to_dicts():
             name = f"{row['account']}/{row['wallet']}"
             self._wallets.setdefault(row["account"], []).append((not row["prepaid"], row["priority"], name))
+            self._overdrafts[name] = row["overdraft"]
             if name not in state.balances:
                 state.balances[name] = row["opening_balance"]
 
@@ -331,8 +333,9 @@ class ReferenceRater:
             rest = 0 if order else amount
         else:
             rest = amount
-        for postpaid, _, wallet in order if amount > 0 else ():
-            part = rest if postpaid else min(rest, max(0, self._state.balances[wallet]))
+        for _, _, wallet in order if amount > 0 else ():
+            overdraft = self._overdrafts[wallet]
+            part = rest if overdraft is None else min(rest, max(0, self._state.balances[wallet] + overdraft))
             if part:
                 parts.append((wallet, part))
             rest -= part

@@ -20,6 +20,8 @@ NAMES = ("counter_period", "counter_used", "balance_hi", "balance_lo")
 """Arrays of a snapshot, in the order of the checksum."""
 ACCUMULATOR_NAMES = ("accumulated", "accumulated_period")
 """Those that follow where there are accumulators."""
+OVERDRAFT = "overdraft"
+"""The one that follows where wallets may go below zero so far and no further."""
 
 
 class UnableToCredit(ValueError):
@@ -39,11 +41,13 @@ class AccountState:
         counters: (slots, COUNTER_WORDS) int64: what `counter_used` and `counter_period` show.
         balances: (wallets, 2) int64: what `balance_hi` and `balance_lo` show: what may still be drawn.
         reserved: (wallets,) int64 billionths that open reservations hold and that are in no balance; None before the first one.
+        overdraft: (wallets,) int64 billionths that balances have too much, because so far below zero they may be drawn; None
+            while no wallet may.
         accumulated: (accumulators, PERIODS_KEPT, 2) int64: the upper and the lower half of what has accumulated in the period
             of each cell. accumulated_period: (accumulators, PERIODS_KEPT) int32, which that is, as in `counter_period`.
     """
 
-    __slots__ = ("accumulated", "accumulated_period", "balances", "counters", "reserved")
+    __slots__ = ("accumulated", "accumulated_period", "balances", "counters", "overdraft", "reserved")
 
     def __init__(self) -> None:
         """Start with nothing."""
@@ -52,6 +56,7 @@ class AccountState:
         self.accumulated: Int64Array = np.zeros((0, PERIODS_KEPT, 2), np.int64)
         self.accumulated_period: Int32Array = np.zeros((0, PERIODS_KEPT), np.int32)
         self.reserved: Int64Array | None = None
+        self.overdraft: Int64Array | None = None
 
     @property
     def counter_period(self) -> Int32Array:
@@ -108,8 +113,10 @@ class AccountState:
             self.accumulated = np.concatenate([self.accumulated, np.zeros((more, PERIODS_KEPT, 2), np.int64)])
             unused = np.full((more, PERIODS_KEPT), PERIOD_NONE, np.int32)
             self.accumulated_period = np.concatenate([self.accumulated_period, unused])
-        if self.reserved is not None:
-            self.reserved = np.concatenate([self.reserved, np.zeros(self.wallet_count - len(self.reserved), np.int64)])
+        self.reserved, self.overdraft = (
+            None if held is None else np.concatenate([held, np.zeros(self.wallet_count - len(held), np.int64)])
+            for held in (self.reserved, self.overdraft)
+        )
 
     def uncounted(self) -> AccountState:
         """Return a state with the same balances and accumulators, which move here and there, and counters that are empty."""
@@ -117,7 +124,7 @@ class AccountState:
         other.counters = _grown(other.counters, self.counter_count)
         other.counter_period[:] = PERIOD_NONE
         other.accumulated, other.accumulated_period = self.accumulated, self.accumulated_period
-        other.balances, other.reserved = self.balances, self.reserved
+        other.balances, other.reserved, other.overdraft = self.balances, self.reserved, self.overdraft
         return other
 
     def credit(self, wallet: Int32Array, amount: Int64Array) -> None:
@@ -135,8 +142,27 @@ class AccountState:
         if stopped >= 0:
             raise UnableToCredit(f"the balance of wallet {wallets[stopped]} would exceed 128 bits")
 
+    def allow(self, wallets: Int32Array, overdrafts: Int64Array) -> None:
+        """Let wallets (k,) be drawn so far below zero, billionths, and all others not at all.
+
+        Wallets that may go below zero without end are none of them.
+        """
+        if self.overdraft is None and not len(wallets):
+            return
+        wanted = np.zeros(self.wallet_count, np.int64)
+        wanted[wallets] = overdrafts
+        change = wanted if self.overdraft is None else wanted - self.overdraft
+        changed = np.flatnonzero(change).astype(np.int32)
+        self.credit(changed, change[changed])
+        self.overdraft = wanted if wanted.any() else None
+
+    def beside(self, wallets: Int32Array | Int64Array) -> Int64Array:
+        """Return what is to be added to balances of wallets (k,) to have open ones."""
+        held = np.zeros(len(wallets), np.int64) if self.reserved is None else self.reserved[wallets]
+        return held if self.overdraft is None else held - self.overdraft[wallets]
+
     def balance(self, wallet: int) -> int:
-        """Return the balance of a wallet in billionths."""
+        """Return what may be drawn of a wallet, billionths."""
         return join(self.balance_hi[wallet], self.balance_lo[wallet])
 
     def accumulator(self, slot: int, cell: int) -> int:
@@ -154,9 +180,9 @@ class AccountState:
         np.add.at(self.reserved, wallets, amounts)
 
     def open_balances(self, wallets: Int64Array) -> dict[int, int]:
-        """Return, for each of some wallets, credits minus debits: its balance and what reservations hold of it."""
+        """Return, for each of some wallets, credits minus debits: what may be drawn and is reserved, less its overdraft."""
         held = self.balances[wallets].tolist()
-        reserved = [0] * len(wallets) if self.reserved is None else self.reserved[wallets].tolist()
+        reserved = self.beside(wallets).tolist()
         return {
             wallet: (hi << 64) + (lo & MASK) + kept
             for wallet, (hi, lo), kept in zip(wallets.tolist(), held, reserved, strict=True)
@@ -168,7 +194,8 @@ class AccountState:
 
     def to_arrays(self) -> dict[str, np.ndarray[Any, Any]]:
         """Return copies by name, for a snapshot."""
-        names = NAMES + ACCUMULATOR_NAMES if self.accumulator_count else NAMES
+        names = NAMES + (ACCUMULATOR_NAMES if self.accumulator_count else ())
+        names += () if self.overdraft is None else (OVERDRAFT,)
         return {name: np.array(getattr(self, name), order="C") for name in names}
 
     @classmethod
@@ -178,8 +205,9 @@ class AccountState:
         Raises:
             UnableToLoadState: when names, shapes or types differ from `to_arrays`.
         """
-        names = NAMES + ACCUMULATOR_NAMES if "accumulated" in arrays else NAMES
-        if set(arrays) != set(names):
+        names = NAMES + (ACCUMULATOR_NAMES if "accumulated" in arrays else ())
+        overdraft = arrays.get(OVERDRAFT)
+        if set(arrays) - {OVERDRAFT} != set(names):
             raise UnableToLoadState(f"expected {sorted(names)}, found {sorted(arrays)}")
         state = cls()
         for name in names:
@@ -196,6 +224,10 @@ class AccountState:
             getattr(state, name)[:] = arrays[name]
         for name in names[len(NAMES) :]:
             setattr(state, name, np.array(arrays[name], order="C"))
+        if overdraft is not None:
+            if overdraft.dtype != np.int64 or overdraft.shape != (state.wallet_count,):
+                raise UnableToLoadState(f"{OVERDRAFT} is {overdraft.dtype}{overdraft.shape}")
+            state.overdraft = np.array(overdraft, order="C")
         return state
 
     def checksum(self) -> str:

@@ -50,8 +50,8 @@ class TariffImage:
         access: access points, for the resource stage.
         tariff: what the kernels read.
         account_currency: (accounts,) currency ids.
-        account_wallet_ptr: (accounts + 1,) into account_wallet, wallet ids in drawing order, and
-            wallet_prepaid.
+        account_wallet_ptr: (accounts + 1,) into account_wallet, wallet ids in drawing order, wallet_prepaid and
+            wallet_overdraft (billionths, UNLIMITED for without end).
         charge_group: (accounts,) the lowest account id among those connected by shared counters: they need one writer.
         wallets_max: most wallets of one account, at least 1.
         wallet_count, counter_count: how much state `rating.state.AccountState` must hold.
@@ -71,6 +71,7 @@ class TariffImage:
     account_wallet_ptr: Int32Array
     account_wallet: Int32Array
     wallet_prepaid: BoolArray
+    wallet_overdraft: Int64Array
     charge_group: Int32Array
     wallets_max: int
     wallet_count: int
@@ -98,6 +99,11 @@ class TariffImage:
         """Return the opening balances of the wallets whose id is not below `previous_wallet_count`."""
         fresh = self.opening.wallet >= previous_wallet_count
         return OpeningCredits(self.opening.account[fresh], self.opening.wallet[fresh], self.opening.amount[fresh])
+
+    def overdrafts(self) -> tuple[Int32Array, Int64Array]:
+        """Return the wallets that may go below zero so far and no further, and how far, billionths."""
+        some = self.wallet_overdraft > 0
+        return self.account_wallet[some], self.wallet_overdraft[some]
 
     def describe_charge_version(self, charge_version: int) -> ChargeVersion:
         """Return what a charge version id means.
@@ -208,6 +214,7 @@ def compile_image(catalog: Catalog, vocabulary: Vocabulary) -> TariffImage:
         account_wallet_ptr=accounts.account_wallet_ptr,
         account_wallet=accounts.account_wallet,
         wallet_prepaid=accounts.wallet_prepaid,
+        wallet_overdraft=accounts.wallet_overdraft,
         charge_group=group,
         wallets_max=max(1, int(np.diff(accounts.account_wallet_ptr).max(initial=1))),
         wallet_count=accounts.wallet_count,

@@ -21,6 +21,7 @@ WALLET_FRAME = pl.Schema(
         "prepaid": pl.Boolean,
         "priority": pl.Int32,
         "opening_balance": pl.Int64,  # billionths of the currency unit
+        "overdraft": pl.Int64,  # how far below zero it may go, billionths; null for without end
     }
 )
 WALLET_LEVEL_FRAME = pl.Schema({"account": pl.String, "wallet": pl.String, "level": pl.Int64})

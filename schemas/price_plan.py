@@ -384,7 +384,8 @@ class Offer(Document):
 class Wallet(Document):
     """One balance of an account. Prepaid wallets are drawn in ascending `priority`, then the postpaid one, if any.
 
-    `opening_balance` is credited once, when the account first appears. `notify_below` are balances of which somebody is told
+    `opening_balance` is credited once, when the account first appears. `overdraft` is how far below zero usage may take it:
+    without it, a prepaid wallet not at all, a postpaid one without end. `notify_below` are balances of which somebody is told
     when the wallet falls to one or below it.
     """
 
@@ -392,6 +393,7 @@ class Wallet(Document):
     type: Literal["prepaid", "postpaid"]
     priority: Annotated[int, Field(ge=0, le=1000)] = 0
     opening_balance: ExactDecimal = Decimal(0)
+    overdraft: ExactDecimal | None = None
     notify_below: Annotated[tuple[ExactDecimal, ...], Field(max_length=LEVELS_MAX)] = ()
 
 

@@ -99,7 +99,7 @@ def balance_operation() -> dict[str, Any]:
             "wallets": {
                 "type": "array",
                 "items": {"type": "object", "properties": {name: {"type": "string"} for name in wallet}},
-                "description": "in drawing order; open = available + reserved",
+                "description": "in drawing order; available = open - reserved + overdraft",
             },
         },
     }

@@ -71,7 +71,8 @@ def change_operation(kind: Kind) -> dict[str, Any]:
 def wallets_operation() -> dict[str, Any]:
     """Return what describes all that an account has."""
     wallet = {
-        "wallet": "main", "type": "prepaid", "currency": "EUR", "balance": "10", "reserved": "0.5", "available": "9.5",
+        "wallet": "main", "type": "prepaid", "currency": "EUR", "balance": "10", "reserved": "0.5", "overdraft": "0",
+        "available": "9.5",
     }  # fmt: skip
     counter = {
         "counter": "data-month", "holder": "ana-mobile", "period": "2026-10", "zone": "Europe/Paris", "used": "7", "unit": "GB",
@@ -85,6 +86,7 @@ def wallets_operation() -> dict[str, Any]:
         },
         "description": "of its subscriptions, in their present periods; a shared one counts what all who share it use",
     }
+    overdraft = {"type": ["string", "null"], "description": "how far below zero it may go; null: without end"}
     expiring = {
         "type": "array",
         "items": {"type": "object", "properties": _texts({"amount": "", "expires_at": ""})},
@@ -92,8 +94,8 @@ def wallets_operation() -> dict[str, Any]:
     }
     wallets = {
         "type": "array",
-        "items": {"type": "object", "properties": {**_texts(wallet), "expiring": expiring}},
-        "description": "in drawing order; balance = available + reserved",
+        "items": {"type": "object", "properties": {**_texts(wallet), "overdraft": overdraft, "expiring": expiring}},
+        "description": "in drawing order; available = balance - reserved + overdraft",
     }
     schema = {
         "type": "object",

@@ -16,7 +16,7 @@ from apps.cli.output import print_json, print_table, printable
 
 REFUSED_EXIT = 2
 REQUESTS_PER_CALL = 500
-WALLET_COLUMNS = ("wallet", "type", "currency", "balance", "reserved", "available")
+WALLET_COLUMNS = ("wallet", "type", "currency", "balance", "reserved", "overdraft", "available")
 EXPIRY_COLUMNS = ("wallet", "amount", "currency", "expires_at")
 COUNTER_COLUMNS = ("counter", "holder", "period", "zone", "used", "unit")
 
@@ -53,7 +53,7 @@ def show(account: Account, data: Data = None, as_json: AsJson = False) -> None:
 
 
 def _table(title: str, columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
-    print_table(title, columns, [[row[name] for name in columns] for row in rows])
+    print_table(title, columns, [["unlimited" if row[name] is None else row[name] for name in columns] for row in rows])
 
 
 @honest

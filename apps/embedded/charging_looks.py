@@ -38,7 +38,7 @@ def account_number(engine: Engine, account: str) -> tuple[ActiveImage, int]:
 
 
 def check_balance(engine: Engine, account: str) -> list[dict[str, Any]]:
-    """Return what each wallet of an account holds, in drawing order: open = available + reserved.
+    """Return what each wallet of an account holds, in drawing order: available = open - reserved + overdraft.
 
     Raises:
         UnableToRequest: as `account_number` does.
@@ -47,14 +47,14 @@ def check_balance(engine: Engine, account: str) -> list[dict[str, Any]]:
     state, words, image = engine.state.account, engine.state.vocabulary, active.image
     first, end = image.account_wallet_ptr[number : number + 2].tolist()
     wallets = image.account_wallet[first:end].astype(np.int64)
-    opened = state.open_balances(wallets)
+    opened, reserved = state.open_balances(wallets), state.reserved
     currency = words.currencies.name(int(image.account_currency[number]))
     return [
         {
             "wallet": words.wallets.name(wallet).partition("/")[2],
             "currency": currency,
             "open": money(opened[wallet]),
-            "reserved": money(opened[wallet] - state.balance(wallet)),
+            "reserved": money(0 if reserved is None else int(reserved[wallet])),
             "available": money(state.balance(wallet)),
         }
         for wallet in wallets.tolist()

@@ -133,6 +133,7 @@ def activate(
     state.account.grow(state.vocabulary)
     opening = image.opening_credits(known_wallets)
     state.account.credit(opening.wallet, opening.amount)
+    state.account.allow(*image.overdrafts())
     readings = image.opening_readings
     if len(readings.series_hi):
         state.resource.registers.open(readings.series_hi, readings.series_lo, readings.at, readings.index)

@@ -23,6 +23,7 @@ from apps.embedded.selection import UnableToSelect
 from apps.embedded.simulate_sums import Ledger, Side, told
 from apps.embedded.stored_edrs import StoredEdrs, join, read_rated, read_unrated
 from billing.catalog.store import load_catalog
+from rating.image_accounts import UNLIMITED
 from rating.periods import owners_of_slots, period_start, slots_of
 from rating.rate import rate
 from rating.state import AccountState
@@ -105,8 +106,8 @@ def _run(engine: Engine, selection: UsageSelection, old: str, new: str) -> _Run:
     for image in images:
         state = AccountState()
         state.grow(vocabulary)
-        prepaid = np.unique(image.image.account_wallet[image.image.wallet_prepaid]).astype(np.int32)
-        state.credit(prepaid, np.full(len(prepaid), PURSE, np.int64))
+        limited = np.unique(image.image.account_wallet[image.image.wallet_overdraft != UNLIMITED]).astype(np.int32)
+        state.credit(limited, np.full(len(limited), PURSE, np.int64))
         run.states.append(state)
     return run
 

@@ -16,6 +16,7 @@ from apps.embedded.virtual_bill import VirtualBill
 from apps.embedded.virtual_counters import CounterStart, set_counters
 from apps.embedded.virtual_taxes import VirtualTaxes
 from apps.embedded.virtual_usage import Refusal, UsageReader
+from pipelines.account.stage import with_reserved
 from rating.rate import rate
 from rating.reference_block import Movement, ReferenceItem, ReferenceRater, ReferenceState
 from rating.state import AccountState
@@ -96,6 +97,7 @@ class VirtualRating:
         self.state.grow(self.vocabulary)
         opening = self.image.opening_credits(0)
         self.state.credit(opening.wallet, opening.amount)
+        self.state.allow(*self.image.overdrafts())
         twin_state = ReferenceState()
         self._twin = ReferenceRater(catalog, self.vocabulary, twin_state) if check else None
         set_counters(counters, catalog, self.vocabulary, self.state, twin_state)
@@ -130,7 +132,7 @@ class VirtualRating:
             yield self._rate_block(edrs)
 
     def _rate_block(self, edrs: EdrBlock) -> RatedUsage:
-        rated = rate(edrs, self.image, self.state)
+        rated = with_reserved(rate(edrs, self.image, self.state), self.state)
         whole = edrs
         if rated.items is not None:
             edrs = with_items(edrs, rated.items.row, rated.items.quantity)

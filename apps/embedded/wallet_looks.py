@@ -13,6 +13,7 @@ import numpy as np
 from apps.embedded.charging_looks import account_number, money
 from apps.embedded.images import ActiveImage
 from apps.embedded.virtual_counters import KINDS
+from rating.image_accounts import UNLIMITED
 from rating.image_accumulators import counter_of
 from rating.image_charges import COMPANION
 from rating.kernels.layout import ACCOUNT, PERIODS_KEPT
@@ -66,15 +67,16 @@ def _wallets(engine: Engine, active: ActiveImage, number: int) -> Iterator[dict[
     currency = words.currencies.name(int(image.account_currency[number]))
     opened = state.open_balances(wallets)
     prepaid = image.wallet_prepaid[first:end].tolist()
-    for wallet, paid_before in zip(wallets.tolist(), prepaid, strict=True):
-        held = state.balance(wallet)
+    limits = image.wallet_overdraft[first:end].tolist()
+    for wallet, paid_before, overdraft in zip(wallets.tolist(), prepaid, limits, strict=True):
         yield {
             "wallet": words.wallets.name(wallet).partition("/")[2],
             "type": "prepaid" if paid_before else "postpaid",
             "currency": currency,
             "balance": money(opened[wallet]),
-            "reserved": money(opened[wallet] - held),
-            "available": money(held),
+            "reserved": money(0 if state.reserved is None else int(state.reserved[wallet])),
+            "available": money(state.balance(wallet)),
+            "overdraft": None if overdraft == UNLIMITED else money(overdraft),
             "expiring": [
                 {"amount": money(left), "expires_at": datetime.fromtimestamp(expires_at / 1_000_000, UTC).isoformat()}
                 for expires_at, left in engine.state.lots.of(wallet, opened[wallet])

@@ -141,7 +141,7 @@ def value_text(column: str, value: Any) -> str:
         return (_EPOCH + timedelta(microseconds=value)).isoformat().replace("+00:00", "Z")
     if column.startswith("price.") or column == "connection_fee":
         return _short(Decimal(value).scaleb(-_PRICE_DECIMALS))
-    if column == "opening_balance":
+    if column in ("opening_balance", "overdraft"):
         return _short(Decimal(value).scaleb(-9))
     return str(value)
 

@@ -142,6 +142,7 @@ def _wallet_frame(table: pl.DataFrame, wallet: str, balance: pl.Expr) -> pl.Data
         prepaid=pl.lit(wallet == PREPAID),
         priority=pl.lit(0, pl.Int32),
         opening_balance=balance.cast(pl.Int64),
+        overdraft=pl.lit(0 if wallet == PREPAID else None, pl.Int64),
     )
 
 
@@ -167,7 +168,10 @@ def _account_rows(ctx: Context, origins: Origins) -> tuple[list[tuple[Any, ...]]
         accounts.append((account.code, account.currency, origins.value(entry, ())))
         for wallet in account.wallets:
             balance = _scaled(wallet.opening_balance)
-            wallets.append((account.code, wallet.code, wallet.type == "prepaid", wallet.priority, balance))
+            overdraft = None if wallet.overdraft is None else _scaled(wallet.overdraft)
+            prepaid = wallet.type == "prepaid"
+            row = (account.code, wallet.code, prepaid, wallet.priority, balance)
+            wallets.append((*row, 0 if prepaid and overdraft is None else overdraft))
     return accounts, wallets
 
 

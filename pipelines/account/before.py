@@ -52,7 +52,7 @@ class Before:
             if int(state.accumulated_period[slot, _cell(period)]) == period:
                 self.values.setdefault((ACCUMULATOR, slot, period), state.accumulator(slot, _cell(period)))
         for wallet in np.unique(np.concatenate([items.wallet[items.wallet >= 0], items.split_wallet])).tolist():
-            self.values.setdefault((WALLET, wallet, 0), state.balance(wallet))
+            self.values.setdefault((WALLET, wallet, 0), state.open_balances(np.array([wallet]))[wallet])
 
     def _note_rolling(self, slot: int, state: AccountState) -> None:
         """Keep all periods of a counter that rolls over, each less what was carried into it, which depends on the others."""

@@ -180,19 +180,19 @@ def _finish(
 
 
 def with_reserved(rated: RatedBlock, state: AccountState) -> RatedBlock:
-    """Return items with what open reservations hold added to the balances after them: that is not spent yet."""
-    if state.reserved is None:
+    """Return items with open balances after them: what reservations hold is not spent yet, an overdraft is nobody's."""
+    if state.reserved is None and state.overdraft is None:
         return rated
-    held = np.where(rated.wallet >= 0, state.reserved[np.maximum(rated.wallet, 0)], 0)
-    hi, lo = _raised(rated.balance_hi, rated.balance_lo, held)
-    split_hi, split_lo = _raised(rated.split_balance_hi, rated.split_balance_lo, state.reserved[rated.split_wallet])
+    beside, split_beside = state.beside(np.maximum(rated.wallet, 0)), state.beside(rated.split_wallet)
+    hi, lo = _raised(rated.balance_hi, rated.balance_lo, np.where(rated.wallet >= 0, beside, 0))
+    split_hi, split_lo = _raised(rated.split_balance_hi, rated.split_balance_lo, split_beside)
     return replace(rated, balance_hi=hi, balance_lo=lo, split_balance_hi=split_hi, split_balance_lo=split_lo)
 
 
 def _raised(hi: Int64Array, lo: UInt64Array, more: Int64Array) -> tuple[Int64Array, UInt64Array]:
-    """Return 128-bit balances plus amounts, all (n,), none of which is negative."""
-    raised = lo + more.astype(np.uint64)
-    return hi + (raised < lo), raised
+    """Return 128-bit balances plus amounts, all (n,)."""
+    raised = lo + more.view(np.uint64)
+    return hi + (more >> 63) + (raised < lo), raised
 
 
 def finish_rated(

@@ -183,7 +183,8 @@ def expire(claim: int, at: int, state: AccountState, lots: Lots) -> list[WalletM
         return done
     for wallet in lots.due(at).tolist():
         balance = state.open_balances(np.array([wallet]))[wallet]
-        gone = lots.expire(wallet, balance, state.balance(wallet), at, at + HELD_AGAIN_US)
+        held = 0 if state.reserved is None else int(state.reserved[wallet])
+        gone = lots.expire(wallet, balance, balance - held, at, at + HELD_AGAIN_US)
         if gone is not None:
             place = Place(gone.account, wallet)
             done.append(_move(claim, len(done), 0, MovementKind.EXPIRY, place, -gone.left, at, state))

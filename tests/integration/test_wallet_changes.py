@@ -284,3 +284,44 @@ def test_the_commands_say_what_moved(data: Path) -> None:
     sent = octroi("wallet", "send", file, "--data", data, "--json").ok()
     assert [answer["balance_after"] for answer in sent.json] == ["21", "22", "23", "21"]
     assert "Credit that expires" not in octroi("wallet", "show", "card", "--data", data).ok().out
+
+
+OVERDRAWN = """
+---
+{kind: account, code: poor, currency: EUR, wallets: [{code: w, type: prepaid, opening_balance: "1", overdraft: "%s"}]}
+---
+{kind: subscription, code: poor, account: poor, offer: talk, access_points: [{id: "9"}]}
+"""
+
+
+def test_a_catalog_changes_how_far_below_zero_a_wallet_may_go(tmp_path: Path) -> None:
+    data = write_wallets(tmp_path / "data", OVERDRAWN % 3)
+
+    def seen(engine: Engine) -> tuple[str, ...]:
+        (wallet,) = show_account(engine, "poor")["wallets"]
+        return tuple(wallet[name] for name in ("balance", "reserved", "overdraft", "available"))
+
+    with engine_of(data) as engine:
+        take_calls(engine, "a", ("9", 3), ("9", 2))  # the second one is too much
+        assert seen(engine) == ("-2", "0", "3", "1")
+        future = engine.charging.submit(ChargingRequest(ChargingKind.RESERVE, "r", "", "9", "call", 1, validity_s=3600))
+        engine.charging.serve(engine)
+        assert future.result().granted == 1
+        assert seen(engine) == ("-2", "1", "3", "0")
+        engine.snapshot()
+    write_wallets(data, OVERDRAWN % 1)
+    with engine_of(data) as engine:
+        assert seen(engine)[:3] == ("-2", "1", "1")
+        take_calls(engine, "b", ("9", 1))
+        assert engine.store.query("SELECT count() AS n FROM rejection").to_pylist() == [{"n": 2}]
+        (answer,) = change_here(engine, [top_up("p", "10 EUR", "poor", "w", expires=within(engine, 1))])
+        assert (answer["balance_before"], answer["balance_after"]) == ("-2", "8")
+        take_calls(engine, "c", ("9", 1))
+        assert Decimal(seen(engine)[0]) < 8
+        before = everything(engine)
+    with engine_of(data) as engine:
+        assert everything(engine) == before
+    shutil.rmtree(data / "state")
+    shutil.rmtree(data / "store")
+    with engine_of(data) as engine:
+        assert everything(engine) == before

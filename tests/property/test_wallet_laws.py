@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import numpy as np
 from charging_twin import CATALOG, POSTPAID, WALLETS
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from lots_twin import Purse
@@ -134,9 +134,18 @@ class WalletHistory(RuleBasedStateMachine):
         self.follow(moves)
         self.drawn(moves)
 
+    @rule(wallet=st.sampled_from(NAMES), amount=amounts)
+    def overshoot(self, wallet: str, amount: int) -> None:
+        """Usage that was charged online must be paid, whatever the wallet holds."""
+        ids = np.array([self.ids[wallet]], np.int32)
+        self.world.state.credit(ids, np.array([-amount]))
+        moves = [(self.ids[wallet], -amount, self.moved[wallet] - amount)]
+        self.follow(moves)
+        self.drawn(moves)
+
     @rule(wallet=st.sampled_from([name for name in NAMES if name not in POSTPAID]), part=st.integers(1, 4))
     def reserve(self, wallet: str, part: int) -> None:
-        available = self.world.balance(wallet)
+        available = self.world.state.balance(self.ids[wallet])
         amount = available * part // 4
         if amount > 0:
             self.hold(wallet, amount)
@@ -216,3 +225,38 @@ class WalletHistory(RuleBasedStateMachine):
 
 TestWalletHistory = WalletHistory.TestCase
 TestWalletHistory.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+
+# ---- how far below zero
+
+OVERDRAFT = """
+{kind: account, code: %s, currency: EUR, wallets: [%s]}
+---
+{kind: subscription, code: %s, account: %s, offer: talk, access_points: [{id: "%s"}]}
+"""
+KINDS_OF_WALLETS = {
+    "poor": '{code: a, type: prepaid, opening_balance: "1", overdraft: "%s"}',
+    "rich": '{code: a, type: prepaid, priority: 1, opening_balance: "3"}, '
+    '{code: b, type: prepaid, priority: 2, opening_balance: "2", overdraft: "%s"}',
+    "bill": '{code: a, type: prepaid, opening_balance: "3"}, {code: b, type: postpaid, overdraft: "%s"}',
+}
+uses = st.lists(st.tuples(st.sampled_from(sorted(KINDS_OF_WALLETS)), st.integers(1, 9)), max_size=12)
+
+
+def overdrawn(limit: str) -> list[str]:
+    """Return documents of an account of each kind."""
+    return [OVERDRAFT % (name, wallets % limit, name, name, name + "1") for name, wallets in KINDS_OF_WALLETS.items()]
+
+
+@settings(max_examples=25, deadline=None)
+@given(limits=st.lists(st.sampled_from(("0", "0.5", "2.25", "7")), min_size=1, max_size=3), given_uses=st.data())
+def test_usage_takes_wallets_so_far_below_zero_and_no_further(limits: list[str], given_uses: st.DataObject) -> None:
+    world = None
+    for limit in limits:
+        world = World(catalog_from(CATALOG % 1, *overdrawn(limit)), world)
+        asked = [Use(name, "call", instant("2026-05-10T12:00:00Z"), count) for name, count in given_uses.draw(uses)]
+        assert world.items(world.rate(asked)) == world.rate_twin(asked)
+        for wallet, balance in world.twin_state.balances.items():
+            assert world.balance(wallet) == balance
+        copy = type(world.state).from_arrays(world.state.to_arrays())
+        assert copy.checksum() == world.state.checksum()
+        assert copy.overdraft is None or (copy.overdraft == world.state.overdraft).all()

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from billing.catalog.store import load_catalog
+from pipelines.account.stage import with_reserved
 from rating.rate import rate
 from rating.reference_block import Movement, ReferenceItem, ReferenceRater, ReferenceState
 from rating.state import AccountState
@@ -63,6 +64,7 @@ class World:
         opening = self.image.opening_credits(self.state.wallet_count)
         self.state.grow(self.vocabulary)
         self.state.credit(opening.wallet, opening.amount)
+        self.state.allow(*self.image.overdrafts())
         self.twin = ReferenceRater(catalog, self.vocabulary, self.twin_state)
 
     def block(self, uses: Sequence[Use]) -> EdrBlock:
@@ -94,7 +96,7 @@ class World:
     def rate(self, uses: Sequence[Use]) -> RatedBlock:
         """Rate usage with the kernels."""
         self.rated = self.block(uses)
-        return rate(self.rated, self.image, self.state)
+        return with_reserved(rate(self.rated, self.image, self.state), self.state)
 
     def rate_twin(self, uses: Sequence[Use]) -> list[ReferenceItem]:
         """Rate usage with the twin."""
@@ -102,7 +104,8 @@ class World:
 
     def balance(self, wallet: str) -> int:
         """Return the balance of "account/wallet" in billionths."""
-        return self.state.balance(self.vocabulary.wallets.id(wallet))
+        number = self.vocabulary.wallets.id(wallet)
+        return self.state.open_balances(np.array([number]))[number]
 
     def items(self, rated: RatedBlock) -> list[ReferenceItem]:
         """Return what the kernels answered to the latest usage, in the twin's words."""
