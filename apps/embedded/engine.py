@@ -442,8 +442,8 @@ class Engine:
     @property
     def is_snapshot_due(self) -> bool:
         """Whether a replay would take too long."""
-        many = self._claims_since_snapshot >= CLAIMS_PER_SNAPSHOT
-        return many or self._since_snapshot >= self.settings.snapshot_records
+        claims, records = self._claims_since_snapshot, self._since_snapshot
+        return claims >= CLAIMS_PER_SNAPSHOT or records >= self.settings.snapshot_records
 
     def flush(self, *, serving: bool = False) -> None:
         """Wait until everything processed so far is stored; `serving`: take what is charged online meanwhile."""
@@ -493,5 +493,4 @@ def open_engine(
     secret = directory.secret()
     journal = Journal(directory.journal)
     state = read_latest_snapshot(directory.snapshots, report, set_aside=True) or StageState.empty()
-    writer = start_writer(store, settings)
-    return Engine(directory, settings, journal, state, store, writer, secret, now, report)
+    return Engine(directory, settings, journal, state, store, start_writer(store, settings), secret, now, report)
