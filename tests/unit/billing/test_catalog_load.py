@@ -74,7 +74,8 @@ def test_frames(tmp_path: Path) -> None:
         ("t3", "prepaid", True, 0, 0),
         ("t3", "principal", False, 0, 0),
     ]
-    assert_frame_equal(catalog.wallets, pl.DataFrame(wallets, WALLET_FRAME, orient="row"))
+    limited = [(*wallet, 0 if wallet[2] else None) for wallet in wallets]  # postpaid ones have no limit unless told
+    assert_frame_equal(catalog.wallets, pl.DataFrame(limited, WALLET_FRAME, orient="row"))
     subscriptions = [
         ("ada-mobile", "ada", "mobile"), ("bob-mobile", "bob", "mobile"), ("house", "house", "blue"),
         ("t1-mobile", "t1", "mobile"), ("t2-mobile", "t2", "mobile"), ("t3-road", "t3", "road"),
