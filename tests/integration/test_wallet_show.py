@@ -51,6 +51,7 @@ def test_wallets_counters_and_reservations_are_told_with_their_position(data: Pa
         assert found["wallets"] == [
             {
                 "wallet": "card", "type": "prepaid", "currency": "EUR", "balance": "7", "reserved": "2", "available": "5",
+                "overdraft": "0", "expiring": [],
             }
         ]  # fmt: skip
         rows = [row for row in found["counters"] if row["counter"] == "monthly"]  # what is reserved is counted, too
@@ -69,7 +70,7 @@ def test_wallets_counters_and_reservations_are_told_with_their_position(data: Pa
         home = show_account(engine, "home")
         assert home["wallets"][0] | {"currency": ""} == {
             "wallet": "principal", "type": "postpaid", "currency": "", "balance": "-6.5", "reserved": "0",
-            "available": "-6.5",
+            "available": "-6.5", "overdraft": None, "expiring": [],
         }  # fmt: skip
         assert [
             (row["counter"], row["holder"], row["period"], row["used"], row["unit"]) for row in home["counters"]
@@ -94,7 +95,7 @@ def test_the_command_tells_it_and_leaves_no_trace(data: Path) -> None:
     told = octroi("wallet", "show", "card", "--data", data).ok()
     assert "account card as of 20" in told.out
     assert [line.split() for line in told.out.splitlines() if line.strip().startswith("card  ")] == [
-        ["card", "prepaid", "EUR", "6", "0", "6"]
+        ["card", "prepaid", "EUR", "6", "0", "0", "6"]
     ]
     assert "monthly" in told.out
     found = octroi("wallet", "show", "home", "--data", data, "--json").ok().json
