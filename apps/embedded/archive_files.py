@@ -189,7 +189,7 @@ class _Unpacking:
             for member in archive.members():
                 target = self._write(archive)
                 called = name if isinstance(archive, SealedFile) else f"{name}!{member.name}"
-                inner = self.unpack(target, called, depth=depth - 1) if depth else None
+                inner = self._unpack_inner(target, called, depth) if depth else None
                 if inner is None:
                     arrivals.append(Arrival(self.source, called, target))
                 else:
@@ -199,6 +199,19 @@ class _Unpacking:
                 told = ", ".join(left[:LEFT_OUT_TOLD]) + (", …" if len(left) > LEFT_OUT_TOLD else "")
                 self.say(f"left out of {name} ({self.source}), because a file manager put them there: {told}")
         return arrivals
+
+    def _unpack_inner(self, path: Path, name: str, depth: int) -> list[Arrival] | None:
+        """Return the files in a file of an archive; None when it is no good archive: then it is quarantined by itself.
+
+        Raises:
+            UnableToReadFile: when all of them together hold more than is accepted.
+        """
+        try:
+            return self.unpack(path, name, depth=depth - 1)
+        except UnableToReadFile:
+            if self.bytes_left < 0:
+                raise
+            return None
 
     def _write(self, archive: Archive) -> Path:
         self.aside.mkdir(parents=True, exist_ok=True)

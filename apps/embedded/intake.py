@@ -61,10 +61,13 @@ class Intake:
 
     def adopt(self) -> None:
         """Journal and process what a crash left archived but not journaled."""
-        engine = self.engine
-        for entry in engine.directory.spool.adopt(engine.journal, now=engine.now(), terms=engine.terms):
+        engine, archives = self.engine, self._archive_files
+        left = engine.directory.spool.adopt(
+            engine.journal, now=engine.now(), terms=engine.terms, sealed=archives.is_sealed
+        )
+        for entry in left:
             self.claimed(engine.process(entry))
-        for entry in self._archive_files.resume(engine.sources, now=engine.now(), terms=engine.terms):
+        for entry in archives.resume(engine.sources, now=engine.now(), terms=engine.terms):
             self.claimed(engine.process(entry))
         self._settle()
 
@@ -73,8 +76,11 @@ class Intake:
         engine = self.engine
         now = engine.journal.stage_time(engine.now())
         behind = engine.state.claim < engine.journal.next_claim  # an entry would come after those that wait
-        due = engine.state.resource.assembly.is_due(now) or engine.state.lots.next_due <= now
-        if engine.active is not None and not behind and due:
+        if (
+            engine.active is not None
+            and not behind
+            and (engine.state.resource.assembly.is_due(now) or engine.state.lots.next_due <= now)
+        ):
             entry = Tick(claim=engine.journal.next_claim, received_at=now)
             engine.journal.append(entry)
             self.claimed(engine.process(entry))

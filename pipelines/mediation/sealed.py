@@ -1,7 +1,7 @@
 """Files that are encrypted as a whole: AES in cipher block chaining (NIST SP 800-38A §6.2), padded as PKCS #7 (RFC 5652 §6.3).
 
 Nothing in such a file says which key it needs, so several are tried. A key fits when the padding is right and what comes out
-begins as files do: a wrong key passes the first test once in 256 times, both never in practice.
+begins as text or an archive does: a wrong key passes the first test once in 256 times, both never in practice.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from pipelines.mediation.unpack import EXPAND_BYTES
-from pipelines.mediation.untar import Member
+from pipelines.mediation.untar import TAR_MAGIC_AT, TAR_MAGICS, Member
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers import CipherContext
@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 BLOCK = 16
 """Bytes of a block of AES (FIPS 197 §5)."""
 KEY_BYTES = (16, 24, 32)
-STARTS = (b"PK\x03\x04", b"<", b"\xef\xbb\xbf<", b"{", b"[", b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
-"""How what was encrypted may begin: zip, XML, JSON, gzip, zstandard."""
+PACKED = (b"PK\x03\x04", b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd")
+"""How zip, gzip and zstandard begin. What begins otherwise is text, or a tar archive."""
 CLEAR_BYTES = 512
+"""Of the head of a file: what tells whether it is encrypted, the magic of a tar archive included."""
+SURE_BYTES = 128
+"""So many bytes without control characters are text of any encoding; fewer may be chance, unless they are UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,8 @@ def unseal(file: FileIO, size: int, keys: Sequence[FlowKey]) -> tuple[Unsealed, 
             found = Unsealed(file, size, key)
         except ValueError:
             continue
-        if found.read(max(map(len, STARTS))).startswith(STARTS):
+        head = found.read(CLEAR_BYTES)
+        if is_clear(head) and (_is_packed(head) or len(head) >= SURE_BYTES or _is_utf8(head)):
             found.seek(0)
             return found, key
     return None
@@ -150,7 +154,19 @@ def unseal(file: FileIO, size: int, keys: Sequence[FlowKey]) -> tuple[Unsealed, 
 def is_clear(head: bytes) -> bool:
     """Return whether a file that begins so is not encrypted: it is packed, or text."""
     control = bytes(range(32)).translate(None, b"\t\n\r\f\x1a") + b"\x7f"
-    return head.startswith(STARTS) or not head.translate(None, head.translate(None, control))
+    return _is_packed(head) or not head.translate(None, head.translate(None, control))
+
+
+def _is_packed(head: bytes) -> bool:
+    return head.startswith(PACKED) or head.startswith(TAR_MAGICS, TAR_MAGIC_AT)
+
+
+def _is_utf8(head: bytes) -> bool:
+    try:
+        head.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 class SealedFile:

@@ -7,7 +7,7 @@ going to have.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +49,10 @@ class Arrival:
     source: str
     name: str
     path: Path
+
+
+def _never(_source: str, _path: Path) -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +178,12 @@ class Spool:
             stored.unlink(missing_ok=True)
             raise UnableToClaim(f"cannot take {path}: {error.strerror}") from error
 
-    def adopt(self, journal: Journal, *, now: int, terms: Terms) -> list[FileClaim]:
+    def adopt(
+        self, journal: Journal, *, now: int, terms: Terms, sealed: Callable[[str, Path], bool] = _never
+    ) -> list[FileClaim]:
         """Journal archived files that a crash left without an entry, in order of the number they were going to have.
+
+        `sealed` tells, of a source and a file, what `FileClaim.sealed` says.
 
         Copies that a crash left unfinished are removed: what they were copied from is where it was.
 
@@ -191,7 +199,8 @@ class Spool:
                     continue
                 match = _STORED.fullmatch(path.name)
                 if match and path.name not in known and path.is_file():
-                    adopted.append(self._journal(journal, match[2], match[3], path, now, terms))
+                    entry = self._journal(journal, match[2], match[3], path, now, terms, sealed(match[2], path))
+                    adopted.append(entry)
         except OSError as error:
             raise UnableToClaim(f"cannot adopt what is left in {self.archive}: {error.strerror}") from error
         return adopted

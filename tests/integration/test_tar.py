@@ -86,6 +86,26 @@ def test_a_damaged_archive_is_one_file_and_quarantined(tmp_path: Path) -> None:
     assert query(data, CLAIMS) == [{"name": "week.tar", "status": "quarantined", "code": "CORRUPT_ARCHIVE"}]
 
 
+def test_a_damaged_archive_in_an_archive_is_quarantined_by_itself(tmp_path: Path) -> None:
+    data = write_catalog(tmp_path / "data")
+    inner = write_tar(tmp_path / "inner.tar", "w").read_bytes()
+    with tarfile.open(tmp_path / "week.tar", "w") as archive:
+        for name, content in (("1.tar", inner[:1200]), ("2.gz", b"\x1f\x8bnothing"), ("3.tar", inner)):
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    (data / "spool" / "calls").mkdir(parents=True)
+    (tmp_path / "week.tar").rename(data / "spool" / "calls" / "week.tar")
+    assert octroi("run", data).code == 5
+    claims = query(data, CLAIMS)
+    assert [row for row in claims if row["code"] == "CORRUPT_ARCHIVE"] == [
+        {"name": "week.tar!1.tar", "status": "quarantined", "code": "CORRUPT_ARCHIVE"},
+        {"name": "week.tar!2.gz", "status": "quarantined", "code": "CORRUPT_ARCHIVE"},
+    ]
+    assert len(claims) == 2 + len(MEMBERS)
+    balanced(data)
+
+
 def test_newer_records_in_an_archive_wait_for_all_its_files(tmp_path: Path) -> None:
     """What settles them is journaled behind the archive's files, so it must not be applied before them."""
     catalog = CATALOG.replace("format: delimited\n", "format: delimited\non_same_key: supersede\n")

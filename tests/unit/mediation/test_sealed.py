@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import random
+import tarfile
 from pathlib import Path
 from typing import Any, cast
 
@@ -58,6 +60,36 @@ def test_the_key_that_fits_is_found_among_others() -> None:
     assert unseal(opened(plain), len(plain), [OTHER, SHARED, LEADING]) is None
     for short in (b"", b"\0" * 15, b"\0" * 16, b"\0" * 33):
         assert unseal(opened(short), len(short), [SHARED, LEADING]) is None
+
+
+def _tar(content: bytes) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        member = tarfile.TarInfo("a.csv")
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
+
+
+def test_a_key_fits_whatever_text_or_archive_was_sealed() -> None:
+    lines = "id;caller\n" + "1;é\n" * 40
+    for plain in (
+        b"",
+        b"id\n1\n",
+        lines.encode(),
+        lines.encode("latin-1"),
+        _tar(b"id\n1\n"),
+        gzip.compress(b"id\n1\n"),
+    ):
+        sealed = seal(plain, LEADING)
+        found = unseal(opened(sealed), len(sealed), [OTHER, LEADING])
+        assert found is not None
+        assert (found[1], found[0].read(-1)) == (LEADING, plain)
+
+
+def test_a_sealed_file_that_begins_as_xml_by_chance_is_not_clear() -> None:
+    for first in b"<{[":
+        assert not is_clear(seal(b"<R151/>" * 90, LEADING, iv=bytes([first]) + bytes(15))[:512])
 
 
 def test_what_does_not_begin_as_files_do_was_sealed_with_another_key() -> None:

@@ -129,6 +129,16 @@ def test_any_name_is_claimed(tmp_path: Path, journal: Journal, how: str, name: b
     assert entries_in(tmp_path / "journal.log") == [entry]
 
 
+def test_whether_a_file_is_sealed_is_found_out_again_when_it_is_adopted(tmp_path: Path, journal: Journal) -> None:
+    spool = spool_in(tmp_path, "calls", "flows")
+    for place, source in enumerate(("calls", "flows"), 1):
+        (spool.archive / spool.stored_name(place, source, "a")).write_bytes(b"usage")
+    adopted = spool.adopt(
+        journal, now=NOW, terms=TERMS, sealed=lambda source, path: source == "flows" and path.exists()
+    )
+    assert [(entry.source, entry.sealed) for entry in adopted] == [("calls", False), ("flows", True)]
+
+
 @pytest.mark.parametrize("source", ["s" * 128, "a:b@c+d.e-f_g"])
 def test_any_source_that_a_catalog_may_have_is_adopted(tmp_path: Path, journal: Journal, source: str) -> None:
     spool = spool_in(tmp_path, source)
