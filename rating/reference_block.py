@@ -179,7 +179,7 @@ class ReferenceRater:
                 try:
                     item = self._item(charge, usage, len(items))
                 except UsedUp as used_up:
-                    spent = used_up.version, used_up.before
+                    spent, owed = (used_up.version, used_up.before), True
                     continue
                 items.append(item)
                 spent = item.charge_version, item.counter_before

@@ -193,6 +193,8 @@ def next_charge(
         return out - I64(1), False  # nobody has to price it once more
     if reason != reasons.NO_MATCHING_CHARGE:
         course[SPENT], course[SPENT_BEFORE] = columns[1][out], columns[3][out]
+    if reason == reasons.USED_UP:
+        course[OWED] = 1  # also after `then_next`: the charge was to price it, and could not
     if reason == 0:
         amount = I64(columns[6][out])
         room = I64(INT64_MAX) - abs(course[TOTAL])

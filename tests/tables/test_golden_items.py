@@ -106,6 +106,16 @@ def test_what_is_taken_back_may_be_used_again_and_what_does_not_fit_moves_nothin
     assert world.balance("u0/principal") == -100 * 10**9
 
 
+def test_a_charge_that_follows_and_has_nothing_left_is_due_as_one_that_has_too_little() -> None:
+    world = place("levy", "first")
+    [levy, first] = rated(world, use(90))
+    assert (levy.quantity, first.quantity) == (90, 90)
+    for quantity in (20, 10, 1, 11):
+        items = rated(world, use(quantity))
+        reasons = [item.reason for item in items]
+        assert reasons == ([Reason.NONE] * 2 if quantity == 10 else [Reason.NO_MATCHING_CHARGE]), quantity
+
+
 # G2: every CDR on an account of its own
 TOTALS = """
 quantity  total  parts
