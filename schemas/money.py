@@ -59,11 +59,13 @@ def to_scaled(value: decimal.Decimal, decimals: int) -> int:
     """Return `value` as an integer in units of 10**-decimals.
 
     Raises:
-        ValueError: when the value has more non-zero decimals than that, or is not finite.
+        ValueError: when the value has more non-zero decimals than that, is not finite, or too large to be anything.
     """
     if not value.is_finite():
         raise ValueError(f"{value} is not a finite number")
     scaled = value.scaleb(decimals, EXACT)
+    if scaled.adjusted() >= EXACT.prec:  # an integer of a million digits takes minutes
+        raise ValueError(f"{value} is too large")
     if scaled != scaled.to_integral_value():
         raise ValueError(f"{value} has more than {decimals} decimals")
     return int(scaled)

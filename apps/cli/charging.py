@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +10,7 @@ import typer
 
 from apps.cli.deciding import ask
 from apps.cli.failures import honest
+from apps.cli.json_lines import read_requests
 from apps.cli.options import Data
 from apps.cli.output import print_json
 
@@ -106,8 +106,7 @@ def send(
     data: Data = None,
 ) -> None:
     """Send many requests, in order, and print a line of JSON for each answer."""
-    lines = sys.stdin if str(file) == "-" else file.read_text(encoding="utf-8").splitlines()
-    asked = [json.loads(line) for line in lines if line.strip()]
+    asked = read_requests(file)
     for first in range(0, len(asked), REQUESTS_PER_CALL):
         answers: Any = ask({"op": "charge", "requests": asked[first : first + REQUESTS_PER_CALL]}, data)
         for answer in answers:

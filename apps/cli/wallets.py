@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +9,7 @@ import typer
 
 from apps.cli.deciding import ask
 from apps.cli.failures import honest
+from apps.cli.json_lines import read_requests
 from apps.cli.options import AsJson, Data
 from apps.cli.output import print_json, print_table, printable
 
@@ -112,8 +111,7 @@ def send(
     as_json: AsJson = False,
 ) -> None:
     """Send many requests, in order; exit code 2 when one was refused."""
-    lines = sys.stdin if str(file) == "-" else file.read_text(encoding="utf-8").splitlines()
-    asked = [json.loads(line) for line in lines if line.strip()]
+    asked = read_requests(file)
     answers: list[Any] = []
     for first in range(0, len(asked), REQUESTS_PER_CALL):
         told: Any = ask({"op": "wallets", "requests": asked[first : first + REQUESTS_PER_CALL]}, data)

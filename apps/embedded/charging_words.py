@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -126,7 +126,7 @@ def _value(declared: ValueType, name: str, text: str) -> int:
         if scaled != scaled.to_integral_value() or abs(scaled) >= 2**63:
             raise ValueError(text)
         return int(scaled)
-    except (ValueError, InvalidOperation) as error:
+    except (ValueError, DecimalException) as error:
         raise UnableToRequest("INVALID_REQUEST", f"said.{name}: {text!r} is no {declared.type}") from error
 
 

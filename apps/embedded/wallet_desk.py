@@ -86,7 +86,11 @@ class WalletDesk:
         at = max(journal.stage_time(engine.now()), engine.state.charging.at)
         if active is not None and engine.state.lots.next_due <= at:
             tick = Tick(claim=journal.next_claim, received_at=at)
-            journal.append(tick)
+            try:
+                journal.append(tick)
+            except OSError as error:
+                _refuse(taken, error)
+                return
             engine.process(tick)
         places = places_of([request for request, _ in taken], engine.state.vocabulary)
         checker = None if active is None else Checker(active.image, engine.state.account, at)
@@ -113,8 +117,8 @@ class WalletDesk:
         try:
             journal.append(entry)
         except OSError as error:
-            for _, future in chosen:
-                future.set_exception(UnableToRequest("UNAVAILABLE", f"the journal cannot be written: {error.strerror}"))
+            _refuse(chosen + later, error)
+            later.clear()
             return
         engine.process(entry)
         after = self.after
@@ -145,3 +149,8 @@ class WalletDesk:
                 for row, request in enumerate(entry.requests):
                     self._known[request.id] = (entry.claim, row)
         self._read = len(engine.journal.entries)
+
+
+def _refuse(waiting: list[Waiting], error: OSError) -> None:
+    for _, future in waiting:
+        future.set_exception(UnableToRequest("UNAVAILABLE", f"the journal cannot be written: {error.strerror}"))

@@ -103,7 +103,7 @@ def _amount(text: str, *, signed: bool) -> tuple[int, str]:
     try:
         scaled = to_scaled(Decimal(number), AMOUNT_DECIMALS)
     except (InvalidOperation, ArithmeticError, ValueError) as error:
-        told = f'amount: {text!r} is no amount, write "NUMBER CURRENCY", with at most {AMOUNT_DECIMALS} decimals'
+        told = f'amount: {text!r} is no amount, or a huge one: write "NUMBER CURRENCY", with at most {AMOUNT_DECIMALS} decimals'
         raise UnableToRequest("INVALID_REQUEST", told) from error
     if abs(scaled) > AMOUNT_MAX:
         raise UnableToRequest("INVALID_REQUEST", f"amount: {text!r} is too large")

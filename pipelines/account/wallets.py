@@ -16,6 +16,7 @@ from rating.lots import Lots
 from rating.state import AccountState
 from rating.tariff_image import TariffImage
 from rating.vocabulary import NameTable, Vocabulary
+from schemas.money import AMOUNT_MAX
 from schemas.wallets import MovementKind, WalletMovement
 
 BALANCE_MAX = 2**120
@@ -185,9 +186,12 @@ def expire(claim: int, at: int, state: AccountState, lots: Lots) -> list[WalletM
         balance = state.open_balances(np.array([wallet]))[wallet]
         held = 0 if state.reserved is None else int(state.reserved[wallet])
         gone = lots.expire(wallet, balance, balance - held, at, at + HELD_AGAIN_US)
-        if gone is not None:
+        left = 0 if gone is None else gone.left
+        while gone is not None and left:  # several lots together may be more than one amount can be
+            part = min(left, AMOUNT_MAX)
+            left -= part
             place = Place(gone.account, wallet)
-            done.append(_move(claim, len(done), 0, MovementKind.EXPIRY, place, -gone.left, at, state))
+            done.append(_move(claim, len(done), 0, MovementKind.EXPIRY, place, -part, at, state))
     lots.look_ahead()
     return done
 

@@ -6,6 +6,7 @@ import json
 import shutil
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from errno import ENOSPC
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -23,7 +24,7 @@ from apps.embedded.rerate import rerate
 from apps.embedded.rerate_scope import UsageSelection
 from apps.embedded.wallet_commands import change_here
 from apps.embedded.wallet_looks import show_account
-from pipelines.spool.journal import Tick
+from pipelines.spool.journal import JournalEntry, Tick
 from schemas.charging import ChargingKind
 
 OPERATIONS = """
@@ -136,6 +137,7 @@ def test_what_is_asked_once_moves_once_and_is_answered_the_same_for_ever(data: P
         (top_up("x", "0 EUR"), "INVALID_REQUEST"),
         (top_up("x", "0.0000000001 EUR"), "INVALID_REQUEST"),
         (top_up("x", "9223372037 EUR"), "INVALID_REQUEST"),
+        (top_up("x", "1E+900000 EUR"), "INVALID_REQUEST"),
         (top_up("x", "1 EUR", expires="2020-01-01T00:00:00Z"), "INVALID_REQUEST"),
         (top_up("x", "1 EUR", expires="2020-01-01T00:00:00"), "INVALID_REQUEST"),
         (top_up("x", "1 EUR", "both", "bill", expires="2999-01-01T00:00:00Z"), "INVALID_REQUEST"),
@@ -195,6 +197,45 @@ def test_credit_expires_by_stage_time_what_expires_first_is_drawn_first(data: Pa
         before = everything(engine)
     with engine_of(data) as engine:
         assert everything(engine) == before
+
+
+def test_lots_that_are_more_than_one_amount_together_expire_all_the_same(data: Path) -> None:
+    most = "9223372036.854775807 EUR"
+    with engine_of(data) as engine:
+        due = within(engine, 1)
+        answers = change_here(engine, [top_up(name, most, expires=due) for name in ("p1", "p2", "p3")])
+        assert [answer["code"] for answer in answers] == ["DONE"] * 3
+        pass_days(engine, 2)
+        (answer,) = change_here(engine, [top_up("p4", "1 EUR")])
+        assert (answer["balance_before"], answer["balance_after"]) == ("10", "11")
+        gone = [(kind, amount) for _, _, _, kind, amount, _ in operations(engine)[3:]]
+        assert gone == [("expiry", -Decimal(most.split()[0]))] * 3 + [("top_up", Decimal(1))]
+        before = everything(engine)
+    shutil.rmtree(data / "state", ignore_errors=True)
+    shutil.rmtree(data / "store")
+    with engine_of(data) as engine:
+        assert everything(engine) == before
+
+
+def test_what_a_full_disk_refuses_is_asked_again(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also under an id that waits twice, and where credit is to expire first."""
+
+    def full(entry: JournalEntry) -> None:
+        raise OSError(ENOSPC, "No space left on device")
+
+    asked = [top_up("p2", "2 EUR"), top_up("p2", "2 EUR")]
+    with engine_of(data) as engine:
+        change_here(engine, [top_up("p1", "1 EUR", expires=within(engine, 1))])
+        for days in (0, 2):
+            pass_days(engine, days)
+            with monkeypatch.context() as disk:
+                disk.setattr(engine.journal, "append", full)
+                refused = change_here(engine, asked)
+            assert [(answer["id"], answer["code"]) for answer in refused] == [("p2", "UNAVAILABLE")] * 2
+            assert all("No space left" in answer["detail"] for answer in refused)
+        answers = change_here(engine, asked)
+        assert [answer["balance_after"] for answer in answers] == ["12", "12"]
+        assert [kind for _, _, _, kind, _, _ in operations(engine)] == ["top_up", "expiry", "top_up"]
 
 
 def test_credit_expires_before_the_entry_that_comes_after_it(data: Path) -> None:
