@@ -29,6 +29,7 @@ AFTERWARDS = {
     "fact_access_transfer",
     "fact_assembled_part",
     "fact_sequence_run",
+    "fact_wallet_request",
 }
 """What only commands, invoices, other catalogs, and sources that send parts or count their records fill."""
 DONE, PARTLY = 0, 5

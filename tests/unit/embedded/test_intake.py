@@ -17,6 +17,13 @@ from pipelines.spool.claims import Spool, UnableToClaim
 from pipelines.spool.journal import Journal
 
 
+def nothing_due() -> SimpleNamespace:
+    """Return a state at the first claim, without sessions or credit that would end."""
+    assembly = SimpleNamespace(is_due=lambda now: False)
+    lots = SimpleNamespace(next_due=NOW + 1)
+    return SimpleNamespace(claim=1, resource=SimpleNamespace(assembly=assembly), lots=lots)
+
+
 @dataclass
 class FakeEngine:
     """A log without stages: remembers the entries it was to process."""
@@ -30,7 +37,7 @@ class FakeEngine:
     sources: list[str] = field(default_factory=lambda: ["calls", "data"])
     terms: Any = TERMS
     active: Any = None
-    state: Any = field(default_factory=lambda: SimpleNamespace(claim=1))
+    state: Any = field(default_factory=lambda: nothing_due())
     charging: Any = field(default_factory=lambda: SimpleNamespace(serve=lambda engine: None))
     is_unsettled: bool = True
 
