@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,9 +11,9 @@ from unittest import mock
 
 import pytest
 from charging_twin import CATALOG
+from wallet_world import SOURCE, engine_of, write_wallets
 
 from apps.embedded.abandon import abandon
-from apps.embedded.access import open_owned
 from apps.embedded.charging_looks import check_balance, price_enquiry
 from apps.embedded.charging_port import charging_port
 from apps.embedded.charging_requests import ChargingAnswer, ChargingRequest, UnableToRequest
@@ -23,7 +21,6 @@ from apps.embedded.charging_words import read_request
 from apps.embedded.engine import Engine
 from apps.embedded.facts import differences_as_json
 from apps.embedded.layout import DataDirectory
-from apps.embedded.lock import OwnerLock
 from apps.embedded.rerate import rerate
 from apps.embedded.rerate_scope import UsageSelection
 from apps.settings import Settings
@@ -32,42 +29,11 @@ from schemas.charging import ChargingCode, ChargingKind
 from sinks.clickhouse.client import UnableToStore
 
 EURO = 10**9
-SOURCE = """
----
-kind: source
-code: calls
-format: delimited
-mapping:
-  identity: [id]
-  access_point: caller
-  time: {field: at}
-  quantity: {field: n}
-  event_type: {constant: call}
-"""
-
-
-@contextmanager
-def engine_of(data: Path, **settings: Any) -> Iterator[Engine]:
-    """Yield the recovered engine of a data directory."""
-    directory = DataDirectory(data)
-    directory.prepare()
-    given = Settings(data_dir=data, dedup_window_days="unlimited", **settings)
-    with OwnerLock(directory.lock):
-        engine, _ = open_owned(directory, given, print)
-        try:
-            engine.recover()
-            engine.take_catalog()
-            yield engine
-        finally:
-            engine.close()
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    catalog = tmp_path / "data" / "catalog"
-    catalog.mkdir(parents=True)
-    (catalog / "catalog.yaml").write_text(CATALOG % 1 + SOURCE)
-    return tmp_path / "data"
+    return write_wallets(tmp_path / "data")
 
 
 def ask(engine: Engine, *requests: ChargingRequest) -> list[ChargingAnswer]:
