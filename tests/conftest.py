@@ -7,7 +7,9 @@ from apps.jit import prepare_cache
 prepare_cache()  # numba reads NUMBA_CACHE_DIR when it is imported, so nothing that imports it may come earlier
 
 import os  # noqa: E402
+import shutil  # noqa: E402
 import sys  # noqa: E402
+import tracemalloc  # noqa: E402, F401 - pytest imports it while it reports, and again when that import collects garbage
 from pathlib import Path  # noqa: E402
 
 import pytest  # noqa: E402
@@ -30,6 +32,12 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
 
 os.environ["OCTROI_DEDUP_WINDOW_DAYS"] = "unlimited"  # usage of tests is old, and their clocks are real
+
+# A third of the suite's time is waiting for fsync. What a test writes may lie in memory: kills spare it as they
+# spare a disk, and what a lost machine spares is tested by tearing files. Small or absent: the usual directory.
+IN_MEMORY = Path("/dev/shm")
+if IN_MEMORY.is_dir() and os.access(IN_MEMORY, os.W_OK) and shutil.disk_usage(IN_MEMORY).free >= 6 << 30:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
 
 sys.path.append(str(Path(__file__).parent / "support"))  # helpers that tests of several folders share
 
