@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from schemas.converters import Converter
 from schemas.price_plan import Code, Document, ExactDecimal
+from schemas.source_files import FileNames
 from schemas.source_flow import Assembly, Cumulative, Sequence
 from schemas.source_transform import Transform
 
@@ -151,6 +152,8 @@ class SourceBase(Document):
     with a keyed function that takes about twice as long. Changed, the source forgets which records it knows.
 
     `encryption`: files come encrypted with AES in cipher block chaining, by one of the keys of the setting `file_keys`.
+
+    `file_names`: what the names of files say, so that missing ones are known.
     """
 
     kind: Literal["source"]
@@ -162,6 +165,7 @@ class SourceBase(Document):
     record_bytes_max: Annotated[int, Field(ge=256, le=4_194_304)] = 1_048_576
     trusted: bool = True
     encryption: Literal["aes_cbc"] | None = None
+    file_names: FileNames | None = None
     transform: Transform | None = None
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import sys
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -9,7 +11,7 @@ import typer
 
 from apps.cli.deciding import ask
 from apps.cli.failures import PARTIAL, WrongUsage, honest, say
-from apps.cli.options import AsJson, Data, open_settings
+from apps.cli.options import AsJson, Data, open_settings, require_catalog
 from apps.cli.output import count, decimal_text, print_json, print_result, print_table, printable, rows_of
 
 files = typer.Typer(help="Usage files that were taken.", no_args_is_help=True)
@@ -138,6 +140,46 @@ def abandon(
     print(f"{printable(result['name'])} (claim {result['claim']}) is abandoned{counted}; run octroi again")
     if result["reopened"]:
         print(f"{count(result['reopened'], 'rejection')} that it would have corrected: open again")
+
+
+@files.command(epilog="Example: octroi files gaps --source r151")
+@honest
+def gaps(
+    source: Annotated[str | None, typer.Option("--source", "-s", help="Only of this source.")] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """List files that did not come, and those that came twice, by what their names count: see `file_names` of a source."""
+    settings, directory = open_settings(data)
+    require_catalog(directory)
+    from apps.embedded.access import reach
+    from apps.embedded.file_gaps import COLUMNS, gaps_of
+    from billing.catalog.store import load_catalog
+
+    sources = load_catalog(directory.catalog).sources
+    if source is not None and source not in sources:
+        raise WrongUsage(f"the catalog defines no source {source}; `octroi sources list` shows them")
+    chosen = {code: known for code, known in sources.items() if source in (None, code)}
+    with reach(directory, settings, say) as access:
+        unusable = rows_of(access.query("SELECT claim FROM file WHERE status != 'done'"))
+    found = list(gaps_of(directory.journal, chosen, {row["claim"] for row in unusable}))
+    if as_json:
+        print_json(found)
+    elif as_csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows([printable(str(value)) for value in _cells(row)] for row in found)
+    elif found:
+        print_table(count(len(found), "finding"), list(COLUMNS), [_cells(row) for row in found])
+    else:
+        counted = sum(known.file_names is not None for known in chosen.values())
+        print(f"nothing is missing of {count(counted, 'source')} whose file names are counted")
+
+
+def _cells(row: dict[str, Any]) -> list[Any]:
+    values = {**row, "claims": " ".join(map(str, row["claims"]))}
+    return ["" if value is None else value for value in values.values()]
 
 
 def _print(result: dict[str, Any], *, preview: bool) -> None:

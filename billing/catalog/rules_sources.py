@@ -15,6 +15,7 @@ from billing.catalog.rules_fields import (
     check_time,
     counts_seconds,
 )
+from billing.catalog.rules_files import check_file_names
 from billing.catalog.rules_flow import check_flow, check_space, flow_fields
 from billing.catalog.rules_transform import check_transform
 from billing.catalog.rules_values import check_values
@@ -56,6 +57,7 @@ def check_source(ctx: Context, entry: Entry[SourceBase]) -> None:
     if mapping is not None:
         _check_mapping(ctx, entry, mapping)
     _check_same_key(ctx, entry, source, mapping)
+    check_file_names(ctx, entry, source.file_names)
     check_space(ctx, entry)
 
 

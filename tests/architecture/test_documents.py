@@ -19,7 +19,18 @@ from billing.catalog.models import UnableToLoadCatalog
 from billing.catalog.store import load_catalog
 from rating.tariff_image import compile_image
 from rating.vocabulary import Vocabulary
-from schemas import contract, converters, discount, price_plan, price_table, source, source_flow, source_transform, tax
+from schemas import (
+    contract,
+    converters,
+    discount,
+    price_plan,
+    price_table,
+    source,
+    source_files,
+    source_flow,
+    source_transform,
+    tax,
+)
 from schemas.rejection import OUTCOMES, Reason
 from sinks.clickhouse.views import VIEWS
 
@@ -79,6 +90,7 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "source: parquet": source.ParquetSource,
     "source: plugin": source.PluginSource,
     "source: transform": source_transform.Transform,
+    "source: file_names": source_files.FileNames,
     "source: r151": source.R151Source,
     "source: ts32298": source.Ts32298Source,
     "source: tap": source.TapSource,
@@ -107,7 +119,7 @@ SPECIAL_DEFAULTS = {
     "prices", "file", "rows", "free_value", "value", "constants", "lookups", "plugin", "single", "trunk", "international", "decimal", "version", "options", "writes", "transform",
     "seller", "country", "tax_class", "tax_category", "tax_exemption", "item_rounding", "decimals", "versions", "parts", "seller_country", "buyer_country", "condition", "tax",
     "discounts", "currency", "limits", "applications", "months", "charges", "offers", "event_types",
-    "notify", "notify_below", "accumulate",
+    "notify", "notify_below", "accumulate", "file_names",
 }  # fmt: skip
 """Fields whose default is told in words: none, open, always."""
 

@@ -62,6 +62,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "explain",
         "files abandon",
         "files back-out",
+        "files gaps",
         "files list",
         "files show",
         "ingest",
