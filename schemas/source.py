@@ -18,6 +18,7 @@ from schemas.source_base import (
 )
 from schemas.source_binary import Ts32298Source
 from schemas.source_columns import ArrowSource, ParquetSource
+from schemas.source_energy import EnedisSource
 from schemas.source_plugin import PluginSource
 from schemas.source_radius import RadiusSource
 from schemas.source_roaming import TapSource
@@ -27,6 +28,7 @@ __all__ = [
     "CloudEventsSource",
     "CountPlace",
     "DelimitedSource",
+    "EnedisSource",
     "EventMapping",
     "EventTime",
     "EventTypeRule",
@@ -173,6 +175,7 @@ SOURCE_MODELS: dict[str, type[SourceBase]] = {
     "parquet": ParquetSource,
     "plugin": PluginSource,
     "r151": R151Source,
+    "enedis": EnedisSource,
     "ts32298": Ts32298Source,
     "tap": TapSource,
     "radius": RadiusSource,

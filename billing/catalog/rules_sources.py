@@ -20,11 +20,13 @@ from billing.catalog.rules_flow import check_flow, check_space, flow_fields
 from billing.catalog.rules_transform import check_transform
 from billing.catalog.rules_values import check_values
 from billing.catalog.wording import choose
+from schemas.energy import columns_of
 from schemas.price_plan import EventType
 from schemas.quantity import QUANTITY_MAX, Unit
 from schemas.source import (
     CloudEventsSource,
     DelimitedSource,
+    EnedisSource,
     EventMapping,
     FixedWidthSource,
     HeaderRecords,
@@ -52,6 +54,8 @@ def check_source(ctx: Context, entry: Entry[SourceBase]) -> None:
         _check_cloud_events(ctx, entry, source)
     elif isinstance(source, JsonSource):
         _check_json(ctx, entry, source)
+    elif isinstance(source, EnedisSource):
+        _check_enedis(ctx, entry, source)
     mapping: EventMapping | None = getattr(source, "mapping", None)
     check_transform(ctx, entry, source, () if mapping is None else _fields(mapping))
     if mapping is not None:
@@ -177,6 +181,13 @@ def _check_json(ctx: Context, entry: Entry[Any], source: JsonSource) -> None:
         ctx.problems.at(entry, ("layout",), "a path to the records goes through documents", "remove `layout`", key=True)
 
 
+def _check_enedis(ctx: Context, entry: Entry[Any], source: EnedisSource) -> None:
+    names = columns_of(source.records)
+    for path, name in _read_fields(source):
+        if name not in names:
+            ctx.problems.at(entry, path, f'{source.records} have no column "{name}"', choose(name, names))
+
+
 def _check_paths(ctx: Context, entry: Entry[Any], source: JsonSource | CloudEventsSource) -> None:
     for path, name in _read_fields(source):
         if not all(name.split(".")):
@@ -214,7 +225,7 @@ def _fields(mapping: EventMapping) -> Iterator[tuple[Path, str]]:
 
 
 def _read_fields(
-    source: DelimitedSource | FixedWidthSource | JsonSource | CloudEventsSource,
+    source: DelimitedSource | FixedWidthSource | JsonSource | CloudEventsSource | EnedisSource,
 ) -> Iterator[tuple[Path, str]]:
     """Yield (path, name) of every field that is read from a record: by the mapping, or by the transform before it."""
     transform = source.transform

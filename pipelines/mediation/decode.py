@@ -10,6 +10,7 @@ from pipelines.mediation.columns.decoder import make_columns
 from pipelines.mediation.columns.plugin import make_plugin
 from pipelines.mediation.context import DecodeContext
 from pipelines.mediation.delimited.decoder import make_delimited
+from pipelines.mediation.enedis.decoder import make_enedis
 from pipelines.mediation.enedis.r151 import make_r151
 from pipelines.mediation.events.decoder import make_cloudevents, make_json
 from pipelines.mediation.explain import DETAIL_MAX
@@ -70,6 +71,7 @@ _MAKERS: dict[str, Callable[[DecodeContext, Any], Decoder]] = {
     "parquet": make_columns,
     "plugin": make_plugin,
     "r151": make_r151,
+    "enedis": make_enedis,
     "ts32298": make_ts32298,
     "tap": make_tap,
     "radius": make_radius,

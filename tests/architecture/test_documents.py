@@ -23,6 +23,7 @@ from schemas import (
     contract,
     converters,
     discount,
+    energy,
     price_plan,
     price_table,
     source,
@@ -92,6 +93,7 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "source: transform": source_transform.Transform,
     "source: file_names": source_files.FileNames,
     "source: r151": source.R151Source,
+    "source: enedis": source.EnedisSource,
     "source: ts32298": source.Ts32298Source,
     "source: tap": source.TapSource,
     "source: radius": source.RadiusSource,
@@ -299,6 +301,16 @@ def test_every_field_of_a_document_is_told(heading: str, model: type[BaseModel],
             assert told[name] == plain, name
 
 
+def test_every_column_of_records_of_enedis_is_told(catalog_page: str) -> None:
+    section = sections(catalog_page)["Records of Enedis"]
+    told = {row[0]: row[1] for row in rows(section)}
+    assert list(told) == list(energy.RECORDS)
+    common = set(energy.EnergyRecord.model_fields)
+    assert common <= set(re.findall(r"`(\w+)`", section.partition("|")[0]))
+    for kind, columns in told.items():
+        assert set(energy.columns_of(kind)) - common <= set(re.findall(r"`?\b(\w+)\b`?", columns)), kind  # type: ignore[arg-type]
+
+
 def test_the_examples_of_the_catalog_page_are_one_catalog(tmp_path: Path, catalog_page: str) -> None:
     examples = blocks(catalog_page, "yaml")
     (table,) = blocks(catalog_page, "csv")
@@ -310,7 +322,7 @@ def test_the_examples_of_the_catalog_page_are_one_catalog(tmp_path: Path, catalo
         heading for heading in CATALOG_SECTIONS if ":" not in heading
     }
     assert {document.format for document in catalog.sources.values()} == {
-        "delimited", "fixed_width", "json", "cloudevents", "arrow", "parquet", "plugin", "r151", "ts32298", "tap", "radius",
+        "delimited", "fixed_width", "json", "cloudevents", "arrow", "parquet", "plugin", "r151", "enedis", "ts32298", "tap", "radius",
     }  # fmt: skip
 
 

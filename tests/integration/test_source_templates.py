@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from cli_octroi import octroi, query
+from mediation_enedis import read_twin
 from mediation_world import SECRET
 from template_world import load
 
@@ -24,6 +25,7 @@ from pipelines.mediation.explain import field_value
 from schemas.source import SourceBase
 
 NAMES = [template.name for template in source_templates()]
+ENEDIS = "../energy/fr_enedis_samples"
 SAMPLES = {
     "asterisk": "sip_cdr/own_asterisk_master.csv",
     "freeswitch_csv": "sip_cdr/own_freeswitch_cdr.csv",
@@ -32,6 +34,11 @@ SAMPLES = {
     "kamailio_acc": "sip_cdr/own_kamailio_acc.jsonl",
     "iot_mqtt": "iot/own_iot_events.jsonl",
     "iot_lwm2m": "iot/own_iot_events.jsonl",
+    "enedis_r15": f"{ENEDIS}/electricore/r15.xml",
+    "enedis_r67": f"{ENEDIS}/electricore/r67.json",
+    "enedis_r50": f"{ENEDIS}/sge_tiers/CommandeCollectePublicationMesures/C5-CDC/R50.xml",
+    "enedis_c15": f"{ENEDIS}/electricore/c15_avec_releves.xml",
+    "enedis_f15": f"{ENEDIS}/electricore/f15.xml",
 }
 WRITTEN = {
     "kamailio_cdrs": (
@@ -96,6 +103,13 @@ EXPECTED: dict[str, tuple[dict[str, int], list[tuple[str, str, float]], dict[str
         {},
     ),
     "iot_lwm2m": ({"received": 4, "absorbed": 1, "filtered": 3}, [], {}),
+    "enedis_r15": (
+        {"received": 2, "accepted": 1, "filtered": 1},
+        [("99147508449444", "2024-06-30 22:00:00", 101)],
+        {},
+    ),
+    "enedis_c15": ({"received": 1, "accepted": 1}, [("99660599682036", "2024-10-03 22:01:00", 1)], {}),
+    "enedis_f15": ({"received": 1, "accepted": 1}, [("99510061232830", "2025-01-16 23:00:00", -48)], {}),
 }
 
 
@@ -139,6 +153,8 @@ def flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 def read_otherwise(source: Any, data: bytes) -> list[dict[str, str]]:
     """Return the records of a file as csv or json read them, by field."""
+    if source.format == "enedis":
+        return read_twin(data, source.records)
     text = data.decode()
     if source.format == "delimited":
         quoting: Any = csv.QUOTE_NONE if source.quoting == "none" else csv.QUOTE_MINIMAL

@@ -1,0 +1,149 @@
+"""Decode the flows of Enedis: which one a file is shows in its shape, its records are columns as those of Arrow files are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from pipelines.mediation.columns.blocks import ColumnBlocks, Columns
+from pipelines.mediation.columns.decoder import CHECK_BYTES
+from pipelines.mediation.context import DecodeContext
+from pipelines.mediation.enedis.json_elements import read_measures
+from pipelines.mediation.enedis.json_flows import JSON_FLOWS, shape_of
+from pipelines.mediation.enedis.xml_elements import read_elements
+from pipelines.mediation.enedis.xml_flows import XML_FLOWS, Head
+from pipelines.mediation.explain import describe_record, field_value
+from pipelines.mediation.extract import DecodedBlock, FieldMatrix, extract
+from pipelines.mediation.failures import UnableToDecodeFile
+from pipelines.mediation.plan import MappingPlan, compile_mapping
+from schemas.cdr import BlockPosition
+from schemas.energy import RecordKind
+from schemas.rejection import Reason
+from schemas.source_energy import EnedisSource
+
+HEAD_BYTES = 4096
+ROWS_AT_ONCE = 4096
+DOUBT, LINE = "doubt", "line"
+Row = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class EnedisDecoder:
+    """A compiled source of flows of Enedis."""
+
+    source: EnedisSource
+    plan: MappingPlan
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        """The name of each field of a matrix."""
+        return self.plan.fields
+
+    def check(self, stream: BinaryIO) -> None:
+        """Read a file to its end: whether it is whole shows there."""
+        for _ in self._matrices(stream, CHECK_BYTES):
+            pass
+
+    def decode(self, stream: BinaryIO, *, claim: int, block_bytes: int) -> Iterator[DecodedBlock]:
+        """Yield the CDRs of a file, given from its first byte."""
+        record, slot = 0, self.plan.fields.index(DOUBT)
+        for number, matrix in enumerate(self._matrices(stream, block_bytes)):
+            block = extract(self.plan, matrix, BlockPosition(claim, number, record))
+            start, end = matrix.column(slot)
+            block.reason[(block.reason == 0) & (start != end)] = Reason.DOUBTFUL_READING
+            yield block
+            record += len(matrix)
+
+    def describe(self, block: DecodedBlock, row: int) -> str:
+        """Return what is wrong with one record, and where it stands in the file."""
+        doubtful = block.reason[row] == Reason.DOUBTFUL_READING
+        said = self._said(block, DOUBT, row) if doubtful else describe_record(self.source, self.plan, block, row)
+        line = self._said(block, LINE, row)
+        return f"line {line}: {said}" if line else said
+
+    def _said(self, block: DecodedBlock, name: str, row: int) -> str:
+        return field_value(block, self.plan.fields.index(name), row).decode("utf-8", "replace")
+
+    def _matrices(self, stream: BinaryIO, block_bytes: int) -> Iterator[FieldMatrix]:
+        kinds = tuple(pa.string() for _ in self.plan.fields)
+        blocks = ColumnBlocks(self.plan.fields, kinds, block_bytes, self.source.record_bytes_max)
+        return blocks.cut(self._columns(read_rows(stream, self.source.records)))
+
+    def _columns(self, rows: Iterator[Row]) -> Iterator[Columns]:
+        while taken := list(islice(rows, ROWS_AT_ONCE)):
+            try:
+                yield tuple(pa.array([row.get(name, "") for row in taken], pa.string()) for name in self.plan.fields)
+            except UnicodeEncodeError as error:
+                told = f"behind line {taken[0].get(LINE)}: half of a surrogate pair"
+                raise UnableToDecodeFile("WRONG_ENCODING", told) from error
+
+
+def read_rows(stream: BinaryIO, kind: RecordKind) -> Iterator[Row]:
+    """Yield the records of one kind of a file, given from its first byte: columns of `schemas.energy` by name.
+
+    A column that is not there is empty. A file of nothing but white space has none.
+
+    Raises:
+        UnableToDecodeFile: WRONG_FLOW for another flow, or one without such records; what reading XML and JSON raises.
+    """
+    head = b""
+    while not head.strip(b" \t\r\n\xef\xbb\xbf"):
+        piece = stream.read(HEAD_BYTES)
+        if not piece:
+            return iter(())
+        head = head[-3:] + piece if head else piece
+    if head.lstrip(b" \t\r\n\xef\xbb\xbf")[:1] in (b"{", b"["):
+        return _json_rows(stream, head, kind)
+    return _xml_rows(stream, head, kind)
+
+
+def _xml_rows(stream: BinaryIO, head: bytes, kind: RecordKind) -> Iterator[Row]:
+    found, flow, root, any_holder = Head(), None, "", False
+    for root, element in read_elements(stream, head):
+        flow = XML_FLOWS.get(root)
+        walk = None if flow is None else flow.kinds.get(kind)
+        if flow is None or walk is None:
+            raise _wrong(f"the root element is {root[:40]!r}", kind)
+        if element.name == flow.holder:
+            any_holder = True
+            if flow.needs and element.first(flow.needs) is None:
+                told = f"line {element.line}: {flow.holder} without {flow.needs}, as no {root} has it"
+                raise UnableToDecodeFile("WRONG_FLOW", told)
+            yield from walk(found, element)
+        elif element.holds(flow.holder):
+            told = f"line {element.line}: {flow.holder} stands in {element.name[:40]}, where no {root} has it"
+            raise UnableToDecodeFile("WRONG_FLOW", told)
+        else:
+            found.elements.setdefault(element.name, element)
+    if not any_holder:
+        raise _wrong(f"the root element {root[:40]!r} holds no {flow.holder if flow else 'element'}", kind)
+
+
+def _json_rows(stream: BinaryIO, head: bytes, kind: RecordKind) -> Iterator[Row]:
+    for measure, line in read_measures(stream, head):
+        flow = shape_of(measure)
+        if not flow and measure.get("contexte") == []:  # nothing was measured of this point
+            continue
+        walk = JSON_FLOWS.get(flow, {}).get(kind)
+        if walk is None:
+            raise _wrong(f"line {line}: a measure of the shape of {flow or 'no known flow'}", kind)
+        yield from walk(measure, line)
+
+
+def _wrong(found: str, kind: RecordKind) -> UnableToDecodeFile:
+    known = [root for root, flow in XML_FLOWS.items() if kind in flow.kinds]
+    known += [flow for flow, kinds in JSON_FLOWS.items() if kind in kinds]
+    return UnableToDecodeFile("WRONG_FLOW", f"{found}; {kind} are read of {', '.join(known)}")
+
+
+def make_enedis(context: DecodeContext, source: EnedisSource) -> EnedisDecoder:
+    """Return the decoder of a source of flows of Enedis.
+
+    Raises:
+        UnableToCompileSource: when the mapping does not fit the catalog.
+    """
+    return EnedisDecoder(source, compile_mapping(context, source.mapping, (DOUBT, LINE)))

@@ -1,0 +1,164 @@
+"""JSON flows measure by measure: the header, then one point at a time, whatever the size of the file."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, BinaryIO
+
+from pipelines.mediation.failures import UnableToDecodeFile
+
+PIECE_BYTES = 1 << 16
+ELEMENT_CHARACTERS_MAX = 64 << 20
+MEASURES = "mesures"
+TOKEN_MAX = 16
+"""No token but a string or a number is longer: an error so close to the end may be the end's."""
+_WHITE = re.compile(r"[ \t\r\n]*")
+
+
+class _Cut(Exception):
+    """More of the file is needed."""
+
+
+@dataclass(slots=True)
+class _Text:
+    """The text of a stream from `at` on, read as it is needed."""
+
+    stream: BinaryIO
+    decoder: codecs.IncrementalDecoder
+    json: json.JSONDecoder
+    text: str = ""
+    at: int = 0
+    line: int = 1
+    ended: bool = False
+
+    def more(self) -> None:
+        """Read on; what was passed is forgotten, and what is held doubles."""
+        if self.ended:
+            raise UnableToDecodeFile("MALFORMED_JSON", f"line {self.line}: the file ends in the middle")
+        held = len(self.text) - self.at
+        if held > ELEMENT_CHARACTERS_MAX:
+            told = f"line {self.line}: an element is longer than {ELEMENT_CHARACTERS_MAX} characters"
+            raise UnableToDecodeFile("RECORD_TOO_LONG", told)
+        self.take_in(self.stream.read(max(PIECE_BYTES, held)))
+
+    def take_in(self, piece: bytes) -> None:
+        """Add the next bytes of the stream, none at its end."""
+        self.ended = not piece
+        try:
+            read = self.decoder.decode(piece, final=self.ended)
+        except UnicodeDecodeError as error:
+            raise UnableToDecodeFile(
+                "WRONG_ENCODING", f"behind line {self.line}: not UTF-8 ({error.reason})"
+            ) from error
+        self.text, self.at = self.text[self.at :] + read, 0
+
+    def peek(self) -> str:
+        """Return the next character that is not white, "" at the end."""
+        while True:
+            end = _WHITE.match(self.text, self.at).end()  # type: ignore[union-attr]
+            self._pass(end)
+            if end < len(self.text):
+                return self.text[end]
+            if self.ended:
+                return ""
+            self.more()
+
+    def take(self, wanted: str) -> str:
+        """Pass the next character, which is one of `wanted`."""
+        found = self.peek()
+        if not found or found not in wanted:
+            what = f"{found!r}" if found else "the end of the file"
+            raise UnableToDecodeFile(
+                "MALFORMED_JSON", f"line {self.line}: {what} stands where {' or '.join(wanted)} belongs"
+            )
+        self.at += 1
+        return found
+
+    def value(self) -> Any:
+        """Pass the next value, and return it."""
+        self.peek()
+        while True:
+            try:
+                value, end = self.json.raw_decode(self.text, self.at)
+                if end == len(self.text) and not self.ended:  # a number may go on
+                    raise _Cut
+            except _Cut:
+                self.more()
+                continue
+            except json.JSONDecodeError as error:
+                is_cut = error.pos > len(self.text) - TOKEN_MAX or error.msg.startswith("Unterminated string")
+                if self.ended or not is_cut:
+                    line = self.line + self.text.count("\n", self.at, error.pos)
+                    raise UnableToDecodeFile("MALFORMED_JSON", f"line {line}: {error.msg}") from error
+                self.more()
+                continue
+            except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of brackets
+                raise UnableToDecodeFile("MALFORMED_JSON", f"behind line {self.line}: beyond reason") from error
+            self._pass(end)
+            return value
+
+    def _pass(self, end: int) -> None:
+        self.line += self.text.count("\n", self.at, end)
+        self.at = end
+
+
+def read_measures(stream: BinaryIO, head: bytes) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield (measure, line) of each element of `mesures`, in order, of one document or of an array of them.
+
+    Numbers that are not whole are decimals.
+
+    Args:
+        stream: what follows `head`.
+
+    Raises:
+        UnableToDecodeFile: MALFORMED_JSON, WRONG_ENCODING, WRONG_FLOW or RECORD_TOO_LONG.
+    """
+    text = _Text(stream, codecs.getincrementaldecoder("utf-8-sig")(), json.JSONDecoder(parse_float=Decimal))
+    text.take_in(head)
+    many = text.peek() == "["
+    if many:
+        text.take("[")
+    while True:
+        yield from _document(text)
+        if not many or text.take(",]") == "]":
+            break
+    if text.peek():
+        raise UnableToDecodeFile("MALFORMED_JSON", f"line {text.line}: something follows the document")
+
+
+def _document(text: _Text) -> Iterator[tuple[dict[str, Any], int]]:
+    text.take("{")
+    found = False
+    while True:
+        name = text.value()
+        text.take(":")
+        if name == MEASURES and text.peek() == "[":
+            found = True
+            for measure, line in _array(text):
+                if not isinstance(measure, dict):
+                    raise UnableToDecodeFile("MALFORMED_JSON", f"line {line}: a measure is no object")
+                yield measure, line
+        else:
+            text.value()
+        if text.take(",}") == "}":
+            break
+    if not found:
+        raise UnableToDecodeFile("WRONG_FLOW", f"line {text.line}: a document without an array {MEASURES!r}")
+
+
+def _array(text: _Text) -> Iterator[tuple[Any, int]]:
+    text.take("[")
+    if text.peek() == "]":
+        text.take("]")
+        return
+    while True:
+        text.peek()
+        line = text.line
+        yield text.value(), line
+        if text.take(",]") == "]":
+            return

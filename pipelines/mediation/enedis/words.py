@@ -1,0 +1,112 @@
+"""Texts of flows as records have them: instants in UTC, energy in Wh, statuses by one letter.
+
+What cannot be read stays as it is, so that the record is refused with it.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Context, Decimal
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+PARIS = ZoneInfo("Europe/Paris")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NUMBER = re.compile(r"[+-]?\d{1,30}(\.\d{0,20})?", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_EXACT = Context(prec=80)
+UNITS = {"Wh": Decimal(1), "kWh": Decimal(1000), "MWh": Decimal(1_000_000)}
+STATUS = {"INITIAL": "I", "ANNULE": "A", "RECTIFICATIF": "R"}
+NATURE = {"REEL": "R", "ESTIME": "E", "AUTO-RELEVE": "S", "REGULARISE": "G"}
+DIRECTION = {"0": "consumption", "1": "production", "CONS": "consumption", "PROD": "production"}
+MEASURE = {
+    "2": "consumption", "3": "auto_produced", "4": "allo_produced", "5": "self_consumed", "6": "surplus",
+}  # fmt: skip
+UNKNOWN_CALENDARS = ("INCONNU", "DN999999")
+RANK = {"I": 0, "A": 1, "R": 2}
+VALUE_DECIMALS = Decimal("0.000001")
+
+
+@lru_cache(4096)
+def parsed(text: str) -> datetime | None:
+    """Return an instant that a flow writes, None when it is none; without an offset it is of Europe/Paris.
+
+    Of the hour that comes twice in autumn the first is meant.
+    """
+    if _DAY.match(text) is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+        return (found if found.tzinfo is not None else found.replace(tzinfo=PARIS)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def written(at: datetime) -> str:
+    """Return an instant in UTC as text."""
+    return at.isoformat().replace("+00:00", "Z")
+
+
+def instant(text: str) -> str:
+    """Return an instant in UTC, or the text itself when it is none."""
+    found = parsed(text)
+    return text if found is None else written(found)
+
+
+def day_end(text: str) -> str:
+    """Return the instant at which a day ends in Europe/Paris, or the text itself when it is none."""
+    try:
+        next_day = datetime.fromisoformat(text) + timedelta(days=1)
+    except (ValueError, OverflowError):
+        return text
+    return instant(next_day.date().isoformat()) if _DAY.fullmatch(text) else text
+
+
+def version(created: str, status: str = "I") -> str:
+    """Return the version of a statement that was made then: the later the higher, and what annuls is above what it annuls."""
+    found = parsed(created)
+    made = 0 if found is None else (found - EPOCH) // timedelta(milliseconds=1)
+    return str(10 * made + RANK.get(status, 0))
+
+
+def number(text: str) -> Decimal | None:
+    """Return a decimal number, None when the text is none."""
+    return Decimal(text) if _NUMBER.fullmatch(text) else None
+
+
+def plain(value: Decimal) -> str:
+    """Return a number without an exponent and without zeros at its end."""
+    return f"{_EXACT.create_decimal(value).normalize(_EXACT):f}"
+
+
+def scaled(text: str, unit: str, coefficient: str = "") -> tuple[str, str]:
+    """Return (value, unit): energy in Wh, times the coefficient of its meter; what is no energy in its own unit."""
+    value, times = number(text), number(coefficient or "1")
+    if value is None or times is None:
+        return text if value is None else f"{text} times {coefficient}", unit
+    factor = UNITS.get(unit)
+    value = _EXACT.multiply(value, times)
+    return (plain(value), unit) if factor is None else (plain(_EXACT.multiply(value, factor)), "Wh")
+
+
+def whole_kwh(value: str, unit: str) -> str:
+    """Return an index in Wh as whole kWh, rounded down; "" for what is no energy."""
+    found = number(value)
+    if found is None or unit != "Wh":
+        return value if unit == "Wh" else ""
+    return str(int(found // 1000)) if found >= 0 else str(-int(-found // 1000) - (found % 1000 != 0))
+
+
+def doubt_of(calendar: str) -> str:
+    """Return why a calendar is doubtful, "" when it is known."""
+    return f"the calendar is {calendar}" if calendar in UNKNOWN_CALENDARS else ""
+
+
+def energy_of(power: str, step_s: int) -> str:
+    """Return what a mean power in W comes to in a step, in Wh with at most six decimals; "" for no power."""
+    found = number(power)
+    if found is None:
+        return power
+    value = _EXACT.divide(found * step_s, Decimal(3600))
+    return plain(value if value == (rounded := value.quantize(VALUE_DECIMALS, context=_EXACT)) else rounded)
