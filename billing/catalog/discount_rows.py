@@ -13,9 +13,10 @@ from billing.catalog.checking import Context
 from billing.catalog.models import Entry
 from billing.catalog.origins import Origins
 from rating.months import months_later
+from schemas.account import Account
 from schemas.catalog import TIME_MAX, TIME_MIN
 from schemas.discount import DiscountPlan
-from schemas.price_plan import Account, Subscription, utc_microseconds
+from schemas.price_plan import Subscription, utc_microseconds
 
 
 def discount_rows(ctx: Context, origins: Origins) -> list[tuple[Any, ...]]:

@@ -9,10 +9,10 @@ from pydantic import BaseModel, ValidationError
 
 from billing.catalog.models import ANY_KIND, Documents, Entry, Node, Problems, dotted
 from billing.catalog.wording import choose, describe_error
+from schemas.account import Account
 from schemas.contract import Contract
 from schemas.discount import DiscountPlan
 from schemas.price_plan import (
-    Account,
     Calendar,
     Charge,
     Counter,

@@ -18,6 +18,7 @@ from billing.catalog.rules_pricing import offer_currencies, offers_by_zone
 from billing.catalog.sharing import check_sharing
 from billing.catalog.windows import check_windows
 from billing.catalog.wording import choose
+from schemas.account import Account
 from schemas.catalog import (
     ACCESS_POINT_FRAME,
     ACCOUNT_FRAME,
@@ -36,7 +37,7 @@ from schemas.catalog import (
 from schemas.contract import Contract
 from schemas.discount import DiscountPlan
 from schemas.money import AMOUNT_DECIMALS, CURRENCY_DECIMALS, to_scaled
-from schemas.price_plan import Account, Document, Offer, Subscription, utc_microseconds
+from schemas.price_plan import Document, Offer, Subscription, utc_microseconds
 from schemas.tax import TaxCategory
 
 PREPAID, PRINCIPAL = "prepaid", "principal"

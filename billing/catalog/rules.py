@@ -20,19 +20,9 @@ from billing.catalog.rules_pricing import (
 )
 from billing.catalog.rules_sources import check_source
 from billing.catalog.rules_taxes import check_mappings, check_seller, check_tax, check_tax_mapping
+from schemas.account import Account
 from schemas.discount import DiscountPlan
-from schemas.price_plan import (
-    Account,
-    Calendar,
-    Charge,
-    Counter,
-    DateList,
-    Document,
-    EventType,
-    Offer,
-    PricePlan,
-    Subscription,
-)
+from schemas.price_plan import Calendar, Charge, Counter, DateList, Document, EventType, Offer, PricePlan, Subscription
 from schemas.source import SourceBase
 from schemas.tax import Seller, Tax, TaxMapping
 

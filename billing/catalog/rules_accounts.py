@@ -9,8 +9,9 @@ from billing.catalog.models import Entry, Path
 from billing.catalog.resellers import check_reseller
 from billing.catalog.rules_discounts import check_assignments
 from billing.catalog.rules_taxes import check_taxed
+from schemas.account import Account, Wallet
 from schemas.money import AMOUNT_DECIMALS, AMOUNT_MAX, from_scaled
-from schemas.price_plan import AccessPoint, Account, Subscription, Wallet
+from schemas.price_plan import AccessPoint, Subscription
 
 BALANCE_MAX = from_scaled(AMOUNT_MAX, AMOUNT_DECIMALS)
 """Largest opening balance of one wallet."""

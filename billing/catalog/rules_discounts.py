@@ -10,9 +10,10 @@ from billing.catalog.checking import Context, fits
 from billing.catalog.code_conditions import check_code_condition
 from billing.catalog.models import Entry, Path
 from billing.catalog.rows import Check
+from schemas.account import Account
 from schemas.discount import DiscountItem, DiscountPlan
 from schemas.money import AMOUNT_DECIMALS, CURRENCY_DECIMALS
-from schemas.price_plan import Account, Charge, DiscountAssignment, EventType, Offer, Subscription
+from schemas.price_plan import Charge, DiscountAssignment, EventType, Offer, Subscription
 
 _HUNDRED = 100
 

@@ -8,7 +8,8 @@ from billing.catalog.checking import Context
 from billing.catalog.code_conditions import check_code_condition
 from billing.catalog.models import Entry
 from billing.catalog.taxation import Key, key_of, period_us
-from schemas.price_plan import Account, Charge, Offer
+from schemas.account import Account
+from schemas.price_plan import Charge, Offer
 from schemas.tax import Seller, Tax, TaxCategory, TaxClass, TaxMapping
 
 

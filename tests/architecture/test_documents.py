@@ -20,6 +20,7 @@ from billing.catalog.store import load_catalog
 from rating.tariff_image import compile_image
 from rating.vocabulary import Vocabulary
 from schemas import (
+    account,
     contract,
     converters,
     discount,
@@ -58,10 +59,10 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "lookup_table": price_table.LookupTable,
     "charge": price_plan.Charge,
     "offer": price_plan.Offer,
-    "account": price_plan.Account,
-    "account: wallets": price_plan.Wallet,
+    "account": account.Account,
+    "account: wallets": account.Wallet,
     "account: discounts": price_plan.DiscountAssignment,
-    "account: tax_exemption": price_plan.TaxExemption,
+    "account: tax_exemption": account.TaxExemption,
     "contract": contract.Contract,
     "contract: items": contract.ContractItem,
     "subscription": price_plan.Subscription,

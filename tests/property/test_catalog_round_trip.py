@@ -18,8 +18,9 @@ from billing.catalog.rules_pricing import PRICE_MAX
 from billing.catalog.store import load_catalog
 from rating.tariff_image import compile_image
 from rating.vocabulary import Vocabulary
+from schemas.account import Account, Wallet
 from schemas.catalog import Catalog
-from schemas.price_plan import Account, Calendar, Counter, Increments, PricePlan, PriceVersion, Rounding, Tier, Wallet
+from schemas.price_plan import Calendar, Counter, Increments, PricePlan, PriceVersion, Rounding, Tier
 
 BANDS = ("night", "noon", "rest")
 CALENDAR = Calendar.model_validate(

@@ -15,8 +15,9 @@ from billing.catalog.models import UnableToLoadCatalog
 from billing.catalog.taxation import Taxation, plain_rate
 from billing.invoicing.rules_taxes import TaxedSum, invoice_taxes, tax_amounts, tax_columns
 from rating.amounts import allocate
+from schemas.account import Account
 from schemas.money import RoundingMode
-from schemas.price_plan import Account, Rounding
+from schemas.price_plan import Rounding
 from schemas.tax import PriceBasis
 
 AMOUNTS = st.integers(-(2**63) + 1, 2**63 - 1)

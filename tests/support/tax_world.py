@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import cel
 
 from billing.catalog.taxation import TaxStatus
+from schemas.account import Account
 from schemas.catalog import Catalog
-from schemas.price_plan import Account
 from schemas.tax import TaxRow
 
 SOLD = """
