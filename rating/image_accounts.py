@@ -14,6 +14,7 @@ from rating.image_prices import UnableToCompileImage
 from rating.kernels import layout
 from rating.lines import zeros_in_lines
 from rating.vocabulary import Vocabulary
+from schemas.account import PaysFor
 from schemas.arrays import BoolArray, Int32Array, Int64Array
 from schemas.catalog import Catalog
 
@@ -43,7 +44,7 @@ class AccountTables:
         account_currency: (accounts,) id in `Vocabulary.currencies`.
         account_wallet_ptr: (accounts + 1,) into `account_wallet` and `wallet_prepaid`.
         account_wallet: wallet ids in drawing order: prepaid by priority, then the postpaid one.
-        wallet_prepaid: whether each of them is prepaid.
+        wallet_prepaid: whether each of them is prepaid. wallet_filter: which row of `WalletFilters.draws` is its.
         wallet_overdraft: billionths, how far below zero each of them may go; UNLIMITED for without end.
         subscription_row, counter_slot: see `rating.kernels.layout.Tariff`.
         charge_group: (accounts,) the lowest account id among those that shared counters connect, which is one writer's.
@@ -56,6 +57,7 @@ class AccountTables:
     account_wallet: Int32Array
     wallet_prepaid: BoolArray
     wallet_overdraft: Int64Array
+    wallet_filter: Int32Array
     subscription_row: Int32Array
     counter_slot: Int32Array
     charge_group: Int32Array
@@ -76,13 +78,14 @@ def compile_accounts(catalog: Catalog, vocabulary: Vocabulary, charges: ChargeTa
     currency = np.full(len(vocabulary.accounts), -1, np.int32)
     known = vocabulary.accounts.ids(catalog.accounts["account"])
     currency[known] = vocabulary.currencies.ids(catalog.accounts["currency"])
-    wallets = _wallets(catalog, vocabulary)
+    wallets = _wallets(catalog, vocabulary, charges.filters.places)
     ptr = ptr_of(wallets["account"].to_numpy(), len(vocabulary.accounts))
     account_wallet, prepaid = _array(wallets["id"], np.int32), _array(wallets["prepaid"], np.bool_)
     row, slots, group = _subscriptions(catalog, vocabulary, charges)
     group[currency < 0] = NO_ACCOUNT
     overdraft = _array(wallets["overdraft"].fill_null(UNLIMITED), np.int64)
-    _add_wallets(row, ptr, account_wallet, overdraft)
+    wallet_filter = _array(wallets["filter"], np.int32)
+    _add_wallets(row, ptr, account_wallet, overdraft, wallet_filter)
     opening = wallets.filter(pl.col("opening_balance") != 0).sort("id")
     return AccountTables(
         account_currency=currency,
@@ -90,6 +93,7 @@ def compile_accounts(catalog: Catalog, vocabulary: Vocabulary, charges: ChargeTa
         account_wallet=account_wallet,
         wallet_prepaid=prepaid,
         wallet_overdraft=overdraft,
+        wallet_filter=wallet_filter,
         subscription_row=row,
         counter_slot=slots,
         charge_group=group,
@@ -103,14 +107,16 @@ def compile_accounts(catalog: Catalog, vocabulary: Vocabulary, charges: ChargeTa
     )
 
 
-def _wallets(catalog: Catalog, vocabulary: Vocabulary) -> pl.DataFrame:
-    """Return one row per wallet in drawing order: account and wallet ids, prepaid, opening_balance."""
+def _wallets(catalog: Catalog, vocabulary: Vocabulary, filters: Mapping[tuple[PaysFor, ...], int]) -> pl.DataFrame:
+    """Return one row per wallet in drawing order: account and wallet ids, prepaid, opening_balance, overdraft and filter."""
     names = catalog.wallets.select(pl.concat_str("account", "wallet", separator="/"))["account"]
     vocabulary.wallets.extend(names)
+    filtered = {name: filters[terms.pays_for] for name, terms in catalog.wallet_terms.items()}
     frame = catalog.wallets.with_columns(
         pl.Series("id", vocabulary.wallets.ids(names)),
         pl.Series("account", vocabulary.accounts.ids(catalog.wallets["account"])),
-    ).sort("account", pl.col("prepaid").not_(), "priority", "wallet")
+        names.replace_strict(filtered, default=0, return_dtype=pl.Int32).alias("filter"),
+    ).sort("account", pl.col("prepaid").not_(), "priority", pl.col("filter") == 0, "wallet")
     postpaid = frame.filter(~pl.col("prepaid"))["account"]
     if postpaid.n_unique() != len(postpaid):
         twice = vocabulary.accounts.name(int(postpaid.filter(postpaid.is_duplicated())[0]))
@@ -159,14 +165,18 @@ def counter_names(
     return held.with_columns(name=pl.concat_str("holder", "counter", separator="/"))
 
 
-def _add_wallets(row: Int32Array, ptr: Int32Array, account_wallet: Int32Array, overdraft: Int64Array) -> None:
+def _add_wallets(
+    row: Int32Array, ptr: Int32Array, account_wallet: Int32Array, overdraft: Int64Array, wallet_filter: Int32Array
+) -> None:
     present = np.flatnonzero(row[:, layout.ACCOUNT] >= 0)
     account = row[present, layout.ACCOUNT]
     first, end = ptr[account], ptr[account + 1]
     row[present, layout.WALLET_PTR] = first
     row[present, layout.WALLET_COUNT] = end - first
     paying = first < end
-    row[present[paying], layout.WALLET_FIRST] = account_wallet[first[paying]]
+    asking = np.append(0, np.cumsum(wallet_filter != 0))
+    alike = asking[end[paying]] == asking[first[paying]]
+    row[present[paying], layout.WALLET_FIRST] = np.where(alike, account_wallet[first[paying]], -1)
     # what may go below zero so far is drawn like a prepaid wallet that holds that much more (`AccountState.overdraft`)
     row[present[paying], layout.POSTPAID] = overdraft[end[paying] - 1] == UNLIMITED
 

@@ -31,6 +31,7 @@ from rating.image_versions import (
     wide_halves,
     with_shared_prices,
 )
+from rating.image_wallets import WalletFilters, compile_filters, wallet_codes
 from rating.vocabulary import Vocabulary
 from schemas.arrays import Int32Array, Int64Array
 from schemas.catalog import TIME_MAX, Catalog
@@ -117,7 +118,7 @@ class ChargeTables:
     Attributes:
         offers: codes in the order of their index; charges likewise.
         offer_counters: the counters (codes) that each offer's price plans use, and their companions, in the order of the slots.
-        versions: what the ids of `version_row` mean, once each.
+        versions: what the ids of `version_row` mean, once each. filters: what wallets pay for.
     """
 
     offers: tuple[str, ...]
@@ -140,6 +141,7 @@ class ChargeTables:
     lookup: LookupTables
     programs: ProgramTables
     items: ItemTables
+    filters: WalletFilters
 
 
 Said = dict[tuple[type[Document], str], dict[str, Any]]
@@ -235,6 +237,7 @@ def texts_named(catalog: Catalog) -> set[str]:
         | matrix_codes(catalog)
         | expression_codes(catalog)
         | lookup_codes(catalog)
+        | wallet_codes(catalog)
     )
 
 
@@ -276,6 +279,9 @@ def compile_charges(catalog: Catalog, vocabulary: Vocabulary, calendars: Calenda
     offer_counters = {code: _counters_of(code, catalog) for code in offers}
     cell_ptr, candidate_charge, candidate_attribute = _candidates(offers, charges, catalog, vocabulary)
     program_of = {code: place for place, code in enumerate(conditions)}
+    filters = compile_filters(
+        catalog, offers, charges, cell_ptr, candidate_charge, vocabulary.attribute_values.id, len(programs)
+    )
     return ChargeTables(
         offers=offers,
         charges=charges,
@@ -295,7 +301,8 @@ def compile_charges(catalog: Catalog, vocabulary: Vocabulary, calendars: Calenda
         price=prices,
         offer_counter=_counter_positions(offers, offer_counters, calendars),
         lookup=join_tables(tuple(tables.values())),
-        programs=pack_programs(programs),
+        programs=pack_programs([*programs, *filters.programs]),
+        filters=filters,
         items=compile_items(
             catalog,
             charges,

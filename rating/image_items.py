@@ -10,7 +10,7 @@ import numpy as np
 from rating.image_prices import UnableToCompileImage
 from rating.image_programs import Program, compile_condition
 from rating.image_scopes import WrongExpression, condition_scope
-from rating.kernels.layout import CEILING_NONE, NEXT_ALWAYS, NEXT_NEVER
+from rating.kernels.layout import ALWAYS, CEILING_NONE, NEVER
 from schemas.arrays import Int32Array, Int64Array, UInt8Array
 from schemas.catalog import Catalog
 from schemas.expressions import UnableToParse
@@ -76,7 +76,7 @@ def compile_items(
     documents = [catalog.charges[code] for code in charges]
     limited = np.array([is_limited(charge, catalog) for charge in documents], np.bool_)
     following = np.array([_next(charge, follow_ups) for charge in documents], np.int32)
-    several = (limited | (following != NEXT_NEVER))[candidate_charge]
+    several = (limited | (following != NEVER))[candidate_charge]
     hits = np.concatenate([[0], np.cumsum(several)])
     refuses = np.array([charge.when_used_up == "refuse" for charge in documents], np.uint8)
     return ItemTables(
@@ -96,7 +96,7 @@ def is_limited(charge: Charge, catalog: Catalog) -> bool:
 
 def _next(charge: Charge, follow_ups: dict[str, int]) -> int:
     if isinstance(charge.then_next, bool):
-        return NEXT_ALWAYS if charge.then_next else NEXT_NEVER
+        return ALWAYS if charge.then_next else NEVER
     return follow_ups[charge.code]
 
 

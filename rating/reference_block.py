@@ -13,6 +13,7 @@ from rating.reference_carry import carried_into
 from rating.reference_conditions import follows, matching_charges
 from rating.reference_shapes import steps, what_fits
 from rating.reference_tables import Said, values_said, with_lookups, with_row
+from rating.reference_wallets import pays_for, shares, wallets_by_account
 from rating.vocabulary import Vocabulary
 from schemas.catalog import Catalog
 from schemas.contract import Contract, ContractItem
@@ -134,14 +135,9 @@ class ReferenceRater:
         self._zones = {row["subscription"]: row["zone"] for row in catalog.subscription_zones.to_dicts()}
         self._groups = {row["subscription"]: row["group"] for row in catalog.subscription_groups.to_dicts()}
         self._tree = {row["account"]: row for row in catalog.account_tree.to_dicts()}
-        self._wallets: dict[str, list[tuple[bool, int, str]]] = {}
-        self._overdrafts: dict[str, int | None] = {}
+        self._wallets = wallets_by_account(catalog)
         for row in catalog.wallets.to_dicts():
-            name = f"{row['account']}/{row['wallet']}"
-            self._wallets.setdefault(row["account"], []).append((not row["prepaid"], row["priority"], name))
-            self._overdrafts[name] = row["overdraft"]
-            if name not in state.balances:
-                state.balances[name] = row["opening_balance"]
+            state.balances.setdefault(f"{row['account']}/{row['wallet']}", row["opening_balance"])
 
     def rate(self, edrs: EdrBlock) -> list[ReferenceItem]:
         """Rate a block, row by row; return its items, those of an EDR one after the other."""
@@ -236,7 +232,10 @@ class ReferenceRater:
             raise Refused(Reason.AMOUNT_OVERFLOW, name)
         if key is not None and before + rated > COUNTER_MAX:
             raise Refused(Reason.COUNTER_OVERFLOW, name)
-        movements = self._draw(usage.contract["account"], priced.amount)
+        try:
+            movements = self._draw(charge, usage, priced.amount)
+        except UnableToPrice as error:
+            raise Refused(error.reason, name) from error
         if movements is None:
             raise Refused(Reason.INSUFFICIENT_BALANCE, name)
         if key is not None and cell is not None:
@@ -321,25 +320,19 @@ class ReferenceRater:
         period = period_at(counter.period, to_datetime(event_at).astimezone(ZoneInfo(counter.zone)))
         return (holder, counter.code, period % PERIODS_KEPT), Cell(counter.period, period, 0)
 
-    def _draw(self, account: str, amount: int) -> tuple[Movement, ...] | None:
-        """Return the wallet operations that pay an amount, having made them; None, having made none, when it cannot.
-
-        An amount below zero is given back to the wallet that is drawn last.
-        """
-        order = sorted(self._wallets.get(account, []))
-        parts: list[tuple[str, int]] = []
-        if amount < 0:
-            parts = [(order[-1][2], amount)] if order else []
-            rest = 0 if order else amount
-        else:
-            rest = amount
-        for _, _, wallet in order if amount > 0 else ():
-            overdraft = self._overdrafts[wallet]
-            part = rest if overdraft is None else min(rest, max(0, self._state.balances[wallet] + overdraft))
-            if part:
-                parts.append((wallet, part))
-            rest -= part
-        if rest or any(not BALANCE_MIN <= self._state.balances[wallet] - part < -BALANCE_MIN for wallet, part in parts):
+    def _draw(self, charge: Charge, usage: Usage, amount: int) -> tuple[Movement, ...] | None:
+        """Return the wallet operations that pay an amount of a charge, having made them; None, without any, when it cannot."""
+        account, offer = usage.contract["account"], usage.contract["offer"]
+        asked: dict[str, Any] = {"said": usage.said, "quantity": usage.quantity, "event_at": usage.event_at}
+        order = [
+            wallet
+            for wallet in self._wallets.get(account, [])
+            if amount and pays_for(wallet.pays_for, self._catalog, offer, charge, **asked)
+        ]
+        parts = shares(order, self._state.balances, amount)
+        if parts is None or any(
+            not BALANCE_MIN <= self._state.balances[wallet] - part < -BALANCE_MIN for wallet, part in parts
+        ):
             return None
         for wallet, part in parts:
             self._set(self._state.balances, wallet, self._state.balances[wallet] - part)

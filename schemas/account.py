@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -18,13 +19,47 @@ from schemas.price_plan import (
     Level,
 )
 
+PAYS_FOR_MAX = 64
+TERMS = {"pays_for"}
+"""Fields of a wallet that say which usage may draw it."""
+
+
+class PaysFor(Document):
+    """Usage that a wallet pays for: of the `event_type`, by the `charge`, whose plan is the `price_plan`, of the `offer`.
+
+    What is left out may be any. The `condition` is CEL over the usage, as that of a charge; it wants an event type or a charge,
+    so that it is known what usage says.
+    """
+
+    offer: Code | None = None
+    charge: Code | None = None
+    event_type: Code | None = None
+    price_plan: Code | None = None
+    condition: str | None = None
+
+    def matches(self, offer: str, charge: str, event_type: str, price_plan: str) -> bool:
+        """Return whether it is for a charge of an offer, whatever its condition."""
+        asked = (
+            (self.offer, offer),
+            (self.charge, charge),
+            (self.event_type, event_type),
+            (self.price_plan, price_plan),
+        )
+        return all(wanted is None or wanted == found for wanted, found in asked)
+
+
+def any_of(conditions: Iterable[str]) -> str:
+    """Return the condition that holds when one of some does."""
+    return " || ".join(f"({condition})" for condition in dict.fromkeys(conditions))
+
 
 class Wallet(Document):
     """One balance of an account. Prepaid wallets are drawn in ascending `priority`, then the postpaid one, if any.
 
     `opening_balance` is credited once, when the account first appears. `overdraft` is how far below zero usage may take it:
     without it, a prepaid wallet not at all, a postpaid one without end. `notify_below` are balances of which somebody is told
-    when the wallet falls to one or below it.
+    when the wallet falls to one or below it. With `pays_for`, it pays for usage that one of these is for, and for no other; of
+    one priority, such wallets are drawn before those that pay for anything.
     """
 
     code: Code
@@ -33,6 +68,13 @@ class Wallet(Document):
     opening_balance: ExactDecimal = Decimal(0)
     overdraft: ExactDecimal | None = None
     notify_below: Annotated[tuple[ExactDecimal, ...], Field(max_length=LEVELS_MAX)] = ()
+    pays_for: Annotated[tuple[PaysFor, ...], Field(max_length=PAYS_FOR_MAX)] = ()
+
+    @property
+    def terms(self) -> Wallet | None:
+        """The same wallet with nothing but what decides whether usage may draw it; None where anything of the account may."""
+        said = self.model_dump(include=TERMS, exclude_defaults=True)
+        return self.model_validate({"code": self.code, "type": self.type, **said}) if said else None
 
 
 class TaxExemption(Document):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from schemas.account import Wallet
 from schemas.contract import Contract
 from schemas.discount import DiscountPlan
 from schemas.price_plan import Calendar, Charge, Counter, DateList, EventType, Offer, PricePlan
@@ -139,6 +140,7 @@ class Catalog:
         price_tables: the rows of destination tables and matrices by code. lookup_tables: those of lookup tables.
         date_lists: what day types of calendars refer to. subscription_zones: of the subscriptions that name one.
         account_tree, subscription_groups: what is shared by whom, see their schemas. wallet_levels: see WALLET_LEVEL_FRAME.
+        wallet_terms: by "account/wallet", of the wallets that do not pay for anything.
         contracts: what accounts have negotiated.
         discount_plans, discounts: what is taken off, and which of it is assigned to whom.
         sellers .. tax_mappings, account_taxes: which tax is due; empty in a catalog that declares none.
@@ -176,6 +178,7 @@ class Catalog:
     discount_plans: dict[str, DiscountPlan] = field(default_factory=dict)
     discounts: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=DISCOUNT_FRAME))
     contracts: dict[str, Contract] = field(default_factory=dict)
+    wallet_terms: dict[str, Wallet] = field(default_factory=dict)
 
     @property
     def has_taxes(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from apps.api.charging_description import SECURED, account_operation, problems
 from apps.api.media import JSON
 from apps.embedded.wallet_words import BODIES, Kind
+from schemas.account import PaysFor
 
 CHANGES: dict[Kind, tuple[str, str, dict[str, Any]]] = {
     "top_up": (
@@ -92,9 +93,15 @@ def wallets_operation() -> dict[str, Any]:
         "items": {"type": "object", "properties": _texts({"amount": "", "expires_at": ""})},
         "description": "credit that expires, in that order",
     }
+    pays_for = {
+        "type": "array",
+        "items": PaysFor.model_json_schema(),
+        "description": "the usage that it pays for; none: any",
+    }
+    more = {"overdraft": overdraft, "expiring": expiring, "pays_for": pays_for}
     wallets = {
         "type": "array",
-        "items": {"type": "object", "properties": {**_texts(wallet), "overdraft": overdraft, "expiring": expiring}},
+        "items": {"type": "object", "properties": {**_texts(wallet), **more}},
         "description": "in drawing order; available = balance - reserved + overdraft",
     }
     schema = {
@@ -114,7 +121,7 @@ def wallets_operation() -> dict[str, Any]:
         },
     }
     example = {
-        "account": "ana", "as_of": as_of, "wallets": [wallet | {"expiring": []}],
+        "account": "ana", "as_of": as_of, "wallets": [wallet | {"expiring": [], "pays_for": []}],
         "counters": [counter | {"used_steps": 7_000_000_000}],
     }  # fmt: skip
     return account_operation("What an account has now: wallets and counters", "get_wallets", schema, example)

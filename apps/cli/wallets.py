@@ -47,6 +47,13 @@ def show(account: Account, data: Data = None, as_json: AsJson = False) -> None:
     expiring = [{**wallet, **lot} for wallet in found["wallets"] for lot in wallet["expiring"]]
     if expiring:
         _table("Credit that expires", EXPIRY_COLUMNS, expiring)
+    asking = [
+        {"wallet": wallet["wallet"], "pays_for": ", ".join(f"{name} {value}" for name, value in one.items())}
+        for wallet in found["wallets"]
+        for one in wallet["pays_for"]
+    ]
+    if asking:
+        _table("Wallets that pay for some usage only", ("wallet", "pays_for"), asking)
     if found["counters"]:
         _table("Counters of this period", COUNTER_COLUMNS, found["counters"])
 

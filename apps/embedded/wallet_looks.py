@@ -69,14 +69,17 @@ def _wallets(engine: Engine, active: ActiveImage, number: int) -> Iterator[dict[
     prepaid = image.wallet_prepaid[first:end].tolist()
     limits = image.wallet_overdraft[first:end].tolist()
     for wallet, paid_before, overdraft in zip(wallets.tolist(), prepaid, limits, strict=True):
+        name = words.wallets.name(wallet)
+        terms = active.catalog.wallet_terms.get(name)
         yield {
-            "wallet": words.wallets.name(wallet).partition("/")[2],
+            "wallet": name.partition("/")[2],
             "type": "prepaid" if paid_before else "postpaid",
             "currency": currency,
             "balance": money(opened[wallet]),
             "reserved": money(0 if state.reserved is None else int(state.reserved[wallet])),
             "available": money(state.balance(wallet)),
             "overdraft": None if overdraft == UNLIMITED else money(overdraft),
+            "pays_for": [one.model_dump(exclude_none=True) for one in terms.pays_for] if terms is not None else [],
             "expiring": [
                 {"amount": money(left), "expires_at": datetime.fromtimestamp(expires_at / 1_000_000, UTC).isoformat()}
                 for expires_at, left in engine.state.lots.of(wallet, opened[wallet])

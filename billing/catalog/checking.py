@@ -45,6 +45,10 @@ class Context:
             self.problems.at(entry, path, f'the {kind.replace("_", " ")} "{code}" is unknown', fix)
         return None
 
+    def optional(self, entry: Entry[Any], path: Path, model: type[D], kind: str, code: str | None) -> D | None:
+        """Return the document that `code` names, None where it names none; otherwise as `reference`."""
+        return None if code is None else self.reference(entry, path, model, kind, code)
+
     def zone(self, entry: Entry[Any], path: Path, zone: str) -> None:
         """Check the name of a time zone."""
         if zone not in self.zones:

@@ -34,6 +34,7 @@ SINGULAR = {
     "taxes": "tax",
     "tax_classes": "tax class",
     "tax_categories": "tax category",
+    "wallet_terms": "terms of wallet",
 }
 WRITTEN_MAX = 60
 NOT_SHOWN = ("source_places", "content_hash", "files")

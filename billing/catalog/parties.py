@@ -18,7 +18,7 @@ from billing.catalog.rules_pricing import offer_currencies, offers_by_zone
 from billing.catalog.sharing import check_sharing
 from billing.catalog.windows import check_windows
 from billing.catalog.wording import choose
-from schemas.account import Account
+from schemas.account import Account, Wallet
 from schemas.catalog import (
     ACCESS_POINT_FRAME,
     ACCOUNT_FRAME,
@@ -74,6 +74,7 @@ class Parties:
     wallets: pl.DataFrame
     opening_readings: pl.DataFrame
     wallet_levels: pl.DataFrame
+    wallet_terms: dict[str, Wallet]
 
     @property
     def all_points(self) -> pl.DataFrame:
@@ -116,6 +117,7 @@ def gather_parties(ctx: Context, tables: list[pl.DataFrame], origins: Origins) -
         wallets=_wallets(wallets, tables).sort("account", "wallet"),
         opening_readings=_frame(readings, OPENING_READING_FRAME).sort("access_point", "series", "at"),
         wallet_levels=_wallet_levels(ctx, tables).sort("account", "wallet", "level"),
+        wallet_terms=_wallet_terms(ctx),
     )
 
 
@@ -159,6 +161,15 @@ def _wallet_levels(ctx: Context, tables: list[pl.DataFrame]) -> pl.DataFrame:
         told = table.filter(pl.col("prepaid_balance").is_not_null(), pl.col("notify_below").is_not_null())
         frames.append(told.select("account", wallet=pl.lit(PREPAID), level="notify_below"))
     return pl.concat(frames).unique()
+
+
+def _wallet_terms(ctx: Context) -> dict[str, Wallet]:
+    return {
+        f"{account}/{wallet.code}": terms
+        for account, entry in sorted(ctx.documents.of(Account).items())
+        for wallet in entry.document.wallets
+        if (terms := wallet.terms) is not None
+    }
 
 
 def _account_rows(ctx: Context, origins: Origins) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:

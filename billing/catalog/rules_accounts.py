@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from billing.catalog.checking import Context, fits, units_of
+from billing.catalog.checking import Context, units_of
 from billing.catalog.models import Entry, Path
 from billing.catalog.resellers import check_reseller
 from billing.catalog.rules_discounts import check_assignments
 from billing.catalog.rules_taxes import check_taxed
-from schemas.account import Account, Wallet
-from schemas.money import AMOUNT_DECIMALS, AMOUNT_MAX, from_scaled
+from billing.catalog.rules_wallets import check_wallet
+from schemas.account import Account
 from schemas.price_plan import AccessPoint, Subscription
-
-BALANCE_MAX = from_scaled(AMOUNT_MAX, AMOUNT_DECIMALS)
-"""Largest opening balance of one wallet."""
 
 
 def check_account(ctx: Context, entry: Entry[Account]) -> None:
@@ -36,54 +33,7 @@ def check_account(ctx: Context, entry: Entry[Account]) -> None:
             message = f'the wallet "{wallet.code}" is repeated'
             ctx.problems.at(entry, ("wallets", index, "code"), message, "give each wallet its own code")
         seen.add(wallet.code)
-        _check_balance(ctx, entry, ("wallets", index, "opening_balance"), wallet)
-        _check_overdraft(ctx, entry, ("wallets", index, "overdraft"), wallet)
-        _check_levels(ctx, entry, ("wallets", index, "notify_below"), wallet)
-
-
-def _check_balance(ctx: Context, entry: Entry[Account], path: Path, wallet: Wallet) -> None:
-    balance = wallet.opening_balance
-    if balance < 0:
-        ctx.problems.at(entry, path, f"{balance} is negative", "write 0 or more")
-    elif balance > BALANCE_MAX:
-        ctx.problems.at(entry, path, f"{balance} is too large", f"write at most {BALANCE_MAX}")
-    elif not fits(balance, AMOUNT_DECIMALS):
-        ctx.problems.at(entry, path, f"{balance} has too many decimals", f"write at most {AMOUNT_DECIMALS}")
-
-
-def _check_overdraft(ctx: Context, entry: Entry[Account], path: Path, wallet: Wallet) -> None:
-    """Check how far below zero a wallet may go: only the one that is drawn last may, so that credit is used up before."""
-    overdraft = wallet.overdraft
-    if overdraft is None:
-        return
-    last = max(entry.document.wallets, key=lambda one: (one.type == "postpaid", one.priority, one.code))
-    if overdraft < 0:
-        ctx.problems.at(entry, path, f"{overdraft} is negative", "write 0 or more: how far below zero it may go")
-    elif overdraft > BALANCE_MAX:
-        ctx.problems.at(entry, path, f"{overdraft} is too large", f"write at most {BALANCE_MAX}")
-    elif not fits(overdraft, AMOUNT_DECIMALS):
-        ctx.problems.at(entry, path, f"{overdraft} has too many decimals", f"write at most {AMOUNT_DECIMALS}")
-    elif overdraft and wallet is not last:
-        message = f'the wallet "{last.code}" is drawn after this one'
-        ctx.problems.at(entry, path, message, "give the overdraft to the wallet that is drawn last")
-
-
-def _check_levels(ctx: Context, entry: Entry[Account], path: Path, wallet: Wallet) -> None:
-    """Check that every level is a balance that the wallet can fall to, and written once."""
-    seen: set[object] = set()
-    for index, level in enumerate(wallet.notify_below):
-        here: Path = (*path, index)
-        if wallet.type == "prepaid" and level < -(wallet.overdraft or 0):
-            ctx.problems.at(
-                entry, here, f"a prepaid wallet does not fall to {level}", "write 0 or more, or give it an overdraft"
-            )
-        elif abs(level) > BALANCE_MAX:
-            ctx.problems.at(entry, here, f"{level} is too large", f"write at most {BALANCE_MAX}")
-        elif not fits(level, AMOUNT_DECIMALS):
-            ctx.problems.at(entry, here, f"{level} has too many decimals", f"write at most {AMOUNT_DECIMALS}")
-        elif level in seen:
-            ctx.problems.at(entry, here, f"the level {level} is repeated", "remove the repetition")
-        seen.add(level)
+        check_wallet(ctx, entry, ("wallets", index), wallet)
 
 
 def check_subscription(ctx: Context, entry: Entry[Subscription]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from billing.catalog.checking import Context
 from billing.catalog.models import Entry, Path
 from billing.catalog.wording import choose
@@ -19,12 +21,13 @@ OWN_NAMES = frozenset({"at", "quantity", "counted", USAGE})
 def check_conditions(ctx: Context, entry: Entry[Charge], event_type: EventType) -> None:
     """Check the conditions of a charge: they are CEL, of the part that rating compiles, and name what usage says."""
     if entry.document.condition is not None:
-        _check_condition(ctx, entry, event_type, "condition", entry.document.condition)
+        check_condition(ctx, entry, event_type, ("condition",), entry.document.condition)
     if isinstance(entry.document.then_next, str):
-        _check_condition(ctx, entry, event_type, "then_next", entry.document.then_next)
+        check_condition(ctx, entry, event_type, ("then_next",), entry.document.then_next)
 
 
-def _check_condition(ctx: Context, entry: Entry[Charge], event_type: EventType, name: str, condition: str) -> None:
+def check_condition(ctx: Context, entry: Entry[Any], event_type: EventType, path: Path, condition: str) -> None:
+    """Check a condition over usage of an event type, written at `path`."""
     unit = ctx.units.get(event_type.unit)
     if unit is None:
         return
@@ -34,15 +37,15 @@ def _check_condition(ctx: Context, entry: Entry[Charge], event_type: EventType, 
         if "quantity" in asked and "quantity" not in scope.names:
             message = f'"{event_type.code}" is measured in {unit.code}, of which quantities are no decimal fractions'
             fix = "let the event type have a unit such as s, B or Wh, or use a value in the place of `quantity`"
-            ctx.problems.at(entry, (name,), message, fix)
+            ctx.problems.at(entry, path, message, fix)
             return
         compile_condition(condition, scope)
     except (UnableToParse, WrongExpression) as error:
-        ctx.problems.at(entry, (name,), str(error), FIX)
+        ctx.problems.at(entry, path, str(error), FIX)
         return
     refused = cel_accepts(condition)
     if refused is not None:
-        ctx.problems.at(entry, (name,), refused, FIX)
+        ctx.problems.at(entry, path, refused, FIX)
 
 
 def check_formula(ctx: Context, entry: Entry[PricePlan], path: Path, version: PriceVersion) -> None:

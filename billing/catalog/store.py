@@ -91,6 +91,7 @@ def load_catalog(directory: Path) -> Catalog:
         account_taxes=parties.taxes.drop("origin"),
         discount_plans=_by_code(ctx, DiscountPlan),
         discounts=parties.discounts.drop("origin"),
+        wallet_terms=parties.wallet_terms,
     )
     # what has no tax can be told only of a catalog in which everything else is right
     check_tax_coverage(Check(ctx, origins), catalog, parties)

@@ -14,7 +14,7 @@ import polars as pl
 
 from billing.catalog.models import Problems
 from billing.catalog.origins import Origins
-from billing.catalog.rules_accounts import BALANCE_MAX
+from billing.catalog.rules_wallets import BALANCE_MAX
 from billing.catalog.wording import CODE, INSTANT, choose
 from schemas.catalog import TIME_MAX, TIME_MIN
 from schemas.money import AMOUNT_DECIMALS, CURRENCY_DECIMALS, to_scaled

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipelines.account.charging_items import items_of
 from pipelines.account.kept import Items
-from rating.kernels.layout import ACCOUNT
+from rating.kernels.layout import ACCOUNT, WALLET_COUNT, WALLET_PTR
 from rating.rate import rate
 from rating.state import AccountState
 from rating.tariff_image import TariffImage
@@ -112,16 +112,20 @@ def _rated(edrs: EdrBlock, image: TariffImage, state: AccountState) -> RatedRequ
 
 
 def _rate_on_credit(edr: EdrBlock, image: TariffImage, state: AccountState) -> RatedRequests:
-    """Rate one usage while its account's last wallet has an advance, which is then taken back."""
-    account = int(image.tariff.subscription_row[edr.subscription[0], ACCOUNT])
-    first, end = image.account_wallet_ptr[account : account + 2].tolist()
-    if first == end:
-        return _rated(edr, image, state)
-    last = image.account_wallet[end - 1 : end]
-    state.credit(last, np.array([ADVANCE]))
-    done = _rated(edr, image, state)
-    state.credit(last, np.array([-ADVANCE]))
-    return done
+    """Rate one usage while its account's last wallets have an advance, as few as it takes, which is then taken back."""
+    owner = image.tariff.subscription_row[edr.subscription[0]]
+    first = int(owner[WALLET_PTR])
+    wallets = image.tariff.account_wallet[first : first + int(owner[WALLET_COUNT])]
+    lent = len(wallets)
+    while True:
+        # the last one pays, unless it does not pay for such usage
+        lent -= 1
+        last = wallets[max(lent, 0) :]
+        state.credit(last, np.full(len(last), ADVANCE))
+        done = _rated(edr, image, state)
+        state.credit(last, np.full(len(last), -ADVANCE))
+        if lent <= 0 or done.reason[0] != INSUFFICIENT:
+            return done
 
 
 def _rate_affordable(

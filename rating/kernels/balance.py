@@ -18,6 +18,7 @@ I64 = np.int64
 U = np.uint64
 WALLET_SPLIT = -1
 WALLET_NONE = -2
+WALLET_UNDECIDED = -3
 
 
 @kernel

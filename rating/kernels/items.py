@@ -30,8 +30,6 @@ from rating.kernels.layout import (
     MODEL_FLAT,
     MODEL_GRADUATED,
     NEXT,
-    NEXT_ALWAYS,
-    NEXT_NEVER,
     ROLL_PERIODS,
     SHAPE,
     TIER_COUNT,
@@ -39,8 +37,7 @@ from rating.kernels.layout import (
     WALLET_COUNT,
     WALLET_PTR,
 )
-from rating.kernels.operations import STATE_SURE
-from rating.kernels.program import run_program
+from rating.kernels.match import decide
 from rating.kernels.wide import DOWN, low_signed
 
 I64 = np.int64
@@ -208,7 +205,7 @@ def next_charge(
             course[DUE] -= asked
         else:
             follow_up = I64(items.candidate_next[candidate])
-            going, sure = goes_on(follow_up, row, at, quantity, attributes, values, programs, stack)
+            going, sure = decide(follow_up, row, at, quantity, attributes, values, programs, stack)
             if not sure:
                 reason, course[SPENT], course[SPENT_BEFORE] = I64(reasons.CONDITION_UNDECIDED), -1, 0
     if reason > reasons.USED_UP:
@@ -223,21 +220,6 @@ def next_charge(
     if going:
         items.row[out], items.item[out] = row, course[NTH]
     return out, going
-
-
-@kernel
-def goes_on(
-    follow_up: Any, row: Any, at: Any, quantity: Any, attributes: Any, values: Any, programs: Any, stack: Any
-) -> Any:
-    """Return (whether the next charge prices the same quantity, whether that can be told).
-
-    Args:
-        follow_up: int64, NEXT_NEVER, NEXT_ALWAYS, or the program of its condition. row .. stack: as in `run_program`.
-    """
-    if follow_up == NEXT_NEVER or follow_up == NEXT_ALWAYS:
-        return follow_up == NEXT_ALWAYS, True
-    _, holds, state = run_program(follow_up, row, at, quantity, I64(0), attributes, values, programs, stack)
-    return holds != 0, state == STATE_SURE
 
 
 @njit(inline="always")

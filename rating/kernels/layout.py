@@ -21,7 +21,7 @@ WALLET_PTR = 4
 """Where the account's wallets start in `account_wallet`."""
 WALLET_COUNT = 5
 WALLET_FIRST = 6
-"""The first of those wallets, to be prefetched; -1 when there is none."""
+"""The first of those wallets, to be prefetched; -1 when there is none, or it takes a closer look who may draw them."""
 POSTPAID = 7
 """1 when the last of the account's wallets is postpaid, else 0."""
 
@@ -235,6 +235,11 @@ ZONE_EPOCH_US = 946_684_800_000_000
 ZONE_BUCKETS = 181
 """Enough buckets to reach 2100-01-01."""
 
+NEVER = -1
+ALWAYS = -2
+"""In the place of the program of a condition: whether the next candidate prices the same quantity again, or a usage may draw a
+wallet."""
+
 
 class Tariff(NamedTuple):
     """The tables of a tariff image that pricing reads.
@@ -242,7 +247,9 @@ class Tariff(NamedTuple):
     Attributes:
         subscription_row: (subscriptions, SUBSCRIPTION_COLUMNS) int32 by subscription id.
         counter_slot: int32, ids in `Vocabulary.counters`, in the order of the offer's counters.
-        account_wallet: int32, wallet ids in drawing order.
+        account_wallet: int32, wallet ids in drawing order. wallet_overdraft: int64 billionths, how far below zero each of them
+            may go, -1 for without end. wallet_filter: int32, which row of wallet_draws says who may draw it.
+        wallet_draws: (filters, candidates) int32, NEVER, ALWAYS, or a program.
         cell_ptr: (offers * event_types + 1,) int32: candidates of an offer for an event type, best first.
         candidate_charge: int32. candidate_attribute: (candidates, ATTRIBUTE_SLOTS) int32 required codes, 0 =
             any.
@@ -279,6 +286,9 @@ class Tariff(NamedTuple):
     subscription_row: Any
     counter_slot: Any
     account_wallet: Any
+    wallet_overdraft: Any
+    wallet_filter: Any
+    wallet_draws: Any
     cell_ptr: Any
     candidate_charge: Any
     candidate_attribute: Any
@@ -344,9 +354,6 @@ class Accounts(NamedTuple):
     balance: Any
 
 
-NEXT_NEVER = -1
-NEXT_ALWAYS = -2
-"""Of a candidate: whether the next one prices the same quantity again, or else the program of its condition."""
 CEILING_NONE = -1
 COURSE_COLUMNS = 8
 

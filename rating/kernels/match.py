@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from rating.kernels.compiled import kernel
-from rating.kernels.layout import ATTRIBUTE_SLOTS
+from rating.kernels.layout import ALWAYS, ATTRIBUTE_SLOTS
 from rating.kernels.operations import STATE_SURE
 from rating.kernels.program import run_program
 
@@ -60,6 +60,20 @@ def meet_condition(
             break
         candidate = find_candidate(candidate + I64(1), end, attributes, row, required)
     return I64(candidate)
+
+
+@kernel
+def decide(rule: Any, row: Any, at: Any, quantity: Any, attributes: Any, values: Any, programs: Any, stack: Any) -> Any:
+    """Return (whether something holds for a usage, whether that can be told).
+
+    Args:
+        rule: int64, NEVER, ALWAYS, or the program of its condition. row .. stack: as in `run_program`; without values there are
+            no programs.
+    """
+    if values is None or rule < 0:
+        return rule == ALWAYS, True
+    _, holds, state = run_program(rule, row, at, quantity, I64(0), attributes, values, programs, stack)
+    return holds != 0, state == STATE_SURE
 
 
 @kernel

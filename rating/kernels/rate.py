@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from rating.kernels import layout, reasons
-from rating.kernels.balance import WALLET_NONE, give_back, pay_alone, pay_together
+from rating.kernels.balance import WALLET_NONE, WALLET_UNDECIDED, pay_alone
 from rating.kernels.carry import carried_into, keep_left
 from rating.kernels.compiled import kernel
 from rating.kernels.destination import bucket_of, find_destination
+from rating.kernels.draw import draw
 from rating.kernels.flat import price_flat
 from rating.kernels.formula import price_formula
 from rating.kernels.graduated import price_graduated
@@ -64,12 +65,12 @@ def rate_rows(
     # a field of a named tuple read inside the loop would count references, an atomic operation each time
     event_at, quantities, event_type, attributes, subscriptions = usage
     (
-        subscription_row, counter_slot, account_wallet, cell_ptr, candidate_charge, candidate_attribute, charge_ptr,
-        version_start, version_end, version_row, plain_row, cell_version, tier_upper, tier_amount, tier_step, price,
-        calendar_zone, subscription_zone, calendar_day, day_band, day_turn, calendar_run, run, run_before, counter_kind,
-        counter_zone, offer_counter, zone_ptr, zone_bucket, zone_instant, zone_offset, event_types, tables, row_variant,
-        row_start, row_end, root, cut, prefix_parent, prefix_row, source, group, slot_row, row_key, row_rank, range_low,
-        range_high, candidate_condition, program_ptr, program, program_set,
+        subscription_row, counter_slot, account_wallet, wallet_overdraft, wallet_filter, wallet_draws, cell_ptr,
+        candidate_charge, candidate_attribute, charge_ptr, version_start, version_end, version_row, plain_row, cell_version,
+        tier_upper, tier_amount, tier_step, price, calendar_zone, subscription_zone, calendar_day, day_band, day_turn,
+        calendar_run, run, run_before, counter_kind, counter_zone, offer_counter, zone_ptr, zone_bucket, zone_instant,
+        zone_offset, event_types, tables, row_variant, row_start, row_end, root, cut, prefix_parent, prefix_row, source, group,
+        slot_row, row_key, row_rank, range_low, range_high, candidate_condition, program_ptr, program, program_set,
     ) = tariff  # fmt: skip
     counter_used, counter_period, balance = accounts
     (
@@ -93,6 +94,8 @@ def rate_rows(
     wall, wall_offset, wall_start, wall_end = I64(-1), I64(0), I64(0), I64(0)
     fallen_hi, fallen_lo = I64(0), U(0)
     programs = (program_ptr, program, program_set)
+    terms = (wallet_overdraft, wallet_filter, wallet_draws)
+    splits = (split_row, split_wallet, split_amount, split_hi, split_lo, split_count)
     count = I64(len(subscriptions))
     columns = (
         out_reason, out_version, out_quantity, out_before, out_tier, out_band, out_amount, out_wallet, out_balance_hi,
@@ -424,36 +427,18 @@ def rate_rows(
                 out_reason[to] = reasons.COUNTER_OVERFLOW
                 continue
             wallet = I64(WALLET_NONE)
-            if items is not None and amount < 0:
-                wallet, hi, lo = give_back(
-                    amount, subscription_row[subscription], account_wallet, balance, moved_hi, moved_lo
-                )
-            elif amount > 0:
-                first = I64(subscription_row[subscription, layout.WALLET_PTR])
+            if amount != 0:
                 wallets = I64(subscription_row[subscription, layout.WALLET_COUNT])
-                postpaid = I64(subscription_row[subscription, layout.POSTPAID])
-                if wallets > 1 and split_count[0] + wallets > len(split_row):
+                if wallets > 0 and split_count[0] + wallets > len(split_row):
                     moved_hi[0], moved_lo[0], _ = add(moved_hi[0], moved_lo[0], fallen_hi, fallen_lo)
                     return row
-                hi, lo = I64(0), U(0)
-                if wallets > 0:
-                    wallet = I64(subscription_row[subscription, layout.WALLET_FIRST])
-                    old_hi, old_lo = balance[wallet, 0], U(balance[wallet, 1])
-                    hi, lo, fall_hi, fall_lo, paid = pay_alone(old_hi, old_lo, amount, wallets == postpaid)
-                    if paid:
-                        balance[wallet, 0] = hi
-                        balance[wallet, 1] = low_signed(lo)
-                        hi_moved, lo_moved, _ = add(moved_hi[0], moved_lo[0], fall_hi, fall_lo)
-                        moved_hi[0] = hi_moved
-                        moved_lo[0] = lo_moved
-                    else:
-                        wallet, hi, lo = pay_together(
-                            out, amount, first, first + wallets - postpaid, first + wallets, account_wallet, balance,
-                            split_row, split_wallet, split_amount, split_hi, split_lo, split_count, moved_hi, moved_lo,
-                        )  # fmt: skip
-            if amount != 0:
-                if wallet == WALLET_NONE:
-                    out_reason[to] = reasons.INSUFFICIENT_BALANCE
+                wallet, hi, lo = draw(
+                    out, amount, candidate, row, at, quantities[row], subscription_row[subscription], account_wallet,
+                    terms, balance, attributes, values, programs, stack, splits, moved_hi, moved_lo,
+                )  # fmt: skip
+                if wallet <= WALLET_NONE:
+                    undecided = wallet == WALLET_UNDECIDED
+                    out_reason[to] = reasons.CONDITION_UNDECIDED if undecided else reasons.INSUFFICIENT_BALANCE
                     continue
                 out_wallet[to] = wallet
                 out_balance_hi[to], out_balance_lo[to] = hi, lo

@@ -61,6 +61,7 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "offer": price_plan.Offer,
     "account": account.Account,
     "account: wallets": account.Wallet,
+    "account: pays_for": account.PaysFor,
     "account: discounts": price_plan.DiscountAssignment,
     "account: tax_exemption": account.TaxExemption,
     "contract": contract.Contract,
@@ -112,6 +113,7 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
 }
 """Heading of docs/catalog.md -> the model whose fields its table lists."""
 SPECIAL_DEFAULTS = {
+    "pays_for",
     "identity_space",
     "bands", "days", "start", "end", "up_to", "price", "tiers", "counter", "increments", "connection_fee", "calendar",
     "day_types", "seasons", "dates", "yearly", "easter", "per", "free", "amount", "increment", "minimum_quantity", "floor", "cap",

@@ -51,7 +51,7 @@ def test_wallets_counters_and_reservations_are_told_with_their_position(data: Pa
         assert found["wallets"] == [
             {
                 "wallet": "card", "type": "prepaid", "currency": "EUR", "balance": "7", "reserved": "2", "available": "5",
-                "overdraft": "0", "expiring": [],
+                "overdraft": "0", "expiring": [], "pays_for": [],
             }
         ]  # fmt: skip
         rows = [row for row in found["counters"] if row["counter"] == "monthly"]  # what is reserved is counted, too
@@ -70,7 +70,7 @@ def test_wallets_counters_and_reservations_are_told_with_their_position(data: Pa
         home = show_account(engine, "home")
         assert home["wallets"][0] | {"currency": ""} == {
             "wallet": "principal", "type": "postpaid", "currency": "", "balance": "-6.5", "reserved": "0",
-            "available": "-6.5", "overdraft": None, "expiring": [],
+            "available": "-6.5", "overdraft": None, "expiring": [], "pays_for": [],
         }  # fmt: skip
         assert [
             (row["counter"], row["holder"], row["period"], row["used"], row["unit"]) for row in home["counters"]

@@ -27,6 +27,7 @@ PARTIES: list[dict[str, Any]] = [
     },
     {"kind": "subscription", "code": "two", "account": "b", "offer": "offer", "zone": "UTC", "group": "home"},
 ]
+PAYS_FOR = [[{"charge": "c0"}], [{"event_type": "call", "condition": "quantity > 60.0"}, {"charge": "c1"}]]
 FOLLOW_UPS = [False, False, True, "zone == 'EU'", "quantity > 60.0"]
 
 
@@ -72,7 +73,7 @@ def catalogs(draw: Any) -> list[dict[str, Any]]:
             charge["when_used_up"] = draw(st.sampled_from(["next", "next", "refuse"]))
         charges.append(charge)
     offer = {"kind": "offer", "code": "offer", "charges": [charge["code"] for charge in charges]}
-    accounts = [draw(accounts_of(code)) for code in ("a", "b")]
+    accounts = [draw(accounts_of(code, PAYS_FOR)) for code in ("a", "b")]
     return [*DATE_LISTS, calendar, *counters, *plans, *charges, offer, *accounts, *PARTIES]
 
 

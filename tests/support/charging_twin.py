@@ -3,7 +3,7 @@
 It knows one catalog: calls of subscriptions are 1 EUR each for the first five of a month and 0.5 after that, counted; fax costs
 0.3 EUR, and more than 100 of them at once have no price. A text is 0.1 EUR as a levy, nothing more for the first four of a
 month and 0.7 EUR more after that: two or three items. `card` is prepaid, `both` has a prepaid gift before a bill, `bill` pays
-later. A second version of the catalog doubles the price of the first five calls.
+later; `some` has credit for texts, which is drawn first, and pays later for fax alone. A second version of the catalog doubles the price of the first five calls.
 """
 
 from __future__ import annotations
@@ -55,6 +55,12 @@ CATALOG = """
 {kind: account, code: two, currency: EUR, wallets: [{code: a, type: prepaid, priority: 1, opening_balance: "2"},
   {code: b, type: prepaid, priority: 2, opening_balance: "4.25"}]}
 ---
+{kind: account, code: some, currency: EUR, wallets: [{code: all, type: prepaid, opening_balance: "4"},
+  {code: texts, type: prepaid, opening_balance: "1.5", pays_for: [{event_type: text}]},
+  {code: fax, type: postpaid, pays_for: [{charge: fax}]}]}
+---
+{kind: subscription, code: some, account: some, offer: talk, access_points: [{id: "5"}]}
+---
 {kind: subscription, code: card, account: card, offer: talk, access_points: [{id: "1"}]}
 ---
 {kind: subscription, code: card2, account: card, offer: talk, access_points: [{id: "4"}]}
@@ -63,10 +69,25 @@ CATALOG = """
 ---
 {kind: subscription, code: two, account: two, offer: talk, access_points: [{id: "3"}]}
 """
-ACCOUNTS = {"card": "card", "card2": "card", "both": "both", "two": "two"}
-WALLETS = {"card": ["card/card"], "both": ["both/gift", "both/bill"], "two": ["two/a", "two/b"]}
-OPENING = {"card/card": "10", "both/gift": "3", "both/bill": "0", "two/a": "2", "two/b": "4.25"}
-POSTPAID = {"both/bill"}
+ACCOUNTS = {"card": "card", "card2": "card", "both": "both", "two": "two", "some": "some"}
+WALLETS = {
+    "card": ["card/card"],
+    "both": ["both/gift", "both/bill"],
+    "two": ["two/a", "two/b"],
+    "some": ["some/texts", "some/all", "some/fax"],
+}
+OPENING = {
+    "card/card": "10",
+    "both/gift": "3",
+    "both/bill": "0",
+    "two/a": "2",
+    "two/b": "4.25",
+    "some/texts": "1.5",
+    "some/all": "4",
+    "some/fax": "0",
+}
+POSTPAID = {"both/bill", "some/fax"}
+ONLY = {"some/texts": "text", "some/fax": "fax"}
 _COUNTERS = {"call": "monthly", "text": "bundle"}
 SECOND = 1_000_000
 
@@ -189,7 +210,7 @@ class Twin:
     def use(self, subscription: str, quantity: int, month: int) -> None:
         """Rate calls that come in a file."""
         ask = Ask("charge", "", subscription=subscription, quantity=quantity)
-        drawn = self._draw(subscription, self._price(ask, quantity, month), must_pay=False)
+        drawn = self._draw(ask, self._price(ask, quantity, month), must_pay=False)
         if drawn is not None:
             self._count(ask, quantity, month)
 
@@ -205,8 +226,11 @@ class Twin:
     def _rate(
         self, ask: Ask, usage: Ask, month: int, quantity: int, now: int, told: dict[str, Told], *, must_pay: bool
     ) -> bool:
+        if self._is_closed(usage, month):
+            told[ask.id] = Told("RATING_FAILED")
+            return True
         price = self._price(usage, quantity, month)
-        drawn = self._draw(usage.subscription, price, must_pay=must_pay)
+        drawn = self._draw(usage, price, must_pay=must_pay)
         if drawn is None:
             return False
         counted = self._count(usage, quantity, month)
@@ -246,11 +270,18 @@ class Twin:
         self.counters[key] = self.counters.get(key, 0) + quantity
         return quantity
 
+    def _is_closed(self, usage: Ask, month: int) -> bool:
+        """Return whether a counter keeps a later month where this one was: it keeps four."""
+        code = _COUNTERS.get(usage.event_type, "")
+        kept = [at for counter, of, at in self.counters if (counter, of) == (code, usage.subscription)]
+        return any(at > month and (at - month) % 4 == 0 for at in kept)
+
     def _fits(self, usage: Ask, quantity: int, month: int) -> int:
         return min(quantity, 4 - self.counters.get(("bundle", usage.subscription, month), 0))
 
-    def _draw(self, subscription: str, amount: Decimal, *, must_pay: bool) -> list[tuple[str, Decimal]] | None:
-        wallets = WALLETS[ACCOUNTS[subscription]]
+    def _draw(self, usage: Ask, amount: Decimal, *, must_pay: bool) -> list[tuple[str, Decimal]] | None:
+        mine = WALLETS[ACCOUNTS[usage.subscription]]
+        wallets = [name for name in mine if ONLY.get(name, usage.event_type) == usage.event_type]
         drawn = []
         rest = amount
         for wallet in wallets:

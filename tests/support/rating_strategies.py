@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import strategies as st
@@ -226,7 +227,9 @@ def catalogs(draw: Any) -> list[dict[str, Any]]:
         {"kind": "offer", "code": "some", "charges": draw(st.lists(st.sampled_from(codes), min_size=1, unique=True))},
     ]
     tree = draw(st.sampled_from(TREES))
-    accounts = [draw(accounts_of(code)) | tree.get(code, {}) for code in ("a", "b", *sorted(tree.keys() - {"a", "b"}))]
+    accounts = [
+        draw(accounts_of(code, PAYS_FOR)) | tree.get(code, {}) for code in ("a", "b", *sorted(tree.keys() - {"a", "b"}))
+    ]
     subscriptions = [
         {
             "kind": "subscription",
@@ -241,8 +244,17 @@ def catalogs(draw: Any) -> list[dict[str, Any]]:
     return [*event_types, *DATE_LISTS, calendar, *counters, *plans, *charges, *offers, *accounts, *subscriptions]
 
 
+PAYS_FOR: list[list[dict[str, str]]] = [
+    [{"event_type": "call"}],
+    [{"event_type": "data"}, {"event_type": "call", "condition": "zone == 'EU'"}],
+    [{"offer": "some"}, {"charge": "charge-0"}],
+    [{"price_plan": "call-0", "event_type": "call"}],
+]
+
+
 @st.composite
-def accounts_of(draw: Any, code: str) -> dict[str, Any]:
+def accounts_of(draw: Any, code: str, pays_for: Sequence[list[dict[str, str]]] = ()) -> dict[str, Any]:
+    """Return an account of some wallets, some of which pay for something of `pays_for` only."""
     balances = draw(st.lists(st.sampled_from(["0", "0.01", "1", "2.5", "1000000000"]), max_size=3))
     wallets = [
         {"code": f"w{index}", "type": "prepaid", "priority": draw(st.integers(0, 1)), "opening_balance": balance}
@@ -250,6 +262,10 @@ def accounts_of(draw: Any, code: str) -> dict[str, Any]:
     ]
     if not wallets or draw(st.booleans()):
         wallets.append({"code": "credit", "type": "postpaid"})
+    if pays_for and draw(st.booleans()):
+        wallets = [
+            wallet | draw(st.sampled_from([{}, {"pays_for": draw(st.sampled_from(pays_for))}])) for wallet in wallets
+        ]
     return {"kind": "account", "code": code, "currency": "EUR", "wallets": wallets}
 
 
