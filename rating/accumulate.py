@@ -20,8 +20,8 @@ from rating.kernels.layout import (
 from rating.state import AccountState
 from rating.tariff_image import TariffImage
 from schemas.arrays import Int32Array, Int64Array
-from schemas.edr import EdrBlock, with_items
-from schemas.rated_item import Growths, RatedBlock
+from schemas.edr import EdrBlock
+from schemas.rated_item import Growths, RatedBlock, usage_of
 
 NOTHING_SAID: Int32Array = np.zeros((0, SAID_COLUMNS), np.int32)
 """Of usage by which nothing is counted."""
@@ -35,8 +35,7 @@ def accumulate(edrs: EdrBlock, rated: RatedBlock, image: TariffImage, state: Acc
     """
     if image.accumulators is None:
         return None
-    if rated.items is not None:
-        edrs = with_items(edrs, rated.items.row, rated.items.quantity)
+    edrs = usage_of(edrs, rated.items)
     rows = np.flatnonzero(rated.reason == 0)
     found = find_growths(
         rows,

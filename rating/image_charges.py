@@ -23,6 +23,7 @@ from rating.image_matrix import matrix_codes
 from rating.image_prices import UnableToCompileImage
 from rating.image_programs import ProgramTables, pack_programs
 from rating.image_tables import compile_tables
+from rating.image_triggers import TriggerTables, compile_trigger_programs, compile_triggers
 from rating.image_versions import (
     PricedVersion,
     compile_priced,
@@ -142,6 +143,7 @@ class ChargeTables:
     programs: ProgramTables
     items: ItemTables
     filters: WalletFilters
+    triggers: TriggerTables | None
 
 
 Said = dict[tuple[type[Document], str], dict[str, Any]]
@@ -271,7 +273,8 @@ def compile_charges(catalog: Catalog, vocabulary: Vocabulary, calendars: Calenda
     price_starts, prices = joined_prices(compiled)
     conditions = compile_conditions(catalog, vocabulary.attribute_values.id)
     follow_ups = compile_follow_ups(catalog, vocabulary.attribute_values.id)
-    programs = [*conditions.values(), *follow_ups.values()]
+    triggers = compile_trigger_programs(catalog, vocabulary.attribute_values.id)
+    programs = [*conditions.values(), *follow_ups.values(), *triggers.values()]
     ids = [about.id for about in described]
     rows = pack_versions(ids, compiled, calendars, list(tables.values()), len(programs), price_starts)
     programs += [program for version in compiled for program in version.whole.programs]
@@ -311,6 +314,15 @@ def compile_charges(catalog: Catalog, vocabulary: Vocabulary, calendars: Calenda
             cell_ptr,
             candidate_charge,
             {code: len(conditions) + place for place, code in enumerate(follow_ups)},
+        ),
+        triggers=compile_triggers(
+            catalog,
+            charges,
+            cell_ptr,
+            candidate_charge,
+            triggers,
+            len(conditions) + len(follow_ups),
+            vocabulary,
         ),
     )
 

@@ -10,6 +10,7 @@ from rating.image_items import compile_follow_ups
 from rating.image_prices import UnableToCompileImage
 from rating.image_programs import Program, compile_condition
 from rating.image_scopes import WrongExpression, condition_scope
+from rating.image_triggers import compile_trigger_programs
 from rating.vocabulary import Vocabulary
 from schemas.catalog import Catalog
 from schemas.expressions import UnableToParse
@@ -68,6 +69,7 @@ def expression_codes(catalog: Catalog) -> set[str]:
 
     compile_conditions(catalog, collect)
     compile_follow_ups(catalog, collect)
+    compile_trigger_programs(catalog, collect)
     for charge in catalog.charges.values():
         event_type = catalog.event_types[charge.event_type]
         for version in catalog.price_plans[charge.price_plan].versions:

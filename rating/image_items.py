@@ -76,7 +76,8 @@ def compile_items(
     documents = [catalog.charges[code] for code in charges]
     limited = np.array([is_limited(charge, catalog) for charge in documents], np.bool_)
     following = np.array([_next(charge, follow_ups) for charge in documents], np.int32)
-    several = (limited | (following != NEVER))[candidate_charge]
+    triggering = np.array([len(charge.triggers) > 0 for charge in documents], np.bool_)
+    several = (limited | triggering | (following != NEVER))[candidate_charge]
     hits = np.concatenate([[0], np.cumsum(several)])
     refuses = np.array([charge.when_used_up == "refuse" for charge in documents], np.uint8)
     return ItemTables(

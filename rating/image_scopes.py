@@ -9,6 +9,7 @@ from typing import Literal
 
 from rating.kernels import operations as op
 from rating.kernels.layout import VALUE_SLOTS
+from schemas.money import AMOUNT_DECIMALS
 from schemas.price_plan import EventType
 from schemas.quantity import Unit
 
@@ -88,6 +89,14 @@ def formula_scope(
         "counted": Source("number", (op.OP_COUNTED, 0, 0, 0), step),
     }
     return Scope(names | _usage_names(event_type, INT64_MAX), constants, code_of, computes=True)
+
+
+def trigger_scope(event_type: EventType, unit: Unit, code_of: Callable[[str], int] = lambda text: 0) -> Scope:
+    """Return what the quantity of triggered usage may be computed of: the usage, and what it is `charged`, in the currency."""
+    scope = formula_scope(event_type, unit, {}, code_of)
+    charged = Source("number", (op.OP_COUNTED, 0, 0, 0), Fraction(1, 10**AMOUNT_DECIMALS))
+    names = {name: source for name, source in scope.names.items() if name != "counted"}
+    return Scope({"charged": charged} | names, {}, code_of, computes=True)
 
 
 def decimals_of(unit: Unit) -> int | None:

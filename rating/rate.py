@@ -9,6 +9,7 @@ import numpy as np
 
 from rating.accumulate import accumulate
 from rating.image_derived import with_derived
+from rating.kernels import layout
 from rating.kernels.layout import (
     ACCOUNT,
     COUNTER_WORDS,
@@ -25,6 +26,7 @@ from rating.kernels.totals import total_by_payer
 from rating.kernels.wide import join
 from rating.state import AccountState
 from rating.tariff_image import TariffImage
+from rating.triggers import Trees, item_rows, trees_of
 from schemas.arrays import Int32Array, Int64Array
 from schemas.cdr import ATTRIBUTE_SLOTS
 from schemas.edr import EdrBlock
@@ -55,23 +57,26 @@ def rate(edrs: EdrBlock, image: TariffImage, state: AccountState) -> RatedBlock:
         UnableToRate: before anything moved when the arguments do not fit together; afterwards when the amounts of the
             rated items are not what the balances lost.
     """
-    usage, lowest = _usage(edrs, image, state)
-    room = max(len(edrs) // 4, image.wallets_max)
-    answer, items, rolls = _answer(len(edrs), room), None, image.rolls
-    values = _values(edrs, image)
+    trees = trees_of(edrs, image)
+    whole = edrs if trees is None else trees.edrs
+    usage, lowest = _usage(whole, image, state)
+    count = len(whole)
+    room = max(count // 4, image.wallets_max)
+    answer, items, rolls = _answer(count, room), None, image.rolls
+    values = _values(whole, image)
     if image.items.any_several or lowest < 0:
         # one machine code for all that this may come with
-        answer, items = _answer(len(edrs) + room, room), _items(image, len(edrs) + room)
+        answer, items = _answer(count + room, room), _items(image, count + room, trees)
         values = np.empty((0, VALUE_SLOTS), np.int64) if values is None else values
         rolls = np.zeros((len(image.tariff.counter_kind), ROLL_COLUMNS), np.int64) if rolls is None else rolls
     accounts, scratch = state.kernel_view(), rate_scratch()
     row = int(rate_rows(0, usage, image.tariff, accounts, answer, values, rolls, scratch, items))
-    while row < len(edrs):
+    while row < count:
         answer = _with_split_room(answer)
         if items is not None:
             answer, items = _with_item_room(answer, items)
         row = int(rate_rows(row, usage, image.tariff, accounts, answer, values, rolls, scratch, items))
-    rated = _block(answer) if items is None else _item_block(answer, items)
+    rated = _block(answer) if items is None else _item_block(answer, items, image, trees, usage.quantity)
     check_conservation(rated, moved=join(answer.moved_hi[0], answer.moved_lo[0]))
     growths = accumulate(edrs, rated, image, state)
     return rated if growths is None else replace(rated, growths=growths)
@@ -168,7 +173,7 @@ def _answer(count: int, room: int) -> Answer:
     )
 
 
-def _items(image: TariffImage, room: int) -> Items:
+def _items(image: TariffImage, room: int, trees: Trees | None) -> Items:
     tables = image.items
     return Items(
         cell_several=tables.cell_several,
@@ -184,6 +189,32 @@ def _items(image: TariffImage, room: int) -> Items:
         item=np.empty(room, np.uint8),
         quantity=np.empty(room, np.int64),
         count=np.zeros(1, np.int64),
+        trees=_trees(image, room, trees),
+    )
+
+
+def _trees(image: TariffImage, room: int, trees: Trees | None) -> layout.Trees:
+    rows = 0 if trees is None else len(trees.parent)
+    tables = image.triggers
+    slots = wallets = 0
+    if trees is not None:
+        slots = trees.rows_max * int(image.items.offer_slots.max(initial=0))
+        wallets = trees.rows_max * image.wallets_max
+    return layout.Trees(
+        parent=np.zeros(0, np.int64) if trees is None else np.ascontiguousarray(trees.parent, np.int64),
+        by=np.zeros(0, np.int32) if trees is None else trees.by,
+        trigger=np.zeros(0, np.int64) if trees is None else trees.trigger.astype(np.int64),
+        need=np.zeros((0, 2), np.int64) if trees is None else trees.need,
+        when=np.zeros(0, np.int32) if tables is None else tables.when,
+        formula=np.zeros(0, np.int32) if tables is None else tables.formula,
+        ratio=np.zeros((0, 2), np.int64) if tables is None else tables.ratio,
+        origin=np.full(rows, -1, np.int64),
+        candidate=np.full(room, -1, np.int32),
+        state=np.zeros(layout.TREE_COLUMNS, np.int64),
+        kept_slot=np.zeros(slots, np.int64),
+        kept_counter=np.zeros((slots, COUNTER_WORDS), np.int64),
+        kept_wallet=np.zeros(wallets, np.int64),
+        kept_balance=np.zeros((wallets, 2), np.int64),
     )
 
 
@@ -203,13 +234,20 @@ def _with_item_room(answer: Answer, items: Items) -> tuple[Answer, Items]:
     room = 2 * len(items.row)
     longer = {name: np.resize(getattr(answer, name), room) for name in _ROWS}
     more = {name: np.resize(getattr(items, name), room) for name in _ITEM}
-    return answer._replace(**longer), items._replace(**more)
+    trees = items.trees._replace(candidate=np.resize(items.trees.candidate, room))
+    return answer._replace(**longer), items._replace(**more, trees=trees)
 
 
-def _item_block(answer: Answer, items: Items) -> RatedBlock:
+def _item_block(
+    answer: Answer, items: Items, image: TariffImage, trees: Trees | None, quantities: Int64Array
+) -> RatedBlock:
+    """Return the rows that were written; `quantities` are those of all usage, also what the kernel found to be triggered."""
     count = int(items.count[0])
     answer = answer._replace(**{name: getattr(answer, name)[:count].copy() for name in _ROWS})
-    rows = ItemRows(items.row[:count].copy(), items.item[:count].copy(), items.quantity[:count].copy())
+    row, quantity = items.row[:count].copy(), items.quantity[:count].copy()
+    rows = ItemRows(row, items.item[:count].copy(), quantity)
+    if trees is not None:
+        rows = item_rows(row, quantity, quantities, items.trees.origin, trees, image)
     return replace(_block(answer), items=rows)
 
 

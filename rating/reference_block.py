@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from math import floor
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,7 +12,8 @@ from rating.contracts import negotiate
 from rating.image_charges import version_name
 from rating.reference import UnableToPrice, period_at, price, to_datetime
 from rating.reference_carry import carried_into
-from rating.reference_conditions import follows, matching_charges
+from rating.reference_conditions import follows, holds, matching_charges
+from rating.reference_formula import triggered_quantity
 from rating.reference_shapes import steps, what_fits
 from rating.reference_tables import Said, values_said, with_lookups, with_row
 from rating.reference_wallets import pays_for, shares, wallets_by_account
@@ -22,6 +25,7 @@ from schemas.money import AMOUNT_MAX
 from schemas.price_plan import Charge, Counter, PriceVersion, utc_microseconds
 from schemas.quantity import QUANTITY_MAX
 from schemas.rejection import Reason
+from schemas.trigger import Trigger
 
 COUNTER_MAX = 2**63 - 1
 BALANCE_MIN = -(2**127)
@@ -46,6 +50,7 @@ class ReferenceItem:
 
     Attributes:
         quantity: base steps of the EDR that it prices. number: which of the EDR's items it is.
+        triggered: (event type, subscription, number of the item that triggered it) of triggered usage.
     """
 
     reason: Reason
@@ -58,6 +63,7 @@ class ReferenceItem:
     movements: tuple[Movement, ...] = ()
     quantity: int = 0
     number: int = 0
+    triggered: tuple[str, str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,10 +71,12 @@ class Usage:
     """What pricing needs of one EDR, by names.
 
     Attributes:
-        contract: the subscription's account and offer. due: base steps that nobody priced yet. said: attributes and values.
+        event_type: its code. contract: the subscription's account and offer. due: base steps that nobody priced yet.
+        said: attributes and values.
     """
 
     subscription: str
+    event_type: str
     contract: dict[str, str]
     event_at: int
     quantity: int
@@ -165,21 +173,63 @@ class ReferenceRater:
         contract = self._contracts.get(subscription)
         if contract is None or event_type not in self._catalog.event_types:
             raise Refused(Reason.NO_MATCHING_CHARGE)
-        usage = Usage(subscription, contract, event_at, quantity, quantity, self._said(edrs, row))
-        asked: dict[str, Any] = {"said": usage.said, "quantity": quantity, "event_at": event_at}
-        items: list[ReferenceItem] = []
+        said = self._said(edrs, row)
+        return self._with_triggered(
+            Usage(subscription, event_type, contract, event_at, quantity, quantity, said), 0, None
+        )
+
+    def _with_triggered(self, usage: Usage, first: int, trigger: tuple[str, str, int] | None) -> list[ReferenceItem]:
+        """Return the items of a usage, numbered from `first` on, and then those of the usage that each of them triggers."""
+        priced = self._priced(usage, first)
+        items = [replace(item, triggered=trigger) for _, item in priced]
+        for charge, item in priced:
+            for each in charge.triggers:
+                found = self._triggered(usage, charge, item, each)
+                if found is not None:
+                    origin = found.event_type, found.subscription, item.number
+                    items += self._with_triggered(found, first + len(items), origin)
+        return items
+
+    def _triggered(self, usage: Usage, charge: Charge, item: ReferenceItem, trigger: Trigger) -> Usage | None:
+        """Return the usage that a trigger makes of what a charge priced of a usage, if it does."""
+        types, units = self._catalog.event_types, self._catalog.units
+        parent, made = types[usage.event_type], types[trigger.event_type]
+        sign, quantity = (-1 if usage.quantity < 0 else 1), abs(item.quantity)
+        asked: dict[str, Any] = {"said": usage.said, "quantity": quantity, "event_at": usage.event_at}
+        try:
+            if trigger.when is not None and not holds(trigger.when, charge, parent, units[parent.unit], **asked):
+                return None
+            if trigger.quantity is not None:
+                exact = triggered_quantity(
+                    trigger.quantity, parent, units[parent.unit], charged=abs(item.amount), **asked
+                )
+                quantity = floor(exact * units[made.unit].step_count + Fraction(1, 2))
+        except UnableToPrice as error:
+            raise Refused(error.reason, item.charge_version) from error
+        if quantity > QUANTITY_MAX:
+            raise Refused(Reason.AMOUNT_OVERFLOW, item.charge_version)
+        subscription = trigger.subscription or usage.subscription
+        said = {name: usage.said[of] for name, of in trigger.attributes.items() if of in usage.said}
+        said = with_lookups(self._catalog, made, said, usage.event_at)
+        contract = self._contracts[subscription]
+        return Usage(subscription, made.code, contract, usage.event_at, sign * quantity, sign * quantity, said)
+
+    def _priced(self, usage: Usage, first: int) -> list[tuple[Charge, ReferenceItem]]:
+        """Return the items of a usage with the charges that priced them."""
+        asked: dict[str, Any] = {"said": usage.said, "quantity": usage.quantity, "event_at": usage.event_at}
+        items: list[tuple[Charge, ReferenceItem]] = []
         spent: tuple[str | None, int] = None, 0
         owed = True
         try:
-            for charge in matching_charges(self._catalog, contract["offer"], event_type, **asked):
+            for charge in matching_charges(self._catalog, usage.contract["offer"], usage.event_type, **asked):
                 try:
-                    item = self._item(charge, usage, len(items))
+                    item = self._item(charge, usage, first + len(items))
                 except UsedUp as used_up:
                     spent, owed = (used_up.version, used_up.before), True
                     continue
-                items.append(item)
+                items.append((charge, item))
                 spent = item.charge_version, item.counter_before
-                if abs(sum(each.amount for each in items)) > AMOUNT_MAX:
+                if abs(sum(each.amount for _, each in items)) > AMOUNT_MAX:
                     raise Refused(Reason.AMOUNT_OVERFLOW, item.charge_version)
                 owed = item.quantity < usage.due
                 if owed:

@@ -19,7 +19,7 @@ from rating.reference_clock import to_datetime
 from rating.reference_shapes import round_fraction
 from rating.reference_tables import Said, UnableToPrice
 from schemas.expressions import Apply, Items, Name, Node, Number, Text, Truth, names_of, parse_expression
-from schemas.money import RoundingMode
+from schemas.money import AMOUNT_ONE, RoundingMode
 from schemas.price_plan import EventType, PriceVersion, utc_microseconds
 from schemas.quantity import QUANTITY_MAX, Unit
 from schemas.rejection import Reason
@@ -59,6 +59,7 @@ class Usage:
     rated: int
     before: int
     event_at: int
+    charged: int = 0
 
 
 def usage_of(
@@ -97,6 +98,33 @@ def formula_amount(version: PriceVersion, usage: Usage) -> tuple[Fraction, str]:
         found = Refused(Reason.FORMULA_UNUSABLE, f"it gives {float(found.value):.6g}, which is below zero")
     assert isinstance(found, Refused)
     raise UnableToPrice(found.reason, f"formula {version.formula}: {found.words}")
+
+
+def triggered_quantity(
+    formula: str,
+    event_type: EventType,
+    unit: Unit,
+    said: Mapping[str, Said],
+    quantity: int,
+    charged: int,
+    event_at: int,
+) -> Fraction:
+    """Return what the quantity of triggered usage comes to, in the unit of its event type.
+
+    Args:
+        event_type, unit, said, event_at: of the usage that triggers it. quantity: base steps of it, charged: billionths,
+            neither below zero.
+
+    Raises:
+        UnableToPrice: when it is no quantity.
+    """
+    found = _evaluate(parse_expression(formula), Usage(event_type, said, {}, unit, quantity, 0, event_at, charged))
+    if isinstance(found, Measure) and found.value < 0:
+        found = Refused(Reason.FORMULA_UNUSABLE, f"it gives {float(found.value):.6g}, which is below zero")
+    if isinstance(found, Measure):
+        return found.value
+    assert isinstance(found, Refused)
+    raise UnableToPrice(found.reason, f"formula {formula}: {found.words}")
 
 
 def _evaluate(node: Node, usage: Usage) -> Result:
@@ -154,6 +182,8 @@ def _said(node: Name, usage: Usage) -> Result:
         return Measure(Fraction(value), Fraction(1, 10**decimals)) if isinstance(value, Decimal) else value
     if name == "at":
         return usage.event_at
+    if name == "charged":
+        return Measure(Fraction(usage.charged, AMOUNT_ONE), Fraction(1, AMOUNT_ONE))
     step = Fraction(1, usage.unit.step_count)
     return Measure((usage.rated if name == "quantity" else usage.before) * step, step)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from rating.explanation import plain_quantity
 from rating.tariff_image import ChargeVersion, TariffImage
+from rating.vocabulary import Vocabulary
 from schemas.edr import EdrBlock
 from schemas.quantity import Unit
 from schemas.rated_item import RatedBlock
@@ -29,6 +30,16 @@ def used_up(version: ChargeVersion, counted: int) -> str:
     return f"{charge}: counter {version.counter} has counted {stands} {version.unit} of {version.ceiling}"
 
 
+def triggered_fault(rated: RatedBlock, row: int, vocabulary: Vocabulary) -> str | None:
+    """Return which usage that it triggers makes an EDR stay unrated, None where it is the EDR itself."""
+    triggered = None if rated.items is None else rated.items.triggered
+    if triggered is None or triggered.fault[row, 0] < 0:
+        return None
+    event_type, subscription = triggered.fault[row].tolist()
+    whose = vocabulary.subscriptions.name(subscription) if subscription >= 0 else "nobody"
+    return f"{vocabulary.event_types.name(event_type)} of {whose}, which it triggers"
+
+
 @dataclass(frozen=True, slots=True)
 class RefusalWords:
     """The words for one block."""
@@ -36,9 +47,21 @@ class RefusalWords:
     image: TariffImage
     edrs: EdrBlock
     rated: RatedBlock
+    vocabulary: Vocabulary
 
     def __call__(self, row: int) -> str:
         """Return why an EDR of the block stays unrated."""
+        fault = triggered_fault(self.rated, row, self.vocabulary)
+        return self._of_itself(row) if fault is None else f"{fault}: {self._of_triggered(row)}"
+
+    def _of_triggered(self, row: int) -> str:
+        reason, version = Reason(int(self.rated.reason[row])), int(self.rated.charge_version[row])
+        if version < 0:
+            return EXPLANATIONS[reason]
+        found = self.image.describe_charge_version(version)
+        return f"{EXPLANATIONS[reason]}; {used_up(found, int(self.rated.counter_before[row]))}"
+
+    def _of_itself(self, row: int) -> str:
         reason = Reason(int(self.rated.reason[row]))
         if reason in USED_UP and self.rated.charge_version[row] >= 0:
             found = self.image.describe_charge_version(int(self.rated.charge_version[row]))

@@ -21,6 +21,7 @@ from rating.image_items import ItemTables
 from rating.image_levels import Notices, compile_levels
 from rating.image_plain import cell_versions, plain_rows
 from rating.image_prices import UnableToCompileImage
+from rating.image_triggers import TriggerTables, joined_accounts
 from rating.kernels.accumulate import AccumulatorTables
 from rating.kernels.layout import MODEL_VALUE, SHAPE, Tariff
 from rating.vocabulary import Vocabulary
@@ -80,6 +81,7 @@ class TariffImage:
     opening: OpeningCredits
     opening_readings: OpeningReadings
     items: ItemTables
+    triggers: TriggerTables | None
     derived: tuple[DerivedColumn, ...] = ()
     plugins: tuple[PriceColumn, ...] = ()
     asked: Mapping[int, Asked] = field(default_factory=dict)
@@ -135,6 +137,9 @@ def compile_image(catalog: Catalog, vocabulary: Vocabulary) -> TariffImage:
     group = accounts.charge_group
     if accumulators is not None:
         group = join_groups(group, accumulators.account, accumulators.holder)
+    if charges.triggers is not None:
+        types = len(vocabulary.event_types)
+        group = join_groups(group, *joined_accounts(charges.triggers, accounts.subscription_row, types))
     access = compile_access(catalog, vocabulary)
     vocabulary.images.extend(pl.Series([catalog.content_hash], dtype=pl.String))
     return TariffImage(
@@ -226,6 +231,7 @@ def compile_image(catalog: Catalog, vocabulary: Vocabulary) -> TariffImage:
         opening=accounts.opening,
         opening_readings=compile_opening_readings(catalog),
         items=charges.items,
+        triggers=charges.triggers,
         derived=compile_derived(catalog, vocabulary),
         plugins=compile_plugins(catalog, vocabulary),
         asked=asked_of(written, vocabulary),

@@ -47,6 +47,8 @@ _COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
     ("span_s", pa.int64()),
     ("quantity", pa.int64()),
     ("rest", pa.int64()),
+    ("triggered_by", pa.uint8()),
+    ("trigger", pa.uint8()),
     ("rated_quantity", pa.int64()),
     ("tier", pa.uint8()),
     ("band", pa.uint8()),
@@ -75,7 +77,7 @@ item added to accumulators, as `schemas.rated_item.Growths` says it. `counter_sl
 `RatedBlock`; the parts of a split item are in drawing order. `key_hi`, `key_lo`: the record's identity, (0, 0) where
 another row releases it or nobody does; `key_at`: its event time, microseconds UTC.
 """
-_LATER = (("item", "rest"), ("grown_slot", "grown_period", "grown_by"))
+_LATER = (("triggered_by", "trigger"), ("item", "rest"), ("grown_slot", "grown_period", "grown_by"))
 """Columns that came later than others, the latest first; in files without, each is 0 or empty."""
 CANCELLATION_SCHEMAS = tuple(
     pa.schema([field for field in CANCELLATION_SCHEMA if field.name not in sum(_LATER[:missing], ())])

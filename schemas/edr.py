@@ -54,6 +54,13 @@ def select_edrs(edrs: EdrBlock, rows: Int64Array) -> EdrBlock:
     return replace(edrs, **{name: column[rows] for name, column in columns.items() if column is not None})
 
 
+def pick_edrs(edrs: EdrBlock, rows: Int64Array, quantity: Int64Array) -> EdrBlock:
+    """Return the EDRs at `rows`, whichever and however often, with other quantities."""
+    columns = {item.name: getattr(edrs, item.name) for item in fields(edrs) if item.name != "position"}
+    picked = {name: column[rows] for name, column in columns.items() if column is not None}
+    return replace(edrs, **{**picked, "quantity": quantity})
+
+
 def with_items(edrs: EdrBlock, row: Int64Array, quantity: Int64Array) -> EdrBlock:
     """Return EDRs row by row of their items: (m,) which EDR of the block each is of, and what of its quantity it prices."""
     return replace(select_edrs(edrs, row), quantity=quantity)

@@ -10,9 +10,12 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
 
+from schemas.document import Code as Code
+from schemas.document import Document as Document
 from schemas.money import PRICE_DECIMALS_MAX, RoundingMode
+from schemas.trigger import TRIGGERS_MAX, Trigger
 from schemas.values import LOOKUP_SLOTS, VALUE_DECIMALS_MAX, VALUE_SLOTS, ValueKind
 
 
@@ -46,8 +49,6 @@ def _date_text(value: Any) -> Any:
     raise ValueError('write a date, such as "2026-07-14"')
 
 
-Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}$")]
-"""A name that people give: letters, digits and . _ : @ + -"""
 ExactDecimal = Annotated[Decimal, BeforeValidator(_decimal_text), Field(allow_inf_nan=False)]
 Price = Annotated[
     Decimal, BeforeValidator(_decimal_text), Field(ge=0, allow_inf_nan=False, decimal_places=PRICE_DECIMALS_MAX)
@@ -65,12 +66,6 @@ QuantityText = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)? [A-Za-z][
 """A number and a unit: "60 s", "1 GB"."""
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 """ISO 3166-1, two capital letters."""
-
-
-class Document(BaseModel):
-    """Base of all catalog documents: unknown fields are refused, instances are frozen."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class UnitDocument(Document):
@@ -353,6 +348,8 @@ class Charge(Document):
     Where the counter of its plan has a ceiling, `when_used_up` says what becomes of usage beyond it: all of the usage stays
     unrated, or what does not fit goes to the `next` charge that matches. `then_next`, true or a condition, lets the next
     charge that matches price the same quantity once more, after this one priced all of it.
+
+    Each usage that it prices makes the usage that its `triggers` say.
     """
 
     kind: Literal["charge"]
@@ -366,6 +363,7 @@ class Charge(Document):
     accumulate: Accumulated = ()
     when_used_up: Literal["refuse", "next"] = "refuse"
     then_next: bool | str = False
+    triggers: Annotated[tuple[Trigger, ...], Field(max_length=TRIGGERS_MAX)] = ()
 
 
 class Offer(Document):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt16Array, UInt64Array
+from schemas.edr import EdrBlock, with_items
 
 WALLET_SPLIT = -1
 """`RatedBlock.wallet` of an item paid by several wallets: its operations are in the split columns."""
@@ -36,17 +37,43 @@ class Growths:
 
 
 @dataclass(frozen=True, slots=True)
+class Triggered:
+    """What n rows of an answer have to do with usage that other usage triggered.
+
+    Attributes:
+        usage: (n,) the usage that each prices. rest: (n,) what of its quantity a row leaves.
+        by: (n,) 1 + the number of the item that triggered it, 0 for none. trigger: (n,) which of that item's charge's triggers.
+        fault: (n, 2) event type and subscription of the triggered usage because of which an EDR is refused, -1 where it is not.
+    """
+
+    usage: EdrBlock
+    rest: Int64Array
+    by: UInt8Array
+    trigger: UInt8Array
+    fault: Int32Array
+
+
+@dataclass(frozen=True, slots=True)
 class ItemRows:
     """Which items the rows of a RatedBlock are, where an EDR may have several; those of one EDR follow one another.
 
     Attributes:
         row: (n,) row of the EDR in its block, ascending. number: (n,) which of its items, from 0; 0 where it is unrated.
-        quantity: (n,) what of the EDR's quantity it prices; all of it where it is unrated.
+        quantity: (n,) what of the usage's quantity it prices; all of it where it is unrated.
+        triggered: what other usage triggered of them; None where no usage of the block may trigger any.
     """
 
     row: Int64Array
     number: UInt8Array
     quantity: Int64Array
+    triggered: Triggered | None = None
+
+
+def usage_of(edrs: EdrBlock, items: ItemRows | None) -> EdrBlock:
+    """Return the usage that the rows of an answer to EDRs price, each with what of its quantity they do."""
+    if items is None:
+        return edrs
+    return items.triggered.usage if items.triggered is not None else with_items(edrs, items.row, items.quantity)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from pipelines.spool.files import durable_file
 from pipelines.spool.lifecycle import Decisions, Place, Status
 from rating.accumulate import find_growths
 from rating.reversal import find_counters
+from rating.triggers import Tree
 from schemas.arrays import BoolArray, Int64Array, UInt64Array
 from schemas.cancellation import CANCELLATION_SCHEMA, CancelledKind
 from schemas.cdr import CdrBlock
@@ -30,7 +31,8 @@ from schemas.source import SourceBase
 
 _ITEMS = """
 SELECT record, branch, item, image, account, charge_version, toInt64(toUnixTimestamp64Micro(event_at)) AS event_at, event_type,
-  access_point, subscription, toInt64(span_s) AS span_s, quantity, rest, rated_quantity, tier, band, amount, wallet
+  access_point, subscription, toInt64(span_s) AS span_s, quantity, rest, triggered_by, trigger, rated_quantity, tier, band,
+  amount, wallet
 FROM fact_usage WHERE claim = {claim:UInt32} AND block = {block:UInt32} AND (claim, record, branch) NOT IN (
   SELECT reversed_claim, reversed_record, reversed_branch FROM fact_reversal WHERE reversed_claim = {claim:UInt32}
 ) AND (claim, block) NOT IN (SELECT claim, block FROM fact_reversal WHERE claim = {claim:UInt32})
@@ -165,6 +167,8 @@ class Withdrawal:
         split_ptr = np.searchsorted(_place(parts), np.append(_place(items), np.iinfo(np.int64).max)).astype(np.int32)
         counted = np.flatnonzero(slot >= 0)
         kept = state.account.counter_period[slot[counted], cell[counted]] == period[counted]
+        place = claim << 32 | column["record"].astype(np.int64)
+        tree = Tree(column["item"], column["triggered_by"], column["trigger"], version)
         self._count(column["account"], version, currency, amount, int(np.count_nonzero(~kept)))
         return command_batch(
             claim,
@@ -188,7 +192,7 @@ class Withdrawal:
                 version,
                 column["rated_quantity"],
                 amount,
-                said_then(self.engine, claim << 32 | column["record"].astype(np.int64), packed_unread(column), image),
+                said_then(self.engine, place, packed_unread(column), tree, image),
                 image.image,
             ),
         )

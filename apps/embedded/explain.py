@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +15,8 @@ from billing.catalog.store import load_catalog
 from pipelines.spool.journal import read_entries
 from rating.explanation import Explanation
 from rating.reference import UnableToExplain, find_charge_version, price
-from rating.reference_tables import Said
+from rating.reference_tables import Said, with_lookups
+from schemas.catalog import Catalog
 from schemas.ids import RatedItemId
 from schemas.money import AMOUNT_DECIMALS, from_scaled
 from schemas.price_plan import utc_microseconds
@@ -35,9 +36,14 @@ WHERE claim = {claim:UInt32} AND record = {record:UInt32} AND branch = {branch:U
 ORDER BY part
 """
 _ITEMS = """
-SELECT item, charge, quantity_steps, (
-  SELECT quantity_steps FROM edr WHERE claim = {claim:UInt32} AND record = {record:UInt32} AND branch = {branch:UInt16}
-) AS whole FROM rated_item WHERE claim = {claim:UInt32} AND record = {record:UInt32} AND branch = {branch:UInt16} ORDER BY item
+SELECT r.item AS item, r.id AS id, r.charge AS charge, r.quantity_steps AS quantity_steps, f.quantity + f.rest AS whole,
+  f.triggered_by AS triggered_by, f.trigger AS trigger
+FROM rated_item AS r
+INNER JOIN (
+  SELECT claim, record, branch, item, quantity, rest, triggered_by, trigger FROM fact_usage
+  WHERE claim = {claim:UInt32} AND record = {record:UInt32}
+) AS f ON f.claim = r.claim AND f.record = r.record AND f.branch = r.branch AND f.item = r.item
+WHERE r.claim = {claim:UInt32} AND r.record = {record:UInt32} AND r.branch = {branch:UInt16} ORDER BY item
 """
 _PARTS = """
 SELECT part_claim, part_record, late FROM assembled_part WHERE claim = {claim:UInt32} AND record = {record:UInt32}
@@ -56,7 +62,8 @@ WHERE claim = {claim:UInt32} AND record = {record:UInt32}
 class ExplainedItem:
     """A stored rated item, its explanation, and the wallet operations that paid it.
 
-    `parts` are the records of which a session's EDR was put together. `items`: all items of its EDR, and its quantity.
+    `parts` are the records of which a session's EDR was put together. `items`: all items of its EDR, and the quantity of the
+    usage of each. `triggers`: by which triggers its usage came about, of the EDR's own first.
     `reversal`, where another item was asked for that takes this one back: that one's id, cause and counter.
     `tax`, where the catalog has taxes: which is due.
     """
@@ -66,6 +73,7 @@ class ExplainedItem:
     operations: list[dict[str, Any]]
     parts: list[dict[str, Any]]
     items: list[dict[str, Any]]
+    triggers: list[dict[str, Any]] = field(default_factory=list)
     reversal: dict[str, Any] | None = None
     tax: ExplainedTax | None = None
 
@@ -87,6 +95,7 @@ class ExplainedItem:
             "wallet_operations": self.operations,
             "parts": self.parts,
             "items": self.items,
+            "triggers": self.triggers,
             "recomputed": self.recomputed,
             "agrees": self.agrees,
             "reversal": self.reversal,
@@ -101,6 +110,7 @@ class ExplainedItem:
             f"{item['id']}: account {item['account']}, subscription {item['subscription']}, "
             f"access point {item['access_point']}, source {item['source']}",
             *([_places(self.parts)] if self.parts else []),
+            *self._triggered(),
             *self._way(),
             *self.explanation.lines(),
         ]
@@ -116,12 +126,15 @@ class ExplainedItem:
         return [*told, f"computed again in decimals: {self.recomputed.normalize():f} {item['currency']}, {verdict}"]
 
     def _way(self) -> Iterator[str]:
-        """Yield, of one of several items, which charges priced what of the EDR before it, and why it came to this one."""
-        if len(self.items) == 1:
+        """Yield, of one of several items, which charges priced what of the usage before it, and why it came to this one."""
+        mine = self.items[self.item["item"]]
+        of_usage = ("triggered_by", "trigger")
+        items = [row for row in self.items if all(row[name] == mine[name] for name in of_usage)]
+        if len(items) == 1:
             return
-        due = self.items[0]["whole"]
-        yield f"item {self.item['item']} (from 0) of the {len(self.items)} of usage of {self.explanation.units(due)}"
-        for row in self.items[: self.item["item"]]:
+        due = mine["whole"]
+        yield f"item {self.item['item']} (from 0) of the {len(items)} of usage of {self.explanation.units(due)}"
+        for row in items[: items.index(mine)]:
             part = self.explanation.units(row["quantity_steps"])
             if row["quantity_steps"] == due:
                 yield f"charge {row['charge']} priced {part}, and let the next charge price them once more"
@@ -129,6 +142,14 @@ class ExplainedItem:
                 due -= row["quantity_steps"]
                 left = self.explanation.units(due)
                 yield f"charge {row['charge']} priced {part}, all that its counter had left; {left} went to the next charge"
+
+    def _triggered(self) -> Iterator[str]:
+        """Yield how triggered usage came about, one trigger after the other."""
+        for trigger in self.triggers:
+            when = f" when {trigger['when']}" if trigger["when"] is not None else ""
+            much = f", as much as {trigger['quantity']}" if trigger["quantity"] is not None else ""
+            whose = f" of subscription {trigger['subscription']}" if trigger["subscription"] is not None else ""
+            yield f"{trigger['by']} triggers {trigger['event_type']}{whose}: charge {trigger['charge']}{when}{much}"
 
     def _reversal_line(self, reversal: dict[str, Any]) -> str:
         counter = {"lowered": ", its counter was lowered", "left": ", its counter is no longer kept"}
@@ -161,13 +182,19 @@ def explain_item(access: Access, directory: DataDirectory, wanted: RatedItemId) 
     first = first_place(directory.spool.archive, read_entries(directory.journal), wanted.claim, wanted.record)
     parts = access.query(_PARTS, dict(zip(("claim", "record"), first, strict=True))).to_pylist()
     event_at = utc_microseconds(item["event_at"])
+    items = access.query(_ITEMS, place).to_pylist()
+    triggers = _triggers(catalog, items, wanted.item)
     said: dict[str, Said] = {}
     if any(each is not None for each in (version.prices, version.value, version.formula, version.plugin)):
         places = [(row["part_claim"], row["part_record"]) for row in parts] or [first]
         try:
-            said = what_was_said(directory, catalog, places, charge.event_type, event_at)
+            of = catalog.charges[triggers[0]["charge"]] if triggers else charge
+            said = what_was_said(directory, catalog, places, of.event_type, event_at)
         except UnableToRecollect as error:
             raise UnableToExplain(f"{wanted} found its price by what its record says, but {error}") from error
+        for trigger in triggers:
+            said = {name: said[of] for name, of in trigger["attributes"].items() if of in said}
+            said = with_lookups(catalog, catalog.event_types[trigger["event_type"]], said, event_at)
     explanation = price(
         catalog,
         charge,
@@ -179,8 +206,19 @@ def explain_item(access: Access, directory: DataDirectory, wanted: RatedItemId) 
         said=said,
     )
     tax = explain_tax(catalog, item["subscription"], charge.code, event_at, item["amount"])
-    items = access.query(_ITEMS, place).to_pylist()
-    return ExplainedItem(item, explanation, operations, parts, items, tax=tax)
+    return ExplainedItem(item, explanation, operations, parts, items, triggers, tax=tax)
+
+
+def _triggers(catalog: Catalog, items: list[dict[str, Any]], wanted: int) -> list[dict[str, Any]]:
+    """Return by which triggers the usage of an item came about, each with the item and the charge that has it."""
+    found: list[dict[str, Any]] = []
+    row = items[wanted]
+    while row["triggered_by"]:
+        parent = items[row["triggered_by"] - 1]
+        trigger = catalog.charges[parent["charge"]].triggers[row["trigger"]]
+        found.insert(0, {"by": parent["id"], "charge": parent["charge"], **trigger.model_dump(mode="json")})
+        row = parent
+    return found
 
 
 def _places(parts: list[dict[str, Any]]) -> str:

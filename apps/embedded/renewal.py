@@ -8,6 +8,7 @@ price it; and of rated EDRs neither is stored.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from apps.embedded.images import ActiveImage
 from pipelines.spool.family import RECORD
 from pipelines.spool.journal import Cancel, Charging, EdrRetry, FileClaim, RecordRetry, Rerate
 from rating.accumulate import NOTHING_SAID, asks_for_values, said_by
+from rating.triggers import Tree, with_triggered
 from schemas.arrays import BoolArray, Int32Array, Int64Array
 from schemas.cdr import ATTRIBUTE_UNREAD, BlockPosition
 from schemas.edr import BRANCH_SHIFT, EVENT_TYPE_MASK, PACKED_WORDS, PACKED_WORDS_VALUED, unpack
@@ -70,20 +72,25 @@ def packed_unread(column: Mapping[str, Any]) -> Int64Array:
     return packed
 
 
-def said_then(engine: Engine, place: Int64Array, packed: Int64Array, image: ActiveImage) -> Int32Array:
+def said_then(engine: Engine, place: Int64Array, packed: Int64Array, tree: Tree, image: ActiveImage) -> Int32Array:
     """Return what accumulators counted rated EDRs by under the image that rated them, as `rating.accumulate.said_by`.
 
     Nothing is read where its accumulators ask for no values.
 
     Args:
         place, packed: as in `renew`; what they say is read again from their records.
+        tree: of the items, as the image rated them.
 
     Raises:
         UnableToReadArchive: as `renew_all`.
     """
     if not asks_for_values(image.image):
         return NOTHING_SAID
-    return said_by(unpack(renew_all(engine, place, packed, image), BlockPosition(0, 0, 0)), image.image)
+    said, own = packed.copy(), np.flatnonzero(tree.by == 0)
+    said[own] = renew_all(engine, place[own], packed[own], image)
+    usage = unpack(said, BlockPosition(0, 0, 0))
+    attributes = with_triggered(usage.attributes, tree, image.image, image.catalog)
+    return said_by(replace(usage, attributes=attributes), image.image)
 
 
 def _renewed(engine: Engine, place: Int64Array, packed: Int64Array, active: ActiveImage | None) -> Int64Array:

@@ -25,12 +25,13 @@ from rating.accumulate import find_growths
 from rating.history import begin
 from rating.kernels.layout import ACCOUNT, POSTPAID, WALLET_COUNT
 from rating.periods import NO_CELL, components
-from rating.rate import rate
+from rating.rate import account_of, rate
 from rating.reversal import RatedItems, UnableToReverse, find_counters, reverse
 from rating.state import AccountState
 from schemas.arrays import BoolArray, Int32Array, Int64Array
 from schemas.cancellation import CancelledKind
-from schemas.rated_item import WALLET_SPLIT, RatedBlock
+from schemas.edr import EdrBlock
+from schemas.rated_item import WALLET_SPLIT, RatedBlock, usage_of
 from schemas.rerating import EDR_BYTES, NOT_REVERSED, RERATING_SCHEMA
 
 CLAIMS_ASKED_MAX = 10_000
@@ -68,7 +69,7 @@ class Plan:
     Attributes:
         reader: of the scope, with the image that prices it. scope: the n rows of e EDRs, in the order of events.
         first: (e,) the first row of each EDR. parts: of the items as they stand.
-        rated: (m,) how they are rated now. of: (m,) of which EDR each of those rows is. account: (e,) who would pay.
+        rated: (m,) how they are rated now. of: (m,) of which EDR each of those rows is. usage: (m,) what each prices.
         changed: (e,) whether a price, what it is for, or who pays it is another one, or it has none any more, or has one now.
         taken: (e,) whether it is replaced: with one EDR go all that its price depends on, or that depend on it.
         billed: (n,) whether an invoice holds the item that is replaced: it is refunded, by an item for the next invoice.
@@ -80,7 +81,7 @@ class Plan:
     parts: Parts
     rated: RatedBlock
     of: Int64Array
-    account: Int32Array
+    usage: EdrBlock
     changed: BoolArray
     taken: BoolArray
     billed: BoolArray
@@ -89,6 +90,11 @@ class Plan:
     def edr(self) -> Int64Array:
         """(n,) of which EDR each row of the scope is."""
         return _numbers(self.first, len(self.scope.edrs))
+
+    @property
+    def account(self) -> Int32Array:
+        """(m,) who pays each row that there is now."""
+        return account_of(self.usage, self.reader.image.image)
 
     @property
     def rated_now(self) -> BoolArray:
@@ -148,11 +154,12 @@ def plan_rerating(engine: Engine, selection: UsageSelection, image: str | None) 
         raise UnableToRerate(f"state and store do not agree: {error}; restore both from one backup") from error
     first = np.flatnonzero(edrs.item == 0)
     whole = edrs.take(first)
-    rated = rate(edr_block(whole), active.image, begin(state))
+    block = edr_block(whole)
+    rated = rate(block, active.image, begin(state))
     of = np.arange(len(first)) if rated.items is None else rated.items.row
-    account = active.image.tariff.subscription_row[whole.subscription, ACCOUNT].astype(np.int32)
+    usage = usage_of(block, rated.items)
     nothing: BoolArray = np.zeros(len(first), np.bool_)
-    plan = Plan(reader, scope, first, parts, rated, of, account, nothing, nothing, np.zeros(len(edrs), np.bool_))
+    plan = Plan(reader, scope, first, parts, rated, of, usage, nothing, nothing, np.zeros(len(edrs), np.bool_))
     changed = _changed(plan)
     label = _together(plan, active)
     touched = np.zeros(len(label), np.bool_)
@@ -181,7 +188,7 @@ def _together(plan: Plan, active: ActiveImage) -> Int64Array:
         np.concatenate([plan.edr, number[cells.of]]),
         np.concatenate([cells.old, nothing[1]]),
         np.concatenate([nothing[0], cells.new]),
-        *(np.concatenate([purse, nothing[1]]) for purse in _purses(active, edrs)),
+        *_purses(active, edrs, cells.payer),
     ]
     label = components(groups, len(cells.old) + len(cells.new))
     _, found = np.unique(label[plan.first], return_inverse=True)
@@ -200,13 +207,18 @@ def _image(engine: Engine, withdrawal: Withdrawal, wanted: str | None) -> Active
     return withdrawal.image(found[0])
 
 
-def _purses(active: ActiveImage, edrs: StoredEdrs) -> Iterator[Int64Array]:
-    """Yield (n,) the accounts, before and after, in which what one item takes may be what another one lacks, else -1."""
+def _purses(active: ActiveImage, edrs: StoredEdrs, payer: Int32Array) -> Iterator[Int64Array]:
+    """Yield (n + k,) the accounts, before and after, in which what one item takes may be what another one lacks, else -1.
+
+    Args:
+        payer: (k,) who pays each item that there would be.
+    """
     rows = active.image.tariff.subscription_row
     simple = (rows[:, WALLET_COUNT] == 1) & (rows[:, POSTPAID] != 0)
     narrow = np.ones(int(max(rows[:, ACCOUNT].max(initial=-1), edrs.account.max(initial=-1))) + 1, np.bool_)
     narrow[rows[simple & (rows[:, ACCOUNT] >= 0), ACCOUNT]] = False
     for of in (np.where(edrs.rated, edrs.account, -1), rows[edrs.subscription, ACCOUNT]):
+        of = np.concatenate([of, payer])
         yield np.where((of >= 0) & narrow[of], of, -1).astype(np.int64)
 
 
@@ -220,15 +232,18 @@ def _changed(plan: Plan) -> BoolArray:
     # of EDRs with as many items as before, both sides have their items in the same order
     old, new = before[~changed[old_edr]], after[~changed[new_edr]]
     edr = plan.edr[old]
-    quantity = edrs.packed[plan.first, 2][plan.of] if rated.items is None else rated.items.quantity
     differs: BoolArray = (
         (edrs.charge_version[old] != rated.charge_version[new])
-        | (edrs.quantity[old] != quantity[new])
+        | (edrs.quantity[old] != plan.usage.quantity[new])
+        | (edrs.subscription[old] != plan.usage.subscription[new])
         | (edrs.rated_quantity[old] != rated.rated_quantity[new])
         | (edrs.amount[old] != rated.amount[new])
         | (edrs.wallet[old] != rated.wallet[new])
-        | (edrs.account[old] != plan.account[edr])
+        | (edrs.account[old] != plan.account[new])
     )
+    triggered = None if rated.items is None else rated.items.triggered
+    by, trigger = (0, 0) if triggered is None else (triggered.by[new], triggered.trigger[new])
+    differs |= (edrs.triggered_by[old] != by) | (edrs.trigger[old] != trigger)
     for place in np.flatnonzero(~differs & (edrs.wallet[old] == WALLET_SPLIT)).tolist():
         was = slice(parts.ptr[old[place]], parts.ptr[old[place] + 1])
         now = slice(*np.searchsorted(rated.split_row, [new[place], new[place] + 1]))
@@ -341,12 +356,16 @@ def _journal(engine: Engine, plan: Plan, reason: str, after: int) -> int:
 
 
 def _groups(edrs: StoredEdrs, order: Int64Array) -> Iterator[Int64Array]:
-    """Yield runs of items of one image and one source, as many as a block holds at most."""
+    """Yield runs of items of one image and one source, as many as a block holds, and the rest of an EDR that begins in it."""
     image, source = edrs.image[order], edrs.source[order]
     cuts = np.flatnonzero((image[1:] != image[:-1]) | (source[1:] != source[:-1])) + 1
     for run in np.split(order, cuts):
-        for first in range(0, len(run), EDRS_PER_BLOCK):
-            yield run[first : first + EDRS_PER_BLOCK]
+        begins = np.append(np.flatnonzero(edrs.item[run] == 0), len(run))
+        first = 0
+        while first < len(run):
+            end = int(begins[np.searchsorted(begins, min(first + EDRS_PER_BLOCK, len(run)))])
+            yield run[first:end]
+            first = end
 
 
 def _withdrawals(reader: ScopeReader, edrs: StoredEdrs, parts: Parts, rows: Int64Array) -> pa.RecordBatch:
@@ -365,6 +384,8 @@ def _withdrawals(reader: ScopeReader, edrs: StoredEdrs, parts: Parts, rows: Int6
         "item": some.item,
         "quantity": some.quantity,
         "rest": some.packed[:, 2] - some.quantity,
+        "triggered_by": some.triggered_by,
+        "trigger": some.trigger,
         "rated_quantity": some.rated_quantity,
         "tier": some.tier,
         "band": some.band,
@@ -382,7 +403,7 @@ def _withdrawals(reader: ScopeReader, edrs: StoredEdrs, parts: Parts, rows: Int6
         some.charge_version,
         some.rated_quantity,
         some.amount,
-        said_then(reader.engine, place, some.packed, image),
+        said_then(reader.engine, place, some.packed, some.tree, image),
         image.image,
     )
     return command_batch(place >> 32, CancelledKind.RATED, place & RECORD, some.branch, NO_KEYS, given, splits, grown)

@@ -23,19 +23,19 @@ def deltas_of(engine: Engine, plan: Plan) -> dict[str, Any]:
     edrs, after = plan.scope.edrs, plan.rated.reason == 0
     words = engine.state.vocabulary
     stood, stands = edrs.rated[plan.first], plan.rated_now
-    payer = np.where(stands, plan.account, edrs.account[plan.first])[plan.changed]
+    account = plan.account
     stood_for = (edrs.account[edrs.rated], edrs.amount[edrs.rated])
-    rows = _by_account(stood_for, (plan.account[plan.of[after]], plan.rated.amount[after]), payer)
+    rows = _by_account(stood_for, (account[after], plan.rated.amount[after]), _payers(plan, account))
     currencies = plan.reader.image.image.account_currency
     accounts = []
     totals: dict[int, list[int]] = {}
-    for account, items, old, new in rows:
-        currency = int(currencies[account]) if account < len(currencies) else -1
+    for payer, items, old, new in rows:
+        currency = int(currencies[payer]) if payer < len(currencies) else -1
         sums = totals.setdefault(currency, [0, 0])
         sums[0] += old
         sums[1] += new
-        if items:
-            accounts.append((account, items, old, new, currency))
+        if items or old != new:
+            accounts.append((payer, items, old, new, currency))
     accounts.sort(key=lambda row: (-abs(row[3] - row[2]), words.accounts.name(row[0])))
     unrated = np.bincount(plan.rated.reason[~after], minlength=1)
     return {
@@ -67,6 +67,19 @@ def deltas_of(engine: Engine, plan: Plan) -> dict[str, Any]:
     }
 
 
+def _payers(plan: Plan, account: Int32Array) -> Int32Array:
+    """Return who pays the EDRs that change: of each, once, every account that pays a part of it, or did where nobody does now.
+
+    Args:
+        account: (m,) of the rows that there are now.
+    """
+    edrs, edr = plan.scope.edrs, plan.edr
+    now = np.flatnonzero(plan.changed[plan.of] & (plan.rated.reason == 0))
+    gone = np.flatnonzero((plan.changed & ~plan.rated_now)[edr] & edrs.rated)
+    of, payer = np.concatenate([plan.of[now], edr[gone]]), np.concatenate([account[now], edrs.account[gone]])
+    return np.unique(np.stack([of, payer], axis=1), axis=0)[:, 1].astype(np.int32)
+
+
 def _refunds(engine: Engine, plan: Plan) -> list[dict[str, Any]]:
     """Return how many items are refunded because an invoice holds them, and what of, by currency."""
     edrs, found = plan.scope.edrs, np.flatnonzero(plan.billed)
@@ -96,7 +109,7 @@ def _by_account(
     """Return (account, EDRs changed, amount before, amount after) of every account that has any.
 
     Args:
-        old, new: accounts and amounts of the items before and after. payer: the account of each EDR that changes.
+        old, new: accounts and amounts of the items before and after. payer: who pays the EDRs that change.
     """
     names = np.unique(np.concatenate([old[0], new[0]]))
     before = _sums(names, *old)

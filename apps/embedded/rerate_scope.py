@@ -20,12 +20,14 @@ from apps.embedded.stored_edrs import StoredEdrs, first_of_each, join, read_rate
 from rating.history import begin
 from rating.kernels.layout import ACCOUNT
 from rating.periods import cells_of, extent_of, owners_of_slots, rolling_slots, shared_slots
-from rating.rate import rate
+from rating.rate import account_of, rate
 from rating.reversal import find_counters
 from rating.state import AccountState
+from rating.triggers import triggering
 from schemas.arrays import BoolArray, Int32Array, Int64Array
 from schemas.cdr import BlockPosition
-from schemas.edr import EdrBlock, unpack
+from schemas.edr import EdrBlock, select_edrs, unpack
+from schemas.rated_item import usage_of
 
 EDRS_MAX = 2_000_000
 """EDRs that one rerating may hold."""
@@ -101,7 +103,7 @@ class Chosen:
 
     def where(self) -> str:
         """Return a predicate over fact_usage that holds for everything that it means."""
-        terms = [one_of("subscription", np.flatnonzero(self.subscriptions))]
+        terms = [of_subscriptions(np.flatnonzero(self.subscriptions))]
         if self.versions is not None:  # and the other items of their EDRs
             priced = f"{PERIOD} AND {one_of('charge_version', self.versions)}"
             terms.append(f"(claim, record, branch) IN (SELECT claim, record, branch FROM fact_usage WHERE {priced})")
@@ -129,6 +131,15 @@ def one_of(column: str, ids: Any) -> str:
     if len(ids) > ASKED_MAX:
         return "1"
     return f"{column} IN ({', '.join(map(str, ids.tolist()))})" if len(ids) else "0"
+
+
+def of_subscriptions(ids: Any) -> str:
+    """Return a predicate over fact_usage that holds for all items of EDRs of which any is of one of some subscriptions."""
+    named = one_of("subscription", ids)
+    if named in ("0", "1"):
+        return named
+    edrs = f"(claim, record, branch) IN (SELECT claim, record, branch FROM fact_usage WHERE {PERIOD} AND"
+    return f"({named} OR {edrs} {named} AND {edrs} triggered_by > 0)))"
 
 
 def chosen_by(engine: Engine, selection: UsageSelection, image: ActiveImage) -> Chosen:
@@ -194,12 +205,13 @@ class Cells:
 
     Attributes:
         old: (n,) of each row, what it counted in. new: (m,) of each item that would be, what it would count in;
-            of: (m,) of which EDR that is, numbered as `StoredEdrs.edr` does.
+            of: (m,) of which EDR that is, numbered as `StoredEdrs.edr` does. payer: (m,) who would pay it.
     """
 
     old: Int64Array
     new: Int64Array
     of: Int64Array
+    payer: Int32Array
 
 
 @dataclass(slots=True)
@@ -259,8 +271,9 @@ class ScopeReader:
         return join([rated, unrated])
 
     def _renewed(self, edrs: StoredEdrs) -> StoredEdrs:
-        if len(edrs):
-            edrs.packed[:] = renew_all(self.engine, edrs.place, edrs.packed, self.image)
+        own = np.flatnonzero(edrs.triggered_by == 0)  # what others trigger says nothing of its own
+        if len(own):
+            edrs.packed[own] = renew_all(self.engine, edrs.place[own], edrs.packed[own], self.image)
         return edrs
 
     def _beside(self, touched: Int64Array) -> StoredEdrs:
@@ -275,9 +288,10 @@ class ScopeReader:
             ):
                 self.tariff(image)
         owners = [owners_of_slots(image.image.tariff, slots) for image in (self.image, *self._tariffs.values())]
+        owners += [triggering(image.image, np.concatenate(owners)) for image in (self.image, *self._tariffs.values())]
         subscriptions = np.unique(np.concatenate(owners))
-        found = self._read(since, until, one_of("subscription", subscriptions))
-        return found.take(np.flatnonzero(np.isin(found.subscription, subscriptions)))
+        found = self._read(since, until, of_subscriptions(subscriptions))
+        return found.take(np.flatnonzero(np.isin(found.edr, found.edr[np.isin(found.subscription, subscriptions)])))
 
     # ---- counters
 
@@ -291,10 +305,9 @@ class ScopeReader:
             some = edrs.take(rows)
             slot, _, period = find_counters(some.event_at.copy(), some.subscription, some.charge_version, tariff)
             old[rows] = cells_of(slot, period, rolling)
-        row, version = self._versions(edrs)
-        some = edrs.take(row)
-        slot, _, period = find_counters(some.event_at.copy(), some.subscription, version, self.image.image.tariff)
-        return Cells(old, cells_of(slot, period, rolling), edrs.edr[row])
+        row, version, usage = self._versions(edrs)
+        slot, _, period = find_counters(usage.event_at, usage.subscription, version, self.image.image.tariff)
+        return Cells(old, cells_of(slot, period, rolling), edrs.edr[row], account_of(usage, self.image.image))
 
     def tariff(self, image: int) -> ActiveImage:
         """Return the image with an id."""
@@ -302,16 +315,23 @@ class ScopeReader:
             self._tariffs[image] = self.withdrawal.image(self.engine.state.vocabulary.images.name(image))
         return self._tariffs[image]
 
-    def _versions(self, edrs: StoredEdrs) -> tuple[Int64Array, Int32Array]:
-        """Return (row, charge version), (m,) each: what would price the EDRs, whatever becomes of them then."""
+    def _versions(self, edrs: StoredEdrs) -> tuple[Int64Array, Int32Array, EdrBlock]:
+        """Return (row, charge version, usage), (m,) each: what would price what of the EDRs, whatever becomes of them then."""
         state = self.engine.state.account
         scratch = begin(AccountState.from_arrays(state.to_arrays()))
         order = in_order(edrs)
         order = order[edrs.item[order] == 0]
-        rated = rate(edr_block(edrs.take(order)), self.image.image, scratch)
+        block = edr_block(edrs.take(order))
+        rated = rate(block, self.image.image, scratch)
         row = order if rated.items is None else order[rated.items.row]
         priced = rated.charge_version >= 0
-        return row[priced], rated.charge_version[priced]
+        usage = usage_of(block, rated.items)
+        triggered = None if rated.items is None else rated.items.triggered
+        if triggered is not None:
+            # a charge that refuses triggered usage counts on nothing of the EDR's own
+            priced &= triggered.fault[:, 0] < 0
+        usage = select_edrs(usage, np.flatnonzero(priced))
+        return row[priced], rated.charge_version[priced], usage
 
 
 def edr_block(edrs: StoredEdrs) -> EdrBlock:
@@ -320,8 +340,16 @@ def edr_block(edrs: StoredEdrs) -> EdrBlock:
 
 
 def in_order(edrs: StoredEdrs) -> Int64Array:
-    """Return (n,) rows in the order of events; usage of one instant by what it says, whatever came first."""
+    """Return (n,) rows in the order of events; usage of one instant by what it says, whatever came first.
+
+    What usage triggers follows it.
+    """
     words = edrs.packed
+    if edrs.triggered_by.any():
+        first, number = np.flatnonzero(edrs.item == 0), edrs.edr
+        place = np.zeros(int(number.max()) + 1, np.int64)
+        place[number[first]] = first
+        words = words[place[number]]
     keys: list[Int64Array] = [words[:, column] for column in (*range(words.shape[1] - 1, 0, -1), 0)]
     return np.lexsort([edrs.item.astype(np.int64), edrs.branch.astype(np.int64), edrs.place, *keys])
 

@@ -18,7 +18,16 @@ from apps.embedded.engine import Engine
 from apps.embedded.images import ActiveImage
 from apps.embedded.kept_catalogs import find_catalog
 from apps.embedded.renewal import renew_all
-from apps.embedded.rerate_scope import EVER, PERIOD, Chosen, UsageSelection, chosen_by, edr_block, in_order, one_of
+from apps.embedded.rerate_scope import (
+    EVER,
+    PERIOD,
+    Chosen,
+    UsageSelection,
+    chosen_by,
+    edr_block,
+    in_order,
+    of_subscriptions,
+)
 from apps.embedded.selection import UnableToSelect
 from apps.embedded.simulate_sums import Ledger, Side, told
 from apps.embedded.stored_edrs import StoredEdrs, join, read_rated, read_unrated
@@ -28,9 +37,10 @@ from rating.periods import owners_of_slots, period_start, slots_of
 from rating.rate import rate
 from rating.state import AccountState
 from rating.tariff_image import compile_image
+from rating.triggers import triggering
 from rating.vocabulary import Vocabulary
-from schemas.arrays import BoolArray
-from schemas.rated_item import RatedBlock
+from schemas.arrays import BoolArray, Int32Array
+from schemas.rated_item import RatedBlock, usage_of
 
 WINDOW_ROWS = 500_000
 """EDRs that are held at a time, unless more of them start within one second."""
@@ -151,7 +161,9 @@ def _readable(run: _Run) -> str:
     if len(meant) == len(run.chosen.subscriptions):
         return "1"
     beside = [owners_of_slots(image.image.tariff, slots_of(image.image.tariff, meant)) for image in run.images]
-    return one_of("subscription", np.unique(np.concatenate([meant, *beside])))
+    beside = [np.unique(np.concatenate([meant, *beside])).astype(np.int32)]
+    beside += [triggering(image.image, beside[0]) for image in run.images]
+    return of_subscriptions(np.unique(np.concatenate(beside)))
 
 
 def _windows(run: _Run, since: int, until: int) -> Iterator[StoredEdrs]:
@@ -196,12 +208,17 @@ def _counted(engine: Engine, since: int, until: int, where: str, sizes: tuple[in
 def _price(run: _Run, edrs: StoredEdrs, since: int) -> None:
     """Rate a window of usage by both catalogs, and add up what of it lies in the period and is meant."""
     rated: list[RatedBlock] = []
+    whose: list[Int32Array] = []
     stored = edrs.packed.copy()
     for image, state in zip(run.images, run.states, strict=True):
         if not rated or not run.reads_alike:
             edrs.packed[:] = renew_all(run.engine, edrs.place, stored, image)
-        rated.append(rate(edr_block(edrs), image.image, state))
-    meant: BoolArray = run.chosen.subscriptions[edrs.subscription] & (edrs.event_at >= since)
+        block = edr_block(edrs)
+        rated.append(rate(block, image.image, state))
+        whose.append(usage_of(block, rated[-1].items).subscription)
+    chosen = [run.chosen.subscriptions[owner] for owner in whose]
+    of_some = [any_of(side, of, len(edrs)) for side, of in zip(rated, chosen, strict=True)]
+    meant: BoolArray = (of_some[0] | of_some[1]) & (edrs.event_at >= since)
     if run.chosen.source is not None:
         meant &= edrs.source == run.chosen.source
     if run.chosen.versions is not None:
@@ -211,7 +228,9 @@ def _price(run: _Run, edrs: StoredEdrs, since: int) -> None:
         neither = ~(known[0] | known[1])
         assert run.chosen.event_types is not None
         meant &= priced[0] | priced[1] | (neither & np.isin(edrs.event_type, run.chosen.event_types))
-    run.ledger.add(edrs.subscription, rated[0], rated[1], meant)
+    run.ledger.edrs += int(np.count_nonzero(meant))
+    for side, one, owner, of in zip((run.ledger.old, run.ledger.new), rated, whose, chosen, strict=True):
+        side.add(owner, one, of & (meant if one.items is None else meant[one.items.row]), run.ledger.vocabulary)
 
 
 def any_of(rated: RatedBlock, holds: BoolArray, count: int) -> BoolArray:

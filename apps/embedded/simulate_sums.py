@@ -88,11 +88,9 @@ class Side:
             unrated_of=np.zeros(accounts, np.int64),
         )
 
-    def add(self, subscription: Int32Array, rated: RatedBlock, meant: BoolArray, currencies: int) -> None:
-        """Add the items of those EDRs of a block that are meant, (n,)."""
-        if rated.items is not None:
-            subscription, meant = subscription[rated.items.row], meant[rated.items.row]
-        rows = np.flatnonzero(meant)
+    def add(self, subscription: Int32Array, rated: RatedBlock, meant: BoolArray, words: Vocabulary) -> None:
+        """Add those rows of a block that are meant, (n,), each usage of a subscription, (n,)."""
+        rows, currencies = np.flatnonzero(meant), len(words.currencies)
         fine = rows[rated.reason[rows] == 0]
         refused = rows[rated.reason[rows] != 0]
         amount, owner = rated.amount[fine], subscription[fine]
@@ -113,13 +111,6 @@ class Ledger:
     old: Side
     new: Side
     edrs: int = 0
-
-    def add(self, subscription: Int32Array, old: RatedBlock, new: RatedBlock, meant: BoolArray) -> None:
-        """Add those EDRs of a block that are meant, (n,), which both sides rated."""
-        self.edrs += int(np.count_nonzero(meant))
-        currencies = len(self.vocabulary.currencies)
-        self.old.add(subscription, old, meant, currencies)
-        self.new.add(subscription, new, meant, currencies)
 
     def accounts(self) -> pl.DataFrame:
         """Return a row for every account that has usage: decimals as texts."""

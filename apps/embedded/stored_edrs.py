@@ -13,6 +13,7 @@ from apps.embedded.cancel import billionths
 from apps.embedded.engine import Engine
 from apps.embedded.renewal import packed_unread
 from pipelines.spool.lifecycle import Status, decisions
+from rating.triggers import Tree
 from schemas.arrays import BoolArray, Int32Array, Int64Array, UInt8Array, UInt16Array
 from schemas.edr import EVENT_TYPE_MASK, PACKED_WORDS_VALUED
 from schemas.rated_item import WALLET_NONE
@@ -28,8 +29,8 @@ STANDS = """(claim, record, branch) NOT IN (SELECT reversed_claim, reversed_reco
 _RATED = (
     """
 SELECT claim, record, branch, item, source, image, account, charge_version, event_type, access_point, subscription,
-  toInt64(toUnixTimestamp64Micro(event_at)) AS event_at, toInt64(span_s) AS span_s, quantity, rest, rated_quantity, tier,
-  band, amount, wallet
+  toInt64(toUnixTimestamp64Micro(event_at)) AS event_at, toInt64(span_s) AS span_s, quantity, rest, triggered_by,
+  trigger, rated_quantity, tier, band, amount, wallet
 FROM fact_usage WHERE {where}
   AND (claim, record, branch, item) > ({{claim:UInt32}}, {{record:UInt32}}, {{branch:UInt8}}, {{item:UInt8}})
   AND """
@@ -65,6 +66,8 @@ class StoredEdrs:
     Attributes:
         place: (n,) claim and record in one number. branch: (n,). source: (n,) id.
         item: (n,) which of the EDR's rated items, 0 where it is unrated. quantity: (n,) what of the EDR's quantity it prices.
+        triggered_by: (n,) 1 + the item that triggered the usage that the row prices, 0 for none; trigger: (n,) by which of its
+            charge's triggers.
         rated: (n,) whether it has a rated item; the columns from `image` to `wallet` say nothing of others.
         reason: (n,) why it is unrated, 0 where it is rated.
         packed: (n, PACKED_WORDS_VALUED) `schemas.edr.pack`; attributes and values are known of unrated ones only,
@@ -75,6 +78,8 @@ class StoredEdrs:
     branch: UInt8Array
     item: UInt8Array
     quantity: Int64Array
+    triggered_by: UInt8Array
+    trigger: UInt8Array
     source: Int32Array
     rated: BoolArray
     reason: UInt16Array
@@ -113,6 +118,11 @@ class StoredEdrs:
         key = np.stack([self.place, self.branch.astype(np.int64)])
         _, number = np.unique(key, axis=1, return_inverse=True)
         return np.asarray(number, np.int64).reshape(-1)
+
+    @property
+    def tree(self) -> Tree:
+        """What the rows of EDRs that are there whole, items one after the other, are to each other."""
+        return Tree(self.item, self.triggered_by, self.trigger, self.charge_version)
 
     def take(self, rows: Any) -> StoredEdrs:
         """Return the EDRs at some rows."""
@@ -187,6 +197,8 @@ def read_unrated(engine: Engine, where: str, parameters: Mapping[str, Any]) -> S
         branch=np.array([row["branch"] for row in rows], np.uint8),
         item=np.zeros(n, np.uint8),
         quantity=packed[:, 2].copy(),
+        triggered_by=np.zeros(n, np.uint8),
+        trigger=np.zeros(n, np.uint8),
         source=column["source"].astype(np.int32),
         rated=np.zeros(n, np.bool_),
         reason=column["reason"].astype(np.uint16),
@@ -209,6 +221,8 @@ def _of_usage(found: pa.Table) -> StoredEdrs:
         branch=column["branch"].astype(np.uint8),
         item=column["item"].astype(np.uint8),
         quantity=column["quantity"].astype(np.int64),
+        triggered_by=column["triggered_by"].astype(np.uint8),
+        trigger=column["trigger"].astype(np.uint8),
         rated=np.ones(n, np.bool_),
         reason=np.zeros(n, np.uint16),
         rated_quantity=column["rated_quantity"].astype(np.int64),

@@ -24,8 +24,8 @@ from rating.tariff_image import TariffImage, compile_image
 from rating.vocabulary import Vocabulary
 from schemas.arrays import Int32Array, Int64Array
 from schemas.catalog import Catalog
-from schemas.edr import EdrBlock, with_items
-from schemas.rated_item import WALLET_NONE, WALLET_SPLIT, RatedBlock
+from schemas.edr import EdrBlock
+from schemas.rated_item import WALLET_NONE, WALLET_SPLIT, RatedBlock, usage_of
 from schemas.rejection import Reason
 
 BLOCK_ROWS = 131_072
@@ -135,7 +135,7 @@ class VirtualRating:
         rated = with_reserved(rate(edrs, self.image, self.state), self.state)
         whole = edrs
         if rated.items is not None:
-            edrs = with_items(edrs, rated.items.row, rated.items.quantity)
+            edrs = usage_of(edrs, rated.items)
         if self._twin is not None:
             _compare(self._twin.rate(whole), rated, edrs, self.vocabulary)
         fine = rated.reason == 0
@@ -190,11 +190,22 @@ def _compare(expected: list[ReferenceItem], rated: RatedBlock, edrs: EdrBlock, v
     """Raise unless the kernels said what the twin says, balances included."""
     for row, item in enumerate(expected):
         number = 0 if rated.items is None else int(rated.items.number[row])
-        found = _item(rated, row, vocabulary, int(edrs.quantity[row]), number)
+        found = replace(
+            _item(rated, row, vocabulary, int(edrs.quantity[row]), number),
+            triggered=_triggered(rated, row, edrs, vocabulary),
+        )
         if found != item:
             raise TwinDiffers(
                 f"record {int(edrs.record[row])}: the kernels say {found}, the twin says {item}; nothing else was rated"
             )
+
+
+def _triggered(rated: RatedBlock, row: int, edrs: EdrBlock, vocabulary: Vocabulary) -> tuple[str, str, int] | None:
+    triggered = None if rated.items is None else rated.items.triggered
+    if triggered is None or triggered.by[row] == 0:
+        return None
+    event_type = vocabulary.event_types.name(int(edrs.event_type[row]))
+    return event_type, vocabulary.subscriptions.name(int(edrs.subscription[row])), int(triggered.by[row]) - 1
 
 
 def _item(rated: RatedBlock, row: int, vocabulary: Vocabulary, quantity: int, number: int) -> ReferenceItem:

@@ -22,13 +22,14 @@ from rating.explanation import Explanation
 from rating.reference import find_charge_version, price
 from rating.reference_conditions import follows, matching_charges
 from rating.reference_tables import Said, UnableToPrice, values_said, with_lookups
-from rating.refusal_words import used_up
+from rating.refusal_words import triggered_fault, used_up
 from schemas.arrays import Int32Array, Int64Array
 from schemas.catalog import Catalog
 from schemas.edr import EdrBlock, values_of
 from schemas.money import AMOUNT_DECIMALS, from_scaled
 from schemas.price_plan import Charge, PriceVersion
 from schemas.quantity import Unit, describe_quantity
+from schemas.rated_item import RatedBlock
 from schemas.rejection import EXPLANATIONS, Reason
 from schemas.values import VALUE_ABSENT, value_text
 
@@ -69,6 +70,8 @@ VALUE_REASONS = (
     Reason.CONDITION_UNDECIDED,
     Reason.FORMULA_UNUSABLE,
 )
+TRIGGER_COLUMNS = ("triggered_by",)
+"""Of an item, where the catalog has triggers: the charge of the item that triggered its usage, null where none did."""
 UNNAMED = "(none that a charge or a price names)"
 
 
@@ -83,6 +86,8 @@ class ItemWriter:
         self._versions = {version.id: version for version in rating.image.charge_versions}
         self._documents: dict[int, tuple[Charge, PriceVersion]] = {}
         self.columns = (*COLUMNS, *(TAX_COLUMNS if rating.taxes is not None else ()))
+        if rating.image.triggers is not None:
+            self.columns = (*self.columns, *TRIGGER_COLUMNS)
         if self._catalog.discount_plans:
             self.columns = (*self.columns, *DISCOUNT_COLUMNS)
 
@@ -140,9 +145,23 @@ class ItemWriter:
             schema_overrides=SCHEMA,
         )
         frame = frame.select(COLUMNS)
-        if self._rating.taxes is None or usage.due is None:
-            return frame
-        return frame.hstack(self._rating.taxes.columns(rated.amount[rows], usage.due))
+        if self._rating.taxes is not None and usage.due is not None:
+            frame = frame.hstack(self._rating.taxes.columns(rated.amount[rows], usage.due))
+        if self._rating.image.triggers is not None:
+            frame = frame.with_columns(triggered_by=self._triggering(rated).gather(rows))
+        return frame
+
+    def _triggering(self, rated: RatedBlock) -> pl.Series:
+        """Return (n,) the charge of the item that triggered the usage of each row."""
+        triggered = None if rated.items is None else rated.items.triggered
+        if rated.items is None or triggered is None:
+            return pl.repeat(None, len(rated.reason), dtype=pl.String, eager=True)
+        parent = np.arange(len(rated.reason)) - rated.items.number + triggered.by - 1
+        charges = [
+            self._versions[int(rated.charge_version[parent[row]])].charge if by else None
+            for row, by in enumerate(triggered.by.tolist())
+        ]
+        return pl.Series(charges, dtype=pl.String)
 
     def explain(self, usage: RatedUsage, row: int) -> Explanation:
         """Return how the twin prices one rated EDR of a block."""
@@ -236,7 +255,7 @@ class ItemWriter:
 
     def _why(self, usage: RatedUsage, row: int) -> str:
         """Return why an EDR stays unrated, with what made it so."""
-        edrs = usage.edrs
+        edrs, fault = usage.edrs, triggered_fault(usage.rated, row, self._words)
         reason = Reason(int(usage.rated.reason[row]))
         event_type = self._catalog.event_types[self._words.event_types.name(int(edrs.event_type[row]))]
         said = [
@@ -260,7 +279,9 @@ class ItemWriter:
         version = int(usage.rated.charge_version[row])
         if version >= 0:
             parts.insert(0, used_up(self._versions[version], int(usage.rated.counter_before[row])))
-        if reason in (Reason.CONDITION_UNDECIDED, Reason.FORMULA_UNUSABLE):
+        if fault is not None:
+            parts.insert(0, fault)
+        elif reason in (Reason.CONDITION_UNDECIDED, Reason.FORMULA_UNUSABLE):
             parts.insert(0, self._expression(usage, row))
         return f"{EXPLANATIONS[reason]}: {', '.join(parts)}"
 

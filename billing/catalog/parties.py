@@ -15,6 +15,7 @@ from billing.catalog.resellers import resold_rows, resold_table
 from billing.catalog.rows import Check
 from billing.catalog.rules_discounts import check_discount_currencies, check_limited
 from billing.catalog.rules_pricing import offer_currencies, offers_by_zone
+from billing.catalog.rules_triggers import check_triggered
 from billing.catalog.sharing import check_sharing
 from billing.catalog.windows import check_windows
 from billing.catalog.wording import choose
@@ -269,6 +270,7 @@ def check_parties(ctx: Context, parties: Parties, origins: Origins) -> None:
     _check_codes(check, categories, "tax_category", TaxCategory, "tax_category")
     _check_codes(check, parties.assigned, "discount", DiscountPlan, "discount_plan")
     check_limited(check, parties.assigned)
+    check_triggered(check, parties.subscriptions)
     check_sharing(check, parties.accounts, parties.tree, parties.subscriptions, parties.groups)
     check_windows(check, parties.access_points, parties.resold_points)
 

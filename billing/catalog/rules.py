@@ -20,6 +20,7 @@ from billing.catalog.rules_pricing import (
 )
 from billing.catalog.rules_sources import check_source
 from billing.catalog.rules_taxes import check_mappings, check_seller, check_tax, check_tax_mapping
+from billing.catalog.rules_triggers import check_chains
 from schemas.account import Account
 from schemas.discount import DiscountPlan
 from schemas.price_plan import Calendar, Charge, Counter, DateList, Document, EventType, Offer, PricePlan, Subscription
@@ -51,6 +52,7 @@ def check_documents(ctx: Context, directory: str) -> None:
             check(ctx, entry)
     check_mappings(ctx)
     check_contracts(ctx)
+    check_chains(ctx)
     offers = ctx.documents.of(Offer)
     lost = any(kind in ("offer", ANY_KIND) for kind, _ in ctx.documents.broken)
     if not offers and not lost and ctx.documents.complete:

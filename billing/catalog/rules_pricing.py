@@ -13,6 +13,7 @@ from billing.catalog.rules_expressions import check_conditions, check_formula_us
 from billing.catalog.rules_lookups import check_lookups
 from billing.catalog.rules_tables import check_table_dimension, check_table_values, check_value_use
 from billing.catalog.rules_taxes import check_class, check_sold_by
+from billing.catalog.rules_triggers import check_triggers
 from billing.catalog.rules_versions import PRICE_MAX, check_version, priced_quantity
 from billing.catalog.wording import choose
 from schemas.price_plan import Calendar, Charge, EventType, Offer, PricePlan
@@ -61,6 +62,7 @@ def check_charge(ctx: Context, entry: Entry[Charge]) -> None:
     if event_type is not None:
         _check_filters(ctx, entry, event_type)
         check_conditions(ctx, entry, event_type)
+        check_triggers(ctx, entry, event_type)
     if plan is not None:
         check_used_up(ctx, entry, plan)
     if event_type is not None and plan is not None:

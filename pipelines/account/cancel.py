@@ -22,7 +22,7 @@ from schemas.cancellation import CANCELLATION_SCHEMA, LISTS, CancelledKind
 from schemas.cdr import ATTRIBUTE_SLOTS, BlockPosition
 from schemas.edr import EdrBlock
 from schemas.output import BlockHeader, OutputBlock, ReversalBlock
-from schemas.rated_item import ItemRows, RatedBlock
+from schemas.rated_item import ItemRows, RatedBlock, Triggered
 from schemas.rejection import Outcome
 
 
@@ -71,7 +71,7 @@ def cancel_block(
         split_amount=-items.split_amount,
         split_balance_hi=done.split_balance_hi,
         split_balance_lo=done.split_balance_lo,
-        items=ItemRows(np.arange(len(items), dtype=np.int64), column["item"], edrs.quantity),
+        items=ItemRows(np.arange(len(items), dtype=np.int64), column["item"], edrs.quantity, _triggered(column, edrs)),
     )
     reversals = ReversalBlock(
         column["claim"].astype(np.int64),
@@ -87,6 +87,13 @@ def cancel_block(
     header = reversal_header(position, context, edrs, rated, column["image"], withdrawn, _amounts(column))
     rated = with_reserved(rated, state)
     return OutputBlock(header, edrs, column["account"], rated, NOTHING_REFUSED, reversals, rest=-column["rest"])
+
+
+def _triggered(column: dict[str, Any], edrs: EdrBlock) -> Triggered | None:
+    by = column["triggered_by"]
+    if not by.any():
+        return None
+    return Triggered(edrs, -column["rest"], by, column["trigger"], np.full((len(by), 2), -1, np.int32))
 
 
 def expect_applicable(batches: Iterable[pa.RecordBatch], state: AccountState, *, below_zero: bool) -> None:

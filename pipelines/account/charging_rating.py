@@ -13,6 +13,7 @@ from rating.rate import rate
 from rating.state import AccountState
 from rating.tariff_image import TariffImage
 from rating.trial import on_trial
+from rating.triggers import may_trigger
 from schemas.arrays import BoolArray, Int32Array, Int64Array, UInt16Array
 from schemas.edr import EdrBlock, select_edrs
 from schemas.rejection import Reason
@@ -66,12 +67,20 @@ def rate_requests(
 ) -> RatedRequests:
     """Rate usage (n,) in order, then what the wallets could not pay for; updates `state`.
 
+    Usage that may trigger other usage is refused: what it comes to is nothing that can be granted, or held, in part.
+
     Args:
         increment: (n,) base steps, above 0 where less may be granted, in whole multiples of it.
         must_pay: (n,) usage that has happened: its last wallet goes below zero rather than refuse.
     """
     if not len(edrs):
         return RatedRequests.refused(np.zeros(0, np.uint16), np.zeros(0, np.int32))
+    apart = may_trigger(edrs, image)
+    if apart.any():
+        refused = np.full(len(edrs), Reason.NOT_CHARGED_ONLINE, np.uint16)
+        done, rows = RatedRequests.refused(refused, np.full(len(edrs), -1, np.int32)), np.flatnonzero(~apart)
+        done.put(rows, rate_requests(select_edrs(edrs, rows), increment[rows], must_pay[rows], image, state))
+        return done
     done = _rated(edrs, image, state)
     short = done.reason == INSUFFICIENT
     too_much = short | (done.reason == USED_UP)

@@ -19,9 +19,9 @@ from rating.tariff_image import TariffImage
 from rating.vocabulary import Vocabulary
 from schemas.arrays import BoolArray, Int32Array, Int64Array, UInt16Array, UInt64Array
 from schemas.cdr import ATTRIBUTE_UNREAD, CdrBlock
-from schemas.edr import EdrBlock, select_edrs, with_items
+from schemas.edr import EdrBlock, select_edrs
 from schemas.output import AssembledParts, BlockHeader, OutputBlock
-from schemas.rated_item import WALLET_NONE, RatedBlock
+from schemas.rated_item import WALLET_NONE, RatedBlock, usage_of
 from schemas.rejection import Outcome, Reason
 from schemas.rerating import SEVERAL_SOURCES
 
@@ -208,8 +208,10 @@ def finish_rated(
     """Return the output of a block of EDRs, each once, and of how they were rated; their records ended in `outcomes`, (7,)."""
     rest, count = None, len(edrs)
     if rated.items is not None:
-        rest = edrs.quantity[rated.items.row] - rated.items.quantity
-        edrs = with_items(edrs, rated.items.row, rated.items.quantity)
+        triggered = rated.items.triggered
+        whole = edrs.quantity[rated.items.row] if triggered is None else triggered.usage.quantity + triggered.rest
+        rest = whole - rated.items.quantity
+        edrs = usage_of(edrs, rated.items)
     account = account_of(edrs, image)
     unrated = int(np.count_nonzero(rated.reason))
     if unrated:
@@ -219,7 +221,7 @@ def finish_rated(
             rated.reason,
             lambda ids: names.gather(ids).to_arrow().cast(pa.string()),
             context.retry_count,
-            RefusalWords(image, edrs, rated),
+            RefusalWords(image, edrs, rated, vocabulary),
         )
         refusals = refused if refusals is None else _concatenate(refusals, refused)
     elif refusals is None:

@@ -356,6 +356,7 @@ class Accounts(NamedTuple):
 
 CEILING_NONE = -1
 COURSE_COLUMNS = 8
+TREE_COLUMNS = 10
 
 
 class Items(NamedTuple):
@@ -369,7 +370,7 @@ class Items(NamedTuple):
             move, as it was before.
         course: (COURSE_COLUMNS,) int64, how far the usage at hand has come, see `rating.kernels.items`.
         row: int64, item: uint8, quantity: int64, written beside the answer's columns: which usage, which of its items, and
-            what of the usage it prices. count: (1,) int64 rows written so far.
+            what of the usage it prices. count: (1,) int64 rows written so far. trees: `Trees`.
     """
 
     cell_several: Any
@@ -385,6 +386,35 @@ class Items(NamedTuple):
     item: Any
     quantity: Any
     count: Any
+    trees: Any
+
+
+class Trees(NamedTuple):
+    """Of m rows of usage, of which some may be triggered by others; see `rating.kernels.triggers` and `rating.triggers`.
+
+    Attributes:
+        parent, trigger: (m,) int64, by: (m,) int32, need: (m, 2) int64, of `rating.triggers.Trees`; (0, ..) without any.
+        when, formula, ratio: of `rating.image_triggers.TriggerTables`.
+        origin: (m,) int64, written: row of the answer of the item that triggered it, -1 for none; of usage that is refused
+            because of what it triggers, the row of that.
+        candidate: int32, written beside the columns of `Items`: which candidate made the item.
+        state: (TREE_COLUMNS,) int64. kept_slot, kept_counter, kept_wallet, kept_balance: room for all that a tree may move.
+    """
+
+    parent: Any
+    by: Any
+    trigger: Any
+    need: Any
+    when: Any
+    formula: Any
+    ratio: Any
+    origin: Any
+    candidate: Any
+    state: Any
+    kept_slot: Any
+    kept_counter: Any
+    kept_wallet: Any
+    kept_balance: Any
 
 
 class Usage(NamedTuple):

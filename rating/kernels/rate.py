@@ -29,6 +29,7 @@ from rating.kernels.operations import STATE_OVERFLOW, STATE_SURE
 from rating.kernels.plain import price_plainly
 from rating.kernels.scratch import AHEAD
 from rating.kernels.special import price_special
+from rating.kernels.triggers import NO_ROOM, SKIP, enter, settle
 from rating.kernels.wide import add, low_signed, to_amount
 
 I64 = np.int64
@@ -104,14 +105,27 @@ def rate_rows(
     if items is not None:
         (
             cell_several, _, candidate_refuses, ceiling, offer_slots, _, _, _, course, item_row, item_number, item_quantity,
-            item_count,
+            item_count, trees,
         ) = items  # fmt: skip
+        parent, item_candidate = trees.parent, trees.candidate
+        places = (subscription_row, offer_slots, counter_slot, account_wallet, subscriptions)
         sums = (split_count, moved_hi, moved_lo)
         out = item_count[0] - I64(1)
     for row in range(start, count):
         if items is None:
             out = row
         else:
+            if len(parent) > 0:
+                out, step, fallen_hi, fallen_lo = enter(
+                    I64(row), out, count, fallen_hi, fallen_lo, event_at[row], quantities, places, accounts, attributes,
+                    values, programs, stack, columns, sums, I64(len(split_row)), items,
+                )  # fmt: skip
+                if step == NO_ROOM:
+                    item_count[0] = out + I64(1)
+                    moved_hi[0], moved_lo[0], _ = add(moved_hi[0], moved_lo[0], fallen_hi, fallen_lo)
+                    return row
+                if step == SKIP:
+                    continue
             out += I64(1)
             item_count[0] = out
             if out >= len(item_row):
@@ -454,7 +468,10 @@ def rate_rows(
             out_tier[to], out_band[to] = tier, band
             out_amount[to] = amount
             out_reason[to] = 0
-    moved_hi[0], moved_lo[0], _ = add(moved_hi[0], moved_lo[0], fallen_hi, fallen_lo)
+            if items is not None:
+                item_candidate[out] = candidate
     if items is not None:
+        out, fallen_hi, fallen_lo = settle(out, fallen_hi, fallen_lo, quantities, accounts, columns, sums, items)
         item_count[0] = out + I64(1)
+    moved_hi[0], moved_lo[0], _ = add(moved_hi[0], moved_lo[0], fallen_hi, fallen_lo)
     return count

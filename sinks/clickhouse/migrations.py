@@ -100,5 +100,10 @@ MIGRATIONS: tuple[Migration, ...] = (
         ),
     ),
     Migration(12, "billed items of one EDR", (added(FACT_BILLED, "item", "branch"),)),
+    Migration(
+        13,
+        "usage that other usage triggered",
+        (added(FACT_USAGE, "triggered_by", "rest"), added(FACT_USAGE, "trigger", "triggered_by")),
+    ),
 )
 """All steps, in order."""

@@ -74,6 +74,9 @@ _ITEM_STATUS = _per_row(
     f"'refund', {_STATUS.expression})",
 )  # fmt: skip
 
+_TRIGGERING = f"if({_IS_REVERSAL}, f.record + f.triggered_by - 1 - f.item, f.record)"
+"""The record of the item that triggered the usage of another one: items that are taken back have records of their own."""
+
 EDR = View(
     "edr",
     "One row per rated EDR: deduplicated usage, attributed to a subscription. Unrated EDRs are in `rejection`.",
@@ -141,6 +144,9 @@ RATED_ITEM = View(
         _DAY,
         _ITEM_STATUS,
         _ITEM,
+        _per_row("triggered_by", "String", "the item that triggered the usage that it prices; empty where that came by itself",
+                 f"if(f.triggered_by = 0, '', concat('ri-', toString(f.claim), '-', toString({_TRIGGERING}), {_BRANCH_ID}, "
+                 "if(f.triggered_by = 1, '', concat('.', toString(f.triggered_by - 1)))))"),
     ),
     f"{DATABASE}.fact_usage AS f",
 )  # fmt: skip

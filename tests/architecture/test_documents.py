@@ -32,6 +32,7 @@ from schemas import (
     source_flow,
     source_transform,
     tax,
+    trigger,
 )
 from schemas.rejection import OUTCOMES, Reason
 from sinks.clickhouse.views import VIEWS
@@ -58,6 +59,7 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "price_matrix": price_table.PriceMatrix,
     "lookup_table": price_table.LookupTable,
     "charge": price_plan.Charge,
+    "charge: triggers": trigger.Trigger,
     "offer": price_plan.Offer,
     "account": account.Account,
     "account: wallets": account.Wallet,
@@ -124,7 +126,7 @@ SPECIAL_DEFAULTS = {
     "prices", "file", "rows", "free_value", "value", "constants", "lookups", "plugin", "single", "trunk", "international", "decimal", "version", "options", "writes", "transform",
     "seller", "country", "tax_class", "tax_category", "tax_exemption", "item_rounding", "decimals", "versions", "parts", "seller_country", "buyer_country", "condition", "tax",
     "discounts", "currency", "limits", "applications", "months", "charges", "offers", "event_types",
-    "notify", "notify_below", "accumulate", "file_names",
+    "notify", "notify_below", "accumulate", "file_names", "triggers", "when", "quantity", "subscription",
 }  # fmt: skip
 """Fields whose default is told in words: none, open, always."""
 

@@ -6,14 +6,13 @@ import numpy as np
 from rating_world import World
 
 from rating.reversal import RatedItems, find_counters
-from schemas.edr import EdrBlock, with_items
-from schemas.rated_item import RatedBlock
+from schemas.edr import EdrBlock
+from schemas.rated_item import RatedBlock, usage_of
 
 
 def rated_items(world: World, block: EdrBlock, rated: RatedBlock) -> RatedItems:
     """Return the items of a block as `reverse` takes them."""
-    if rated.items is not None:
-        block = with_items(block, rated.items.row, rated.items.quantity)
+    block = usage_of(block, rated.items)
     kept = np.flatnonzero(rated.reason == 0)
     slot, cell, period = find_counters(
         block.event_at[kept], block.subscription[kept], rated.charge_version[kept], world.image.tariff

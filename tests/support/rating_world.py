@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -112,14 +113,30 @@ class World:
         quantities = self.rated.quantity if rated.items is None else rated.items.quantity
         numbers = np.zeros(len(quantities), np.uint8) if rated.items is None else rated.items.number
         columns = zip(quantities.tolist(), numbers.tolist(), strict=True)
-        return [_item(self.vocabulary, rated, row, *told) for row, told in enumerate(columns)]
+        found = [_item(self.vocabulary, rated, row, *told) for row, told in enumerate(columns)]
+        return [replace(item, triggered=self._triggered(rated, row)) for row, item in enumerate(found)]
+
+    def _triggered(self, rated: RatedBlock, row: int) -> tuple[str, str, int] | None:
+        triggered = None if rated.items is None else rated.items.triggered
+        if triggered is None or triggered.by[row] == 0:
+            return None
+        usage, names = triggered.usage, self.vocabulary
+        event_type = names.event_types.name(int(usage.event_type[row]))
+        subscription = names.subscriptions.name(int(usage.subscription[row]))
+        return event_type, subscription, int(triggered.by[row]) - 1
 
 
-def expect_same_bytes(found: RatedBlock, wanted: RatedBlock) -> None:
-    """Expect two answers to be alike to the last byte; a column that one lacks, the other lacks, too."""
-    for item in fields(RatedBlock):
+def expect_same_bytes(found: Any, wanted: Any) -> None:
+    """Expect two answers, or what is in them, to be alike to the last byte; a column that one lacks, the other lacks, too."""
+    assert type(found) is type(wanted)
+    for item in fields(wanted):
         left, right = (getattr(each, item.name) for each in (found, wanted))
-        assert (left is right is None) or left.tobytes() == right.tobytes(), item.name
+        if is_dataclass(right):
+            expect_same_bytes(left, right)
+        elif isinstance(right, np.ndarray):
+            assert left.tobytes() == right.tobytes(), item.name
+        else:
+            assert left == right, item.name
 
 
 def _item(vocabulary: Vocabulary, rated: RatedBlock, row: int, quantity: int, number: int) -> ReferenceItem:

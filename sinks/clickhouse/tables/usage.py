@@ -32,8 +32,14 @@ FACT_USAGE = Table(
         Column("subscription", "UInt32", "id in dim_subscription"),
         Column("image", "UInt16", "id in dim_image: the tariff image that rated it"),
         Column("span_s", "UInt32", "seconds from event_at to the end of the metered period"),
-        Column("quantity", "Int64", "measured, in base steps of the unit: what of the EDR's quantity the item prices"),
-        Column("rest", "Int64", "what of the EDR's quantity it does not price, in base steps"),
+        Column(
+            "quantity", "Int64", "in base steps of the unit: what the item prices of what was measured, or triggered"
+        ),
+        Column("rest", "Int64", "what it does not price of the quantity of its usage, in base steps"),
+        Column(
+            "triggered_by", "UInt8", "1 + the item of the same EDR that triggered the usage; 0: it is the EDR's own"
+        ),
+        Column("trigger", "UInt8", "which of the triggers of that item's charge, from 0"),
         Column("rated_quantity", "Int64", "after increments, in base steps"),
         Column("counter_before", "Int64", "the counter before this item, in base steps; 0 without counter"),
         Column("tier", "UInt8", "last tier that priced a part of it, from 0"),
@@ -60,6 +66,7 @@ def usage_columns(blocks: Sequence[OutputBlock], tenants: Mapping[str, int]) -> 
 def _block_columns(block: OutputBlock, tenants: Mapping[str, int]) -> dict[str, NDArray[Any]]:
     header, edrs, rated = block.header, block.edrs, block.rated
     item, rest = item_columns(block)
+    triggered_by, trigger = _trigger_columns(block)
     columns: dict[str, NDArray[Any]] = {
         "account": block.account,
         "charge_version": rated.charge_version,
@@ -73,6 +80,8 @@ def _block_columns(block: OutputBlock, tenants: Mapping[str, int]) -> dict[str, 
         "span_s": edrs.span_s,
         "quantity": edrs.quantity,
         "rest": rest,
+        "triggered_by": triggered_by,
+        "trigger": trigger,
         "rated_quantity": rated.rated_quantity,
         "counter_before": rated.counter_before,
         "tier": rated.tier,
@@ -96,6 +105,15 @@ def item_columns(block: OutputBlock) -> tuple[NDArray[Any], NDArray[Any]]:
     n = len(block.edrs)
     item = np.zeros(n, np.uint8) if block.rated.items is None else block.rated.items.number
     return item, np.zeros(n, np.int64) if block.rest is None else block.rest
+
+
+def _trigger_columns(block: OutputBlock) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return (triggered_by, trigger), (n,) each: which of its EDR's items triggered what each row prices, and how."""
+    items = block.rated.items
+    if items is None or items.triggered is None:
+        nothing = np.zeros(len(block.edrs), np.uint8)
+        return nothing, nothing
+    return items.triggered.by, items.triggered.trigger
 
 
 def usage_rows(block: OutputBlock) -> int:
