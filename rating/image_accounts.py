@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from rating.image_charges import COMPANION, ChargeTables
-from rating.image_holders import NO_ACCOUNT, charge_groups, with_holders
+from rating.image_holders import NO_ACCOUNT, charge_groups, join_groups, shared_wallets, with_holders
 from rating.image_prices import UnableToCompileImage
 from rating.kernels import layout
 from rating.lines import zeros_in_lines
@@ -43,11 +43,12 @@ class AccountTables:
     Attributes:
         account_currency: (accounts,) id in `Vocabulary.currencies`.
         account_wallet_ptr: (accounts + 1,) into `account_wallet` and `wallet_prepaid`.
-        account_wallet: wallet ids in drawing order: prepaid by priority, then the postpaid one.
+        account_wallet: wallet ids in drawing order, those that it shares included: prepaid by priority, then the postpaid one.
         wallet_prepaid: whether each of them is prepaid. wallet_filter: which row of `WalletFilters.draws` is its.
         wallet_overdraft: billionths, how far below zero each of them may go; UNLIMITED for without end.
         subscription_row, counter_slot: see `rating.kernels.layout.Tariff`.
-        charge_group: (accounts,) the lowest account id among those that shared counters connect, which is one writer's.
+        charge_group: (accounts,) the lowest account id among those that shared counters and wallets connect, which is one
+            writer's. sharing: (accounts,) whether it may draw a wallet that others may draw.
         wallet_count, counter_count: how many wallets and counter slots the vocabulary has.
         opening: every opening balance of the catalog.
     """
@@ -61,6 +62,7 @@ class AccountTables:
     subscription_row: Int32Array
     counter_slot: Int32Array
     charge_group: Int32Array
+    sharing: BoolArray
     wallet_count: int
     counter_count: int
     opening: OpeningCredits
@@ -86,7 +88,13 @@ def compile_accounts(catalog: Catalog, vocabulary: Vocabulary, charges: ChargeTa
     overdraft = _array(wallets["overdraft"].fill_null(UNLIMITED), np.int64)
     wallet_filter = _array(wallets["filter"], np.int32)
     _add_wallets(row, ptr, account_wallet, overdraft, wallet_filter)
-    opening = wallets.filter(pl.col("opening_balance") != 0).sort("id")
+    opening = wallets.filter(pl.col("opening_balance") != 0, pl.col("own")).sort("id")
+    sharing = np.zeros(len(vocabulary.accounts), np.bool_)
+    lent = wallets.filter(~pl.col("own"))["id"].unique().to_list()
+    if lent:
+        shared = wallets.filter(pl.col("id").is_in(lent))
+        sharing[shared["account"].to_numpy()] = True
+        group = join_groups(group, shared["account"].to_numpy(), shared["id"].to_numpy())
     return AccountTables(
         account_currency=currency,
         account_wallet_ptr=ptr,
@@ -97,6 +105,7 @@ def compile_accounts(catalog: Catalog, vocabulary: Vocabulary, charges: ChargeTa
         subscription_row=row,
         counter_slot=slots,
         charge_group=group,
+        sharing=sharing,
         wallet_count=len(vocabulary.wallets),
         counter_count=len(vocabulary.counters),
         opening=OpeningCredits(
@@ -108,20 +117,41 @@ def compile_accounts(catalog: Catalog, vocabulary: Vocabulary, charges: ChargeTa
 
 
 def _wallets(catalog: Catalog, vocabulary: Vocabulary, filters: Mapping[tuple[PaysFor, ...], int]) -> pl.DataFrame:
-    """Return one row per wallet in drawing order: account and wallet ids, prepaid, opening_balance, overdraft and filter."""
+    """Return one row per wallet that an account may draw, in drawing order, those that it shares included.
+
+    Account and wallet ids, prepaid, opening_balance, overdraft, filter, and whether it is the account's own.
+    """
     names = catalog.wallets.select(pl.concat_str("account", "wallet", separator="/"))["account"]
     vocabulary.wallets.extend(names)
     filtered = {name: filters[terms.pays_for] for name, terms in catalog.wallet_terms.items()}
-    frame = catalog.wallets.with_columns(
+    own = catalog.wallets.with_columns(
+        names.alias("name"),
         pl.Series("id", vocabulary.wallets.ids(names)),
-        pl.Series("account", vocabulary.accounts.ids(catalog.wallets["account"])),
         names.replace_strict(filtered, default=0, return_dtype=pl.Int32).alias("filter"),
-    ).sort("account", pl.col("prepaid").not_(), "priority", pl.col("filter") == 0, "wallet")
+        own=pl.lit(value=True),
+        distance=pl.lit(-1, pl.Int32),
+    )
+    frame = own
+    shared = shared_wallets(catalog.wallet_terms, catalog.accounts, catalog.account_tree)
+    if len(shared):
+        lent = shared.join(own.drop("account", "own", "distance"), on="name").with_columns(own=pl.lit(value=False))
+        frame = _one_postpaid(pl.concat([own, lent.select(own.columns)]))
+    frame = frame.with_columns(pl.Series("account", vocabulary.accounts.ids(frame["account"]))).sort(
+        "account", pl.col("prepaid").not_(), "priority", pl.col("filter") == 0, "distance", "wallet", "name"
+    )
     postpaid = frame.filter(~pl.col("prepaid"))["account"]
     if postpaid.n_unique() != len(postpaid):
         twice = vocabulary.accounts.name(int(postpaid.filter(postpaid.is_duplicated())[0]))
         raise UnableToCompileImage(f"account {twice} has several postpaid wallets")
     return frame
+
+
+def _one_postpaid(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return wallets without the shared postpaid ones of accounts that have one of their own, or share a nearer one."""
+    shared = frame.filter(~pl.col("prepaid"), ~pl.col("own")).sort("account", "distance", "name")
+    nearest = shared.unique("account", keep="first", maintain_order=True)
+    paying = frame.filter(~pl.col("prepaid"), pl.col("own"))
+    return pl.concat([frame.filter(pl.col("prepaid")), paying, nearest.join(paying, on="account", how="anti")])
 
 
 def _subscriptions(
@@ -174,7 +204,9 @@ def _add_wallets(
     row[present, layout.WALLET_PTR] = first
     row[present, layout.WALLET_COUNT] = end - first
     paying = first < end
-    asking = np.append(0, np.cumsum(wallet_filter != 0))
+    last = np.zeros(len(overdraft), np.bool_)
+    last[ptr[1:][ptr[1:] > ptr[:-1]] - 1] = True
+    asking = np.append(0, np.cumsum((wallet_filter != 0) | ~last & (overdraft != 0)))
     alike = asking[end[paying]] == asking[first[paying]]
     row[present[paying], layout.WALLET_FIRST] = np.where(alike, account_wallet[first[paying]], -1)
     # what may go below zero so far is drawn like a prepaid wallet that holds that much more (`AccountState.overdraft`)

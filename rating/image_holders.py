@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import polars as pl
 
+from schemas.account import Wallet
 from schemas.arrays import Int32Array
 from schemas.price_plan import LEVELS
 
@@ -35,6 +38,34 @@ def with_holders(bought: pl.DataFrame, tree: pl.DataFrame, groups: pl.DataFrame)
         .then(pl.lit(ACCOUNT_PREFIX) + pl.col("account"))
         .otherwise(pl.lit(ACCOUNT_PREFIX) + pl.col("at_level"))
     ).drop("group", "at_level")
+
+
+def shared_wallets(terms: Mapping[str, Wallet], accounts: pl.DataFrame, tree: pl.DataFrame) -> pl.DataFrame:
+    """Return `name`, `owner`, `distance` and `account`: the accounts that share wallets of others, a row for each of both.
+
+    `distance` tells which of several owners is nearer.
+
+    Args:
+        terms: of `schemas.catalog.Catalog`. accounts: ACCOUNT_FRAME. tree: ACCOUNT_TREE_FRAME.
+    """
+    rows = [
+        (name, name.partition("/")[0], wallet.shared_by)
+        for name, wallet in terms.items()
+        if wallet.shared_by != "account"
+    ]
+    shared = pl.DataFrame(rows, schema=dict.fromkeys(("name", "account", "shared_by"), pl.String), orient="row")
+    asked = accounts.select("account").join(shared.select("shared_by").unique(), how="cross")
+    at_level = _holding_accounts(asked, tree) if len(shared) else asked.with_columns(at_level=pl.col("account"))
+    owners = shared.join(at_level, on=("account", "shared_by")).rename({"account": "owner"})
+    rank = {level: place for place, level in enumerate(LEVELS)}
+    levels = tree.select(owner="account", distance=pl.col("level").replace_strict(rank, return_dtype=pl.Int32))
+    together = owners.join(at_level, on=("shared_by", "at_level")).filter(pl.col("owner") != pl.col("account"))
+    return (
+        together.join(levels, on="owner", how="left")
+        .with_columns(pl.col("distance").fill_null(rank["billing_account"]))
+        .select("name", "owner", "distance", "account")
+        .sort("account", "name")
+    )
 
 
 def _holding_accounts(bought: pl.DataFrame, tree: pl.DataFrame) -> pl.DataFrame:

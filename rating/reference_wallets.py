@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rating.reference_conditions import holds
 from rating.reference_tables import Said
 from schemas.account import PaysFor, any_of
 from schemas.catalog import Catalog
-from schemas.price_plan import Charge
+from schemas.price_plan import LEVELS, Charge, Level
 
 
 @dataclass(frozen=True)
@@ -22,16 +23,42 @@ class ReferenceWallet:
 
 
 def wallets_by_account(catalog: Catalog) -> dict[str, list[ReferenceWallet]]:
-    """Return the wallets of every account in the order in which they are drawn."""
+    """Return the wallets that every account may draw, in the order in which they are drawn."""
+    rows = catalog.wallets.to_dicts()
+    tree = {row["account"]: row for row in catalog.account_tree.to_dicts()}
     found: dict[str, list[ReferenceWallet]] = {}
-    rows = [(row, catalog.wallet_terms.get(f"{row['account']}/{row['wallet']}")) for row in catalog.wallets.to_dicts()]
-    for row, terms in sorted(
-        rows, key=lambda each: (not each[0]["prepaid"], each[0]["priority"], each[1] is None, each[0]["wallet"])
-    ):
-        name = f"{row['account']}/{row['wallet']}"
-        only = terms.pays_for if terms is not None else ()
-        found.setdefault(row["account"], []).append(ReferenceWallet(name, row["overdraft"], only))
+    for account in catalog.accounts["account"].to_list():
+        mine: list[tuple[tuple[bool, int, bool, int, str], ReferenceWallet]] = []
+        for row in rows:
+            name = f"{row['account']}/{row['wallet']}"
+            terms = catalog.wallet_terms.get(name)
+            shared_by = terms.shared_by if terms is not None else "account"
+            own = row["account"] == account
+            if not own and (
+                shared_by == "account" or _holder(account, shared_by, tree) != _holder(row["account"], shared_by, tree)
+            ):
+                continue
+            distance = -1 if own else LEVELS.index(_level(row["account"], tree))
+            only = terms.pays_for if terms is not None else ()
+            order = not row["prepaid"], row["priority"] if row["prepaid"] else 0, not only, distance, row["wallet"]
+            mine.append((order, ReferenceWallet(name, row["overdraft"], only)))
+        mine.sort(key=lambda each: (*each[0], each[1].name))
+        postpaid = sorted((order[3], wallet.name) for order, wallet in mine if order[0])
+        found[account] = [wallet for order, wallet in mine if not order[0] or wallet.name == postpaid[0][1]]
     return found
+
+
+def _level(account: str, tree: Mapping[str, Mapping[str, Any]]) -> Level:
+    level: Level = tree[account]["level"] if account in tree else "billing_account"
+    return level
+
+
+def _holder(account: str | None, level: str, tree: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the account of a level at or above an account, the account with a mark where there is none."""
+    at = account
+    while at is not None and _level(at, tree) != level:
+        at = tree.get(at, {}).get("parent")
+    return at if at is not None else f"{account}#"
 
 
 def pays_for(

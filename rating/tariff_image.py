@@ -53,7 +53,8 @@ class TariffImage:
         account_currency: (accounts,) currency ids.
         account_wallet_ptr: (accounts + 1,) into account_wallet, wallet ids in drawing order, wallet_prepaid and
             wallet_overdraft (billionths, UNLIMITED for without end).
-        charge_group: (accounts,) the lowest account id among those connected by shared counters: they need one writer.
+        charge_group: (accounts,) the lowest account id among those connected by shared counters and wallets: they need one
+            writer. sharing: (accounts,) whether it may draw a wallet that others may draw.
         wallets_max: most wallets of one account, at least 1.
         wallet_count, counter_count: how much state `rating.state.AccountState` must hold.
         charge_versions: what the ids of charge versions mean, in the order of charges and starts.
@@ -74,6 +75,7 @@ class TariffImage:
     wallet_prepaid: BoolArray
     wallet_overdraft: Int64Array
     charge_group: Int32Array
+    sharing: BoolArray
     wallets_max: int
     wallet_count: int
     counter_count: int
@@ -224,6 +226,7 @@ def compile_image(catalog: Catalog, vocabulary: Vocabulary) -> TariffImage:
         wallet_prepaid=accounts.wallet_prepaid,
         wallet_overdraft=accounts.wallet_overdraft,
         charge_group=group,
+        sharing=accounts.sharing,
         wallets_max=max(1, int(np.diff(accounts.account_wallet_ptr).max(initial=1))),
         wallet_count=accounts.wallet_count,
         counter_count=accounts.counter_count,

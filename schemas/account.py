@@ -20,7 +20,7 @@ from schemas.price_plan import (
 )
 
 PAYS_FOR_MAX = 64
-TERMS = {"pays_for"}
+TERMS = {"pays_for", "shared_by"}
 """Fields of a wallet that say which usage may draw it."""
 
 
@@ -59,7 +59,8 @@ class Wallet(Document):
     `opening_balance` is credited once, when the account first appears. `overdraft` is how far below zero usage may take it:
     without it, a prepaid wallet not at all, a postpaid one without end. `notify_below` are balances of which somebody is told
     when the wallet falls to one or below it. With `pays_for`, it pays for usage that one of these is for, and for no other; of
-    one priority, such wallets are drawn before those that pay for anything.
+    one priority, such wallets are drawn before those that pay for anything. `shared_by` says whose usage may draw it: that of
+    its account, or of all accounts of, and below, the account of a level, which is this one or above it.
     """
 
     code: Code
@@ -69,6 +70,7 @@ class Wallet(Document):
     overdraft: ExactDecimal | None = None
     notify_below: Annotated[tuple[ExactDecimal, ...], Field(max_length=LEVELS_MAX)] = ()
     pays_for: Annotated[tuple[PaysFor, ...], Field(max_length=PAYS_FOR_MAX)] = ()
+    shared_by: Literal["account", "user_account", "billing_account", "customer_account", "customer"] = "account"
 
     @property
     def terms(self) -> Wallet | None:

@@ -90,7 +90,14 @@ def charging_operation(kind: ChargingKind) -> dict[str, Any]:
 
 def balance_operation() -> dict[str, Any]:
     """Return what describes the balance of an account."""
-    wallet = {"wallet": "main", "currency": "EUR", "open": "10", "reserved": "0.5", "available": "9.5"}
+    wallet = {
+        "wallet": "main",
+        "account": "ana",
+        "currency": "EUR",
+        "open": "10",
+        "reserved": "0.5",
+        "available": "9.5",
+    }
     schema = {
         "type": "object",
         "required": ["account", "wallets"],

@@ -72,8 +72,8 @@ def change_operation(kind: Kind) -> dict[str, Any]:
 def wallets_operation() -> dict[str, Any]:
     """Return what describes all that an account has."""
     wallet = {
-        "wallet": "main", "type": "prepaid", "currency": "EUR", "balance": "10", "reserved": "0.5", "overdraft": "0",
-        "available": "9.5",
+        "wallet": "main", "account": "ana", "type": "prepaid", "currency": "EUR", "balance": "10", "reserved": "0.5",
+        "overdraft": "0", "available": "9.5",
     }  # fmt: skip
     counter = {
         "counter": "data-month", "holder": "ana-mobile", "period": "2026-10", "zone": "Europe/Paris", "used": "7", "unit": "GB",

@@ -47,6 +47,9 @@ def show(account: Account, data: Data = None, as_json: AsJson = False) -> None:
     expiring = [{**wallet, **lot} for wallet in found["wallets"] for lot in wallet["expiring"]]
     if expiring:
         _table("Credit that expires", EXPIRY_COLUMNS, expiring)
+    shared = [wallet for wallet in found["wallets"] if wallet["account"] != account]
+    if shared:
+        _table("Wallets of other accounts that it shares", ("wallet", "account"), shared)
     asking = [
         {"wallet": wallet["wallet"], "pays_for": ", ".join(f"{name} {value}" for name, value in one.items())}
         for wallet in found["wallets"]

@@ -52,6 +52,7 @@ def check_balance(engine: Engine, account: str) -> list[dict[str, Any]]:
     return [
         {
             "wallet": words.wallets.name(wallet).partition("/")[2],
+            "account": words.wallets.name(wallet).partition("/")[0],
             "currency": currency,
             "open": money(opened[wallet]),
             "reserved": money(0 if reserved is None else int(reserved[wallet])),

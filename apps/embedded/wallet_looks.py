@@ -71,8 +71,10 @@ def _wallets(engine: Engine, active: ActiveImage, number: int) -> Iterator[dict[
     for wallet, paid_before, overdraft in zip(wallets.tolist(), prepaid, limits, strict=True):
         name = words.wallets.name(wallet)
         terms = active.catalog.wallet_terms.get(name)
+        owner, _, code = name.partition("/")
         yield {
-            "wallet": name.partition("/")[2],
+            "wallet": code,
+            "account": owner,
             "type": "prepaid" if paid_before else "postpaid",
             "currency": currency,
             "balance": money(opened[wallet]),

@@ -16,6 +16,7 @@ from billing.catalog.rows import Check
 from billing.catalog.rules_discounts import check_discount_currencies, check_limited
 from billing.catalog.rules_pricing import offer_currencies, offers_by_zone
 from billing.catalog.rules_triggers import check_triggered
+from billing.catalog.shared_wallets import check_shared_wallets
 from billing.catalog.sharing import check_sharing
 from billing.catalog.windows import check_windows
 from billing.catalog.wording import choose
@@ -272,6 +273,7 @@ def check_parties(ctx: Context, parties: Parties, origins: Origins) -> None:
     check_limited(check, parties.assigned)
     check_triggered(check, parties.subscriptions)
     check_sharing(check, parties.accounts, parties.tree, parties.subscriptions, parties.groups)
+    check_shared_wallets(ctx, parties.wallet_terms, parties.accounts, parties.tree)
     check_windows(check, parties.access_points, parties.resold_points)
 
 

@@ -15,14 +15,11 @@ from schemas.price_plan import AccessPoint, Subscription
 
 
 def check_account(ctx: Context, entry: Entry[Account]) -> None:
-    """Check an account: the currency; distinct wallets, at least one, at most one of them postpaid."""
+    """Check an account: the currency; distinct wallets, at most one of them postpaid."""
     account = entry.document
     ctx.currency(entry, ("currency",), account.currency)
     check_taxed(ctx, entry)
     check_assignments(ctx, entry)
-    if not account.wallets:
-        fix = "add a wallet, or leave `wallets` out for one postpaid wallet"
-        ctx.problems.at(entry, ("wallets",), "an account without wallets cannot pay", fix)
     postpaid = [index for index, wallet in enumerate(account.wallets) if wallet.type == "postpaid"]
     for index in postpaid[1:]:
         message = f'the wallet "{account.wallets[postpaid[0]].code}" is postpaid already'

@@ -327,10 +327,10 @@ ACCOUNT_BALANCE = View(
         _per_row("operations", "UInt64", "how many"),
     ),
     f"""(
-  SELECT tenant, account, wallet, toDecimal128(sum(amount), 9) AS balance,
+  SELECT tenant, {looked_up("wallet", "account", "wallet")} AS account, wallet, toDecimal128(sum(amount), 9) AS balance,
     argMax(balance_after, (claim, block, record, branch, item, part)) AS last, count() AS operations,
     sumWithOverflow(cityHash64(balance_after)) - sumWithOverflow(cityHash64(toDecimal128(balance_after - amount, 9))) AS steps
-  FROM {_OPERATIONS} GROUP BY tenant, account, wallet
+  FROM {_OPERATIONS} GROUP BY tenant, wallet
 ) AS f""",
 )
 

@@ -61,7 +61,14 @@ def test_a_session_is_reserved_confirmed_and_stored(data: Path) -> None:
         assert (partial.code, partial.granted, partial.amount) == (ChargingCode.DONE, 8, 4 * EURO)
         assert (refused.code, refused.granted) == (ChargingCode.CREDIT_LIMIT_REACHED, 0)
         assert check_balance(engine, "card") == [
-            {"wallet": "card", "currency": "EUR", "open": "10", "reserved": "9.5", "available": "0.5"}
+            {
+                "wallet": "card",
+                "account": "card",
+                "currency": "EUR",
+                "open": "10",
+                "reserved": "9.5",
+                "available": "0.5",
+            }
         ]
         assert price_enquiry(engine, reserve("x", 1)) == {"priced": True, "amount": "0.5"}
         less, over, gone = ask(engine, confirm("a2", "a", 2), confirm("b2", "b", 20), confirm("c2", "c", 1))

@@ -50,8 +50,8 @@ def test_wallets_counters_and_reservations_are_told_with_their_position(data: Pa
         found = show_account(engine, "card")
         assert found["wallets"] == [
             {
-                "wallet": "card", "type": "prepaid", "currency": "EUR", "balance": "7", "reserved": "2", "available": "5",
-                "overdraft": "0", "expiring": [], "pays_for": [],
+                "wallet": "card", "account": "card", "type": "prepaid", "currency": "EUR", "balance": "7", "reserved": "2",
+                "available": "5", "overdraft": "0", "expiring": [], "pays_for": [],
             }
         ]  # fmt: skip
         rows = [row for row in found["counters"] if row["counter"] == "monthly"]  # what is reserved is counted, too
@@ -69,7 +69,7 @@ def test_wallets_counters_and_reservations_are_told_with_their_position(data: Pa
         }
         home = show_account(engine, "home")
         assert home["wallets"][0] | {"currency": ""} == {
-            "wallet": "principal", "type": "postpaid", "currency": "", "balance": "-6.5", "reserved": "0",
+            "wallet": "principal", "account": "home", "type": "postpaid", "currency": "", "balance": "-6.5", "reserved": "0",
             "available": "-6.5", "overdraft": None, "expiring": [], "pays_for": [],
         }  # fmt: skip
         assert [

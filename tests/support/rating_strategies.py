@@ -228,7 +228,8 @@ def catalogs(draw: Any) -> list[dict[str, Any]]:
     ]
     tree = draw(st.sampled_from(TREES))
     accounts = [
-        draw(accounts_of(code, PAYS_FOR)) | tree.get(code, {}) for code in ("a", "b", *sorted(tree.keys() - {"a", "b"}))
+        draw(accounts_of(code, PAYS_FOR, _levels_above(code, tree))) | tree.get(code, {})
+        for code in ("a", "b", *sorted(tree.keys() - {"a", "b"}))
     ]
     subscriptions = [
         {
@@ -244,6 +245,15 @@ def catalogs(draw: Any) -> list[dict[str, Any]]:
     return [*event_types, *DATE_LISTS, calendar, *counters, *plans, *charges, *offers, *accounts, *subscriptions]
 
 
+def _levels_above(code: str, tree: dict[str, dict[str, str]]) -> list[str]:
+    """Return the levels of an account and of those above it."""
+    levels, at = [], code
+    while at:
+        levels.append(tree.get(at, {}).get("level", "billing_account"))
+        at = tree.get(at, {}).get("parent", "")
+    return levels
+
+
 PAYS_FOR: list[list[dict[str, str]]] = [
     [{"event_type": "call"}],
     [{"event_type": "data"}, {"event_type": "call", "condition": "zone == 'EU'"}],
@@ -253,7 +263,9 @@ PAYS_FOR: list[list[dict[str, str]]] = [
 
 
 @st.composite
-def accounts_of(draw: Any, code: str, pays_for: Sequence[list[dict[str, str]]] = ()) -> dict[str, Any]:
+def accounts_of(
+    draw: Any, code: str, pays_for: Sequence[list[dict[str, str]]] = (), levels: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return an account of some wallets, some of which pay for something of `pays_for` only."""
     balances = draw(st.lists(st.sampled_from(["0", "0.01", "1", "2.5", "1000000000"]), max_size=3))
     wallets = [
@@ -266,6 +278,9 @@ def accounts_of(draw: Any, code: str, pays_for: Sequence[list[dict[str, str]]] =
         wallets = [
             wallet | draw(st.sampled_from([{}, {"pays_for": draw(st.sampled_from(pays_for))}])) for wallet in wallets
         ]
+    shared_by = draw(st.sampled_from(["account", *levels]))
+    if shared_by != "account":
+        wallets = [wallet | {"shared_by": draw(st.sampled_from([shared_by, "account"]))} for wallet in wallets]
     return {"kind": "account", "code": code, "currency": "EUR", "wallets": wallets}
 
 
