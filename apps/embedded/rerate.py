@@ -217,11 +217,9 @@ def _purses(active: ActiveImage, edrs: StoredEdrs, payer: Int32Array) -> Iterato
     simple = (rows[:, WALLET_COUNT] == 1) & (rows[:, POSTPAID] != 0)
     narrow = np.ones(int(max(rows[:, ACCOUNT].max(initial=-1), edrs.account.max(initial=-1))) + 1, np.bool_)
     narrow[rows[simple & (rows[:, ACCOUNT] >= 0), ACCOUNT]] = False
-    # accounts that share a wallet are one charge group
     purse = np.arange(len(narrow))
-    purse[: len(active.image.charge_group)] = np.where(
-        active.image.sharing, active.image.charge_group, purse[: len(active.image.charge_group)]
-    )
+    sharing = np.flatnonzero(active.image.sharing[: len(narrow)])  # they are one charge group
+    purse[sharing] = active.image.charge_group[sharing]
     for of in (np.where(edrs.rated, edrs.account, -1), rows[edrs.subscription, ACCOUNT]):
         of = np.concatenate([of, payer])
         yield np.where((of >= 0) & narrow[of], purse[of], -1).astype(np.int64)
