@@ -23,6 +23,8 @@ from schemas.money import AMOUNT_DECIMALS, PRICE_DECIMALS_MAX
 from schemas.price_plan import LEVELS, Charge, Code, Price, PriceVersion, Tier, utc_microseconds
 
 VARIANT = "#"
+PRICE = "price"
+"""The constant of a formula that stands for its price: that of fees."""
 
 
 class NegotiatedVersion(PriceVersion):
@@ -61,7 +63,9 @@ def negotiate(
     said: dict[str, Any] = {name: getattr(version, name) for name in PriceVersion.model_fields}
     terms = ""
     if item is not None and item.price is not None:
-        said |= {"price": item.price, "prices": None}
+        said |= (
+            {"constants": {PRICE: item.price}} if PRICE in said["constants"] else {"price": item.price, "prices": None}
+        )
         terms = f"its own price in the place of those of {price_plan}"
     elif item is not None and item.percentage is not None:
         said |= _with_percentage(version, item.percentage)
@@ -92,7 +96,9 @@ def _with_percentage(version: PriceVersion, percentage: Decimal) -> dict[str, An
     def tier(of: Tier) -> Tier:
         return of.model_copy(update={"price": price(of.price), "amount": amount(of.amount)})
 
+    constants = {PRICE: price(version.constants[PRICE])} if PRICE in version.constants else {}
     return {
+        "constants": version.constants | constants,
         "price": price(version.price),
         "tiers": tuple(map(tier, version.tiers)) if version.tiers is not None else None,
         "connection_fee": amount(version.connection_fee),

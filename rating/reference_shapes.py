@@ -78,7 +78,8 @@ def may_be_taken_back(version: PriceVersion, catalog: Catalog) -> bool:
     tiered = version.model == "graduated" or (version.model == "flat" and version.free is not None)
     steps_of = version.increments
     return (
-        version.model in ("flat", "graduated")
+        version.model in ("flat", "graduated", "formula")
+        and (counter is None or version.model != "formula")
         and (counter is not None or not tiered)
         and (counter is None or (counter.function == "sum" and counter.roll_over is None))
         and not version.connection_fee

@@ -9,6 +9,7 @@ import polars as pl
 from schemas.account import Wallet
 from schemas.contract import Contract
 from schemas.discount import DiscountPlan
+from schemas.fees import OneShotCharge, RecurringCharge
 from schemas.price_plan import Calendar, Charge, Counter, DateList, EventType, Offer, PricePlan
 from schemas.quantity import Unit
 from schemas.source import SourceBase
@@ -25,6 +26,14 @@ WALLET_FRAME = pl.Schema(
         "overdraft": pl.Int64,  # how far below zero it may go, billionths; null for without end
     }
 )
+SUBSCRIPTION_TERM_FRAME = pl.Schema(
+    {
+        "subscription": pl.String,
+        "start_at": pl.Int64,  # microseconds UTC
+        "end_at": pl.Int64,  # exclusive, TIME_MAX when open
+    }
+)
+"""When the subscriptions to offers with fees are in force."""
 WALLET_LEVEL_FRAME = pl.Schema({"account": pl.String, "wallet": pl.String, "level": pl.Int64})
 """Balances, billionths of the currency unit, at which somebody is told."""
 SUBSCRIPTION_FRAME = pl.Schema({"subscription": pl.String, "account": pl.String, "offer": pl.String})
@@ -142,6 +151,8 @@ class Catalog:
         account_tree, subscription_groups: what is shared by whom, see their schemas. wallet_levels: see WALLET_LEVEL_FRAME.
         wallet_terms: by "account/wallet", of the wallets that do not pay for anything.
         contracts: what accounts have negotiated.
+        recurring_charges, one_shot_charges: when fees are due; what they cost their charges say, of the same code.
+        subscription_terms: of the subscriptions to offers with fees.
         discount_plans, discounts: what is taken off, and which of it is assigned to whom.
         sellers .. tax_mappings, account_taxes: which tax is due; empty in a catalog that declares none.
     """
@@ -179,6 +190,14 @@ class Catalog:
     discounts: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=DISCOUNT_FRAME))
     contracts: dict[str, Contract] = field(default_factory=dict)
     wallet_terms: dict[str, Wallet] = field(default_factory=dict)
+    recurring_charges: dict[str, RecurringCharge] = field(default_factory=dict)
+    one_shot_charges: dict[str, OneShotCharge] = field(default_factory=dict)
+    subscription_terms: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SUBSCRIPTION_TERM_FRAME))
+
+    @property
+    def fees(self) -> dict[str, RecurringCharge | OneShotCharge]:
+        """All fees by code."""
+        return {**self.recurring_charges, **self.one_shot_charges}
 
     @property
     def has_taxes(self) -> bool:

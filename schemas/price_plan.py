@@ -6,7 +6,7 @@ Every document is one YAML mapping with a `kind`. Money and prices are written a
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -418,7 +418,7 @@ class Reseller(Document):
 
 
 class Subscription(Document):
-    """A running contract: an offer for an account, and its access points; `zone` is for calendars that ask for it.
+    """An offer for an account, in force during [start, end), with its access points; `zone` is for calendars that ask for it.
 
     `group` names the subscriptions, of whatever accounts, with which it shares counters of groups. `reseller` sold it.
     """
@@ -427,6 +427,8 @@ class Subscription(Document):
     code: Code
     account: Code
     offer: Code
+    start: Instant | None = None
+    end: Instant | None = None
     zone: str | None = None
     group: Code | None = None
     reseller: Reseller | None = None
@@ -450,6 +452,4 @@ class SubscriptionTable(Document):
 
 def utc_microseconds(instant: datetime) -> int:
     """Return an aware instant in microseconds since 1970-01-01T00:00:00Z."""
-    from datetime import UTC, timedelta
-
     return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

@@ -33,6 +33,7 @@ _EXIT_CODES = {
     "UnableToAbandon": USAGE,
     "UnableToRerate": USAGE,
     "UnableToBill": USAGE,
+    "UnableToChargeFees": USAGE,
     "UnableToRequest": USAGE,
     "UnableToFindCatalog": USAGE,
     "UnableToReadEdrs": USAGE,

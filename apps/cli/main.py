@@ -12,6 +12,7 @@ from apps.cli import (
     catalogs,
     charging,
     explaining,
+    fees,
     files,
     notifying,
     processing,
@@ -50,6 +51,7 @@ rating.add_to(app)
 catalogs.add_to(app)
 rerating.add_to(app)
 billing.add_to(app)
+fees.add_to(app)
 simulating.add_to(app)
 trying.add_to(app)
 setup.add_to(app)

@@ -16,6 +16,7 @@ from apps.embedded.correct import (
     correct,
 )
 from apps.embedded.engine import Engine
+from apps.embedded.fees import charge_fees
 from apps.embedded.reports import ClaimReport
 from apps.embedded.rerate import rerate
 from apps.embedded.rerate_scope import UsageSelection
@@ -35,7 +36,7 @@ DONE = {Step.MARK: "marked", Step.DISCARD: "discarded", Step.REOPEN: "reopened"}
 
 OPERATIONS = (
     "query", "balance", *LOOKS, "charge",
-    "replay", "mark", "discard", "reopen", "correct", "back_out", "rerate", "bill", "simulate", "wallets",
+    "replay", "mark", "discard", "reopen", "correct", "back_out", "rerate", "bill", "fees", "simulate", "wallets",
 )  # fmt: skip
 """What an owner can be asked; those before `charge` change nothing."""
 
@@ -67,6 +68,9 @@ def perform(request: dict[str, Any]) -> Callable[[Engine], Any]:
         case "bill":
             billed = str(request["file"])
             return lambda engine: bill(engine, billed)
+        case "fees":
+            until, look = str(request["until"]), bool(request["preview"])
+            return lambda engine: charge_fees(engine, until, preview=look)
         case "simulate":
             usage, top, csv = UsageSelection.from_request(request["selection"]), int(request["top"]), request["csv"]
             old, new = str(request["old"]), str(request["new"])

@@ -39,6 +39,7 @@ from apps.embedded.ticking import timed_out_blocks
 from apps.embedded.wallet_desk import WalletDesk
 from apps.embedded.wallet_entries import change_wallets, expire_credit
 from apps.settings import Settings
+from billing.catalog.fees import FEE_SOURCE
 from billing.catalog.store import is_copy, load_catalog
 from pipelines.account.stage import ClaimContext, finish_records
 from pipelines.mediation.decode import Decoder, describe
@@ -341,6 +342,7 @@ class Engine:
                 superseding_file=superseding,
                 source=context.source,
                 tolerance_us=source.tolerance_us,
+                sent_once=source is FEE_SOURCE,
             )
             self.newer_came |= result.settles
             between = time.monotonic()

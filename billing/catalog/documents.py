@@ -12,6 +12,7 @@ from billing.catalog.wording import choose, describe_error
 from schemas.account import Account
 from schemas.contract import Contract
 from schemas.discount import DiscountPlan
+from schemas.fees import OneShotCharge, RecurringCharge
 from schemas.price_plan import (
     Calendar,
     Charge,
@@ -40,6 +41,8 @@ MODELS: dict[str, type[Document]] = {
     "lookup_table": LookupTable,
     "price_plan": PricePlan,
     "charge": Charge,
+    "recurring_charge": RecurringCharge,
+    "one_shot_charge": OneShotCharge,
     "offer": Offer,
     "contract": Contract,
     "account": Account,

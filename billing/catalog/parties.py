@@ -9,9 +9,10 @@ import polars as pl
 
 from billing.catalog.checking import Context
 from billing.catalog.discount_rows import discount_rows, discount_table
+from billing.catalog.fees import check_terms, fee_points, gather_terms
 from billing.catalog.models import ANY_KIND
 from billing.catalog.origins import FIRST_OF_TABLES, Origins
-from billing.catalog.resellers import resold_rows, resold_table
+from billing.catalog.resellers import overlap, resold_rows, resold_table, span
 from billing.catalog.rows import Check
 from billing.catalog.rules_discounts import check_discount_currencies, check_limited
 from billing.catalog.rules_pricing import offer_currencies, offers_by_zone
@@ -59,8 +60,8 @@ _ACCESS_POINTS = pl.Schema({**ACCESS_POINT_FRAME, "shared": pl.Boolean(), **_ORI
 class Parties:
     """The frames of `schemas.catalog`, sorted, plus `origin` in the first eight and `shared` in `access_points`.
 
-    `resold_points` are those of resellers, who share all that they resell. `assigned` is what lines of tables say of discounts:
-    `discount`, `discount_start` and `origin`.
+    `resold_points` are those of resellers, who share all that they resell. `terms`: see `fees.gather_terms`.
+    `assigned` is what lines of tables say of discounts: `discount`, `discount_start` and `origin`.
     """
 
     accounts: pl.DataFrame
@@ -77,14 +78,15 @@ class Parties:
     opening_readings: pl.DataFrame
     wallet_levels: pl.DataFrame
     wallet_terms: dict[str, Wallet]
+    terms: pl.DataFrame
 
     @property
     def all_points(self) -> pl.DataFrame:
         """The access points of all subscriptions, sorted, those of resellers behind those of whom they sold to."""
         own = self.access_points.drop("shared", "origin")
-        if not len(self.resold_points):
+        if not len(self.resold_points) and not len(self.terms):
             return own
-        together = pl.concat([own, self.resold_points.drop("shared", "origin")])
+        together = pl.concat([own, self.resold_points.drop("shared", "origin"), fee_points(self.terms)])
         return together.sort("access_point", "start_at", maintain_order=True)
 
 
@@ -97,6 +99,7 @@ def gather_parties(ctx: Context, tables: list[pl.DataFrame], origins: Origins) -
     tables_too = [*tables, *resold]
     levelled = [table.with_columns(level=pl.lit("billing_account")) for table in tables]
     tree = _together(_tree_rows(ctx, origins), _TREE, levelled)
+    every = _together([*subscriptions, *bought], _SUBSCRIPTIONS, tables_too).sort("subscription", "origin")
     return Parties(
         accounts=_together(accounts, _ACCOUNTS, tables).sort("account", "origin"),
         tree=tree.filter(pl.col("parent").is_not_null() | (pl.col("level") != "billing_account")).sort(
@@ -109,7 +112,7 @@ def gather_parties(ctx: Context, tables: list[pl.DataFrame], origins: Origins) -
             discount_rows(ctx, origins), _DISCOUNTS, [discount_table(ctx, table) for table in tables]
         ).sort("holder_kind", "holder", "number", "origin"),
         assigned=_together([], _ASSIGNED, tables).drop_nulls("discount"),
-        subscriptions=_together([*subscriptions, *bought], _SUBSCRIPTIONS, tables_too).sort("subscription", "origin"),
+        subscriptions=every,
         zones=_together([*_zone_rows(ctx, origins), *zones], _ZONES, tables_too)
         .drop_nulls("zone")
         .sort("subscription", "origin"),
@@ -120,6 +123,7 @@ def gather_parties(ctx: Context, tables: list[pl.DataFrame], origins: Origins) -
         opening_readings=_frame(readings, OPENING_READING_FRAME).sort("access_point", "series", "at"),
         wallet_levels=_wallet_levels(ctx, tables).sort("account", "wallet", "level"),
         wallet_terms=_wallet_terms(ctx),
+        terms=gather_terms(ctx, tables_too, every, origins),
     )
 
 
@@ -208,8 +212,7 @@ def _subscription_rows(
         bought = entry.document
         subscriptions.append((bought.code, bought.account, bought.offer, origins.value(entry, ())))
         for index, point in enumerate(bought.access_points):
-            start = utc_microseconds(point.start) if point.start is not None else TIME_MIN
-            end = utc_microseconds(point.end) if point.end is not None else TIME_MAX
+            start, end = overlap(span(point), span(bought))
             origin = origins.value(entry, ("access_points", index))
             points.append((point.id, bought.code, start, end, point.shared, origin))
             for reading in point.opening_readings:
@@ -239,9 +242,7 @@ def _tax_rows(ctx: Context, origins: Origins) -> list[tuple[Any, ...]]:
         account, exemption = entry.document, entry.document.tax_exemption
         exempt: tuple[Any, ...] = (None, None, None)
         if exemption is not None:
-            start = utc_microseconds(exemption.start) if exemption.start is not None else TIME_MIN
-            end = utc_microseconds(exemption.end) if exemption.end is not None else TIME_MAX
-            exempt = (exemption.reason, start, end)
+            exempt = (exemption.reason, *span(exemption))
         rows.append((account.code, account.tax_category, account.country, *exempt, origins.value(entry, ())))
     return rows
 
@@ -275,6 +276,7 @@ def check_parties(ctx: Context, parties: Parties, origins: Origins) -> None:
     check_sharing(check, parties.accounts, parties.tree, parties.subscriptions, parties.groups)
     check_shared_wallets(ctx, parties.wallet_terms, parties.accounts, parties.tree)
     check_windows(check, parties.access_points, parties.resold_points)
+    check_terms(check, parties.terms)
 
 
 def _check_references(check: Check, parties: Parties, origins: Origins) -> None:

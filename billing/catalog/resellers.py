@@ -41,15 +41,21 @@ def resold_rows(ctx: Context, origins: Origins) -> tuple[Rows, Rows, Rows]:
         code, origin = f"{bought.code}{BETWEEN}{reseller.account}", origins.value(entry, ("reseller",))
         subscriptions.append((code, reseller.account, reseller.offer, origin))
         zones.append((code, bought.zone, origin))
-        since, until = _span(reseller)
+        since, until = overlap(span(bought), span(reseller))
         for point in bought.access_points:
-            start, end = _span(point)
-            if max(start, since) < min(end, until):
-                points.append((point.id, code, max(start, since), min(end, until), True, origin))
+            start, end = overlap(span(point), (since, until))
+            if start < end:
+                points.append((point.id, code, start, end, True, origin))
     return subscriptions, zones, points
 
 
-def _span(dated: Any) -> tuple[int, int]:
+def overlap(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    """Return when both of two periods are; nothing where the start is not before the end."""
+    return max(one[0], other[0]), min(one[1], other[1])
+
+
+def span(dated: Any) -> tuple[int, int]:
+    """Return the [start, end) of something, microseconds UTC, TIME_MIN and TIME_MAX where it is open."""
     start = TIME_MIN if dated.start is None else utc_microseconds(dated.start)
     return start, TIME_MAX if dated.end is None else utc_microseconds(dated.end)
 

@@ -12,6 +12,7 @@ from billing.catalog.rules_calendars import check_calendar, check_date_list
 from billing.catalog.rules_contracts import check_contracts
 from billing.catalog.rules_counters import check_counter
 from billing.catalog.rules_discounts import check_discount_plan
+from billing.catalog.rules_fees import check_one_shot, check_recurring
 from billing.catalog.rules_pricing import (
     check_charge,
     check_event_type,
@@ -23,6 +24,7 @@ from billing.catalog.rules_taxes import check_mappings, check_seller, check_tax,
 from billing.catalog.rules_triggers import check_chains
 from schemas.account import Account
 from schemas.discount import DiscountPlan
+from schemas.fees import OneShotCharge, RecurringCharge
 from schemas.price_plan import Calendar, Charge, Counter, DateList, Document, EventType, Offer, PricePlan, Subscription
 from schemas.source import SourceBase
 from schemas.tax import Seller, Tax, TaxMapping
@@ -34,6 +36,8 @@ _CHECKS: tuple[tuple[type[Document], Callable[[Context, Entry[Any]], None]], ...
     (Counter, check_counter),
     (PricePlan, check_price_plan),
     (Charge, check_charge),
+    (RecurringCharge, check_recurring),
+    (OneShotCharge, check_one_shot),
     (Offer, check_offer),
     (Account, check_account),
     (Subscription, check_subscription),

@@ -6,7 +6,7 @@ from typing import Any
 
 from billing.catalog.checking import Context, units_of
 from billing.catalog.models import Entry, Path
-from billing.catalog.resellers import check_reseller
+from billing.catalog.resellers import check_reseller, overlap, span
 from billing.catalog.rules_discounts import check_assignments
 from billing.catalog.rules_taxes import check_taxed
 from billing.catalog.rules_wallets import check_wallet
@@ -37,12 +37,18 @@ def check_subscription(ctx: Context, entry: Entry[Subscription]) -> None:
     """Check the discounts of a subscription, and its access points, each alone."""
     check_assignments(ctx, entry)
     check_reseller(ctx, entry)
+    ctx.period(entry, (), entry.document.start, entry.document.end)
     for index, point in enumerate(entry.document.access_points):
         _check_access_point(ctx, entry, ("access_points", index), point)
 
 
 def _check_access_point(ctx: Context, entry: Entry[Any], path: Path, point: AccessPoint) -> None:
+    before = ctx.problems.count
     ctx.period(entry, path, point.start, point.end)
+    start, end = overlap(span(point), span(entry.document))
+    if start >= end and ctx.problems.count == before:
+        message = "the subscription is not in force while it has this access point"
+        ctx.problems.at(entry, path, message, "correct the `start` or `end` of one of them")
     seen: set[tuple[str, object]] = set()
     for index, reading in enumerate(point.opening_readings):
         here: Path = (*path, "opening_readings", index)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from billing.catalog.checking import Context
+from billing.catalog.fees import fee_codes
 from billing.catalog.models import Entry, Path
 from billing.catalog.rules_calendars import SUBSCRIPTION_ZONE
 from billing.catalog.rules_pricing import check_charge
@@ -24,7 +25,8 @@ HOWS = ("price_plan", "price", "percentage")
 class _Sold:
     """The charges of all offers: by offer, and by event type; those of more than one price, and those without any.
 
-    `fine` are pairs of a plan and a charge of which the first may stand in the place of the second's.
+    `fine` are pairs of a plan and a charge of which the first may stand in the place of the second's. `fees` says of each plan
+    whether it prices fees, or anything else.
     """
 
     by_offer: dict[str, frozenset[str]]
@@ -32,6 +34,7 @@ class _Sold:
     plural: frozenset[str]
     computed: frozenset[str]
     fine: set[tuple[str, str]]
+    fees: dict[str, bool]
 
     def charges(self, ctx: Context, item: ContractItem) -> frozenset[str]:
         """Return the charges that an item is for."""
@@ -45,7 +48,7 @@ class _Sold:
 
 
 def _sold(ctx: Context) -> _Sold:
-    documents = ctx.documents.of(Charge)
+    documents, fees = ctx.documents.of(Charge), fee_codes(ctx.documents)
     by_offer = {
         code: frozenset(charge for charge in offer.document.charges if charge in documents)
         for code, offer in ctx.documents.of(Offer).items()
@@ -63,6 +66,7 @@ def _sold(ctx: Context) -> _Sold:
         frozenset(code for code, used in models.items() if not used <= set(PRICED_ONCE)),
         frozenset(code for code, used in models.items() if used & set(COMPUTED)),
         set(),
+        {charge.document.price_plan: charge.document.code in fees for charge in documents.values()},
     )
 
 
@@ -118,6 +122,11 @@ def _check_item(ctx: Context, entry: Entry[Contract], path: Path, item: Contract
             if not _check_plan(ctx, entry, (*path, "price_plan"), item.price_plan, charge):
                 return
             sold.fine.add((item.price_plan, charge))
+            fee = charge in fee_codes(ctx.documents)
+            if sold.fees.setdefault(item.price_plan, fee) != fee:
+                message = f'the price plan "{item.price_plan}" would price fees and usage'
+                ctx.problems.at(entry, (*path, "price_plan"), message, "give fees a plan of their own")
+                return
         return
     if item.price is not None:
         _check_price(ctx, entry, path, item)

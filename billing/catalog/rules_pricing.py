@@ -10,6 +10,7 @@ from billing.catalog.rules_accumulators import check_accumulators, check_offer_a
 from billing.catalog.rules_calendars import SUBSCRIPTION_ZONE
 from billing.catalog.rules_counters import check_used_up
 from billing.catalog.rules_expressions import check_conditions, check_formula_use
+from billing.catalog.rules_fees import check_fee_plan
 from billing.catalog.rules_lookups import check_lookups
 from billing.catalog.rules_tables import check_table_dimension, check_table_values, check_value_use
 from billing.catalog.rules_taxes import check_class, check_sold_by
@@ -69,6 +70,7 @@ def check_charge(ctx: Context, entry: Entry[Charge]) -> None:
         check_table_values(ctx, entry, event_type, plan)
         check_value_use(ctx, entry, event_type, plan)
         check_formula_use(ctx, entry, event_type, plan)
+        check_fee_plan(ctx, entry, event_type, plan)
     unit = ctx.units.get(event_type.unit) if event_type is not None else None
     if event_type is None or unit is None or plan is None:
         return

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from billing.catalog.checking import Context, known_units
+from billing.catalog.fees import add_fees, by_share, fee_plans
 from billing.catalog.files import CatalogFiles, content_hash, read_files, yaml_names
 from billing.catalog.models import D, Problems
 from billing.catalog.origins import Origins
@@ -24,6 +25,7 @@ from billing.catalog.tax_coverage import check_tax_coverage
 from schemas.catalog import Catalog
 from schemas.contract import Contract
 from schemas.discount import DiscountPlan
+from schemas.fees import OneShotCharge, RecurringCharge
 from schemas.price_plan import Calendar, Charge, Counter, DateList, EventType, Offer, PricePlan
 from schemas.source import SourceBase
 from schemas.tax import Seller, Tax, TaxCategory, TaxClass, TaxMapping
@@ -50,6 +52,7 @@ def load_catalog(directory: Path) -> Catalog:
     hashed, names = content_hash(files.data), tuple(sorted(files.data))
     origins = Origins()
     tables = _read_tables(files, origins, problems)
+    add_fees(files.documents, problems)
     units = known_units(files.documents, problems)
     price_tables = read_price_tables(files, units, origins, problems)
     ctx = Context(files.documents, units, frozenset(zoneinfo.available_timezones()), problems, price_tables.sound)
@@ -58,6 +61,8 @@ def load_catalog(directory: Path) -> Catalog:
     del tables
     check_parties(ctx, parties, origins)
     problems.raise_any()
+    plans = _by_code(ctx, PricePlan)
+    plans |= {code: by_share(plans[code]) for code in fee_plans(ctx.documents)}
     catalog = Catalog(
         content_hash=hashed,
         files=names,
@@ -65,10 +70,13 @@ def load_catalog(directory: Path) -> Catalog:
         event_types=_by_code(ctx, EventType),
         calendars=_by_code(ctx, Calendar),
         counters=_by_code(ctx, Counter),
-        price_plans=_by_code(ctx, PricePlan),
+        price_plans=plans,
         charges=_by_code(ctx, Charge),
         offers=_by_code(ctx, Offer),
         contracts=_by_code(ctx, Contract),
+        recurring_charges=_by_code(ctx, RecurringCharge),
+        one_shot_charges=_by_code(ctx, OneShotCharge),
+        subscription_terms=parties.terms.drop("offer", "origin"),
         sources=_by_code(ctx, SourceBase),
         accounts=parties.accounts.drop("origin"),
         wallets=parties.wallets,

@@ -92,11 +92,15 @@ def share_by_second(start_at: int, end_at: int, part_start_at: int, part_end_at:
 
 @dataclass(frozen=True, slots=True)
 class RecurringPart:
-    """What a recurring charge asks for one period, or takes back: `quantity` of its price, for `days`, on a day."""
+    """What a recurring charge asks for one period, or takes back: `quantity` of its price, for `days`, on a day.
+
+    `measured` are the days that the quantity is the share of: more than `days` where a part costs all.
+    """
 
     days: Period
     quantity: Fraction
     charged_on: date
+    measured: Period
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,7 @@ def recurring_parts(terms: Terms, start: date, until: date, *, end: date | None 
         if charged_on >= until or last <= first:
             return
         measured = Period(first if terms.prorate_start else whole.start, last if terms.prorate_end else whole.end)
-        yield RecurringPart(Period(first, last), share(cycle, number, measured, terms.basis), charged_on)
+        yield RecurringPart(Period(first, last), share(cycle, number, measured, terms.basis), charged_on, measured)
         number += 1
 
 
@@ -145,7 +149,7 @@ def reimbursed_parts(terms: Terms, charged_until: date, end: date) -> Iterator[R
         whole = cycle.period(number)
         rest = Period(max(end, whole.start), min(charged_until, whole.end))
         if rest == whole or terms.prorate_end:
-            yield RecurringPart(rest, -share(cycle, number, rest, terms.basis), end)
+            yield RecurringPart(rest, -share(cycle, number, rest, terms.basis), end, rest)
         number += 1
 
 

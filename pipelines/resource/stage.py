@@ -105,6 +105,7 @@ def process(
     superseding_file: int = 0,
     source: int = 0,
     tolerance_us: int = 0,
+    sent_once: bool = False,
 ) -> ResourceResult:
     """Attribute, deduplicate, difference and assemble one block, updating `state`.
 
@@ -118,11 +119,13 @@ def process(
             (`on_same_key` is `supersede` or `reverse`, without readings), else 0.
         source: the source's id, for sessions that time out.
         tolerance_us: how far from midnight records of one identity may be on both sides of it.
+        sent_once: whoever sends the records knows which ones it has sent: none is too old to be known.
     """
     reason = cdrs.reason.copy()
     is_reading = (cdrs.series_hi != 0) | (cdrs.series_lo != 0)
     window_start = state.dedup.move_to(stage_time)
-    reason[(reason == 0) & (cdrs.event_at < window_start)] = Reason.BEYOND_WINDOW
+    if not sent_once:
+        reason[(reason == 0) & (cdrs.event_at < window_start)] = Reason.BEYOND_WINDOW
     if cdrs.readings.idle_days:
         kept_since = stage_time - cdrs.readings.idle_days * DAY_US
         reason[(reason == 0) & is_reading & (cdrs.event_at < kept_since)] = Reason.BEYOND_WINDOW

@@ -29,6 +29,19 @@ from rating.kernels.wide import add, less
 I64 = np.int64
 U = np.uint64
 QUANTITY_MAX = 2**62
+INT64_MAX = 2**63 - 1
+
+
+@kernel
+def is_bare(rule: Any) -> Any:
+    """Return whether nothing but its formula says what a usage costs, so that usage taken back gives back just that.
+
+    Args:
+        rule: (VERSION_COLUMNS,) int64.
+    """
+    whole = rule[FIRST] == 1 and rule[NEXT] == 1 and rule[MINIMUM] == 0 and rule[ZERO_CHARGED] == 0
+    unlimited = rule[CAP_HI] == I64(INT64_MAX) and rule[FLOOR_HI] == 0 and rule[FLOOR_LO] == 0
+    return whole and unlimited and rule[FEE_HI] == 0 and rule[FEE_LO] == 0
 
 
 @kernel

@@ -17,7 +17,7 @@ from rating.kernels.compiled import kernel
 from rating.kernels.destination import bucket_of, find_destination
 from rating.kernels.draw import draw
 from rating.kernels.flat import price_flat
-from rating.kernels.formula import price_formula
+from rating.kernels.formula import is_bare, price_formula
 from rating.kernels.graduated import price_graduated
 from rating.kernels.hashing import prefetch
 from rating.kernels.increments import round_up
@@ -384,7 +384,8 @@ def rate_rows(
                         continue
                     asked = used
                 item_quantity[out] = asked
-            if items is not None and asked < 0:
+            is_formula = shape == layout.MODEL_FORMULA + layout.SPECIAL
+            if items is not None and asked < 0 and not is_formula:
                 hi, lo, tier, reason = price_taken_back(
                     -asked, before, version_row[rule], version_row[version, layout.PEAK], price_at, band, rolls,
                     tier_upper, price,
@@ -393,9 +394,12 @@ def rate_rows(
                     out_reason[to] = reason
                     continue
                 quantity = -asked
-            elif values is not None and shape == layout.MODEL_FORMULA + layout.SPECIAL:
+            elif values is not None and is_formula:
+                if items is not None and asked < 0 and (counter >= 0 or not is_bare(version_row[rule])):
+                    out_reason[to] = reasons.NEGATIVE_UNPRICED
+                    continue
                 hi, lo, quantity, state = price_formula(
-                    row, at, used, before, version_row[rule], band, attributes, values, programs, stack
+                    row, at, abs(used), before, version_row[rule], band, attributes, values, programs, stack
                 )
                 if state != STATE_SURE:
                     out_reason[to] = reasons.AMOUNT_OVERFLOW if state == STATE_OVERFLOW else reasons.FORMULA_UNUSABLE

@@ -60,6 +60,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "config show",
         "demo",
         "explain",
+        "fees",
         "files abandon",
         "files back-out",
         "files gaps",

@@ -1,0 +1,139 @@
+"""Charging fees: what is due and was not asked yet becomes a file of usage, claimed as any other file is.
+
+What was asked is in the files that were claimed before and not backed out, so that a crash, a repeat and a replay ask nothing
+twice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from apps.embedded.engine import Engine
+from billing.subscriptions.rules_asking import ASKED_FRAME, TermsDiffer, to_ask
+from pipelines.spool.claims import Arrival
+from pipelines.spool.files import durable_file
+from pipelines.spool.journal import FileClaim
+from pipelines.spool.lifecycle import decisions
+from schemas.fees import DAY_AFTER, DENOMINATOR, FEE, FEES, FIRST_DAY, NUMERATOR
+from schemas.money import AMOUNT_DECIMALS, from_scaled
+
+AHEAD_MAX = timedelta(days=400)
+"""How far ahead fees are charged: who means 2026 does not write 2062."""
+LISTED_MAX = 1000
+_NAME = re.compile(r"fees-until-(\d{4}-\d{2}-\d{2})\.parquet")
+
+
+class UnableToChargeFees(Exception):
+    """Fees cannot be charged until that day; nothing changed."""
+
+
+def charge_fees(engine: Engine, until: str, *, preview: bool) -> dict[str, Any]:
+    """Charge what is due of fees until a day (`to_ask`), or say what that is.
+
+    Raises:
+        UnableToChargeFees: when the day is none, lies too far ahead or before one until which fees were charged; when the
+            catalog in force has no fees, or counts the periods of one otherwise than before.
+    """
+    engine.flush()
+    day = _day(engine, until)
+    catalog = engine.active.catalog if engine.active is not None else None
+    if catalog is None or not catalog.fees:
+        raise UnableToChargeFees(
+            "the catalog in force has no fees: declare recurring_charge or one_shot_charge documents"
+        )
+    charged = _charged(engine)
+    last = max(charged.values(), default="")
+    if last > day.isoformat():
+        raise UnableToChargeFees(f"fees are charged until {last} already: say that day, or a later one")
+    try:
+        rows = to_ask(catalog, _asked(engine, charged), day)
+    except TermsDiffer as error:
+        raise UnableToChargeFees(str(error)) from error
+    told = {
+        "until": day.isoformat(),
+        "charged": len(rows.filter(pl.col("quantity") > 0)),
+        "taken_back": len(rows.filter(pl.col("quantity") < 0)),
+        "subscriptions": rows["subscription"].n_unique(),
+    }
+    if preview:
+        return told | {
+            "rows": [_row(row) for row in rows.head(LISTED_MAX).to_dicts()],
+            "left": max(0, len(rows) - LISTED_MAX),
+        }
+    return told | (_claim(engine, rows, day) if len(rows) else {"claim": 0, "rated": 0, "refused": 0, "amounts": {}})
+
+
+def _day(engine: Engine, until: str) -> date:
+    try:
+        day = date.fromisoformat(until)
+    except ValueError as error:
+        raise UnableToChargeFees(f'"{until}" is no day: write it as 2026-09-01') from error
+    furthest = datetime.fromtimestamp(engine.now() / 1_000_000, UTC).date() + AHEAD_MAX
+    if day > furthest:
+        raise UnableToChargeFees(f"{day} lies too far ahead: fees are charged until {furthest} at most")
+    return day
+
+
+def _charged(engine: Engine) -> dict[str, str]:
+    """Return the files in which fees were asked, and that were not backed out: until when, by name in the archive."""
+    withdrawn = decisions(engine.journal.entries).withdrawn
+    return {
+        entry.stored: found[1]
+        for entry in engine.journal.entries
+        if isinstance(entry, FileClaim)
+        and entry.source == FEES
+        and entry.claim not in withdrawn
+        and not entry.corrects
+        and (found := _NAME.fullmatch(entry.name))
+    }
+
+
+def _asked(engine: Engine, charged: Iterable[str]) -> pl.DataFrame:
+    asked = [pl.DataFrame(schema=ASKED_FRAME)]
+    for stored in charged:
+        try:
+            asked.append(pl.read_parquet(engine.directory.spool.archive / stored).select(ASKED_FRAME.names()))
+        except (OSError, pl.exceptions.PolarsError) as error:
+            told = f"archive/{stored}, which says what was charged, cannot be read: {str(error).splitlines()[0]}"
+            raise UnableToChargeFees(told) from error
+    return pl.concat(asked)
+
+
+def _claim(engine: Engine, rows: pl.DataFrame, day: date) -> dict[str, Any]:
+    spool, name = engine.directory.spool, f"fees-until-{day}.parquet"
+    path = spool.incoming / FEES / f".{name}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with durable_file(path) as handle:
+        rows.write_parquet(handle)
+    arrival = Arrival(FEES, name, path)
+    (entry,) = spool.claim_all(engine.journal, [arrival], now=engine.now(), terms=engine.terms)
+    report = engine.process(entry)
+    engine.flush()
+    amounts: Counter[str] = Counter()
+    for header in report.headers:
+        amounts.update({engine.state.vocabulary.currencies.name(each): total for each, total in header.amounts.items()})
+    return {
+        "claim": entry.claim,
+        "rated": report.total("rated"),
+        "refused": sum(map(report.total, ("rejected", "parked", "unrated"))),
+        "amounts": {code: str(from_scaled(total, AMOUNT_DECIMALS)) for code, total in sorted(amounts.items())},
+    }
+
+
+def _row(row: dict[str, Any]) -> dict[str, Any]:
+    """Return what is asked, for people and programs."""
+    sign = "-" if row["quantity"] < 0 else ""
+    share = f"{sign}{row[NUMERATOR]}" + (f"/{row[DENOMINATOR]}" if row[DENOMINATOR] > 1 else "")
+    return {
+        "subscription": row["subscription"],
+        "fee": row[FEE],
+        "from": row[FIRST_DAY].isoformat(),
+        "to": row[DAY_AFTER].isoformat(),
+        "share": share,
+    }

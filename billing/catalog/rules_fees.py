@@ -1,0 +1,65 @@
+"""Rules of fees: when they are due can be told, and what they cost is a price."""
+
+from __future__ import annotations
+
+from billing.catalog.checking import Context, fits
+from billing.catalog.fees import FEE_TYPE, fee_codes
+from billing.catalog.models import Entry, Path
+from schemas.fees import OneShotCharge, RecurringCharge
+from schemas.price_plan import Charge, EventType, PricePlan, PriceVersion
+
+FEE_DECIMALS_MAX = 6
+"""Of the price of a whole fee: of at most 12 months, any share of it is rounded as if it were exact."""
+_MONTHS = ("month", "year")
+_OF_MONTHS = ("thirty_360", "actual_360", "actual_365", "month_12")
+_NOT_OF_FEES = ("prices", "calendar", "connection_fee", "floor", "cap", "increments", "minimum_quantity")
+
+
+def check_recurring(ctx: Context, entry: Entry[RecurringCharge]) -> None:
+    """Check the zone of a recurring charge, and that its basis can measure its periods."""
+    fee = entry.document
+    ctx.zone(entry, ("zone",), fee.zone)
+    if fee.basis in _OF_MONTHS and fee.every.split()[1] not in _MONTHS:
+        message = f"{fee.basis} counts months, and a period is {fee.every}"
+        ctx.problems.at(entry, ("basis",), message, "use `basis: actual`, or periods of months")
+
+
+def check_one_shot(ctx: Context, entry: Entry[OneShotCharge]) -> None:
+    """Check the zone of a charge that is made once."""
+    ctx.zone(entry, ("zone",), entry.document.zone)
+
+
+def check_fee_plan(ctx: Context, entry: Entry[Charge], event_type: EventType, plan: PricePlan) -> None:
+    """Check that the plan of a fee prices fees, and nothing else."""
+    if event_type is not FEE_TYPE:
+        return
+    for index, version in enumerate(plan.versions):
+        wrong = _wrong(version)
+        if wrong is not None:
+            place = ctx.documents.of(PricePlan)[plan.code].place(("versions", index, *wrong[1]))
+            message = f'the price plan "{plan.code}" prices no fee: {wrong[0]} ({place})'
+            ctx.problems.at(
+                entry, ("price_plan",), message, "use a plan whose versions have `model: event` and a price"
+            )
+    charges = ctx.documents.of(Charge).values()
+    fees = fee_codes(ctx.documents)
+    other = next(
+        (one for one in charges if one.document.price_plan == plan.code and one.document.code not in fees), None
+    )
+    if other is not None:
+        message = f'the price plan "{plan.code}" prices usage, too: by "{other.document.code}" ({other.place()})'
+        ctx.problems.at(entry, ("price_plan",), message, "give fees a plan of their own")
+
+
+def _wrong(version: PriceVersion) -> tuple[str, Path] | None:
+    """Return what keeps a version from pricing fees, and where it says so."""
+    if version.model == "formula":
+        return None
+    if version.model != "event":
+        return f"its model is {version.model}", ("model",)
+    for name in _NOT_OF_FEES:
+        if getattr(version, name) is not None:
+            return f"it has `{name}`", (name,)
+    if version.price is not None and not isinstance(version.price, dict) and not fits(version.price, FEE_DECIMALS_MAX):
+        return f"the price of a fee has at most {FEE_DECIMALS_MAX} decimals", ("price",)
+    return None

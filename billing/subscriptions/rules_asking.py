@@ -1,0 +1,197 @@
+"""What is asked for fees: the difference between what is due and what was asked before.
+
+What is due is worked out from the start of a subscription each time. So asking twice asks nothing, what was paid in advance and
+is cut short is taken back by its part, and a price that changes afterwards takes back and asks again. A fee that a
+subscription has no more, and a subscription that is gone, stay as they were asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from fractions import Fraction
+from typing import Any
+
+import polars as pl
+
+from billing.subscriptions.rules_fees import day_at, days_in_force, pieces
+from billing.subscriptions.rules_periods import first_instant
+from rating.contracts import own_code, with_contracts
+from schemas.catalog import Catalog
+from schemas.fees import DAY_AFTER, DENOMINATOR, FEE, FIRST_DAY, NUMERATOR, OneShotCharge, RecurringCharge, fee_point
+from schemas.price_plan import PriceVersion, utc_microseconds
+
+ASKED_FRAME = pl.Schema(
+    {
+        "subscription": pl.String,
+        FEE: pl.String,
+        "key_at": pl.Int64,  # when what it is for begins, microseconds UTC
+        "nth": pl.Int64,  # how often the same was asked for before
+        "event_at": pl.Int64,  # when it is charged, microseconds UTC
+        "quantity": pl.Int64,  # 1, or -1 to take it back
+        NUMERATOR: pl.Int64,  # of the share of the price, above zero, in lowest terms
+        DENOMINATOR: pl.Int64,
+        FIRST_DAY: pl.Date,
+        DAY_AFTER: pl.Date,
+        "access_point": pl.String,
+        "terms": pl.String,  # how its periods were counted
+    }
+)
+_KEY = ["subscription", FEE, "key_at"]
+_OWED = [*_KEY, "event_at", NUMERATOR, DENOMINATOR, FIRST_DAY, DAY_AFTER]
+_PIECE = pl.Schema(
+    {
+        "begin_at": pl.Int64,
+        "finish_at": pl.Int64,
+        NUMERATOR: pl.Int64,
+        DENOMINATOR: pl.Int64,
+        FIRST_DAY: pl.Date,
+        DAY_AFTER: pl.Date,
+    }
+)
+_FAR = utc_microseconds(datetime(9999, 1, 1, tzinfo=UTC))
+"""A subscription that ends later goes on."""
+
+
+class TermsDiffer(ValueError):
+    """A fee was charged by other periods than its document has now."""
+
+
+def to_ask(catalog: Catalog, asked: pl.DataFrame, until: date) -> pl.DataFrame:
+    """Return what is to be asked until a day, in order of subscription, fee and key: ASKED_FRAME.
+
+    In advance that is what begins before the day, otherwise what has ended by then. What corrects something is charged where
+    that begins, at the price that it has there.
+
+    Args:
+        asked: ASKED_FRAME, all that was asked before, never until a later day.
+
+    Raises:
+        TermsDiffer: when a fee was asked by other periods.
+    """
+    terms = {code: fee.terms for code, fee in catalog.fees.items()}
+    for code, before in asked.select(FEE, "terms").unique().sort(FEE, "terms").iter_rows():
+        if terms.get(code, before) != before:
+            raise TermsDiffer(
+                f'the fee "{code}" was charged {before}, and is to be charged {terms[code]} now: give the new periods a fee '
+                "of their own, and end the subscriptions that have the old one"
+            )
+    owed, having = _owed(catalog, until)
+    before = asked.join(having, on=["subscription", FEE], how="semi")
+    settled = _settled(owed, before)
+    owed, before = owed.join(settled, on=_KEY, how="anti"), before.join(settled, on=_KEY, how="anti")
+    counted = before.group_by(_KEY).agg(count=pl.len().cast(pl.Int64))
+    joined = owed.join(counted, on=_KEY, how="left")
+    fresh = joined.filter(pl.col("count").is_null()).with_columns(nth=pl.lit(0, pl.Int64), quantity=pl.lit(1, pl.Int64))
+    corrected = pl.DataFrame(list(_corrections(joined.drop_nulls("count"), before)), schema=_asked_of(), orient="row")
+    return (
+        pl.concat([fresh.select(_asked_of().names()), corrected])
+        .with_columns(
+            access_point=pl.lit(fee_point("")) + pl.col("subscription"),
+            terms=pl.col(FEE).replace_strict(terms, return_dtype=pl.String),
+        )
+        .select(ASKED_FRAME.names())
+        .cast(ASKED_FRAME)
+        .sort("subscription", FEE, "key_at")
+    )
+
+
+def _asked_of() -> pl.Schema:
+    return pl.Schema({name: type_ for name, type_ in ASKED_FRAME.items() if name not in ("access_point", "terms")})
+
+
+def _owed(catalog: Catalog, until: date) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return what is owed until a day, and which subscription has which fee."""
+    varied = with_contracts(catalog)
+    bought = catalog.subscription_terms.join(varied.subscriptions.select("subscription", "offer"), on="subscription")
+    owed = [pl.DataFrame(schema={name: ASKED_FRAME[name] for name in _OWED})]
+    having = [pl.DataFrame(schema={"subscription": pl.String, FEE: pl.String})]
+    for (offer,), terms in bought.sort("offer", "subscription").group_by("offer", maintain_order=True):
+        for charge in varied.offers[str(offer)].charges:
+            fee = catalog.fees.get(own_code(charge))
+            if fee is None:
+                continue
+            having.append(terms.select("subscription", pl.lit(fee.code).alias(FEE)))
+            if isinstance(fee, OneShotCharge):
+                found = _once(fee, terms, until)
+            else:
+                versions = varied.price_plans[varied.charges[charge].price_plan].versions
+                found = _recurring(fee, terms, until, _changes(versions))
+            owed.append(found.with_columns(pl.lit(fee.code).alias(FEE)).select(_OWED))
+    return pl.concat(owed), pl.concat(having)
+
+
+def _changes(versions: tuple[PriceVersion, ...]) -> list[int]:
+    """Return when other versions come into force, or none does."""
+    ends = (version.end for version in versions if version.end is not None)
+    return sorted({utc_microseconds(each) for each in (*ends, *(version.start for version in versions))})
+
+
+def _once(fee: OneShotCharge, terms: pl.DataFrame, until: date) -> pl.DataFrame:
+    limit = first_instant(until, fee.zone)
+    begins = fee.at == "start"
+    found = terms.select("subscription", key_at="start_at" if begins else "end_at")
+    found = found.filter(pl.col("key_at") < limit if begins else pl.col("key_at") <= limit)
+    days = {at: day_at(at, fee.zone) for at in found["key_at"].unique().to_list()}
+    first = pl.col("key_at").replace_strict(days, return_dtype=pl.Date) if days else pl.lit(None, pl.Date)
+    return found.with_columns(
+        pl.lit(1, pl.Int64).alias(NUMERATOR),
+        pl.lit(1, pl.Int64).alias(DENOMINATOR),
+        first.alias(FIRST_DAY),
+        first.dt.offset_by("1d").alias(DAY_AFTER),
+        event_at="key_at",
+    )
+
+
+def _recurring(fee: RecurringCharge, terms: pl.DataFrame, until: date, changes: list[int]) -> pl.DataFrame:
+    """Return what is owed by subscriptions: those in force on the same days owe the same pieces."""
+    spans = terms.select("start_at", "end_at").unique().rows()
+    days = [days_in_force(fee, start, None if end >= _FAR else end) for start, end in spans]
+    number = {span: place for place, span in enumerate(dict.fromkeys(days))}
+    known = pl.DataFrame(
+        [(*span, number[which]) for span, which in zip(spans, days, strict=True)],
+        schema={"start_at": pl.Int64, "end_at": pl.Int64, "number": pl.Int64},
+        orient="row",
+    )
+    rows = [
+        (place, first_instant(piece.days.start, fee.zone), first_instant(piece.days.end, fee.zone),
+         piece.quantity.numerator, piece.quantity.denominator, piece.days.start, piece.days.end)
+        for (first, after), place in number.items()
+        for piece in pieces(fee, first, after, until, changes)
+    ]  # fmt: skip
+    found = pl.DataFrame(rows, schema={"number": pl.Int64, **_PIECE}, orient="row")
+    begins = pl.max_horizontal("begin_at", "start_at")
+    last = pl.max_horizontal(begins, pl.min_horizontal("finish_at", "end_at") - 1)
+    return (
+        terms.join(known, on=["start_at", "end_at"])
+        .join(found, on="number")
+        .with_columns(key_at=begins, event_at=begins if fee.in_advance else last)
+    )
+
+
+def _settled(owed: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
+    """Return the keys of what was asked once, as it is owed: nearly all."""
+    once = before.filter(pl.len().over(_KEY) == 1, pl.col("quantity") == 1)
+    return once.join(owed, on=[*_KEY, NUMERATOR, DENOMINATOR], how="semi").select(_KEY)
+
+
+def _corrections(joined: pl.DataFrame, before: pl.DataFrame) -> Iterator[tuple[Any, ...]]:
+    """Yield rows for what was asked otherwise than it is owed, and for what was asked and is owed no more."""
+    asked: dict[tuple[Any, ...], list[Any]] = {}
+    for row in before.select(*_KEY, "quantity", NUMERATOR, DENOMINATOR, FIRST_DAY, DAY_AFTER).iter_rows():
+        held = asked.setdefault(row[:3], [Fraction(0), 0, row[6], row[7]])
+        held[0] += row[3] * Fraction(row[4], row[5])
+        held[1] += 1
+    for row in joined.select(*_KEY, NUMERATOR, DENOMINATOR, FIRST_DAY, DAY_AFTER).iter_rows():
+        held = asked.pop(row[:3])
+        yield from _correction(row[:3], Fraction(row[3], row[4]) - held[0], held[1], row[5], row[6])
+    for key, (quantity, count, first, after) in asked.items():
+        yield from _correction(key, -quantity, count, first, after)
+
+
+def _correction(
+    key: tuple[Any, ...], quantity: Fraction, count: int, first: date, after: date
+) -> Iterator[tuple[Any, ...]]:
+    if quantity:
+        sign = 1 if quantity > 0 else -1
+        yield (*key, count, key[2], sign, abs(quantity).numerator, quantity.denominator, first, after)

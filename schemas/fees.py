@@ -1,0 +1,76 @@
+"""Fees: what a subscription costs without any usage. A fee is a charge whose usage octroi makes itself, when it is due."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import StringConstraints
+
+from schemas.price_plan import Accumulated, CivilDate, Code, Document
+
+FEE = "fee"
+"""The event type of all fees, and their attribute that says which one it is."""
+FEES = "fees"
+"""The source of what is due."""
+NUMERATOR, DENOMINATOR, FIRST_DAY, DAY_AFTER = "numerator", "denominator", "first_day", "day_after"
+"""The values of a fee: which share of its price is due, and for which days."""
+FEE_FORMULA = f"quantity * price * {NUMERATOR} / {DENOMINATOR}"
+"""What a fee costs: the share is exact, so that an amount is rounded once."""
+POINT_PREFIX = "fee:"
+"""Before the code of a subscription: the access point on which its fees are charged."""
+
+BasisName = Literal["actual", "thirty_360", "actual_360", "actual_365", "month_12"]
+
+
+class FeeBase(Document):
+    """What all fees have: the `price_plan` says what a whole one costs."""
+
+    kind: str
+    code: Code
+    price_plan: Code
+    tax_class: Code | None = None
+    accumulate: Accumulated = ()
+
+
+class RecurringCharge(FeeBase):
+    """A fee for every period of a subscription.
+
+    Periods are `every` so many days, weeks, months or years from the `anchor`: the subscription's first day, a day, or where
+    the calendar has them begin. Days are those of `zone`. It is charged when a period ends, or `in_advance` when it begins.
+    What is not a whole period costs its part by the `basis`, unless `prorate_start` or `prorate_end` says that it costs all.
+    Of a day on which a subscription begins or ends in the middle, `start_day` and `end_day` say whether it is charged.
+    """
+
+    kind: Literal["recurring_charge"]
+    every: Annotated[str, StringConstraints(pattern=r"^[1-9]\d{0,2} (day|week|month|year)$")] = "1 month"
+    anchor: Literal["subscription", "calendar"] | CivilDate = "calendar"
+    zone: str = "UTC"
+    in_advance: bool = False
+    prorate_start: bool = True
+    prorate_end: bool = True
+    basis: BasisName = "actual"
+    start_day: Literal["charged", "free"] = "charged"
+    end_day: Literal["charged", "free"] = "free"
+
+    @property
+    def terms(self) -> str:
+        """What may not change once it was charged: the periods."""
+        return f"{self.every} from {self.anchor}"
+
+
+class OneShotCharge(FeeBase):
+    """A fee that is charged once: `at` the start of a subscription, or at its end."""
+
+    kind: Literal["one_shot_charge"]
+    at: Literal["start", "end"] = "start"
+    zone: str = "UTC"
+
+    @property
+    def terms(self) -> str:
+        """What may not change once it was charged."""
+        return f"once, at the {self.at}"
+
+
+def fee_point(subscription: str) -> str:
+    """Return the access point on which the fees of a subscription are charged."""
+    return POINT_PREFIX + subscription
