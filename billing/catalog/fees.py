@@ -51,7 +51,7 @@ FEE_SOURCE = ParquetSource.model_validate(
         "mapping": {
             "identity": ("subscription", FEE, "key_at", "nth"),
             "access_point": "access_point",
-            "time": {"field": "event_at", "format": "epoch_us"},
+            "time": {"field": "key_at", "format": "epoch_us"},
             "quantity": {"field": "quantity", "unit": "event", "negative": "take_back"},
             "event_type": {"constant": FEE},
             "attributes": {FEE: FEE},

@@ -25,9 +25,8 @@ ASKED_FRAME = pl.Schema(
     {
         "subscription": pl.String,
         FEE: pl.String,
-        "key_at": pl.Int64,  # when what it is for begins, microseconds UTC
+        "key_at": pl.Int64,  # when what it is for begins, microseconds UTC: at that price it is charged
         "nth": pl.Int64,  # how often the same was asked for before
-        "event_at": pl.Int64,  # when it is charged, microseconds UTC
         "quantity": pl.Int64,  # 1, or -1 to take it back
         NUMERATOR: pl.Int64,  # of the share of the price, above zero, in lowest terms
         DENOMINATOR: pl.Int64,
@@ -38,11 +37,10 @@ ASKED_FRAME = pl.Schema(
     }
 )
 _KEY = ["subscription", FEE, "key_at"]
-_OWED = [*_KEY, "event_at", NUMERATOR, DENOMINATOR, FIRST_DAY, DAY_AFTER]
+_OWED = [*_KEY, NUMERATOR, DENOMINATOR, FIRST_DAY, DAY_AFTER]
 _PIECE = pl.Schema(
     {
         "begin_at": pl.Int64,
-        "finish_at": pl.Int64,
         NUMERATOR: pl.Int64,
         DENOMINATOR: pl.Int64,
         FIRST_DAY: pl.Date,
@@ -60,8 +58,8 @@ class TermsDiffer(ValueError):
 def to_ask(catalog: Catalog, asked: pl.DataFrame, until: date) -> pl.DataFrame:
     """Return what is to be asked until a day, in order of subscription, fee and key: ASKED_FRAME.
 
-    In advance that is what begins before the day, otherwise what has ended by then. What corrects something is charged where
-    that begins, at the price that it has there.
+    In advance that is what begins before the day, otherwise what has ended by then. All is charged, and corrected, at the
+    price of the moment in which it begins.
 
     Args:
         asked: ASKED_FRAME, all that was asked before, never until a later day.
@@ -139,7 +137,6 @@ def _once(fee: OneShotCharge, terms: pl.DataFrame, until: date) -> pl.DataFrame:
         pl.lit(1, pl.Int64).alias(DENOMINATOR),
         first.alias(FIRST_DAY),
         first.dt.offset_by("1d").alias(DAY_AFTER),
-        event_at="key_at",
     )
 
 
@@ -154,18 +151,16 @@ def _recurring(fee: RecurringCharge, terms: pl.DataFrame, until: date, changes: 
         orient="row",
     )
     rows = [
-        (place, first_instant(piece.days.start, fee.zone), first_instant(piece.days.end, fee.zone),
-         piece.quantity.numerator, piece.quantity.denominator, piece.days.start, piece.days.end)
+        (place, first_instant(piece.days.start, fee.zone), piece.quantity.numerator, piece.quantity.denominator,
+         piece.days.start, piece.days.end)
         for (first, after), place in number.items()
         for piece in pieces(fee, first, after, until, changes)
     ]  # fmt: skip
     found = pl.DataFrame(rows, schema={"number": pl.Int64, **_PIECE}, orient="row")
-    begins = pl.max_horizontal("begin_at", "start_at")
-    last = pl.max_horizontal(begins, pl.min_horizontal("finish_at", "end_at") - 1)
     return (
         terms.join(known, on=["start_at", "end_at"])
         .join(found, on="number")
-        .with_columns(key_at=begins, event_at=begins if fee.in_advance else last)
+        .with_columns(key_at=pl.max_horizontal("begin_at", "start_at"))
     )
 
 
@@ -194,4 +189,4 @@ def _correction(
 ) -> Iterator[tuple[Any, ...]]:
     if quantity:
         sign = 1 if quantity > 0 else -1
-        yield (*key, count, key[2], sign, abs(quantity).numerator, quantity.denominator, first, after)
+        yield (*key, count, sign, abs(quantity).numerator, quantity.denominator, first, after)

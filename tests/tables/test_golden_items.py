@@ -210,6 +210,16 @@ model: flat, per: 1 event, price: "1", cap: "5"                                 
 model: flat, per: 1 event, price: "1", increments: {first: 2 event, next: 2 event}        0       -8     NEGATIVE_UNPRICED
 model: package, per: 5 event, price: "1"                                                  0       -8     NEGATIVE_UNPRICED
 model: event, price: "1"                                                                  0       -8     NEGATIVE_UNPRICED
+model: formula, formula: quantity * 0.5                                                   3       -8     -4
+model: formula, formula: 'quantity > 5 ? 3 : 1', rounding: {decimals: 2}                    0       -8     -3
+model: formula, formula: quantity * 0.5, counter: c100                                    9       -8     NEGATIVE_UNPRICED
+model: formula, formula: quantity * 0.5, floor: "1"                                       0       -8     NEGATIVE_UNPRICED
+model: formula, formula: quantity * 0.5, cap: "90"                                        0       -8     NEGATIVE_UNPRICED
+model: formula, formula: quantity * 0.5, connection_fee: "0.01"                           0       -8     NEGATIVE_UNPRICED
+model: formula, formula: quantity * 0.5, minimum_quantity: 2 event                        0       -8     NEGATIVE_UNPRICED
+model: formula, formula: quantity * 0.5, zero_usage: charged                              0       -8     NEGATIVE_UNPRICED
+model: formula, formula: quantity * 0.5, increments: {first: 1 event, next: 2 event}      0       -8     NEGATIVE_UNPRICED
+model: formula, formula: quantity - 9                                                     0       -8     FORMULA_UNUSABLE
 """
 
 
