@@ -276,7 +276,7 @@ class PricePlugin(Document):
 
 
 class PriceVersion(Document):
-    """The pricing rule of a plan during [start, end).
+    """The pricing rule of a plan during [start, end), once it is published. A draft, and what is closed, price nothing.
 
     * flat: `price` for every `per` of rated quantity beyond `free`.
     * graduated: the part of the quantity that falls in each tier has that tier's price; a tier's `amount` is added to the
@@ -301,6 +301,7 @@ class PriceVersion(Document):
 
     start: Instant
     end: Instant | None = None
+    state: Literal["draft", "published", "closed"] = "published"
     model: PriceModel
     per: QuantityText | None = None
     price: Price | dict[Code, Price] | None = None
@@ -327,7 +328,7 @@ class PriceVersion(Document):
 
 
 class PricePlan(Document):
-    """A price plan: dated versions that do not overlap; an event is priced by the version in force at its start."""
+    """A price plan: dated versions that do not overlap; an event is priced by the one published for the time of its start."""
 
     kind: Literal["price_plan"]
     code: Code

@@ -32,6 +32,7 @@ def rate(
         Path | None,
         typer.Option("--catalog", "-c", metavar="DIR", help="Catalog (default: that of the data directory)."),
     ] = None,
+    drafts: Annotated[bool, typer.Option("--drafts", help="Price as if draft versions were published.")] = False,
     out: Annotated[str, typer.Option("--out", "-o", metavar="FORM", help=f"{', '.join(OUTPUTS)}.")] = "table",
     at: Annotated[
         str | None, typer.Option("--at", metavar="INSTANT", help="Rate all usage as if it started then.")
@@ -84,7 +85,7 @@ def rate(
 
     start = None if at is None else _instant(at)
     say_when_cold(quiet=out == "json")
-    loaded = load_catalog(catalog if catalog is not None else read_settings(None).data_dir / "catalog")
+    loaded = load_catalog(catalog if catalog is not None else read_settings(None).data_dir / "catalog", drafts=drafts)
     starts = () if counters is None else read_counters(counters.read_bytes())
     rating = VirtualRating(loaded, counters=starts, check=check)
     with _opened(usage) as given:

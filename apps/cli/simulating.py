@@ -37,6 +37,9 @@ def simulate(
     old: Annotated[
         str, typer.Option("--old", metavar="CATALOG", help=f"What it is compared with: {_CATALOG}.")
     ] = "current",
+    drafts: Annotated[
+        bool, typer.Option("--drafts", help="Take the other catalog as if its draft versions were published.")
+    ] = False,
     offer: Offer = None,
     charge: Charge = None,
     price_plan: PricePlan = None,
@@ -63,7 +66,7 @@ def simulate(
         name: str(Path(text).resolve()) if Path(text).is_dir() else text for name, text in (("old", old), ("new", new))
     }
     target = None if csv is None else str(csv.resolve())
-    result = ask({"op": "simulate", "selection": selection, **told, "top": top, "csv": target}, data)
+    result = ask({"op": "simulate", "selection": selection, **told, "top": top, "csv": target, "drafts": drafts}, data)
     if as_json:
         print_json(result)
         return

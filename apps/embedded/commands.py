@@ -73,8 +73,8 @@ def perform(request: dict[str, Any]) -> Callable[[Engine], Any]:
             return lambda engine: charge_fees(engine, until, preview=look)
         case "simulate":
             usage, top, csv = UsageSelection.from_request(request["selection"]), int(request["top"]), request["csv"]
-            old, new = str(request["old"]), str(request["new"])
-            return lambda engine: simulate(engine, usage, old=old, new=new, top=top, csv=csv)
+            old, new, drafts = str(request["old"]), str(request["new"]), bool(request.get("drafts"))
+            return lambda engine: simulate(engine, usage, old=old, new=new, top=top, csv=csv, drafts=drafts)
         case "charge":
             asked = [dict(one) for one in request["requests"]]
             return lambda engine: charge_here(engine, asked)

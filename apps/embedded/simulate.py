@@ -77,13 +77,14 @@ class _Run:
 
 
 def simulate(
-    engine: Engine, selection: UsageSelection, *, old: str, new: str, top: int, csv: str | None
+    engine: Engine, selection: UsageSelection, *, old: str, new: str, top: int, csv: str | None, drafts: bool = False
 ) -> dict[str, Any]:
     """Price the usage of a period by two catalogs; return what each comes to.
 
     Args:
         old, new: `current`, the beginning of a kept image's hash, or the path of a directory with a catalog.
         top: how many winners and losers to tell. csv: where to write every account, None for nowhere.
+        drafts: whether the new catalog is taken with its draft versions, as if they were published.
 
     Raises:
         UnableToSelect, UnableToReadEdrs: when it is not known which usage is meant, or too much starts in one second.
@@ -92,7 +93,7 @@ def simulate(
     """
     engine.flush()
     since, until = selection.period()
-    run = _run(engine, selection, old, new)
+    run = _run(engine, selection, old, new, drafts=drafts)
     start = _warm_up(run, since)
     for window in _windows(run, start, until):
         _price(run, window, since)
@@ -102,10 +103,11 @@ def simulate(
     return {"old": run.old.catalog.content_hash, "new": run.new.catalog.content_hash, **result}
 
 
-def _run(engine: Engine, selection: UsageSelection, old: str, new: str) -> _Run:
+def _run(engine: Engine, selection: UsageSelection, old: str, new: str, *, drafts: bool) -> _Run:
     vocabulary = Vocabulary.from_tables(engine.state.vocabulary.to_tables())
     images_at, current = engine.directory.images, engine.state.image
-    catalogs = [load_catalog(find_catalog(images_at, wanted, current)) for wanted in (old, new)]
+    places = [find_catalog(images_at, wanted, current) for wanted in (old, new)]
+    catalogs = [load_catalog(places[0]), load_catalog(places[1], drafts=drafts)]
     for catalog in catalogs:
         compile_image(catalog, vocabulary)  # so that both images know all names
     images = [ActiveImage(catalog, compile_image(catalog, vocabulary)) for catalog in catalogs]

@@ -122,11 +122,17 @@ class Context:
             message = "the period ends before it starts" if start > end else "the period is empty: [start, end)"
             self.problems.at(entry, (*path, "end"), message, f"write an end after {start.isoformat()}")
 
-    def apart(self, entry: Entry[Any], path: Path, periods: Sequence[tuple[datetime, datetime | None]]) -> None:
-        """Check that the half-open periods of the versions listed at `path` do not overlap."""
-        order = sorted(range(len(periods)), key=lambda index: (periods[index][0], index))
-        for earlier, later in pairwise(order):
-            end, start = periods[earlier][1], periods[later][0]
+    def apart(
+        self,
+        entry: Entry[Any],
+        path: Path,
+        periods: Sequence[tuple[datetime, datetime | None]],
+        places: Sequence[int] | None = None,
+    ) -> None:
+        """Check that the half-open periods of the versions listed at `path`, or of those at `places` in it, do not overlap."""
+        numbers = range(len(periods)) if places is None else places
+        order = sorted(zip(numbers, periods, strict=True), key=lambda each: (each[1][0], each[0]))
+        for (earlier, (_, end)), (later, (start, _)) in pairwise(order):
             if end is None or end > start:
                 until = "has no end" if end is None else f"ends {end.isoformat()}"
                 message = f"the version overlaps version {earlier}, which {until}"

@@ -45,12 +45,14 @@ def check_event_type(ctx: Context, entry: Entry[EventType]) -> None:
 
 
 def check_price_plan(ctx: Context, entry: Entry[PricePlan]) -> None:
-    """Check a price plan: the currency, each version, and that versions do not overlap."""
+    """Check a price plan: the currency, each version, and that neither what is published nor drafts overlap."""
     ctx.currency(entry, ("currency",), entry.document.currency)
     versions = entry.document.versions
     for index, version in enumerate(versions):
         check_version(ctx, entry, ("versions", index), version)
-    ctx.apart(entry, ("versions",), [(version.start, version.end) for version in versions])
+    for state in ("published", "draft"):
+        places = [index for index, version in enumerate(versions) if version.state == state]
+        ctx.apart(entry, ("versions",), [(versions[index].start, versions[index].end) for index in places], places)
 
 
 def check_charge(ctx: Context, entry: Entry[Charge]) -> None:

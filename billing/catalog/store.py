@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 import zoneinfo
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from billing.catalog.rows import Check
 from billing.catalog.rules import check_documents
 from billing.catalog.tables import read_table
 from billing.catalog.tax_coverage import check_tax_coverage
+from billing.catalog.version_states import in_force
 from schemas.catalog import Catalog
 from schemas.contract import Contract
 from schemas.discount import DiscountPlan
@@ -37,8 +39,10 @@ class UnableToCopyCatalog(Exception):
     """The copy could not be made, or would not be the catalog that was asked for."""
 
 
-def load_catalog(directory: Path) -> Catalog:
+def load_catalog(directory: Path, *, drafts: bool = False) -> Catalog:
     """Return the catalog in a directory: every `*.yaml` and `*.yml` below it, and the tables that they name.
+
+    With `drafts` it is what it would be if they were published; its content hash is then another one.
 
     A catalog that loads compiles: no reference in it is unknown, and no number in it is out of bounds.
 
@@ -62,9 +66,10 @@ def load_catalog(directory: Path) -> Catalog:
     check_parties(ctx, parties, origins)
     problems.raise_any()
     plans = _by_code(ctx, PricePlan)
+    plans = {code: in_force(plan, drafts=drafts) for code, plan in plans.items()}
     plans |= {code: by_share(plans[code]) for code in fee_plans(ctx.documents)}
     catalog = Catalog(
-        content_hash=hashed,
+        content_hash=sha256(f"{hashed} with drafts".encode()).hexdigest() if drafts else hashed,
         files=names,
         units=units,
         event_types=_by_code(ctx, EventType),

@@ -195,3 +195,19 @@ def test_people_see_tables_and_the_difference_of_the_catalogs(world: tuple[Path,
     assert (
         octroi("catalog", "diff", "current", new, "--data", data, "--json").ok().json["documents"][0]["code"] == "data"
     )
+
+
+def test_a_draft_is_simulated_as_if_it_were_published(world: tuple[Path, Path], tmp_path: Path) -> None:
+    version = '{start: "2026-01-01T00:00:00Z", model: flat, per: "1 min", price: "0.60"'
+    assert COUNTED.count(version) == 1
+    draft = version.replace("model", "state: draft, model").replace("2026-01-01", "2026-10-06").replace("0.60", "0.30")
+    text = COUNTED.replace(version, f"{draft}}}\n  - {version}")
+    other = write_catalog(tmp_path, text) / "catalog"
+    assert _difference(_simulate(world, "--new", other)["totals"][0])[2] == 0
+    (total,) = _simulate(world, "--new", other, "--drafts")["totals"]
+    assert _difference(total)[2] == Decimal("-0.6")  # two minutes on the 6th
+    usage = tmp_path / "usage.csv"
+    usage.write_text("timestamp,access_point,quantity\n2026-10-06T12:00:00Z,33600000001,120\n")
+    for options, amount in (((), "1.2"), (("--drafts",), "0.6")):
+        rated = octroi("rate", "-c", other, "-u", usage, "-o", "json", *options).ok().json
+        assert Decimal(rated["items"][0]["amount"]) == Decimal(amount)
