@@ -23,7 +23,8 @@ from apps.embedded.charging_requests import ChargingAnswer, ChargingRequest
 from apps.embedded.layout import DataDirectory
 from apps.settings import Settings
 from benchmarks.report import Result, report, write_report
-from benchmarks.wallets import LOADS, World, measure_conservation, measure_load, measure_snapshots
+from benchmarks.wallet_snapshots import measure_snapshots
+from benchmarks.wallets import LOADS, World, measure_conservation, measure_load
 from schemas.charging import ChargingCode, ChargingKind
 
 WALLET_SUITES = ("reserve_confirm", *LOADS, "conservation", "snapshot")

@@ -19,7 +19,6 @@ from benchmarks.durable import DurableLog, Passage, read_frames
 from benchmarks.report import Result
 from billing.catalog.store import load_catalog
 from pipelines.account.stage import ClaimContext, finish_edrs
-from pipelines.snapshot import StageState, read_latest_snapshot, write_snapshot
 from rating.rate import check_conservation, exact_sum, rate
 from rating.state import AccountState
 from rating.tariff_image import TariffImage, compile_image
@@ -136,6 +135,17 @@ class World:
             self._records += n
         return frames
 
+    def use_again(self, frames: list[bytes], times: int) -> None:
+        """Count the megabytes of frames that are drawn so many times more than they were made."""
+        if not frames:
+            return
+        blocks = [edrs_of(frame) for frame in frames]
+        of, amount = (
+            np.concatenate([getattr(block, name) for block in blocks]) for name in ("subscription", "quantity")
+        )
+        again = np.bincount(of, weights=amount // STEPS["data"], minlength=len(self.megabytes))
+        self.megabytes += times * again.astype(np.int64)
+
     def recount(self) -> list[str]:
         """Say which balances are not what was put in less what was used, by other code than rating's."""
         paid_s = np.maximum(self.seconds - FREE_S, 0)
@@ -162,13 +172,13 @@ class World:
 
     def debit(self, frame: bytes) -> bytes:
         """Rate a frame: its usage is drawn from the wallets."""
-        rate(_edrs(frame), self.image, self.state)
+        rate(edrs_of(frame), self.image, self.state)
         return b""
 
     def to_output(self, frame: bytes) -> bytes:
         """Take a frame through the account stage, to frames of rated items and of movements of wallets."""
         context = ClaimContext("bench", 0, MONTH_START_US)
-        block = finish_edrs(_edrs(frame), self.image, self.state, self.vocabulary, context)
+        block = finish_edrs(edrs_of(frame), self.image, self.state, self.vocabulary, context)
         items, parts = rated_to_arrow(block.rated)
         return frame_of(items).to_pybytes() + frame_of(parts).to_pybytes()
 
@@ -177,7 +187,8 @@ def _numbers(names: pl.Series) -> Int64Array:
     return names.str.extract(r"^[as](\d+)").cast(pl.Int64).to_numpy()
 
 
-def _edrs(frame: bytes) -> EdrBlock:
+def edrs_of(frame: bytes) -> EdrBlock:
+    """Return the block that a frame is of."""
     with pa.ipc.open_stream(frame) as stream:
         return edrs_from_arrow(stream.read_next_batch())
 
@@ -252,7 +263,7 @@ def measure_conservation(world: World, *, records: int | None, seed: int, runs: 
     count = records or 1_000_000
     shares, problems = [], list[str]()
     for run in range(runs):
-        blocks = [_edrs(frame) for frame in world.frames("data", records=count, rows=8_000, seed=seed + run)]
+        blocks = [edrs_of(frame) for frame in world.frames("data", records=count, rows=8_000, seed=seed + run)]
         started = time.thread_time()
         rated = [rate(block, world.image, world.state) for block in blocks]
         rated_s = time.thread_time() - started
@@ -264,28 +275,3 @@ def measure_conservation(world: World, *, records: int | None, seed: int, runs: 
     problems += world.recount()
     details: dict[str, Any] = {"records": count, "clock": "CPU of the thread", "problems": problems}
     return Result("wallets.conservation", "%", shares, None, not problems, details)
-
-
-def measure_snapshots(world: World, *, seed: int, runs: int) -> list[Result]:
-    """Return the seconds to write the state as a snapshot, and to read it again."""
-    written, restored, problems = [], [], list[str]()
-    with tempfile.TemporaryDirectory(prefix="octroi-bench-") as folder:
-        for run in range(runs):
-            state = StageState.empty()
-            state.vocabulary, state.account, state.claim = world.vocabulary, world.state, 2 + run
-            world.debit(world.frames("data", records=10_000, rows=10_000, seed=seed + run)[0])
-            started = time.perf_counter()
-            write_snapshot(Path(folder), state)
-            between = time.perf_counter()
-            found = read_latest_snapshot(Path(folder), problems.append)
-            restored.append(round(time.perf_counter() - between, 3))
-            written.append(round(between - started, 3))
-            if found is None or found.account.checksum() != world.state.checksum():
-                problems.append("what was restored is not what was written")
-            elif len(found.vocabulary.wallets) != len(world.vocabulary.wallets):
-                problems.append("names were lost")
-    details: dict[str, Any] = {"accounts": len(world.megabytes), "problems": problems}
-    return [
-        Result(f"wallets.{name}", "s", figures, None, not problems, details)
-        for name, figures in (("snapshot", written), ("restore", restored))
-    ]

@@ -14,7 +14,7 @@ import hashlib
 import mmap
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -50,12 +50,28 @@ class DamagedKeys(Exception):
     """A file of keys is missing, or does not match its checksum."""
 
 
-def write_keys(directory: Path, window: DedupWindow) -> tuple[dict[str, Any], UInt64Array, Callable[[Path], None]]:
+def copied_keys(window: DedupWindow) -> DedupWindow:
+    """Return the keys as of now, to be written while more are taken: keys are only ever appended to, so none is copied."""
+    buckets = {day: _copied_bucket(day, bucket) for day, bucket in window.buckets.items()}
+    return DedupWindow(window.window_days, window.first_day, buckets, window.stage_day)
+
+
+def _copied_bucket(day: int, bucket: Bucket) -> Bucket:
+    if bucket.is_awake:
+        log = bucket.log
+        copy = Bucket(KeyLog(list(log.chunks), log.count, log.index))
+    else:
+        copy = Bucket()
+        copy.sleep(bucket.count, partial(_wake, copy, day))
+    copy.stored = bucket.stored
+    return copy
+
+
+def write_keys(directory: Path, window: DedupWindow) -> tuple[dict[str, Any], UInt64Array, dict[int, StoredKeys]]:
     """Write the keys into a snapshot's directory.
 
     Returns:
-        (what the manifest says of them, (k, 3) entries of the small days, what to call with the snapshot's final path once
-        it is published: days that are over and quiet then go to sleep, and full chunks of the others are mapped).
+        (what the manifest says of them, (k, 3) entries of the small days, what was written of the others: for `adopt_keys`).
 
     Raises:
         OSError: when it cannot be written; the window is as it was.
@@ -77,12 +93,25 @@ def write_keys(directory: Path, window: DedupWindow) -> tuple[dict[str, Any], UI
         "small": small,
         "days": {str(day): _as_manifest(keys) for day, keys in stored.items()},
     }
+    return facts, np.concatenate(entries), stored
 
-    def publish(target: Path) -> None:
-        for day, keys in stored.items():
-            _adopt(window.buckets[day], replace(keys, directory=target), day)
 
-    return facts, np.concatenate(entries), publish
+def adopt_keys(
+    window: DedupWindow, stored: Mapping[int, StoredKeys], directory: Path, written: Mapping[int, Bucket]
+) -> None:
+    """Know what a published snapshot holds: days that are over and quiet go to sleep, full chunks of the others are mapped.
+
+    Args:
+        stored: what `write_keys` returned. directory: of the snapshot. written: day -> bucket of the window that was written;
+            one that another took the place of since, or that got more keys, stays as it is.
+    """
+    for day, keys in stored.items():
+        bucket = window.buckets.get(day)
+        if bucket is None or bucket is not written.get(day):
+            continue
+        bucket.stored = replace(keys, directory=directory)
+        if bucket.count == keys.count or not keys.asleep:
+            _adopt(bucket, bucket.stored, day)
 
 
 def _is_quiet(bucket: Bucket) -> bool:

@@ -12,7 +12,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,10 @@ import pyarrow as pa
 
 from pipelines.account.charging import ChargingState
 from pipelines.account.kept import KeptRequests
-from pipelines.key_files import VERIFY_MARK, DamagedKeys, read_keys, write_keys
+from pipelines.key_files import VERIFY_MARK, DamagedKeys, adopt_keys, read_keys, write_keys
 from pipelines.key_files_v1 import read_keys_v1
 from pipelines.resource.assembly import AssemblyTable, Parts, Sessions, parts_of
+from pipelines.resource.dedup import StoredKeys
 from pipelines.resource.series import COLUMNS as REGISTER_COLUMNS
 from pipelines.resource.series import RegisterTable
 from pipelines.resource.stage import ResourceState
@@ -33,7 +34,7 @@ from pipelines.resource.versions import VersionTable
 from pipelines.spool.files import sync_directory, write_durably
 from rating.lots import Lots, lots_of
 from rating.state import AccountState
-from rating.vocabulary import Vocabulary
+from rating.vocabulary import NameTable, Vocabulary
 
 KEPT = 3
 CHARGING_NUMBERS = ("segment", "frame", "record", "block", "at")
@@ -44,6 +45,9 @@ FORMAT_CHARGING = 6
 """Of a snapshot that holds requests of online charging, each with all of its items, likewise."""
 READABLE = (1, 2, 3, 4, 5, 6)
 """Formats that this release reads: its own, and those of the releases before."""
+NAMES_SCHEMA = pa.schema([("name", pa.large_utf8())])
+NAMES_ROWS = 1 << 17
+"""Names that are written at once: others wait for the interpreter no longer than those take."""
 _NAME = re.compile(r"\d{10}-\d{8}(-\d{10}-\d{10})?")
 AnyArray = np.ndarray[Any, np.dtype[Any]]
 
@@ -120,11 +124,41 @@ def _facts(state: StageState) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A snapshot that is there: its path, and what it holds of the keys that were written."""
+
+    path: Path
+    keys: Mapping[int, StoredKeys] = field(default_factory=dict)
+
+
 def write_snapshot(directory: Path, state: StageState) -> Path:
     """Write a snapshot of `state` below `directory` and return its path; older ones beyond the latest three go.
 
     Raises:
         OSError: when it cannot be written; the previous snapshots are untouched.
+    """
+    published = publish_snapshot(directory, state)
+    window = state.resource.dedup
+    adopt_keys(window, published.keys, published.path, window.buckets)
+    return published.path
+
+
+def _at_once() -> None:
+    """Wait for nothing."""
+
+
+def publish_snapshot(
+    directory: Path,
+    state: StageState,
+    before_file: Callable[[], None] = _at_once,
+    before_publishing: Callable[[], None] = _at_once,
+) -> Published:
+    """Write a snapshot, as `write_snapshot` does, of a state that nobody changes meanwhile; `adopt_keys` is the caller's.
+
+    Args:
+        before_file, before_publishing: called before each file is written, and before the snapshot gets its name; what they
+            raise is raised, and there is no snapshot.
     """
     directory.mkdir(parents=True, exist_ok=True)
     name = f"{state.claim:010d}-{state.block:08d}"
@@ -132,30 +166,34 @@ def write_snapshot(directory: Path, state: StageState) -> Path:
         name += f"-{state.charging.segment:010d}-{state.charging.frame:010d}"
     target, temporary = directory / name, directory / f".{name}.tmp"
     if target.exists():
-        return target
+        return Published(target)
     for leftover in directory.glob(".*.tmp"):
         shutil.rmtree(leftover)
     previous = _manifest_of_latest(directory)
     temporary.mkdir()
     try:
         files: dict[str, dict[str, Any]] = {}
-        dedup, small, publish = write_keys(temporary, state.resource.dedup)
+        dedup, small, stored = write_keys(temporary, state.resource.dedup)
         for key, array in (_arrays(state) | {"dedup.small": small}).items():
+            before_file()
             files[key] = _write_array(temporary, key, array, previous)
-        for key, table in state.vocabulary.to_tables().items():
-            files[f"names.{key}"] = _write_table(temporary, f"names.{key}", table)
+        for key, table in state.vocabulary.tables().items():
+            before_file()
+            files[f"names.{key}"] = _write_names(temporary, f"names.{key}", table, previous)
         write_durably(temporary / "manifest.json", _sealed(_facts(state) | {"dedup": dedup, "files": files}))
         sync_directory(temporary)
+        before_publishing()
         temporary.rename(target)
-    except OSError as error:
+    except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
-        raise OSError(error.errno, error.strerror, str(target)) from error
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror, str(target)) from error
+        raise
     sync_directory(directory)
-    publish(target)
     for old in _names(directory)[KEPT:]:
         if old != name:
             shutil.rmtree(directory / old)
-    return target
+    return Published(target, stored)
 
 
 def _names(directory: Path) -> list[str]:
@@ -200,12 +238,8 @@ def _write_array(
 ) -> dict[str, Any]:
     entry = {"sha256": _checksum(array), "dtype": array.dtype.str, "shape": list(array.shape)}
     path = directory / f"{key}.bin"
-    if previous is not None and previous[1]["files"].get(key) == entry:
-        try:
-            os.link(previous[0] / path.name, path)
-            return entry
-        except OSError:  # a file system without links: write it again
-            pass
+    if previous is not None and previous[1]["files"].get(key) == entry and _linked(previous[0], path):
+        return entry
     with path.open("wb") as handle:
         handle.write(array.data.cast("B") if array.size else b"")
         handle.flush()
@@ -213,13 +247,29 @@ def _write_array(
     return entry
 
 
-def _write_table(directory: Path, key: str, table: pa.Table) -> dict[str, Any]:
+def _linked(previous: Path, path: Path) -> bool:
+    try:
+        os.link(previous / path.name, path)
+    except OSError:  # a file system without links: write it again
+        return False
+    return True
+
+
+def _write_names(
+    directory: Path, key: str, names: NameTable, previous: tuple[Path, dict[str, Any]] | None
+) -> dict[str, Any]:
+    """Write names, some at a time, or link those of the snapshot before: names are only ever added, so as many are the same."""
+    path = directory / f"{key}.arrow"
+    before = previous[1]["files"].get(key, {}) if previous is not None else {}
+    if previous is not None and before.get("names") == len(names) and _linked(previous[0], path):
+        return dict(before)
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, table.schema) as writer:
-        writer.write_table(table)
-    content = sink.getvalue().to_pybytes()
-    write_durably(directory / f"{key}.arrow", content)
-    return {"sha256": hashlib.sha256(content).hexdigest()}
+    with pa.ipc.new_file(sink, NAMES_SCHEMA) as writer:
+        for first in range(0, max(len(names), 1), NAMES_ROWS):
+            writer.write_table(names.names.slice(first, NAMES_ROWS).to_frame().to_arrow().cast(NAMES_SCHEMA))
+    content = memoryview(sink.getvalue())
+    write_durably(path, content)
+    return {"sha256": hashlib.sha256(content).hexdigest(), "names": len(names)}
 
 
 def read_latest_snapshot(

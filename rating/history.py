@@ -23,6 +23,7 @@ def settle(state: AccountState, past: AccountState, rolling: Int32Array) -> None
     Args:
         rolling: (k, 2) slots as `rating.periods.rolling_slots` finds them; those that counted are now as in `past`.
     """
+    state.following = None  # whoever copies it begins anew
     counted: BoolArray = past.counter_period != PERIOD_NONE
     whole = rolling[counted[rolling[:, 0]].any(axis=1)].reshape(-1)
     state.counters[whole] = past.counters[whole]

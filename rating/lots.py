@@ -180,6 +180,12 @@ class Lots:
         """Return the rows in use, for a snapshot."""
         return self.rows[: self.count].copy()
 
+    def copied(self, rows: NDArray[Any]) -> Lots:
+        """Return these lots, to be written only, on a copy of `rows` that was made before."""
+        copy = Lots()
+        copy.rows, copy.count, copy._free = rows, self.count, list(self._free)
+        return copy
+
     @classmethod
     def from_array(cls, rows: NDArray[Any]) -> Lots:
         """Return what `to_array` wrote."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from rating.accumulate import accumulate
+from rating.following import Moved, Reached
 from rating.image_derived import with_derived
 from rating.kernels import layout
 from rating.kernels.layout import (
@@ -79,7 +80,11 @@ def rate(edrs: EdrBlock, image: TariffImage, state: AccountState) -> RatedBlock:
     rated = _block(answer) if items is None else _item_block(answer, items, image, trees, usage.quantity)
     check_conservation(rated, moved=join(answer.moved_hi[0], answer.moved_lo[0]))
     growths = accumulate(edrs, rated, image, state)
-    return rated if growths is None else replace(rated, growths=growths)
+    state.touched(Reached(image.tariff, usage.subscription))
+    if growths is None:
+        return rated
+    state.touched(Moved(accumulators=growths.slot))
+    return replace(rated, growths=growths)
 
 
 def account_of(edrs: EdrBlock, image: TariffImage) -> Int32Array:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from rating.following import Moved
 from rating.kernels.accumulate import lower_accumulators
 from rating.kernels.layout import COUNTER_PTR, PERIODS_KEPT, Tariff
 from rating.kernels.reverse import give_back, locate_counters, lower_counters
@@ -108,6 +109,7 @@ def reverse(items: RatedItems, state: AccountState, *, below_zero: bool = False)
     hi, lo = np.empty(len(wallet), np.int64), np.empty(len(wallet), np.uint64)
     stopped = int(give_back(wallet, amount, accounts.balance, hi, lo))
     _require(stopped < 0, f"the balance of a wallet would exceed 128 bits at movement {stopped}")
+    state.touched(Moved(_known(items.counter_slot), _known(wallet), _known(items.grown_slot)))
     single = items.wallet != WALLET_SPLIT
     balance_hi, balance_lo = np.zeros(n, np.int64), np.zeros(n, np.uint64)
     balance_hi[single], balance_lo[single] = hi[place[single]], lo[place[single]]
@@ -225,6 +227,10 @@ def subscriptions_on(slots: Int32Array, tariff: Tariff) -> Int32Array:
 
 def _within(ids: Int32Array, count: int) -> bool:
     return not len(ids) or int(ids.max()) < count
+
+
+def _known(ids: Int32Array) -> Int32Array:
+    return ids[ids >= 0]
 
 
 def _require(holds: bool, otherwise: str) -> None:  # noqa: FBT001

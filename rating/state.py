@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rating.following import Following, Moved, Reached
 from rating.kernels.balance import credit_wallets
 from rating.kernels.layout import COUNTER_WORDS, PERIOD_FIRST, PERIOD_NONE, PERIODS_KEPT, Accounts
 from rating.kernels.wide import join
@@ -45,9 +46,10 @@ class AccountState:
             while no wallet may.
         accumulated: (accumulators, PERIODS_KEPT, 2) int64: the upper and the lower half of what has accumulated in the period
             of each cell. accumulated_period: (accumulators, PERIODS_KEPT) int32, which that is, as in `counter_period`.
+        following: a copy that is made while rows change, told of each change; None while there is none.
     """
 
-    __slots__ = ("accumulated", "accumulated_period", "balances", "counters", "overdraft", "reserved")
+    __slots__ = ("accumulated", "accumulated_period", "balances", "counters", "following", "overdraft", "reserved")
 
     def __init__(self) -> None:
         """Start with nothing."""
@@ -57,6 +59,7 @@ class AccountState:
         self.accumulated_period: Int32Array = np.zeros((0, PERIODS_KEPT), np.int32)
         self.reserved: Int64Array | None = None
         self.overdraft: Int64Array | None = None
+        self.following: Following | None = None
 
     @property
     def counter_period(self) -> Int32Array:
@@ -102,8 +105,27 @@ class AccountState:
         accumulators = self.accumulated.nbytes + self.accumulated_period.nbytes
         return self.counters.nbytes + self.balances.nbytes + accumulators
 
+    def follow(self) -> Following:
+        """Begin a copy that is made while this state changes."""
+        self.following = Following.of(self)
+        return self.following
+
+    def touched(self, change: Reached | Moved) -> None:
+        """Say which rows have changed, to whoever copies them meanwhile: after each change, and of all that it changed."""
+        if self.following is not None:
+            self.following.changed(change)
+
+    def followed(self, copies: tuple[np.ndarray[Any, Any], ...]) -> AccountState:
+        """Return a state of the copies that a following made; it ends. Nobody holds reservations in it."""
+        copy = AccountState()
+        copy.counters, copy.balances, copy.accumulated, copy.accumulated_period = copies
+        copy.overdraft = self.overdraft  # another array whenever it changes
+        self.following = None
+        return copy
+
     def grow(self, vocabulary: Vocabulary) -> None:
         """Make room for every counter, wallet and accumulator of the vocabulary; new ones start at zero."""
+        self.following = None
         known = self.counter_count
         self.counters = _grown(self.counters, len(vocabulary.counters))
         self.counter_period[known:] = PERIOD_NONE
@@ -119,7 +141,11 @@ class AccountState:
         )
 
     def uncounted(self) -> AccountState:
-        """Return a state with the same balances and accumulators, which move here and there, and counters that are empty."""
+        """Return a state with the same balances and accumulators, which move here and there, and counters that are empty.
+
+        Nobody follows what is moved there.
+        """
+        self.following = None
         other = AccountState()
         other.counters = _grown(other.counters, self.counter_count)
         other.counter_period[:] = PERIOD_NONE
@@ -139,6 +165,7 @@ class AccountState:
             raise UnableToCredit("no such wallet")
         wallets, amounts = np.array(wallet, np.int32), np.array(amount, np.int64)
         stopped = int(credit_wallets(wallets, amounts, self.balances))
+        self.touched(Moved(wallets=wallets))
         if stopped >= 0:
             raise UnableToCredit(f"the balance of wallet {wallets[stopped]} would exceed 128 bits")
 

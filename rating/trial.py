@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from rating.following import Moved
 from rating.kernels.layout import COUNTER_PTR, WALLET_COUNT, WALLET_PTR
 from rating.state import AccountState
 from rating.tariff_image import TariffImage
@@ -25,6 +26,7 @@ def on_trial(subscriptions: Int32Array, image: TariffImage, state: AccountState)
         yield
     finally:
         state.counters[counters], state.balances[wallets] = was_counted, was_held
+        state.touched(Moved(counters, wallets))
 
 
 def reached(subscriptions: Int32Array, image: TariffImage) -> tuple[Int64Array, Int64Array]:

@@ -116,12 +116,16 @@ class Vocabulary:
     currencies: NameTable = field(default_factory=NameTable)
     images: NameTable = field(default_factory=NameTable)
 
-    def to_tables(self) -> dict[str, pa.Table]:
-        """Return each name table as an Arrow table with one column `name`, for snapshots."""
-        return {item.name: getattr(self, item.name).names.to_frame().to_arrow() for item in fields(self)}
+    def copied(self) -> Vocabulary:
+        """Return the names as of now; tables only ever grow, so none is copied."""
+        return Vocabulary(**{kind: NameTable(table.names) for kind, table in self.tables().items()})
+
+    def tables(self) -> dict[str, NameTable]:
+        """Return each table by what it names."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
 
     @classmethod
     def from_tables(cls, tables: dict[str, pa.Table]) -> Vocabulary:
-        """Return the vocabulary written by `to_tables`, perhaps of a release that did not know all kinds of names."""
+        """Return that of Arrow tables with one column `name`, perhaps of a release that did not know all kinds of names."""
         series = {name: pl.Series("name", pl.from_arrow(table)["name"]) for name, table in tables.items()}  # type: ignore[index]
         return cls(**{item.name: NameTable(series[item.name]) for item in fields(cls) if item.name in series})

@@ -175,8 +175,7 @@ class ChargingDesk:
         except BaseException:
             self._refuse([future for _, future in taken], _STOPPED)
             raise
-        if engine.is_snapshot_due:
-            engine.snapshot()
+        engine.snapshots.between(engine)
         if self._waiting:
             self.woken()
 
@@ -318,5 +317,5 @@ class ChargingDesk:
         answers, blocks = take_frame(frame.requests, frame.at, state.charging, ground)
         for block in blocks:
             engine.emit(block)
-        engine.count(len(frame.requests))
+        engine.snapshots.records += len(frame.requests)
         return answers

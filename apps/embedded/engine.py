@@ -17,7 +17,6 @@ from apps.embedded.abandon import abandoned, naming, refusal_of
 from apps.embedded.agreement import agreed_state
 from apps.embedded.cancelled import cancelled_blocks, open_commands, open_renewal
 from apps.embedded.charging import ChargingDesk
-from apps.embedded.companion import write_companion
 from apps.embedded.digest import SMALL_BYTES, FileDigest
 from apps.embedded.events import finished_claim, store_events
 from apps.embedded.files import (
@@ -34,8 +33,10 @@ from apps.embedded.ports import FactStore
 from apps.embedded.reports import ClaimReport, StageTimes
 from apps.embedded.rerated import replaced_places, rerated_blocks
 from apps.embedded.retried import retried_blocks
+from apps.embedded.snapshots import Snapshots
 from apps.embedded.threads import Ahead, Writer, start_writer
 from apps.embedded.ticking import timed_out_blocks
+from apps.embedded.unsettled import Unsettled
 from apps.embedded.wallet_desk import WalletDesk
 from apps.embedded.wallet_entries import change_wallets, expire_credit
 from apps.settings import Settings
@@ -46,7 +47,7 @@ from pipelines.mediation.decode import Decoder, describe
 from pipelines.resource.dedup import open_period_days
 from pipelines.resource.reopening import revise
 from pipelines.resource.stage import process
-from pipelines.snapshot import StageState, read_latest_snapshot, write_snapshot
+from pipelines.snapshot import StageState, read_latest_snapshot
 from pipelines.spool.claims import Terms
 from pipelines.spool.journal import (
     Abandon,
@@ -68,12 +69,9 @@ from schemas.arrays import Int64Array, UInt16Array
 from schemas.catalog import Catalog
 from schemas.cdr import CdrBlock, select_records
 from schemas.output import BlockHeader, OutputBlock
-from sinks.clickhouse.store import FinishedClaim
 
 DECODE_AHEAD = 2
 CLAIMS_PER_WRITE = 200
-CLAIMS_PER_SNAPSHOT = 20_000
-"""However small they are: a replay of that many takes about a minute."""
 
 
 def _nothing(records: int) -> None:
@@ -97,6 +95,7 @@ class Engine:
         watch: shown every block of records before it is stored; it may read, not change.
         abandoned: by claim, the files that are not to be read on.
         charging: takes requests of online charging between two blocks. wallets: takes top-ups and the like between two entries.
+        snapshots: the one that is made beside all this.
         newer_came: whether records may have been parked that replace earlier ones (`apps.embedded.supersede`).
     """
 
@@ -118,12 +117,14 @@ class Engine:
     newer_came: bool = True
     charging: ChargingDesk = field(default_factory=ChargingDesk)
     wallets: WalletDesk = field(default_factory=WalletDesk)
+    snapshots: Snapshots = field(default_factory=Snapshots)
     _hashes: dict[str, int] = field(default_factory=dict)
-    _finished: list[FinishedClaim] = field(default_factory=list)
-    _refused: list[tuple[FileClaim, str]] = field(default_factory=list)
+    _unsettled: Unsettled = field(init=False)
     _loaded: Catalog | None = None
-    _since_snapshot: int = 0
-    _claims_since_snapshot: int = 0
+
+    def __post_init__(self) -> None:
+        """Nothing is finished yet."""
+        self._unsettled = Unsettled(self.store, self.directory.out)
 
     @property
     def terms(self) -> Terms:
@@ -226,12 +227,11 @@ class Engine:
             report = ClaimReport(entry)
         store_events(self.store, entry, self.directory.spool.archive)
         if isinstance(entry, FileClaim) and (resumed or report.total("rejected") or report.total("parked")):
-            self._refused.append((entry, self._image().catalog.sources[entry.source].format))
+            self._unsettled.refusals.append((entry, self._image().catalog.sources[entry.source].format))
         self._finish(report)
         self.state.claim, self.state.block = entry.claim + 1, 0
-        self._claims_since_snapshot += 1
-        if self.is_snapshot_due:
-            self.snapshot()
+        self.snapshots.claims += 1
+        self.snapshots.between(self)
         return report
 
     # ---- records
@@ -391,27 +391,26 @@ class Engine:
         return retried_blocks(archive, entry, self.state, self._image(), context, resume)
 
     def _emit_all(self, blocks: Iterator[OutputBlock], *, serving: bool = False) -> Iterator[BlockHeader]:
-        """Yield the headers of blocks that were given to the store; `serving`: what is charged online may come in between."""
+        """Yield the headers of blocks that were given to the store; `serving`: what is charged online may come in between.
+
+        A replay may begin behind blocks of those, and of others that count records; what comes of a rerating is taken whole.
+        """
         for output in blocks:
             header = output.header
             self.emit(output)
             self.state.claim, self.state.block = header.claim, header.block + 1
-            self._since_snapshot += header.received
+            self.snapshots.records += header.received
             self.progress(header.received)
             if serving:
                 self.charging.between(self)
-            if self.is_snapshot_due:
-                self.snapshot()
+            if serving or header.received:
+                self.snapshots.between(self)
             yield header
 
     def emit(self, output: OutputBlock) -> None:
         """Give a block to the store, unless it holds it."""
         if (output.header.claim, output.header.block) not in self.complete:
             self.writer.put(output)
-
-    def count(self, requests: int) -> None:
-        """Count requests towards the next snapshot."""
-        self._since_snapshot += requests
 
     # ---- what is known of claims
 
@@ -430,8 +429,8 @@ class Engine:
         return ClaimReport(entry, headers, quarantine, sha256, first if first < entry.claim else 0)
 
     def _finish(self, report: ClaimReport) -> None:
-        self._finished.append(finished_claim(report, self.state.vocabulary.sources, self.settings.tenant))
-        if len(self._finished) >= CLAIMS_PER_WRITE:
+        self._unsettled.ends.append(finished_claim(report, self.state.vocabulary.sources, self.settings.tenant))
+        if len(self._unsettled.ends) >= CLAIMS_PER_WRITE:
             self.flush()
 
     # ---- durability
@@ -439,30 +438,27 @@ class Engine:
     @property
     def is_unsettled(self) -> bool:
         """Whether an entry was finished that the store has not been told of."""
-        return bool(self._finished or self._refused)
-
-    @property
-    def is_snapshot_due(self) -> bool:
-        """Whether a replay would take too long."""
-        claims, records = self._claims_since_snapshot, self._since_snapshot
-        return claims >= CLAIMS_PER_SNAPSHOT or records >= self.settings.snapshot_records
+        return bool(self._unsettled)
 
     def flush(self, *, serving: bool = False) -> None:
         """Wait until everything processed so far is stored; `serving`: take what is charged online meanwhile."""
         self.writer.flush((lambda: self.charging.serve(self)) if serving else None)
-        for entry, source_format in self._refused:
-            write_companion(self.store, self.directory.out / f"{entry.stored}.rejected", entry.claim, source_format)
-        self.store.write_claims(self._finished)
-        self._finished, self._refused = [], []
+        self._unsettled.settle(self.journal.next_claim)
         self.times.store = self.writer.figures.busy_s
 
+    def settling(self) -> Callable[[], None]:
+        """Return what waits, in another thread, until the store holds everything processed so far."""
+        given, claim = self.writer.given, self.state.claim
+
+        def settle() -> None:
+            self.writer.reach(given)
+            self._unsettled.settle(claim)
+
+        return settle
+
     def snapshot(self) -> None:
-        """Store everything, then write the state down."""
-        self.flush()
-        started = time.monotonic()
-        write_snapshot(self.directory.snapshots, self.state)
-        self._since_snapshot = self._claims_since_snapshot = 0
-        self.times.snapshot += time.monotonic() - started
+        """Store everything, then write the state down, before anything else is done."""
+        self.snapshots.take(self)
 
     def _image(self) -> ActiveImage:
         if self.active is None:
@@ -471,6 +467,7 @@ class Engine:
 
     def close(self) -> None:
         """Let go of the directory."""
+        self.snapshots.close()
         self.charging.close()
         self.writer.close()
         self.store.close()

@@ -84,6 +84,7 @@ class Intake:
             entry = Tick(claim=engine.journal.next_claim, received_at=now)
             engine.journal.append(entry)
             self.claimed(engine.process(entry))
+        engine.snapshots.between(engine)
         engine.charging.serve(engine)
 
     def take(self, files: Iterable[tuple[str, Path]]) -> None:
@@ -155,6 +156,7 @@ class Intake:
         """Wait until the spool is to be looked at again, somebody asks for something, or the run shall stop."""
         end = time.monotonic() + poll_s
         while not self.stop.is_set() and (left := end - time.monotonic()) > 0:
+            self.engine.snapshots.between(self.engine)
             if self._asked.wait(min(left, _STOP_S)):
                 if not self.commands.empty():
                     return

@@ -38,7 +38,6 @@ from rating.rate import rate
 from rating.state import AccountState
 from rating.tariff_image import compile_image
 from rating.triggers import triggering
-from rating.vocabulary import Vocabulary
 from schemas.arrays import BoolArray, Int32Array
 from schemas.rated_item import RatedBlock, usage_of
 
@@ -104,7 +103,7 @@ def simulate(
 
 
 def _run(engine: Engine, selection: UsageSelection, old: str, new: str, *, drafts: bool) -> _Run:
-    vocabulary = Vocabulary.from_tables(engine.state.vocabulary.to_tables())
+    vocabulary = engine.state.vocabulary.copied()
     images_at, current = engine.directory.images, engine.state.image
     places = [find_catalog(images_at, wanted, current) for wanted in (old, new)]
     catalogs = [load_catalog(places[0]), load_catalog(places[1], drafts=drafts)]

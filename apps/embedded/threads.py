@@ -92,6 +92,7 @@ class Writer:
         flush_records: a flush starts when this many records are waiting.
         flush_s: or when the oldest has waited this long.
         backlog_records: `put` waits while more than this is waiting or being stored.
+        given: blocks handed over so far.
     """
 
     store: Callable[[list[OutputBlock]], None]
@@ -102,9 +103,9 @@ class Writer:
     _waiting: list[OutputBlock] = field(default_factory=list)
     _waiting_records: int = 0
     _storing_records: int = 0
-    _given: int = 0
+    given: int = 0
     _oldest: float = 0.0
-    _flushing: bool = False
+    _wanted: int = 0
     _closing: bool = False
     _error: BaseException | None = None
     _changed: threading.Condition = field(default_factory=threading.Condition)
@@ -129,22 +130,23 @@ class Writer:
             if not self._waiting:
                 self._oldest = time.monotonic()
             self._waiting.append(block)
-            self._given += 1
+            self.given += 1
             self._waiting_records += max(block.header.received, 1)
             self._changed.notify_all()
 
     def flush(self, meanwhile: Callable[[], None] | None = None) -> None:
         """Wait until everything handed over until now is stored, doing something `meanwhile`; raises as `put` does."""
-        with self._changed:
-            wanted = self._given
+        self.reach(self.given, meanwhile)
+
+    def reach(self, given: int, meanwhile: Callable[[], None] | None = None) -> None:
+        """Wait, in any thread, until so many of the blocks that were `given` are stored; as `flush` in all else."""
         while True:
             with self._changed:
-                self._flushing = True
+                self._wanted = max(self._wanted, given)
                 self._changed.notify_all()
-                if self._is_running and self.figures.blocks < wanted:
+                if self._is_running and self.figures.blocks < given:
                     self._changed.wait(None if meanwhile is None else _MEANWHILE_S)
-                if not self._is_running or self.figures.blocks >= wanted:
-                    self._flushing = False
+                if not self._is_running or self.figures.blocks >= given:
                     self._raise()
                     return
             if meanwhile is not None:
@@ -172,7 +174,7 @@ class Writer:
         if not self._waiting:
             return False
         return (
-            self._flushing
+            self.figures.blocks < self._wanted
             or self._waiting_records >= self.flush_records
             or time.monotonic() - self._oldest >= self.flush_s
         )

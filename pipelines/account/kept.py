@@ -66,7 +66,10 @@ _OPEN = int(Standing.OPEN)
 
 @dataclass(slots=True)
 class Page:
-    """The requests of some time. `items` and `parts` are longer than what is used of them."""
+    """The requests of some time. `items` and `parts` are longer than what is used of them.
+
+    `changes` is another number after each change, for who copies the page meanwhile.
+    """
 
     rows: Rows = field(default_factory=lambda: np.zeros(PAGE_ROWS, KEPT))
     items: Rows = field(default_factory=lambda: np.zeros(64, ITEM))
@@ -74,6 +77,7 @@ class Page:
     count: int = 0
     item_count: int = 0
     part_count: int = 0
+    changes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +155,7 @@ class KeptRequests:
         seconds: those of `due`, a heap.
     """
 
-    __slots__ = ("due", "index", "next_page", "pages", "seconds")
+    __slots__ = ("_count", "due", "index", "next_page", "pages", "seconds")
 
     def __init__(self) -> None:
         """Keep nothing."""
@@ -160,10 +164,11 @@ class KeptRequests:
         self.next_page = 0
         self.due: dict[int, list[Int64Array]] = {}
         self.seconds: list[int] = []
+        self._count = 0
 
     def __len__(self) -> int:
         """Return how many requests are kept."""
-        return sum(page.count for page in self.pages.values())
+        return self._count
 
     # ---- reading
 
@@ -204,7 +209,9 @@ class KeptRequests:
             self._keep_in(page, rows[part], items, part)
             places[part] = (number << PAGE_BITS) + page.count + np.arange(count)
             page.count += count
+            page.changes += 1
             first += count
+        self._count += len(rows)
         request = rows["request"]
         self.index.put(np.array(request["hi"]), np.array(request["lo"]), places)
         self.hold(places, rows)
@@ -226,6 +233,7 @@ class KeptRequests:
         """Say what became of requests (n,)."""
         for page, _, rows in self._by_page(places):
             page.rows["standing"][rows] = standing
+            page.changes += 1
 
     def withdraw(self, claim: Int64Array, record: Int64Array) -> None:
         """Say of charges whose items, (k,), are taken back otherwise that there is nothing to refund."""
@@ -237,6 +245,7 @@ class KeptRequests:
             item = rows["answer"]["claim"].astype(np.int64) << np.int64(32) | rows["answer"]["record"]
             found = gone[np.minimum(np.searchsorted(gone, item), len(gone) - 1)] == item
             rows["standing"][found & (rows["standing"] == Standing.CHARGED)] = Standing.REFUNDED
+            page.changes += 1
 
     # ---- time
 
@@ -264,6 +273,7 @@ class KeptRequests:
             if (page.rows["standing"] == _OPEN).any():  # it was taken when requests were kept for longer
                 break
             del self.pages[number]
+            self._count -= page.count
             self.index.forget((number + 1) << PAGE_BITS, page.count)
 
     def open_places(self) -> Int64Array:
@@ -283,6 +293,19 @@ class KeptRequests:
             account.reserve(wallet, amount)
 
     # ---- snapshots
+
+    def copy_pages(self, other: KeptRequests) -> None:
+        """Have the pages of other requests, as copies, for a snapshot: those that changed since the last time are copied.
+
+        It may be in another thread than the changes, which need not be in a copy until it is made again without any.
+        """
+        pages = dict(other.pages)
+        for number, page in pages.items():
+            copy = self.pages.setdefault(number, Page(changes=-1))
+            if copy.changes != page.changes:
+                _copy_page(page, copy)
+        for number in self.pages.keys() - pages.keys():
+            del self.pages[number]
 
     def to_arrays(self) -> dict[str, Rows]:
         """Return everything by name, for a snapshot: bytes of rows, items and parts of each page."""
@@ -312,6 +335,7 @@ class KeptRequests:
             page.items, page.parts = _longer(page.items, items, 0), _longer(page.parts, parts, 0)
             page.count, page.item_count, page.part_count = len(rows), len(items), len(parts)
             kept.pages[number] = page
+            kept._count += page.count
             kept.next_page = number + 1
             places = (number << PAGE_BITS) + np.arange(len(rows), dtype=np.int64)
             kept.index.put(np.array(rows["request"]["hi"]), np.array(rows["request"]["lo"]), places)
@@ -360,6 +384,17 @@ class KeptRequests:
         kept["item_count"] = np.diff(items.ptr[part.start : part.stop + 1])
         page.item_count += len(mine)
         page.part_count += len(parts)
+
+
+def _copy_page(page: Page, copy: Page) -> None:
+    changes, count, items, parts = page.changes, page.count, page.items, page.parts
+    copy.rows.view(_WHOLE)[:count] = page.rows.view(_WHOLE)[:count]
+    if len(copy.items) != len(items):
+        copy.items = items.copy()
+    if len(copy.parts) != len(parts):
+        copy.parts = parts.copy()
+    copy.items[:], copy.parts[:] = items, parts
+    copy.count, copy.item_count, copy.part_count, copy.changes = count, page.item_count, page.part_count, changes
 
 
 def _spread(first: Any, count: Any) -> tuple[Int64Array, Int64Array]:

@@ -31,7 +31,7 @@ def _sync(path: Path, flags: int) -> None:
         os.close(handle)
 
 
-def write_durably(path: Path, content: bytes, mode: int = 0o666) -> None:
+def write_durably(path: Path, content: bytes | memoryview, mode: int = 0o666) -> None:
     """Write `content` to `path`, with permissions `mode`, so that after a crash the file is there whole or not at all."""
     temporary = path.with_name(f".{path.name}.tmp")
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import zlib
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from unittest import mock
 
 import numpy as np
@@ -20,6 +20,7 @@ from pipelines.account import request_index
 from pipelines.account.charging import ChargingState, Ground, take_frame
 from pipelines.account.kept import KeptRequests
 from pipelines.account.stage import ClaimContext, finish_edrs
+from rating.following import Following
 from rating.state import AccountState
 from schemas.charging import REQUEST, ChargingCode, ChargingKind, Standing
 from schemas.output import OutputBlock
@@ -83,6 +84,7 @@ class ChargingMachine(RuleBasedStateMachine):
         self.at = FIRST_AT
         self.asked: list[Ask] = []
         self.chain = {name: Decimal(opening) for name, opening in OPENING.items()}
+        self.copied, self.following = KeptRequests(), cast("Following | None", None)
 
     @property
     def ground(self) -> Ground:
@@ -189,6 +191,21 @@ class ChargingMachine(RuleBasedStateMachine):
         state = AccountState.from_arrays(self.world.state.to_arrays())
         self.state.kept.reserve_in(state)
         self.world.state = state
+
+    @rule()
+    def copy(self) -> None:
+        """What was copied beside all this, since the last time or since prices changed, is the state of now."""
+        state, kept, following = self.world.state, self.copied, self.following
+        if following is not None and state.following is following:
+            kept.copy_pages(self.state.kept)
+            assert state.followed(following.finish()).checksum() == state.checksum()
+            found, expected = kept.to_arrays(), self.state.kept.to_arrays()
+            assert {name: array.tobytes() for name, array in found.items()} == {
+                name: array.tobytes() for name, array in expected.items()
+            }
+        self.copied, self.following = KeptRequests(), state.follow()
+        self.following.run(lambda: True)
+        self.copied.copy_pages(self.state.kept)
 
     @rule(version=st.integers(1, 2))
     def activate(self, version: int) -> None:

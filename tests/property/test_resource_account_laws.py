@@ -14,6 +14,7 @@ from resource_world import START_US, Row, held_keys, held_registers
 
 from pipelines import key_files
 from pipelines.snapshot import StageState, read_latest_snapshot, write_snapshot
+from pipelines.snapshot_copy import StateCopy
 from schemas.rejection import Outcome, Reason
 
 calls = st.builds(
@@ -40,7 +41,7 @@ def take_in_pieces(line: Line, rows: list[Row], where: list[int]) -> None:
 
 def describe(state: StageState) -> tuple:
     """Return all that a state knows, in plain Python."""
-    words = {name: table["name"].to_pylist() for name, table in state.vocabulary.to_tables().items()}
+    words = {name: table.names.to_list() for name, table in state.vocabulary.tables().items()}
     dedup = state.resource.dedup
     held = (held_keys(state.resource), held_registers(state.resource))
     return (*held, dedup.window_days, dedup.first_day, state.account.checksum(), words, state.position, state.image)
@@ -109,3 +110,22 @@ def test_going_on_from_a_snapshot_is_like_never_having_stopped(
                 line.take(rows[start:end], block=block, first_record=start)
     assert facts(straight.outputs) == facts(stopped.outputs)
     assert describe(straight.state) == describe(stopped.state)
+
+
+@FEW
+@given(rows=usage, where=cuts, begin=st.integers(0, 2), run=st.integers(0, 2), finish=st.integers(0, 2))
+def test_a_copy_that_is_made_meanwhile_is_the_state_where_it_is_finished(
+    rows: list[Row], where: list[int], begin: int, run: int, finish: int
+) -> None:
+    bounds = list(pairwise([0, *(min(cut, len(rows)) for cut in where), len(rows)]))
+    line, copy = Line().activate(), None
+    for block, (start, end) in enumerate(bounds):
+        if block == begin:
+            copy = StateCopy.begin(line.state)
+        if block == begin + run and copy is not None:
+            copy.run(lambda: True)
+        line.take(rows[start:end], block=block, first_record=start)
+        if block == begin + run + finish and copy is not None:
+            exact = copy.finish()
+            assert exact is not None
+            assert describe(exact) == describe(line.state)

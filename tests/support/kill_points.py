@@ -33,8 +33,10 @@ def install(reach: Reach) -> None:
     import apps.embedded.engine as engine
     import apps.embedded.rerate as rerate
     import apps.embedded.retry as retry
+    import apps.embedded.snapshots as snapshots
     import pipelines.snapshot as snapshot
     import pipelines.spool.claims as claims
+    from apps.embedded.unsettled import Unsettled
     from pipelines.spool.charging_log import Segment
     from pipelines.spool.journal import Journal
     from sinks.clickhouse.client import Connection
@@ -66,7 +68,11 @@ def install(reach: Reach) -> None:
     wrap(engine.Engine, "recover", lambda _: "recover")
     wrap(engine.Engine, "process", lambda _, entry: f"process {entry.kind}")
     wrap(engine, "process", lambda *_, **__: "block")
-    wrap(engine, "write_snapshot", lambda *_: "snapshot")
+    for write in ("write_snapshot", "publish_snapshot"):
+        wrap(snapshots, write, lambda *_: "snapshot")
+    wrap(snapshots.StateCopy, "run", lambda *_: "copy")
+    wrap(snapshots.StateCopy, "finish", lambda *_: "place")
+    wrap(Unsettled, "settle", lambda *_: "settle")
     wrap(snapshot, "_write_array", lambda *_: "array", _half_array)
     wrap(snapshot, "sync_directory", lambda path: "unnamed snapshot" if path.name.startswith(".") else "named snapshot")
     wrap(correct, "write_durably", lambda *_: "keep corrections", _half_file)

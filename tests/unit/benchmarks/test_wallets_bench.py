@@ -13,7 +13,7 @@ from cli_octroi import octroi
 from apps.bench_wallets import WALLET_SUITES
 from benchmarks import durable
 from benchmarks.durable import DurableLog, Passage, read_frames
-from benchmarks.wallets import World, _edrs, measure_load
+from benchmarks.wallets import World, edrs_of, measure_load
 
 FRAMES = [bytes([number]) * (number + 1) for number in range(40)]
 
@@ -56,8 +56,8 @@ def test_usage_that_nobody_drew_is_found(world: World) -> None:
 
 def test_blocks_say_where_they_are(world: World) -> None:
     first, second = world.frames("data", records=5, rows=3, seed=5)
-    at = _edrs(first).position
-    assert (_edrs(second).position.first_record, len(_edrs(second))) == (at.first_record + 3, 2)
+    at = edrs_of(first).position
+    assert (edrs_of(second).position.first_record, len(edrs_of(second))) == (at.first_record + 3, 2)
 
 
 def test_a_log_is_read_back_as_it_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

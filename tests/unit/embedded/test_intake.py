@@ -39,6 +39,7 @@ class FakeEngine:
     active: Any = None
     state: Any = field(default_factory=lambda: nothing_due())
     charging: Any = field(default_factory=lambda: SimpleNamespace(serve=lambda engine: None))
+    snapshots: Any = field(default_factory=lambda: SimpleNamespace(between=lambda engine: None))
     is_unsettled: bool = True
 
     def __post_init__(self) -> None:
