@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     )
     flush_ms: Annotated[int, Field(ge=1)] = Field(1000, description="longest wait before an insert, milliseconds")
     snapshot_records: Annotated[int, Field(ge=1)] = Field(
-        5_000_000, description="records between snapshots: what a crash makes replay at most"
+        5_000_000, description="records between snapshots: about what a crash makes replay at most"
     )
     file_bytes_max: Annotated[int, Field(ge=1, le=FILE_BYTES_MAX)] = Field(
         FILE_BYTES_MAX, description="largest decoded size of one file, bytes; beyond it the file is quarantined"
