@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,9 +18,6 @@ from rating.kernels.follow import copy_reached
 from rating.kernels.layout import Tariff
 from rating.lines import zeros_in_lines
 from schemas.arrays import Int32Array
-
-if TYPE_CHECKING:
-    from rating.state import AccountState
 
 AnyArray = np.ndarray[Any, Any]
 NO_ROWS: Int32Array = np.zeros(0, np.int32)
@@ -60,11 +57,6 @@ class Following:
     copies: tuple[AnyArray, ...] = ()
     changes: deque[Reached | Moved] = field(default_factory=deque)
     is_whole: bool = False
-
-    @classmethod
-    def of(cls, state: AccountState) -> Following:
-        """Return a copy of which nothing is there yet."""
-        return cls((state.counters, state.balances, state.accumulated, state.accumulated_period))
 
     def run(self, is_wanted: Callable[[], bool]) -> None:
         """Copy everything once, in a thread, unless it is no longer wanted."""

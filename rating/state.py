@@ -107,7 +107,7 @@ class AccountState:
 
     def follow(self) -> Following:
         """Begin a copy that is made while this state changes."""
-        self.following = Following.of(self)
+        self.following = Following((self.counters, self.balances, self.accumulated, self.accumulated_period))
         return self.following
 
     def touched(self, change: Reached | Moved) -> None:
