@@ -14,7 +14,7 @@ def crossed(levels: Levels, of: Int32Array, before: Int64Array, after: Int64Arra
     """Return (row, index of the level), each (k,), of all crossings, row by row, a row's in the order of its levels.
 
     Args:
-        of: (n,) int32, whose levels each row may cross. before, after: (n,) int64, before <= after, saturated if they are more.
+        of: (n,) int32, whose levels each row may cross. before, after: (n,) int64, saturated; what falls crosses nothing.
     """
     first = levels.ptr[of]
     count = levels.ptr[of + 1] - first
@@ -27,9 +27,9 @@ def crossed(levels: Levels, of: Int32Array, before: Int64Array, after: Int64Arra
 
 
 def plus(hi: Int64Array, lo: UInt64Array, more: Int64Array) -> tuple[Int64Array, UInt64Array]:
-    """Return (hi, lo) of 128-bit values plus int64 numbers >= 0; the sums fit."""
+    """Return (hi, lo) of 128-bit values plus int64 numbers; the sums fit."""
     low = lo + more.view(np.uint64)
-    return hi + (low < lo), low
+    return hi + (more >> 63) + (low < lo), low
 
 
 def saturated(hi: Int64Array, lo: UInt64Array) -> Int64Array:

@@ -67,7 +67,7 @@ HOUR_US = 3_600_000_000
 usage = st.lists(
     st.tuples(
         st.sampled_from(["a1", "a2", "b1", "b2"]), st.sampled_from(["data", "data", "text"]),
-        st.integers(0, 24 * 7), st.integers(0, 6), st.sampled_from(["EU", "CH", "US", "XX", ""]),
+        st.integers(0, 24 * 7), st.integers(-3, 6), st.sampled_from(["EU", "CH", "US", "XX", ""]),
         st.sampled_from(["north", "south", "EU"]),
     ),
     max_size=24,
