@@ -23,7 +23,7 @@ from rating.image_matrix import matrix_codes
 from rating.image_prices import UnableToCompileImage
 from rating.image_programs import ProgramTables, pack_programs
 from rating.image_tables import compile_tables
-from rating.image_triggers import TriggerTables, compile_trigger_programs, compile_triggers
+from rating.image_triggers import TriggerTables, chosen_texts, compile_trigger_programs, compile_triggers
 from rating.image_versions import (
     PricedVersion,
     compile_priced,
@@ -236,6 +236,7 @@ def texts_named(catalog: Catalog) -> set[str]:
     return (
         {value for charge in catalog.charges.values() for value in charge.filters.values()}
         | {value for counter in catalog.counters.values() for value in counter.values}
+        | chosen_texts(catalog)
         | matrix_codes(catalog)
         | expression_codes(catalog)
         | lookup_codes(catalog)

@@ -28,9 +28,10 @@ class TriggerTables:
 
     Attributes:
         cell_ptr: (cells + 1,) int32 into the pairs of a cell. candidate, trigger: (k,) int32, such a pair.
-        event_type: (t,) int64, subscription: (t,) int32, -1 for the same one. place: (t,) uint8, which of its charge's triggers
-            it is, from 0. source: (t, ATTRIBUTE_SLOTS) int64, the slot of the usage that each attribute is taken
-            from, -1 for none.
+        event_type: (t,) int64, subscription: (t,) int32, -1 for the same one. by: (t,) int64, slot of the attribute by which
+            another one is chosen, -1 for none. choice: (c, 3) int64, ascending: trigger, code of a text, subscription.
+        place: (t,) uint8, which of its charge's triggers it is, from 0.
+        source: (t, ATTRIBUTE_SLOTS) int64, slot of the usage that each attribute is taken from, -1 for none.
         when, formula: (t,) int32 programs, -1 without. ratio: (t, 2) int64, by which the result of the formula is multiplied
             and divided.
     """
@@ -40,6 +41,8 @@ class TriggerTables:
     trigger: Int32Array
     event_type: Int64Array
     subscription: Int32Array
+    by: Int64Array
+    choice: Int64Array
     place: UInt8Array
     source: Int64Array
     when: Int32Array
@@ -56,10 +59,21 @@ def named_by(tables: TriggerTables, types: int) -> Int64Array:
     Args:
         types: event types, of which each offer has a cell.
     """
-    cell = np.repeat(np.arange(len(tables.cell_ptr) - 1), np.diff(tables.cell_ptr))
-    named = tables.subscription[tables.trigger]
-    pairs = np.stack([cell // max(types, 1), named], axis=1)[named >= 0]
-    return np.asarray(np.unique(pairs, axis=0), np.int64)
+    offer = np.repeat(np.arange(len(tables.cell_ptr) - 1), np.diff(tables.cell_ptr)) // max(types, 1)
+    alone = np.flatnonzero(tables.subscription >= 0)
+    triggers = np.concatenate([alone, tables.choice[:, 0]])
+    named = np.concatenate([tables.subscription[alone], tables.choice[:, 2]])
+    pairs = [
+        np.stack([np.full(int(mine.sum()), of), named[mine]], axis=1)
+        for of, trigger in np.unique(np.stack([offer, tables.trigger], axis=1), axis=0).tolist()
+        if (mine := triggers == trigger).any()
+    ]
+    return np.asarray(np.unique(np.concatenate([np.zeros((0, 2), np.int64), *pairs]), axis=0), np.int64)
+
+
+def chosen_texts(catalog: Catalog) -> set[str]:
+    """Return the texts of attributes by which triggers choose subscriptions."""
+    return {text for charge in catalog.charges.values() for each in charge.triggers for text in each.subscriptions}
 
 
 def joined_accounts(tables: TriggerTables, subscription_row: Int32Array, types: int) -> tuple[Int32Array, Int32Array]:
@@ -115,7 +129,7 @@ def compile_triggers(
     triggers = [(charge, place, each) for charge in documents for place, each in enumerate(charge.triggers)]
     if not triggers:
         return None
-    named = sorted({each.subscription for *_, each in triggers if each.subscription is not None})
+    named = sorted({name for *_, each in triggers for name in each.named})
     vocabulary.subscriptions.extend(pl.Series(named, dtype=pl.String))
     made = {each.event_type for *_, each in triggers}
     for charge in documents:
@@ -141,6 +155,8 @@ def compile_triggers(
             ],
             np.int32,
         ),
+        by=np.array([_slot(charge, each, catalog) for charge, _, each in triggers], np.int64),
+        choice=_choice([each for *_, each in triggers], vocabulary),
         place=np.array([place for _, place, _ in triggers], np.uint8),
         source=np.array([trigger_sources(charge, each, catalog) for charge, _, each in triggers], np.int64),
         when=np.array([place_of.get((charge.code, place, "when"), -1) for charge, place, _ in triggers], np.int32),
@@ -149,6 +165,19 @@ def compile_triggers(
         ),
         ratio=np.array([_ratio(charge, place, each, catalog, programs) for charge, place, each in triggers], np.int64),
     )
+
+
+def _slot(charge: Charge, trigger: Trigger, catalog: Catalog) -> int:
+    return -1 if trigger.by is None else catalog.event_types[charge.event_type].attributes.index(trigger.by)
+
+
+def _choice(triggers: list[Trigger], vocabulary: Vocabulary) -> Int64Array:
+    rows = [
+        (place, vocabulary.attribute_values.id(text), vocabulary.subscriptions.id(name))
+        for place, trigger in enumerate(triggers)
+        for text, name in trigger.subscriptions.items()
+    ]
+    return np.array(sorted(rows), np.int64).reshape(-1, 3)
 
 
 def trigger_sources(charge: Charge, trigger: Trigger, catalog: Catalog) -> list[int]:

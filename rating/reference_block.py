@@ -208,7 +208,8 @@ class ReferenceRater:
             raise Refused(error.reason, item.charge_version) from error
         if quantity > QUANTITY_MAX:
             raise Refused(Reason.AMOUNT_OVERFLOW, item.charge_version)
-        subscription = trigger.subscription or usage.subscription
+        chosen = trigger.subscriptions.get(str(usage.said.get(trigger.by))) if trigger.by is not None else None
+        subscription = chosen or trigger.subscription or usage.subscription
         said = {name: usage.said[of] for name, of in trigger.attributes.items() if of in usage.said}
         said = with_lookups(self._catalog, made, said, usage.event_at)
         contract = self._contracts[subscription]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rating.image_triggers import named_by, trigger_sources
+from rating.image_triggers import TriggerTables, named_by, trigger_sources
 from rating.kernels.layout import OFFER, WALLET_COUNT
 from rating.tariff_image import TariffImage
 from schemas.arrays import BoolArray, Int32Array, Int64Array, UInt8Array
@@ -64,7 +64,7 @@ def trees_of(edrs: EdrBlock, image: TariffImage) -> Trees | None:
         more[:, depth] = nth + 1
         slot = tables.source[what]
         said = np.take_along_axis(attributes[source], np.maximum(slot, 0), axis=1)
-        other = tables.subscription[what].astype(np.int64)
+        other = _others(what, attributes[source], tables)
         level = len(of) + np.arange(len(source))
         of, parent = np.concatenate([of, of[source]]), np.concatenate([parent, source])
         by, trigger = np.concatenate([by, tables.candidate[pair]]), np.concatenate([trigger, what])
@@ -178,6 +178,18 @@ def triggering(image: TariffImage, subscriptions: Int32Array) -> Int32Array:
         offers = pairs[found[pairs[:, 1]], 0]
         found |= np.isin(image.tariff.subscription_row[:, OFFER], offers)
     return np.flatnonzero(found).astype(np.int32)
+
+
+def _others(trigger: Int32Array, attributes: Int32Array, tables: TriggerTables) -> Int64Array:
+    """Return (k,) the subscription of what each trigger makes of usage with attributes, -1 for the same one."""
+    other = tables.subscription[trigger].astype(np.int64)
+    if not len(tables.choice):
+        return other
+    slot = tables.by[trigger]
+    code = np.take_along_axis(attributes, np.maximum(slot, 0)[:, None], axis=1)[:, 0]
+    keys, wanted = tables.choice[:, 0] << 32 | tables.choice[:, 1], trigger.astype(np.int64) << 32 | code
+    place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where((slot >= 0) & (keys[place] == wanted), tables.choice[place, 2], other)
 
 
 def _cells(event_type: Int64Array, subscription: Int64Array, image: TariffImage) -> Int64Array:

@@ -36,8 +36,8 @@ WHERE claim = {claim:UInt32} AND record = {record:UInt32} AND branch = {branch:U
 ORDER BY part
 """
 _ITEMS = """
-SELECT r.item AS item, r.id AS id, r.charge AS charge, r.quantity_steps AS quantity_steps, f.quantity + f.rest AS whole,
-  f.triggered_by AS triggered_by, f.trigger AS trigger
+SELECT r.item AS item, r.id AS id, r.charge AS charge, r.subscription AS subscription, r.quantity_steps AS quantity_steps,
+  f.quantity + f.rest AS whole, f.triggered_by AS triggered_by, f.trigger AS trigger
 FROM rated_item AS r
 INNER JOIN (
   SELECT claim, record, branch, item, quantity, rest, triggered_by, trigger FROM fact_usage
@@ -148,8 +148,8 @@ class ExplainedItem:
         for trigger in self.triggers:
             when = f" when {trigger['when']}" if trigger["when"] is not None else ""
             much = f", as much as {trigger['quantity']}" if trigger["quantity"] is not None else ""
-            whose = f" of subscription {trigger['subscription']}" if trigger["subscription"] is not None else ""
-            yield f"{trigger['by']} triggers {trigger['event_type']}{whose}: charge {trigger['charge']}{when}{much}"
+            whose = f" of subscription {trigger['owner']}" if trigger["subscription"] or trigger["by"] else ""
+            yield f"{trigger['item']} triggers {trigger['event_type']}{whose}: charge {trigger['charge']}{when}{much}"
 
     def _reversal_line(self, reversal: dict[str, Any]) -> str:
         counter = {"lowered": ", its counter was lowered", "left": ", its counter is no longer kept"}
@@ -216,7 +216,8 @@ def _triggers(catalog: Catalog, items: list[dict[str, Any]], wanted: int) -> lis
     while row["triggered_by"]:
         parent = items[row["triggered_by"] - 1]
         trigger = catalog.charges[parent["charge"]].triggers[row["trigger"]]
-        found.insert(0, {"by": parent["id"], "charge": parent["charge"], **trigger.model_dump(mode="json")})
+        about = {"item": parent["id"], "charge": parent["charge"], "owner": row["subscription"]}
+        found.insert(0, about | trigger.model_dump(mode="json"))
         row = parent
     return found
 

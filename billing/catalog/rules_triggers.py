@@ -8,7 +8,7 @@ from functools import lru_cache
 import polars as pl
 
 from billing.catalog.checking import Context
-from billing.catalog.models import Entry
+from billing.catalog.models import Entry, Path
 from billing.catalog.rows import Check
 from billing.catalog.rules_expressions import FIX, check_condition
 from billing.catalog.wording import choose
@@ -31,6 +31,7 @@ def check_triggers(ctx: Context, entry: Entry[Charge], event_type: EventType) ->
         made = ctx.reference(entry, (*path, "event_type"), EventType, "event_type", trigger.event_type)
         if trigger.when is not None:
             check_condition(ctx, entry, event_type, (*path, "when"), trigger.when)
+        _check_choice(ctx, entry, index, trigger, event_type)
         if made is None:
             continue
         _check_quantity(ctx, entry, index, trigger, event_type, made)
@@ -44,6 +45,17 @@ def check_triggers(ctx: Context, entry: Entry[Charge], event_type: EventType) ->
                 message = f'the event type "{event_type.code}" has no attribute "{of}"'
                 fix = choose(of, event_type.attributes, otherwise=f"add it: `attributes: [{of}]`")
                 ctx.problems.at(entry, (*path, "attributes", name), message, fix)
+
+
+def _check_choice(ctx: Context, entry: Entry[Charge], index: int, trigger: Trigger, event_type: EventType) -> None:
+    path = ("triggers", index)
+    if (trigger.by is None) != (not trigger.subscriptions):
+        fix = 'write both, such as `by: network`, `subscriptions: {"20801": partner}`, or none'
+        ctx.problems.at(entry, path, "`by` and `subscriptions` go together", fix)
+    elif trigger.by is not None and trigger.by not in event_type.attributes:
+        message = f'the event type "{event_type.code}" has no attribute "{trigger.by}"'
+        fix = choose(trigger.by, event_type.attributes, otherwise=f"add it: `attributes: [{trigger.by}]`")
+        ctx.problems.at(entry, (*path, "by"), message, fix)
 
 
 def _check_quantity(
@@ -129,19 +141,20 @@ def check_triggered(check: Check, subscriptions: pl.DataFrame) -> None:
         subscriptions: subscription and offer of all of them.
     """
     ctx = check.ctx
-    named = {
-        (code, index): trigger.subscription
-        for code, entry in ctx.documents.of(Charge).items()
-        for index, trigger in enumerate(entry.document.triggers)
-        if trigger.subscription is not None
-    }
-    bought = subscriptions.filter(pl.col("subscription").is_in(list(named.values())))
+    named: list[tuple[str, Path, str]] = []
+    for code, entry in ctx.documents.of(Charge).items():
+        for index, trigger in enumerate(entry.document.triggers):
+            alone = [("subscription", trigger.subscription)] if trigger.subscription is not None else []
+            named += [(code, ("triggers", index, name), subscription) for name, subscription in alone]
+            chosen = trigger.subscriptions.items()
+            named += [(code, ("triggers", index, "subscriptions", text), subscription) for text, subscription in chosen]
+    bought = subscriptions.filter(pl.col("subscription").is_in([subscription for *_, subscription in named]))
     offer_of = dict(bought.select("subscription", "offer").iter_rows())
-    for (code, index), subscription in named.items():
+    for code, path, subscription in named:
         if subscription not in offer_of and not ctx.documents.may_be("subscription", subscription):
             fix = choose(subscription, subscriptions["subscription"].head(1000).to_list(), otherwise="declare it")
             message = f'the subscription "{subscription}" is unknown'
-            ctx.problems.at(ctx.documents.of(Charge)[code], ("triggers", index, "subscription"), message, fix)
+            ctx.problems.at(ctx.documents.of(Charge)[code], path, message, fix)
     if any(entry.document.triggers for entry in ctx.documents.of(Charge).values()) and not ctx.problems:
         _check_sizes(ctx, offer_of)
 
@@ -159,7 +172,8 @@ def _check_sizes(ctx: Context, offer_of: dict[str, str]) -> None:
         return max(1, sum(1 + sum(made(offer, each) for each in charge.triggers) for charge in of(offer, event_type)))
 
     def made(offer: str, trigger: Trigger) -> int:
-        return items(offer if trigger.subscription is None else offer_of[trigger.subscription], trigger.event_type)
+        at = {offer_of[name] for name in trigger.named} | ({offer} if trigger.subscription is None else set())
+        return max(items(each, trigger.event_type) for each in at)
 
     for code, entry in offers.items():
         for event_type in {charges[each].document.event_type for each in entry.document.charges}:

@@ -43,6 +43,7 @@ FORMULAS = {
 }
 SOURCES = {("call", "text"): {"where": "zone"}, ("call", "share"): {"place": "way", "about": "zone"}}
 SOURCES["text", "share"] = {"about": "where"}
+BY = {"call": "way", "text": "where"}
 MADE = {"call": ["text", "share"], "text": ["share"], "share": []}
 
 
@@ -56,6 +57,8 @@ def triggers(draw: Any, of: str) -> list[dict[str, Any]]:
         trigger |= draw(st.sampled_from([{}, {"attributes": SOURCES[of, made]}]))
         trigger |= draw(st.sampled_from([{}, {}, *({"when": each} for each in CONDITIONS[of])]))
         trigger |= draw(st.sampled_from([{}, {"subscription": "hub"}, {"subscription": "two"}]))
+        chosen = {"by": BY[of], "subscriptions": {"EU": "hub", "US": "one"}}
+        trigger |= draw(st.sampled_from([{}, {}, chosen, {**chosen, "subscriptions": {"US": "two"}}]))
         found.append(trigger)
     return found
 

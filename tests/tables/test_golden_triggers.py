@@ -116,3 +116,14 @@ def test_halves_of_a_block_are_rated_like_the_block(world: World) -> None:
     together = rated(world, *uses)
     assert together == [item for use in uses for item in rated(other, use)]
     assert world.state.checksum() == other.state.checksum()
+
+
+def test_whose_it_is_may_be_chosen_by_what_the_usage_says() -> None:
+    chosen = 'quantity: "charged", by: partner, subscriptions: {"20801": partner, "20810": third}'
+    third = "---\n{kind: subscription, code: third, account: p, offer: wholesale}\n"
+    world = World(catalog_from(CATALOG.replace('quantity: "charged", subscription: partner', chosen) + third))
+    items = rated(world, *[Use("s", "call", NOON, 60_000, {"partner": code}) for code in ("20810", "20801")])
+    assert [item.triggered for item in items] == [None, ("share", "third", 0), None, ("share", "partner", 0)]
+    # of another one, the caller would have to be able to pay a share
+    [item] = rated(world, Use("s", "call", NOON, 60_000, {"partner": "20815"}))
+    assert (item.reason, item.amount) == (Reason.NO_MATCHING_CHARGE, 0)

@@ -79,6 +79,9 @@ def test_accounts_whose_usage_may_trigger_that_of_others_are_one_charge_group() 
     world = World(catalog_from(GOOD))
     group = {code: world.image.charge_group[world.vocabulary.accounts.id(code)] for code in ("a", "b", "alone")}
     assert group["a"] == group["b"] != group["alone"]
+    chosen = "by: zone, subscriptions: {US: other, EU: third}}"
+    world = World(catalog_from(GOOD.replace("subscription: other}", chosen)))
+    assert len({world.image.charge_group[world.vocabulary.accounts.id(code)] for code in ("a", "b", "alone")}) == 1
 
 
 def test_what_triggers_nothing_is_rated_as_before() -> None:
@@ -107,6 +110,10 @@ WRONG = [
     ("{where: zone}", "{were: zone}", "triggers.0.attributes.were", 'no attribute "were"'),
     ("{where: zone}", "{where: zon}", "triggers.0.attributes.where", 'no attribute "zon"'),
     ("subscription: other}", "subscription: nobody}", "triggers.1.subscription", '"nobody" is unknown'),
+    ("subscription: other}", "by: zone, subscriptions: {EU: other, US: nobody}}", "triggers.1.subscriptions.US", '"nobody" is unknown'),
+    ("subscription: other}", "by: zon, subscriptions: {EU: other}}", "triggers.1.by", 'no attribute "zon"'),
+    ("subscription: other}", "by: zone}", "triggers.1", "go together"),
+    ("subscription: other}", "subscriptions: {EU: other}}", "triggers.1", "go together"),
     (STAMP, STAMP[:-1] + ", triggers: [{event_type: levy}]}", "triggers.0.event_type", "levy → stamp → levy (charges levy, stamp)"),
     (STAMP, STAMP[:-1] + ", triggers: [{event_type: stamp}]}", "triggers.0.event_type", "stamp → stamp (charges stamp)"),
     ("{kind: offer, code: more", CHAIN + "{kind: offer, code: more", "triggers.0.event_type", "more than 4 times in a row: e0 → e1 → e2 → e3 → e4 → e5"),
