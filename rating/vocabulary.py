@@ -40,8 +40,9 @@ class NameTable:
         if not (added.is_sorted() and (added == added.shift(1)).any() is False):
             added = added.unique().sort()
         if len(added):
+            if self._single is not None:  # to begin anew would take seconds of ten million names
+                self._single.update(zip(added.to_list(), range(len(self), len(self) + len(added)), strict=True))
             self._names = pl.concat([self._names, added])
-            self._single = None
 
     def ids(self, names: pl.Series) -> Int32Array:
         """Return (n,) the id of each name, -1 where unknown."""

@@ -43,3 +43,11 @@ def test_names_in_order_are_taken_as_they_are(table: NameTable) -> None:
     table.extend(pl.Series(["a", "b", "b", "c"]))
     assert table.names.to_list() == ["a", "b", "c"]
     assert NameTable().ids(pl.Series(["a"])).tolist() == [-1]
+
+
+def test_a_name_is_found_by_itself_before_and_after_others_came(table: NameTable) -> None:
+    table.extend(pl.Series(FIRST))
+    assert [table.id(name) for name in ("", "a", "c", "d")] == [0, 1, 3, -1]
+    table.extend(pl.Series(MORE))
+    assert [table.id(name) for name in table.names.to_list()] == list(range(6))
+    assert table.id("e") == -1

@@ -110,6 +110,7 @@ def test_keys_that_came_while_a_snapshot_was_written_are_in_the_next_one(
     window.buckets[days[1]] = type(window.buckets[days[1]])()
     adopt_keys(window, published.keys, published.path, copy.buckets)
     assert [window.buckets[day].is_awake for day in days] == [True, True, False]
+    assert window.buckets[days[1]].stored is None
     output = line.take([Row(key=99, at=START_US, access=1), Row(key=3, at=START_US + 2 * DAY_US, access=1)], block=6)
     assert output.header.duplicate == 2
     state = read_latest_snapshot(tmp_path, fail)
