@@ -70,6 +70,23 @@ class ReadingRules:
     space: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class ReadingMarks:
+    """What n readings say of their counter besides its index.
+
+    Attributes:
+        begins: (n,) 1 where the series begins anew with the reading, 0 elsewhere.
+        rolls_over_at: (n,) base steps at which the counter began again at 0 since the reading before, 0 where it did not.
+    """
+
+    begins: UInt8Array
+    rolls_over_at: Int64Array
+
+    def __getitem__(self, rows: Int64Array) -> ReadingMarks:
+        """Return the readings at `rows`."""
+        return ReadingMarks(self.begins[rows], self.rolls_over_at[rows])
+
+
 class Part(IntEnum):
     """Which part of a session a record is: see `schemas.source_flow.PartRule`."""
 
@@ -159,7 +176,7 @@ class CdrBlock:
         event_type: (n,) code in `Vocabulary.event_types`, EVENT_TYPE_NONE when unknown.
         attributes: (n, ATTRIBUTE_SLOTS) codes in `Vocabulary.attribute_values`; 0 = absent or a value no charge names.
         series_hi, series_lo: (n,) 128-bit identity of the register for cumulative readings, (0, 0) for plain usage.
-        readings: what the readings mean.
+        readings: what the readings mean. marks: what each says besides; None where the source's say nothing.
         values: (n, VALUE_SLOTS) `schemas.values`, VALUE_ABSENT where a record has none; None where the source maps none.
         version: (n,) which statement about its identity a record is, >= 0; None where the order of arrival says it.
         parts: of a source whose records may be parts of sessions; None for others.
@@ -187,6 +204,7 @@ class CdrBlock:
     series_hi: UInt64Array
     series_lo: UInt64Array
     readings: ReadingRules = field(default=ReadingRules(), kw_only=True)
+    marks: ReadingMarks | None = field(default=None, kw_only=True)
     version: Int64Array | None = field(default=None, kw_only=True)
     values: Int64Array | None = field(default=None, kw_only=True)
     parts: PartColumns | None = field(default=None, kw_only=True)

@@ -53,7 +53,8 @@ class Reading(EnergyRecord):
         id: the distributor's, empty where the flow gives none. dial: its number or code.
         grid: whose calendar the register follows, None for one that counts everything.
         measure: what it measures: EA active energy and others. unit: Wh for energy, else as the flow writes it.
-        value: in `unit`, times the coefficient of the meter. kwh: the same in whole kWh, rounded down; for energy.
+        value: in `unit`, times the coefficient of the meter. truncated: the same rounded down to whole kWh, but in Wh: for
+            series of several flows, of which some write kWh; for energy.
         rolls_over_at: the value at which its dial begins again at 0, where the distributor says that it did since the reading
             before.
         role: `before` and `after` what happened to the meter or its calendars: nothing is counted from one to the other.
@@ -70,7 +71,7 @@ class Reading(EnergyRecord):
     direction: Direction
     unit: str
     value: Decimal
-    kwh: Decimal | None = None
+    truncated: Decimal | None = None
     rolls_over_at: Decimal | None = None
     nature: Nature | None = None
     status: Status

@@ -14,6 +14,13 @@ IDLE_MAX = timedelta(days=3660)
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 
+class SeriesBegin(Document):
+    """Readings whose `field` is one of `values` begin their series anew."""
+
+    field: Name
+    values: Annotated[tuple[str, ...], Field(min_length=1, max_length=16)]
+
+
 class Cumulative(Document):
     """The quantity is the reading of a counter: usage is the difference of consecutive readings of one series.
 
@@ -21,6 +28,10 @@ class Cumulative(Document):
     is: `first` only opens it; `zero`: the counter began at 0, so the reading is usage. `on_decrease` says what a lower
     reading means: `reject` refuses it (INDEX_DECREASED); `reset`: the counter began again at 0; `wrap_32` and `wrap_64`: it
     counts modulo 2**32 or 2**64 of the source's units.
+
+    `begins`: readings that begin the series anew, such as those after a meter was changed: nothing is counted up to them.
+    `rolls_over_at`: the field that says at which value the counter began again at 0 since the reading before; empty where it
+    did not. Both only where a lower reading is otherwise refused.
 
     `idle`: a series of which nothing came for so long is over. A later reading begins another one, and a reading older than
     that is parked (BEYOND_WINDOW). Without it a series is kept for ever. With `series_max` series, of whatever source, no
@@ -33,6 +44,14 @@ class Cumulative(Document):
     idle: Annotated[timedelta, Field(ge=timedelta(days=1), le=IDLE_MAX)] | None = None
     series_max: Annotated[int, Field(ge=1, le=1_000_000_000)] = 20_000_000
     order: Literal["arrival", "time"] = "arrival"
+    begins: SeriesBegin | None = None
+    rolls_over_at: Name | None = None
+
+    @property
+    def marked_by(self) -> tuple[str, ...]:
+        """The fields that say of a reading what it means besides its index."""
+        named = (None if self.begins is None else self.begins.field, self.rolls_over_at)
+        return tuple(name for name in named if name is not None)
 
 
 class PartRule(Document):

@@ -161,9 +161,11 @@ def _quantity(mapping: EventMapping, event_type: str, catalog: Catalog) -> str:
 def _counter(counter: Cumulative) -> str:
     series = f"the access point and {_joined(counter.series)}" if counter.series else "the access point"
     first = "usage since 0" if counter.opens_at == "zero" else "only the beginning (OPENING_READING)"
+    begins, rolls = counter.begins, counter.rolls_over_at
+    anew = f"; it begins anew when {begins.field} is {_joined(map(repr, begins.values), 'or')}" if begins else ""
     return (
-        f"usage is the difference of consecutive readings of {series}; the first reading is {first}; "
-        f"a lower one {_LOWER[counter.on_decrease]}"
+        f"usage is the difference of consecutive readings of {series}; the first reading is {first}{anew}; "
+        f"a lower one {_LOWER[counter.on_decrease]}{f', unless {rolls} says where it began again at 0' if rolls else ''}"
     )
 
 

@@ -19,6 +19,10 @@ def flow_fields(mapping: EventMapping) -> Iterator[tuple[Path, str]]:
     cumulative = mapping.quantity.cumulative
     for index, name in enumerate(cumulative.series if cumulative is not None else ()):
         yield ("mapping", "quantity", "cumulative", "series", index), name
+    if cumulative is not None and cumulative.begins is not None:
+        yield ("mapping", "quantity", "cumulative", "begins", "field"), cumulative.begins.field
+    if cumulative is not None and cumulative.rolls_over_at is not None:
+        yield ("mapping", "quantity", "cumulative", "rolls_over_at"), cumulative.rolls_over_at
     if mapping.sequence is not None:
         yield ("mapping", "sequence", "field"), mapping.sequence.field
         for index, name in enumerate(mapping.sequence.per):
@@ -135,6 +139,11 @@ def _check_cumulative(ctx: Context, entry: Entry[Any], mapping: EventMapping, ev
     ctx.unique(entry, (*path, "series"), cumulative.series, "field")
     if quantity.field is None:
         ctx.problems.at(entry, path, "a counter is read from a field", "write `field: …`, or remove `cumulative`")
+    if cumulative.on_decrease != "reject":
+        for name in ("begins", "rolls_over_at"):
+            if getattr(cumulative, name) is not None:
+                message = "what a lower reading means is told twice"
+                ctx.problems.at(entry, (*path, name), message, f"remove `{name}`, or `on_decrease`", key=True)
     if not cumulative.on_decrease.startswith("wrap"):
         return
     units = _units(ctx, quantity.unit, event_types)

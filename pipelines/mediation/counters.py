@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import timedelta
 from math import ceil
 
 import numpy as np
 
 from pipelines.mediation.failures import UnableToCompileSource
-from pipelines.mediation.kernels import identities
-from schemas.arrays import Int32Array, UInt8Array, UInt64Array
-from schemas.cdr import OnDecrease, ReadingRules
+from pipelines.mediation.kernels import identities, quantities
+from pipelines.mediation.tables import ValueTable, value_table
+from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt16Array, UInt64Array
+from schemas.cdr import OnDecrease, ReadingMarks, ReadingRules
 from schemas.quantity import QUANTITY_MAX
 from schemas.source_base import Quantity
 
@@ -27,10 +29,38 @@ class CounterPlan:
     Attributes:
         slots: (k,) fields whose texts, joined by "/", name a series of the access point.
         rules: what its readings mean.
+        begins: the field, and its texts, of readings that begin their series anew.
+        rolls_over_at: the field that says where the counter began again at 0; none: -1. factors: base steps of its unit, per
+            event type.
     """
 
     slots: Int32Array
     rules: ReadingRules
+    begins: tuple[int, ValueTable] | None = None
+    rolls_over_at: int = -1
+    factors: Int64Array = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def mark(
+        self, text: UInt8Array, start: Int32Array, end: Int32Array, kind: Int32Array, reason: UInt16Array
+    ) -> ReadingMarks | None:
+        """Return what n readings say besides their index; None where the source's say nothing.
+
+        Args:
+            text: padded buffer; start, end: (f, m >= n) offsets of fields.
+            kind: (n,) event types, -1 unknown. reason: (n,) so far; what cannot be read is written into it.
+        """
+        if self.begins is None and self.rolls_over_at < 0:
+            return None
+        n = len(reason)
+        begins, rolls_over_at = np.zeros(n, np.uint8), np.zeros(n, np.int64)
+        if self.begins is not None:
+            slot, table = self.begins
+            begins[:] = table.look_up(text, start[slot, :n], end[slot, :n])
+        if self.rolls_over_at >= 0:
+            first, last = start[self.rolls_over_at, :n], end[self.rolls_over_at, :n]
+            said = np.where(first == last, np.int32(-1), kind)
+            quantities.read_quantities(text, first, last, said, self.factors, False, False, rolls_over_at, reason)
+        return ReadingMarks(begins, rolls_over_at)
 
     def name_series(
         self,
@@ -54,12 +84,14 @@ class CounterPlan:
         return hi, lo
 
 
-def compile_counter(quantity: Quantity, slots: list[int], factors: list[int], seed: int) -> CounterPlan | None:
+def compile_counter(
+    quantity: Quantity, slots: list[int], factors: list[int], seed: int, slot: Callable[[str], int]
+) -> CounterPlan | None:
     """Return the plan of a cumulative quantity, None for one that is usage itself.
 
     Args:
         quantity: the definition. slots: of the fields that name a series. factors: base steps of a unit, per event type.
-        seed: of the identities of its source, which tells its space.
+        seed: of the identities of its source, which tells its space. slot: returns that of a field.
 
     Raises:
         UnableToCompileSource: when the definition contradicts itself, or does not fit the event types.
@@ -93,4 +125,11 @@ def compile_counter(quantity: Quantity, slots: list[int], factors: list[int], se
         by_time=cumulative.order == "time",
         space=(seed & SPACE_MASK) or 1 if idle_days else 0,
     )
-    return CounterPlan(np.array(slots, np.int32), rules)
+    begins = cumulative.begins
+    return CounterPlan(
+        np.array(slots, np.int32),
+        rules,
+        None if begins is None else (slot(begins.field), value_table(dict.fromkeys(begins.values, 1), missing=0)),
+        -1 if cumulative.rolls_over_at is None else slot(cumulative.rolls_over_at),
+        np.array(factors, np.int64),
+    )

@@ -149,7 +149,9 @@ def extract(plan: MappingPlan, matrix: FieldMatrix, position: BlockPosition) -> 
     access_start, access_end = matrix.column(plan.access)
     counter = plan.quantity.counter
     series_hi, series_lo = np.zeros(n, np.uint64), np.zeros(n, np.uint64)
+    marks = None
     if counter is not None:
+        marks = counter.mark(matrix.text, matrix.start, matrix.end, kind, reason)
         series_hi, series_lo = counter.name_series(matrix.text, matrix.start, matrix.end, access_hi, access_lo)
     parts = None if plan.sessions is None else plan.sessions.read(matrix.text, matrix.start, matrix.end, reason)
     return DecodedBlock(
@@ -177,6 +179,7 @@ def extract(plan: MappingPlan, matrix: FieldMatrix, position: BlockPosition) -> 
         parts=parts,
         runs=None if plan.sequence is None else plan.sequence.read(matrix.text, matrix.start, matrix.end, reason),
         readings=ReadingRules() if counter is None else counter.rules,
+        marks=marks,
         version=version,
         values=None
         if plan.values is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,7 +129,9 @@ def compile_mapping(context: DecodeContext, mapping: EventMapping, extra_fields:
     quantity_slot = -1 if mapping.quantity.field is None else slot(mapping.quantity.field)
     measured = (quantity_slot, *(slot(name) for name in mapping.quantity.between or ()))
     addends = tuple(dict.fromkeys(slot(name) for name in mapping.quantity.fields or ()))
-    counted = [slot(name) for name in (mapping.quantity.cumulative.series if mapping.quantity.cumulative else ())]
+    cumulative = mapping.quantity.cumulative
+    counted = [slot(name) for name in (cumulative.series if cumulative is not None else ())]
+    marked = [slot(name) for name in (cumulative.marked_by if cumulative is not None else ())]
     names = sorted(mapping.attributes)
     attribute_slots = tuple(slot(mapping.attributes[name]) for name in names)
     _check_attributes(names, known.values())
@@ -137,7 +139,7 @@ def compile_mapping(context: DecodeContext, mapping: EventMapping, extra_fields:
     valued = values.slots if values is not None else ()
     content = [
         s
-        for s in (access, *time.slots, *measured, *addends, decider_slot, *counted, *attribute_slots, *valued)
+        for s in (access, *time.slots, *measured, *addends, decider_slot, *counted, *marked, *attribute_slots, *valued)
         if s not in identity
     ]
     sessions = compile_sessions(mapping.assembly, slot, identity_seed(context), keyed=not context.source.trusted)
@@ -160,7 +162,7 @@ def compile_mapping(context: DecodeContext, mapping: EventMapping, extra_fields:
         access=access,
         time=time,
         event_type=_compile_event_types(context, mapping.event_type, known, decider_slot, names),
-        quantity=_compile_quantity(context, mapping.quantity, measured, addends, counted, list(known.values())),
+        quantity=_compile_quantity(context, mapping.quantity, measured, addends, counted, list(known.values()), slot),
         attribute_slots=attribute_slots,
         attribute_table=value_table(context.attribute_codes, missing=0),
         filters=filters,
@@ -254,6 +256,7 @@ def _compile_quantity(
     addends: tuple[int, ...],
     counted: list[int],
     event_types: list[EventType],
+    slot: Callable[[str], int],
 ) -> QuantityPlan:
     if [quantity.constant, quantity.field, quantity.between, quantity.fields].count(None) != 3:
         raise UnableToCompileSource("quantity: give one of `field`, `fields`, `between` and `constant`")
@@ -271,7 +274,7 @@ def _compile_quantity(
         np.array(constants, np.int64),
         compile_quantity_text(quantity),
         slots[1:],
-        compile_counter(quantity, counted, factors, identity_seed(context)[1]),
+        compile_counter(quantity, counted, factors, identity_seed(context)[1], slot),
         addends,
         quantity.negative == "take_back",
     )

@@ -9,10 +9,11 @@ import numpy as np
 
 from pipelines.resource.kernels.series import DAY_US, difference, open_registers
 from schemas.arrays import BoolArray, Int64Array, UInt8Array, UInt16Array, UInt32Array, UInt64Array
-from schemas.cdr import CdrBlock
+from schemas.cdr import CdrBlock, ReadingMarks
 
 LOAD_MAX = 0.5
 CAPACITY_MIN = 1024
+NO_MARKS = ReadingMarks(np.zeros(0, np.uint8), np.zeros(0, np.int64))
 
 
 def _zeros_u64() -> UInt64Array:
@@ -100,6 +101,7 @@ class RegisterTable:
         n = len(cdrs)
         if cdrs.readings.by_time:
             rows = rows[np.argsort(cdrs.event_at[rows], kind="stable")]
+        marks = cdrs.marks or NO_MARKS
         found = Differences(np.zeros(n, np.uint64), np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.uint8))
         measure: Any = difference
         self.count += measure(
@@ -112,6 +114,8 @@ class RegisterTable:
             first,
             usable,
             cdrs.content,
+            marks.begins,
+            marks.rolls_over_at,
             cdrs.readings.opens_at_zero,
             int(cdrs.readings.on_decrease),
             cdrs.readings.modulus,

@@ -108,6 +108,7 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "source: mapping: time": source.EventTime,
     "source: mapping: quantity": source.Quantity,
     "source: mapping: quantity: cumulative": source_flow.Cumulative,
+    "source: mapping: quantity: cumulative: begins": source_flow.SeriesBegin,
     "source: mapping: event_type": source.EventTypeRule,
     "source: mapping: sequence": source_flow.Sequence,
     "source: mapping: assembly": source_flow.Assembly,
@@ -129,7 +130,7 @@ SPECIAL_DEFAULTS = {
     "prices", "file", "rows", "free_value", "value", "constants", "lookups", "plugin", "single", "trunk", "international", "decimal", "version", "options", "writes", "transform",
     "seller", "country", "tax_class", "tax_category", "tax_exemption", "item_rounding", "decimals", "versions", "parts", "seller_country", "buyer_country", "condition", "tax",
     "discounts", "currency", "limits", "applications", "months", "charges", "offers", "event_types",
-    "notify", "notify_below", "accumulate", "file_names", "triggers", "when", "quantity", "subscription", "by", "subscriptions",
+    "notify", "notify_below", "accumulate", "file_names", "triggers", "when", "quantity", "subscription", "by", "subscriptions", "begins", "rolls_over_at",
 }  # fmt: skip
 """Fields whose default is told in words: none, open, always."""
 

@@ -34,6 +34,7 @@ SAMPLES = {
     "kamailio_acc": "sip_cdr/own_kamailio_acc.jsonl",
     "iot_mqtt": "iot/own_iot_events.jsonl",
     "iot_lwm2m": "iot/own_iot_events.jsonl",
+    "enedis_indexes": f"{ENEDIS}/electricore/c15_avec_releves.xml",
     "enedis_r15": f"{ENEDIS}/electricore/r15.xml",
     "enedis_r67": f"{ENEDIS}/electricore/r67.json",
     "enedis_r50": f"{ENEDIS}/sge_tiers/CommandeCollectePublicationMesures/C5-CDC/R50.xml",
@@ -108,6 +109,8 @@ EXPECTED: dict[str, tuple[dict[str, int], list[tuple[str, str, float]], dict[str
         [("99147508449444", "2024-06-30 22:00:00", 101)],
         {},
     ),
+    # two indexes of the supplier's grid: one opens the series, the other one, after the change, opens it anew
+    "enedis_indexes": ({"received": 7, "absorbed": 2, "filtered": 5}, [], {}),
     "enedis_c15": ({"received": 1, "accepted": 1}, [("99660599682036", "2024-10-03 22:01:00", 1)], {}),
     "enedis_f15": ({"received": 1, "accepted": 1}, [("99510061232830", "2025-01-16 23:00:00", -48)], {}),
 }
@@ -206,7 +209,7 @@ def test_every_field_of_every_record_is_what_another_reader_reads(feed: Feed, tm
 def test_every_record_ends_as_it_must(name: str, samples: Path, tmp_path: Path) -> None:
     data = WRITTEN[name].encode() if name in WRITTEN else (samples / "telco" / SAMPLES[name]).read_bytes()
     outcomes, edrs, reasons = EXPECTED[name]
-    points = sorted({point for point, _, _ in edrs} or {"urn:imei:356938035643809"})
+    points = sorted({point for point, _, _ in edrs} or {"urn:imei:356938035643809", "99660599682036"})
     directory = tmp_path / "data"
     load(name, directory / "catalog", points)
     (tmp_path / "file").write_bytes(data)

@@ -45,6 +45,8 @@ def counted(draw: st.DrawFn) -> tuple[ReadingRules, list[Row]]:
         quantity=st.sampled_from(indexes),
         content=st.integers(1, 2),
         series=st.sampled_from([5, 1 << 64 | 5]),
+        begins=st.integers(0, 9).map(lambda chance: chance == 0),
+        rolls_over_at=st.just(0) if found.on_decrease else st.sampled_from([0, 0, 0, 1000, 1001, QUANTITY_MAX]),
     )
     return found, draw(st.lists(row, max_size=25))
 

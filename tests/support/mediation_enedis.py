@@ -43,8 +43,8 @@ def wh(text: str, unit: str, coefficient: str = "1") -> str:
 
 
 def kwh(value: str) -> str:
-    """Return whole kWh, rounded down."""
-    return str(Fraction(value) // 1000)
+    """Return energy rounded down to whole kWh, in Wh."""
+    return str(Fraction(value) // 1000 * 1000)
 
 
 def made(text: str, status: str = "I") -> Row:
@@ -79,8 +79,8 @@ def _index(xml: Xml, found: Xml, grid: str, calendar: str) -> Row:
     rolled = text_of(found, "Indicateur_Passage_A_Zero") == "1" and text_of(found, "Nb_Chiffres_Cadran")
     return {
         "at": utc(at(text_of(xml, "Date_Releve"))), "grid": grid, "calendar": code, "measure": "EA",
-        "direction": SENSE[text_of(found, "Sens_Mesure")], "unit": "Wh", "value": value, "kwh": kwh(value),
-        "rolls_over_at": exact(Fraction(10) ** (int(rolled) + 3) * Fraction(coefficient)) if rolled else "",
+        "direction": SENSE[text_of(found, "Sens_Mesure")], "unit": "Wh", "value": value, "truncated": kwh(value),
+        "rolls_over_at": wh(str(10 ** int(rolled)), text_of(found, "Unite_Mesure"), coefficient) if rolled else "",
         "nature": {"REEL": "R", "ESTIME": "E", "AUTO-RELEVE": "S", "": ""}[text_of(xml, "Nature_Index")],
         "doubt": f"the calendar is {code}" if code in UNKNOWN else "",
     } | _columns(found, time_class="Id_Classe_Temporelle", dial="Rang_Cadran", meter="Num_Serie")  # fmt: skip
@@ -197,7 +197,7 @@ def r151(root: Xml, _: str) -> Iterator[Row]:
                 yield {
                     "flow": "R151", "point": text_of(prm, "Id_PRM"), "at": utc(datetime.combine(next_day, time(), PARIS)),
                     "grid": grid, "calendar": code, "measure": "EA", "direction": "consumption", "unit": unit, "value": value,
-                    "kwh": kwh(value) if energy else "", "nature": "R", "status": "I",
+                    "truncated": kwh(value) if energy else "", "nature": "R", "status": "I",
                     "doubt": f"the calendar is {code}" if code in UNKNOWN else (doubt and doubt != "0"
                     and f"Indice_Vraisemblance is {doubt}") or "",
                 } | _columns(found, time_class="Id_Classe_Temporelle", dial="Rang_Cadran") | made(
@@ -236,7 +236,7 @@ def _json_readings(row: Row, context: Any, quantity: Any, dial: Any) -> Iterator
         doubt = "" if item["iv"] in (0, None) else f"iv is {item['iv']}"
         yield row | made("") | {
             "flow": "R64", "at": utc(at(item["d"])), "dial": dial["codeCadran"], "measure": quantity["grandeurPhysique"],
-            "value": str(item["v"]), "kwh": str(item["v"] // 1000), "nature": "R", "status": "I",
+            "value": str(item["v"]), "truncated": str(item["v"] // 1000 * 1000), "nature": "R", "status": "I",
             "role": roles.get(context["typeReleve"], ""), "reason": context.get("motifReleve") or context["typeReleve"],
             "doubt": row["doubt"] or doubt,
         }  # fmt: skip

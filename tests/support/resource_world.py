@@ -11,7 +11,7 @@ import numpy as np
 from pipelines.resource.stage import ResourceState, process
 from rating.image_access import SHARED
 from rating.tariff_image import AccessIndex
-from schemas.cdr import ATTRIBUTE_SLOTS, BlockPosition, CdrBlock, OnDecrease, ReadingRules
+from schemas.cdr import ATTRIBUTE_SLOTS, BlockPosition, CdrBlock, OnDecrease, ReadingMarks, ReadingRules
 from schemas.edr import EdrBlock
 from schemas.quantity import QUANTITY_MAX
 from schemas.rejection import Reason
@@ -37,6 +37,8 @@ class Row:
     series: int = 0
     reason: int = 0
     event_type: int = 0
+    begins: bool = False
+    rolls_over_at: int = 0
 
 
 Edr = tuple[int, int, int, int, int]
@@ -84,6 +86,11 @@ def cdr_block(
         series_hi=series_hi,
         series_lo=series_lo,
         readings=readings or ReadingRules(),
+        marks=ReadingMarks(
+            np.array([row.begins for row in rows], np.uint8), np.array([row.rolls_over_at for row in rows], np.int64)
+        )
+        if any(row.begins or row.rolls_over_at for row in rows)
+        else None,
     )
 
 
@@ -195,6 +202,9 @@ class Twin:
         """Return what a reading is, since when it measures, and how much was used."""
         rules, last = self.readings, self.registers.get(row.series)
         index = row.quantity % 2**64 if rules.on_decrease is OnDecrease.WRAP_64 else row.quantity
+        if row.begins and (last is None or row.at >= last[0]):
+            self.registers[row.series] = (row.at, row.quantity)
+            return Reason.OPENING_READING, 0, 0
         if last is None:
             if rules.opens_at_zero and index > QUANTITY_MAX:
                 return Reason.QUANTITY_OVERFLOW, 0, 0
@@ -212,6 +222,8 @@ class Twin:
             used = used + rules.modulus if before < rules.modulus else -1
         if used < 0 and rules.on_decrease is OnDecrease.WRAP_64:
             used += 2**64
+        if used < 0 < row.rolls_over_at and row.rolls_over_at > max(last[1], row.quantity):
+            used = row.rolls_over_at - last[1] + row.quantity
         if not 0 <= used <= QUANTITY_MAX:
             return Reason.INDEX_DECREASED, 0, 0
         self.registers[row.series] = (row.at, row.quantity)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from pipelines.mediation.columns.blocks import ColumnBlocks, Columns
 from pipelines.mediation.columns.decoder import CHECK_BYTES
 from pipelines.mediation.context import DecodeContext
-from pipelines.mediation.enedis.json_elements import read_measures
+from pipelines.mediation.enedis.json_elements import read_objects
 from pipelines.mediation.enedis.json_flows import JSON_FLOWS, shape_of
 from pipelines.mediation.enedis.xml_elements import read_elements
 from pipelines.mediation.enedis.xml_flows import XML_FLOWS, Head
@@ -28,6 +28,7 @@ from schemas.source_energy import EnedisSource
 HEAD_BYTES = 4096
 ROWS_AT_ONCE = 4096
 DOUBT, LINE = "doubt", "line"
+MEASURES = "mesures"
 Row = dict[str, str]
 
 
@@ -124,7 +125,10 @@ def _xml_rows(stream: BinaryIO, head: bytes, kind: RecordKind) -> Iterator[Row]:
 
 
 def _json_rows(stream: BinaryIO, head: bytes, kind: RecordKind) -> Iterator[Row]:
-    for measure, line in read_measures(stream, head):
+    for name, measure, line in read_objects(stream, head, (MEASURES, kind)):
+        if name == kind:  # records of ours that were corrected
+            yield {column: str(text) for column, text in measure.items() if text is not None}
+            continue
         flow = shape_of(measure)
         if not flow and measure.get("contexte") == []:  # nothing was measured of this point
             continue

@@ -1,11 +1,11 @@
-"""JSON flows measure by measure: the header, then one point at a time, whatever the size of the file."""
+"""JSON flows measure by measure: one point at a time, whatever the size of the file."""
 
 from __future__ import annotations
 
 import codecs
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, BinaryIO
@@ -14,7 +14,6 @@ from pipelines.mediation.failures import UnableToDecodeFile
 
 PIECE_BYTES = 1 << 16
 ELEMENT_CHARACTERS_MAX = 64 << 20
-MEASURES = "mesures"
 TOKEN_MAX = 16
 """No token but a string or a number is longer: an error so close to the end may be the end's."""
 _WHITE = re.compile(r"[ \t\r\n]*")
@@ -107,13 +106,16 @@ class _Text:
         self.at = end
 
 
-def read_measures(stream: BinaryIO, head: bytes) -> Iterator[tuple[dict[str, Any], int]]:
-    """Yield (measure, line) of each element of `mesures`, in order, of one document or of an array of them.
+Found = tuple[str, dict[str, Any], int]
+
+
+def read_objects(stream: BinaryIO, head: bytes, names: Collection[str]) -> Iterator[Found]:
+    """Yield (name, object, line) of each element of the arrays of these names, in order, of one document or an array of them.
 
     Numbers that are not whole are decimals.
 
     Args:
-        stream: what follows `head`.
+        stream: what follows `head`. names: of members of a document; it has one of them at least.
 
     Raises:
         UnableToDecodeFile: MALFORMED_JSON, WRONG_ENCODING, WRONG_FLOW or RECORD_TOO_LONG.
@@ -124,31 +126,31 @@ def read_measures(stream: BinaryIO, head: bytes) -> Iterator[tuple[dict[str, Any
     if many:
         text.take("[")
     while True:
-        yield from _document(text)
+        yield from _document(text, names)
         if not many or text.take(",]") == "]":
             break
     if text.peek():
         raise UnableToDecodeFile("MALFORMED_JSON", f"line {text.line}: something follows the document")
 
 
-def _document(text: _Text) -> Iterator[tuple[dict[str, Any], int]]:
+def _document(text: _Text, names: Collection[str]) -> Iterator[Found]:
     text.take("{")
     found = False
     while True:
         name = text.value()
         text.take(":")
-        if name == MEASURES and text.peek() == "[":
+        if name in names and text.peek() == "[":
             found = True
-            for measure, line in _array(text):
-                if not isinstance(measure, dict):
-                    raise UnableToDecodeFile("MALFORMED_JSON", f"line {line}: a measure is no object")
-                yield measure, line
+            for element, line in _array(text):
+                if not isinstance(element, dict):
+                    raise UnableToDecodeFile("MALFORMED_JSON", f"line {line}: an element of {name!r} is no object")
+                yield name, element, line
         else:
             text.value()
         if text.take(",}") == "}":
             break
     if not found:
-        raise UnableToDecodeFile("WRONG_FLOW", f"line {text.line}: a document without an array {MEASURES!r}")
+        raise UnableToDecodeFile("WRONG_FLOW", f"line {text.line}: a document without an array {' or '.join(names)}")
 
 
 def _array(text: _Text) -> Iterator[tuple[Any, int]]:

@@ -72,7 +72,7 @@ def _values(dial: dict[str, Any], unit: str, known: Row) -> Iterator[Row]:
             "dial": _text(dial, "codeCadran"),
             "unit": read,
             "value": value,
-            "kwh": words.whole_kwh(value, read),
+            "truncated": words.truncated(value, read),
             "doubt": known.get("doubt", "") or ("" if doubtful in ("", "0") else f"iv is {doubtful}"),
         }
 

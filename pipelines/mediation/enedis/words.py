@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from decimal import Context, Decimal
+from decimal import ROUND_FLOOR, Context, Decimal
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -90,12 +90,12 @@ def scaled(text: str, unit: str, coefficient: str = "") -> tuple[str, str]:
     return (plain(value), unit) if factor is None else (plain(_EXACT.multiply(value, factor)), "Wh")
 
 
-def whole_kwh(value: str, unit: str) -> str:
-    """Return an index in Wh as whole kWh, rounded down; "" for what is no energy."""
+def truncated(value: str, unit: str) -> str:
+    """Return an index in Wh rounded down to whole kWh, in Wh; "" for what is no energy."""
     found = number(value)
     if found is None or unit != "Wh":
         return value if unit == "Wh" else ""
-    return str(int(found // 1000)) if found >= 0 else str(-int(-found // 1000) - (found % 1000 != 0))
+    return plain((found / 1000).to_integral_value(ROUND_FLOOR) * 1000)
 
 
 def doubt_of(calendar: str) -> str:

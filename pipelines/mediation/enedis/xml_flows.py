@@ -147,7 +147,7 @@ def _readings(head: Head, reading: Element, known: Row) -> Iterator[Row]:
                 "direction": _direction(found.said("Sens_Mesure")),
                 "unit": unit,
                 "value": value,
-                "kwh": words.whole_kwh(value, unit),
+                "truncated": words.truncated(value, unit),
                 "rolls_over_at": rolls_over_at,
                 "nature": words.NATURE.get(nature, nature),
                 "meter": found.said("Num_Serie"),
@@ -177,7 +177,7 @@ def r151_readings(head: Head, prm: Element) -> Iterator[Row]:
                 "direction": "consumption",
                 "unit": read,
                 "value": value,
-                "kwh": words.whole_kwh(value, read),
+                "truncated": words.truncated(value, read),
                 "nature": "R",
                 "status": "I",
                 "doubt": words.doubt_of(calendars[found.name])

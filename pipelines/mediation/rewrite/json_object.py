@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipelines.mediation.rewrite.failures import UnableToRewriteRecord
-from schemas.source import CloudEventsSource, JsonSource
+from schemas.source import CloudEventsSource, EnedisSource, JsonSource
 
 _BARE = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?|true|false")
 _INDEX = re.compile(r"0|[1-9][0-9]{0,3}", re.ASCII)
@@ -24,7 +24,7 @@ class JsonRewriter:
         values: dotted path -> its new text.
     """
 
-    source: JsonSource | CloudEventsSource
+    source: JsonSource | CloudEventsSource | EnedisSource
     values: Mapping[str, str]
 
     def record(self, raw: bytes) -> bytes:
@@ -46,11 +46,11 @@ class JsonRewriter:
 
     def file(self, records: Sequence[bytes]) -> bytes:
         """Return a file of records in the layout that the source reads."""
-        layout = self.source.layout
         path = getattr(self.source, "records", None)
         if path is not None:
             names = [json.dumps(name, ensure_ascii=False).encode() for name in path.split(".")]
             return b"".join(b"{" + name + b":" for name in names) + _array(records) + b"}" * len(names) + b"\n"
+        layout = getattr(self.source, "layout", "auto")
         if layout == "array" or (layout == "auto" and any(b"\n" in record for record in records)):
             return _array(records) + b"\n"
         return b"".join(record + b"\n" for record in records)

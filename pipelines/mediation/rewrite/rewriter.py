@@ -16,7 +16,7 @@ from pipelines.mediation.rewrite.fixed_width import fixed_width_rewriter
 from pipelines.mediation.rewrite.json_object import JsonRewriter
 from pipelines.mediation.text import read_head
 from pipelines.mediation.transform import TransformingDecoder
-from schemas.source import CloudEventsSource, DelimitedSource, FixedWidthSource, JsonSource
+from schemas.source import CloudEventsSource, DelimitedSource, EnedisSource, FixedWidthSource, JsonSource
 
 FIELDS_TOLD = 20
 
@@ -43,7 +43,7 @@ def make_rewriter(decoder: Decoder, values: Mapping[str, str], stream: BinaryIO)
         UnableToDecodeFile: when the file has no good header.
     """
     source = decoder.source
-    if not isinstance(source, DelimitedSource | FixedWidthSource | JsonSource | CloudEventsSource):
+    if not isinstance(source, DelimitedSource | FixedWidthSource | JsonSource | CloudEventsSource | EnedisSource):
         raise UnableToRewrite(
             f"source {source.code!r} is of format {source.format}, whose records cannot be written anew: correct the "
             "mapping and replay, or let the sender send a corrected file"

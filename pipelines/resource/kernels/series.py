@@ -71,6 +71,8 @@ def difference(
     first: Any,
     usable: Any,
     content: Any,
+    begins: Any,
+    rolls_over_at: Any,
     opens_at_zero: Any,
     on_decrease: Any,
     modulus: Any,
@@ -95,6 +97,7 @@ def difference(
         rows: (m,) int64 rows of the block, in order: those that took a key or ask for one taken in this block.
         series_hi, series_lo, read_at, index, content: (n,) its columns; series (0, 0) is plain usage.
         first: (n,) int64 the row that took the same key first. usable: (n,) bool: a subscription owns it.
+        begins, rolls_over_at: (n,) uint8 and int64, see `schemas.cdr.ReadingMarks`; (0,) where no reading says so.
         opens_at_zero, on_decrease, modulus, absorbs_repeats, idle_days, own_space: `schemas.cdr.ReadingRules`.
         stage_time: microseconds UTC. forgotten_until: latest reading of any register of this space that was forgotten,
             because it was over.
@@ -102,10 +105,10 @@ def difference(
         held: (n,) uint64 zeros; on return held[first] is the content of the row that has the key, 0 when all were refused.
         start_at, consumed: (n,) int64, written for MEASURED rows: previous instant (its own for a first reading that is
             usage), difference of indexes (>= 0).
-        answer: (n,) uint8, written: MEASURED; OPENED (first reading); OUT_OF_ORDER (not later than the latest), DECREASED,
-            OVERFLOW (a first reading above QUANTITY_MAX), FULL (no room for its register) or FORGOTTEN (its register may have
-            been forgotten), which leave the register and the key as they were; REPEATED (nothing new, takes its key); PLAIN
-            usage; SAME or OTHER content as the row that has the key; UNUSABLE.
+        answer: (n,) uint8, written: MEASURED; OPENED (first reading, or one that begins anew); OUT_OF_ORDER (not later than the
+            latest), DECREASED, OVERFLOW (a first reading above QUANTITY_MAX), FULL (no room for its register) or FORGOTTEN (its
+            register may have been forgotten), which leave the register and the key as they were; REPEATED (nothing new, takes
+            its key); PLAIN usage; SAME or OTHER content as the row that has the key; UNUSABLE.
 
     Returns:
         How many registers were opened.
@@ -132,10 +135,11 @@ def difference(
             if key_hi[slot] == U(0) and key_lo[slot] == U(0):
                 break
             slot = (slot + U(1)) & mask
+        begin = len(begins) > 0 and begins[i] != 0
         is_new = key_hi[slot] == U(0) and key_lo[slot] == U(0)
         is_over = not is_new and keep_days[slot] > 0 and last_at[slot] + np.int64(keep_days[slot]) * DAY_US < stage_time
         if is_new or (is_over and read_at[i] > last_at[slot]):
-            if opens_at_zero and U(index[i]) > U(QUANTITY_MAX):
+            if opens_at_zero and not begin and U(index[i]) > U(QUANTITY_MAX):
                 answer[i] = OVERFLOW
                 continue
             if is_new and idle_days > 0 and read_at[i] <= forgotten_until:
@@ -151,12 +155,20 @@ def difference(
             keep_days[slot] = idle_days
             space[slot] = own_space
             answer[i] = OPENED
-            if opens_at_zero:
+            if opens_at_zero and not begin:
                 answer[i] = MEASURED
                 start_at[i] = read_at[i]
                 consumed[i] = index[i]
             held[first[i]] = content[i]
             opened += is_new
+            continue
+        if begin and read_at[i] >= last_at[slot]:
+            answer[i] = OPENED
+            held[first[i]] = content[i]
+            last_at[slot] = read_at[i]
+            last_index[slot] = index[i]
+            keep_days[slot] = idle_days
+            space[slot] = own_space
             continue
         if read_at[i] <= last_at[slot]:
             # an equal index at the same instant is the same reading; before it only if the counter never went back
@@ -168,6 +180,9 @@ def difference(
                 answer[i] = OUT_OF_ORDER
             continue
         counted = consumption(last_index[slot], index[i], on_decrease, modulus)
+        rolls = rolls_over_at[i] if len(rolls_over_at) > 0 else 0
+        if counted < 0 < rolls and rolls > max(last_index[slot], index[i]):
+            counted = np.int64(index[i] - last_index[slot] + rolls)
         if counted < 0:
             answer[i] = DECREASED
         else:

@@ -65,6 +65,13 @@ def test_a_sound_counter_is_loaded(tmp_path: Path) -> None:
             "counts in one unit, not in B and kB",
             "write its `unit`",
         ),
+        (
+            "on_decrease: wrap_64",
+            "on_decrease: reset, rolls_over_at: session",
+            "cumulative.rolls_over_at",
+            "told twice",
+            "remove",
+        ),
         ("on_decrease: wrap_64", "on_decrease: back", "on_decrease", "reset", "reject"),
     ],
 )

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from mediation_enedis import read_twin
 
 from pipelines.mediation.enedis.decoder import read_rows
+from pipelines.mediation.enedis.words import truncated
 from schemas.energy import RECORDS, RecordKind, arrow_schema, columns_of
 
 SAMPLES: list[tuple[str, RecordKind, int]] = [
@@ -72,10 +76,10 @@ def test_figures_of_the_samples(flows: Path) -> None:
         ("99147508449444", "2024-06-30T22:00:00Z", "2024-07-29T22:01:00Z", "supplier", "BASE", "101000", "R", "I"),
     ]
     around = rows_of((flows / "electricore/c15_avec_releves.xml").read_bytes(), "readings")
-    assert _picked(around, "role", "grid", "time_class", "kwh") == [
-        ("before", "distributor", "BASE", "2531"), ("before", "supplier", "BASE", "9569"),
-        ("after", "distributor", "HCH", "1065"), ("after", "distributor", "HPB", "3005"),
-        ("after", "distributor", "HCB", "2531"), ("after", "distributor", "HPH", "2967"), ("after", "supplier", "BASE", "9569"),
+    assert _picked(around, "role", "grid", "time_class", "truncated") == [
+        ("before", "distributor", "BASE", "2531000"), ("before", "supplier", "BASE", "9569000"),
+        ("after", "distributor", "HCH", "1065000"), ("after", "distributor", "HPB", "3005000"),
+        ("after", "distributor", "HCB", "2531000"), ("after", "distributor", "HPH", "2967000"), ("after", "supplier", "BASE", "9569000"),
     ]  # fmt: skip
     (line,) = rows_of((flows / "electricore/f15.xml").read_bytes(), "lines")
     assert Decimal(line["quantity"]) * Decimal(line["price"]) == Decimal(line["amount"]) == Decimal(-48)
@@ -115,3 +119,28 @@ def test_the_columns_are_those_of_the_model(kind: RecordKind) -> None:
     schema: Any = arrow_schema(kind)
     assert schema.names == list(RECORDS[kind].model_fields)
     assert {str(field.type) for field in schema} == {"string"}
+
+
+@pytest.mark.parametrize("minutes", [10, 30])
+@pytest.mark.parametrize(("day", "hours"), [("2026-03-29", 23), ("2026-10-25", 25), ("2026-07-01", 24)])
+def test_days_on_which_the_clock_changes_have_all_their_steps(day: str, hours: int, minutes: int) -> None:
+    """46 or 50 half hours, 138 or 150 steps of ten minutes: an hour that comes twice is two, one that is missing is none."""
+    paris = ZoneInfo("Europe/Paris")
+    begin = datetime.fromisoformat(day).replace(tzinfo=paris).astimezone(UTC)
+    ends = [begin + timedelta(minutes=minutes * step) for step in range(1, hours * 60 // minutes + 1)]
+    assert ends[-1].astimezone(paris).strftime("%d %H:%M")[3:] == "00:00"
+    points = "".join(f"<PDC><H>{end.astimezone(paris).isoformat()}</H><V>600</V></PDC>" for end in ends)
+    head = f"<En_Tete_Flux><Pas_Publication>{minutes}</Pas_Publication></En_Tete_Flux>"
+    file = f"<R50>{head}<PRM><Id_PRM>1</Id_PRM><Donnees_Releve>{points}</Donnees_Releve></PRM></R50>"
+    rows = rows_of(file.encode(), "intervals")
+    assert len({row["start"] for row in rows}) == len(rows) == hours * 60 // minutes
+    assert rows[0]["start"] == begin.isoformat().replace("+00:00", "Z")
+    assert all(row["end"] == after["start"] for row, after in pairwise(rows))
+    assert sum(Decimal(row["value"]) for row in rows) == 600 * hours
+
+
+def test_indexes_rounded_down_before_they_are_subtracted_lose_less_than_a_kwh() -> None:
+    watts = [1_000_900, 1_001_100, 1_004_999, 1_007_000]
+    found = [int(truncated(str(index), "Wh")) for index in watts]
+    assert [after - before for before, after in pairwise(found)] == [1000, 3000, 3000]
+    assert (truncated("999", "Wh"), truncated("12a", "Wh"), truncated("7", "kWr")) == ("0", "12a", "")

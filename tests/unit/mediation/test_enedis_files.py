@@ -79,11 +79,11 @@ REFUSED: list[tuple[str, RecordKind, bytes, str]] = [
     ("MALFORMED_JSON", "readings", r64(point())[:-1], "line 1: the end of the file stands where , or } belongs"),
     ("MALFORMED_JSON", "readings", r64(point())[:-9], "line 1"),
     ("MALFORMED_JSON", "readings", r64(point()) + b"{}", "something follows"),
-    ("MALFORMED_JSON", "readings", b'{"mesures": [1]}', "a measure is no object"),
+    ("MALFORMED_JSON", "readings", b'{"mesures": [1]}', "an element of 'mesures' is no object"),
     ("MALFORMED_JSON", "readings", b'{"mesures": [{"a": nope' + b" " * 99 + b"}]}", "line 1: Expecting value"),
     ("MALFORMED_JSON", "readings", b'{"mesures": [{"a": ' + b"[" * 9999 + b"}]}", "beyond reason"),
     ("MALFORMED_JSON", "readings", b'{"mesures": [{"a": ' + b"9" * 9999 + b"}]}", "beyond reason"),
-    ("WRONG_FLOW", "readings", b'{"header": {"codeFlux": "R64"}}', "without an array 'mesures'"),
+    ("WRONG_FLOW", "readings", b'{"header": {"codeFlux": "R64"}}', "without an array mesures or readings"),
     ("WRONG_FLOW", "readings", b'{"mesures": [{"idPrm": "1", "points": []}]}', "of no known flow"),
     ("WRONG_FLOW", "quantities", r64(point()), "a measure of the shape of R64"),
     ("WRONG_ENCODING", "readings", r64(point()).replace(b"FC022034", b"FC\xff"), "not UTF-8"),
@@ -271,3 +271,17 @@ def test_half_a_surrogate_is_no_text() -> None:
     with pytest.raises(UnableToDecodeFile) as failure:
         check_file(decoder, io.BytesIO(data))
     assert failure.value.code == "WRONG_ENCODING"
+
+
+def test_what_a_reading_says_of_its_dial_is_part_of_its_content(tmp_path: Path) -> None:
+    decoder = _decoder("enedis_indexes", tmp_path)
+    index = reading().replace("<Classe_Mesure>2<", "<Classe_Mesure>1<")
+    rolled = index.replace(
+        "</Valeur>",
+        "</Valeur><Nb_Chiffres_Cadran>6</Nb_Chiffres_Cadran><Indicateur_Passage_A_Zero>1</Indicateur_Passage_A_Zero>",
+    )
+    (block,) = decode_blocks(decoder, io.BytesIO(r15(index, rolled)), claim=1)
+    assert block.key_lo[0] == block.key_lo[1]
+    assert block.content[0] != block.content[1]
+    assert block.marks is not None
+    assert block.marks.rolls_over_at.tolist() == [0, 10**12]  # a million kWh in mWh

@@ -50,6 +50,29 @@ def test_the_first_reading_opens_and_the_next_measure() -> None:
     ]
 
 
+def test_a_reading_that_begins_anew_is_not_measured_up_to() -> None:
+    """A meter is changed: 150 before, 7 after, at the same instant; and 9 more until the next reading."""
+    changed = replace(reading(2, 7, key=98), begins=True)
+    rows = [reading(0, 100), reading(2, 150), changed, reading(3, 16), replace(reading(1, 0, key=97), begins=True)]
+    assert both_ways(rows) == [
+        (OPENED, None),
+        (NONE, (START_US, 7200, 50, 10, 100)),
+        (OPENED, None),
+        (NONE, (START_US + 2 * HOUR_US, 3600, 9, 10, 100)),
+        (LATE, None),  # older than what was counted since
+    ]
+
+
+@pytest.mark.parametrize(
+    ("index", "rolls_over_at", "used"),
+    [(15, 1000, 35), (15, 0, None), (15, 980, None), (15, 900, None), (990, 1000, 10), (980, 1000, 0)],
+)
+def test_a_dial_that_says_so_begins_again_at_zero(index: int, rolls_over_at: int, used: int | None) -> None:
+    rows = [reading(0, 980), replace(reading(1, index), rolls_over_at=rolls_over_at)]
+    _, (reason, edr) = both_ways(rows)
+    assert (reason, edr and edr[2]) == ((LOWER, None) if used is None else (NONE, used))
+
+
 def test_a_gap_is_measured_over_its_whole_length() -> None:
     ((_, _), (_, edr)) = both_ways([reading(0, 0), reading(24 * 40, 12_345)])
     assert edr == (START_US, 40 * 86_400, 12_345, 10, 100)
