@@ -11,10 +11,11 @@ import polars as pl
 from rating.image_charges import COMPANION, ChargeTables
 from rating.image_holders import NO_ACCOUNT, charge_groups, join_groups, shared_wallets, with_holders
 from rating.image_prices import UnableToCompileImage
+from rating.image_wallets import Terms
 from rating.kernels import layout
 from rating.lines import zeros_in_lines
 from rating.vocabulary import Vocabulary
-from schemas.account import PaysFor
+from schemas.account import unit_mark
 from schemas.arrays import BoolArray, Int32Array, Int64Array
 from schemas.catalog import Catalog
 
@@ -45,6 +46,7 @@ class AccountTables:
         account_wallet_ptr: (accounts + 1,) into `account_wallet` and `wallet_prepaid`.
         account_wallet: wallet ids in drawing order, those that it shares included: prepaid by priority, then the postpaid one.
         wallet_prepaid: whether each of them is prepaid. wallet_filter: which row of `WalletFilters.draws` is its.
+        wallet_currency: id in `Vocabulary.currencies` of what each of them holds: money or a unit.
         wallet_overdraft: billionths, how far below zero each of them may go; UNLIMITED for without end.
         subscription_row, counter_slot: see `rating.kernels.layout.Tariff`.
         charge_group: (accounts,) the lowest account id among those that shared counters and wallets connect, which is one
@@ -59,6 +61,7 @@ class AccountTables:
     wallet_prepaid: BoolArray
     wallet_overdraft: Int64Array
     wallet_filter: Int32Array
+    wallet_currency: Int32Array
     subscription_row: Int32Array
     counter_slot: Int32Array
     charge_group: Int32Array
@@ -87,7 +90,12 @@ def compile_accounts(catalog: Catalog, vocabulary: Vocabulary, charges: ChargeTa
     group[currency < 0] = NO_ACCOUNT
     overdraft = _array(wallets["overdraft"].fill_null(UNLIMITED), np.int64)
     wallet_filter = _array(wallets["filter"], np.int32)
-    _add_wallets(row, ptr, account_wallet, overdraft, wallet_filter)
+    _add_wallets(row, ptr, account_wallet, overdraft, wallet_filter, charges.filters.in_units)
+    currencies = currency[wallets["account"].to_numpy()]
+    units = wallets["unit"].to_numpy()
+    vocabulary.currencies.extend(pl.Series(units_of(catalog), dtype=pl.String))
+    held = units != ""
+    currencies[held] = vocabulary.currencies.ids(pl.Series(units[held], dtype=pl.String))
     opening = wallets.filter(pl.col("opening_balance") != 0, pl.col("own")).sort("id")
     sharing = np.zeros(len(vocabulary.accounts), np.bool_)
     lent = wallets.filter(~pl.col("own"))["id"].unique().to_list()
@@ -102,6 +110,7 @@ def compile_accounts(catalog: Catalog, vocabulary: Vocabulary, charges: ChargeTa
         wallet_prepaid=prepaid,
         wallet_overdraft=overdraft,
         wallet_filter=wallet_filter,
+        wallet_currency=currencies,
         subscription_row=row,
         counter_slot=slots,
         charge_group=group,
@@ -116,18 +125,23 @@ def compile_accounts(catalog: Catalog, vocabulary: Vocabulary, charges: ChargeTa
     )
 
 
-def _wallets(catalog: Catalog, vocabulary: Vocabulary, filters: Mapping[tuple[PaysFor, ...], int]) -> pl.DataFrame:
+def _wallets(catalog: Catalog, vocabulary: Vocabulary, filters: Mapping[Terms, int]) -> pl.DataFrame:
     """Return one row per wallet that an account may draw, in drawing order, those that it shares included.
 
     Account and wallet ids, prepaid, opening_balance, overdraft, filter, and whether it is the account's own.
     """
-    names = catalog.wallets.select(pl.concat_str("account", "wallet", separator="/"))["account"]
+    codes = catalog.wallets.select(pl.concat_str("account", "wallet", separator="/"))["account"]
+    names = wallet_names(codes, catalog)
     vocabulary.wallets.extend(names)
-    filtered = {name: filters[terms.pays_for] for name, terms in catalog.wallet_terms.items()}
+    filtered = {name: filters[terms.pays_for, terms.unit or ""] for name, terms in catalog.wallet_terms.items()}
+    asking = [name for name, terms in catalog.wallet_terms.items() if terms.pays_for]
+    units = {name: terms.unit for name, terms in catalog.wallet_terms.items() if terms.unit is not None}
     own = catalog.wallets.with_columns(
-        names.alias("name"),
+        codes.alias("name"),
         pl.Series("id", vocabulary.wallets.ids(names)),
-        names.replace_strict(filtered, default=0, return_dtype=pl.Int32).alias("filter"),
+        codes.replace_strict(filtered, default=0, return_dtype=pl.Int32).alias("filter"),
+        codes.replace_strict(units, default="", return_dtype=pl.String).alias("unit"),
+        codes.is_in(asking).not_().alias("general"),
         own=pl.lit(value=True),
         distance=pl.lit(-1, pl.Int32),
     )
@@ -137,7 +151,7 @@ def _wallets(catalog: Catalog, vocabulary: Vocabulary, filters: Mapping[tuple[Pa
         lent = shared.join(own.drop("account", "own", "distance"), on="name").with_columns(own=pl.lit(value=False))
         frame = _one_postpaid(pl.concat([own, lent.select(own.columns)]))
     frame = frame.with_columns(pl.Series("account", vocabulary.accounts.ids(frame["account"]))).sort(
-        "account", pl.col("prepaid").not_(), "priority", pl.col("filter") == 0, "distance", "wallet", "name"
+        "account", pl.col("prepaid").not_(), pl.col("unit") == "", "priority", "general", "distance", "wallet", "name"
     )
     postpaid = frame.filter(~pl.col("prepaid"))["account"]
     if postpaid.n_unique() != len(postpaid):
@@ -146,12 +160,24 @@ def _wallets(catalog: Catalog, vocabulary: Vocabulary, filters: Mapping[tuple[Pa
     return frame
 
 
+def wallet_names(codes: pl.Series, catalog: Catalog) -> pl.Series:
+    """Return what the vocabulary calls wallets, "account/wallet"."""
+    units = {name: f"{name}{unit_mark(terms.unit)}" for name, terms in catalog.wallet_terms.items()}
+    return codes.replace(units) if units else codes
+
+
 def _one_postpaid(frame: pl.DataFrame) -> pl.DataFrame:
     """Return wallets without the shared postpaid ones of accounts that have one of their own, or share a nearer one."""
     shared = frame.filter(~pl.col("prepaid"), ~pl.col("own")).sort("account", "distance", "name")
     nearest = shared.unique("account", keep="first", maintain_order=True)
     paying = frame.filter(~pl.col("prepaid"), pl.col("own"))
     return pl.concat([frame.filter(pl.col("prepaid")), paying, nearest.join(paying, on="account", how="anti")])
+
+
+def units_of(catalog: Catalog) -> list[str]:
+    """Return the units that wallets hold, or that usage is priced in."""
+    held = {terms.unit for terms in catalog.wallet_terms.values() if terms.unit is not None}
+    return sorted(held | {plan.currency for plan in catalog.price_plans.values() if plan.in_units})
 
 
 def _subscriptions(
@@ -196,7 +222,12 @@ def counter_names(
 
 
 def _add_wallets(
-    row: Int32Array, ptr: Int32Array, account_wallet: Int32Array, overdraft: Int64Array, wallet_filter: Int32Array
+    row: Int32Array,
+    ptr: Int32Array,
+    account_wallet: Int32Array,
+    overdraft: Int64Array,
+    wallet_filter: Int32Array,
+    in_units: BoolArray,
 ) -> None:
     present = np.flatnonzero(row[:, layout.ACCOUNT] >= 0)
     account = row[present, layout.ACCOUNT]
@@ -208,6 +239,7 @@ def _add_wallets(
     last[ptr[1:][ptr[1:] > ptr[:-1]] - 1] = True
     asking = np.append(0, np.cumsum((wallet_filter != 0) | ~last & (overdraft != 0)))
     alike = asking[end[paying]] == asking[first[paying]]
+    alike &= ~in_units[row[present[paying], layout.OFFER]]
     row[present[paying], layout.WALLET_FIRST] = np.where(alike, account_wallet[first[paying]], -1)
     # what may go below zero so far is drawn like a prepaid wallet that holds that much more (`AccountState.overdraft`)
     row[present[paying], layout.POSTPAID] = overdraft[end[paying] - 1] == UNLIMITED

@@ -17,7 +17,7 @@ from rating.contracts import NegotiatedVersion, own_code
 from rating.image_calendars import CalendarTables
 from rating.image_conditions import compile_conditions, expression_codes
 from rating.image_derived import lookup_codes
-from rating.image_items import ItemTables, compile_follow_ups, compile_items
+from rating.image_items import ItemTables, compile_follow_ups, compile_items, is_covered
 from rating.image_lookup import LookupTables, join_tables
 from rating.image_matrix import matrix_codes
 from rating.image_prices import UnableToCompileImage
@@ -33,6 +33,7 @@ from rating.image_versions import (
     with_shared_prices,
 )
 from rating.image_wallets import WalletFilters, compile_filters, wallet_codes
+from rating.kernels.layout import EXTRA, IN_UNITS
 from rating.vocabulary import Vocabulary
 from schemas.arrays import Int32Array, Int64Array
 from schemas.catalog import TIME_MAX, Catalog
@@ -278,6 +279,9 @@ def compile_charges(catalog: Catalog, vocabulary: Vocabulary, calendars: Calenda
     programs = [*conditions.values(), *follow_ups.values(), *triggers.values()]
     ids = [about.id for about in described]
     rows = pack_versions(ids, compiled, calendars, list(tables.values()), len(programs), price_starts)
+    rows[: len(pairs), IN_UNITS] = [is_covered(charge, catalog) for charge, _ in pairs]
+    if ((rows[:, IN_UNITS] != 0) & (rows[:, EXTRA] != 1)).any():
+        raise UnableToCompileImage("units are priced per a quantity that is too large")
     programs += [program for version in compiled for program in version.whole.programs]
     offers = tuple(sorted(catalog.offers))
     offer_counters = {code: _counters_of(code, catalog) for code in offers}

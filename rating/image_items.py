@@ -74,7 +74,7 @@ def compile_items(
         cell_ptr, candidate_charge: of `layout.Tariff`. follow_ups: charge: the program of its `then_next`.
     """
     documents = [catalog.charges[code] for code in charges]
-    limited = np.array([is_limited(charge, catalog) for charge in documents], np.bool_)
+    limited = np.array([is_limited(charge, catalog) or is_covered(charge, catalog) for charge in documents], np.bool_)
     following = np.array([_next(charge, follow_ups) for charge in documents], np.int32)
     triggering = np.array([len(charge.triggers) > 0 for charge in documents], np.bool_)
     several = (limited | triggering | (following != NEVER))[candidate_charge]
@@ -93,6 +93,11 @@ def is_limited(charge: Charge, catalog: Catalog) -> bool:
     """Return whether a version of a charge's plan runs on a counter with a ceiling."""
     counters = (version.counter for version in catalog.price_plans[charge.price_plan].versions)
     return any(catalog.counters[code].ceiling is not None for code in counters if code is not None)
+
+
+def is_covered(charge: Charge, catalog: Catalog) -> bool:
+    """Return whether a charge prices in units what wallets hold of them, and leaves the rest to the next one."""
+    return catalog.price_plans[charge.price_plan].in_units and charge.when_used_up == "next"
 
 
 def _next(charge: Charge, follow_ups: dict[str, int]) -> int:

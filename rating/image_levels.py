@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from rating.image_accounts import wallet_names
 from rating.image_accumulators import ImageAccumulators, counter_of
 from rating.image_calendars import CalendarTables
 from rating.image_charges import ChargeTables
@@ -112,7 +113,7 @@ def _wallets(catalog: Catalog, vocabulary: Vocabulary) -> Levels | None:
     told = catalog.wallet_levels
     if not len(told):
         return None
-    names = told.select(pl.concat_str("account", "wallet", separator="/"))["account"]
+    names = wallet_names(told.select(pl.concat_str("account", "wallet", separator="/"))["account"], catalog)
     placed = pl.DataFrame({"wallet": vocabulary.wallets.ids(names), "level": -told["level"]}).sort("wallet", "level")
     counts = np.bincount(placed["wallet"].to_numpy(), minlength=len(vocabulary.wallets))
     ptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)

@@ -13,12 +13,15 @@ from rating.image_programs import Program, compile_condition
 from rating.image_scopes import WrongExpression, condition_scope
 from rating.kernels.layout import ALWAYS, NEVER
 from schemas.account import PaysFor, any_of
-from schemas.arrays import Int32Array
+from schemas.arrays import BoolArray, Int32Array
 from schemas.catalog import Catalog
 from schemas.expressions import UnableToParse
+from schemas.price_plan import PricePlan
 
-ANYTHING: tuple[PaysFor, ...] = ()
-"""What a wallet pays for that says nothing of it."""
+Terms = tuple[tuple[PaysFor, ...], str]
+"""What a wallet pays for, and the unit that it holds, "" for money."""
+ANYTHING: Terms = (), ""
+"""Of a wallet that says nothing of either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +29,14 @@ class WalletFilters:
     """What wallets pay for.
 
     Attributes:
-        places: what wallets say of it -> row of `draws`; ANYTHING is the first.
+        places: what wallets say of it -> row of `draws`; ANYTHING is the first. in_units: (offers,) whether an offer has a
+            charge that prices in units.
         draws: (filters, candidates) int32: NEVER, ALWAYS, or the program that says whether a usage may draw such a wallet.
         programs: the last programs of the image.
     """
 
-    places: dict[tuple[PaysFor, ...], int]
+    places: dict[Terms, int]
+    in_units: BoolArray
     draws: Int32Array
     programs: tuple[Program, ...]
 
@@ -56,22 +61,30 @@ def compile_filters(
     """
     places = {ANYTHING: 0}
     for _, terms in sorted(catalog.wallet_terms.items()):
-        places.setdefault(terms.pays_for, len(places))
+        places.setdefault((terms.pays_for, terms.unit or ""), len(places))
     draws = np.full((len(places), len(candidate_charge)), ALWAYS, np.int32)
     programs: dict[tuple[str, str], Program] = {}
     types = (len(cell_ptr) - 1) // max(1, len(offers))
     offer_of = np.repeat(np.arange(len(cell_ptr) - 1) // max(1, types), np.diff(cell_ptr)).tolist()
     sold = list(zip(offer_of, candidate_charge.tolist(), strict=True))
-    for pays_for, place in places.items():
-        for candidate, (offer, charge) in enumerate(sold if place else ()):
-            condition = _condition(pays_for, offers[offer], charges[charge], catalog)
+    units = [_unit_of(catalog.price_plans[catalog.charges[code].price_plan]) for code in charges]
+    in_units = np.zeros(len(offers), np.bool_)
+    in_units[[offer for offer, charge in sold if units[charge]]] = True
+    for (pays_for, unit), place in places.items():
+        for candidate, (offer, charge) in enumerate(sold if place or any(units) else ()):
+            condition = _condition(pays_for, offers[offer], charges[charge], catalog) if pays_for else ""
+            condition = condition if units[charge] == unit else None
             draws[place, candidate] = NEVER if condition is None else ALWAYS
             if condition:
                 key = catalog.charges[charges[charge]].event_type, condition
                 if key not in programs:
                     programs[key] = _compiled(*key, catalog, code_of)
                 draws[place, candidate] = first_program + list(programs).index(key)
-    return WalletFilters(places, draws, tuple(programs.values()))
+    return WalletFilters(places, in_units, draws, tuple(programs.values()))
+
+
+def _unit_of(plan: PricePlan) -> str:
+    return plan.currency if plan.in_units else ""
 
 
 def wallet_codes(catalog: Catalog) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from fractions import Fraction
 from math import floor
 from typing import Any
@@ -16,8 +17,9 @@ from rating.reference_conditions import follows, holds, matching_charges
 from rating.reference_formula import triggered_quantity
 from rating.reference_shapes import steps, what_fits
 from rating.reference_tables import Said, values_said, with_lookups, with_row
-from rating.reference_wallets import pays_for, shares, wallets_by_account
+from rating.reference_wallets import ReferenceWallet, covered, pays_for, shares, wallets_by_account
 from rating.vocabulary import Vocabulary
+from schemas.account import unit_mark
 from schemas.catalog import Catalog
 from schemas.contract import Contract, ContractItem
 from schemas.edr import EdrBlock, values_of
@@ -145,7 +147,10 @@ class ReferenceRater:
         self._tree = {row["account"]: row for row in catalog.account_tree.to_dicts()}
         self._wallets = wallets_by_account(catalog)
         for row in catalog.wallets.to_dicts():
-            state.balances.setdefault(f"{row['account']}/{row['wallet']}", row["opening_balance"])
+            name = f"{row['account']}/{row['wallet']}"
+            terms = catalog.wallet_terms.get(name)
+            name += unit_mark(terms.unit if terms is not None else None)
+            state.balances.setdefault(name, row["opening_balance"])
 
     def rate(self, edrs: EdrBlock) -> list[ReferenceItem]:
         """Rate a block, row by row; return its items, those of an EDR one after the other."""
@@ -310,7 +315,15 @@ class ReferenceRater:
     def _fitting(
         self, charge: Charge, version: PriceVersion, counter: Counter | None, usage: Usage, before: int, name: str
     ) -> int:
-        """Return what of the quantity due a charge prices, as its counter's ceiling lets it."""
+        """Return what of the quantity due a charge prices, as its counter's ceiling, or the units that wallets hold, let it."""
+        if self._catalog.price_plans[charge.price_plan].in_units and charge.when_used_up == "next":
+            assert isinstance(version.price, Decimal)
+            part = covered(
+                self._drawn_by(charge, usage), self._state.balances, version, version.price, usage.due, self._catalog
+            )
+            if part is None:
+                raise UsedUp(name, before)
+            return part
         if counter is None or counter.ceiling is None or usage.due <= 0:
             return usage.due
         room = steps(counter.ceiling, self._catalog) - before
@@ -373,14 +386,7 @@ class ReferenceRater:
 
     def _draw(self, charge: Charge, usage: Usage, amount: int) -> tuple[Movement, ...] | None:
         """Return the wallet operations that pay an amount of a charge, having made them; None, without any, when it cannot."""
-        account, offer = usage.contract["account"], usage.contract["offer"]
-        asked: dict[str, Any] = {"said": usage.said, "quantity": usage.quantity, "event_at": usage.event_at}
-        order = [
-            wallet
-            for wallet in self._wallets.get(account, [])
-            if amount and pays_for(wallet.pays_for, self._catalog, offer, charge, **asked)
-        ]
-        parts = shares(order, self._state.balances, amount)
+        parts = shares(self._drawn_by(charge, usage) if amount else [], self._state.balances, amount)
         if parts is None or any(
             not BALANCE_MIN <= self._state.balances[wallet] - part < -BALANCE_MIN for wallet, part in parts
         ):
@@ -388,3 +394,10 @@ class ReferenceRater:
         for wallet, part in parts:
             self._set(self._state.balances, wallet, self._state.balances[wallet] - part)
         return tuple(Movement(wallet, part, self._state.balances[wallet]) for wallet, part in parts)
+
+    def _drawn_by(self, charge: Charge, usage: Usage) -> list[ReferenceWallet]:
+        """Return the wallets that a charge of a usage may draw, in order."""
+        account, offer = usage.contract["account"], usage.contract["offer"]
+        asked: dict[str, Any] = {"said": usage.said, "quantity": usage.quantity, "event_at": usage.event_at}
+        mine = self._wallets.get(account, [])
+        return [wallet for wallet in mine if pays_for(wallet, self._catalog, offer, charge, **asked)]

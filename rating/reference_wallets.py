@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from rating.reference_conditions import holds
+from rating.reference_shapes import steps, what_fits
 from rating.reference_tables import Said
-from schemas.account import PaysFor, any_of
+from schemas.account import PaysFor, any_of, unit_mark
 from schemas.catalog import Catalog
-from schemas.price_plan import LEVELS, Charge, Level
+from schemas.money import AMOUNT_DECIMALS
+from schemas.price_plan import LEVELS, Charge, Level, PriceVersion
+from schemas.quantity import QUANTITY_MAX
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,7 @@ class ReferenceWallet:
     name: str
     overdraft: int | None
     pays_for: tuple[PaysFor, ...]
+    unit: str | None = None
 
 
 def wallets_by_account(catalog: Catalog) -> dict[str, list[ReferenceWallet]]:
@@ -28,7 +34,7 @@ def wallets_by_account(catalog: Catalog) -> dict[str, list[ReferenceWallet]]:
     tree = {row["account"]: row for row in catalog.account_tree.to_dicts()}
     found: dict[str, list[ReferenceWallet]] = {}
     for account in catalog.accounts["account"].to_list():
-        mine: list[tuple[tuple[bool, int, bool, int, str], ReferenceWallet]] = []
+        mine: list[tuple[tuple[bool, bool, int, bool, int, str], ReferenceWallet]] = []
         for row in rows:
             name = f"{row['account']}/{row['wallet']}"
             terms = catalog.wallet_terms.get(name)
@@ -39,11 +45,12 @@ def wallets_by_account(catalog: Catalog) -> dict[str, list[ReferenceWallet]]:
             ):
                 continue
             distance = -1 if own else LEVELS.index(_level(row["account"], tree))
-            only = terms.pays_for if terms is not None else ()
-            order = not row["prepaid"], row["priority"] if row["prepaid"] else 0, not only, distance, row["wallet"]
-            mine.append((order, ReferenceWallet(name, row["overdraft"], only)))
+            only, unit = (terms.pays_for, terms.unit) if terms is not None else ((), None)
+            priority = row["priority"] if row["prepaid"] else 0
+            order = not row["prepaid"], unit is None, priority, not only, distance, row["wallet"]
+            mine.append((order, ReferenceWallet(name + unit_mark(unit), row["overdraft"], only, unit)))
         mine.sort(key=lambda each: (*each[0], each[1].name))
-        postpaid = sorted((order[3], wallet.name) for order, wallet in mine if order[0])
+        postpaid = sorted((order[4], wallet.name) for order, wallet in mine if order[0])
         found[account] = [wallet for order, wallet in mine if not order[0] or wallet.name == postpaid[0][1]]
     return found
 
@@ -62,7 +69,7 @@ def _holder(account: str | None, level: str, tree: Mapping[str, Mapping[str, Any
 
 
 def pays_for(
-    only: tuple[PaysFor, ...],
+    wallet: ReferenceWallet,
     catalog: Catalog,
     offer: str,
     charge: Charge,
@@ -71,11 +78,14 @@ def pays_for(
     quantity: int,
     event_at: int,
 ) -> bool:
-    """Return whether a wallet that pays for `only` that, or anything, pays for what a charge of an offer prices of a usage.
+    """Return whether a wallet pays for what a charge of an offer prices of a usage.
 
     Raises:
         UnableToPrice: when it cannot be told, because the usage lacks a value.
     """
+    plan, only = catalog.price_plans[charge.price_plan], wallet.pays_for
+    if wallet.unit != (plan.currency if plan.in_units else None):
+        return False
     sold = offer, charge.code, charge.event_type, charge.price_plan
     matching = [each.condition for each in only if each.matches(*sold)]
     conditions = [each for each in matching if each is not None]
@@ -87,6 +97,27 @@ def pays_for(
     event_type = catalog.event_types[charge.event_type]
     unit = catalog.units[event_type.unit]
     return holds(condition, charge, event_type, unit, said=said, quantity=quantity, event_at=event_at)
+
+
+def covered(
+    order: Sequence[ReferenceWallet],
+    balances: Mapping[str, int],
+    version: PriceVersion,
+    price: Decimal,
+    due: int,
+    catalog: Catalog,
+) -> int | None:
+    """Return what of a quantity is covered by the units that wallets hold, None where nothing is."""
+    held = sum(max(0, balances[wallet.name] + (wallet.overdraft or 0)) for wallet in order)
+    if not order or (due >= 0 and not held and price):
+        return None
+    if due <= 0 or not price:
+        return due
+    one = 10 ** (AMOUNT_DECIMALS - version.rounding.decimals)
+    held = held // one * one
+    assert version.per is not None
+    room = Fraction(held, 10**AMOUNT_DECIMALS) * steps(version.per, catalog) / Fraction(price)
+    return what_fits(due, min(int(room), QUANTITY_MAX), version, catalog) or None
 
 
 def shares(

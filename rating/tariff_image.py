@@ -27,6 +27,7 @@ from rating.kernels.layout import MODEL_VALUE, SHAPE, Tariff
 from rating.vocabulary import Vocabulary
 from schemas.arrays import BoolArray, Int32Array, Int64Array
 from schemas.catalog import Catalog
+from schemas.money import CURRENCY_DECIMALS
 
 __all__ = [
     "AccessIndex",
@@ -52,7 +53,8 @@ class TariffImage:
         tariff: what the kernels read.
         account_currency: (accounts,) currency ids.
         account_wallet_ptr: (accounts + 1,) into account_wallet, wallet ids in drawing order, wallet_prepaid and
-            wallet_overdraft (billionths, UNLIMITED for without end).
+            wallet_overdraft (billionths, UNLIMITED for without end), and wallet_currency (ids, of money or a unit).
+        version_unit: (charge versions of the vocabulary,) currency id of the unit that each prices in, -1 of money.
         charge_group: (accounts,) the lowest account id among those connected by shared counters and wallets: they need one
             writer. sharing: (accounts,) whether it may draw a wallet that others may draw.
         wallets_max: most wallets of one account, at least 1.
@@ -74,6 +76,8 @@ class TariffImage:
     account_wallet: Int32Array
     wallet_prepaid: BoolArray
     wallet_overdraft: Int64Array
+    wallet_currency: Int32Array
+    version_unit: Int32Array
     charge_group: Int32Array
     sharing: BoolArray
     wallets_max: int
@@ -108,6 +112,21 @@ class TariffImage:
         """Return the wallets that may go below zero so far and no further, and how far, billionths."""
         some = self.wallet_overdraft > 0
         return self.account_wallet[some], self.wallet_overdraft[some]
+
+    def in_money(self, version: Int32Array) -> BoolArray:
+        """Return (n,) whether charge versions (n,) price in money; those that came after the image do."""
+        if not len(self.version_unit):
+            return np.ones(len(version), np.bool_)
+        known = (version >= 0) & (version < len(self.version_unit))
+        found: BoolArray = ~known | (self.version_unit[np.where(known, version, 0)] < 0)
+        return found
+
+    def currencies(self, account: Int32Array, version: Int32Array) -> Int32Array:
+        """Return (n,) ids of the currencies, or units, of what accounts (n,) pay for what charge versions (n,) price."""
+        found: Int32Array = self.account_currency[account].astype(np.int32)
+        units = np.flatnonzero(~self.in_money(version))
+        found[units] = self.version_unit[version[units]]
+        return found
 
     def describe_charge_version(self, charge_version: int) -> ChargeVersion:
         """Return what a charge version id means.
@@ -225,6 +244,8 @@ def compile_image(catalog: Catalog, vocabulary: Vocabulary) -> TariffImage:
         account_wallet=accounts.account_wallet,
         wallet_prepaid=accounts.wallet_prepaid,
         wallet_overdraft=accounts.wallet_overdraft,
+        wallet_currency=accounts.wallet_currency,
+        version_unit=_version_units(charges.versions, vocabulary),
         charge_group=group,
         sharing=accounts.sharing,
         wallets_max=max(1, int(np.diff(accounts.account_wallet_ptr).max(initial=1))),
@@ -243,3 +264,11 @@ def compile_image(catalog: Catalog, vocabulary: Vocabulary) -> TariffImage:
         accumulator_count=len(vocabulary.accumulators),
         notices=compile_levels(catalog, vocabulary, charges, calendars, accumulators),
     )
+
+
+def _version_units(versions: tuple[ChargeVersion, ...], vocabulary: Vocabulary) -> Int32Array:
+    units = np.full(len(vocabulary.charge_versions), -1, np.int32)
+    for version in versions:
+        if version.currency not in CURRENCY_DECIMALS:
+            units[version.id] = vocabulary.currencies.id(version.currency)
+    return units

@@ -17,10 +17,12 @@ from schemas.price_plan import (
     ExactDecimal,
     Instant,
     Level,
+    UnitCode,
 )
 
 PAYS_FOR_MAX = 64
-TERMS = {"pays_for", "shared_by"}
+IN_UNIT = "#"
+TERMS = {"pays_for", "shared_by", "unit"}
 """Fields of a wallet that say which usage may draw it."""
 
 
@@ -48,6 +50,21 @@ class PaysFor(Document):
         return all(wanted is None or wanted == found for wanted, found in asked)
 
 
+def unit_mark(unit: str | None) -> str:
+    """Return what ends the name of a wallet in a vocabulary: "#" and the unit that it holds, nothing of money.
+
+    So another unit makes another wallet, and no balance changes its meaning.
+    """
+    return f"{IN_UNIT}{unit}" if unit is not None else ""
+
+
+def wallet_parts(name: str) -> tuple[str, str, str]:
+    """Return (account, wallet, unit) of what a vocabulary calls a wallet; the unit is empty of money."""
+    account, _, rest = name.partition("/")
+    code, _, unit = rest.partition(IN_UNIT)
+    return account, code, unit
+
+
 def any_of(conditions: Iterable[str]) -> str:
     """Return the condition that holds when one of some does."""
     return " || ".join(f"({condition})" for condition in dict.fromkeys(conditions))
@@ -60,7 +77,8 @@ class Wallet(Document):
     without it, a prepaid wallet not at all, a postpaid one without end. `notify_below` are balances of which somebody is told
     when the wallet falls to one or below it. With `pays_for`, it pays for usage that one of these is for, and for no other; of
     one priority, such wallets are drawn before those that pay for anything. `shared_by` says whose usage may draw it: that of
-    its account, or of all accounts of, and below, the account of a level, which is this one or above it.
+    its account, or of all accounts of, and below, the account of a level, which is this one or above it. With a `unit`, it
+    holds units rather than money, and pays what is priced in them.
     """
 
     code: Code
@@ -70,6 +88,7 @@ class Wallet(Document):
     overdraft: ExactDecimal | None = None
     notify_below: Annotated[tuple[ExactDecimal, ...], Field(max_length=LEVELS_MAX)] = ()
     pays_for: Annotated[tuple[PaysFor, ...], Field(max_length=PAYS_FOR_MAX)] = ()
+    unit: UnitCode | None = None
     shared_by: Literal["account", "user_account", "billing_account", "customer_account", "customer"] = "account"
 
     @property

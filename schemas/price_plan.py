@@ -10,11 +10,11 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints, model_validator
 
 from schemas.document import Code as Code
 from schemas.document import Document as Document
-from schemas.money import PRICE_DECIMALS_MAX, RoundingMode
+from schemas.money import AMOUNT_DECIMALS, CURRENCY_DECIMALS, PRICE_DECIMALS_MAX, RoundingMode
 from schemas.trigger import TRIGGERS_MAX, Trigger
 from schemas.values import LOOKUP_SLOTS, VALUE_DECIMALS_MAX, VALUE_SLOTS, ValueKind
 
@@ -64,6 +64,8 @@ Instant = Annotated[AwareDatetime, BeforeValidator(_instant_text), AfterValidato
 """ISO 8601 with a zone; never a number."""
 QuantityText = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)? [A-Za-z][A-Za-z0-9_./-]*$")]
 """A number and a unit: "60 s", "1 GB"."""
+UnitCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_./-]{0,31}$")]
+"""A unit of measure, or a currency."""
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 """ISO 3166-1, two capital letters."""
 
@@ -328,12 +330,33 @@ class PriceVersion(Document):
 
 
 class PricePlan(Document):
-    """A price plan: dated versions that do not overlap; an event is priced by the one published for the time of its start."""
+    """A price plan: dated versions that do not overlap; an event is priced by the one published for the time of its start.
+
+    A `currency` that is a unit of measure prices usage in units, which wallets of that unit pay.
+    """
 
     kind: Literal["price_plan"]
     code: Code
-    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+    currency: UnitCode
     versions: Annotated[tuple[PriceVersion, ...], Field(min_length=1)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _whole_units(cls, written: Any) -> Any:
+        """Let units be rounded to all of their decimals, unless a version says otherwise."""
+        if not isinstance(written, dict) or written.get("currency", "") in CURRENCY_DECIMALS:
+            return written
+        versions = written.get("versions")
+        if not isinstance(versions, (list, tuple)):
+            return written
+        exact = {"decimals": AMOUNT_DECIMALS}
+        rounded = [{"rounding": exact, **each} if isinstance(each, dict) else each for each in versions]
+        return {**written, "versions": rounded}
+
+    @property
+    def in_units(self) -> bool:
+        """Whether it prices in units rather than money."""
+        return self.currency not in CURRENCY_DECIMALS
 
 
 class Charge(Document):

@@ -161,7 +161,7 @@ class Withdrawal:
         image = self.image(state.vocabulary.images.name(int(column["image"][0])))
         subscription, version = column["subscription"].astype(np.int32), column["charge_version"].astype(np.int32)
         slot, cell, period = find_counters(column["event_at"], subscription, version, image.image.tariff)
-        currency = image.image.account_currency[column["account"]].astype(np.int32)
+        currency = image.image.currencies(column["account"].astype(np.int32), version)
         # those of items that were taken back before are not theirs
         parts = parts.filter(pa.array(np.isin(_place(parts), _place(items))))
         split_ptr = np.searchsorted(_place(parts), np.append(_place(items), np.iinfo(np.int64).max)).astype(np.int32)

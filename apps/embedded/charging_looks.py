@@ -11,6 +11,7 @@ from pipelines.account.charging_items import edrs_of
 from pipelines.account.charging_rating import without_accumulators
 from rating.rate import exact_sum, rate
 from rating.trial import on_trial
+from schemas.account import wallet_parts
 from schemas.cdr import BlockPosition
 from schemas.charging import ChargingKind
 from schemas.money import AMOUNT_DECIMALS, from_scaled
@@ -48,17 +49,17 @@ def check_balance(engine: Engine, account: str) -> list[dict[str, Any]]:
     first, end = image.account_wallet_ptr[number : number + 2].tolist()
     wallets = image.account_wallet[first:end].astype(np.int64)
     opened, reserved = state.open_balances(wallets), state.reserved
-    currency = words.currencies.name(int(image.account_currency[number]))
+    currencies = [words.currencies.name(each) for each in image.wallet_currency[first:end].tolist()]
     return [
         {
-            "wallet": words.wallets.name(wallet).partition("/")[2],
-            "account": words.wallets.name(wallet).partition("/")[0],
+            "wallet": wallet_parts(words.wallets.name(wallet))[1],
+            "account": wallet_parts(words.wallets.name(wallet))[0],
             "currency": currency,
             "open": money(opened[wallet]),
             "reserved": money(0 if reserved is None else int(reserved[wallet])),
             "available": money(state.balance(wallet)),
         }
-        for wallet in wallets.tolist()
+        for wallet, currency in zip(wallets.tolist(), currencies, strict=True)
     ]
 
 
@@ -82,7 +83,8 @@ def price_enquiry(engine: Engine, request: ChargingRequest) -> dict[str, Any]:
     with on_trial(edrs.subscription, image, state):
         rated = rate(edrs, image, state)
     reason = Reason(int(rated.reason[0]))
-    found: dict[str, Any] = {"priced": reason is Reason.NONE, "amount": money(exact_sum(rated.amount))}
+    amount = exact_sum(rated.amount[image.in_money(rated.charge_version)])
+    found: dict[str, Any] = {"priced": reason is Reason.NONE, "amount": money(amount)}
     return found if reason is Reason.NONE else found | {"reason": reason.name}
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from pipelines.spool.journal import ImageClaim
 from rating.tariff_image import TariffImage
 from rating.vocabulary import NameTable, Vocabulary
+from schemas.account import IN_UNIT
 from schemas.catalog import Catalog
 from sinks.clickhouse.tables.dimensions import DIMENSIONS
 
@@ -72,11 +73,12 @@ def new_names(
 
 def _wallets(catalog: Catalog, vocabulary: Vocabulary, before: int) -> pl.DataFrame:
     split = _fresh(vocabulary.wallets, before).with_columns(
-        pl.col("code").str.split_exact("/", 1).struct.rename_fields(["account", "wallet"]).alias("parts")
+        pl.col("code").str.splitn("/", 2).struct.rename_fields(["account", "named"]).alias("parts")
     )
-    named = split.unnest("parts").join(catalog.wallets, on=["account", "wallet"], how="left", maintain_order="left")
+    parts = split.unnest("parts").with_columns(wallet=pl.col("named").str.splitn(IN_UNIT, 2).struct.field("field_0"))
+    named = parts.join(catalog.wallets, on=["account", "wallet"], how="left", maintain_order="left")
     owners = pl.Series(vocabulary.accounts.ids(named["account"])).cast(pl.UInt32)
-    return named.select("id", pl.col("wallet").alias("code"), owners.alias("account"), pl.col("prepaid").cast(pl.UInt8))
+    return named.select("id", pl.col("named").alias("code"), owners.alias("account"), pl.col("prepaid").cast(pl.UInt8))
 
 
 def _charge_versions(image: TariffImage, before: int) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from rating.vocabulary import Vocabulary
+from schemas.account import wallet_parts
 from schemas.output import OutputBlock
 
 SAID_MAX = 20
@@ -41,7 +42,8 @@ def sentence(row: dict[str, Any], names: Vocabulary) -> str:
     unit = row["unit"]
     level, after = (f"{_number(row[name], row['unit_steps'])} {unit}" for name in ("level", "after"))
     if row["wallet"] >= 0:
-        return f"wallet {names.wallets.name(row['wallet'])} fell to {after}, past {level}"
+        account, wallet, _ = wallet_parts(names.wallets.name(row["wallet"]))
+        return f"wallet {account}/{wallet} fell to {after}, past {level}"
     period = f" ({row['period']})" if row["period"] else ""
     written = level if row["written"] == level else f"{row['written']}, {level}"
     return f"counter {row['holder']}/{row['counter']}{period} rose to {after}, past {written}"

@@ -373,7 +373,7 @@ def _groups(edrs: StoredEdrs, order: Int64Array) -> Iterator[Int64Array]:
 
 def _withdrawals(reader: ScopeReader, edrs: StoredEdrs, parts: Parts, rows: Int64Array) -> pa.RecordBatch:
     some, of = edrs.take(rows), parts.take(rows)
-    currency = reader.tariff(int(some.image[0])).image.account_currency[some.account].astype(np.int32)
+    currency = reader.tariff(int(some.image[0])).image.currencies(some.account, some.charge_version)
     given = {
         "image": some.image,
         "account": some.account,

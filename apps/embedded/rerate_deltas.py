@@ -24,8 +24,10 @@ def deltas_of(engine: Engine, plan: Plan) -> dict[str, Any]:
     words = engine.state.vocabulary
     stood, stands = edrs.rated[plan.first], plan.rated_now
     account = plan.account
-    stood_for = (edrs.account[edrs.rated], edrs.amount[edrs.rated])
-    rows = _by_account(stood_for, (account[after], plan.rated.amount[after]), _payers(plan, account))
+    # units that wallets held are no money
+    stood_for = (edrs.account[edrs.rated], _in_money(plan, edrs.charge_version, edrs.amount)[edrs.rated])
+    now = _in_money(plan, plan.rated.charge_version, plan.rated.amount)[after]
+    rows = _by_account(stood_for, (account[after], now), _payers(plan, account))
     currencies = plan.reader.image.image.account_currency
     accounts = []
     totals: dict[int, list[int]] = {}
@@ -67,6 +69,11 @@ def deltas_of(engine: Engine, plan: Plan) -> dict[str, Any]:
     }
 
 
+def _in_money(plan: Plan, version: Int32Array, amount: Int64Array) -> Int64Array:
+    """Return amounts (n,) of charge versions (n,), 0 of those in units."""
+    return np.where(plan.reader.image.image.in_money(version), amount, 0)
+
+
 def _payers(plan: Plan, account: Int32Array) -> Int32Array:
     """Return who pays the EDRs that change: of each, once, every account that pays a part of it, or did where nobody does now.
 
@@ -83,7 +90,7 @@ def _payers(plan: Plan, account: Int32Array) -> Int32Array:
 def _refunds(engine: Engine, plan: Plan) -> list[dict[str, Any]]:
     """Return how many items are refunded because an invoice holds them, and what of, by currency."""
     edrs, found = plan.scope.edrs, np.flatnonzero(plan.billed)
-    currency = plan.reader.image.image.account_currency[edrs.account[found]]
+    currency = plan.reader.image.image.currencies(edrs.account[found], edrs.charge_version[found])
     return [
         {
             "currency": _currency(engine, code),

@@ -39,6 +39,7 @@ from rating.state import AccountState
 from rating.tariff_image import compile_image
 from rating.triggers import triggering
 from schemas.arrays import BoolArray, Int32Array
+from schemas.money import CURRENCY_DECIMALS
 from schemas.rated_item import RatedBlock, usage_of
 
 WINDOW_ROWS = 500_000
@@ -117,7 +118,10 @@ def _run(engine: Engine, selection: UsageSelection, old: str, new: str, *, draft
     for image in images:
         state = AccountState()
         state.grow(vocabulary)
-        limited = np.unique(image.image.account_wallet[image.image.wallet_overdraft != UNLIMITED]).astype(np.int32)
+        # wallets of money never run out; there are no units, so that all of the usage has a price
+        money = [vocabulary.currencies.name(each) in CURRENCY_DECIMALS for each in range(len(vocabulary.currencies))]
+        limited = np.array(money, np.bool_)[image.image.wallet_currency] & (image.image.wallet_overdraft != UNLIMITED)
+        limited = np.unique(image.image.account_wallet[limited]).astype(np.int32)
         state.credit(limited, np.full(len(limited), PURSE, np.int64))
         run.states.append(state)
     return run

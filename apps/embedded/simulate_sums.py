@@ -47,7 +47,7 @@ class Side:
 
     Attributes:
         account, offer: (subscriptions,) ids and places in `offers`, -1 where the catalog has no such subscription.
-        currency: (accounts,) ids. plans: currency of each charge version.
+        currency: (accounts,) ids. plans: currency of each charge version. in_money: (charge versions,).
         reasons: (REASONS,) how many EDRs are unrated, by reason. unrated_of: (accounts,) how many of each account.
     """
 
@@ -56,6 +56,7 @@ class Side:
     offer: Int64Array
     offers: list[str]
     plans: dict[int, str]
+    in_money: BoolArray
     by_version: Totals
     by_offer: Totals
     by_account: Totals
@@ -82,6 +83,7 @@ class Side:
             offer=offer,
             offers=offers,
             plans={version.id: version.currency for version in image.image.charge_versions},
+            in_money=image.image.in_money(np.arange(len(vocabulary.charge_versions), dtype=np.int32)),
             by_version=Totals(len(vocabulary.charge_versions)),
             by_offer=Totals(max(1, len(offers) * len(vocabulary.currencies))),
             by_account=Totals(accounts),
@@ -96,6 +98,7 @@ class Side:
         amount, owner = rated.amount[fine], subscription[fine]
         account = self.account[owner]
         self.by_version.add(rated.charge_version[fine], amount)
+        amount = np.where(self.in_money[rated.charge_version[fine]], amount, 0)
         self.by_account.add(account, amount)
         self.by_offer.add(self.offer[owner] * currencies + self.currency[account], amount)
         np.add.at(self.reasons, rated.reason[refused].astype(np.int64), 1)

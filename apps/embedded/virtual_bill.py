@@ -43,10 +43,12 @@ class VirtualBill:
         self._discounting = Discounting(catalog)
         self._charge = pl.Series([charges.get(each) for each in range(max(charges, default=-1) + 1)], dtype=pl.String)
         self._active: dict[tuple[str, ...], int] = {}
+        plans = [catalog.price_plans[catalog.charges[code].price_plan] if code else None for code in self._charge]
+        self._in_money = np.array([plan is None or not plan.in_units for plan in plans], np.bool_)
         self._sums = pl.DataFrame(schema=_SUMS)
 
     def add(self, edrs: EdrBlock, rated: RatedBlock, rows: Int64Array) -> Int64Array | None:
-        """Count rated rows of a block; return what is due on them, None in a catalog without taxes."""
+        """Count rated rows of a block; return what is due on them, None in a catalog without taxes. Units are no money."""
         subscription, charge = edrs.subscription[rows], rated.charge_version[rows]
         items = pl.DataFrame(
             {
@@ -67,7 +69,7 @@ class VirtualBill:
             "charge": charge,
             "due": due if due is not None else np.full(len(rows), -1, np.int64),
             "active": active,
-            "amount": pl.Series(rated.amount[rows]).cast(pl.Int128),
+            "amount": pl.Series(np.where(self._in_money[charge], rated.amount[rows], 0)).cast(pl.Int128),
         }
         more = pl.DataFrame(columns, schema=_SUMS)
         self._sums = pl.concat([self._sums, more]).group_by(_KEYS).agg(pl.col("amount").sum())

@@ -146,7 +146,8 @@ class ItemWriter:
         )
         frame = frame.select(COLUMNS)
         if self._rating.taxes is not None and usage.due is not None:
-            frame = frame.hstack(self._rating.taxes.columns(rated.amount[rows], usage.due))
+            money = np.where(self._rating.image.in_money(version), rated.amount[rows], 0)
+            frame = frame.hstack(self._rating.taxes.columns(money, usage.due))
         if self._rating.image.triggers is not None:
             frame = frame.with_columns(triggered_by=self._triggering(rated).gather(rows))
         return frame

@@ -21,6 +21,7 @@ from rating.levels import unit_of
 from rating.periods import slots_of
 from rating.reference import period_at
 from rating.vocabulary import NameTable
+from schemas.account import wallet_parts
 from schemas.arrays import Int32Array, Int64Array
 from schemas.price_plan import Counter
 
@@ -64,14 +65,13 @@ def _wallets(engine: Engine, active: ActiveImage, number: int) -> Iterator[dict[
     state, words, image = engine.state.account, engine.state.vocabulary, active.image
     first, end = image.account_wallet_ptr[number : number + 2].tolist()
     wallets = image.account_wallet[first:end].astype("int64")
-    currency = words.currencies.name(int(image.account_currency[number]))
+    currencies = [words.currencies.name(each) for each in image.wallet_currency[first:end].tolist()]
     opened = state.open_balances(wallets)
     prepaid = image.wallet_prepaid[first:end].tolist()
     limits = image.wallet_overdraft[first:end].tolist()
-    for wallet, paid_before, overdraft in zip(wallets.tolist(), prepaid, limits, strict=True):
-        name = words.wallets.name(wallet)
-        terms = active.catalog.wallet_terms.get(name)
-        owner, _, code = name.partition("/")
+    for wallet, paid_before, overdraft, currency in zip(wallets.tolist(), prepaid, limits, currencies, strict=True):
+        owner, code, _ = wallet_parts(words.wallets.name(wallet))
+        terms = active.catalog.wallet_terms.get(f"{owner}/{code}")
         yield {
             "wallet": code,
             "account": owner,

@@ -131,6 +131,7 @@ def check_used_up(ctx: Context, entry: Entry[Charge], plan: PricePlan) -> None:
     known = [counters[code].document for code in used if code in counters]
     if (
         entry.document.when_used_up == "next"
+        and not plan.in_units
         and len(known) == len(used)
         and all(each.ceiling is None for each in known)
     ):

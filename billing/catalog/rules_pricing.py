@@ -15,6 +15,7 @@ from billing.catalog.rules_lookups import check_lookups
 from billing.catalog.rules_tables import check_table_dimension, check_table_values, check_value_use
 from billing.catalog.rules_taxes import check_class, check_sold_by
 from billing.catalog.rules_triggers import check_triggers
+from billing.catalog.rules_units import check_unit_plan
 from billing.catalog.rules_versions import PRICE_MAX, check_version, priced_quantity
 from billing.catalog.wording import choose
 from schemas.price_plan import Calendar, Charge, EventType, Offer, PricePlan
@@ -45,8 +46,9 @@ def check_event_type(ctx: Context, entry: Entry[EventType]) -> None:
 
 
 def check_price_plan(ctx: Context, entry: Entry[PricePlan]) -> None:
-    """Check a price plan: the currency, each version, and that neither what is published nor drafts overlap."""
-    ctx.currency(entry, ("currency",), entry.document.currency)
+    """Check a price plan: the currency or unit, each version, and that neither what is published nor drafts overlap."""
+    if entry.document.in_units:
+        check_unit_plan(ctx, entry)
     versions = entry.document.versions
     for index, version in enumerate(versions):
         check_version(ctx, entry, ("versions", index), version)
@@ -103,12 +105,14 @@ def _check_filters(ctx: Context, entry: Entry[Charge], event_type: EventType) ->
 
 
 def check_offer(ctx: Context, entry: Entry[Offer]) -> None:
-    """Check an offer: its charges are known and distinct, and all their plans have one currency."""
+    """Check an offer: its charges are known and distinct, and all their plans in money have one currency."""
     ctx.unique(entry, ("charges",), entry.document.charges, "charge")
     check_sold_by(ctx, entry)
     check_offer_accumulators(ctx, entry)
     first: tuple[str, str] | None = None
     for index, charge, plan in _plans(ctx, entry):
+        if plan.in_units:
+            continue
         if first is None:
             first = charge, plan.currency
         elif plan.currency != first[1]:
@@ -148,7 +152,8 @@ def offer_currencies(ctx: Context) -> dict[str, str]:
     found = {}
     for code, entry in ctx.documents.of(Offer).items():
         used = [charges[charge].document.price_plan for charge in entry.document.charges if charge in charges]
-        currencies = [plans[plan].document.currency for plan in used if plan in plans]
+        known = [plans[plan].document for plan in used if plan in plans]
+        currencies = [plan.currency for plan in known if not plan.in_units]
         if currencies:
             found[code] = currencies[0]
     return found

@@ -7,6 +7,7 @@ from decimal import Decimal
 from billing.catalog.checking import Context, fits
 from billing.catalog.models import Entry, Path
 from billing.catalog.rules_expressions import check_condition
+from billing.catalog.rules_units import check_held_unit
 from schemas.account import Account, PaysFor, Wallet, any_of
 from schemas.money import AMOUNT_DECIMALS, AMOUNT_MAX, from_scaled
 from schemas.price_plan import Charge, EventType, Offer, PricePlan
@@ -22,18 +23,22 @@ def check_wallet(ctx: Context, entry: Entry[Account], path: Path, wallet: Wallet
         here = (*path, "overdraft")
         fine = _check_amount(ctx, entry, here, wallet.overdraft, "write 0 or more: how far below zero it may go")
         last = max(entry.document.wallets, key=drawing_order)
-        if fine and wallet.overdraft and wallet is not last:
+        if fine and wallet.overdraft and wallet is not last and wallet.unit is None:
             message = f'the wallet "{last.code}" is drawn after this one'
             ctx.problems.at(entry, here, message, "give the overdraft to the wallet that is drawn last")
     _check_levels(ctx, entry, (*path, "notify_below"), wallet)
+    if wallet.unit is not None:
+        check_held_unit(ctx, entry, (*path, "unit"), wallet.unit)
+        if wallet.type == "postpaid":
+            ctx.problems.at(entry, (*path, "unit"), "units are paid in advance", "write `type: prepaid`")
     for index, pays_for in enumerate(wallet.pays_for):
         _check_pays_for(ctx, entry, (*path, "pays_for", index), pays_for)
     _check_together(ctx, entry, (*path, "pays_for"), wallet)
 
 
-def drawing_order(wallet: Wallet) -> tuple[bool, int, bool, str]:
+def drawing_order(wallet: Wallet) -> tuple[bool, bool, int, bool, str]:
     """Return what sorts the wallets of an account as they are drawn."""
-    return wallet.type == "postpaid", wallet.priority, not wallet.pays_for, wallet.code
+    return wallet.type == "postpaid", wallet.unit is None, wallet.priority, not wallet.pays_for, wallet.code
 
 
 def _check_amount(ctx: Context, entry: Entry[Account], path: Path, amount: Decimal, otherwise: str) -> bool:

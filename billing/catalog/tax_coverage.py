@@ -41,7 +41,10 @@ def check_tax_coverage(check: Check, catalog: Catalog, parties: Parties) -> None
     ]
     bought = bought.join(_contracts(catalog), on="account", how="left")
     usable = _islands(_windows(bought.drop_nulls("tax_category"), catalog), alike)
-    charges = [(code, charge) for code, offer in catalog.offers.items() for charge in offer.charges]
+    in_units = {code for code, one in catalog.charges.items() if catalog.price_plans[one.price_plan].in_units}
+    # units that wallets hold were taxed when they were sold
+    offers = catalog.offers.items()
+    charges = [(code, charge) for code, offer in offers for charge in offer.charges if charge not in in_units]
     sold = usable.select("subscription", "account", "offer", "contracts", "start_at", "end_at").join(
         pl.DataFrame(charges, schema={"offer": pl.String, "charge": pl.String}, orient="row"), on="offer"
     )

@@ -195,7 +195,7 @@ class _Taken:
         if len(released):
             back = _of_rows(held, ends, released)
             _release(back, ground)
-            self.answers["amount"][released] = back.amounts()
+            self.answers["amount"][released] = back.amounts(ground.image)
         refunds = _of_rows(held, ends, refunded)
         if len(refunded):
             returned = _give_back(refunds, ground, self._growths(refunds, ended["request"][refunded]))
@@ -333,7 +333,7 @@ class _Taken:
     ) -> None:
         answers, requests = self.answers, self.requests
         failed = rated.reason != 0
-        answers["granted"][rows], answers["amount"][rows] = rated.quantity, rated.items.amounts()
+        answers["granted"][rows], answers["amount"][rows] = rated.quantity, rated.items.amounts(self.ground.image)
         if failed.any():
             code = np.where(rated.reason == INSUFFICIENT, ChargingCode.CREDIT_LIMIT_REACHED, ChargingCode.RATING_FAILED)
             answers["code"][rows[failed]], answers["reason"][rows[failed]] = code[failed], rated.reason[failed]
@@ -342,9 +342,12 @@ class _Taken:
         held_s = np.minimum(requests["validity_s"][opened], self.ground.keep_s).astype(np.int64)
         answers["expires_at"][opened] = self.at + held_s * SECOND_US
         if len(equal):
-            answers["granted"][equal], answers["amount"][equal] = requests["quantity"][equal], final.amounts()
+            answers["granted"][equal], answers["amount"][equal] = (
+                requests["quantity"][equal],
+                final.amounts(self.ground.image),
+            )
         if len(refunded):
-            answers["amount"][refunded] = refunds.amounts()
+            answers["amount"][refunded] = refunds.amounts(self.ground.image)
             for name in ("granted", "claim", "record"):
                 answers[name][refunded] = ended["answer"][name][refunded]
 

@@ -173,9 +173,9 @@ def refund_block(
     )
     account = np.array(kept["account"][of])
     amounts: dict[int, int] = {}
-    for payer, amount in zip(account.tolist(), rated.amount.tolist(), strict=True):
+    currencies = image.currencies(account, rated.charge_version).tolist()
+    for currency, amount in zip(currencies, rated.amount.tolist(), strict=True):
         if amount:
-            currency = int(image.account_currency[payer])
             amounts[currency] = amounts.get(currency, 0) + amount
     header = reversal_header(position, context, edrs, rated, kept["image"], len(kept), amounts)
     reversals = ReversalBlock(

@@ -15,6 +15,7 @@ import numpy as np
 from pipelines.account.request_index import RequestIndex
 from rating.reversal import RatedItems
 from rating.state import AccountState
+from rating.tariff_image import TariffImage
 from schemas.arrays import Int64Array
 from schemas.charging import ANSWER, REQUEST, Rows, Standing
 
@@ -111,9 +112,10 @@ class Items:
         parts, _ = _spread(part_ptr[rows], self.rows["part_count"][rows])
         return Items(ptr, self.rows.take(rows), self.parts.take(parts))
 
-    def amounts(self) -> Int64Array:
-        """Return (n,) what the items of each request come to."""
-        sums = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.rows["amount"])])
+    def amounts(self, image: TariffImage) -> Int64Array:
+        """Return (n,) what the items of each request come to in money."""
+        money = np.where(image.in_money(self.rows["charge_version"]), self.rows["amount"], 0)
+        sums = np.concatenate([np.zeros(1, np.int64), np.cumsum(money)])
         total: Int64Array = sums[self.ptr[1:]] - sums[self.ptr[:-1]]
         return total
 

@@ -188,11 +188,13 @@ def _columns(
     }
     if found.kind == WALLET:
         names = vocabulary.currencies.names
+        held = np.full(image.wallet_count, -1, np.int32)
+        held[image.account_wallet] = image.wallet_currency
         nothing = np.full(count, "", object)
         return columns | {
             **dict.fromkeys(("counter", "holder", "period", "zone", "written"), nothing),
             "wallet": found.slot,
-            "unit": names.gather(image.account_currency[account[row]]).to_numpy(),
+            "unit": names.gather(held[found.slot]).to_numpy(),
             "unit_steps": np.full(count, AMOUNT_ONE),
             "level": _decimals(*widened(-level)),
         }

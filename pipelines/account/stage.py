@@ -263,6 +263,6 @@ def _amounts(rated: RatedBlock, account: Int32Array, image: TariffImage) -> dict
     moved = np.flatnonzero((rated.reason == 0) & (rated.wallet != WALLET_NONE))
     if len(moved) == 0:
         return {}
-    currency = image.account_currency[account[moved]]
+    currency = image.currencies(account[moved], rated.charge_version[moved])
     amounts = rated.amount[moved]
     return {int(code): exact_sum(amounts[currency == code]) for code in np.unique(currency)}

@@ -16,7 +16,8 @@ from rating.lots import Lots
 from rating.state import AccountState
 from rating.tariff_image import TariffImage
 from rating.vocabulary import NameTable, Vocabulary
-from schemas.money import AMOUNT_MAX
+from schemas.account import unit_mark
+from schemas.money import AMOUNT_MAX, CURRENCY_DECIMALS
 from schemas.wallets import MovementKind, WalletMovement
 
 BALANCE_MAX = 2**120
@@ -50,7 +51,9 @@ def places_of(requests: Sequence[WalletRequest], vocabulary: Vocabulary) -> list
         pair for asked in requests for pair in ((asked.account, asked.wallet), (asked.to_account, asked.to_wallet))
     ]
     accounts = _ids(vocabulary.accounts, [account for account, _ in pairs])
-    wallets = _ids(vocabulary.wallets, [f"{account}/{wallet}" for account, wallet in pairs])
+    marks = [unit_mark(None if one.currency in CURRENCY_DECIMALS else one.currency) for one in requests for _ in "ab"]
+    names = [f"{account}/{wallet}{mark}" for (account, wallet), mark in zip(pairs, marks, strict=True)]
+    wallets = _ids(vocabulary.wallets, names)
     found = [Place(*pair) for pair in zip(accounts, wallets, strict=True)]
     return list(zip(found[::2], found[1::2], strict=True))
 
@@ -97,7 +100,7 @@ class Checker:
         for end, account, wallet in ends:
             if self._row(end) < 0:
                 return "UNKNOWN_WALLET", f"the catalog in force has no wallet {wallet!r} of account {account!r}"
-        if currency != self.image.account_currency[place.account]:
+        if currency != self.image.wallet_currency[self._row(place)]:
             return "INVALID_REQUEST", f"account {asked.account!r} has no wallets in {asked.currency}"
         if asked.kind != "transfer":
             return None

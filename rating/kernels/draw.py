@@ -86,7 +86,7 @@ def draw(
 
 
 @kernel
-def _may_draw(place: Any, candidate: Any, terms: Any, usage: Any) -> Any:
+def may_draw(place: Any, candidate: Any, terms: Any, usage: Any) -> Any:
     """Return (whether a usage may draw the wallet at a place, whether that can be told)."""
     _, wallet_filter, wallet_draws = terms
     row, at, quantity, attributes, values, programs, stack = usage
@@ -116,7 +116,7 @@ def _pay(
     # what each of them pays is written where its part would be, the place of the wallet beside it
     used, kept, rest = I64(split_count[0]), I64(0), amount
     for place in range(first, end):
-        may, sure = _may_draw(I64(place), candidate, terms, usage)
+        may, sure = may_draw(I64(place), candidate, terms, usage)
         if not sure:
             return I64(WALLET_UNDECIDED), I64(0), U(0)
         if not may:
@@ -175,7 +175,7 @@ def _give_back(
     first = I64(owner[WALLET_PTR])
     last = I64(WALLET_NONE)
     for place in range(first, first + I64(owner[WALLET_COUNT])):
-        may, sure = _may_draw(I64(place), candidate, terms, usage)
+        may, sure = may_draw(I64(place), candidate, terms, usage)
         if not sure:
             return I64(WALLET_UNDECIDED), I64(0), U(0)
         if may:

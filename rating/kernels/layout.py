@@ -148,6 +148,9 @@ PROGRAM = 34
 STRAIGHT = 36
 """1 when increments begin where quarters of an hour do, so that usage that crosses bands can be summed up without a walk."""
 
+IN_UNITS = 37
+"""1 when it prices in units, and what wallets do not hold of them goes to the next charge."""
+
 CROSSING_START = 0
 CROSSING_SPLIT = 1
 CROSSING_INCREMENT = 2

@@ -30,6 +30,7 @@ from rating.kernels.plain import price_plainly
 from rating.kernels.scratch import AHEAD
 from rating.kernels.special import price_special
 from rating.kernels.triggers import NO_ROOM, SKIP, enter, settle
+from rating.kernels.units import COVERED, USED_UP, what_is_covered
 from rating.kernels.wide import add, low_signed, to_amount
 
 I64 = np.int64
@@ -381,6 +382,15 @@ def rate_rows(
                         continue
                     if used == 0:
                         out_reason[to], out_before[to] = reasons.USED_UP, before
+                        continue
+                    asked = used
+                if version_row[version, layout.IN_UNITS] != 0:
+                    used, state = what_is_covered(
+                        asked, price[price_at + band], version_row[version], candidate, row, at, quantities[row],
+                        subscription_row[subscription], account_wallet, terms, balance, attributes, values, programs, stack,
+                    )  # fmt: skip
+                    if state != COVERED:
+                        out_reason[to] = reasons.USED_UP if state == USED_UP else reasons.CONDITION_UNDECIDED
                         continue
                     asked = used
                 item_quantity[out] = asked

@@ -33,7 +33,7 @@ NOTIFICATION = View(
                    "f.period"),
         ViewColumn("zone", "String", "the zone of the period", "f.zone"),
         ViewColumn("wallet", "String", "the wallet; empty of a counter",
-                   f"if(f.wallet < 0, '', {looked_up('wallet', 'code', 'toUInt32(f.wallet)')})"),
+                   f"if(f.wallet < 0, '', splitByChar('#', {looked_up('wallet', 'code', 'toUInt32(f.wallet)')})[1])"),
         ViewColumn("written", "String", "the level as the catalog writes it, such as 80 %; empty of a wallet", "f.written"),
         _value("level", "the level, in `unit`"),
         _value("before", "the counter or balance before the item"),

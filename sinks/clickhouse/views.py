@@ -54,6 +54,14 @@ _EVENT_AT = _per_row("event_at", TIMESTAMP, "start of the usage (UTC)")
 _QUANTITY = _per_row("quantity", QUANTITY, "measured quantity, in `unit`", _in_units("f.quantity"))
 _QUANTITY_STEPS = _per_row("quantity_steps", "Int64", "the same, exact, in base steps", "f.quantity")
 _UNIT = _per_row("unit", "String", "unit of quantities", looked_up("event_type", "unit", "f.event_type"))
+_NAMED = looked_up("wallet", "code", "f.wallet")
+_WALLET = _per_row("wallet", "String", "wallet", f"splitByChar('#', {_NAMED})[1]")
+_HELD = _per_row(
+    "currency",
+    "String",
+    "ISO 4217 code, or the unit that the wallet holds",
+    f"if(position({_NAMED}, '#') > 0, splitByChar('#', {_NAMED})[2], {looked_up('account', 'currency', 'f.account')})",
+)
 _PREPAID = _per_row(
     "prepaid", "Bool", "whether the wallet is prepaid", f"toBool({looked_up('wallet', 'prepaid', 'f.wallet')})"
 )
@@ -176,7 +184,7 @@ WALLET_OPERATION = View(
         _TENANT,
         _ACCOUNT,
         _ACCOUNT_ID,
-        _per_row("wallet", "String", "wallet", looked_up("wallet", "code", "f.wallet")),
+        _WALLET,
         _per_row("wallet_id", "UInt32", "its id", "f.wallet"),
         _PREPAID,
         _per_row("kind", "String", "usage, reversal (usage given back), opening, top_up, adjustment, transfer or expiry",
@@ -187,7 +195,7 @@ WALLET_OPERATION = View(
         _per_row("part", "UInt16", "which of the item's operations, in drawing order from 0"),
         _per_row("amount", BALANCE, "what moved: debits are negative"),
         _per_row("balance_after", BALANCE, "the wallet's balance afterwards"),
-        _per_row("currency", "String", "ISO 4217 code", looked_up("account", "currency", "f.account")),
+        _HELD,
         _DAY,
         _ITEM,
     ),
@@ -313,7 +321,7 @@ ACCOUNT_BALANCE = View(
         _TENANT,
         _ACCOUNT,
         _ACCOUNT_ID,
-        _per_row("wallet", "String", "wallet", looked_up("wallet", "code", "f.wallet")),
+        _WALLET,
         _per_row("wallet_id", "UInt32", "its id", "f.wallet"),
         _PREPAID,
         _per_row("balance", BALANCE, "sum of the wallet's operations"),
@@ -323,7 +331,7 @@ ACCOUNT_BALANCE = View(
             "the balance to which its operations lead, each from that before it: the same",
             "if(f.steps = cityHash64(f.balance) - cityHash64(toDecimal128(0, 9)), f.balance, f.last)",
         ),
-        _per_row("currency", "String", "ISO 4217 code", looked_up("account", "currency", "f.account")),
+        _HELD,
         _per_row("operations", "UInt64", "how many"),
     ),
     f"""(

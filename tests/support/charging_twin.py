@@ -3,7 +3,8 @@
 It knows one catalog: calls of subscriptions are 1 EUR each for the first five of a month and 0.5 after that, counted; fax costs
 0.3 EUR, and more than 100 of them at once have no price. A text is 0.1 EUR as a levy, nothing more for the first four of a
 month and 0.7 EUR more after that: two or three items. `card` is prepaid, `both` has a prepaid gift before a bill, `bill` pays
-later; `some` has credit for texts, which is drawn first, and pays later for fax alone. A second version of the catalog doubles the price of the first five calls.
+later; `some` has credit for texts, which is drawn first, and pays later for fax alone; `pack`
+has 15 fax, which go before money. A second version of the catalog doubles the price of the first five calls.
 """
 
 from __future__ import annotations
@@ -41,11 +42,15 @@ CATALOG = """
 ---
 {kind: price_plan, code: fax, currency: EUR, versions: [{start: 2026-01-01T00:00:00Z, model: flat, per: 1 event, price: "0.3"}]}
 ---
+{kind: price_plan, code: pack, currency: event, versions: [{start: 2026-01-01T00:00:00Z, model: flat, per: 1 event, price: "1"}]}
+---
+{kind: charge, code: pack, event_type: fax, price_plan: pack, priority: 1, when_used_up: next}
+---
 {kind: charge, code: call, event_type: call, price_plan: calls}
 ---
 {kind: charge, code: fax, event_type: fax, price_plan: fax}
 ---
-{kind: offer, code: talk, charges: [call, fax, levy, bundle, text]}
+{kind: offer, code: talk, charges: [call, pack, fax, levy, bundle, text]}
 ---
 {kind: account, code: card, currency: EUR, wallets: [{code: card, type: prepaid, opening_balance: "10"}]}
 ---
@@ -59,6 +64,11 @@ CATALOG = """
   {code: texts, type: prepaid, opening_balance: "1.5", pays_for: [{event_type: text}]},
   {code: fax, type: postpaid, pays_for: [{charge: fax}]}]}
 ---
+{kind: account, code: pack, currency: EUR, wallets: [{code: card, type: prepaid, opening_balance: "2"},
+  {code: pack, type: prepaid, unit: event, opening_balance: "15"}]}
+---
+{kind: subscription, code: pack, account: pack, offer: talk, access_points: [{id: "6"}]}
+---
 {kind: subscription, code: some, account: some, offer: talk, access_points: [{id: "5"}]}
 ---
 {kind: subscription, code: card, account: card, offer: talk, access_points: [{id: "1"}]}
@@ -69,12 +79,13 @@ CATALOG = """
 ---
 {kind: subscription, code: two, account: two, offer: talk, access_points: [{id: "3"}]}
 """
-ACCOUNTS = {"card": "card", "card2": "card", "both": "both", "two": "two", "some": "some"}
+ACCOUNTS = {"card": "card", "card2": "card", "both": "both", "two": "two", "some": "some", "pack": "pack"}
 WALLETS = {
     "card": ["card/card"],
     "both": ["both/gift", "both/bill"],
     "two": ["two/a", "two/b"],
     "some": ["some/texts", "some/all", "some/fax"],
+    "pack": ["pack/pack#event", "pack/card"],
 }
 OPENING = {
     "card/card": "10",
@@ -85,9 +96,12 @@ OPENING = {
     "some/texts": "1.5",
     "some/all": "4",
     "some/fax": "0",
+    "pack/pack#event": "15",
+    "pack/card": "2",
 }
 POSTPAID = {"both/bill", "some/fax"}
-ONLY = {"some/texts": "text", "some/fax": "fax"}
+PACK = "pack/pack#event"
+ONLY = {"some/texts": "text", "some/fax": "fax", PACK: "what is covered"}
 _COUNTERS = {"call": "monthly", "text": "bundle"}
 SECOND = 1_000_000
 
@@ -185,7 +199,7 @@ class Twin:
                     rating.append((ask, ended.usage, ended.month))
                 ended.standing = "confirmed"
             else:
-                amount = sum((part for _, part in ended.drawn), Decimal(0))
+                amount = sum((part for wallet, part in ended.drawn if wallet != PACK), Decimal(0))
                 self._release(ended)
                 ended.standing = "cancelled" if ask.kind == "cancel" else "refunded"
                 told[ask.id] = Told("DONE", ended.told.granted if ask.kind == "refund" else 0, amount)
@@ -229,10 +243,14 @@ class Twin:
         if self._is_closed(usage, month):
             told[ask.id] = Told("RATING_FAILED")
             return True
-        price = self._price(usage, quantity, month)
+        covered = self._covered(usage, quantity)
+        price = self._price(usage, quantity - covered, month)
         drawn = self._draw(usage, price, must_pay=must_pay)
         if drawn is None:
             return False
+        if covered:
+            self.balances[PACK] -= covered
+            drawn.append((PACK, Decimal(covered)))
         counted = self._count(usage, quantity, month)
         reserve = ask.kind == "reserve"
         told[ask.id] = Told("DONE", quantity, price, now + ask.validity_s * SECOND if reserve else 0)
@@ -251,6 +269,10 @@ class Twin:
         month: int,
     ) -> None:
         self.held[ask.id] = Held(ask, told, standing, now, self.version, drawn, counted, usage, month)
+
+    def _covered(self, usage: Ask, quantity: int) -> int:
+        mine = usage.event_type == "fax" and PACK in WALLETS[ACCOUNTS[usage.subscription]]
+        return min(quantity, max(0, int(self.balances[PACK]))) if mine else 0
 
     def _price(self, usage: Ask, quantity: int, month: int) -> Decimal:
         if usage.event_type == "fax":

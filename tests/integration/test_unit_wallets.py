@@ -1,0 +1,125 @@
+"""A bundle of units bought as a top-up that expires: drawn before money, given back to, rated again, charged online, replayed."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_octroi import octroi
+from wallet_world import DAY_US, engine_of, take_calls, write_wallets
+
+from apps.embedded.back_out import back_out
+from apps.embedded.charging_looks import check_balance
+from apps.embedded.charging_requests import ChargingRequest
+from apps.embedded.engine import Engine
+from apps.embedded.facts import differences_as_json
+from apps.embedded.rerate import rerate
+from apps.embedded.rerate_scope import UsageSelection
+from apps.embedded.wallet_commands import change_here
+from apps.embedded.wallet_looks import show_account
+from schemas.charging import ChargingKind
+
+BUNDLE = """
+---
+{kind: price_plan, code: talk-pack, currency: event, versions: [{start: 2026-01-01T00:00:00Z, model: flat, per: 1 event, price: "1"}]}
+---
+{kind: charge, code: talk-pack, event_type: call, price_plan: talk-pack, priority: 1, when_used_up: next}
+---
+{kind: offer, code: packed, charges: [talk-pack, call]}
+---
+kind: account
+code: bea
+currency: EUR
+wallets:
+  - {code: calls, type: prepaid, unit: event, notify_below: ["1"]}
+  - {code: money, type: prepaid, opening_balance: "10"}
+---
+{kind: subscription, code: bea, account: bea, offer: packed, access_points: [{id: "21"}]}
+"""
+QUERIES = (
+    "SELECT account, wallet, currency, toString(balance), operations FROM account_balance WHERE account = 'bea' ORDER BY wallet",
+    "SELECT * FROM wallet_operation ORDER BY claim, record, item, part, kind, wallet_id",
+    "SELECT id, charge, currency, toString(amount) FROM rated_item WHERE account = 'bea' ORDER BY id",
+    "SELECT wallet, unit, toString(level) FROM notification ORDER BY ALL",
+)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_wallets(tmp_path / "data", BUNDLE)
+
+
+def _rows(engine: Engine) -> list[list[tuple[Any, ...]]]:
+    engine.flush()
+    assert differences_as_json(engine.store) == []
+    return [[tuple(row.values()) for row in engine.store.query(sql).to_pylist()] for sql in QUERIES]
+
+
+def _left(engine: Engine) -> list[tuple[str, str, str]]:
+    return [(row["wallet"], row["balance"], row["currency"]) for row in show_account(engine, "bea")["wallets"]]
+
+
+def _charge(engine: Engine, kind: ChargingKind, name: str, of: str = "", quantity: int = 0) -> Any:
+    said = ("", "") if of else ("21", "call")
+    future = engine.charging.submit(ChargingRequest(kind, name, of, *said, quantity))
+    engine.charging.serve(engine)
+    return future.result()
+
+
+def test_a_bundle_pays_first_and_everything_returns_to_where_it_came_from(data: Path) -> None:
+    with engine_of(data) as engine:
+        day = engine.journal.stage_time(engine.now()) + 5 * DAY_US
+        expires = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=day)).isoformat()
+        bought = {
+            "kind": "top_up",
+            "id": "t",
+            "account": "bea",
+            "wallet": "calls",
+            "amount": "5 event",
+            "expires": expires,
+        }
+        refused = [bought | {"id": "u", "amount": "5 EUR"}, bought | {"id": "v", "amount": "5 s"}]
+        answers = change_here(engine, [bought, *refused])
+        assert [answer["code"] for answer in answers] == ["DONE", "UNKNOWN_WALLET", "UNKNOWN_WALLET"]
+        assert answers[0]["balance_after"] == "5"
+        take_calls(engine, "a", ("21", 3), ("21", 4))  # 3 and 2 of the bundle, 2 at 1
+        first = engine.journal.next_claim - 1
+        assert _left(engine) == [("calls", "0", "event"), ("money", "8", "EUR")]
+        notified, amounts = _rows(engine)[3], _rows(engine)[2]
+        assert notified == [("calls", "event", "1")]
+        assert sorted(row[1:] for row in amounts) == [
+            ("call", "EUR", "2"), ("talk-pack", "event", "2"), ("talk-pack", "event", "3"),
+        ]  # fmt: skip
+        assert not [lot for row in show_account(engine, "bea")["wallets"] for lot in row["expiring"]]
+        back_out(engine, str(first), "wrong", preview=False)
+        assert _left(engine) == [("calls", "5", "event"), ("money", "10", "EUR")]
+        take_calls(engine, "b", ("21", 7))
+        change_here(engine, [bought | {"id": "w", "amount": "1 event"}])
+        selection = UsageSelection("2026-05-01", "2026-06-01", account="bea")
+        told = rerate(engine, selection, "there is more now", preview=False)
+        assert [(row["before"], row["after"], row["currency"]) for row in told["totals"]] == [
+            ("2.000000000", "1.000000000", "EUR")
+        ]
+        assert _left(engine) == [("calls", "0", "event"), ("money", "9", "EUR")]
+        change_here(engine, [bought | {"id": "x", "amount": "4 event"}])
+        assert _charge(engine, ChargingKind.RESERVE, "r", quantity=6).amount == 2 * 10**9
+        assert [(row["available"], row["reserved"]) for row in check_balance(engine, "bea")] == [("0", "4"), ("7", "2")]
+        assert _charge(engine, ChargingKind.CONFIRM, "c", "r", 3).amount == 0
+        assert _charge(engine, ChargingKind.REFUND, "f", "c").amount == 0
+        assert _left(engine) == [("calls", "4", "event"), ("money", "9", "EUR")]
+        engine.now = lambda: day + DAY_US
+        take_calls(engine, "d", ("21", 1))
+        before = _rows(engine)
+    shutil.rmtree(data / "state")
+    shutil.rmtree(data / "store")
+    with engine_of(data) as engine:
+        assert _rows(engine) == before
+    shown = octroi("wallet", "show", "bea", "--data", data).ok().out
+    assert [line.split()[:3] for line in shown.splitlines() if line.strip().startswith("calls")][0] == [
+        "calls",
+        "prepaid",
+        "event",
+    ]
