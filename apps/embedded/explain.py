@@ -141,7 +141,7 @@ class ExplainedItem:
             else:
                 due -= row["quantity_steps"]
                 left = self.explanation.units(due)
-                yield f"charge {row['charge']} priced {part}, all that its counter had left; {left} went to the next charge"
+                yield f"charge {row['charge']} priced {part}, all that was left for it; {left} went to the next charge"
 
     def _triggered(self) -> Iterator[str]:
         """Yield how triggered usage came about, one trigger after the other."""
@@ -205,7 +205,9 @@ def explain_item(access: Access, directory: DataDirectory, wanted: RatedItemId) 
         zone=catalog.zone_of(item["subscription"]),
         said=said,
     )
-    tax = explain_tax(catalog, item["subscription"], charge.code, event_at, item["amount"])
+    tax = None  # units that wallets hold are not taxed
+    if not catalog.price_plans[charge.price_plan].in_units:
+        tax = explain_tax(catalog, item["subscription"], charge.code, event_at, item["amount"])
     return ExplainedItem(item, explanation, operations, parts, items, triggers, tax=tax)
 
 

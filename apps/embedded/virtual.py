@@ -143,7 +143,8 @@ class VirtualRating:
         account = np.take(self.account_of, edrs.subscription[fine])
         amount = rated.amount[fine]
         self.by_charge.add(rated.charge_version[fine], rated.rated_quantity[fine], amount)
-        self.by_account.add(account, amount, amount)
+        money = np.where(self.image.in_money(rated.charge_version[fine]), amount, 0)
+        self.by_account.add(account, money, money)
         due = None if self.bill is None else self.bill.add(edrs, rated, np.flatnonzero(fine))
         return RatedUsage(edrs, rated, due)
 

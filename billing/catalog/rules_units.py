@@ -15,11 +15,11 @@ PRICED_BY = frozenset({"start", "end", "model", "per", "price", "increments", "m
 STEPS = frozenset(10**decimals for decimals in range(AMOUNT_DECIMALS + 1))
 
 
-def check_held_unit(ctx: Context, entry: Entry[Any], path: Path, code: str) -> None:
-    """Check a unit that wallets hold: it is known, and so many decimals tell all of its steps."""
-    unit = ctx.units.get(code)
+def check_held_unit(ctx: Context, entry: Entry[Any], path: Path, code: str) -> bool:
+    """Return whether wallets may hold a unit, having said why not: it is known, and so many decimals tell all of its steps."""
+    unit, before = ctx.units.get(code), ctx.problems.count
     if unit is None and ctx.documents.may_be("unit", code):
-        return
+        return False
     if unit is None or code in CURRENCY_DECIMALS:
         known = [*CURRENCY_DECIMALS, *(each for each, found in ctx.units.items() if found.step_count in STEPS)]
         message = f'octroi does not bill in the currency "{code}", and there is no such unit'
@@ -29,13 +29,14 @@ def check_held_unit(ctx: Context, entry: Entry[Any], path: Path, code: str) -> N
         fine = [each for each in alike if ctx.units[each].step_count in STEPS]
         message = f"1 {code} is {unit.step_count} steps: {AMOUNT_DECIMALS} decimals cannot tell them apart"
         ctx.problems.at(entry, path, message, f"use one of {', '.join(fine)}")
+    return ctx.problems.count == before
 
 
 def check_unit_plan(ctx: Context, entry: Entry[PricePlan]) -> None:
     """Check a plan that prices in units: each version has one price for a quantity, and nothing else that costs."""
-    check_held_unit(ctx, entry, ("currency",), entry.document.currency)
-    for index, version in enumerate(entry.document.versions):
-        _check_version(ctx, entry, ("versions", index), version)
+    if check_held_unit(ctx, entry, ("currency",), entry.document.currency):
+        for index, version in enumerate(entry.document.versions):
+            _check_version(ctx, entry, ("versions", index), version)
 
 
 def _check_version(ctx: Context, entry: Entry[PricePlan], path: Path, version: PriceVersion) -> None:

@@ -117,7 +117,7 @@ def test_an_item_tells_what_the_charges_before_it_priced(taken: Path) -> None:
     told = octroi("explain", "ri-2-0.2", "--data", taken).ok().out
     assert "item 2 (from 0) of the 3 of usage of 120 s" in told
     assert "charge levy priced 120 s, and let the next charge price them once more" in told
-    assert "charge bundle priced 100 s, all that its counter had left; 20 s went to the next charge" in told
+    assert "charge bundle priced 100 s, all that was left for it; 20 s went to the next charge" in told
     assert "0.20" in told
     for item in ("ri-2-0", "ri-2-0.1", "ri-3-0", "ri-3-0.1", "ri-3-1.1"):
         assert octroi("explain", item, "--data", taken, "--json").ok().json["agrees"] is True

@@ -117,6 +117,10 @@ def test_a_bundle_pays_first_and_everything_returns_to_where_it_came_from(data: 
     shutil.rmtree(data / "store")
     with engine_of(data) as engine:
         assert _rows(engine) == before
+    item = next(row[0] for row in before[2] if row[1] == "talk-pack" and row[3] == "6")
+    told = octroi("explain", item, "--data", data).ok().out
+    assert "wallet calls: -6 event" in told
+    assert "computed again in decimals: 6 event, as stored" in told
     shown = octroi("wallet", "show", "bea", "--data", data).ok().out
     assert [line.split()[:3] for line in shown.splitlines() if line.strip().startswith("calls")][0] == [
         "calls",
