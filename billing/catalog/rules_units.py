@@ -10,7 +10,7 @@ from billing.catalog.wording import choose
 from schemas.money import AMOUNT_DECIMALS, CURRENCY_DECIMALS
 from schemas.price_plan import PricePlan, PriceVersion
 
-PRICED_BY = frozenset({"start", "end", "model", "per", "price", "increments", "minimum_quantity", "rounding"})
+PRICED_BY = frozenset({"start", "end", "model", "per", "price", "increments", "minimum_quantity", "rounding", "state"})
 """What a version in units may say."""
 STEPS = frozenset(10**decimals for decimals in range(AMOUNT_DECIMALS + 1))
 

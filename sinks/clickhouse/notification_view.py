@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sinks.clickhouse.table import DATABASE, TIMESTAMP
-from sinks.clickhouse.tables.dimensions import looked_up
+from sinks.clickhouse.tables.dimensions import looked_up, wallet_code
 from sinks.clickhouse.view import View, ViewColumn
 
 _VALUE = "Decimal(38, 12)"
@@ -33,7 +33,7 @@ NOTIFICATION = View(
                    "f.period"),
         ViewColumn("zone", "String", "the zone of the period", "f.zone"),
         ViewColumn("wallet", "String", "the wallet; empty of a counter",
-                   f"if(f.wallet < 0, '', splitByChar('#', {looked_up('wallet', 'code', 'toUInt32(f.wallet)')})[1])"),
+                   f"if(f.wallet < 0, '', {wallet_code('toUInt32(f.wallet)')})"),
         ViewColumn("written", "String", "the level as the catalog writes it, such as 80 %; empty of a wallet", "f.written"),
         _value("level", "the level, in `unit`"),
         _value("before", "the counter or balance before the item"),

@@ -12,7 +12,7 @@ from sinks.clickhouse.file_view import FILE
 from sinks.clickhouse.notification_view import NOTIFICATION
 from sinks.clickhouse.table import BALANCE, DATABASE, TIMESTAMP, quoted
 from sinks.clickhouse.tables.block import OUTCOME_COLUMNS
-from sinks.clickhouse.tables.dimensions import looked_up
+from sinks.clickhouse.tables.dimensions import looked_up, wallet_code, wallet_holds
 from sinks.clickhouse.tables.rejection_event import CORRECTED_AS
 from sinks.clickhouse.view import View, ViewColumn
 from sinks.clickhouse.wallet_request_view import WALLET_REQUEST
@@ -54,17 +54,10 @@ _EVENT_AT = _per_row("event_at", TIMESTAMP, "start of the usage (UTC)")
 _QUANTITY = _per_row("quantity", QUANTITY, "measured quantity, in `unit`", _in_units("f.quantity"))
 _QUANTITY_STEPS = _per_row("quantity_steps", "Int64", "the same, exact, in base steps", "f.quantity")
 _UNIT = _per_row("unit", "String", "unit of quantities", looked_up("event_type", "unit", "f.event_type"))
-_NAMED = looked_up("wallet", "code", "f.wallet")
-_WALLET = _per_row("wallet", "String", "wallet", f"splitByChar('#', {_NAMED})[1]")
-_HELD = _per_row(
-    "currency",
-    "String",
-    "ISO 4217 code, or the unit that the wallet holds",
-    f"if(position({_NAMED}, '#') > 0, splitByChar('#', {_NAMED})[2], {looked_up('account', 'currency', 'f.account')})",
-)
-_PREPAID = _per_row(
-    "prepaid", "Bool", "whether the wallet is prepaid", f"toBool({looked_up('wallet', 'prepaid', 'f.wallet')})"
-)
+_WALLET = _per_row("wallet", "String", "wallet", wallet_code("f.wallet"))
+_HELD = _per_row("currency", "String", "ISO 4217 code, or the unit that the wallet holds", wallet_holds("f"))
+_IS_PREPAID = looked_up("wallet", "prepaid", "f.wallet")
+_PREPAID = _per_row("prepaid", "Bool", "whether the wallet is prepaid", f"toBool({_IS_PREPAID})")
 _IMAGE = _per_row("image", "String", "hash of the tariff image that rated it", looked_up("image", "code", "f.image"))
 
 _IS_REVERSAL = f"(f.claim, f.block) IN (SELECT claim, block FROM {DATABASE}.fact_reversal)"

@@ -108,3 +108,14 @@ def dictionary_ddl(table: Table) -> str:
 def looked_up(dimension: str, attribute: str, id_expression: str) -> str:
     """Return the SQL expression of an attribute of the dimension row that `id_expression` names."""
     return f"dictGet({quoted(f'{DATABASE}.{dimension}_names')}, {quoted(attribute)}, {id_expression})"
+
+
+def wallet_code(wallet: str) -> str:
+    """Return the SQL expression of a wallet's code, where the dimension has it with the unit that it holds."""
+    return f"splitByChar('#', {looked_up('wallet', 'code', wallet)})[1]"
+
+
+def wallet_holds(of: str) -> str:
+    """Return the SQL expression of what the wallet of a table's rows holds: its unit, or the currency of the account."""
+    named, money = looked_up("wallet", "code", f"{of}.wallet"), looked_up("account", "currency", f"{of}.account")
+    return f"if(position({named}, '#') > 0, splitByChar('#', {named})[2], {money})"
