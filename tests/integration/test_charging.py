@@ -306,7 +306,7 @@ def test_what_was_charged_online_is_rated_again_with_its_attributes(data: Path) 
         ' price: "%s"}]}\n---\n{kind: charge, code: far, event_type: call, price_plan: far, priority: 0, filters: {zone: far}}'
     )
     text = (CATALOG % 1 + SOURCE).replace("code: call, unit: event}", "code: call, unit: event, attributes: [zone]}", 1)
-    text = text.replace("charges: [call, fax,", "charges: [call, fax, far,")
+    text = text.replace("charges: [call, pack,", "charges: [call, pack, far,")
     catalog.write_text(text + far % 2)
     with engine_of(data) as engine:
         ask(engine, reserve("a", 2, attributes={"zone": "far"}), reserve("b", 1, attributes={"zone": "near"}))
