@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from rating.following import Moved
 from rating.image_derived import with_derived
 from rating.kernels.accumulate import locate_growths, raise_accumulators
 from rating.kernels.layout import (
@@ -58,6 +59,7 @@ def accumulate(edrs: EdrBlock, rated: RatedBlock, image: TariffImage, state: Acc
         found.before_lo,
         grown,
     )
+    state.touched(Moved(accumulators=found.slot))
     return found if grown.all() else found.take(np.flatnonzero(grown))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from rating.accumulate import accumulate
-from rating.following import Moved, Reached
+from rating.following import Reached
 from rating.image_derived import with_derived
 from rating.kernels import layout
 from rating.kernels.layout import (
@@ -81,10 +81,7 @@ def rate(edrs: EdrBlock, image: TariffImage, state: AccountState) -> RatedBlock:
     check_conservation(rated, moved=join(answer.moved_hi[0], answer.moved_lo[0]))
     growths = accumulate(edrs, rated, image, state)
     state.touched(Reached(image.tariff, usage.subscription))
-    if growths is None:
-        return rated
-    state.touched(Moved(accumulators=growths.slot))
-    return replace(rated, growths=growths)
+    return rated if growths is None else replace(rated, growths=growths)
 
 
 def account_of(edrs: EdrBlock, image: TariffImage) -> Int32Array:

@@ -115,3 +115,22 @@ def test_a_reservation_is_cut_to_what_a_ceiling_leaves_that_refuses_more() -> No
     assert (answer["granted"], answer["reason"]) == (0, Reason.COUNTER_USED_UP)
     answer, _ = desk.ask(ChargingKind.RESERVE, 9, increment=1)
     assert (answer["granted"], desk.stands()) == (1, (1.6, 4.25, 4))
+
+
+def test_what_charging_accumulates_is_in_a_copy_that_is_made_beside_it() -> None:
+    """What is reserved adds to no accumulator, so that it is not the rating of it that tells of what is confirmed."""
+    spend = "{kind: counter, code: spend, unit: EUR, function: amount}\n---\n"
+    desk = Desk(spend + CATALOG.replace("priority: 3}", "priority: 3, accumulate: [spend]}"))
+    state = desk.world.state
+    asks = (
+        (ChargingKind.CHARGE, 6, 0),
+        (ChargingKind.REFUND, 0, 1),
+        (ChargingKind.RESERVE, 6, 0),
+        (ChargingKind.CONFIRM, 6, 3),
+    )
+    for kind, quantity, of in asks:
+        following = state.follow()
+        following.run(lambda: True)
+        desk.ask(kind, quantity, of)
+        assert state.followed(following.finish()).checksum() == state.checksum()
+    assert state.accumulated.any()
