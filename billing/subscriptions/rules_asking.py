@@ -26,7 +26,7 @@ ASKED_FRAME = pl.Schema(
         "subscription": pl.String,
         FEE: pl.String,
         "key_at": pl.Int64,  # when what it is for begins, microseconds UTC: at that price it is charged
-        "nth": pl.Int64,  # how often the same was asked for before
+        "nth": pl.Int64,  # of what is asked for the same, from 0
         "quantity": pl.Int64,  # 1, or -1 to take it back
         NUMERATOR: pl.Int64,  # of the share of the price, above zero, in lowest terms
         DENOMINATOR: pl.Int64,
@@ -78,10 +78,9 @@ def to_ask(catalog: Catalog, asked: pl.DataFrame, until: date) -> pl.DataFrame:
     before = asked.join(having, on=["subscription", FEE], how="semi")
     settled = _settled(owed, before)
     owed, before = owed.join(settled, on=_KEY, how="anti"), before.join(settled, on=_KEY, how="anti")
-    counted = before.group_by(_KEY).agg(count=pl.len().cast(pl.Int64))
-    joined = owed.join(counted, on=_KEY, how="left")
-    fresh = joined.filter(pl.col("count").is_null()).with_columns(nth=pl.lit(0, pl.Int64), quantity=pl.lit(1, pl.Int64))
-    corrected = pl.DataFrame(list(_corrections(joined.drop_nulls("count"), before)), schema=_asked_of(), orient="row")
+    joined = owed.join(before.group_by(_KEY).agg(last=pl.col("nth").max()), on=_KEY, how="left")
+    fresh = joined.filter(pl.col("last").is_null()).with_columns(nth=pl.lit(0, pl.Int64), quantity=pl.lit(1, pl.Int64))
+    corrected = pl.DataFrame(list(_corrections(joined.drop_nulls("last"), before)), schema=_asked_of(), orient="row")
     return (
         pl.concat([fresh.select(_asked_of().names()), corrected])
         .with_columns(
@@ -173,20 +172,20 @@ def _settled(owed: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
 def _corrections(joined: pl.DataFrame, before: pl.DataFrame) -> Iterator[tuple[Any, ...]]:
     """Yield rows for what was asked otherwise than it is owed, and for what was asked and is owed no more."""
     asked: dict[tuple[Any, ...], list[Any]] = {}
-    for row in before.select(*_KEY, "quantity", NUMERATOR, DENOMINATOR, FIRST_DAY, DAY_AFTER).iter_rows():
+    for row in before.select(*_KEY, "quantity", NUMERATOR, DENOMINATOR, FIRST_DAY, DAY_AFTER, "nth").iter_rows():
         held = asked.setdefault(row[:3], [Fraction(0), 0, row[6], row[7]])
         held[0] += row[3] * Fraction(row[4], row[5])
-        held[1] += 1
+        held[1] = max(held[1], row[8] + 1)  # some that was asked before may be backed out
     for row in joined.select(*_KEY, NUMERATOR, DENOMINATOR, FIRST_DAY, DAY_AFTER).iter_rows():
         held = asked.pop(row[:3])
         yield from _correction(row[:3], Fraction(row[3], row[4]) - held[0], held[1], row[5], row[6])
-    for key, (quantity, count, first, after) in asked.items():
-        yield from _correction(key, -quantity, count, first, after)
+    for key, (quantity, nth, first, after) in asked.items():
+        yield from _correction(key, -quantity, nth, first, after)
 
 
 def _correction(
-    key: tuple[Any, ...], quantity: Fraction, count: int, first: date, after: date
+    key: tuple[Any, ...], quantity: Fraction, nth: int, first: date, after: date
 ) -> Iterator[tuple[Any, ...]]:
     if quantity:
         sign = 1 if quantity > 0 else -1
-        yield (*key, count, sign, abs(quantity).numerator, quantity.denominator, first, after)
+        yield (*key, nth, sign, abs(quantity).numerator, quantity.denominator, first, after)

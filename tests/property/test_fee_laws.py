@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 
 import polars as pl
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rating_world import catalog_from
 
@@ -95,19 +95,28 @@ def asked_by_price(rows: pl.DataFrame, change: date | None) -> dict[tuple[str, b
     return {key: Fraction(quantity) for key, quantity in found.items() if quantity}
 
 
-@given(worlds=st.lists(WORLDS, min_size=1, max_size=4), untils=st.lists(DAYS, min_size=4, max_size=4))
-def test_what_was_asked_comes_to_what_is_due(worlds: list[World], untils: list[date]) -> None:
-    asked = pl.DataFrame(schema=ASKED_FRAME)
-    keys: set[tuple[object, ...]] = set()
-    for world, until in zip(worlds, sorted(untils), strict=False):
+@given(
+    worlds=st.lists(WORLDS, min_size=1, max_size=4),
+    untils=st.lists(DAYS, min_size=4, max_size=4),
+    undone=st.lists(st.none() | st.integers(0, 3), min_size=4, max_size=4),
+)
+@example(  # it ends, what was asked first is undone, and asked beside what was taken back of it
+    worlds=[(FIRST, None, None), *[(FIRST, FIRST + timedelta(days=9), None)] * 2],
+    untils=[FIRST + timedelta(days=20)] * 4,
+    undone=[None, None, 0, None],
+)
+def test_what_was_asked_comes_to_what_is_due(worlds: list[World], untils: list[date], undone: list[int | None]) -> None:
+    files: list[pl.DataFrame] = []
+    for world, until, backed_out in zip(worlds, sorted(untils), undone, strict=False):
+        if backed_out is not None and backed_out < len(files):
+            files.pop(backed_out)
         catalog = catalog_of(world)
-        rows = to_ask(catalog, asked, until)
-        asked = pl.concat([asked, rows])
+        rows = to_ask(catalog, pl.concat([pl.DataFrame(schema=ASKED_FRAME), *files]), until)
+        files.append(rows)
+        asked = pl.concat(files)
         assert asked_by_price(asked, world[2]) == due_by_day(world, until)
         assert not len(to_ask(catalog, asked, until))
         assert (rows[NUMERATOR] > 0).all()
         assert (rows[FIRST_DAY] < rows[DAY_AFTER]).all()
-        fresh = set(rows.select("subscription", "fee", "key_at", "nth").rows())
-        assert len(fresh) == len(rows)
-        assert not fresh & keys  # nothing is ever asked under a name that was used
-        keys |= fresh
+        # nothing is ever asked under a name that is in use
+        assert asked.select("subscription", "fee", "key_at", "nth").is_unique().all()
