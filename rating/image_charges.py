@@ -35,6 +35,7 @@ from rating.image_versions import (
 from rating.image_wallets import WalletFilters, compile_filters, wallet_codes
 from rating.kernels.layout import EXTRA, IN_UNITS
 from rating.vocabulary import Vocabulary
+from schemas.account import unit_mark
 from schemas.arrays import Int32Array, Int64Array
 from schemas.catalog import TIME_MAX, Catalog
 from schemas.cdr import ATTRIBUTE_SLOTS, EVENT_TYPE_NONE
@@ -152,7 +153,7 @@ Said = dict[tuple[type[Document], str], dict[str, Any]]
 
 
 def version_name(charge: Charge, version: PriceVersion, catalog: Catalog, said: Said | None = None) -> str:
-    """Return the name of a charge version: "charge/plan@START#HASH", see `Vocabulary.charge_versions`.
+    """Return the name of a charge version: "charge/plan@START#HASH" or "…#UNIT", see `Vocabulary.charge_versions`.
 
     The hash covers everything that makes the price: the version, its calendar, its counter, the unit, the
     currency, and what is negotiated. `said` remembers some of it for other versions of the same catalog.
@@ -188,7 +189,9 @@ def version_name(charge: Charge, version: PriceVersion, catalog: Catalog, said: 
         content["date_lists"] = lists
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
     digest = sha256(canonical).hexdigest()[:_HASH_DIGITS]
-    return f"{own_code(charge.code)}/{plan}@{start_text(version.start)}#{digest}"
+    sold_in = catalog.price_plans[plan]
+    mark = unit_mark(sold_in.currency if sold_in.in_units else None)
+    return f"{own_code(charge.code)}/{plan}@{start_text(version.start)}#{digest}{mark}"
 
 
 def _said(document: Calendar | Counter, said: Said) -> dict[str, Any]:

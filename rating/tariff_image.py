@@ -27,7 +27,6 @@ from rating.kernels.layout import MODEL_VALUE, SHAPE, Tariff
 from rating.vocabulary import Vocabulary
 from schemas.arrays import BoolArray, Int32Array, Int64Array
 from schemas.catalog import Catalog
-from schemas.money import CURRENCY_DECIMALS
 
 __all__ = [
     "AccessIndex",
@@ -38,6 +37,10 @@ __all__ = [
     "UnableToCompileImage",
     "compile_image",
 ]
+
+
+_UNIT_OF_VERSION = r"#[0-9a-f]+#(.+)$"
+"""What names of charge versions end with, see `Vocabulary.charge_versions`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ class TariffImage:
         return self.account_wallet[some], self.wallet_overdraft[some]
 
     def in_money(self, version: Int32Array) -> BoolArray:
-        """Return (n,) whether charge versions (n,) price in money; those that came after the image do."""
+        """Return (n,) whether charge versions (n,) price in money, also those of earlier images; later ones do."""
         if not len(self.version_unit):
             return np.ones(len(version), np.bool_)
         known = (version >= 0) & (version < len(self.version_unit))
@@ -245,7 +248,7 @@ def compile_image(catalog: Catalog, vocabulary: Vocabulary) -> TariffImage:
         wallet_prepaid=accounts.wallet_prepaid,
         wallet_overdraft=accounts.wallet_overdraft,
         wallet_currency=accounts.wallet_currency,
-        version_unit=_version_units(charges.versions, vocabulary),
+        version_unit=_version_units(vocabulary),
         charge_group=group,
         sharing=accounts.sharing,
         wallets_max=max(1, int(np.diff(accounts.account_wallet_ptr).max(initial=1))),
@@ -266,9 +269,6 @@ def compile_image(catalog: Catalog, vocabulary: Vocabulary) -> TariffImage:
     )
 
 
-def _version_units(versions: tuple[ChargeVersion, ...], vocabulary: Vocabulary) -> Int32Array:
-    units = np.full(len(vocabulary.charge_versions), -1, np.int32)
-    for version in versions:
-        if version.currency not in CURRENCY_DECIMALS:
-            units[version.id] = vocabulary.currencies.id(version.currency)
-    return units
+def _version_units(vocabulary: Vocabulary) -> Int32Array:
+    units = vocabulary.charge_versions.names.str.extract(_UNIT_OF_VERSION).fill_null("")
+    return vocabulary.currencies.ids(units)

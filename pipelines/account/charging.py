@@ -252,6 +252,9 @@ class _Taken:
         if self.ground.image.accumulators is not None:  # what its items added is known of the image in force only
             other = refunds & fits & (ended["image"] != self.ground.image.image_id)
             answers["code"][other] = ChargingCode.RATING_FAILED
+        # an account that the image does not have has no currency in which it could be told what comes back
+        gone = refunds & fits & (self.ground.image.account_currency[np.maximum(ended["account"], 0)] < 0)
+        answers["code"][gone] = ChargingCode.RATING_FAILED
         over = np.flatnonzero((target >= 0) & ~fits)
         if len(over):
             never = (standing == ENDED) | refunds & (standing < CHARGED)

@@ -19,9 +19,10 @@ EURO = 10**9
 
 
 class Desk:
-    """One subscription that sends texts, of which four are in a bundle: wallets of 2 and of 4.25 EUR."""
+    """One subscription that sends texts, of which four are in a bundle: wallets of 2 and of 4.25 EUR; or another one."""
 
-    def __init__(self, catalog: str = CATALOG) -> None:
+    def __init__(self, catalog: str = CATALOG, subscription: str = "two", event_type: str = "text") -> None:
+        self.subscription, self.event_type = subscription, event_type
         self.world, self.state = World(catalog_from(catalog % 1)), ChargingState()
         self.state.open_segment(3)
         self.at, self.count = AT, 0
@@ -41,7 +42,8 @@ class Desk:
         row["lo"], row["of_lo"], row["kind"], row["quantity"] = self.count, of, kind, quantity
         row["increment"], row["validity_s"], row["values"], row["subscription"] = increment, 60, VALUE_ABSENT, -1
         if not of:
-            row["subscription"], row["event_type"] = names.subscriptions.id("two"), names.event_types.id("text")
+            row["subscription"] = names.subscriptions.id(self.subscription)
+            row["event_type"] = names.event_types.id(self.event_type)
         ground = Ground(self.world.image, self.world.state, names, "acme", 0, 7200)
         answers, blocks = take_frame(row, self.at, self.state, ground)
         assert answers["code"][0] == code
@@ -134,3 +136,33 @@ def test_what_charging_accumulates_is_in_a_copy_that_is_made_beside_it() -> None
         desk.ask(kind, quantity, of)
         assert state.followed(following.finish()).checksum() == state.checksum()
     assert state.accumulated.any()
+
+
+def test_units_are_no_money_by_a_catalog_that_no_longer_prices_in_them() -> None:
+    desk = Desk(subscription="pack", event_type="fax")
+    desk.ask(ChargingKind.CHARGE, 2)
+    desk.ask(ChargingKind.RESERVE, 3)
+    pack = "{kind: charge, code: pack, event_type: fax, price_plan: pack, priority: 1, when_used_up: next}\n---\n"
+    assert pack in CATALOG
+    without = CATALOG.replace(pack, "").replace("call, pack, fax", "call, fax")
+    desk.world = World(catalog_from(without % 1), desk.world)
+    answer, [back] = desk.ask(ChargingKind.REFUND, of=1)
+    assert (answer["amount"], back.header.amounts) == (0, {desk.world.vocabulary.currencies.id("event"): -2 * EURO})
+    answer, _ = desk.ask(ChargingKind.CANCEL, of=2)
+    assert answer["amount"] == 0
+    assert desk.world.balance("pack/pack#event") == 15 * EURO
+
+
+def test_what_an_account_paid_that_is_no_more_is_not_refunded_until_it_is_there_again() -> None:
+    desk = Desk(subscription="pack", event_type="fax")
+    desk.ask(ChargingKind.CHARGE, 16)
+    before = desk.world
+    kept = [text for text in (CATALOG % 1).split("\n---\n") if "code: pack, account: pack" not in text]
+    without = [text for text in kept if "{kind: account, code: pack" not in text]
+    assert len(without) == len(kept) - 1
+    desk.world = World(catalog_from(*without), before)
+    _, blocks = desk.ask(ChargingKind.REFUND, of=1, code=ChargingCode.RATING_FAILED)
+    assert not blocks
+    desk.world = World(before.catalog, desk.world)
+    answer, [_] = desk.ask(ChargingKind.REFUND, of=1)
+    assert (answer["amount"], desk.world.balance("pack/card")) == (3 * EURO // 10, 2 * EURO)
