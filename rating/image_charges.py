@@ -176,6 +176,7 @@ def version_name(charge: Charge, version: PriceVersion, catalog: Catalog, said: 
         "counter": counter,
     }
     event_type = catalog.event_types[charge.event_type]
+    del content["version"]["state"]  # who may use it is no price
     if event_type.lookups and (version.prices is not None or version.formula is not None):
         content["lookups"] = {
             name: [lookup.of, catalog.lookup_tables[lookup.table].digest] for name, lookup in event_type.lookups.items()
