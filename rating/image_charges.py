@@ -71,6 +71,7 @@ LATER: dict[type[Document], frozenset[str]] = {
             "formula",
             "constants",
             "plugin",
+            "state",
         }
     ),
     Tier: frozenset({"amount", "increment"}),

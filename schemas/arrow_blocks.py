@@ -25,8 +25,12 @@ _POSITION = ("claim", "block", "first_record")
 _EDR = tuple(item.name for item in fields(EdrBlock) if item.name not in ("position", "values"))
 _PARTS = tuple(item.name for item in fields(RatedBlock) if item.name.startswith("split_"))
 _ITEMS = tuple(item.name for item in fields(RatedBlock) if item.name not in (*_PARTS, "items", "growths"))
-_OF_ITEMS = {f"item_{item.name}": item.name for item in fields(ItemRows)}
+_OF_ITEMS = {f"item_{item.name}": item.name for item in fields(ItemRows) if item.name != "triggered"}
 """Columns of a block whose EDRs may have several items each."""
+
+
+class UnableToWriteBlock(ValueError):
+    """A block has what no column is for."""
 
 
 class UnableToReadBlock(ValueError):
@@ -69,7 +73,13 @@ def edrs_from_arrow(batch: pa.RecordBatch) -> EdrBlock:
 
 
 def rated_to_arrow(rated: RatedBlock) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    """Return (items, movements): one row per EDR, or per item where they may have several; what several wallets paid."""
+    """Return (items, movements): one row per EDR, or per item where they may have several; what several wallets paid.
+
+    Raises:
+        UnableToWriteBlock: when there is usage that other usage triggered, for which the batches have no columns.
+    """
+    if rated.items is not None and rated.items.triggered is not None:
+        raise UnableToWriteBlock("usage that other usage triggered is not written")
     items = [_amounts(rated.amount) if name == "amount" else pa.array(getattr(rated, name)) for name in _ITEMS]
     parts = [
         _amounts(rated.split_amount) if name == "split_amount" else pa.array(getattr(rated, name)) for name in _PARTS

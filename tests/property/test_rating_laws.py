@@ -53,10 +53,19 @@ def test_wallets_lose_what_items_cost_and_nothing_else(documents: list[dict], us
     block = world.block(uses)
     rated = world.rate(uses)
     account = account_of(block, world.image)
-    for owner in ("a", "b"):
-        mine = account == world.vocabulary.accounts.id(owner)
-        lost = sum(before[wallet] - world.balance(wallet) for wallet in wallets if wallet.startswith(f"{owner}/"))
-        assert lost == exact_sum(rated.amount[mine])
+    lost = {wallet: before[wallet] - world.balance(wallet) for wallet in wallets}
+    assert sum(lost.values()) == exact_sum(rated.amount)
+    shared = [
+        wallet
+        for each in documents
+        for wallet in each.get("wallets", ())
+        if wallet.get("shared_by", "account") != "account"
+    ]
+    if not shared:
+        for owner in ("a", "b"):
+            mine = account == world.vocabulary.accounts.id(owner)
+            paid = sum(of for wallet, of in lost.items() if wallet.startswith(f"{owner}/"))
+            assert paid == exact_sum(rated.amount[mine])
     assert (rated.amount >= 0).all()
     assert (rated.amount[rated.reason != 0] == 0).all()
 

@@ -27,7 +27,7 @@ def test_the_command_measures_every_suite(tmp_path: Path) -> None:
     out = tmp_path / "out.json"
     octroi("bench", "wallets", "--records", 2000, "--runs", 1, "--json", out).ok()
     results = {result["name"]: result for result in json.loads(out.read_text())["results"]}
-    assert set(results) == {f"wallets.{name}" for name in (*WALLET_SUITES, "restore")}
+    assert set(results) == {f"wallets.{name}" for name in (*WALLET_SUITES, "restore", "snapshot_pause")}
     for result in results.values():
         assert result["recount_ok"]
         assert result["problems"] == []

@@ -12,6 +12,7 @@ import pytest
 from schemas.arrow_blocks import (
     EMPTY,
     UnableToReadBlock,
+    UnableToWriteBlock,
     edrs_from_arrow,
     edrs_to_arrow,
     rated_from_arrow,
@@ -19,7 +20,7 @@ from schemas.arrow_blocks import (
 )
 from schemas.cdr import ATTRIBUTE_SLOTS, BlockPosition
 from schemas.edr import EdrBlock
-from schemas.rated_item import ItemRows, RatedBlock
+from schemas.rated_item import ItemRows, RatedBlock, Triggered
 from schemas.values import VALUE_SLOTS
 
 
@@ -97,5 +98,8 @@ def test_rated_items_come_back_and_amounts_are_decimals() -> None:
     assert found is not None
     assert (found.row.tolist(), found.number.tolist()) == ([0, 0, 1, 1, 2], [0, 1, 2, 3, 4])
     assert found.quantity.tolist() == amounts.tolist()
+    tree = Triggered(edrs(5), amounts, np.zeros(5, np.uint8), np.zeros(5, np.uint8), np.zeros((5, 2), np.int32))
+    with pytest.raises(UnableToWriteBlock, match="triggered"):
+        rated_to_arrow(replace(several, items=replace(found, triggered=tree)))
     sliced = rated_from_arrow(items.slice(2, 2), parts)
     assert sliced.amount.tolist() == [-1, 2**63 - 1]
