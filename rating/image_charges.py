@@ -71,7 +71,6 @@ LATER: dict[type[Document], frozenset[str]] = {
             "formula",
             "constants",
             "plugin",
-            "state",
         }
     ),
     Tier: frozenset({"amount", "increment"}),

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from apps.cli.deciding import ask
-from apps.cli.failures import honest
+from apps.cli.failures import honest, say
 from apps.cli.options import AsJson, Data
 from apps.cli.output import count, print_json, print_table
 
@@ -35,6 +35,9 @@ def fees(
     if as_json:
         print_json(result)
         return
+    if result["waiting"]:
+        parts = count(result["waiting"], "part")
+        say(f"{parts} not taken back, because what was asked of them is refused: `octroi rejects list --source fees`")
     charged, taken = count(result["charged"], "fee"), count(result["taken_back"], "part")
     of = count(result["subscriptions"], "subscription")
     if preview:

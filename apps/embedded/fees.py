@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from apps.embedded.engine import Engine
-from billing.subscriptions.rules_asking import ASKED_FRAME, TermsDiffer, to_ask
+from billing.subscriptions.rules_asking import ASKED_FRAME, KEY, TermsDiffer, to_ask
 from pipelines.spool.claims import Arrival
 from pipelines.spool.files import durable_file
 from pipelines.spool.journal import FileClaim
@@ -26,6 +26,13 @@ from schemas.money import AMOUNT_DECIMALS, from_scaled
 AHEAD_MAX = timedelta(days=400)
 """How far ahead fees are charged: who means 2026 does not write 2062."""
 LISTED_MAX = 1000
+ASKED_AT_ONCE = 10_000
+_RATED = """
+SELECT subscription, charge AS fee, toInt64(toUnixTimestamp64Micro(event_at)) AS key_at, toInt64(count()) AS rated
+FROM rated_item
+WHERE source = {source:String} AND status IN ('rated', 'billed') AND subscription IN {subscriptions:Array(String)}
+GROUP BY subscription, fee, key_at
+"""
 _NAME = re.compile(r"fees-until-(\d{4}-\d{2}-\d{2})\.parquet")
 
 
@@ -51,14 +58,17 @@ def charge_fees(engine: Engine, until: str, *, preview: bool) -> dict[str, Any]:
     last = max(charged.values(), default="")
     if last > day.isoformat():
         raise UnableToChargeFees(f"fees are charged until {last} already: say that day, or a later one")
+    asked = _asked(engine, charged)
     try:
-        rows = to_ask(catalog, _asked(engine, charged), day)
+        found = to_ask(catalog, asked, day)
     except TermsDiffer as error:
         raise UnableToChargeFees(str(error)) from error
+    rows = _without_what_waits(engine, found, asked)
     told = {
         "until": day.isoformat(),
         "charged": len(rows.filter(pl.col("quantity") > 0)),
         "taken_back": len(rows.filter(pl.col("quantity") < 0)),
+        "waiting": len(found) - len(rows),
         "subscriptions": rows["subscription"].n_unique(),
     }
     if preview:
@@ -103,6 +113,18 @@ def _asked(engine: Engine, charged: Iterable[str]) -> pl.DataFrame:
             told = f"archive/{stored}, which says what was charged, cannot be read: {str(error).splitlines()[0]}"
             raise UnableToChargeFees(told) from error
     return pl.concat(asked)
+
+
+def _without_what_waits(engine: Engine, found: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
+    """Return what is to be asked, but nothing taken back of what is not charged: what was refused waits, or was discarded."""
+    back = found.filter(pl.col("quantity") < 0)
+    counts = asked.join(back, on=KEY, how="semi").group_by(KEY).agg(asked=pl.len().cast(pl.Int64))
+    some = [pl.DataFrame(schema={**{name: ASKED_FRAME[name] for name in KEY}, "rated": pl.Int64})]
+    for part in back["subscription"].unique().sort().to_frame().iter_slices(ASKED_AT_ONCE):
+        rows = engine.store.query(_RATED, {"source": FEES, "subscriptions": part["subscription"].to_list()})
+        some.append(pl.DataFrame(rows.to_pydict(), schema=some[0].schema))
+    short = counts.join(pl.concat(some), on=KEY, how="left").filter(pl.col("asked") > pl.col("rated").fill_null(0))
+    return pl.concat([found.filter(pl.col("quantity") > 0), back.join(short, on=KEY, how="anti")]).sort(KEY)
 
 
 def _claim(engine: Engine, rows: pl.DataFrame, day: date) -> dict[str, Any]:

@@ -36,8 +36,8 @@ ASKED_FRAME = pl.Schema(
         "terms": pl.String,  # how its periods were counted
     }
 )
-_KEY = ["subscription", FEE, "key_at"]
-_OWED = [*_KEY, NUMERATOR, DENOMINATOR, FIRST_DAY, DAY_AFTER]
+KEY = ["subscription", FEE, "key_at"]
+_OWED = [*KEY, NUMERATOR, DENOMINATOR, FIRST_DAY, DAY_AFTER]
 _PIECE = pl.Schema(
     {
         "begin_at": pl.Int64,
@@ -77,8 +77,8 @@ def to_ask(catalog: Catalog, asked: pl.DataFrame, until: date) -> pl.DataFrame:
     owed, having = _owed(catalog, until)
     before = asked.join(having, on=["subscription", FEE], how="semi")
     settled = _settled(owed, before)
-    owed, before = owed.join(settled, on=_KEY, how="anti"), before.join(settled, on=_KEY, how="anti")
-    joined = owed.join(before.group_by(_KEY).agg(last=pl.col("nth").max()), on=_KEY, how="left")
+    owed, before = owed.join(settled, on=KEY, how="anti"), before.join(settled, on=KEY, how="anti")
+    joined = owed.join(before.group_by(KEY).agg(last=pl.col("nth").max()), on=KEY, how="left")
     fresh = joined.filter(pl.col("last").is_null()).with_columns(nth=pl.lit(0, pl.Int64), quantity=pl.lit(1, pl.Int64))
     corrected = pl.DataFrame(list(_corrections(joined.drop_nulls("last"), before)), schema=_asked_of(), orient="row")
     return (
@@ -165,18 +165,18 @@ def _recurring(fee: RecurringCharge, terms: pl.DataFrame, until: date, changes: 
 
 def _settled(owed: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
     """Return the keys of what was asked once, as it is owed: nearly all."""
-    once = before.filter(pl.len().over(_KEY) == 1, pl.col("quantity") == 1)
-    return once.join(owed, on=[*_KEY, NUMERATOR, DENOMINATOR], how="semi").select(_KEY)
+    once = before.filter(pl.len().over(KEY) == 1, pl.col("quantity") == 1)
+    return once.join(owed, on=[*KEY, NUMERATOR, DENOMINATOR], how="semi").select(KEY)
 
 
 def _corrections(joined: pl.DataFrame, before: pl.DataFrame) -> Iterator[tuple[Any, ...]]:
     """Yield rows for what was asked otherwise than it is owed, and for what was asked and is owed no more."""
     asked: dict[tuple[Any, ...], list[Any]] = {}
-    for row in before.select(*_KEY, "quantity", NUMERATOR, DENOMINATOR, FIRST_DAY, DAY_AFTER, "nth").iter_rows():
+    for row in before.select(*KEY, "quantity", NUMERATOR, DENOMINATOR, FIRST_DAY, DAY_AFTER, "nth").iter_rows():
         held = asked.setdefault(row[:3], [Fraction(0), 0, row[6], row[7]])
         held[0] += row[3] * Fraction(row[4], row[5])
         held[1] = max(held[1], row[8] + 1)  # some that was asked before may be backed out
-    for row in joined.select(*_KEY, NUMERATOR, DENOMINATOR, FIRST_DAY, DAY_AFTER).iter_rows():
+    for row in joined.select(*KEY, NUMERATOR, DENOMINATOR, FIRST_DAY, DAY_AFTER).iter_rows():
         held = asked.pop(row[:3])
         yield from _correction(row[:3], Fraction(row[3], row[4]) - held[0], held[1], row[5], row[6])
     for key, (quantity, nth, first, after) in asked.items():

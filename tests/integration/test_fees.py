@@ -158,6 +158,24 @@ def test_what_is_refused_waits_as_usage_does(tmp_path: Path) -> None:
     ]
 
 
+def test_what_was_never_charged_is_not_paid_back(tmp_path: Path) -> None:
+    small = ('opening_balance: "150"', 'opening_balance: "60"')
+    moved = ('offer: fixed, start: "2026-07-16T00:00:00+02:00"', 'offer: fixed, start: "2026-07-17T00:00:00+02:00"')
+    write(tmp_path, small)
+    assert fees(tmp_path, "2026-08-01").ok().json["refused"] == 1  # 15.48 of 60 is paid, 49 is not
+    write(tmp_path, small, moved)
+    told = fees(tmp_path, "2026-08-01").ok()
+    assert (told.json["charged"], told.json["taken_back"], told.json["waiting"]) == (2, 1, 1)
+    assert octroi("wallet", "show", "ana", "--data", tmp_path, "--json").ok().json["wallets"][0]["balance"] == "45.48"
+    look = octroi("fees", "--data", tmp_path, "--until", "2026-08-01", "--preview").ok()
+    assert "1 part not taken back" in look.err
+    octroi("wallet", "top-up", "ana", "-w", "cash", "-n", "100 EUR", "--id", "one", "--data", tmp_path).ok()
+    octroi("rejects", "replay", "--all", "--data", tmp_path).ok()
+    told = fees(tmp_path, "2026-08-01").ok()
+    assert (told.json["charged"], told.json["taken_back"], told.json["waiting"]) == (0, 1, 0)
+    assert octroi("wallet", "show", "ana", "--data", tmp_path, "--json").ok().json["wallets"][0]["balance"] == "96.48"
+
+
 @pytest.mark.parametrize(
     ("until", "change", "message"),
     [
