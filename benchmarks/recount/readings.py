@@ -19,6 +19,7 @@ _PARIS = ZoneInfo("Europe/Paris")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STEPS_PER_WH = 1000
 _ELEMENTS = {"supplier": "Classe_Temporelle", "distributor": "Classe_Temporelle_Distributeur"}
+_UNKNOWN = ("INCONNU", "DN999999")
 _CALENDARS = {"supplier": "Id_Calendrier_Fournisseur", "distributor": "Id_Calendrier_Distributeur"}
 
 
@@ -89,7 +90,7 @@ def _readings(path: Path, grid: str, decoded: Decoded) -> Iterator[tuple[str, st
                     decoded.records += 1
                     if kind != grid:
                         decoded.filtered += 1
-                    elif register.findtext("Indice_Vraisemblance") == "1":
+                    elif register.findtext("Indice_Vraisemblance") == "1" or day.findtext(_CALENDARS[kind]) in _UNKNOWN:
                         decoded.parked["DOUBTFUL_READING"] += 1
                     else:
                         index = int(register.findtext("Valeur", "")) * _STEPS_PER_WH

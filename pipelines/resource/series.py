@@ -99,9 +99,10 @@ class RegisterTable:
         """Take the rows `rows` of a block in order (arguments and answers of the series kernel)."""
         self._make_room(int(np.count_nonzero(cdrs.series_hi[rows] | cdrs.series_lo[rows])), stage_time)
         n = len(cdrs)
-        if cdrs.readings.by_time:
-            rows = rows[np.argsort(cdrs.event_at[rows], kind="stable")]
         marks = cdrs.marks or NO_MARKS
+        if cdrs.readings.by_time:  # of one instant, what begins anew comes after what ended
+            anew = marks.begins[rows] if len(marks.begins) else np.zeros(len(rows), np.uint8)
+            rows = rows[np.lexsort((anew, cdrs.event_at[rows]))]
         found = Differences(np.zeros(n, np.uint64), np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.uint8))
         measure: Any = difference
         self.count += measure(

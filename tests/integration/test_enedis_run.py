@@ -215,3 +215,6 @@ def test_a_reading_that_comes_before_its_c15_waits_for_it(tmp_path: Path) -> Non
     # all of it once more changes nothing
     again = _take(data, "enedis_indexes", ("1.xml", first), ("2.xml", CHANGED), ("3.xml", last))
     assert (again["accepted"], again["rejected"], again["parked"]) == (0, 0, 0)
+    # the same day with another index: later ones are measured from the first, so that somebody has to look
+    other = _take(data, "enedis_indexes", ("other.xml", _r151("2026-02-10", 44_200)))
+    assert (other["duplicate"], other["rejected"]) == (0, 1)

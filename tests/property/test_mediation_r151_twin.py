@@ -37,8 +37,8 @@ indexes = st.builds(
 days = st.builds(
     Day,
     date=dates,
-    supplier=mostly(["FC022034", "INCONNU"], st.just(""), st.none()),
-    distributor=mostly(["DI000003"], st.just(""), st.none()),
+    supplier=mostly(["FC022034", "FC000010"], st.sampled_from(["", "INCONNU", "DN999999"]), st.none()),
+    distributor=mostly(["DI000003"], st.sampled_from(["", "INCONNU", "DN999999"]), st.none()),
     indexes=st.lists(indexes, max_size=4).map(tuple),
 )
 prms = st.builds(

@@ -127,7 +127,7 @@ def _record(source: R151Source, prm: str, day: ElementTree.Element, index: Eleme
     found += [wrong] if wrong else []
     steps, wrong = read_quantity(value.encode(), UNITS["Wh"].step_count, half_up=False)
     found += [wrong] if wrong else []
-    found += [Reason.DOUBTFUL_READING] if doubt not in ("", "0") else []
+    found += [Reason.DOUBTFUL_READING] if doubt not in ("", "0") or identity[2] in ("INCONNU", "DN999999") else []
     key = key_of(context(source), [text.encode() for text in identity], source.grid.encode())
     access = nonzero(hash128_bytes(prm.encode()))
     rest = (

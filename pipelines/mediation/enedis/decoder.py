@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 
@@ -129,13 +129,21 @@ def _json_rows(stream: BinaryIO, head: bytes, kind: RecordKind) -> Iterator[Row]
         if name == kind:  # records of ours that were corrected
             yield {column: str(text) for column, text in measure.items() if text is not None}
             continue
-        flow = shape_of(measure)
-        if not flow and measure.get("contexte") == []:  # nothing was measured of this point
-            continue
-        walk = JSON_FLOWS.get(flow, {}).get(kind)
-        if walk is None:
-            raise _wrong(f"line {line}: a measure of the shape of {flow or 'no known flow'}", kind)
-        yield from walk(measure, line)
+        try:
+            rows = _measure_rows(measure, line, kind)
+        except UnableToDecodeFile as error:
+            raise UnableToDecodeFile(error.code, f"line {line}: {error.message}") from error
+        yield from rows
+
+
+def _measure_rows(measure: dict[str, Any], line: int, kind: RecordKind) -> list[Row]:
+    flow = shape_of(measure)
+    if not flow and measure.get("contexte") == []:  # nothing was measured of this point
+        return []
+    walk = JSON_FLOWS.get(flow, {}).get(kind)
+    if walk is None:
+        raise _wrong(f"a measure of the shape of {flow or 'no known flow'}", kind)
+    return list(walk(measure, line))
 
 
 def _wrong(found: str, kind: RecordKind) -> UnableToDecodeFile:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from pipelines.mediation.enedis import words
+from pipelines.mediation.failures import UnableToDecodeFile
 from schemas.energy import RecordKind
 
 Row = dict[str, str]
@@ -15,9 +16,16 @@ ROLE = {"AV": "before", "AS": "after", "AP": "after"}
 
 
 def _items(holder: dict[str, Any], name: str) -> Iterator[dict[str, Any]]:
-    """Yield the objects of an array; nothing where there is none."""
+    """Yield the objects of an array; nothing where there is none.
+
+    Raises:
+        UnableToDecodeFile: WRONG_FLOW when something else stands there, which must not pass unseen.
+    """
     found = holder.get(name)
-    return (item for item in (found if isinstance(found, list) else ()) if isinstance(item, dict))
+    for item in found if isinstance(found, list) else () if found is None else (found,):
+        if not isinstance(found, list) or not isinstance(item, dict):
+            raise UnableToDecodeFile("WRONG_FLOW", f"{name} is no array of objects")
+        yield item
 
 
 def _text(holder: dict[str, Any], name: str) -> str:
@@ -87,7 +95,7 @@ def r67_quantities(measure: dict[str, Any], line: int) -> Iterator[Row]:
                 for time_class in _items(calendar, "classeTemporelle"):
                     for found in _items(time_class, "quantite"):
                         created, status = _text(found, "dateCreation"), _text(found, "codeStatut")
-                        value, unit = words.scaled(_text(found, "quantite"), _text(quantity, "unite"))
+                        value, unit = words.energy(_text(found, "quantite"), _text(quantity, "unite"))
                         yield {
                             "flow": "R67",
                             "point": _text(measure, "idPrm"),

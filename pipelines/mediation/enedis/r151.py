@@ -1,7 +1,8 @@
 """Decode R151: daily indexes of C5 meters, one record per index (Enedis.SGE.XSD.0315 v1.2.0).
 
 The index of day D is the index when D ends in Europe/Paris. Maximum powers and the indexes of the grid that is not
-billed are filtered; a day without classes (a missing day) yields no record.
+billed are filtered; a day without classes (a missing day) yields no record. What the distributor doubts, and what has a
+calendar that it does not know, is parked.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 
 from pipelines.mediation.blocks import read_into, split_blocks
 from pipelines.mediation.context import DecodeContext
+from pipelines.mediation.enedis import words
 from pipelines.mediation.enedis.r151_xml import PRM_BYTES_MAX, CheckedXml, PrmReader, declared_encoding
 from pipelines.mediation.explain import describe_bytes, field_value, quote_value
 from pipelines.mediation.extract import DecodedBlock, FieldMatrix, access_hashes, copy_padded, offsets, survey
@@ -39,6 +41,7 @@ IDENTITY = np.array([r151.PRM_SLOT, r151.DATE_SLOT, r151.CALENDAR_SLOT, r151.CLA
 CONTENT = np.array([r151.VALUE_SLOT], np.int32)
 REQUIRED = (r151.PRM_SLOT, r151.DATE_SLOT, r151.CALENDAR_SLOT, r151.CLASS_SLOT, r151.VALUE_SLOT)
 CERTAIN = {"": 1, "0": 1}
+UNKNOWN_CALENDARS = dict.fromkeys(words.UNKNOWN_CALENDARS, 1)
 
 
 @dataclass(slots=True)
@@ -71,6 +74,7 @@ class R151Decoder:
     seed: tuple[int, int]
     classes: ValueTable
     certain: ValueTable
+    unknown_calendars: ValueTable
     zone: ZoneTable
 
     @property
@@ -105,7 +109,8 @@ class R151Decoder:
             fields.require(*matrix.column(slot), reason)
         event_at, quantity = self._read(matrix)
         certain = self.certain.look_up(matrix.text, *matrix.column(r151.DOUBT_SLOT))
-        reason[(reason == 0) & (certain == 0)] = Reason.DOUBTFUL_READING
+        unknown = self.unknown_calendars.look_up(matrix.text, *matrix.column(r151.CALENDAR_SLOT))
+        reason[(reason == 0) & ((certain == 0) | (unknown != 0))] = Reason.DOUBTFUL_READING
         attributes = np.zeros((n, ATTRIBUTE_SLOTS), np.int32)
         if self.class_slot >= 0:
             attributes[:, self.class_slot] = self.classes.look_up(matrix.text, *matrix.column(r151.CLASS_SLOT))
@@ -183,7 +188,8 @@ class R151Decoder:
         elif Reason.INVALID_QUANTITY <= reason <= Reason.NEGATIVE_QUANTITY:
             slot = r151.VALUE_SLOT
         elif reason == Reason.DOUBTFUL_READING:
-            slot = r151.DOUBT_SLOT
+            calendar = field_value(block, r151.CALENDAR_SLOT, row)
+            slot = r151.CALENDAR_SLOT if calendar.decode("utf-8", "replace") in UNKNOWN_CALENDARS else r151.DOUBT_SLOT
         else:
             return EXPLANATIONS[reason]
         return f"{FIELD_NAMES[slot]} is {quote_value(field_value(block, slot, row))}"
@@ -297,5 +303,6 @@ def make_r151(context: DecodeContext, source: R151Source) -> R151Decoder:
         seed=grid_seed,
         classes=value_table(context.attribute_codes, missing=0),
         certain=value_table(CERTAIN, missing=0),
+        unknown_calendars=value_table(UNKNOWN_CALENDARS, missing=0),
         zone=zone_table(ZONE),
     )

@@ -15,6 +15,7 @@ PARIS = ZoneInfo("Europe/Paris")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER = re.compile(r"[+-]?\d{1,30}(\.\d{0,20})?", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_INSTANT = re.compile(rf"{_DAY.pattern}([T ]\d\d:\d\d(:\d\d([.]\d+)?)?(Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
 _EXACT = Context(prec=80)
 UNITS = {"Wh": Decimal(1), "kWh": Decimal(1000), "MWh": Decimal(1_000_000)}
 STATUS = {"INITIAL": "I", "ANNULE": "A", "RECTIFICATIF": "R"}
@@ -34,7 +35,7 @@ def parsed(text: str) -> datetime | None:
 
     Of the hour that comes twice in autumn the first is meant.
     """
-    if _DAY.match(text) is None:
+    if _INSTANT.fullmatch(text) is None:
         return None
     try:
         found = datetime.fromisoformat(text)
@@ -52,6 +53,15 @@ def instant(text: str) -> str:
     """Return an instant in UTC, or the text itself when it is none."""
     found = parsed(text)
     return text if found is None else written(found)
+
+
+def step_of(stamp: str, step: timedelta) -> tuple[str, str]:
+    """Return (start, end) of the step that ends at an instant, or the text itself twice when it is none."""
+    end = parsed(stamp)
+    try:
+        return (stamp, stamp) if end is None else (written(end - step), written(end))
+    except OverflowError:
+        return stamp, stamp
 
 
 def day_end(text: str) -> str:
@@ -75,6 +85,11 @@ def number(text: str) -> Decimal | None:
     return Decimal(text) if _NUMBER.fullmatch(text) else None
 
 
+def is_count(text: str) -> bool:
+    """Return whether a text is a whole number of one or two digits."""
+    return len(text) <= 2 and text.isascii() and text.isdecimal()
+
+
 def plain(value: Decimal) -> str:
     """Return a number without an exponent and without zeros at its end."""
     return f"{_EXACT.create_decimal(value).normalize(_EXACT):f}"
@@ -83,11 +98,17 @@ def plain(value: Decimal) -> str:
 def scaled(text: str, unit: str, coefficient: str = "") -> tuple[str, str]:
     """Return (value, unit): energy in Wh, times the coefficient of its meter; what is no energy in its own unit."""
     value, times = number(text), number(coefficient or "1")
-    if value is None or times is None:
+    if value is None or times is None or times <= 0:
         return text if value is None else f"{text} times {coefficient}", unit
     factor = UNITS.get(unit)
     value = _EXACT.multiply(value, times)
     return (plain(value), unit) if factor is None else (plain(_EXACT.multiply(value, factor)), "Wh")
+
+
+def energy(text: str, unit: str) -> tuple[str, str]:
+    """Return (value, unit) of what is energy by its nature: in Wh; with another unit, or none, it is no number."""
+    value, read = scaled(text, unit)
+    return (value, read) if read == "Wh" or number(value) is None else (f"{value} {unit or 'without a unit'}", read)
 
 
 def truncated(value: str, unit: str) -> str:
@@ -95,7 +116,7 @@ def truncated(value: str, unit: str) -> str:
     found = number(value)
     if found is None or unit != "Wh":
         return value if unit == "Wh" else ""
-    return plain((found / 1000).to_integral_value(ROUND_FLOOR) * 1000)
+    return plain(_EXACT.divide(found, 1000).to_integral_value(ROUND_FLOOR) * 1000)
 
 
 def doubt_of(calendar: str) -> str:
@@ -108,5 +129,5 @@ def energy_of(power: str, step_s: int) -> str:
     found = number(power)
     if found is None:
         return power
-    value = _EXACT.divide(found * step_s, Decimal(3600))
+    value = _EXACT.divide(_EXACT.multiply(found, step_s), Decimal(3600))
     return plain(value if value == (rounded := value.quantize(VALUE_DECIMALS, context=_EXACT)) else rounded)

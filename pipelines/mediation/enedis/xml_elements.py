@@ -54,7 +54,7 @@ class _Reader:
 
     Attributes:
         root: name of the root. done: elements below it that are complete. open: those that are not, outermost first.
-        begun: offset at which the outermost of them begins.
+        begun: offset at which the outermost of them begins, or the one before it ended.
     """
 
     parser: expat.XMLParserType
@@ -68,6 +68,7 @@ class _Reader:
         name = name.rpartition(":")[2]
         if not self.root:
             self.root = name
+            self.texts.clear()
             return
         if not self.open:
             self.begun = self.parser.CurrentByteIndex
@@ -83,7 +84,11 @@ class _Reader:
         if not element.inside:
             element.text = "".join(self.texts).strip()
         self.texts.clear()
-        (self.open[-1].inside if self.open else self.done).append(element)
+        if self.open:
+            self.open[-1].inside.append(element)
+            return
+        self.done.append(element)
+        self.begun = self.parser.CurrentByteIndex
 
     def doctype(self, *_: object) -> None:
         raise UnableToDecodeFile("MALFORMED_XML", "the file has a document type declaration; none is accepted")
@@ -96,7 +101,8 @@ def read_elements(stream: BinaryIO, head: bytes) -> Iterator[tuple[str, Element]
         stream: what follows `head`.
 
     Raises:
-        UnableToDecodeFile: MALFORMED_XML, or RECORD_TOO_LONG for an element above `ELEMENT_BYTES_MAX`.
+        UnableToDecodeFile: MALFORMED_XML, WRONG_ENCODING, or RECORD_TOO_LONG for an element, or what is between two, above
+            `ELEMENT_BYTES_MAX`.
     """
     parser = expat.ParserCreate()
     parser.buffer_text = True
@@ -112,10 +118,17 @@ def read_elements(stream: BinaryIO, head: bytes) -> Iterator[tuple[str, Element]
         except expat.ExpatError as error:
             where = f"line {error.lineno}, column {error.offset}"
             raise UnableToDecodeFile("MALFORMED_XML", f"{where}: {expat.ErrorString(error.code)}") from error
+        except (LookupError, ValueError) as error:  # of the codec that the file names
+            raise UnableToDecodeFile(
+                "WRONG_ENCODING", f"the file declares no encoding that is read: {error}"
+            ) from error
         given += len(piece)
-        if reader.open and given - reader.begun > ELEMENT_BYTES_MAX:
-            told = f"line {reader.open[0].line}: the element {reader.open[0].name} is longer than {ELEMENT_BYTES_MAX} bytes"
-            raise UnableToDecodeFile("RECORD_TOO_LONG", told)
+        if given - reader.begun > ELEMENT_BYTES_MAX:
+            where = f"the element {reader.open[0].name[:40]}" if reader.open else "what is between elements"
+            line = reader.open[0].line if reader.open else parser.CurrentLineNumber
+            raise UnableToDecodeFile(
+                "RECORD_TOO_LONG", f"line {line}: {where} is longer than {ELEMENT_BYTES_MAX} bytes"
+            )
         done, reader.done = reader.done, []
         for element in done:
             yield reader.root, element

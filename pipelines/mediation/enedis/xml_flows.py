@@ -62,7 +62,7 @@ def r15_quantities(head: Head, prm: Element) -> Iterator[Row]:
             if measure == INDEX:
                 continue
             calendar = reading.said(CALENDAR[found.name])
-            value, unit = words.scaled(found.said("Valeur"), found.said("Unite_Mesure"))
+            value, unit = words.energy(found.said("Valeur"), found.said("Unite_Mesure"))
             yield head.common("R15", found, status) | {
                 "id": reading.said("Id_Releve"),
                 "point": point,
@@ -132,8 +132,8 @@ def _readings(head: Head, reading: Element, known: Row) -> Iterator[Row]:
         calendar, coefficient = reading.said(CALENDAR[found.name]), found.said("Coefficient_Lecture")
         value, unit = words.scaled(found.said("Valeur"), found.said("Unite_Mesure"), coefficient)
         digits, rolls_over_at = found.said("Nb_Chiffres_Cadran"), ""
-        if found.said("Indicateur_Passage_A_Zero") == "1" and digits.isascii() and digits.isdecimal():
-            rolls_over_at, _ = words.scaled(f"1{'0' * min(int(digits), 20)}", found.said("Unite_Mesure"), coefficient)
+        if found.said("Indicateur_Passage_A_Zero") == "1" and words.is_count(digits):
+            rolls_over_at, _ = words.scaled(f"1{'0' * int(digits)}", found.said("Unite_Mesure"), coefficient)
         yield (
             head.common(known["flow"], found, known["status"])
             | known
@@ -192,18 +192,18 @@ def r50_intervals(head: Head, prm: Element) -> Iterator[Row]:
         UnableToDecodeFile: MALFORMED_HEADER without a step in minutes.
     """
     said = head.said("En_Tete_Flux", "Pas_Publication")
-    if not (said.isascii() and said.isdecimal() and 0 < int(said) <= SECONDS):
+    if not (words.is_count(said) and 0 < int(said) <= SECONDS):
         raise UnableToDecodeFile("MALFORMED_HEADER", f"Pas_Publication is {said[:20]!r}, no number of minutes")
     step_s = int(said) * SECONDS
     step, point = timedelta(seconds=step_s), prm.said("Id_PRM")
     for day in prm.all("Donnees_Releve"):
         for found in day.all("PDC"):
             stamp, power, doubtful = found.said("H"), found.said("V"), found.said("IV")
-            end = words.parsed(stamp)
+            start, end = words.step_of(stamp, step)
             yield head.common("R50", found) | {
                 "point": point,
-                "start": stamp if end is None else words.written(end - step),
-                "end": stamp if end is None else words.written(end),
+                "start": start,
+                "end": end,
                 "step_s": str(step_s),
                 "measure": "EA",
                 "direction": "consumption",

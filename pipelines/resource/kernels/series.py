@@ -172,7 +172,8 @@ def difference(
             continue
         if read_at[i] <= last_at[slot]:
             # an equal index at the same instant is the same reading; before it only if the counter never went back
-            harmless = read_at[i] == last_at[slot] or on_decrease == REJECT
+            goes_back = on_decrease != REJECT or len(begins) > 0
+            harmless = read_at[i] == last_at[slot] or not goes_back
             if absorbs_repeats and harmless and index[i] == last_index[slot]:
                 answer[i] = REPEATED
                 held[first[i]] = content[i]

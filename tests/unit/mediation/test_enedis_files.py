@@ -61,6 +61,10 @@ def point(value: object = 10, d: str = "2026-06-01 00:00:00", **values: Any) -> 
     return {"idPrm": "09111642617347", "contexte": [{"typeReleve": "AQ", "grandeur": [quantity]}]}
 
 
+R50 = (
+    b"<R50><En_Tete_Flux><Pas_Publication>30</Pas_Publication></En_Tete_Flux><PRM><Id_PRM>1</Id_PRM><Donnees_Releve>"
+    b"<PDC><H>2026-01-01T00:30:00+01:00</H><V>10</V></PDC></Donnees_Releve></PRM></R50>"
+)
 REFUSED: list[tuple[str, RecordKind, bytes, str]] = [
     ("MALFORMED_XML", "quantities", r15(reading())[:-3], "line 4, column"),
     ("MALFORMED_XML", "quantities", r15(reading(), end=""), "line 4, column 221: no element found"),
@@ -75,6 +79,11 @@ REFUSED: list[tuple[str, RecordKind, bytes, str]] = [
     ("WRONG_FLOW", "quantities", r15(reading()).replace(b"PRM>", b"Point>"), "the root element 'R15' holds no PRM"),
     ("WRONG_FLOW", "quantities", b"<R15/>", "holds no element"),
     ("WRONG_FLOW", "quantities", r15("<a>" * 40 + "</a>" * 40), "nest too deep"),
+    ("MALFORMED_HEADER", "intervals", R50.replace(b">30<", b">" + b"9" * 5000 + b"<"), "Pas_Publication is '999"),
+    ("WRONG_ENCODING", "quantities", b"<?xml version='1.0' encoding='foo'?><R15/>", "unknown encoding: foo"),
+    ("WRONG_ENCODING", "quantities", b"<?xml version='1.0' encoding='shift_jis'?><R15/>", "multi-byte"),
+    ("WRONG_FLOW", "readings", r64(point()).replace(b'"valeur": [', b'"valeur": [[]], "more": ['), "line 1: valeur is no array"),
+    ("WRONG_FLOW", "readings", r64(point() | {"contexte": {}}), "line 1: contexte is no array of objects"),
     ("MALFORMED_HEADER", "intervals", b"<R50><PRM><Donnees_Releve/></PRM></R50>", "Pas_Publication is ''"),
     ("MALFORMED_JSON", "readings", r64(point())[:-1], "line 1: the end of the file stands where , or } belongs"),
     ("MALFORMED_JSON", "readings", r64(point())[:-9], "line 1"),
@@ -140,6 +149,8 @@ def test_an_element_without_an_end_is_not_collected_for_ever(monkeypatch: pytest
     monkeypatch.setattr(json_elements, "ELEMENT_CHARACTERS_MAX", 1 << 16)
     for kind, data in (
         ("quantities", HEAD.encode() + b"<PRM>" + b"<a/>" * 99_999),
+        ("quantities", HEAD.encode() + b"x" * 999_999),
+        ("quantities", HEAD.encode() + b"<!--" + b"x" * 999_999),
         ("readings", b'{"a":"' + b"x" * 999_999),
     ):
         with pytest.raises(UnableToDecodeFile) as failure:
@@ -210,6 +221,47 @@ def test_a_bad_record_stops_nothing_and_says_where_it_stands(tmp_path: Path) -> 
     ]
     assert block.quantity.tolist()[0] == 100_000_000
     assert block.quantity.tolist()[5] == -7_000_000
+
+
+@pytest.mark.parametrize("unit", ["", "kVArh", "Sans Objet"])
+def test_energy_in_a_unit_that_is_none_of_energy_is_no_number(unit: str, tmp_path: Path) -> None:
+    """121 kWh without their unit are not 121 Wh."""
+    files = [("enedis_r15", r15(reading(121).replace("kWh", unit)))]
+    found = {"dbtMesure": "2026-01-01 00:00:00", "finMesure": "2026-02-01 00:00:00", "quantite": 121, "codeStatut": "I"}
+    energy = {
+        "codeGrille": "F",
+        "codeCalendrier": "FC",
+        "classeTemporelle": [{"idClasseTemporelle": "HP", "quantite": [found]}],
+    }
+    quantity = {"grandeurMetier": "CONS", "grandeurPhysique": "EA", "unite": unit, "calendrier": [energy]}
+    files.append(("enedis_r67", r64({"idPrm": "1", "contexte": [{"grandeur": [quantity]}]})))
+    for name, data in files:
+        decoder = _decoder(name, tmp_path)
+        (block,) = decode_blocks(decoder, io.BytesIO(data), claim=1)
+        assert [Reason(int(reason)) for reason in block.reason] == [Reason.INVALID_QUANTITY]
+        assert f"net is '121 {unit or 'without a unit'}'" in describe(decoder, block, 0)
+
+
+@pytest.mark.parametrize("coefficient", ["0", "-1", "1,5"])
+def test_a_coefficient_that_is_none_makes_no_index(coefficient: str) -> None:
+    data = r15(
+        reading().replace(
+            ">2</Classe_Mesure>", f">1</Classe_Mesure><Coefficient_Lecture>{coefficient}</Coefficient_Lecture>"
+        )
+    )
+    (row,) = read_rows(io.BytesIO(data), "readings")
+    assert (row["value"], row["truncated"]) == (f"100 times {coefficient}", "")
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59-23:00", "2026-01-01+01:00", "2026-01-01T00:30\u202f", "2026-01-01Z"],
+)
+def test_an_instant_that_is_none_refuses_its_step(stamp: str, tmp_path: Path) -> None:
+    decoder = _decoder("enedis_r50", tmp_path)
+    data = R50.replace(b"2026-01-01T00:30:00+01:00", stamp.encode() + b"x" * stamp.endswith("\u202f"))
+    (block,) = decode_blocks(decoder, io.BytesIO(data), claim=1)
+    assert Reason(int(block.reason[0])) in (Reason.INVALID_TIMESTAMP, Reason.TIMESTAMP_OUT_OF_RANGE)
 
 
 def test_what_customers_are_called_comes_no_further(samples: Path, tmp_path: Path) -> None:

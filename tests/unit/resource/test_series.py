@@ -284,6 +284,26 @@ def test_readings_of_a_block_can_be_taken_by_their_instants(order: list[int]) ->
     assert held_registers(mixed.state) == held_registers(plain.state)
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (2, 1, 0)])
+def test_of_one_instant_what_ended_is_taken_before_what_begins_anew(order: tuple[int, ...]) -> None:
+    rows = [reading(0, 100), reading(2, 150), replace(reading(2, 7, key=98), begins=True)]
+    stage = Stage(readings=ReadingRules(by_time=True))
+    found = stage.answers([rows[place] for place in order])
+    assert [found[order.index(place)] for place in range(3)] == [
+        (OPENED, None),
+        (NONE, (START_US, 7200, 50, 10, 100)),
+        (OPENED, None),
+    ]
+
+
+def test_an_equal_index_of_a_meter_that_is_gone_is_no_repeated_reading() -> None:
+    """90, another meter from 20 on, and 100; then comes the last index of the first meter, which is 100, too."""
+    stage = Stage(readings=ReadingRules(absorbs_repeats=True))
+    changed = replace(reading(3, 20), begins=True)
+    assert stage.take([reading(0, 90), changed, reading(4, 100)]) == [OPENED, OPENED, NONE]
+    assert stage.take([reading(2, 100), replace(reading(6, 101), begins=True)]) == [LATE, OPENED]
+
+
 @pytest.mark.parametrize(("later_us", "used"), [(0, 30), (1, 130)])
 def test_a_series_is_over_from_one_instant_on(later_us: int, used: int) -> None:
     stage = Stage(readings=IDLE)
