@@ -34,9 +34,9 @@ def _signed(bits: int) -> int:
 
 
 @st.composite
-def counted(draw: st.DrawFn) -> tuple[ReadingRules, list[Row]]:
-    """Return rules, and readings of two series in any order."""
-    found = draw(rules)
+def counted(draw: st.DrawFn) -> tuple[ReadingRules, list[Row], bool]:
+    """Return rules, readings of two series in any order, and whether they may begin anew or roll over."""
+    found, marked = draw(rules), draw(st.booleans())
     indexes = [_signed(bits) for bits in WIDE] if found.on_decrease is OnDecrease.WRAP_64 else SMALL
     row = st.builds(
         Row,
@@ -45,16 +45,18 @@ def counted(draw: st.DrawFn) -> tuple[ReadingRules, list[Row]]:
         quantity=st.sampled_from(indexes),
         content=st.integers(1, 2),
         series=st.sampled_from([5, 1 << 64 | 5]),
-        begins=st.integers(0, 9).map(lambda chance: chance == 0),
-        rolls_over_at=st.just(0) if found.on_decrease else st.sampled_from([0, 0, 0, 1000, 1001, QUANTITY_MAX]),
+        begins=st.integers(0, 9).map(lambda chance: chance == 0) if marked else st.just(value=False),
+        rolls_over_at=st.just(0)
+        if found.on_decrease or not marked
+        else st.sampled_from([0, 0, 0, 1000, 1001, QUANTITY_MAX]),
     )
-    return found, draw(st.lists(row, max_size=25))
+    return found, draw(st.lists(row, max_size=25)), marked
 
 
 @given(counted=counted(), cut=st.integers(0, 25))
-def test_readings_are_what_the_twin_says(counted: tuple[ReadingRules, list[Row]], cut: int) -> None:
-    found, rows = counted
-    stage, twin = Stage(readings=found), Twin(ALWAYS, readings=found)
+def test_readings_are_what_the_twin_says(counted: tuple[ReadingRules, list[Row], bool], cut: int) -> None:
+    found, rows, marked = counted
+    stage, twin = Stage(readings=found, marked=marked), Twin(ALWAYS, readings=found, marked=marked)
     for part in (rows[:cut], rows[cut:]):
         assert stage.answers(part) == twin.answers(part, START_US)
     assert held_registers(stage.state) == twin.registers

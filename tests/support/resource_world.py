@@ -50,9 +50,16 @@ def _halves(values: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def cdr_block(
-    rows: Sequence[Row], position: BlockPosition | None = None, readings: ReadingRules | None = None
+    rows: Sequence[Row],
+    position: BlockPosition | None = None,
+    readings: ReadingRules | None = None,
+    *,
+    marked: bool = False,
 ) -> CdrBlock:
-    """Return rows as a block; record i's bytes are "i|access;", its access point's number."""
+    """Return rows as a block; record i's bytes are "i|access;", its access point's number.
+
+    With `marked`, or where any row begins its series anew or rolled over, its source is one whose readings may.
+    """
     position = position or BlockPosition(1, 0, 0)
     count = len(rows)
     key_hi, key_lo = _halves([row.key for row in rows])
@@ -89,7 +96,7 @@ def cdr_block(
         marks=ReadingMarks(
             np.array([row.begins for row in rows], np.uint8), np.array([row.rolls_over_at for row in rows], np.int64)
         )
-        if any(row.begins or row.rolls_over_at for row in rows)
+        if marked or any(row.begins or row.rolls_over_at for row in rows)
         else None,
     )
 
@@ -134,6 +141,7 @@ class Stage:
     state: ResourceState = field(default_factory=ResourceState)
     conflict_is_duplicate: bool = False
     readings: ReadingRules = field(default_factory=ReadingRules)
+    marked: bool = False
 
     def take(self, rows: Sequence[Row], stage_time: int = START_US) -> list[Reason]:
         """Process one block and return every row's reason."""
@@ -142,7 +150,7 @@ class Stage:
     def answers(self, rows: Sequence[Row], stage_time: int = START_US) -> list[tuple[Reason, Edr | None]]:
         """Process one block and return every row's reason and EDR."""
         found = process(
-            cdr_block(rows, readings=self.readings),
+            cdr_block(rows, readings=self.readings, marked=self.marked),
             access_index(self.windows),
             self.state,
             stage_time=stage_time,
@@ -164,6 +172,7 @@ class Twin:
     first_day: int = 0
     seen: dict[tuple[int, int], int] = field(default_factory=dict)
     registers: dict[int, tuple[int, int]] = field(default_factory=dict)
+    marked: bool = False
 
     def answers(self, rows: Sequence[Row], stage_time: int) -> list[tuple[Reason, Edr | None]]:
         """Process one block."""
@@ -212,7 +221,8 @@ class Twin:
             return (Reason.NONE if rules.opens_at_zero else Reason.OPENING_READING), row.at, index
         before = last[1] % 2**64 if rules.on_decrease is OnDecrease.WRAP_64 else last[1]
         if row.at <= last[0]:
-            same = index == before and (row.at == last[0] or rules.on_decrease is OnDecrease.REJECT)
+            goes_back = rules.on_decrease is not OnDecrease.REJECT or self.marked
+            same = index == before and (row.at == last[0] or not goes_back)
             harmless = rules.absorbs_repeats and same
             return (Reason.REPEATED_READING if harmless else Reason.READING_OUT_OF_ORDER), 0, 0
         used = index - before
