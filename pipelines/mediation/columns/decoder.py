@@ -10,46 +10,21 @@ import pyarrow as pa
 
 from pipelines.mediation.columns.blocks import ColumnBlocks, Columns
 from pipelines.mediation.columns.ipc import ipc_batches
+from pipelines.mediation.columns.matrices import MatrixDecoder
 from pipelines.mediation.columns.parquet import open_parquet, parquet_batches
 from pipelines.mediation.columns.text import is_readable, pc
 from pipelines.mediation.context import DecodeContext
-from pipelines.mediation.explain import describe_record
-from pipelines.mediation.extract import DecodedBlock, FieldMatrix, extract
+from pipelines.mediation.extract import FieldMatrix
 from pipelines.mediation.failures import UnableToDecodeFile
-from pipelines.mediation.plan import MappingPlan, compile_mapping
-from schemas.cdr import BlockPosition
+from pipelines.mediation.plan import compile_mapping
 from schemas.source_columns import ArrowSource, ParquetSource
-
-CHECK_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class ColumnsDecoder:
+class ColumnsDecoder(MatrixDecoder):
     """A compiled Arrow or Parquet source."""
 
     source: ArrowSource | ParquetSource
-    plan: MappingPlan
-
-    @property
-    def field_names(self) -> tuple[str, ...]:
-        """The name of each field of a matrix."""
-        return self.plan.fields
-
-    def check(self, stream: BinaryIO) -> None:
-        """Read a file to its end: that a batch is damaged shows when it is read."""
-        for _ in self._matrices(stream, CHECK_BYTES):
-            pass
-
-    def decode(self, stream: BinaryIO, *, claim: int, block_bytes: int) -> Iterator[DecodedBlock]:
-        """Yield the CDRs of a file, given from its first byte."""
-        record = 0
-        for number, matrix in enumerate(self._matrices(stream, block_bytes)):
-            yield extract(self.plan, matrix, BlockPosition(claim, number, record))
-            record += len(matrix)
-
-    def describe(self, block: DecodedBlock, row: int) -> str:
-        """Return what is wrong with one record."""
-        return describe_record(self.source, self.plan, block, row)
 
     def _matrices(self, stream: BinaryIO, block_bytes: int) -> Iterator[FieldMatrix]:
         try:

@@ -10,45 +10,22 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from pipelines.mediation.columns.blocks import ColumnBlocks
-from pipelines.mediation.columns.decoder import CHECK_BYTES, columns_of, find_fields
+from pipelines.mediation.columns.decoder import columns_of, find_fields
+from pipelines.mediation.columns.matrices import MatrixDecoder
 from pipelines.mediation.context import DecodeContext
-from pipelines.mediation.explain import describe_record
-from pipelines.mediation.extract import DecodedBlock, FieldMatrix, extract
+from pipelines.mediation.extract import FieldMatrix
 from pipelines.mediation.failures import UnableToDecodeFile
-from pipelines.mediation.plan import MappingPlan, compile_mapping
+from pipelines.mediation.plan import compile_mapping
 from pipelines.mediation.plugins import Plugin, find_decoder
-from schemas.cdr import BlockPosition
 from schemas.source_plugin import PluginSource
 
 
 @dataclass(frozen=True, slots=True)
-class PluginDecoder:
+class PluginDecoder(MatrixDecoder):
     """A compiled source whose files a plug-in reads."""
 
     source: PluginSource
-    plan: MappingPlan
     plugin: Plugin
-
-    @property
-    def field_names(self) -> tuple[str, ...]:
-        """The name of each field of a matrix."""
-        return self.plan.fields
-
-    def check(self, stream: BinaryIO) -> None:
-        """Let the plug-in read a file to its end: nobody else knows whether it can."""
-        for _ in self._matrices(stream, CHECK_BYTES):
-            pass
-
-    def decode(self, stream: BinaryIO, *, claim: int, block_bytes: int) -> Iterator[DecodedBlock]:
-        """Yield the CDRs of a file, given from its first byte."""
-        record = 0
-        for number, matrix in enumerate(self._matrices(stream, block_bytes)):
-            yield extract(self.plan, matrix, BlockPosition(claim, number, record))
-            record += len(matrix)
-
-    def describe(self, block: DecodedBlock, row: int) -> str:
-        """Return what is wrong with one record."""
-        return describe_record(self.source, self.plan, block, row)
 
     def _matrices(self, stream: BinaryIO, block_bytes: int) -> Iterator[FieldMatrix]:
         batches = self.plugin.batches(stream, self.source.options)

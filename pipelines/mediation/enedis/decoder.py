@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from pipelines.mediation.columns.blocks import ColumnBlocks, Columns
-from pipelines.mediation.columns.decoder import CHECK_BYTES
+from pipelines.mediation.columns.matrices import MatrixDecoder
 from pipelines.mediation.context import DecodeContext
 from pipelines.mediation.enedis.json_elements import read_objects
 from pipelines.mediation.enedis.json_flows import JSON_FLOWS, shape_of
@@ -19,7 +19,7 @@ from pipelines.mediation.enedis.xml_flows import XML_FLOWS, Head
 from pipelines.mediation.explain import describe_record, field_value
 from pipelines.mediation.extract import DecodedBlock, FieldMatrix, extract
 from pipelines.mediation.failures import UnableToDecodeFile
-from pipelines.mediation.plan import MappingPlan, compile_mapping
+from pipelines.mediation.plan import compile_mapping
 from schemas.cdr import BlockPosition
 from schemas.energy import RecordKind
 from schemas.rejection import Reason
@@ -33,31 +33,10 @@ Row = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class EnedisDecoder:
+class EnedisDecoder(MatrixDecoder):
     """A compiled source of flows of Enedis."""
 
     source: EnedisSource
-    plan: MappingPlan
-
-    @property
-    def field_names(self) -> tuple[str, ...]:
-        """The name of each field of a matrix."""
-        return self.plan.fields
-
-    def check(self, stream: BinaryIO) -> None:
-        """Read a file to its end: whether it is whole shows there."""
-        for _ in self._matrices(stream, CHECK_BYTES):
-            pass
-
-    def decode(self, stream: BinaryIO, *, claim: int, block_bytes: int) -> Iterator[DecodedBlock]:
-        """Yield the CDRs of a file, given from its first byte."""
-        record, slot = 0, self.plan.fields.index(DOUBT)
-        for number, matrix in enumerate(self._matrices(stream, block_bytes)):
-            block = extract(self.plan, matrix, BlockPosition(claim, number, record))
-            start, end = matrix.column(slot)
-            block.reason[(block.reason == 0) & (start != end)] = Reason.DOUBTFUL_READING
-            yield block
-            record += len(matrix)
 
     def describe(self, block: DecodedBlock, row: int) -> str:
         """Return what is wrong with one record, and where it stands in the file."""
@@ -65,6 +44,12 @@ class EnedisDecoder:
         said = self._said(block, DOUBT, row) if doubtful else describe_record(self.source, self.plan, block, row)
         line = self._said(block, LINE, row)
         return f"line {line}: {said}" if line else said
+
+    def _block(self, matrix: FieldMatrix, position: BlockPosition) -> DecodedBlock:
+        block = extract(self.plan, matrix, position)
+        start, end = matrix.column(self.plan.fields.index(DOUBT))
+        block.reason[(block.reason == 0) & (start != end)] = Reason.DOUBTFUL_READING
+        return block
 
     def _said(self, block: DecodedBlock, name: str, row: int) -> str:
         return field_value(block, self.plan.fields.index(name), row).decode("utf-8", "replace")
