@@ -7,7 +7,6 @@ twice.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -137,9 +136,7 @@ def _claim(engine: Engine, rows: pl.DataFrame, day: date) -> dict[str, Any]:
     (entry,) = spool.claim_all(engine.journal, [arrival], now=engine.now(), terms=engine.terms)
     report = engine.process(entry)
     engine.flush()
-    amounts: Counter[str] = Counter()
-    for header in report.headers:
-        amounts.update({engine.state.vocabulary.currencies.name(each): total for each, total in header.amounts.items()})
+    amounts = report.amounts(engine.state.vocabulary.currencies)
     return {
         "claim": entry.claim,
         "rated": report.total("rated"),

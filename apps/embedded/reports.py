@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from apps.embedded.files import QuarantinedFile
 from pipelines.spool.journal import JournalEntry
+from rating.vocabulary import NameTable
 from schemas.output import BlockHeader
 
 
@@ -34,3 +36,10 @@ class ClaimReport:
     def total(self, column: str) -> int:
         """Return the sum of one header column."""
         return sum(int(getattr(header, column)) for header in self.headers)
+
+    def amounts(self, currencies: NameTable) -> Counter[str]:
+        """Return what its items come to, in billionths, by currency."""
+        found: Counter[str] = Counter()
+        for header in self.headers:
+            found.update({currencies.name(currency): amount for currency, amount in header.amounts.items()})
+        return found

@@ -47,7 +47,7 @@ class RunReport:
 
     claims: deque[ClaimReport] = field(default_factory=deque)
     sums: Counter[str] = field(default_factory=Counter)
-    amounts: dict[str, int] = field(default_factory=dict)
+    amounts: Counter[str] = field(default_factory=Counter)
     settled: int = 0
     quarantined: int = 0
     failures: list[str] = field(default_factory=list)
@@ -66,10 +66,7 @@ class RunReport:
         self._first_claim = self._first_claim or claim.entry.claim
         self.settled += sum(named[0] >= self._first_claim for named in answered(claim.entry))
         self.quarantined += claim.quarantine is not None
-        for header in claim.headers:
-            for currency, amount in header.amounts.items():
-                code = currencies.name(currency)
-                self.amounts[code] = self.amounts.get(code, 0) + amount
+        self.amounts.update(claim.amounts(currencies))
 
     def total(self, column: str) -> int:
         """Return the sum of a header column over all claims."""
