@@ -19,12 +19,11 @@ import polars as pl
 from schemas.arrays import Int64Array
 from schemas.catalog import TIME_MAX, TIME_MIN, Catalog
 from schemas.contract import PERCENTAGE_DECIMALS_MAX, Contract, ContractItem, taken_off
+from schemas.fees import PRICE
 from schemas.money import AMOUNT_DECIMALS, PRICE_DECIMALS_MAX
 from schemas.price_plan import LEVELS, Charge, Code, Price, PriceVersion, Tier, utc_microseconds
 
 VARIANT = "#"
-PRICE = "price"
-"""The constant of a formula that stands for its price: that of fees."""
 
 
 class NegotiatedVersion(PriceVersion):

@@ -14,7 +14,9 @@ FEES = "fees"
 """The source of what is due."""
 NUMERATOR, DENOMINATOR, FIRST_DAY, DAY_AFTER = "numerator", "denominator", "first_day", "day_after"
 """The values of a fee: which share of its price is due, and for which days."""
-FEE_FORMULA = f"quantity * price * {NUMERATOR} / {DENOMINATOR}"
+PRICE = "price"
+"""The constant of a formula that stands for its price."""
+FEE_FORMULA = f"quantity * {PRICE} * {NUMERATOR} / {DENOMINATOR}"
 """What a fee costs: the share is exact, so that an amount is rounded once."""
 POINT_PREFIX = "fee:"
 """Before the code of a subscription: the access point on which its fees are charged."""
@@ -69,8 +71,3 @@ class OneShotCharge(FeeBase):
     def terms(self) -> str:
         """What may not change once it was charged."""
         return f"once, at the {self.at}"
-
-
-def fee_point(subscription: str) -> str:
-    """Return the access point on which the fees of a subscription are charged."""
-    return POINT_PREFIX + subscription

@@ -13,7 +13,7 @@ import polars as pl
 from billing.catalog.checking import Context
 from billing.catalog.models import Documents, Entry, Problems
 from billing.catalog.origins import Origins
-from billing.catalog.resellers import BETWEEN, overlap, span
+from billing.catalog.resellers import overlap, resold_code, span
 from billing.catalog.rows import Check
 from schemas.catalog import SUBSCRIPTION_TERM_FRAME, TIME_MAX, TIME_MIN
 from schemas.contract import Contract
@@ -26,6 +26,7 @@ from schemas.fees import (
     FIRST_DAY,
     NUMERATOR,
     POINT_PREFIX,
+    PRICE,
     FeeBase,
     OneShotCharge,
     RecurringCharge,
@@ -129,7 +130,7 @@ def by_share(plan: PricePlan) -> PricePlan:
 def _version_by_share(version: PriceVersion) -> PriceVersion:
     if version.model != "event":
         return version
-    changed = {"model": "formula", "formula": FEE_FORMULA, "constants": {"price": version.price}, "price": None}
+    changed = {"model": "formula", "formula": FEE_FORMULA, "constants": {PRICE: version.price}, "price": None}
     return version.model_copy(update=changed)
 
 
@@ -157,7 +158,7 @@ def _term_rows(entries: Iterable[Entry[Subscription]], origins: Origins) -> Iter
         bought, reseller = entry.document, entry.document.reseller
         yield (bought.code, *span(bought), origins.value(entry, ()))
         if reseller is not None:
-            code = f"{bought.code}{BETWEEN}{reseller.account}"
+            code = resold_code(bought.code, reseller.account)
             yield (code, *overlap(span(bought), span(reseller)), origins.value(entry, ("reseller",)))
 
 

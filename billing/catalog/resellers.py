@@ -18,6 +18,11 @@ BETWEEN = "@"
 Rows = list[tuple[Any, ...]]
 
 
+def resold_code(subscription: str, account: str) -> str:
+    """Return the code of what an account has of a subscription that it resells."""
+    return f"{subscription}{BETWEEN}{account}"
+
+
 def check_reseller(ctx: Context, entry: Entry[Subscription]) -> None:
     """Check that a subscription is resold for some time, and by somebody else."""
     reseller = entry.document.reseller
@@ -38,7 +43,7 @@ def resold_rows(ctx: Context, origins: Origins) -> tuple[Rows, Rows, Rows]:
         bought, reseller = entry.document, entry.document.reseller
         if reseller is None:
             continue
-        code, origin = f"{bought.code}{BETWEEN}{reseller.account}", origins.value(entry, ("reseller",))
+        code, origin = resold_code(bought.code, reseller.account), origins.value(entry, ("reseller",))
         subscriptions.append((code, reseller.account, reseller.offer, origin))
         zones.append((code, bought.zone, origin))
         since, until = overlap(span(bought), span(reseller))

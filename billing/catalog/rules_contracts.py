@@ -26,7 +26,7 @@ class _Sold:
     """The charges of all offers: by offer, and by event type; those of more than one price, and those without any.
 
     `fine` are pairs of a plan and a charge of which the first may stand in the place of the second's. `fees` says of each plan
-    whether it prices fees, or anything else.
+    whether it prices fees, or anything else; `fee_codes` are the charges that are fees.
     """
 
     by_offer: dict[str, frozenset[str]]
@@ -35,6 +35,7 @@ class _Sold:
     computed: frozenset[str]
     fine: set[tuple[str, str]]
     fees: dict[str, bool]
+    fee_codes: set[str]
 
     def charges(self, ctx: Context, item: ContractItem) -> frozenset[str]:
         """Return the charges that an item is for."""
@@ -67,6 +68,7 @@ def _sold(ctx: Context) -> _Sold:
         frozenset(code for code, used in models.items() if used & set(COMPUTED)),
         set(),
         {charge.document.price_plan: charge.document.code in fees for charge in documents.values()},
+        fees,
     )
 
 
@@ -122,7 +124,7 @@ def _check_item(ctx: Context, entry: Entry[Contract], path: Path, item: Contract
             if not _check_plan(ctx, entry, (*path, "price_plan"), item.price_plan, charge):
                 return
             sold.fine.add((item.price_plan, charge))
-            fee = charge in fee_codes(ctx.documents)
+            fee = charge in sold.fee_codes
             if sold.fees.setdefault(item.price_plan, fee) != fee:
                 message = f'the price plan "{item.price_plan}" would price fees and usage'
                 ctx.problems.at(entry, (*path, "price_plan"), message, "give fees a plan of their own")

@@ -18,7 +18,7 @@ from billing.subscriptions.rules_fees import day_at, days_in_force, pieces
 from billing.subscriptions.rules_periods import first_instant
 from rating.contracts import own_code, with_contracts
 from schemas.catalog import Catalog
-from schemas.fees import DAY_AFTER, DENOMINATOR, FEE, FIRST_DAY, NUMERATOR, OneShotCharge, RecurringCharge, fee_point
+from schemas.fees import DAY_AFTER, DENOMINATOR, FEE, FIRST_DAY, NUMERATOR, POINT_PREFIX, OneShotCharge, RecurringCharge
 from schemas.price_plan import PriceVersion, utc_microseconds
 
 ASKED_FRAME = pl.Schema(
@@ -84,12 +84,12 @@ def to_ask(catalog: Catalog, asked: pl.DataFrame, until: date) -> pl.DataFrame:
     return (
         pl.concat([fresh.select(_asked_of().names()), corrected])
         .with_columns(
-            access_point=pl.lit(fee_point("")) + pl.col("subscription"),
+            access_point=pl.lit(POINT_PREFIX) + pl.col("subscription"),
             terms=pl.col(FEE).replace_strict(terms, return_dtype=pl.String),
         )
         .select(ASKED_FRAME.names())
         .cast(ASKED_FRAME)
-        .sort("subscription", FEE, "key_at")
+        .sort(KEY)
     )
 
 
