@@ -83,12 +83,16 @@ def joined_accounts(tables: TriggerTables, subscription_row: Int32Array, types: 
         subscription_row: of `layout.Tariff`. types: as in `named_by`.
     """
     account, holder = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
-    for offer, subscription in named_by(tables, types).tolist():
-        rows = np.append(np.flatnonzero(subscription_row[:, OFFER] == offer), subscription)
-        found = np.unique(subscription_row[rows, ACCOUNT])
+    pairs = named_by(tables, types)
+    for offer in np.unique(pairs[:, 0]).tolist():
+        buying = np.flatnonzero((subscription_row[:, OFFER] == offer) & (subscription_row[:, ACCOUNT] >= 0))
+        if not len(buying):
+            continue
+        # all of an offer may trigger usage of each that it names, so they are one
+        found = np.unique(subscription_row[np.append(buying, pairs[pairs[:, 0] == offer, 1]), ACCOUNT])
         found = found[found >= 0].astype(np.int32)
         account.append(found)
-        holder.append(np.full(len(found), subscription, np.int32))
+        holder.append(np.full(len(found), offer, np.int32))
     return np.concatenate(account), np.concatenate(holder)
 
 
