@@ -99,15 +99,15 @@ class Intake:
                 return
             self.tick()
             try:
-                now, terms = engine.now(), engine.terms
-                entries = self._archive_files.take_copy(source, path, now=now, terms=terms) or [
+                now, terms, archives = engine.now(), engine.terms, self._archive_files
+                entries = archives.take_copy(source, path, now=now, terms=terms) or [
                     engine.directory.spool.take_copy(
                         engine.journal,
                         source,
                         path,
                         now=now,
                         terms=terms,
-                        sealed=self._archive_files.is_sealed(source, path),
+                        sealed=archives.is_sealed(source, path),
                     )
                 ]
             except UnableToClaim as error:
@@ -187,15 +187,15 @@ class Intake:
     def _claim(self, source: str, path: Path) -> bool:
         engine = self.engine
         try:
-            now, terms = engine.now(), engine.terms
-            entries: list[FileClaim] = self._archive_files.claim(source, path, now=now, terms=terms) or [
+            now, terms, archives = engine.now(), engine.terms, self._archive_files
+            entries: list[FileClaim] = archives.claim(source, path, now=now, terms=terms) or [
                 engine.directory.spool.claim(
                     engine.journal,
                     source,
                     path,
                     now=now,
                     terms=terms,
-                    sealed=self._archive_files.is_sealed(source, path),
+                    sealed=archives.is_sealed(source, path),
                 )
             ]
         except UnableToClaim as error:
