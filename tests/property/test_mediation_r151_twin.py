@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -68,7 +69,12 @@ def dressed(draw: Any, point: Prm) -> str:
         if kind == "comment":
             where = draw(st.sampled_from(["<Valeur>", "</Valeur>", "<Donnees_Releve>", "</PRM>", "<Id_PRM>"]))
             said = draw(st.sampled_from(["", "x", "</PRM>", "<PRM><Id_PRM>1</Id_PRM></PRM>", "></PRM>", ">"]))
-            text = text.replace(where, f"{where}<!--{said}-->", 1)
+            # A comment in a comment is no XML: those that were put in before are passed over.
+            comments = [match.span() for match in re.finditer("<!--.*?-->", text)]
+            places = [match.end() for match in re.finditer(re.escape(where), text)]
+            free = [at for at in places if not any(begin < at < end for begin, end in comments)]
+            if free:
+                text = f"{text[: free[0]]}<!--{said}-->{text[free[0] :]}"
         elif kind == "cdata":
             said = draw(st.sampled_from(["7", "</PRM>", "<a>", "]]", "&amp;"]))
             text = text.replace("<Valeur>", f"<Valeur><![CDATA[{said}]]>", 1)
