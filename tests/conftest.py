@@ -6,7 +6,9 @@ from apps.jit import prepare_cache
 
 prepare_cache()  # numba reads NUMBA_CACHE_DIR when it is imported, so nothing that imports it may come earlier
 
+import importlib  # noqa: E402
 import os  # noqa: E402
+import pkgutil  # noqa: E402
 import shutil  # noqa: E402
 import sys  # noqa: E402
 import tracemalloc  # noqa: E402, F401 - pytest imports it while it reports, and again when that import collects garbage
@@ -29,7 +31,16 @@ settings.register_profile("dev", database=None, deadline=None, max_examples=100)
 settings.register_profile(
     "soak", database=None, deadline=None, max_examples=5_000, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev")
+settings.load_profile(PROFILE)
+
+if PROFILE == "ci":
+    # Examples are drawn from the constants of the modules that are imported by then, too: whatever a worker ran before
+    # would decide what the next test tries. With all of them imported, it does not.
+    for room in ("apps", "benchmarks", "billing", "pipelines", "rating", "schemas", "sinks"):
+        for module in pkgutil.walk_packages([str(Path(__file__).parents[1] / room)], f"{room}."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
 
 os.environ["OCTROI_DEDUP_WINDOW_DAYS"] = "unlimited"  # usage of tests is old, and their clocks are real
 
