@@ -26,6 +26,8 @@ WALLET_FRAME = pl.Schema(
         "overdraft": pl.Int64,  # how far below zero it may go, billionths; null for without end
     }
 )
+SUBSCRIPTION_UNIT_FRAME = pl.Schema({"subscription": pl.String, "unit": pl.String, "count": pl.Int64})
+"""How many of something subscriptions have, for fees that are due for each."""
 SUBSCRIPTION_TERM_FRAME = pl.Schema(
     {
         "subscription": pl.String,
@@ -152,7 +154,7 @@ class Catalog:
         wallet_terms: by "account/wallet", of the wallets that do not pay for anything.
         contracts: what accounts have negotiated.
         recurring_charges, one_shot_charges: when fees are due; what they cost their charges say, of the same code.
-        subscription_terms: of the subscriptions to offers with fees.
+        subscription_terms: of the subscriptions to offers with fees. subscription_units: see SUBSCRIPTION_UNIT_FRAME.
         discount_plans, discounts: what is taken off, and which of it is assigned to whom.
         sellers .. tax_mappings, account_taxes: which tax is due; empty in a catalog that declares none.
     """
@@ -193,6 +195,7 @@ class Catalog:
     recurring_charges: dict[str, RecurringCharge] = field(default_factory=dict)
     one_shot_charges: dict[str, OneShotCharge] = field(default_factory=dict)
     subscription_terms: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SUBSCRIPTION_TERM_FRAME))
+    subscription_units: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SUBSCRIPTION_UNIT_FRAME))
 
     @property
     def fees(self) -> dict[str, RecurringCharge | OneShotCharge]:

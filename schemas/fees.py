@@ -21,7 +21,7 @@ FEE_FORMULA = f"quantity * {PRICE} * {NUMERATOR} / {DENOMINATOR}"
 POINT_PREFIX = "fee:"
 """Before the code of a subscription: the access point on which its fees are charged."""
 
-BasisName = Literal["actual", "thirty_360", "actual_360", "actual_365", "month_12"]
+BasisName = Literal["actual", "thirty_360", "actual_360", "actual_365", "actual_actual", "month_12"]
 
 
 class FeeBase(Document):
@@ -41,6 +41,10 @@ class RecurringCharge(FeeBase):
     the calendar has them begin. Days are those of `zone`. It is charged when a period ends, or `in_advance` when it begins.
     What is not a whole period costs its part by the `basis`, unless `prorate_start` or `prorate_end` says that it costs all.
     Of a day on which a subscription begins or ends in the middle, `start_day` and `end_day` say whether it is charged.
+
+    `priced_per` says what the plan prices: a period, or a year, of which a period is its part. `per_unit` names what the
+    subscription has a number of, such as kVA: it pays the price so many times. `cut_at_tax`: a piece begins where a rate of
+    tax may change, too.
     """
 
     kind: Literal["recurring_charge"]
@@ -53,6 +57,9 @@ class RecurringCharge(FeeBase):
     basis: BasisName = "actual"
     start_day: Literal["charged", "free"] = "charged"
     end_day: Literal["charged", "free"] = "free"
+    priced_per: Literal["period", "year"] = "period"
+    per_unit: Code | None = None
+    cut_at_tax: bool = False
 
     @property
     def terms(self) -> str:

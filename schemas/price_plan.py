@@ -198,6 +198,7 @@ LevelText = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)? (%|[A-Za-z][
 COUNTED_VALUES_MAX = 32
 """Values that an accumulator counts each for itself: each takes room for every holder."""
 LEVELS_MAX = 16
+UNITS_MAX = 1_000_000
 ACCUMULATORS_MAX = 8
 Accumulated = Annotated[tuple[Code, ...], Field(max_length=ACCUMULATORS_MAX)]
 
@@ -445,6 +446,7 @@ class Subscription(Document):
     """An offer for an account, in force during [start, end), with its access points; `zone` is for calendars that ask for it.
 
     `group` names the subscriptions, of whatever accounts, with which it shares counters of groups. `reseller` sold it.
+    `units`: how many of something it has, by name, for fees that are due for each.
     """
 
     kind: Literal["subscription"]
@@ -456,6 +458,7 @@ class Subscription(Document):
     zone: str | None = None
     group: Code | None = None
     reseller: Reseller | None = None
+    units: Annotated[dict[Code, Annotated[int, Field(ge=1, le=UNITS_MAX)]], Field(max_length=16)] = {}
     discounts: Annotated[tuple[DiscountAssignment, ...], Field(max_length=64)] = ()
     access_points: tuple[AccessPoint, ...] = ()
 

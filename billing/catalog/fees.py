@@ -15,7 +15,7 @@ from billing.catalog.models import Documents, Entry, Problems
 from billing.catalog.origins import Origins
 from billing.catalog.resellers import overlap, resold_code, span
 from billing.catalog.rows import Check
-from schemas.catalog import SUBSCRIPTION_TERM_FRAME, TIME_MAX, TIME_MIN
+from schemas.catalog import SUBSCRIPTION_TERM_FRAME, SUBSCRIPTION_UNIT_FRAME, TIME_MAX, TIME_MIN
 from schemas.contract import Contract
 from schemas.fees import (
     DAY_AFTER,
@@ -60,6 +60,7 @@ FEE_SOURCE = ParquetSource.model_validate(
         },
     }
 )
+_ASKING = dict.fromkeys(("offer", "charge", "unit"), pl.String)
 _MODELS: tuple[type[FeeBase], ...] = (RecurringCharge, OneShotCharge)
 
 
@@ -162,8 +163,42 @@ def _term_rows(entries: Iterable[Entry[Subscription]], origins: Origins) -> Iter
             yield (code, *overlap(span(bought), span(reseller)), origins.value(entry, ("reseller",)))
 
 
+def gather_units(documents: Documents) -> pl.DataFrame:
+    """Return how many of something subscriptions have, those of resellers as those that they sold: SUBSCRIPTION_UNIT_FRAME."""
+    rows = []
+    for entry in documents.of(Subscription).values():
+        bought = entry.document
+        codes = [bought.code, *([resold_code(bought.code, bought.reseller.account)] if bought.reseller else [])]
+        rows += [(code, unit, count) for code in codes for unit, count in bought.units.items()]
+    return pl.DataFrame(rows, schema=SUBSCRIPTION_UNIT_FRAME, orient="row").sort("subscription", "unit")
+
+
+def _check_units(check: Check, terms: pl.DataFrame) -> None:
+    """Say which subscriptions do not have a number of what fees of their offers are due for."""
+    documents = check.ctx.documents
+    units = {code: entry.document.per_unit for code, entry in documents.of(RecurringCharge).items()}
+    asked = [
+        (offer, charge, unit)
+        for offer, entry in documents.of(Offer).items()
+        for charge in entry.document.charges
+        if (unit := units.get(charge)) is not None
+    ]
+    asking = pl.DataFrame(asked, schema=["offer", "charge", "unit"], orient="row", schema_overrides=_ASKING)
+    lacking = terms.join(asking, on="offer").join(gather_units(documents), on=["subscription", "unit"], how="anti")
+    check.refuse(
+        lacking.sort("subscription", "charge").unique("subscription", keep="first", maintain_order=True),
+        "units",
+        ("units",),
+        lambda row: (
+            f'the fee "{row["charge"]}" is due for each {row["unit"]}, and the subscription does not say how many it has',
+            f"add `units: {{{row['unit']}: 6}}`, or another number",
+        ),
+    )
+
+
 def check_terms(check: Check, terms: pl.DataFrame) -> None:
-    """Say which subscriptions to offers with fees do not say since when."""
+    """Say which subscriptions to offers with fees do not say since when, or for how many."""
+    _check_units(check, terms)
     check.refuse(
         terms.filter(pl.col("start_at") == TIME_MIN),
         "start",

@@ -11,7 +11,7 @@ from schemas.price_plan import Charge, EventType, PricePlan, PriceVersion
 FEE_DECIMALS_MAX = 6
 """Of the price of a whole fee: of at most 12 months, any share of it is rounded as if it were exact."""
 _MONTHS = ("month", "year")
-_OF_MONTHS = ("thirty_360", "actual_360", "actual_365", "month_12")
+_OF_MONTHS = ("thirty_360", "actual_360", "actual_365", "actual_actual", "month_12")
 _NOT_OF_FEES = ("prices", "calendar", "connection_fee", "floor", "cap", "increments", "minimum_quantity")
 
 
@@ -22,6 +22,9 @@ def check_recurring(ctx: Context, entry: Entry[RecurringCharge]) -> None:
     if fee.basis in _OF_MONTHS and fee.every.split()[1] not in _MONTHS:
         message = f"{fee.basis} counts months, and a period is {fee.every}"
         ctx.problems.at(entry, ("basis",), message, "use `basis: actual`, or periods of months")
+    if fee.priced_per == "year" and fee.every.split()[1] not in _MONTHS:
+        message = f"the price is that of a year, and a period is {fee.every}"
+        ctx.problems.at(entry, ("priced_per",), message, "price a period, or use periods of months")
 
 
 def check_one_shot(ctx: Context, entry: Entry[OneShotCharge]) -> None:

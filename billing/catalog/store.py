@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from billing.catalog.checking import Context, known_units
-from billing.catalog.fees import add_fees, by_share, fee_plans
+from billing.catalog.fees import add_fees, by_share, fee_plans, gather_units
 from billing.catalog.files import CatalogFiles, content_hash, read_files, yaml_names
 from billing.catalog.models import D, Problems
 from billing.catalog.origins import Origins
@@ -82,6 +82,7 @@ def load_catalog(directory: Path, *, drafts: bool = False) -> Catalog:
         recurring_charges=_by_code(ctx, RecurringCharge),
         one_shot_charges=_by_code(ctx, OneShotCharge),
         subscription_terms=parties.terms.drop("offer", "origin"),
+        subscription_units=gather_units(ctx.documents),
         sources=_by_code(ctx, SourceBase),
         accounts=parties.accounts.drop("origin"),
         wallets=parties.wallets,

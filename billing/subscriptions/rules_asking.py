@@ -7,7 +7,7 @@ subscription has no more, and a subscription that is gone, stay as they were ask
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from fractions import Fraction
 from typing import Any
@@ -20,6 +20,7 @@ from rating.contracts import own_code, with_contracts
 from schemas.catalog import Catalog
 from schemas.fees import DAY_AFTER, DENOMINATOR, FEE, FIRST_DAY, NUMERATOR, POINT_PREFIX, OneShotCharge, RecurringCharge
 from schemas.price_plan import PriceVersion, utc_microseconds
+from schemas.tax import TaxVersion
 
 ASKED_FRAME = pl.Schema(
     {
@@ -112,13 +113,34 @@ def _owed(catalog: Catalog, until: date) -> tuple[pl.DataFrame, pl.DataFrame]:
             if isinstance(fee, OneShotCharge):
                 found = _once(fee, terms, until)
             else:
-                versions = varied.price_plans[varied.charges[charge].price_plan].versions
+                versions: list[PriceVersion | TaxVersion] = [
+                    *varied.price_plans[varied.charges[charge].price_plan].versions
+                ]
+                if fee.cut_at_tax:
+                    versions += [version for tax in catalog.taxes.values() for version in tax.versions or ()]
                 found = _recurring(fee, terms, until, _changes(versions))
+                if fee.per_unit is not None:
+                    found = _for_each(found, catalog, fee.per_unit)
             owed.append(found.with_columns(pl.lit(fee.code).alias(FEE)).select(_OWED))
     return pl.concat(owed), pl.concat(having)
 
 
-def _changes(versions: tuple[PriceVersion, ...]) -> list[int]:
+def _for_each(found: pl.DataFrame, catalog: Catalog, unit: str) -> pl.DataFrame:
+    """Return what is owed for each of so many units that a subscription has."""
+    had = catalog.subscription_units.filter(pl.col("unit") == unit)
+    joined = found.join(had, on="subscription")
+    shares = joined.select(NUMERATOR, DENOMINATOR, "count").unique()
+    exact = [Fraction(row[0] * row[2], row[1]) for row in shares.iter_rows()]
+    known = shares.with_columns(
+        pl.Series("all_of", [share.numerator for share in exact], pl.Int64),
+        pl.Series("over", [share.denominator for share in exact], pl.Int64),
+    )
+    return joined.join(known, on=[NUMERATOR, DENOMINATOR, "count"]).with_columns(
+        pl.col("all_of").alias(NUMERATOR), pl.col("over").alias(DENOMINATOR)
+    )
+
+
+def _changes(versions: Sequence[PriceVersion | TaxVersion]) -> list[int]:
     """Return when other versions come into force, or none does."""
     ends = (version.end for version in versions if version.end is not None)
     return sorted({utc_microseconds(each) for each in (*ends, *(version.start for version in versions))})

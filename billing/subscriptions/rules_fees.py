@@ -58,13 +58,14 @@ def pieces(
         changes: instants at which the price may change, microseconds UTC. All of a day costs what its first instant does.
     """
     terms = terms_of(fee, first)
+    of_price = Fraction(terms.cycle.months or 12, 12) if fee.priced_per == "year" else Fraction(1)
     cuts = sorted({_day_from(at, fee.zone) for at in changes})
     for part in recurring_parts(terms, first, until if terms.in_advance else until + _DAY, end=after):
         number = terms.cycle.number_at(part.days.start)
         inner = [day for day in cuts if part.days.start < day < part.days.end]
         for low, high in pairwise((part.measured.start, *inner, part.measured.end)):
             days = Period(max(low, part.days.start), min(high, part.days.end))
-            yield Piece(days, share(terms.cycle, number, Period(low, high), terms.basis))
+            yield Piece(days, of_price * share(terms.cycle, number, Period(low, high), terms.basis))
 
 
 def terms_of(fee: RecurringCharge, first: date) -> Terms:

@@ -6,6 +6,7 @@ comes to the same, and a price that changes within one is two parts. Shares are 
 
 from __future__ import annotations
 
+from calendar import isleap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -26,6 +27,7 @@ class Basis(StrEnum):
     * thirty_360: every month has 30 days (30E/360); a whole period is exactly one.
     * actual_360, actual_365: days, over a year of 360 or 365: a twelfth of a year is a month's price, so that a whole period
       of 31 days may cost more than one.
+    * actual_actual: days, over the 365 or 366 of the year that each lies in.
     * month_12: whole months are twelfths of a year, or parts of the period; days are parts of their month.
     """
 
@@ -33,6 +35,7 @@ class Basis(StrEnum):
     THIRTY_360 = "thirty_360"
     ACTUAL_360 = "actual_360"
     ACTUAL_365 = "actual_365"
+    ACTUAL_ACTUAL = "actual_actual"
     MONTH_12 = "month_12"
 
 
@@ -66,6 +69,8 @@ def _place(cycle: Cycle, number: int, day: date, basis: Basis) -> Fraction:
         raise UnableToProrate(f"{basis.value} counts months, and the cycle is {cycle.count} {cycle.unit}")
     if basis in (Basis.ACTUAL_360, Basis.ACTUAL_365):
         return Fraction(days * 12, cycle.months * (360 if basis is Basis.ACTUAL_360 else 365))
+    if basis is Basis.ACTUAL_ACTUAL:
+        return (_in_years(day) - _in_years(whole.start)) * 12 / cycle.months
     if basis is Basis.THIRTY_360:
         if day == whole.end:
             return Fraction(1)
@@ -75,6 +80,11 @@ def _place(cycle: Cycle, number: int, day: date, basis: Basis) -> Fraction:
     begun = months.number_at(day)
     within = months.period(begun)
     return (begun - first + Fraction((day - within.start).days, within.days)) / cycle.months
+
+
+def _in_years(day: date) -> Fraction:
+    first = date(day.year, 1, 1)
+    return day.year + Fraction((day - first).days, 366 if isleap(day.year) else 365)
 
 
 def _days_30(day: date) -> int:

@@ -29,6 +29,12 @@ in_advance,every=1_week                      2026-01-01        -                
 in_advance,every=1_year                      2026-07-01        -                 2026-07-02  07-01+184=184/365
 in_advance,basis=thirty_360                  2026-01-31        -                 2026-03-01  01-31+1=1/30 02-01+28=1
 in_advance,basis=actual_365                  2026-01-01        -                 2026-01-02  01-01+31=372/365
+in_advance,priced_per=year,basis=month_12    2024-02-01        2024-02-21        2024-02-22  02-01+20=5/87
+in_advance,priced_per=year,basis=actual_365  2024-02-01        2024-02-21        2024-02-22  02-01+20=4/73
+in_advance,priced_per=year,basis=actual_actual  2024-02-01     2024-02-21        2024-02-22  02-01+20=10/183
+in_advance,priced_per=year,basis=actual_360  2024-02-01        2024-02-21        2024-02-22  02-01+20=1/18
+in_advance,priced_per=year                   2024-02-01        -                 2024-02-02  02-01+29=1/12
+in_advance,every=2_month,anchor=2023-12-01,basis=actual_actual  2023-12-01  -    2023-12-02  12-01+62=22661/22265
 in_advance                                   2026-04-16T14:00  2026-04-16T18:00  2026-05-01  -
 in_advance,end_day=charged                   2026-04-16T14:00  2026-04-16T18:00  2026-05-01  04-16+1=1/30
 in_advance,start_day=free                    2026-04-16T14:00  -                 2026-05-01  04-17+14=7/15
