@@ -1,4 +1,4 @@
-"""`octroi catalog list|diff|schema`: which catalogs were in force, in what two differ, and what documents look like."""
+"""`octroi catalog list|diff|template|schema`: what was in force, what differs, published tariffs, and what is written."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ import typer
 from apps.cli.failures import honest
 from apps.cli.options import AsJson, Data, open_settings
 from apps.cli.output import print_json, print_table, printable
+from apps.cli.templates import show_template, show_templates
 
-catalogs = typer.Typer(help="Catalogs that were in force, and what differs between two.", no_args_is_help=True)
+catalogs = typer.Typer(
+    help="Catalogs that were in force, what differs between two, and published tariffs.", no_args_is_help=True
+)
 _WHICH = "`current`, the beginning of a kept image's hash, or a directory."
 Old = Annotated[str, typer.Argument(metavar="OLD", help=_WHICH)]
 New = Annotated[str, typer.Argument(metavar="NEW", help=_WHICH)]
@@ -64,6 +67,21 @@ def diff(old: Old, new: New, data: Data = None, as_json: AsJson = False) -> None
         return
     for line in found.lines():
         print(printable(line))
+
+
+@catalogs.command(epilog="Example: octroi catalog template fr_turpe_c5 > octroi-data/catalog/turpe.yaml")
+@honest
+def template(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="A published tariff.", show_default=False)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List published tariffs, or print one as catalog documents, with its sources and doubts, ready to be saved and adapted."""
+    from billing.catalog.templates import find_tariff, tariff_templates
+
+    if name is None:
+        show_templates(tariff_templates(), as_json=as_json)
+    else:
+        show_template(find_tariff(name), as_json=as_json)
 
 
 @catalogs.command("schema", epilog="Example: octroi catalog schema > octroi-catalog.schema.json")

@@ -11,6 +11,7 @@ from apps.cli.failures import PARTIAL, honest, say
 from apps.cli.options import AsJson, Data, open_settings, require_catalog, say_when_cold
 from apps.cli.output import count, decimal_text, print_json, print_result, print_table, printable
 from apps.cli.progress import records_bar
+from apps.cli.templates import show_template, show_templates
 
 if TYPE_CHECKING:
     from schemas.catalog import Catalog
@@ -91,17 +92,9 @@ def template(
     from billing.catalog.templates import find_template, source_templates
 
     if name is None:
-        rows = [{"name": found.name, "about": found.about} for found in source_templates()]
-        if as_json:
-            print_json(rows)
-        else:
-            print_table("", ["name", "about"], [list(row.values()) for row in rows])
-        return
-    found = find_template(name)
-    if as_json:
-        print_json({"name": found.name, "about": found.about, "text": found.text})
+        show_templates(source_templates(), as_json=as_json)
     else:
-        print(found.text, end="")
+        show_template(find_template(name), as_json=as_json)
 
 
 def _as_yaml(document: dict[str, Any]) -> str:

@@ -49,6 +49,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "catalog diff",
         "catalog list",
         "catalog schema",
+        "catalog template",
         "charge balance",
         "charge cancel",
         "charge confirm",
