@@ -1,4 +1,4 @@
-"""What flows of electricity distributors say: readings, quantities, intervals, contract events, billed lines.
+"""What flows of distributors of electricity and gas say: readings, quantities, intervals, contract events, billed lines.
 
 Decoders write them as columns of text, as every format does, so that a value that cannot be read refuses one record and not a
 file; the models say what the texts mean. An instant is UTC, a period half-open, a text without a value is empty.
@@ -28,7 +28,8 @@ class EnergyRecord(BaseModel):
         flow: such as R15. point: the meter point, 14 digits.
         created_at: when the distributor made the file. version: grows with it, so that the newest statement is the highest.
         line: where the record stands in the file, 0 where the format has no lines.
-        doubt: why the distributor doubts it, empty otherwise.
+        doubt: why it is doubted, empty otherwise. warning: what about it is odd and changes nothing.
+        publication: of gas: `published` for billing, or `informative`, for the customer to look at and never billed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,6 +40,8 @@ class EnergyRecord(BaseModel):
     version: int
     line: int = 0
     doubt: str = ""
+    warning: str = ""
+    publication: Literal["published", "informative"] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -88,13 +91,16 @@ class Quantity(EnergyRecord):
         start, end: the period.
         measure: `consumption`, or in collective self-consumption `auto_produced`, `allo_produced`, `self_consumed`, `surplus`.
         value: in `unit`, Wh. net: the same, 0 where `status` is A: what is left of the record.
+        grid: None where nothing is counted by classes.
         previous_id: of the reading at the start. correction: why it was corrected.
+        volume, coefficient: of gas: what was measured, in m3 (of a converter where there is one), and kWh per m3. computed:
+            the two multiplied, in Wh, as a check; never billed.
     """
 
     id: str = ""
     start: AwareDatetime
     end: AwareDatetime
-    grid: Grid
+    grid: Grid | None = None
     calendar: str = ""
     time_class: str = ""
     measure: str
@@ -108,6 +114,9 @@ class Quantity(EnergyRecord):
     reason: str = ""
     correction: str = ""
     situation: str = ""
+    volume: Decimal | None = None
+    coefficient: Decimal | None = None
+    computed: Decimal | None = None
 
 
 class Interval(EnergyRecord):
@@ -115,7 +124,8 @@ class Interval(EnergyRecord):
 
     Attributes:
         start, end: of the step. step_s: its seconds. power: mean, in W; None where the distributor has no value.
-        value: in Wh, what the power comes to in the step.
+        value: what the power comes to in the step, in `unit`: Wh, of reactive power VArh. Of a voltage, the voltage itself.
+        nature: as of other records; quality: the distributor's own code. stage: how far it is worked on, such as BRUT or BEST.
     """
 
     start: AwareDatetime
@@ -125,21 +135,28 @@ class Interval(EnergyRecord):
     direction: Direction
     power: Decimal | None = None
     value: Decimal | None = None
+    unit: str = "Wh"
     quality: str = ""
+    nature: Nature | None = None
+    stage: str = ""
 
 
 class ContractEvent(EnergyRecord):
     """What happened to the contract or the meter of a point.
 
     Attributes:
+        at: None where a flow says how things are without saying since when.
         kind: `nature` in words of ours: CFN_IN and CFN_OUT for changes of supplier, CANCELLED for a contract that never was,
-            else the distributor's: PMES, MES, RES, MCT, CMAT, MCF, …
+            STATE for how things are, MILESTONE for a step of a request, else the distributor's: PMES, MES, RES, MCT, CMAT, …
         category: CONTRAT, TECHNIQUE, …
         situation, sequence: the contract of a customer with a supplier, and which of its states.
-        power: subscribed, in `power_unit`. affair: the request it answers.
+        power: subscribed, in `power_unit`, the largest; powers: of each time class, such as `HPH=250 HCH=200`.
+        affair: the request it answers. milestone: its step; effective_on: the day that it is for.
+        profile, frequency, exit_point: how a point is settled, how often it is read, where its network begins.
+        annual_wh, daily_wh: of gas: the yearly reference (CAR), and the subscribed capacity of a day (CJA).
     """
 
-    at: AwareDatetime
+    at: AwareDatetime | None = None
     kind: str
     nature: str
     category: str = ""
@@ -158,6 +175,14 @@ class ContractEvent(EnergyRecord):
     supplier_calendar: str = ""
     off_peak: str = ""
     meter: str = ""
+    powers: str = ""
+    milestone: str = ""
+    effective_on: date | None = None
+    profile: str = ""
+    frequency: str = ""
+    exit_point: str = ""
+    annual_wh: Decimal | None = None
+    daily_wh: Decimal | None = None
 
 
 class DistributorLine(EnergyRecord):
@@ -171,7 +196,7 @@ class DistributorLine(EnergyRecord):
             `billed_again` by that ending.
         start, end: days as the invoice prints them.
         quantity, unit, price, amount: as printed. vat_rate: per cent; vat_code: where a code stands in its place.
-        origin_invoice, origin_valuation: what it corrects.
+        origin_invoice, origin_valuation: what it corrects. summary: under which heading the invoice sums it up.
     """
 
     invoice: str
@@ -201,6 +226,7 @@ class DistributorLine(EnergyRecord):
     correction: str = ""
     origin_invoice: str = ""
     origin_valuation: str = ""
+    summary: str = ""
 
 
 RecordKind = Literal["readings", "quantities", "intervals", "events", "lines"]

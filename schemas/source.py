@@ -18,7 +18,7 @@ from schemas.source_base import (
 )
 from schemas.source_binary import Ts32298Source
 from schemas.source_columns import ArrowSource, ParquetSource
-from schemas.source_energy import EnedisSource
+from schemas.source_energy import EnedisSource, GrdfSource
 from schemas.source_plugin import PluginSource
 from schemas.source_radius import RadiusSource
 from schemas.source_roaming import TapSource
@@ -36,6 +36,7 @@ __all__ = [
     "Filter",
     "FixedColumn",
     "FixedWidthSource",
+    "GrdfSource",
     "HeaderRecords",
     "JsonSource",
     "Place",
@@ -176,6 +177,7 @@ SOURCE_MODELS: dict[str, type[SourceBase]] = {
     "plugin": PluginSource,
     "r151": R151Source,
     "enedis": EnedisSource,
+    "grdf": GrdfSource,
     "ts32298": Ts32298Source,
     "tap": TapSource,
     "radius": RadiusSource,

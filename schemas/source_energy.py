@@ -1,11 +1,21 @@
-"""Sources of the flows of electricity distributors."""
+"""Sources of the flows of distributors of electricity and gas."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from schemas.energy import RecordKind
-from schemas.source_base import EventMapping, SourceBase
+from pydantic import Field, StringConstraints
+
+from schemas.energy import Nature, RecordKind, Status
+from schemas.price_plan import Document
+from schemas.source_base import EventMapping, FieldName, SourceBase
+
+GasColumn = Literal[
+    "point", "start", "end", "energy", "volume", "converted", "coefficient", "nature", "status", "id", "reason",
+    "publication", "created_at",
+]  # fmt: skip
+GAS_COLUMNS: tuple[GasColumn, ...] = ("point", "start", "end", "energy")
+"""Those that a table must have."""
 
 
 class EnedisSource(SourceBase):
@@ -16,4 +26,34 @@ class EnedisSource(SourceBase):
 
     format: Literal["enedis"]
     records: RecordKind
+    mapping: EventMapping
+
+
+class GrdfTable(Document):
+    """What the columns of delimited text are: `columns` is what octroi needs -> the header's name.
+
+    `energy` is in kWh, volumes in m3. `pattern` is that of instants, of Europe/Paris without an offset. `natures` and
+    `statuses` give texts their letters. With a column `publication` only the texts `published`
+    may be billed; without it all rows are.
+    """
+
+    columns: Annotated[dict[GasColumn, FieldName], Field(min_length=len(GAS_COLUMNS))]
+    delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] = ";"
+    decimal: Literal[".", ","] = ","
+    encoding: Literal["utf-8", "latin-1"] = "utf-8"
+    pattern: Annotated[str, StringConstraints(min_length=1, max_length=64)] = "DD/MM/YYYY hh:mm"
+    natures: dict[str, Nature] = {}
+    statuses: dict[str, Status] = {}
+    published: tuple[str, ...] = ()
+
+
+class GrdfSource(SourceBase):
+    """Flows of GRDF: answers of ADICT and the portal's JSON; delimited text where `table` says what its columns are.
+
+    Informative data are filtered, whatever the mapping says.
+    """
+
+    format: Literal["grdf"]
+    records: Literal["quantities", "readings", "events"]
+    table: GrdfTable | None = None
     mapping: EventMapping

@@ -40,7 +40,8 @@ BY_FORMAT: dict[str, dict[str, Media]] = {
     "arrow": {ARROW_STREAM: Media("arrows"), ARROW_FILE: Media("arrow")},
     "parquet": {PARQUET: Media("parquet")},
     "r151": {"application/xml": Media("xml"), "text/xml": Media("xml")},
-    "enedis": {"application/xml": Media("xml"), "text/xml": Media("xml"), JSON: Media("json")},
+    "enedis": {"application/xml": Media("xml"), "text/xml": Media("xml"), JSON: Media("json"), CSV: Media("csv")},
+    "grdf": {**_JSON, CSV: Media("csv")},
 }
 """The kinds of body of each format; of every other one: its bytes, `application/octet-stream`."""
 _ANY: dict[str, Media] = {OCTETS: Media("bin")}

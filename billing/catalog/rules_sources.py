@@ -29,11 +29,14 @@ from schemas.source import (
     EnedisSource,
     EventMapping,
     FixedWidthSource,
+    GrdfSource,
     HeaderRecords,
     JsonSource,
     R151Source,
     SourceBase,
 )
+from schemas.source_energy import GAS_COLUMNS, GrdfTable
+from schemas.time_pattern import WrongPattern, pattern_tokens
 
 CLOUD_EVENTS_IDENTITY = ("source", "id")
 STEPS_MAX = 16
@@ -54,8 +57,8 @@ def check_source(ctx: Context, entry: Entry[SourceBase]) -> None:
         _check_cloud_events(ctx, entry, source)
     elif isinstance(source, JsonSource):
         _check_json(ctx, entry, source)
-    elif isinstance(source, EnedisSource):
-        _check_enedis(ctx, entry, source)
+    elif isinstance(source, EnedisSource | GrdfSource):
+        _check_energy(ctx, entry, source)
     mapping: EventMapping | None = getattr(source, "mapping", None)
     check_transform(ctx, entry, source, () if mapping is None else _fields(mapping))
     if mapping is not None:
@@ -181,11 +184,25 @@ def _check_json(ctx: Context, entry: Entry[Any], source: JsonSource) -> None:
         ctx.problems.at(entry, ("layout",), "a path to the records goes through documents", "remove `layout`", key=True)
 
 
-def _check_enedis(ctx: Context, entry: Entry[Any], source: EnedisSource) -> None:
+def _check_energy(ctx: Context, entry: Entry[Any], source: EnedisSource | GrdfSource) -> None:
     names = columns_of(source.records)
     for path, name in _read_fields(source):
         if name not in names:
             ctx.problems.at(entry, path, f'{source.records} have no column "{name}"', choose(name, names))
+    if isinstance(source, GrdfSource) and source.table is not None:
+        _check_table(ctx, entry, source.table)
+
+
+def _check_table(ctx: Context, entry: Entry[Any], table: GrdfTable) -> None:
+    path: Path = ("table",)
+    if missing := [name for name in GAS_COLUMNS if name not in table.columns]:
+        ctx.problems.at(entry, (*path, "columns"), f"no column is named for {', '.join(missing)}", "name it")
+    if table.delimiter in _NO_DELIMITER or table.delimiter == table.decimal:
+        ctx.problems.at(entry, (*path, "delimiter"), "that can be no delimiter", "write another one, such as ;")
+    try:
+        pattern_tokens(table.pattern)
+    except WrongPattern as error:
+        ctx.problems.at(entry, (*path, "pattern"), str(error), "write one such as DD/MM/YYYY hh:mm")
 
 
 def _check_paths(ctx: Context, entry: Entry[Any], source: JsonSource | CloudEventsSource) -> None:
@@ -225,7 +242,7 @@ def _fields(mapping: EventMapping) -> Iterator[tuple[Path, str]]:
 
 
 def _read_fields(
-    source: DelimitedSource | FixedWidthSource | JsonSource | CloudEventsSource | EnedisSource,
+    source: DelimitedSource | FixedWidthSource | JsonSource | CloudEventsSource | EnedisSource | GrdfSource,
 ) -> Iterator[tuple[Path, str]]:
     """Yield (path, name) of every field that is read from a record: by the mapping, or by the transform before it."""
     transform = source.transform

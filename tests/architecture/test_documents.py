@@ -29,6 +29,7 @@ from schemas import (
     price_plan,
     price_table,
     source,
+    source_energy,
     source_files,
     source_flow,
     source_transform,
@@ -101,6 +102,8 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "source: file_names": source_files.FileNames,
     "source: r151": source.R151Source,
     "source: enedis": source.EnedisSource,
+    "source: grdf": source.GrdfSource,
+    "source: grdf: table": source_energy.GrdfTable,
     "source: ts32298": source.Ts32298Source,
     "source: tap": source.TapSource,
     "source: radius": source.RadiusSource,
@@ -119,7 +122,7 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
 }
 """Heading of docs/catalog.md -> the model whose fields its table lists."""
 SPECIAL_DEFAULTS = {
-    "pays_for",
+    "pays_for", "table", "natures", "statuses", "published",
     "identity_space",
     "bands", "days", "start", "end", "up_to", "price", "tiers", "counter", "increments", "connection_fee", "calendar",
     "day_types", "seasons", "dates", "yearly", "easter", "per", "free", "amount", "increment", "minimum_quantity", "floor", "cap",
@@ -331,7 +334,7 @@ def test_the_examples_of_the_catalog_page_are_one_catalog(tmp_path: Path, catalo
         heading for heading in CATALOG_SECTIONS if ":" not in heading
     }
     assert {document.format for document in catalog.sources.values()} == {
-        "delimited", "fixed_width", "json", "cloudevents", "arrow", "parquet", "plugin", "r151", "enedis", "ts32298", "tap", "radius",
+        "delimited", "fixed_width", "json", "cloudevents", "arrow", "parquet", "plugin", "r151", "enedis", "grdf", "ts32298", "tap", "radius",
     }  # fmt: skip
 
 

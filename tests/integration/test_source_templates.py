@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from cli_octroi import octroi, query
 from mediation_enedis import read_twin
+from mediation_grdf import read_twin as read_gas_twin
 from mediation_world import SECRET
 from template_world import load
 
@@ -26,6 +27,7 @@ from schemas.source import SourceBase
 
 NAMES = [template.name for template in source_templates()]
 ENEDIS = "../energy/fr_enedis_samples"
+GAS = "../energy/fr_gas"
 SAMPLES = {
     "asterisk": "sip_cdr/own_asterisk_master.csv",
     "freeswitch_csv": "sip_cdr/own_freeswitch_cdr.csv",
@@ -40,6 +42,7 @@ SAMPLES = {
     "enedis_r50": f"{ENEDIS}/sge_tiers/CommandeCollectePublicationMesures/C5-CDC/R50.xml",
     "enedis_c15": f"{ENEDIS}/electricore/c15_avec_releves.xml",
     "enedis_f15": f"{ENEDIS}/electricore/f15.xml",
+    "grdf_gas": f"{GAS}/lowatt_grdf/adict_v2_donnees_consos_publiees.ndjson",
 }
 WRITTEN = {
     "kamailio_cdrs": (
@@ -158,6 +161,8 @@ def read_otherwise(source: Any, data: bytes) -> list[dict[str, str]]:
     """Return the records of a file as csv or json read them, by field."""
     if source.format == "enedis":
         return read_twin(data, source.records)
+    if source.format == "grdf":
+        return read_gas_twin(data.decode())
     text = data.decode()
     if source.format == "delimited":
         quoting: Any = csv.QUOTE_NONE if source.quoting == "none" else csv.QUOTE_MINIMAL

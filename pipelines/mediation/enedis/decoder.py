@@ -4,68 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, BinaryIO
 
-import pyarrow as pa
-
-from pipelines.mediation.columns.blocks import ColumnBlocks, Columns
-from pipelines.mediation.columns.matrices import MatrixDecoder
+from pipelines.mediation.columns.rows import DOUBT, LINE, Row, RowDecoder
 from pipelines.mediation.context import DecodeContext
+from pipelines.mediation.enedis.heads import read_head
 from pipelines.mediation.enedis.json_elements import read_objects
 from pipelines.mediation.enedis.json_flows import JSON_FLOWS, shape_of
 from pipelines.mediation.enedis.xml_elements import read_elements
 from pipelines.mediation.enedis.xml_flows import XML_FLOWS, Head
-from pipelines.mediation.explain import describe_record, field_value
-from pipelines.mediation.extract import DecodedBlock, FieldMatrix, extract
 from pipelines.mediation.failures import UnableToDecodeFile
 from pipelines.mediation.plan import compile_mapping
-from schemas.cdr import BlockPosition
 from schemas.energy import RecordKind
-from schemas.rejection import Reason
 from schemas.source_energy import EnedisSource
 
-HEAD_BYTES = 4096
-ROWS_AT_ONCE = 4096
-DOUBT, LINE = "doubt", "line"
 MEASURES = "mesures"
-Row = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class EnedisDecoder(MatrixDecoder):
+class EnedisDecoder(RowDecoder):
     """A compiled source of flows of Enedis."""
 
     source: EnedisSource
 
-    def describe(self, block: DecodedBlock, row: int) -> str:
-        """Return what is wrong with one record, and where it stands in the file."""
-        doubtful = block.reason[row] == Reason.DOUBTFUL_READING
-        said = self._said(block, DOUBT, row) if doubtful else describe_record(self.source, self.plan, block, row)
-        line = self._said(block, LINE, row)
-        return f"line {line}: {said}" if line else said
-
-    def _block(self, matrix: FieldMatrix, position: BlockPosition) -> DecodedBlock:
-        block = extract(self.plan, matrix, position)
-        start, end = matrix.column(self.plan.fields.index(DOUBT))
-        block.reason[(block.reason == 0) & (start != end)] = Reason.DOUBTFUL_READING
-        return block
-
-    def _said(self, block: DecodedBlock, name: str, row: int) -> str:
-        return field_value(block, self.plan.fields.index(name), row).decode("utf-8", "replace")
-
-    def _matrices(self, stream: BinaryIO, block_bytes: int) -> Iterator[FieldMatrix]:
-        kinds = tuple(pa.string() for _ in self.plan.fields)
-        blocks = ColumnBlocks(self.plan.fields, kinds, block_bytes, self.source.record_bytes_max)
-        return blocks.cut(self._columns(read_rows(stream, self.source.records)))
-
-    def _columns(self, rows: Iterator[Row]) -> Iterator[Columns]:
-        while taken := list(islice(rows, ROWS_AT_ONCE)):
-            try:
-                yield tuple(pa.array([row.get(name, "") for row in taken], pa.string()) for name in self.plan.fields)
-            except UnicodeEncodeError as error:
-                told = f"behind line {taken[0].get(LINE)}: half of a surrogate pair"
-                raise UnableToDecodeFile("WRONG_ENCODING", told) from error
+    def _rows(self, stream: BinaryIO) -> Iterator[Row]:
+        return read_rows(stream, self.source.records)
 
 
 def read_rows(stream: BinaryIO, kind: RecordKind) -> Iterator[Row]:
@@ -76,15 +39,10 @@ def read_rows(stream: BinaryIO, kind: RecordKind) -> Iterator[Row]:
     Raises:
         UnableToDecodeFile: WRONG_FLOW for another flow, or one without such records; what reading XML and JSON raises.
     """
-    head = b""
-    while not head.strip(b" \t\r\n\xef\xbb\xbf"):
-        piece = stream.read(HEAD_BYTES)
-        if not piece:
-            return iter(())
-        head = head[-3:] + piece if head else piece
-    if head.lstrip(b" \t\r\n\xef\xbb\xbf")[:1] in (b"{", b"["):
-        return _json_rows(stream, head, kind)
-    return _xml_rows(stream, head, kind)
+    head, shape = read_head(stream)
+    if not shape:
+        return iter(())
+    return _json_rows(stream, head, kind) if shape == "json" else _xml_rows(stream, head, kind)
 
 
 def _xml_rows(stream: BinaryIO, head: bytes, kind: RecordKind) -> Iterator[Row]:

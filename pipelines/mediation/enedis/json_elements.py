@@ -24,7 +24,7 @@ class _Cut(Exception):
 
 
 @dataclass(slots=True)
-class _Text:
+class JsonText:
     """The text of a stream from `at` on, read as it is needed."""
 
     stream: BinaryIO
@@ -34,6 +34,8 @@ class _Text:
     at: int = 0
     line: int = 1
     ended: bool = False
+    passed: int = 0
+    """Characters that are behind."""
 
     def more(self) -> None:
         """Read on; what was passed is forgotten, and what is held doubles."""
@@ -103,57 +105,79 @@ class _Text:
 
     def _pass(self, end: int) -> None:
         self.line += self.text.count("\n", self.at, end)
+        self.passed += end - self.at
         self.at = end
 
 
 Found = tuple[str, dict[str, Any], int]
 
 
-def read_objects(stream: BinaryIO, head: bytes, names: Collection[str]) -> Iterator[Found]:
+def open_text(stream: BinaryIO, head: bytes) -> JsonText:
+    """Return the text of a stream, `head` first. Numbers that are not whole are decimals.
+
+    Raises:
+        UnableToDecodeFile: WRONG_ENCODING.
+    """
+    text = JsonText(stream, codecs.getincrementaldecoder("utf-8-sig")(), json.JSONDecoder(parse_float=Decimal))
+    text.take_in(head)
+    return text
+
+
+def read_objects(
+    stream: BinaryIO, head: bytes, names: Collection[str], *, whole: Collection[str] = ()
+) -> Iterator[Found]:
     """Yield (name, object, line) of each element of the arrays of these names, in order, of one document or an array of them.
 
-    Numbers that are not whole are decimals.
-
     Args:
-        stream: what follows `head`. names: of members of a document; it has one of them at least.
+        stream: what follows `head`. names: of members of a document; it has one of them at least, or one of `whole`: such a
+            document is an element itself, and its name is that.
 
     Raises:
         UnableToDecodeFile: MALFORMED_JSON, WRONG_ENCODING, WRONG_FLOW or RECORD_TOO_LONG.
     """
-    text = _Text(stream, codecs.getincrementaldecoder("utf-8-sig")(), json.JSONDecoder(parse_float=Decimal))
-    text.take_in(head)
+    text = open_text(stream, head)
     many = text.peek() == "["
     if many:
         text.take("[")
     while True:
-        yield from _document(text, names)
+        yield from _document(text, names, whole)
         if not many or text.take(",]") == "]":
             break
     if text.peek():
         raise UnableToDecodeFile("MALFORMED_JSON", f"line {text.line}: something follows the document")
 
 
-def _document(text: _Text, names: Collection[str]) -> Iterator[Found]:
+def _document(text: JsonText, names: Collection[str], whole: Collection[str]) -> Iterator[Found]:
     text.take("{")
-    found = False
+    begun, found, held, known = text.line, False, 0, dict[str, Any]()
     while True:
         name = text.value()
         text.take(":")
         if name in names and text.peek() == "[":
             found = True
-            for element, line in _array(text):
+            for element, line in elements(text):
                 if not isinstance(element, dict):
                     raise UnableToDecodeFile("MALFORMED_JSON", f"line {line}: an element of {name!r} is no object")
                 yield name, element, line
         else:
-            text.value()
+            before = text.passed
+            known[name] = text.value()
+            held += text.passed - before
+            if held > ELEMENT_CHARACTERS_MAX:
+                raise UnableToDecodeFile(
+                    "RECORD_TOO_LONG", f"line {begun}: more than {ELEMENT_CHARACTERS_MAX} characters"
+                )
         if text.take(",}") == "}":
             break
-    if not found:
+    told = next((name for name in whole if name in known), "")
+    if told and not found:
+        yield told, known, begun
+    elif not found:
         raise UnableToDecodeFile("WRONG_FLOW", f"line {text.line}: a document without an array {' or '.join(names)}")
 
 
-def _array(text: _Text) -> Iterator[tuple[Any, int]]:
+def elements(text: JsonText) -> Iterator[tuple[Any, int]]:
+    """Pass an array, and yield (element, line) of it."""
     text.take("[")
     if text.peek() == "]":
         text.take("]")

@@ -85,6 +85,18 @@ def number(text: str) -> Decimal | None:
     return Decimal(text) if _NUMBER.fullmatch(text) else None
 
 
+def mended(text: str) -> str:
+    """Return a label that was encoded twice as it was meant (`diffÃ©renciation` is `différenciation`), any other as it is."""
+    if text.isascii():
+        return text
+    for codec in ("cp1252", "latin-1"):
+        try:
+            return text.encode(codec).decode("utf-8")
+        except UnicodeError:
+            continue
+    return text
+
+
 def is_count(text: str) -> bool:
     """Return whether a text is a whole number of one or two digits."""
     return len(text) <= 2 and text.isascii() and text.isdecimal()

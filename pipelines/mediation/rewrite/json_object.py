@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipelines.mediation.rewrite.failures import UnableToRewriteRecord
-from schemas.source import CloudEventsSource, EnedisSource, JsonSource
+from schemas.source import CloudEventsSource, EnedisSource, GrdfSource, JsonSource
 
 _BARE = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?|true|false")
 _INDEX = re.compile(r"0|[1-9][0-9]{0,3}", re.ASCII)
@@ -24,7 +24,7 @@ class JsonRewriter:
         values: dotted path -> its new text.
     """
 
-    source: JsonSource | CloudEventsSource | EnedisSource
+    source: JsonSource | CloudEventsSource | EnedisSource | GrdfSource
     values: Mapping[str, str]
 
     def record(self, raw: bytes) -> bytes:

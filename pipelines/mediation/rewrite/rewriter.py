@@ -16,9 +16,11 @@ from pipelines.mediation.rewrite.fixed_width import fixed_width_rewriter
 from pipelines.mediation.rewrite.json_object import JsonRewriter
 from pipelines.mediation.text import read_head
 from pipelines.mediation.transform import TransformingDecoder
-from schemas.source import CloudEventsSource, DelimitedSource, EnedisSource, FixedWidthSource, JsonSource
+from schemas.source import CloudEventsSource, DelimitedSource, EnedisSource, FixedWidthSource, GrdfSource, JsonSource
 
 FIELDS_TOLD = 20
+REWRITTEN = (DelimitedSource, FixedWidthSource, JsonSource, CloudEventsSource, EnedisSource, GrdfSource)
+"""Formats of text."""
 
 
 class Rewriter(Protocol):
@@ -43,7 +45,7 @@ def make_rewriter(decoder: Decoder, values: Mapping[str, str], stream: BinaryIO)
         UnableToDecodeFile: when the file has no good header.
     """
     source = decoder.source
-    if not isinstance(source, DelimitedSource | FixedWidthSource | JsonSource | CloudEventsSource | EnedisSource):
+    if not isinstance(source, REWRITTEN):
         raise UnableToRewrite(
             f"source {source.code!r} is of format {source.format}, whose records cannot be written anew: correct the "
             "mapping and replay, or let the sender send a corrected file"

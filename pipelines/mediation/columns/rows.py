@@ -1,0 +1,63 @@
+"""What decoders of energy records have in common: a reader yields rows of text by column."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from pipelines.mediation.columns.blocks import ColumnBlocks, Columns
+from pipelines.mediation.columns.matrices import MatrixDecoder
+from pipelines.mediation.explain import describe_record, field_value
+from pipelines.mediation.extract import DecodedBlock, FieldMatrix, extract
+from pipelines.mediation.failures import UnableToDecodeFile
+from schemas.cdr import BlockPosition
+from schemas.rejection import Reason
+
+ROWS_AT_ONCE = 4096
+DOUBT, LINE = "doubt", "line"
+Row = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RowDecoder(MatrixDecoder):
+    """A compiled source of energy records. Its plan reads `doubt` and `line`, whether the mapping names them or not."""
+
+    def describe(self, block: DecodedBlock, row: int) -> str:
+        """Return what is wrong with one record, and where it stands in the file."""
+        doubt, line = self._said(block, DOUBT, row), self._said(block, LINE, row)
+        told = doubt
+        if block.reason[row] != Reason.DOUBTFUL_READING:
+            told = describe_record(self.source, self.plan, block, row)
+            told = f"{told}; {doubt}" if doubt else told
+        return f"line {line}: {told}" if line else told
+
+    @abstractmethod
+    def _rows(self, stream: BinaryIO) -> Iterator[Row]:
+        """Yield the records of a file, given from its first byte: columns of `schemas.energy` by name."""
+
+    def _block(self, matrix: FieldMatrix, position: BlockPosition) -> DecodedBlock:
+        block = extract(self.plan, matrix, position)
+        start, end = matrix.column(self.plan.fields.index(DOUBT))
+        block.reason[(block.reason == 0) & (start != end)] = Reason.DOUBTFUL_READING
+        return block
+
+    def _said(self, block: DecodedBlock, name: str, row: int) -> str:
+        return field_value(block, self.plan.fields.index(name), row).decode("utf-8", "replace")
+
+    def _matrices(self, stream: BinaryIO, block_bytes: int) -> Iterator[FieldMatrix]:
+        kinds = tuple(pa.string() for _ in self.plan.fields)
+        blocks = ColumnBlocks(self.plan.fields, kinds, block_bytes, self.source.record_bytes_max)
+        return blocks.cut(self._columns(self._rows(stream)))
+
+    def _columns(self, rows: Iterator[Row]) -> Iterator[Columns]:
+        while taken := list(islice(rows, ROWS_AT_ONCE)):
+            try:
+                yield tuple(pa.array([row.get(name, "") for row in taken], pa.string()) for name in self.plan.fields)
+            except UnicodeEncodeError as error:
+                told = f"behind line {taken[0].get(LINE)}: half of a surrogate pair"
+                raise UnableToDecodeFile("WRONG_ENCODING", told) from error

@@ -1,0 +1,1 @@
+"""Flows of GRDF, the French distributor of gas."""
