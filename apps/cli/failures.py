@@ -41,6 +41,7 @@ _EXIT_CODES = {
     "UnableToReadSettings": CONFIGURATION,
     "UnableToUseDataDirectory": UNAVAILABLE,
     "UnableToReach": UNAVAILABLE,
+    "UnableToReadCapture": PARTIAL,
     "UnableToReadChargingLog": UNAVAILABLE,
     "UnableToReadJournal": UNAVAILABLE,
     "UnableToWriteChargingLog": UNAVAILABLE,

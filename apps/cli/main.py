@@ -11,6 +11,7 @@ from apps.cli import (
     billing,
     catalogs,
     charging,
+    diameter,
     explaining,
     fees,
     files,
@@ -42,6 +43,7 @@ serve.add_to(app)
 charging.add_to(app)
 wallets.add_to(app)
 sources.add_to(app)
+diameter.add_to(app)
 rejects.add_to(app)
 files.add_to(app)
 notifying.add_to(app)

@@ -60,6 +60,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "charge send",
         "config show",
         "demo",
+        "diameter decode",
         "explain",
         "fees",
         "files abandon",

@@ -1,0 +1,1 @@
+"""Diameter: messages, dictionaries and captures."""

@@ -1,0 +1,1 @@
+"""What AVPs and commands are called, and how their values read: data, one page per specification."""
