@@ -179,7 +179,7 @@ def r50(root: Xml, _: str) -> Iterator[Row]:
             yield {
                 "flow": "R50", "point": text_of(prm, "Id_PRM"), "start": utc(end - timedelta(minutes=minutes)), "end": utc(end),
                 "step_s": str(minutes * 60), "measure": "EA", "direction": "consumption", "power": power,
-                "value": exact(Fraction(power) * minutes / 60) if power else "", "quality": doubt,
+                "value": exact(Fraction(power) * minutes / 60) if power else "", "unit": "Wh", "quality": doubt,
                 "doubt": f"IV is {doubt}" if doubt == "1" else "",
             } | made(text_of(root, "En_Tete_Flux/Date_Creation"))  # fmt: skip
 

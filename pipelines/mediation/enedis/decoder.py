@@ -8,17 +8,22 @@ from typing import Any, BinaryIO
 
 from pipelines.mediation.columns.rows import DOUBT, LINE, Row, RowDecoder
 from pipelines.mediation.context import DecodeContext
+from pipelines.mediation.enedis.csv_flows import csv_rows, is_history
+from pipelines.mediation.enedis.csv_history import KINDS
 from pipelines.mediation.enedis.heads import read_head
 from pipelines.mediation.enedis.json_elements import read_objects
 from pipelines.mediation.enedis.json_flows import JSON_FLOWS, shape_of
+from pipelines.mediation.enedis.json_members import text
 from pipelines.mediation.enedis.xml_elements import read_elements
-from pipelines.mediation.enedis.xml_flows import XML_FLOWS, Head
+from pipelines.mediation.enedis.xml_flows import THROUGH, XML_FLOWS
+from pipelines.mediation.enedis.xml_head import Head
 from pipelines.mediation.failures import UnableToDecodeFile
 from pipelines.mediation.plan import compile_mapping
 from schemas.energy import RecordKind
 from schemas.source_energy import EnedisSource
 
-MEASURES = "mesures"
+MEASURES, WHOLE = "mesures", ("idPrm",)
+"""The array of what was measured; and the member of a document that is one point itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +47,14 @@ def read_rows(stream: BinaryIO, kind: RecordKind) -> Iterator[Row]:
     head, shape = read_head(stream)
     if not shape:
         return iter(())
-    return _json_rows(stream, head, kind) if shape == "json" else _xml_rows(stream, head, kind)
+    if shape == "json":
+        return _json_rows(stream, head, kind)
+    return csv_rows(stream, head, kind) if shape == "text" and is_history(head) else _xml_rows(stream, head, kind)
 
 
 def _xml_rows(stream: BinaryIO, head: bytes, kind: RecordKind) -> Iterator[Row]:
     found, flow, root, any_holder = Head(), None, "", False
-    for root, element in read_elements(stream, head):
+    for root, element in read_elements(stream, head, THROUGH):
         flow = XML_FLOWS.get(root)
         walk = None if flow is None else flow.kinds.get(kind)
         if flow is None or walk is None:
@@ -56,6 +63,9 @@ def _xml_rows(stream: BinaryIO, head: bytes, kind: RecordKind) -> Iterator[Row]:
             any_holder = True
             if flow.needs and element.first(flow.needs) is None:
                 told = f"line {element.line}: {flow.holder} without {flow.needs}, as no {root} has it"
+                raise UnableToDecodeFile("WRONG_FLOW", told)
+            if (odd := flow.misplaced(element)) is not None:
+                told = f"line {odd.line}: {odd.name[:40]} stands where no {root} has it"
                 raise UnableToDecodeFile("WRONG_FLOW", told)
             yield from walk(found, element)
         elif element.holds(flow.holder):
@@ -68,30 +78,33 @@ def _xml_rows(stream: BinaryIO, head: bytes, kind: RecordKind) -> Iterator[Row]:
 
 
 def _json_rows(stream: BinaryIO, head: bytes, kind: RecordKind) -> Iterator[Row]:
-    for name, measure, line in read_objects(stream, head, (MEASURES, kind)):
+    known: dict[str, Any] = {}
+    for name, measure, line in read_objects(stream, head, (MEASURES, kind), whole=WHOLE, head_of=known):
         if name == kind:  # records of ours that were corrected
             yield {column: str(text) for column, text in measure.items() if text is not None}
             continue
         try:
-            rows = _measure_rows(measure, line, kind)
+            rows = _measure_rows(measure, line, kind, text(known, "echeances", "horodateDebutPublication"))
         except UnableToDecodeFile as error:
             raise UnableToDecodeFile(error.code, f"line {line}: {error.message}") from error
         yield from rows
 
 
-def _measure_rows(measure: dict[str, Any], line: int, kind: RecordKind) -> list[Row]:
+def _measure_rows(measure: dict[str, Any], line: int, kind: RecordKind, created: str) -> list[Row]:
     flow = shape_of(measure)
-    if not flow and measure.get("contexte") == []:  # nothing was measured of this point
+    empty = (measure.get("contexte"), measure.get("grandeur"))
+    if not flow and [] in empty:  # nothing was measured of this point
         return []
     walk = JSON_FLOWS.get(flow, {}).get(kind)
     if walk is None:
         raise _wrong(f"a measure of the shape of {flow or 'no known flow'}", kind)
-    return list(walk(measure, line))
+    return list(walk(measure, line, created))
 
 
 def _wrong(found: str, kind: RecordKind) -> UnableToDecodeFile:
-    known = [root for root, flow in XML_FLOWS.items() if kind in flow.kinds]
+    known = [flow.called or root for root, flow in XML_FLOWS.items() if kind in flow.kinds]
     known += [flow for flow, kinds in JSON_FLOWS.items() if kind in kinds]
+    known += ["HDM"] if kind in KINDS else []
     return UnableToDecodeFile("WRONG_FLOW", f"{found}; {kind} are read of {', '.join(known)}")
 
 

@@ -124,13 +124,18 @@ def open_text(stream: BinaryIO, head: bytes) -> JsonText:
 
 
 def read_objects(
-    stream: BinaryIO, head: bytes, names: Collection[str], *, whole: Collection[str] = ()
+    stream: BinaryIO,
+    head: bytes,
+    names: Collection[str],
+    *,
+    whole: Collection[str] = (),
+    head_of: dict[str, Any] | None = None,
 ) -> Iterator[Found]:
     """Yield (name, object, line) of each element of the arrays of these names, in order, of one document or an array of them.
 
     Args:
         stream: what follows `head`. names: of members of a document; it has one of them at least, or one of `whole`: such a
-            document is an element itself, and its name is that.
+            document is an element itself, and its name is that. head_of: told what a document says besides, as it is read.
 
     Raises:
         UnableToDecodeFile: MALFORMED_JSON, WRONG_ENCODING, WRONG_FLOW or RECORD_TOO_LONG.
@@ -140,16 +145,17 @@ def read_objects(
     if many:
         text.take("[")
     while True:
-        yield from _document(text, names, whole)
+        yield from _document(text, names, whole, {} if head_of is None else head_of)
         if not many or text.take(",]") == "]":
             break
     if text.peek():
         raise UnableToDecodeFile("MALFORMED_JSON", f"line {text.line}: something follows the document")
 
 
-def _document(text: JsonText, names: Collection[str], whole: Collection[str]) -> Iterator[Found]:
+def _document(text: JsonText, names: Collection[str], whole: Collection[str], known: dict[str, Any]) -> Iterator[Found]:
     text.take("{")
-    begun, found, held, known = text.line, False, 0, dict[str, Any]()
+    begun, found, held = text.line, False, 0
+    known.clear()
     while True:
         name = text.value()
         text.take(":")
@@ -171,7 +177,7 @@ def _document(text: JsonText, names: Collection[str], whole: Collection[str]) ->
             break
     told = next((name for name in whole if name in known), "")
     if told and not found:
-        yield told, known, begun
+        yield told, dict(known), begun
     elif not found:
         raise UnableToDecodeFile("WRONG_FLOW", f"line {text.line}: a document without an array {' or '.join(names)}")
 

@@ -1,60 +1,44 @@
-"""The JSON flows R64 and R67 as records. Which of them a measure is shows in its shape: values, or quantities."""
+"""The JSON flows R64 and R67 as records, and which flow a measure is of: it shows in its shape."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from pipelines.mediation.columns.rows import Row
 from pipelines.mediation.enedis import words
-from pipelines.mediation.failures import UnableToDecodeFile
+from pipelines.mediation.enedis.json_members import items, text
+from pipelines.mediation.enedis.json_points import c68_events
+from pipelines.mediation.enedis.json_series import r63_intervals, r65_quantities, r66_readings
 from schemas.energy import RecordKind
 
-Row = dict[str, str]
 GRID = {"Distributeur": "distributor", "Fournisseur": "supplier", "D": "distributor", "F": "supplier"}
 ROLE = {"AV": "before", "AS": "after", "AP": "after"}
 """Readings around a reprogramming: what is counted ends with the one before, and begins with the last one after."""
 
 
-def _items(holder: dict[str, Any], name: str) -> Iterator[dict[str, Any]]:
-    """Yield the objects of an array; nothing where there is none.
-
-    Raises:
-        UnableToDecodeFile: WRONG_FLOW when something else stands there, which must not pass unseen.
-    """
-    found = holder.get(name)
-    for item in found if isinstance(found, list) else () if found is None else (found,):
-        if not isinstance(found, list) or not isinstance(item, dict):
-            raise UnableToDecodeFile("WRONG_FLOW", f"{name} is no array of objects")
-        yield item
-
-
-def _text(holder: dict[str, Any], name: str) -> str:
-    """Return the text of a member, "" where there is none; numbers as they are written."""
-    value = holder.get(name)
-    return "" if value is None or isinstance(value, dict | list) else str(value)
-
-
-def r64_readings(measure: dict[str, Any], line: int) -> Iterator[Row]:
+def r64_readings(measure: dict[str, Any], line: int, created: str) -> Iterator[Row]:
     """Yield the indexes of a point: of both grids, and of the dial that counts everything."""
-    for context in _items(measure, "contexte"):
-        kind = _text(context, "typeReleve")
-        for quantity in _items(context, "grandeur"):
+    for context in items(measure, "contexte"):
+        kind = text(context, "typeReleve")
+        for quantity in items(context, "grandeur"):
             known = {
                 "flow": "R64",
-                "point": _text(measure, "idPrm"),
+                "point": text(measure, "idPrm"),
                 "line": str(line),
-                "version": words.version(""),
-                "measure": _text(quantity, "grandeurPhysique"),
+                "created_at": words.instant(created) if created else "",
+                "version": words.version(created),
+                "measure": text(quantity, "grandeurPhysique"),
                 "direction": _direction(quantity),
                 "nature": "R",
                 "status": "I",
                 "role": ROLE.get(kind, ""),
-                "reason": _text(context, "motifReleve") or kind,
+                "reason": text(context, "motifReleve") or kind,
             }
-            unit = _text(quantity, "unite")
-            for calendar in _items(quantity, "calendrier"):
-                grid, code = _text(calendar, "libelleGrille"), _text(calendar, "idCalendrier")
-                for time_class in _items(calendar, "classeTemporelle"):
+            unit = text(quantity, "unite")
+            for calendar in items(quantity, "calendrier"):
+                grid, code = text(calendar, "libelleGrille"), text(calendar, "idCalendrier")
+                for time_class in items(calendar, "classeTemporelle"):
                     yield from _values(
                         time_class,
                         unit,
@@ -62,7 +46,7 @@ def r64_readings(measure: dict[str, Any], line: int) -> Iterator[Row]:
                         | {
                             "grid": GRID.get(grid, grid),
                             "calendar": code,
-                            "time_class": _text(time_class, "idClasseTemporelle"),
+                            "time_class": text(time_class, "idClasseTemporelle"),
                             "doubt": words.doubt_of(code),
                         },
                     )
@@ -72,12 +56,12 @@ def r64_readings(measure: dict[str, Any], line: int) -> Iterator[Row]:
 
 
 def _values(dial: dict[str, Any], unit: str, known: Row) -> Iterator[Row]:
-    for found in _items(dial, "valeur"):
-        value, read = words.scaled(_text(found, "v"), unit)
-        doubtful = _text(found, "iv")
+    for found in items(dial, "valeur"):
+        value, read = words.scaled(text(found, "v"), unit)
+        doubtful = text(found, "iv")
         yield known | {
-            "at": words.instant(_text(found, "d")),
-            "dial": _text(dial, "codeCadran"),
+            "at": words.instant(text(found, "d")),
+            "dial": text(dial, "codeCadran"),
             "unit": read,
             "value": value,
             "truncated": words.truncated(value, read),
@@ -85,54 +69,58 @@ def _values(dial: dict[str, Any], unit: str, known: Row) -> Iterator[Row]:
         }
 
 
-def r67_quantities(measure: dict[str, Any], line: int) -> Iterator[Row]:
+def r67_quantities(measure: dict[str, Any], line: int, _: str) -> Iterator[Row]:
     """Yield the energies that were billed of a point."""
-    for context in _items(measure, "contexte"):
-        for quantity in _items(context, "grandeur"):
-            for calendar in _items(quantity, "calendrier"):
-                grid = _text(calendar, "codeGrille") or _text(calendar, "libelleGrille")
-                code = _text(calendar, "codeCalendrier")
-                for time_class in _items(calendar, "classeTemporelle"):
-                    for found in _items(time_class, "quantite"):
-                        created, status = _text(found, "dateCreation"), _text(found, "codeStatut")
-                        value, unit = words.energy(_text(found, "quantite"), _text(quantity, "unite"))
+    for context in items(measure, "contexte"):
+        for quantity in items(context, "grandeur"):
+            for calendar in items(quantity, "calendrier"):
+                grid = text(calendar, "codeGrille") or text(calendar, "libelleGrille")
+                code = text(calendar, "codeCalendrier")
+                for time_class in items(calendar, "classeTemporelle"):
+                    for found in items(time_class, "quantite"):
+                        created, status = text(found, "dateCreation"), text(found, "codeStatut")
+                        value, unit = words.energy(text(found, "quantite"), text(quantity, "unite"))
                         yield {
                             "flow": "R67",
-                            "point": _text(measure, "idPrm"),
+                            "point": text(measure, "idPrm"),
                             "line": str(line),
                             "created_at": words.instant(created),
                             "version": words.version(created, status),
-                            "start": words.instant(_text(found, "dbtMesure")),
-                            "end": words.instant(_text(found, "finMesure")),
+                            "start": words.instant(text(found, "dbtMesure")),
+                            "end": words.instant(text(found, "finMesure")),
                             "grid": GRID.get(grid, grid),
                             "calendar": code,
-                            "time_class": _text(time_class, "idClasseTemporelle"),
-                            "measure": "consumption" if _text(quantity, "grandeurPhysique") == "EA"
-                            else _text(quantity, "grandeurPhysique"),
+                            "time_class": text(time_class, "idClasseTemporelle"),
+                            "measure": "consumption" if text(quantity, "grandeurPhysique") == "EA"
+                            else text(quantity, "grandeurPhysique"),
                             "direction": _direction(quantity),
                             "unit": unit,
                             "value": value,
                             "net": "0" if status == "A" else value,
-                            "nature": _text(found, "codeNature"),
+                            "nature": text(found, "codeNature"),
                             "status": status,
-                            "reason": _text(context, "idMotifReleve"),
+                            "reason": text(context, "idMotifReleve"),
                             "doubt": words.doubt_of(code),
                         }  # fmt: skip
 
 
 def _direction(quantity: dict[str, Any]) -> str:
-    said = _text(quantity, "grandeurMetier")
+    said = text(quantity, "grandeurMetier")
     return words.DIRECTION.get(said, said)
 
 
 def shape_of(measure: dict[str, Any]) -> str:
-    """Return which flow a measure is of by what its time classes hold, "" for another one."""
-    for context in _items(measure, "contexte"):
-        for quantity in _items(context, "grandeur"):
+    """Return which flow a measure is of by what its time classes or points hold, "" for another one."""
+    if "situationsContractuelles" in measure:
+        return "C68"
+    if "grandeur" in measure:
+        return _series_of(measure)
+    for context in items(measure, "contexte"):
+        for quantity in items(context, "grandeur"):
             if "cadranTotalisateur" in quantity:
                 return "R64"
-            for calendar in _items(quantity, "calendrier"):
-                for time_class in _items(calendar, "classeTemporelle"):
+            for calendar in items(quantity, "calendrier"):
+                for time_class in items(calendar, "classeTemporelle"):
                     if "quantite" in time_class:
                         return "R67"
                     if "valeur" in time_class:
@@ -140,8 +128,24 @@ def shape_of(measure: dict[str, Any]) -> str:
     return ""
 
 
-Walk = Callable[[dict[str, Any], int], Iterator[Row]]
+def _series_of(measure: dict[str, Any]) -> str:
+    """Return which flow of points in time: steps are those of curves, largest powers have units of power."""
+    for quantity in items(measure, "grandeur"):
+        if any("p" in point for point in items(quantity, "points")):
+            return "R63"
+        if text(quantity, "grandeurPhysique").startswith("PMA"):
+            return "R66"
+        if "points" in quantity:
+            return "R65" if text(quantity, "unite") in words.UNITS else ""
+    return ""
+
+
+Walk = Callable[[dict[str, Any], int, str], Iterator[Row]]
 JSON_FLOWS: dict[str, dict[RecordKind, Walk]] = {
     "R64": {"readings": r64_readings},
     "R67": {"quantities": r67_quantities},
+    "R63": {"intervals": r63_intervals},
+    "R65": {"quantities": r65_quantities},
+    "R66": {"readings": r66_readings},
+    "C68": {"events": c68_events},
 }

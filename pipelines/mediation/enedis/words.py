@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_FLOOR, Context, Decimal
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,8 @@ _NUMBER = re.compile(r"[+-]?\d{1,30}(\.\d{0,20})?", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _INSTANT = re.compile(rf"{_DAY.pattern}([T ]\d\d:\d\d(:\d\d([.]\d+)?)?(Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
 _EXACT = Context(prec=80)
+NAIVE_LENGTH_MAX = 19
+"""Characters of an instant without an offset."""
 UNITS = {"Wh": Decimal(1), "kWh": Decimal(1000), "MWh": Decimal(1_000_000)}
 STATUS = {"INITIAL": "I", "ANNULE": "A", "RECTIFICATIF": "R"}
 NATURE = {"REEL": "R", "ESTIME": "E", "AUTO-RELEVE": "S", "REGULARISE": "G"}
@@ -24,9 +26,39 @@ DIRECTION = {"0": "consumption", "1": "production", "CONS": "consumption", "PROD
 MEASURE = {
     "2": "consumption", "3": "auto_produced", "4": "allo_produced", "5": "self_consumed", "6": "surplus",
 }  # fmt: skip
+SUMMER = {"HPE": "HPB", "HCE": "HCB"}
+"""Time classes of large points whose names are those of summer, as flows of small points call the low season."""
+POWERS = {
+    "W": (Decimal(1), "Wh"), "kW": (Decimal(1000), "Wh"), "VAr": (Decimal(1), "VArh"), "kVAr": (Decimal(1000), "VArh"),
+    "kWr": (Decimal(1000), "VArh"),
+}  # fmt: skip
+"""Units of curves: how many W or var they are, and what they count in."""
+POINT_NATURES = {**dict.fromkeys("BRD", "R"), **dict.fromkeys("EK", "E"), **dict.fromkeys("CHPSTFG", "C")}
+"""What the status of a point of a curve says of its nature: rebuilt ones count as corrected."""
+CURVES = {"PA": "EA", "PRI": "ERI", "PRC": "ERC"}
+"""Powers of curves in words of the energies that they come to."""
+STAGES = {"BEST": 1, "CORRIGEE": 1, "CORRIGÉE": 1}
+"""How far a curve is worked on: what is completed stands in the place of what is raw, whenever it was made."""
+STAGE_STEP = 10**15
+"""Above every version that comes of a time."""
 UNKNOWN_CALENDARS = ("INCONNU", "DN999999")
 RANK = {"I": 0, "A": 1, "R": 2}
+CENT = Decimal("0.01")
+"""What a printed amount may be off by: the distributor rounds the unit price that it prints."""
 VALUE_DECIMALS = Decimal("0.000001")
+
+
+def after(text: str, before: datetime | None) -> datetime | None:
+    """Return an instant that stands behind another one: of the hour that comes twice in Paris, the second where it must."""
+    found = parsed(text)
+    if found is None or before is None or found > before or len(text) > NAIVE_LENGTH_MAX:
+        return found
+    again = found.astimezone(PARIS).replace(tzinfo=None)
+    try:
+        later = again.replace(tzinfo=PARIS, fold=1).astimezone(UTC)
+    except OverflowError:
+        return found
+    return later if later > before else found
 
 
 @lru_cache(4096)
@@ -78,6 +110,40 @@ def version(created: str, status: str = "I") -> str:
     found = parsed(created)
     made = 0 if found is None else (found - EPOCH) // timedelta(milliseconds=1)
     return str(10 * made + RANK.get(status, 0))
+
+
+def staged(version: str, stage: str) -> str:
+    """Return a version that is above all those of stages before."""
+    return str(int(version) + STAGE_STEP * STAGES.get(stage.upper(), 0))
+
+
+def day_start(text: str) -> str:
+    """Return the instant at which a day begins in Europe/Paris, or the text itself when it is none; without its offset."""
+    day = text[:10]
+    return instant(day) if _DAY.fullmatch(day) and len(text) in (10, 11, 16) else text
+
+
+def time_class(name: str) -> str:
+    """Return a time class as flows of small points call it."""
+    return SUMMER.get(name, name)
+
+
+def step_from(stamp: str, step: timedelta) -> tuple[str, str]:
+    """Return (start, end) of the step that starts at an instant, or the text itself twice when it is none."""
+    start = parsed(stamp)
+    try:
+        return (stamp, stamp) if start is None else (written(start), written(start + step))
+    except OverflowError:
+        return stamp, stamp
+
+
+def product(quantity: str, price: str, amount: str) -> str:
+    """Return what is odd about an amount: "" when it is quantity times price to its cents, half up, or one is no number."""
+    q, p, a = number(quantity), number(price), number(amount)
+    if q is None or p is None or a is None:
+        return ""
+    found = _EXACT.multiply(q, p).quantize(Decimal("0.01"), ROUND_HALF_UP, _EXACT)
+    return "" if abs(found - a) <= CENT else f"the amount is {amount}, but {quantity} times {price} are {plain(found)}"
 
 
 def number(text: str) -> Decimal | None:
@@ -134,6 +200,16 @@ def truncated(value: str, unit: str) -> str:
 def doubt_of(calendar: str) -> str:
     """Return why a calendar is doubtful, "" when it is known."""
     return f"the calendar is {calendar}" if calendar in UNKNOWN_CALENDARS else ""
+
+
+def counted(said: str, unit: str, step_s: int) -> dict[str, str]:
+    """Return (power, value, unit) of a step of a curve: in W and Wh, or of reactive power var and VArh; a voltage as it is."""
+    factor, counted_in = POWERS.get(unit, (None, unit))
+    if factor is None:
+        return {"value": said, "unit": counted_in}
+    found = number(said)
+    power = said if found is None else plain(_EXACT.multiply(found, factor))
+    return {"power": power, "value": energy_of(power, step_s), "unit": counted_in}
 
 
 def energy_of(power: str, step_s: int) -> str:

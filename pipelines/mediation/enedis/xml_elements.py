@@ -5,7 +5,7 @@ expat fetches nothing and limits the expansion of entities; document type declar
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 from xml.parsers import expat
@@ -20,12 +20,13 @@ DEPTH_MAX = 32
 
 @dataclass(slots=True)
 class Element:
-    """An element: its name, text without blanks around it, line in the file, and what is in it."""
+    """An element: its name, text without blanks around it, line in the file, attributes, and what is in it."""
 
     name: str
     line: int
     text: str = ""
     inside: list[Element] = field(default_factory=list)
+    attributes: dict[str, str] = field(default_factory=dict)
 
     def all(self, *names: str) -> Iterator[Element]:
         """Yield the elements in this one that have one of the names."""
@@ -53,18 +54,22 @@ class _Reader:
     """Builds the elements below the root, one after the other.
 
     Attributes:
-        root: name of the root. done: elements below it that are complete. open: those that are not, outermost first.
+        through: by name of the root, the element below it whose elements count as if they stood there.
+        root: name of the root. passing: within that element. done: elements that are complete.
+        open: those that are not, outermost first.
         begun: offset at which the outermost of them begins, or the one before it ended.
     """
 
     parser: expat.XMLParserType
+    through: Mapping[str, str]
     root: str = ""
+    passing: bool = False
     done: list[Element] = field(default_factory=list)
     open: list[Element] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     begun: int = 0
 
-    def start(self, name: str, _: dict[str, str]) -> None:
+    def start(self, name: str, attributes: dict[str, str]) -> None:
         name = name.rpartition(":")[2]
         if not self.root:
             self.root = name
@@ -72,13 +77,18 @@ class _Reader:
             return
         if not self.open:
             self.begun = self.parser.CurrentByteIndex
+            if not self.passing and self.through.get(self.root) == name:
+                self.passing = True
+                self.texts.clear()
+                return
         if len(self.open) >= DEPTH_MAX:
             raise UnableToDecodeFile("WRONG_FLOW", f"line {self.parser.CurrentLineNumber}: elements nest too deep")
-        self.open.append(Element(name, self.parser.CurrentLineNumber))
+        self.open.append(Element(name, self.parser.CurrentLineNumber, attributes=attributes))
         self.texts.clear()
 
     def end(self, _: str) -> None:
         if not self.open:
+            self.passing = False
             return
         element = self.open.pop()
         if not element.inside:
@@ -94,11 +104,13 @@ class _Reader:
         raise UnableToDecodeFile("MALFORMED_XML", "the file has a document type declaration; none is accepted")
 
 
-def read_elements(stream: BinaryIO, head: bytes) -> Iterator[tuple[str, Element]]:
+def read_elements(
+    stream: BinaryIO, head: bytes, through: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, Element]]:
     """Yield (name of the root, element) of each element just below the root, in order; "" and nothing for an empty file.
 
     Args:
-        stream: what follows `head`.
+        stream: what follows `head`. through: by name of the root, an element whose elements are yielded in its place.
 
     Raises:
         UnableToDecodeFile: MALFORMED_XML, WRONG_ENCODING, or RECORD_TOO_LONG for an element, or what is between two, above
@@ -106,7 +118,7 @@ def read_elements(stream: BinaryIO, head: bytes) -> Iterator[tuple[str, Element]
     """
     parser = expat.ParserCreate()
     parser.buffer_text = True
-    reader = _Reader(parser)
+    reader = _Reader(parser, through or {})
     parser.StartElementHandler = reader.start
     parser.EndElementHandler = reader.end
     parser.CharacterDataHandler = reader.texts.append

@@ -1,4 +1,4 @@
-"""The XML flows R15, C15, F15, R50 and R151 as records.
+"""The XML flows R15, C15, F15 and R151 as records, and which flow has which.
 
 Only what is named here is read of a point: no name, telephone number or address of a customer comes any further.
 """
@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
 
+from pipelines.mediation.columns.rows import Row
 from pipelines.mediation.enedis import words
+from pipelines.mediation.enedis.xml_affairs import affair_events
+from pipelines.mediation.enedis.xml_curves import r4x_intervals, r50_intervals
 from pipelines.mediation.enedis.xml_elements import Element
-from pipelines.mediation.failures import UnableToDecodeFile
+from pipelines.mediation.enedis.xml_head import Head
+from pipelines.mediation.enedis.xml_large import GRIDS as LARGE_GRIDS
+from pipelines.mediation.enedis.xml_large import c12_events, f12_lines, r17_quantities, r17_readings, r171_readings
 from schemas.energy import RecordKind
 
-Row = dict[str, str]
 SUPPLIER, DISTRIBUTOR = "Classe_Temporelle", "Classe_Temporelle_Distributeur"
 GRID = {SUPPLIER: "supplier", DISTRIBUTOR: "distributor"}
 CALENDAR = {SUPPLIER: "Id_Calendrier", DISTRIBUTOR: "Id_Calendrier_Distributeur"}
@@ -22,29 +25,6 @@ ROLE = {"1": "before", "2": "after"}
 EVENT = {"CFNE": "CFN_IN", "CFNS": "CFN_OUT"}
 TERM = {"E": "advance", "U": "arrears", "R": "taken_back", "A": "cancelled", "F": "billed_again"}
 INDEX, CONSUMPTION = "1", "2"
-SECONDS = 60
-
-
-@dataclass(slots=True)
-class Head:
-    """What comes before the records of a file: elements by name."""
-
-    elements: dict[str, Element] = field(default_factory=dict)
-
-    def said(self, name: str, *path: str) -> str:
-        """Return the text at a path below one of them."""
-        found = self.elements.get(name)
-        return "" if found is None else found.said(*path)
-
-    def common(self, flow: str, element: Element, status: str = "I") -> Row:
-        """Return the columns that every record has."""
-        created = self.said("En_Tete_Flux", "Date_Creation")
-        return {
-            "flow": flow,
-            "created_at": words.instant(created),
-            "version": words.version(created, status),
-            "line": str(element.line),
-        }
 
 
 Walk = Callable[[Head, Element], Iterator[Row]]
@@ -185,35 +165,6 @@ def r151_readings(head: Head, prm: Element) -> Iterator[Row]:
             }
 
 
-def r50_intervals(head: Head, prm: Element) -> Iterator[Row]:
-    """Yield the steps of a load curve; the stamp of a step is its end.
-
-    Raises:
-        UnableToDecodeFile: MALFORMED_HEADER without a step in minutes.
-    """
-    said = head.said("En_Tete_Flux", "Pas_Publication")
-    if not (words.is_count(said) and 0 < int(said) <= SECONDS):
-        raise UnableToDecodeFile("MALFORMED_HEADER", f"Pas_Publication is {said[:20]!r}, no number of minutes")
-    step_s = int(said) * SECONDS
-    step, point = timedelta(seconds=step_s), prm.said("Id_PRM")
-    for day in prm.all("Donnees_Releve"):
-        for found in day.all("PDC"):
-            stamp, power, doubtful = found.said("H"), found.said("V"), found.said("IV")
-            start, end = words.step_of(stamp, step)
-            yield head.common("R50", found) | {
-                "point": point,
-                "start": start,
-                "end": end,
-                "step_s": str(step_s),
-                "measure": "EA",
-                "direction": "consumption",
-                "power": power,
-                "value": words.energy_of(power, step_s),
-                "quality": doubtful,
-                "doubt": "" if doubtful in ("", "0") else f"IV is {doubtful}",
-            }
-
-
 def c15_events(head: Head, prm: Element) -> Iterator[Row]:
     """Yield what happened to the contract or the meter of a point."""
     state = prm.first("Situation_Contractuelle")
@@ -274,7 +225,7 @@ def f15_lines(head: Head, valuation: Element) -> Iterator[Row]:
                 "element": element,
                 "stem": stem if has_term else element,
                 "term": TERM[ending] if has_term else "",
-                "label": found.said("Libelle_EV"),
+                "label": words.mended(found.said("Libelle_EV")),
                 "start": found.said("Date_Debut"),
                 "end": found.said("Date_Fin"),
                 "quantity": found.said("Quantite"),
@@ -285,6 +236,7 @@ def f15_lines(head: Head, valuation: Element) -> Iterator[Row]:
                 "vat_code": found.said("Code_Type_TVA_Applicable") or ("" if is_rate else rate),
                 "tariff": found.said("Formule_Tarifaire_Acheminement"),
                 "power": found.said("Puissance_Souscrite"),
+                "warning": words.product(found.said("Quantite"), found.said("Prix_Unitaire"), found.said("Montant_HT")),
             }
 
 
@@ -300,17 +252,87 @@ class XmlFlow:
         holder: the element just below the root that holds records. needs: what each of them has at least one of, so that a
             file of another shape does not pass as one without records; "" for nothing.
         kinds: how each kind of record is read from a holder.
+        parents: elements that records are made of -> what each of them stands in. Anywhere else they would be passed over.
+        called: the flow, where its root is not called so.
     """
 
     holder: str
     needs: str
     kinds: dict[RecordKind, Walk]
+    parents: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    called: str = ""
+
+    def misplaced(self, holder: Element) -> Element | None:
+        """Return the first element of a holder that stands where none of its name belongs."""
+        around = [holder]
+        while around:
+            parent = around.pop()
+            for item in parent.inside:
+                if item.name == self.holder or parent.name not in self.parents.get(item.name, (parent.name,)):
+                    return item
+            around += [item for item in parent.inside if item.inside]
+        return None
 
 
+_RELEVE = ("Donnees_Releve",)
+_CLASSES = {SUPPLIER: _RELEVE, DISTRIBUTOR: _RELEVE}
 XML_FLOWS: dict[str, XmlFlow] = {
-    "R15": XmlFlow("PRM", "Donnees_Releve", {"quantities": r15_quantities, "readings": r15_readings}),
-    "C15": XmlFlow("PRM", "Evenement_Declencheur", {"events": c15_events, "readings": c15_readings}),
-    "R151": XmlFlow("PRM", "Donnees_Releve", {"readings": r151_readings}),
-    "R50": XmlFlow("PRM", "Donnees_Releve", {"intervals": r50_intervals}),
-    "F15_Detail_Facturation": XmlFlow("Donnees_Valorisation", "", {"lines": f15_lines}),
+    "R15": XmlFlow(
+        "PRM",
+        "Donnees_Releve",
+        {"quantities": r15_quantities, "readings": r15_readings},
+        {"Donnees_Releve": ("PRM",), **_CLASSES},
+    ),
+    "C15": XmlFlow(
+        "PRM",
+        "Evenement_Declencheur",
+        {"events": c15_events, "readings": c15_readings},
+        {"Evenement_Declencheur": ("PRM",), "Donnees_Releve": ("Releves",), **_CLASSES},
+    ),
+    "R151": XmlFlow("PRM", "Donnees_Releve", {"readings": r151_readings}, {"Donnees_Releve": ("PRM",), **_CLASSES}),
+    "R50": XmlFlow("PRM", "Donnees_Releve", {"intervals": r50_intervals}, {"Donnees_Releve": ("PRM",), "PDC": _RELEVE}),
+    "F15_Detail_Facturation": XmlFlow(
+        "Donnees_Valorisation",
+        "",
+        {"lines": f15_lines},
+        {"Groupe_Valorise": ("Donnees_Valorisation",), "Element_Valorise": ("Groupe_Valorise",)},
+    ),
+    "Index_C2_C3_C4": XmlFlow(
+        "Corps_PRM",
+        "Donnees_Releve",
+        {"quantities": r17_quantities, "readings": r17_readings},
+        {
+            "Donnees_Releve": ("Corps_PRM",),
+            "Index_Par_Classe_Temporelle": tuple(LARGE_GRIDS),
+            "Conso_Par_Classe_Temporelle": tuple(LARGE_GRIDS),
+        },
+        called="R17",
+    ),
+    "R171": XmlFlow(
+        "serieMesuresDatees",
+        "mesuresDateesListe",
+        {"readings": r171_readings},
+        {"mesuresDateesListe": ("serieMesuresDatees",), "mesureDatee": ("mesuresDateesListe",)},
+    ),
+    "Courbe": XmlFlow(
+        "Corps",
+        "Donnees_Courbe",
+        {"intervals": r4x_intervals},
+        {"Donnees_Courbe": ("Corps",), "Donnees_Point_Mesure": ("Donnees_Courbe",)},
+        called="R4x",
+    ),
+    "Detail_Facturation": XmlFlow(
+        "Sous_Lot", "", {"lines": f12_lines}, {"Element_Valorise": ("Sous_Lot",)}, called="F12"
+    ),
+    "C12": XmlFlow(
+        "PRM",
+        "Type_Evenement",
+        {"events": c12_events},
+        {"Type_Evenement": ("PRM",), "Situation_Contractuelle": ("Type_Evenement",)},
+    ),
+    "affaires": XmlFlow(
+        "affaire", "", {"events": affair_events}, {"jalons": ("donneesGenerales",), "jalon": ("jalons",)}, called="X12"
+    ),
 }
+THROUGH = {"R171": "serieMesuresDateesListe", "C12": "Contrat"}
+"""Elements below a root that hold all its records, and may be as long as the file."""
