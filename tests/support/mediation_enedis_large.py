@@ -149,8 +149,10 @@ def history(text: str, kind: str) -> Iterator[Row]:
         day = row[0][:10]
         for name, value in zip(header[2:], row[2:], strict=True):
             if value:
-                base = {"F1": ("FC000165", "BASE"), "D1": ("DI000001", "BASE")}.get(name[4:], ("", ""))
-                code, time_class = ("INCONNU", "") if base[0] and day < "2021-01-08" else base
+                code = {"F": "FC000165", "D": "DI000001", "T": ""}[name[4]]
+                time_class = "BASE" if name[4:] in ("F1", "D1") else ""
+                if code and day < "2021-01-08":
+                    code, time_class = "INCONNU", ""
                 yield common | {
                     "measure": "EA", "at": midnight(day), "grid": {"F": "supplier", "D": "distributor", "T": ""}[name[4]],
                     "calendar": code, "time_class": time_class, "dial": name[4:], "unit": "Wh", "value": value,
