@@ -30,6 +30,8 @@ _EXIT_CODES = {
     "UnableToCompileSource": CONFIGURATION,
     "UnableToRetry": CONFIGURATION,
     "UnableToBackOut": USAGE,
+    "UnableToBackUp": UNAVAILABLE,
+    "UnableToRestore": UNAVAILABLE,
     "UnableToAbandon": USAGE,
     "UnableToRerate": USAGE,
     "UnableToBill": USAGE,

@@ -8,6 +8,7 @@ from io import TextIOWrapper
 import typer
 
 from apps.cli import (
+    backing_up,
     billing,
     catalogs,
     charging,
@@ -56,6 +57,7 @@ billing.add_to(app)
 fees.add_to(app)
 simulating.add_to(app)
 trying.add_to(app)
+backing_up.add_to(app)
 setup.add_to(app)
 
 

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def records_bar(label: str, *, total: int | None = None, quiet: bool = False) -> Iterator[Callable[[int], None]]:
-    """Yield a function to call with the records that passed; draws on stderr when it is a terminal."""
+def records_bar(
+    label: str, *, total: int | None = None, quiet: bool = False, noun: str = "records"
+) -> Iterator[Callable[[int], None]]:
+    """Yield a function to call with the records (or what `noun` says) that passed; draws on stderr when it is a terminal."""
     if quiet or not sys.stderr.isatty():
         yield lambda records: None
         return
@@ -20,7 +22,7 @@ def records_bar(label: str, *, total: int | None = None, quiet: bool = False) ->
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.completed:,.0f} records"),
+        TextColumn(f"{{task.completed:,.0f}} {noun}"),
         TextColumn("{task.fields[rate]:,.0f}/s"),
         TimeElapsedColumn(),
     )

@@ -49,6 +49,9 @@ class Access(Protocol):
     def command(self, request: dict[str, Any]) -> Any:
         """Run one changing command and return its result."""
 
+    def release(self) -> bool:
+        """Close what this process has open of the directory; return whether nobody else works in it."""
+
 
 class _Remote:
     def __init__(self, directory: DataDirectory) -> None:
@@ -77,6 +80,9 @@ class _Remote:
 
     def command(self, request: dict[str, Any]) -> Any:
         return self._ask(request)[0]["result"]
+
+    def release(self) -> bool:
+        return False
 
 
 class _Local:
@@ -108,7 +114,7 @@ class _Local:
         engine, _ = open_owned(self._directory, self._settings, self._say)
         try:
             engine.recover()
-            if request["op"] in ("simulate", "show_account"):  # leaves no trace
+            if request["op"] in ("simulate", "show_account", "cut"):  # leaves no trace
                 return action(engine)
             take_catalog(engine)
             result = action(engine)
@@ -117,6 +123,10 @@ class _Local:
             return result
         finally:
             engine.close()
+
+    def release(self) -> bool:
+        self.close()
+        return True
 
     def close(self) -> None:
         if self._store is not None:

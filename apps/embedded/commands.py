@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from apps.embedded.back_out import back_out
+from apps.embedded.backup import cut
 from apps.embedded.bill import bill
 from apps.embedded.charging_commands import LOOKS, charge_here, look_at
 from apps.embedded.correct import (
@@ -36,7 +37,7 @@ DONE = {Step.MARK: "marked", Step.DISCARD: "discarded", Step.REOPEN: "reopened"}
 
 OPERATIONS = (
     "query", "balance", *LOOKS, "charge",
-    "replay", "mark", "discard", "reopen", "correct", "back_out", "rerate", "bill", "fees", "simulate", "wallets",
+    "replay", "mark", "discard", "reopen", "correct", "back_out", "rerate", "bill", "fees", "simulate", "wallets", "cut",
 )  # fmt: skip
 """What an owner can be asked; those before `charge` change nothing."""
 
@@ -75,6 +76,8 @@ def perform(request: dict[str, Any]) -> Callable[[Engine], Any]:
             usage, top, csv = UsageSelection.from_request(request["selection"]), int(request["top"]), request["csv"]
             old, new, drafts = str(request["old"]), str(request["new"]), bool(request.get("drafts"))
             return lambda engine: simulate(engine, usage, old=old, new=new, top=top, csv=csv, drafts=drafts)
+        case "cut":
+            return cut
         case "charge":
             asked = [dict(one) for one in request["requests"]]
             return lambda engine: charge_here(engine, asked)

@@ -43,6 +43,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_commands_are_those_of_the_manual() -> None:
     assert [" ".join(command) for command in COMMANDS] == [
+        "backup",
         "balance",
         "bench",
         "bill",
@@ -81,6 +82,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "rejects show",
         "rejects summary",
         "rerate",
+        "restore",
         "run",
         "serve",
         "simulate",
