@@ -19,6 +19,7 @@ import polars as pl
 from schemas.arrays import Int64Array
 from schemas.catalog import TIME_MAX, TIME_MIN, Catalog
 from schemas.contract import PERCENTAGE_DECIMALS_MAX, Contract, ContractItem, taken_off
+from schemas.exchange import Conversion
 from schemas.fees import PRICE
 from schemas.money import AMOUNT_DECIMALS, PRICE_DECIMALS_MAX
 from schemas.price_plan import LEVELS, Charge, Code, Price, PriceVersion, Tier, utc_microseconds
@@ -31,6 +32,7 @@ class NegotiatedVersion(PriceVersion):
 
     `whole` is the version as it stands in `price_plan`; `contract` is None where none is in force. `terms` are in words.
     `percentage` is off already in what the version says itself, and to be taken off what it finds in a price table.
+    `conversion`: how its amounts become those of the account's currency, None where they are, see `rating.exchange`.
     """
 
     whole: PriceVersion
@@ -38,6 +40,7 @@ class NegotiatedVersion(PriceVersion):
     contract: Code | None = None
     terms: str = ""
     item: ContractItem | None = None
+    conversion: Conversion | None = None
 
     @property
     def percentage(self) -> Decimal | None:

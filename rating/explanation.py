@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from pydantic import BaseModel, ConfigDict
 
+from schemas.exchange import Conversion
 from schemas.money import RoundingMode, from_scaled
 from schemas.quantity import Unit, describe_quantity
 
@@ -96,6 +97,32 @@ class BandUse(BaseModel):
     local_time: datetime
 
 
+class ConvertedFrom(BaseModel):
+    """What an item costs in the currency of its price, in billionths, and how that became another one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    amount: int
+    currency: str
+    rate: str
+    rates: str
+    rounding_mode: RoundingMode
+    rounding_decimals: int
+
+    @classmethod
+    def of(cls, conversion: Conversion, amount: int) -> ConvertedFrom:
+        """Return what is told of a conversion of an amount, billionths."""
+        rounding = conversion.rounding
+        return cls(
+            amount=amount,
+            currency=conversion.base,
+            rate=conversion.text,
+            rates=conversion.rates,
+            rounding_mode=rounding.mode,
+            rounding_decimals=rounding.decimals,
+        )
+
+
 class Explanation(BaseModel):
     """Which rule made an amount: everything that went into it, step by step.
 
@@ -115,6 +142,7 @@ class Explanation(BaseModel):
         contract: which contract made the price, and how; None where none did.
         rounding_mode, rounding_decimals: how it was rounded, once.
         amount: billionths of the currency unit; may exceed what a rated item can hold.
+        converted: where the price is in another currency: what it was there.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -150,6 +178,7 @@ class Explanation(BaseModel):
     condition: str | None = None
     formula: str | None = None
     contract: str | None = None
+    converted: ConvertedFrom | None = None
 
     def lines(self) -> list[str]:
         """Return the explanation in words, one step per line."""
@@ -200,10 +229,26 @@ class Explanation(BaseModel):
             told.append(f"connection fee: {_plain(self.connection_fee)}")
         limit = f"{self.limit}, " if self.limit is not None else ""
         told.append(
-            f"sum {self.exact}, {limit}rounded {self.rounding_mode.value.replace('_', ' ')} to {self.rounding_decimals} "
-            f"decimals: {_amount(self)} {self.currency}"
+            f"sum {self.exact}, {limit}rounded {_spoken(self.rounding_mode)} to {self.rounding_decimals} "
+            f"decimals: {self._priced()}"
         )
-        return told
+        return told + self.conversion_lines()
+
+    def conversion_lines(self) -> list[str]:
+        """Return how an amount became another currency's, nothing where it did not."""
+        by = self.converted
+        if by is None:
+            return []
+        return [
+            f"{self._priced()} at {by.rate} {self.currency} for 1 {by.currency} ({by.rates}), rounded "
+            f"{_spoken(by.rounding_mode)} to {by.rounding_decimals} decimals: {_amount(self)} {self.currency}"
+        ]
+
+    def _priced(self) -> str:
+        """Return what it costs in the currency of its price."""
+        if self.converted is None:
+            return f"{_amount(self)} {self.currency}"
+        return f"{from_scaled(self.converted.amount, 9):.{self.rounding_decimals}f} {self.converted.currency}"
 
     def _part_line(self, part: TierPart) -> str:
         flat = "free" if part.up_to is not None else "price"
@@ -230,7 +275,7 @@ class Explanation(BaseModel):
 
 def taken_back(priced: Explanation) -> Explanation:
     """Return the explanation of usage that is taken back, of that of the same usage on the counter as it is afterwards."""
-    counter = priced.counter
+    counter, whole = priced.counter, priced.converted
     turned = {"before": counter.after, "after": counter.before} if counter is not None else {}
     return priced.model_copy(
         update={
@@ -243,6 +288,7 @@ def taken_back(priced: Explanation) -> Explanation:
             ),
             "exact": _minus(priced.exact),
             "amount": -priced.amount,
+            "converted": whole.model_copy(update={"amount": -whole.amount}) if whole is not None else None,
         }
     )
 
@@ -264,7 +310,14 @@ def plain_quantity(steps: int, unit: Unit) -> str:
 
 def _amount(explanation: Explanation) -> str:
     shown = from_scaled(explanation.amount, 9)
-    return f"{shown:.{explanation.rounding_decimals}f}"
+    rounded = (
+        explanation.rounding_decimals if explanation.converted is None else explanation.converted.rounding_decimals
+    )
+    return f"{shown:.{rounded}f}"
+
+
+def _spoken(mode: RoundingMode) -> str:
+    return mode.value.replace("_", " ")
 
 
 def _plain(value: Decimal) -> str:

@@ -14,8 +14,10 @@ import numpy as np
 import polars as pl
 
 from rating.contracts import NegotiatedVersion, own_code
+from rating.exchange import converted_mark
 from rating.image_calendars import CalendarTables
 from rating.image_conditions import compile_conditions, expression_codes
+from rating.image_conversions import conversion_places, conversion_rows, conversions_of
 from rating.image_derived import lookup_codes
 from rating.image_items import ItemTables, compile_follow_ups, compile_items, is_covered
 from rating.image_lookup import LookupTables, join_tables
@@ -33,12 +35,13 @@ from rating.image_versions import (
     with_shared_prices,
 )
 from rating.image_wallets import WalletFilters, compile_filters, wallet_codes
-from rating.kernels.layout import EXTRA, IN_UNITS
+from rating.kernels.layout import CONVERSION, EXTRA, IN_UNITS
 from rating.vocabulary import Vocabulary
 from schemas.account import unit_mark
 from schemas.arrays import Int32Array, Int64Array
 from schemas.catalog import TIME_MAX, Catalog
 from schemas.cdr import ATTRIBUTE_SLOTS, EVENT_TYPE_NONE
+from schemas.exchange import Conversion
 from schemas.price_plan import (
     Band,
     Calendar,
@@ -96,6 +99,7 @@ class ChargeVersion:
         unit_steps: how many base steps one such unit is worth. counter: on which it runs, "" for none; ceiling: what that
             counts at most, as the catalog writes it, "" for no ceiling.
         contract: whose terms it has, None where it is the plan's own.
+        currency: of its amounts. conversion: how they came into it, None where the plan has that currency.
     """
 
     id: int
@@ -112,6 +116,7 @@ class ChargeVersion:
     contract: str | None = None
     counter: str = ""
     ceiling: str = ""
+    conversion: Conversion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +141,7 @@ class ChargeTables:
     version_start: Int64Array
     version_end: Int64Array
     version_row: Int64Array
+    conversion: Int64Array
     tier_upper: Int64Array
     tier_amount: Int64Array
     tier_step: Int64Array
@@ -153,14 +159,14 @@ Said = dict[tuple[type[Document], str], dict[str, Any]]
 
 
 def version_name(charge: Charge, version: PriceVersion, catalog: Catalog, said: Said | None = None) -> str:
-    """Return the name of a charge version: "charge/plan@START#HASH" or "…#UNIT", see `Vocabulary.charge_versions`.
+    """Return the name of a charge version: "charge/plan@START#HASH", "…#UNIT" or "…*USD/EUR@0.92", see `Vocabulary`.
 
     The hash covers everything that makes the price: the version, its calendar, its counter, the unit, the
     currency, and what is negotiated. `said` remembers some of it for other versions of the same catalog.
     """
-    plan, contract = charge.price_plan, None
+    plan, contract, conversion = charge.price_plan, None, None
     if isinstance(version, NegotiatedVersion):
-        plan = version.price_plan
+        plan, conversion = version.price_plan, version.conversion
         if version.item is not None:
             contract = [version.contract, version.item.model_dump(mode="json", include={"price", "percentage"})]
         version = version.whole
@@ -185,13 +191,15 @@ def version_name(charge: Charge, version: PriceVersion, catalog: Catalog, said: 
         content["prices"] = catalog.price_tables[version.prices].digest
     if contract is not None:
         content["contract"] = contract
+    if conversion is not None:
+        content["conversion"] = conversion.model_dump(mode="json")
     lists = _date_lists(version, catalog)
     if lists:
         content["date_lists"] = lists
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
     digest = sha256(canonical).hexdigest()[:_HASH_DIGITS]
     sold_in = catalog.price_plans[plan]
-    mark = unit_mark(sold_in.currency if sold_in.in_units else None)
+    mark = unit_mark(sold_in.currency if sold_in.in_units else None) or converted_mark(conversion)
     return f"{own_code(charge.code)}/{plan}@{start_text(version.start)}#{digest}{mark}"
 
 
@@ -283,6 +291,9 @@ def compile_charges(catalog: Catalog, vocabulary: Vocabulary, calendars: Calenda
     programs = [*conditions.values(), *follow_ups.values(), *triggers.values()]
     ids = [about.id for about in described]
     rows = pack_versions(ids, compiled, calendars, list(tables.values()), len(programs), price_starts)
+    versions = [version for _, version in pairs]
+    conversions = conversions_of(versions)
+    rows[: len(pairs), CONVERSION] = conversion_places(versions, conversions)
     rows[: len(pairs), IN_UNITS] = [is_covered(charge, catalog) for charge, _ in pairs]
     if ((rows[:, IN_UNITS] != 0) & (rows[:, EXTRA] != 1)).any():
         raise UnableToCompileImage("units are priced per a quantity that is too large")
@@ -307,6 +318,7 @@ def compile_charges(catalog: Catalog, vocabulary: Vocabulary, calendars: Calenda
         version_start=np.array([version.whole.start for version in compiled], np.int64),
         version_end=np.array([version.whole.end for version in compiled], np.int64),
         version_row=rows,
+        conversion=conversion_rows(conversions),
         tier_upper=_joined(version.whole.tier_upper for version in compiled),
         tier_amount=wide_halves(amount for version in compiled for amount in version.whole.tier_amount),
         tier_step=_joined(version.whole.tier_step for version in compiled),
@@ -345,9 +357,11 @@ def _in_order(price_plan: str, catalog: Catalog) -> list[PriceVersion]:
 
 
 def _describe(id_: int, name: str, charge: Charge, version: PriceVersion, catalog: Catalog) -> ChargeVersion:
-    plan, contract = charge.price_plan, None
+    plan, contract, conversion = charge.price_plan, None, None
     if isinstance(version, NegotiatedVersion):
-        plan, contract, version = version.price_plan, version.contract, version.whole
+        plan, contract, conversion, version = (
+            version.price_plan, version.contract, version.conversion, version.whole,
+        )  # fmt: skip
     unit = catalog.units[catalog.event_types[charge.event_type].unit]
     if version.counter is not None:
         counted = catalog.units[catalog.counters[version.counter].unit]
@@ -363,11 +377,12 @@ def _describe(id_: int, name: str, charge: Charge, version: PriceVersion, catalo
         model=version.model,
         unit=unit.code,
         unit_steps=unit.step_count,
-        currency=catalog.price_plans[plan].currency,
+        currency=conversion.currency if conversion is not None else catalog.price_plans[plan].currency,
         event_type=charge.event_type,
         contract=contract,
         counter=version.counter or "",
         ceiling=(catalog.counters[version.counter].ceiling or "") if version.counter is not None else "",
+        conversion=conversion,
     )
 
 

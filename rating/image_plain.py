@@ -57,7 +57,7 @@ def plain_rows(
         found[:, column] = version_row[:, copied]
     found[:, layout.PLAIN_INVERSE] = inverse_of(np.maximum(found[:, layout.PLAIN_DIVISOR], 1))
     rows, of = version_row[:versions], found[:versions]
-    plain = _is_plain(version_row)
+    plain = _is_plain(version_row) & (version_row[:, layout.CONVERSION] == 0)
     looks_up = np.flatnonzero(rows[:, layout.LOOKUP] != layout.LOOKUP_NONE)
     if len(looks_up):
         # a version is as plain as the least plain of its table's terms, which lie one version's after another's

@@ -15,9 +15,20 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from rating.contracts import NegotiatedVersion, negotiate
-from rating.explanation import BandUse, CounterUse, Explanation, Stretch, TierPart, fraction_text, taken_back
+from rating.exchange import named_conversions, with_conversion
+from rating.explanation import (
+    BandUse,
+    ConvertedFrom,
+    CounterUse,
+    Explanation,
+    Stretch,
+    TierPart,
+    fraction_text,
+    taken_back,
+)
 from rating.image_charges import version_name
 from rating.reference_clock import STEP_US, band_at, stays, to_datetime
+from rating.reference_exchange import converted
 from rating.reference_formula import formula_amount, usage_of
 from rating.reference_plugins import plugin_amount
 from rating.reference_shapes import (
@@ -127,15 +138,17 @@ def price(
         exact += computed
     limited, limit = _limited(exact, version) if rated > 0 else (exact, None)
     rounding = version.rounding
+    amount = round_fraction(limited, rounding.decimals, rounding.mode) * 10 ** (AMOUNT_DECIMALS - rounding.decimals)
+    conversion = version.conversion if isinstance(version, NegotiatedVersion) else None
     return Explanation(
         charge=charge.code,
         price_plan=plan.code,
         version_start=version.start,
         version_end=version.end,
         model=version.model,
-        currency=plan.currency,
+        currency=conversion.currency if conversion is not None else plan.currency,
         event_type=charge.event_type,
-        contract=f"{version.contract}: {version.terms}" if isinstance(version, NegotiatedVersion) else None,
+        contract=_contract_text(version),
         unit=unit.code,
         unit_steps=unit.step_count,
         event_at=instant,
@@ -152,7 +165,8 @@ def price(
         exact=fraction_text(exact),
         rounding_mode=rounding.mode,
         rounding_decimals=rounding.decimals,
-        amount=round_fraction(limited, rounding.decimals, rounding.mode) * 10 ** (AMOUNT_DECIMALS - rounding.decimals),
+        amount=amount if conversion is None else converted(amount, conversion),
+        converted=ConvertedFrom.of(conversion, amount) if conversion is not None else None,
         minimum_quantity=version.minimum_quantity if quantity else None,
         crossing=version.crossing,
         stretches=_stretches(version, laid, calendar, event_at=event_at, zone=zone),
@@ -298,6 +312,12 @@ def _increments_text(version: PriceVersion) -> str | None:
     return f"{version.increments.first}, then {version.increments.next}{rounded}"
 
 
+def _contract_text(version: PriceVersion) -> str | None:
+    if not isinstance(version, NegotiatedVersion) or version.contract is None:
+        return None
+    return f"{version.contract}: {version.terms}"
+
+
 def _spoken(mode: RoundingMode) -> str:
     return mode.value.replace("_", " ")
 
@@ -330,8 +350,10 @@ def find_charge_version(catalog: Catalog, name: str, contract: str | None = None
     charge = catalog.charges.get(name.partition("/")[0])
     if charge is not None:
         for plan, version in _versions_of(charge, catalog, contract):
-            if version_name(charge, version, catalog) == name:
-                return charge.model_copy(update={"price_plan": plan}), version
+            conversions = named_conversions(catalog, name)
+            for found in (version, *(with_conversion(version, plan, each) for each in conversions)):
+                if version_name(charge, found, catalog) == name:
+                    return charge.model_copy(update={"price_plan": plan}), found
     raise UnableToExplain(f"this catalog does not contain {name}")
 
 

@@ -14,6 +14,7 @@ from rating.image_charges import version_name
 from rating.reference import UnableToPrice, period_at, price, to_datetime
 from rating.reference_carry import carried_into
 from rating.reference_conditions import follows, holds, matching_charges
+from rating.reference_exchange import converted_version, is_without_rate
 from rating.reference_formula import triggered_quantity
 from rating.reference_shapes import steps, what_fits
 from rating.reference_tables import Said, values_said, with_lookups, with_row
@@ -145,6 +146,7 @@ class ReferenceRater:
         self._zones = {row["subscription"]: row["zone"] for row in catalog.subscription_zones.to_dicts()}
         self._groups = {row["subscription"]: row["group"] for row in catalog.subscription_groups.to_dicts()}
         self._tree = {row["account"]: row for row in catalog.account_tree.to_dicts()}
+        self._currencies = dict(catalog.accounts.iter_rows())
         self._wallets = wallets_by_account(catalog)
         for row in catalog.wallets.to_dicts():
             name = f"{row['account']}/{row['wallet']}"
@@ -254,6 +256,8 @@ class ReferenceRater:
         if version is None:
             raise Refused(Reason.NO_PRICE_VERSION)
         name = version_name(charge, version, self._catalog)
+        if is_without_rate(version):
+            raise Refused(Reason.NO_EXCHANGE_RATE, name)
         counter = self._catalog.counters[version.counter] if version.counter is not None else None
         before, carried, key, cell = 0, 0, None, None
         if counter is not None:
@@ -284,7 +288,8 @@ class ReferenceRater:
         rated = priced.rated_quantity
         if key is not None and before + min(rated, 0) < -QUANTITY_MAX:
             raise Refused(Reason.COUNTER_OVERFLOW, name)
-        if abs(priced.amount) > AMOUNT_MAX or rated > QUANTITY_MAX:
+        before_converted = priced.converted.amount if priced.converted is not None else 0
+        if max(abs(priced.amount), abs(before_converted)) > AMOUNT_MAX or rated > QUANTITY_MAX:
             raise Refused(Reason.AMOUNT_OVERFLOW, name)
         if key is not None and before + rated > COUNTER_MAX:
             raise Refused(Reason.COUNTER_OVERFLOW, name)
@@ -354,7 +359,9 @@ class ReferenceRater:
         plan = item.price_plan if item is not None and item.price_plan is not None else charge.price_plan
         for version in self._catalog.price_plans[plan].versions:
             if _is_in_force(version, event_at):
-                return version if item is None else negotiate(version, plan, contract, item)
+                found = version if item is None else negotiate(version, plan, contract, item)
+                currency = self._currencies[bought["account"]]
+                return converted_version(self._catalog, found, plan, bought["offer"], currency, event_at)
         return None
 
     def _negotiated(

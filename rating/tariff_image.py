@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from rating.contracts import with_contracts
+from rating.exchange import with_conversions
 from rating.image_access import AccessIndex, OpeningReadings, compile_access, compile_opening_readings
 from rating.image_accounts import OpeningCredits, compile_accounts
 from rating.image_accumulators import compile_accumulators
@@ -153,7 +154,7 @@ def compile_image(catalog: Catalog, vocabulary: Vocabulary) -> TariffImage:
         rating.zones.UnableToReadZone: when a zone is unknown.
     """
     vocabulary.sources.extend(pl.Series(sorted(catalog.sources), dtype=pl.String))
-    written, catalog = catalog, with_contracts(catalog)
+    written, catalog = catalog, with_conversions(with_contracts(catalog))
     calendars = compile_calendars(catalog)
     charges = compile_charges(catalog, vocabulary, calendars)
     accounts = compile_accounts(catalog, vocabulary, charges)
@@ -184,6 +185,7 @@ def compile_image(catalog: Catalog, vocabulary: Vocabulary) -> TariffImage:
             version_start=charges.version_start,
             version_end=charges.version_end,
             version_row=charges.version_row,
+            conversion=charges.conversion,
             plain_row=plain_rows(
                 charges.charge_ptr,
                 charges.version_start,

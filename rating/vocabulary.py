@@ -93,7 +93,8 @@ class Vocabulary:
         attribute_values: values that charges filter on; id 0 is "" (absent, or a value no charge names).
         charge_versions: "charge/plan@START#HASH": a charge priced by the version of its plan that starts at
             START (UTC, ISO 8601) and whose content hashes to HASH (8 hex digits); a changed price is another
-            name, hence another id. Of those that price in units, "#" and the unit follow.
+            name, hence another id. Of those that price in units, "#" and the unit follow; of those that are
+            converted, "*", both currencies and the rate: "*USD/EUR@0.92".
         sources, accounts, subscriptions, access_points: their codes.
         wallets: "account/wallet".
         counters: "subscription/counter", and of shared ones "account/ACCOUNT/counter" or "group/GROUP/counter": one slot of

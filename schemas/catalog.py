@@ -9,6 +9,7 @@ import polars as pl
 from schemas.account import Wallet
 from schemas.contract import Contract
 from schemas.discount import DiscountPlan
+from schemas.exchange import ExchangeRates
 from schemas.fees import OneShotCharge, RecurringCharge
 from schemas.price_plan import Calendar, Charge, Counter, DateList, EventType, Offer, PricePlan
 from schemas.quantity import Unit
@@ -98,6 +99,15 @@ DESTINATION_FRAME = pl.Schema({"prefix": pl.String, "destination": pl.String})
 """What the rows of a destination table have besides; the prefix of all numbers is empty."""
 LOOKUP_ROW_FRAME = pl.Schema({"key": pl.String, "code": pl.String, "start_at": pl.Int64, "end_at": pl.Int64})
 """Rows of a lookup table: microseconds UTC, TIME_MIN and TIME_MAX when open."""
+EXCHANGE_RATE_FRAME = pl.Schema(
+    {
+        "base": pl.String,  # one unit of which
+        "quote": pl.String,  # costs so much of this
+        "rate": pl.Int64,  # in 10**-12
+        "start_at": pl.Int64,  # microseconds UTC, TIME_MIN when open
+        "end_at": pl.Int64,  # exclusive, TIME_MAX when open; at most the start of the next rate of the pair
+    }
+)
 TIME_MIN = -(2**62)
 TIME_MAX = 2**62
 
@@ -139,6 +149,14 @@ class LookupRows:
 
 
 @dataclass(frozen=True)
+class ExchangeTable:
+    """The checked rates of one source. `terms`: its document, without rows. frame: EXCHANGE_RATE_FRAME, by pair and start."""
+
+    terms: ExchangeRates
+    frame: pl.DataFrame
+
+
+@dataclass(frozen=True)
 class Catalog:
     """Documents that passed every check, so that compiling them cannot fail on a reference.
 
@@ -149,6 +167,7 @@ class Catalog:
         accounts .. opening_readings: frames with exactly the schemas above, sorted by their leading columns.
         source_places: "FILE:LINE" where each source is defined, for people.
         price_tables: the rows of destination tables and matrices by code. lookup_tables: those of lookup tables.
+        exchange_rates: rates between currencies, by the code of their source.
         date_lists: what day types of calendars refer to. subscription_zones: of the subscriptions that name one.
         account_tree, subscription_groups: what is shared by whom, see their schemas. wallet_levels: see WALLET_LEVEL_FRAME.
         wallet_terms: by "account/wallet", of the wallets that do not pay for anything.
@@ -178,6 +197,7 @@ class Catalog:
     date_lists: dict[str, DateList] = field(default_factory=dict)
     price_tables: dict[str, PriceRows] = field(default_factory=dict)
     lookup_tables: dict[str, LookupRows] = field(default_factory=dict)
+    exchange_rates: dict[str, ExchangeTable] = field(default_factory=dict)
     subscription_zones: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SUBSCRIPTION_ZONE_FRAME))
     account_tree: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ACCOUNT_TREE_FRAME))
     subscription_groups: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SUBSCRIPTION_GROUP_FRAME))

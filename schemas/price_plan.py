@@ -394,7 +394,8 @@ class Charge(Document):
 class Offer(Document):
     """What is sold: a set of charges, in one currency; by the `seller`, where the catalog has several.
 
-    All that its charges price grows the counters `accumulate`.
+    All that its charges price grows the counters `accumulate`. With `exchange_rates`, accounts of any currency may buy it, and
+    its charges may be priced in several: amounts are converted into the currency of the account.
     """
 
     kind: Literal["offer"]
@@ -402,6 +403,7 @@ class Offer(Document):
     charges: Annotated[tuple[Code, ...], Field(min_length=1)]
     seller: Code | None = None
     accumulate: Accumulated = ()
+    exchange_rates: Code | None = None
 
 
 class DiscountAssignment(Document):

@@ -90,6 +90,7 @@ class Reason(IntEnum):
     COUNTER_USED_UP = 314
     NEGATIVE_UNPRICED = 315
     NOT_CHARGED_ONLINE = 316
+    NO_EXCHANGE_RATE = 317
 
 
 BEFORE_RATING = (Reason.SESSION_INCOMPLETE, Reason.USAGE_UNREAD)
@@ -186,6 +187,7 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.NEGATIVE_UNPRICED: "the price has no exact meaning for usage that is taken back: it has increments, a minimum, "
     "a fee or limits, or is neither a price per quantity nor graduated on a counter",
     Reason.USAGE_UNREAD: "a catalog took effect while its session waited, and what its first part says could not be read again",
+    Reason.NO_EXCHANGE_RATE: "no exchange rate into the currency of the account counts for the usage",
     Reason.NOT_CHARGED_ONLINE: "usage that may trigger other usage is not charged online, only rated from files",
 }
 

@@ -383,7 +383,7 @@ def detail(explanation: Explanation) -> list[str]:
         lines.append(f"connection fee: {plain(explanation.connection_fee)}")
     if explanation.limit is not None:
         lines.append(f"{explanation.limit} (it would be {explanation.exact})")
-    return lines
+    return lines + explanation.conversion_lines()
 
 
 def one_price(explanation: Explanation) -> tuple[str | None, str | None, str | None]:

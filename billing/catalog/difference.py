@@ -14,8 +14,9 @@ import polars as pl
 from pydantic import BaseModel
 
 from billing.catalog.difference_rows import RowChange, different_rows
-from schemas.catalog import LOOKUP_ROW_FRAME, Catalog, LookupRows, PriceRows
+from schemas.catalog import EXCHANGE_RATE_FRAME, LOOKUP_ROW_FRAME, Catalog, ExchangeTable, LookupRows, PriceRows
 from schemas.contract import Contract
+from schemas.exchange import ExchangeRates
 from schemas.price_plan import PricePlan, PriceVersion
 
 KEYS: dict[str, tuple[str, ...]] = {
@@ -36,6 +37,7 @@ SINGULAR = {
     "tax_classes": "tax class",
     "tax_categories": "tax category",
     "wallet_terms": "terms of wallet",
+    "exchange_rates": "exchange rates",
 }
 WRITTEN_MAX = 60
 NOT_SHOWN = ("source_places", "content_hash", "files")
@@ -101,6 +103,9 @@ def compare(old: Catalog, new: Catalog) -> CatalogDifference:
             found.rows.extend(different_rows(kind, "", before, after, key))
         elif item.name == "lookup_tables":
             found.rows.extend(_lookups(before, after))
+        elif item.name == "exchange_rates":
+            found.documents.extend(_documents(kind, _terms(before), _terms(after)))
+            found.rows.extend(_rates(before, after))
         elif item.name == "price_tables":
             found.rows.extend(_tables(before, after))
         else:
@@ -215,6 +220,17 @@ def _lookups(old: dict[str, LookupRows], new: dict[str, LookupRows]) -> Iterator
     for code in sorted(old.keys() | new.keys()):
         before, after = (one[code].frame if code in one else empty for one in (old, new))
         yield from different_rows("lookup table", code, before, after, ("key", "start_at"))
+
+
+def _terms(tables: dict[str, ExchangeTable]) -> dict[str, ExchangeRates]:
+    return {code: table.terms for code, table in tables.items()}
+
+
+def _rates(old: dict[str, ExchangeTable], new: dict[str, ExchangeTable]) -> Iterator[RowChange]:
+    empty = pl.DataFrame(schema=EXCHANGE_RATE_FRAME)
+    for code in sorted(old.keys() | new.keys()):
+        before, after = (one[code].frame if code in one else empty for one in (old, new))
+        yield from different_rows("exchange rates", code, before, after, ("base", "quote", "start_at"))
 
 
 def _tables(old: dict[str, PriceRows], new: dict[str, PriceRows]) -> Iterator[RowChange]:

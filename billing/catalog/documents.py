@@ -12,6 +12,7 @@ from billing.catalog.wording import choose, describe_error
 from schemas.account import Account
 from schemas.contract import Contract
 from schemas.discount import DiscountPlan
+from schemas.exchange import ExchangeRates
 from schemas.fees import OneShotCharge, RecurringCharge
 from schemas.price_plan import (
     Calendar,
@@ -39,6 +40,7 @@ MODELS: dict[str, type[Document]] = {
     "destination_table": DestinationTable,
     "price_matrix": PriceMatrix,
     "lookup_table": LookupTable,
+    "exchange_rates": ExchangeRates,
     "price_plan": PricePlan,
     "charge": Charge,
     "recurring_charge": RecurringCharge,

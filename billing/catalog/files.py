@@ -13,6 +13,7 @@ from typing import Any
 from billing.catalog.documents import add_document
 from billing.catalog.models import Documents, Entry, Problems
 from billing.catalog.yaml_text import read_nodes
+from schemas.exchange import ExchangeRates
 from schemas.price_table import DestinationTable, LookupTable, PriceMatrix, PriceTable
 
 YAML_BYTES_MAX = 64 * 2**20
@@ -72,7 +73,7 @@ def read_files(directory: Path, problems: Problems) -> CatalogFiles:
             files.documents.complete = False
         else:
             files.tables.append(found)
-    priced: tuple[type[PriceTable], ...] = (DestinationTable, PriceMatrix, LookupTable)
+    priced: tuple[type[PriceTable], ...] = (DestinationTable, PriceMatrix, LookupTable, ExchangeRates)
     for code, table in ((code, entry) for model in priced for code, entry in files.documents.of(model).items()):
         if table.document.file is not None:
             found = _read_table(table, table.document.file, directory, files, problems)

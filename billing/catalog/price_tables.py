@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 import polars.selectors as cs
 
+from billing.catalog.exchange import rate_rows
 from billing.catalog.files import CatalogFiles
 from billing.catalog.lookups import lookup_rows
 from billing.catalog.matrices import check_ambiguity, matrix_conditions
@@ -21,7 +22,8 @@ from billing.catalog.origins import Origins
 from billing.catalog.rules_tables import PRICE_MAX, price_table_entries
 from billing.catalog.tables import PLACE, Check, converted_texts, instant_us, parse_rows, row_origins
 from billing.catalog.wording import INSTANT, QUANTITY, choose
-from schemas.catalog import TIME_MAX, TIME_MIN, LookupRows, PriceRows
+from schemas.catalog import TIME_MAX, TIME_MIN, ExchangeTable, LookupRows, PriceRows
+from schemas.exchange import ExchangeRates
 from schemas.money import AMOUNT_DECIMALS, PRICE_DECIMALS_MAX
 from schemas.price_table import PREFIX_MAX, DestinationTable, LookupTable, PriceMatrix, PriceTable
 from schemas.quantity import Unit, parse_quantity
@@ -39,12 +41,14 @@ class ReadTables:
     """The price tables that could be read, and the documents that they are from.
 
     Attributes:
-        rows: by code; lookups: those of lookup tables. origins: (n,) place of each of a table's rows, for people.
+        rows: by code; lookups, rates: those of lookup tables and of exchange rates.
+        origins: (n,) place of each of a table's rows, for people.
         broken: codes of tables of which not every row could be read; what refers to them is no second problem.
     """
 
     rows: dict[str, PriceRows] = field(default_factory=dict)
     lookups: dict[str, LookupRows] = field(default_factory=dict)
+    rates: dict[str, ExchangeTable] = field(default_factory=dict)
     origins: dict[str, pl.Series] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
 
@@ -52,6 +56,11 @@ class ReadTables:
     def sound(self) -> dict[str, PriceRows]:
         """Return the tables without a problem."""
         return {code: rows for code, rows in self.rows.items() if code not in self.broken}
+
+    @property
+    def sound_rates(self) -> dict[str, ExchangeTable]:
+        """Return the exchange rates without a problem."""
+        return {code: table for code, table in self.rates.items() if code not in self.broken}
 
 
 def read_price_tables(
@@ -65,6 +74,14 @@ def read_price_tables(
         texts = _texts(code, lookup, files, origins, problems)
         if texts is not None:
             found.lookups[code] = lookup_rows(with_periods(Check(texts, origins, problems)), lookup.document)
+    written: dict[str, Entry[Any]] = {**files.documents.of(ExchangeRates)}
+    for code, rates in written.items():
+        _check_code(code, rates, files.documents, problems)
+        before, texts = problems.count, _texts(code, rates, files, origins, problems)
+        if texts is not None:
+            found.rates[code] = rate_rows(with_periods(Check(texts, origins, problems)), rates.document)
+        if texts is None or problems.count > before:
+            found.broken.add(code)
     for code, entry in sorted(price_table_entries(files.documents).items()):
         before = problems.count
         _check_code(code, entry, files.documents, problems)
@@ -82,9 +99,13 @@ def read_price_tables(
 
 
 def _check_code(code: str, entry: Entry[PriceTable], documents: Documents, problems: Problems) -> None:
-    if isinstance(entry.document, LookupTable) and code in price_table_entries(documents):
+    if isinstance(entry.document, LookupTable | ExchangeRates) and code in price_table_entries(documents):
         place = price_table_entries(documents)[code].place(("code",))
         problems.at(entry, ("code",), f'there is a price table "{code}" (at {place})', "rename one of them")
+    lookup = documents.of(LookupTable).get(code)
+    if isinstance(entry.document, ExchangeRates) and lookup is not None:
+        message = f'there is a lookup table "{code}" (at {lookup.place(("code",))})'
+        problems.at(entry, ("code",), message, "rename one of them")
     other = documents.of(DestinationTable).get(code)
     if isinstance(entry.document, PriceMatrix) and other is not None:
         message = f'there is a destination table "{code}" (at {other.place(("code",))})'
@@ -139,6 +160,8 @@ def _own_columns(document: PriceTable) -> tuple[tuple[str, ...], tuple[str, ...]
         return ("prefix",), ("destination",)
     if isinstance(document, LookupTable):
         return ("key", "code"), ("start", "end")
+    if isinstance(document, ExchangeRates):
+        return ("pair", "rate", "start"), ("end",)
     return tuple(document.columns) if isinstance(document, PriceMatrix) else (), ("priority",)
 
 
@@ -146,7 +169,7 @@ def _check_header(document: PriceTable, names: list[str], place: tuple[str, int,
     """Check the names of the columns; return whether they are those that such a table has."""
     file, line, _ = place
     required, optional = _own_columns(document)
-    priced = not isinstance(document, LookupTable)
+    priced = not isinstance(document, LookupTable | ExchangeRates)
     bands = [name for name in names if name.startswith("price.") and len(name) > len("price.")]
     known = (*required, *optional, *(("price", *OPTIONAL) if priced else ()))
     faults = [

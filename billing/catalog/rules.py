@@ -12,6 +12,7 @@ from billing.catalog.rules_calendars import check_calendar, check_date_list
 from billing.catalog.rules_contracts import check_contracts
 from billing.catalog.rules_counters import check_counter
 from billing.catalog.rules_discounts import check_discount_plan
+from billing.catalog.rules_exchange import check_exchange_rates
 from billing.catalog.rules_fees import check_one_shot, check_recurring
 from billing.catalog.rules_pricing import (
     check_charge,
@@ -24,6 +25,7 @@ from billing.catalog.rules_taxes import check_mappings, check_seller, check_tax,
 from billing.catalog.rules_triggers import check_chains
 from schemas.account import Account
 from schemas.discount import DiscountPlan
+from schemas.exchange import ExchangeRates
 from schemas.fees import OneShotCharge, RecurringCharge
 from schemas.price_plan import Calendar, Charge, Counter, DateList, Document, EventType, Offer, PricePlan, Subscription
 from schemas.source import SourceBase
@@ -39,6 +41,7 @@ _CHECKS: tuple[tuple[type[Document], Callable[[Context, Entry[Any]], None]], ...
     (RecurringCharge, check_recurring),
     (OneShotCharge, check_one_shot),
     (Offer, check_offer),
+    (ExchangeRates, check_exchange_rates),
     (Account, check_account),
     (Subscription, check_subscription),
     (SourceBase, check_source),

@@ -57,6 +57,12 @@ def priced_counters(ctx: Context) -> dict[str, str]:
     }
 
 
+def converts(ctx: Context, charge: str) -> bool:
+    """Return whether every offer with a charge converts amounts into the currency of the account, and there is one."""
+    offers = [entry.document for entry in ctx.documents.of(Offer).values() if charge in entry.document.charges]
+    return bool(offers) and all(offer.exchange_rates is not None for offer in offers)
+
+
 def _check_values(ctx: Context, entry: Entry[Any], path: Path, counter: Counter, charges: Sequence[Charge]) -> None:
     """Check that usage says what a counter counts by: that of one charge at least, as an attribute or a lookup."""
     known = ctx.documents.of(EventType)
@@ -73,7 +79,7 @@ def _check_measure(ctx: Context, entry: Entry[Any], path: Path, counter: Counter
     plan = ctx.documents.of(PricePlan).get(charge.price_plan)
     event_type = ctx.documents.of(EventType).get(charge.event_type)
     if counter.function == "amount":
-        if plan is not None and plan.document.currency != counter.unit:
+        if plan is not None and plan.document.currency != counter.unit and not converts(ctx, charge.code):
             message = f'"{counter.code}" counts {counter.unit}, but the charge "{charge.code}" is priced in '
             ctx.problems.at(entry, path, message + plan.document.currency, "use a counter per currency")
         return

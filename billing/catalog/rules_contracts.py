@@ -8,6 +8,7 @@ from typing import Any
 from billing.catalog.checking import Context
 from billing.catalog.fees import fee_codes
 from billing.catalog.models import Entry, Path
+from billing.catalog.rules_accumulators import converts
 from billing.catalog.rules_calendars import SUBSCRIPTION_ZONE
 from billing.catalog.rules_pricing import check_charge
 from billing.catalog.rules_tables import PRICE_MAX
@@ -186,12 +187,13 @@ def _bands(ctx: Context, version: PriceVersion) -> list[str]:
 
 
 def _check_plan(ctx: Context, entry: Entry[Contract], path: Path, code: str, charge: str) -> bool:
-    """Check that a negotiated plan prices what the charge does, in its currency, and asks no more of subscriptions."""
+    """Check that a negotiated plan prices what the charge does, in its currency unless that converts, and asks no more."""
     plan, other = _plan_of(ctx, charge), ctx.documents.of(PricePlan)[code].document
     if plan is None:
         return True
     before = ctx.problems.count
-    if other.currency != plan.currency:
+    both_money = not other.in_units and not plan.in_units
+    if other.currency != plan.currency and not (both_money and converts(ctx, charge)):
         message = f'"{code}" is in {other.currency}, but the charge "{charge}" is sold in {plan.currency}'
         ctx.problems.at(entry, path, message, f"use a plan in {plan.currency}")
         return False

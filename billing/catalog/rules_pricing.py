@@ -18,6 +18,7 @@ from billing.catalog.rules_triggers import check_triggers
 from billing.catalog.rules_units import check_unit_plan
 from billing.catalog.rules_versions import PRICE_MAX, check_version, priced_quantity
 from billing.catalog.wording import choose
+from schemas.exchange import ExchangeRates
 from schemas.price_plan import Calendar, Charge, EventType, Offer, PricePlan
 
 __all__ = [
@@ -105,19 +106,20 @@ def _check_filters(ctx: Context, entry: Entry[Charge], event_type: EventType) ->
 
 
 def check_offer(ctx: Context, entry: Entry[Offer]) -> None:
-    """Check an offer: its charges are known and distinct, and all their plans in money have one currency."""
+    """Check an offer: its charges are known and distinct, and all their plans in money have one currency unless it converts."""
     ctx.unique(entry, ("charges",), entry.document.charges, "charge")
     check_sold_by(ctx, entry)
     check_offer_accumulators(ctx, entry)
+    ctx.optional(entry, ("exchange_rates",), ExchangeRates, "exchange_rates", entry.document.exchange_rates)
     first: tuple[str, str] | None = None
     for index, charge, plan in _plans(ctx, entry):
-        if plan.in_units:
+        if plan.in_units or entry.document.exchange_rates is not None:
             continue
         if first is None:
             first = charge, plan.currency
         elif plan.currency != first[1]:
             message = f'the charge "{charge}" is priced in {plan.currency}, but "{first[0]}" in {first[1]}'
-            ctx.problems.at(entry, ("charges", index), message, "make one offer per currency")
+            ctx.problems.at(entry, ("charges", index), message, "make one offer per currency, or name `exchange_rates`")
     _check_plugins(ctx, entry)
 
 
@@ -147,14 +149,14 @@ def _plans(ctx: Context, entry: Entry[Offer]) -> Iterator[tuple[int, str, PriceP
 
 
 def offer_currencies(ctx: Context) -> dict[str, str]:
-    """Return the currency of every offer whose plans are known."""
+    """Return the currency of every offer whose plans are known, but not of those that convert."""
     charges, plans = ctx.documents.of(Charge), ctx.documents.of(PricePlan)
     found = {}
     for code, entry in ctx.documents.of(Offer).items():
         used = [charges[charge].document.price_plan for charge in entry.document.charges if charge in charges]
         known = [plans[plan].document for plan in used if plan in plans]
         currencies = [plan.currency for plan in known if not plan.in_units]
-        if currencies:
+        if currencies and entry.document.exchange_rates is None:
             found[code] = currencies[0]
     return found
 

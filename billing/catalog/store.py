@@ -21,6 +21,7 @@ from billing.catalog.parties import check_parties, gather_parties
 from billing.catalog.price_tables import read_price_tables
 from billing.catalog.rows import Check
 from billing.catalog.rules import check_documents
+from billing.catalog.rules_exchange import check_conversions
 from billing.catalog.tables import read_table
 from billing.catalog.tax_coverage import check_tax_coverage
 from billing.catalog.version_states import in_force
@@ -64,6 +65,7 @@ def load_catalog(directory: Path, *, drafts: bool = False) -> Catalog:
     parties = gather_parties(ctx, tables, origins)
     del tables
     check_parties(ctx, parties, origins)
+    check_conversions(Check(ctx, origins), parties, price_tables.sound_rates)
     problems.raise_any()
     plans = _by_code(ctx, PricePlan)
     plans = {code: in_force(plan, drafts=drafts) for code, plan in plans.items()}
@@ -92,6 +94,7 @@ def load_catalog(directory: Path, *, drafts: bool = False) -> Catalog:
         date_lists=_by_code(ctx, DateList),
         price_tables=price_tables.rows,
         lookup_tables=price_tables.lookups,
+        exchange_rates=price_tables.rates,
         subscription_zones=parties.zones.drop("origin"),
         account_tree=parties.tree.drop("origin"),
         subscription_groups=parties.groups.drop("origin"),

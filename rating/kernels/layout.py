@@ -151,6 +151,17 @@ STRAIGHT = 36
 IN_UNITS = 37
 """1 when it prices in units, and what wallets do not hold of them goes to the next charge."""
 
+CONVERSION = 38
+"""1 + the row of `Tariff.conversion` by which amounts are converted; 0 where they are not, UNCONVERTED without a rate."""
+UNCONVERTED = -1
+CONVERSION_COLUMNS = 4
+RATE_OVER = 0
+"""Of a conversion: an amount is multiplied by this, divided by RATE_UNDER and rounded to CONVERTED_STEP billionths."""
+RATE_UNDER = 1
+CONVERTED_MODE = 2
+"""`schemas.money.RoundingCode`."""
+CONVERTED_STEP = 3
+
 CROSSING_START = 0
 CROSSING_SPLIT = 1
 CROSSING_INCREMENT = 2
@@ -259,6 +270,7 @@ class Tariff(NamedTuple):
         charge_ptr: (charges + 1,) int32 into the versions. version_start, version_end: int64 microseconds,
             half-open.
         version_row: (versions and terms of price tables, VERSION_COLUMNS) int64. plain_row: likewise, PLAIN_COLUMNS.
+        conversion: (conversions, CONVERSION_COLUMNS) int64.
         cell_version: (offers * event_types,) int32, the first version of the charge that prices all usage of a cell, -1
             where that takes a closer look.
         tier_upper: int64, exclusive upper bounds of cumulated quantity, INT64_MAX when open. tier_amount: (tiers, 2)
@@ -299,6 +311,7 @@ class Tariff(NamedTuple):
     version_start: Any
     version_end: Any
     version_row: Any
+    conversion: Any
     plain_row: Any
     cell_version: Any
     tier_upper: Any

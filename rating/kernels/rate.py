@@ -14,6 +14,7 @@ from rating.kernels import layout, reasons
 from rating.kernels.balance import WALLET_NONE, WALLET_UNDECIDED, pay_alone
 from rating.kernels.carry import carried_into, keep_left
 from rating.kernels.compiled import kernel
+from rating.kernels.conversion import amount_of
 from rating.kernels.destination import bucket_of, find_destination
 from rating.kernels.draw import draw
 from rating.kernels.flat import price_flat
@@ -31,7 +32,7 @@ from rating.kernels.scratch import AHEAD
 from rating.kernels.special import price_special
 from rating.kernels.triggers import NO_ROOM, SKIP, enter, settle
 from rating.kernels.units import COVERED, USED_UP, what_is_covered
-from rating.kernels.wide import add, low_signed, to_amount
+from rating.kernels.wide import add, low_signed
 
 I64 = np.int64
 U = np.uint64
@@ -68,11 +69,12 @@ def rate_rows(
     event_at, quantities, event_type, attributes, subscriptions = usage
     (
         subscription_row, counter_slot, account_wallet, wallet_overdraft, wallet_filter, wallet_draws, cell_ptr,
-        candidate_charge, candidate_attribute, charge_ptr, version_start, version_end, version_row, plain_row, cell_version,
-        tier_upper, tier_amount, tier_step, price, calendar_zone, subscription_zone, calendar_day, day_band, day_turn,
-        calendar_run, run, run_before, counter_kind, counter_zone, offer_counter, zone_ptr, zone_bucket, zone_instant,
-        zone_offset, event_types, tables, row_variant, row_start, row_end, root, cut, prefix_parent, prefix_row, source, group,
-        slot_row, row_key, row_rank, range_low, range_high, candidate_condition, program_ptr, program, program_set,
+        candidate_charge, candidate_attribute, charge_ptr, version_start, version_end, version_row, conversion, plain_row,
+        cell_version, tier_upper, tier_amount, tier_step, price, calendar_zone, subscription_zone, calendar_day, day_band,
+        day_turn, calendar_run, run, run_before, counter_kind, counter_zone, offer_counter, zone_ptr, zone_bucket,
+        zone_instant, zone_offset, event_types, tables, row_variant, row_start, row_end, root, cut, prefix_parent,
+        prefix_row, source, group, slot_row, row_key, row_rank, range_low, range_high, candidate_condition, program_ptr,
+        program, program_set,
     ) = tariff  # fmt: skip
     counter_used, counter_period, balance = accounts
     (
@@ -301,6 +303,9 @@ def rate_rows(
                 out_reason[to] = reasons.NO_PRICE_VERSION
                 continue
             out_version[to] = version_row[version, layout.VERSION_ID]
+            if version_row[version, layout.CONVERSION] < 0:
+                out_reason[to] = reasons.NO_EXCHANGE_RATE
+                continue
             counter = version_row[version, layout.COUNTER]
             slot, cell, period, before, carried, after = I64(0), I64(0), I64(0), I64(0), I64(0), I64(0)
             used = asked
@@ -442,10 +447,7 @@ def rate_rows(
                     )  # fmt: skip
                 if quantity > 0:
                     hi, lo, _ = add(hi, lo, version_row[rule, layout.FEE_HI], U(version_row[rule, layout.FEE_LO]))
-            amount, overflow = to_amount(
-                hi, lo, version_row[version, layout.DIVISOR], version_row[version, layout.EXTRA], version_row[version,
-                layout.MODE], version_row[version, layout.FACTOR],
-            )  # fmt: skip
+            amount, overflow = amount_of(hi, lo, version_row[version], conversion)
             if overflow or quantity > QUANTITY_MAX:
                 out_reason[to] = reasons.AMOUNT_OVERFLOW
                 continue

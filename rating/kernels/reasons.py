@@ -16,5 +16,6 @@ CONDITION_UNDECIDED = 311
 FORMULA_UNUSABLE = 312
 COUNTER_USED_UP = 314
 NEGATIVE_UNPRICED = 315
+NO_EXCHANGE_RATE = 317
 USED_UP = 1
 """Of one charge, not of the usage: its counter has nothing left, so the next one is asked."""

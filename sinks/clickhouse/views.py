@@ -12,7 +12,7 @@ from sinks.clickhouse.file_view import FILE
 from sinks.clickhouse.notification_view import NOTIFICATION
 from sinks.clickhouse.table import BALANCE, DATABASE, TIMESTAMP, quoted
 from sinks.clickhouse.tables.block import OUTCOME_COLUMNS
-from sinks.clickhouse.tables.dimensions import looked_up, wallet_code, wallet_holds
+from sinks.clickhouse.tables.dimensions import EXCHANGE_RATE, PRICE_CURRENCY, looked_up, wallet_code, wallet_holds
 from sinks.clickhouse.tables.rejection_event import CORRECTED_AS
 from sinks.clickhouse.view import View, ViewColumn
 from sinks.clickhouse.wallet_request_view import WALLET_REQUEST
@@ -127,8 +127,7 @@ RATED_ITEM = View(
         _per_row("price_plan", "String", "price plan", looked_up("charge_version", "price_plan", "f.charge_version")),
         _per_row("price_version_start", TIMESTAMP, "start of the price plan version that priced it",
                  looked_up("charge_version", "version_start", "f.charge_version")),
-        _per_row("charge_version", "String", "charge/plan@start#hash",
-                 looked_up("charge_version", "code", "f.charge_version")),
+        _per_row("charge_version", "String", "charge/plan@start#hash", looked_up("charge_version", "code", "f.charge_version")),
         _EVENT_AT,
         _QUANTITY,
         _QUANTITY_STEPS,
@@ -139,6 +138,8 @@ RATED_ITEM = View(
         _per_row("band", "UInt8", "time band, from 0"),
         _per_row("amount", BALANCE, "what it costs; with tax where the seller's prices are gross", "toDecimal128(f.amount, 9)"),
         _per_row("currency", "String", "ISO 4217 code", looked_up("charge_version", "currency", "f.charge_version")),
+        _per_row("price_currency", "String", "currency of the price; another one where it was converted", PRICE_CURRENCY),
+        _per_row("exchange_rate", "String", "what 1 of that is in `currency`; empty where not converted", EXCHANGE_RATE),
         _per_row("wallet", "String", "the wallet that paid all of it; empty when several or none did",
                  f"if(f.wallet < 0, '', {looked_up('wallet', 'code', 'f.wallet')})"),
         _IMAGE,

@@ -119,3 +119,10 @@ def wallet_holds(of: str) -> str:
     """Return the SQL expression of what the wallet of a table's rows holds: its unit, or the currency of the account."""
     named, money = looked_up("wallet", "code", f"{of}.wallet"), looked_up("account", "currency", f"{of}.account")
     return f"if(position({named}, '#') > 0, splitByChar('#', {named})[2], {money})"
+
+
+_VERSION = looked_up("charge_version", "code", "f.charge_version")
+_PRICED_IN = f"extract({_VERSION}, '[*]([A-Z]{{3}})/[A-Z]{{3}}@')"
+PRICE_CURRENCY = f"if({_PRICED_IN} = '', {looked_up('charge_version', 'currency', 'f.charge_version')}, {_PRICED_IN})"
+"""The SQL expression of the currency of the price of an item: the names of charge versions say which they convert."""
+EXCHANGE_RATE = f"extract({_VERSION}, '[*][A-Z]{{3}}/[A-Z]{{3}}@(.+)$')"
