@@ -37,7 +37,7 @@ settings.load_profile(PROFILE)
 if PROFILE == "ci":
     # Examples are drawn from the constants of the modules that are imported by then, too: whatever a worker ran before
     # would decide what the next test tries. With all of them imported, it does not.
-    for room in ("apps", "benchmarks", "billing", "pipelines", "rating", "schemas", "sinks"):
+    for room in ("apps", "benchmarks", "billing", "connectors", "pipelines", "rating", "schemas", "sinks"):
         for module in pkgutil.walk_packages([str(Path(__file__).parents[1] / room)], f"{room}."):
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)

@@ -1,0 +1,1 @@
+"""The peer layer of Diameter: connections of network elements."""

@@ -1,0 +1,54 @@
+"""A server for peers of Diameter: it listens, and stops in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from connectors.diameter.connection import Connection
+from connectors.diameter.hub import Hub
+
+REBOOTING = 0
+_BACKLOG = 1024
+
+
+async def _accept(hub: Hub, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    if len(hub.connections) >= hub.limits.peers_max:
+        writer.transport.abort()
+        return
+    connection = Connection(hub, reader, writer)
+    hub.connections.add(connection)
+    try:
+        why = await connection.run()
+    finally:
+        hub.connections.discard(connection)
+    hub.say(f"{connection.host or connection.address} is gone: {why}")
+
+
+@asynccontextmanager
+async def listening(
+    hub: Hub, hosts: Sequence[str], port: int, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[list[str]]:
+    """Listen, and yield the addresses; at the end every peer is told good-bye.
+
+    Args:
+        hosts: of IPv4 or IPv6. port: 0 for a free one.
+
+    Raises:
+        OSError: when an address cannot be had.
+    """
+    buffer = hub.limits.message_bytes_max
+    server = await asyncio.start_server(
+        lambda reader, writer: _accept(hub, reader, writer), list(hosts), port, ssl=tls, backlog=_BACKLOG, limit=buffer
+    )
+    try:
+        found = [listener.getsockname() for listener in server.sockets]
+        yield [f"[{host[0]}]:{host[1]}" if ":" in host[0] else f"{host[0]}:{host[1]}" for host in found]
+    finally:
+        server.close()
+        await asyncio.gather(*(peer.leave(REBOOTING) for peer in list(hub.peers.values())))
+        for connection in list(hub.connections):
+            connection.drop()
+        await server.wait_closed()
