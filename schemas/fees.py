@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
-from schemas.price_plan import Accumulated, CivilDate, Code, Document
+from schemas.price_plan import Accumulated, CivilDate, Code, Document, Instant
 
 FEE = "fee"
 """The event type of all fees, and their attribute that says which one it is."""
@@ -78,3 +78,27 @@ class OneShotCharge(FeeBase):
     def terms(self) -> str:
         """What may not change once it was charged."""
         return f"once, at the {self.at}"
+
+
+class ProductCharge(FeeBase):
+    """A fee for each product that a subscription buys, when it does: the `purchase` documents say how many, and when."""
+
+    kind: Literal["product_charge"]
+    zone: str = "UTC"
+
+    @property
+    def terms(self) -> str:
+        """What may not change once it was charged."""
+        return "for each product"
+
+
+class Purchase(Document):
+    """So many of a product that a subscription buys at an instant, at the price of then; all of them may come back later."""
+
+    kind: Literal["purchase"]
+    code: Code
+    subscription: Code
+    product: Code
+    at: Instant
+    quantity: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    returned_at: Instant | None = None

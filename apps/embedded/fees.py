@@ -51,7 +51,7 @@ def charge_fees(engine: Engine, until: str, *, preview: bool) -> dict[str, Any]:
     catalog = engine.active.catalog if engine.active is not None else None
     if catalog is None or not catalog.fees:
         raise UnableToChargeFees(
-            "the catalog in force has no fees: declare recurring_charge or one_shot_charge documents"
+            "the catalog in force has no fees: declare recurring_charge, one_shot_charge or product_charge documents"
         )
     charged = _charged(engine)
     last = max(charged.values(), default="")

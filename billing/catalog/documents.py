@@ -13,7 +13,7 @@ from schemas.account import Account
 from schemas.contract import Contract
 from schemas.discount import DiscountPlan
 from schemas.exchange import ExchangeRates
-from schemas.fees import OneShotCharge, RecurringCharge
+from schemas.fees import OneShotCharge, ProductCharge, Purchase, RecurringCharge
 from schemas.price_plan import (
     Calendar,
     Charge,
@@ -45,11 +45,13 @@ MODELS: dict[str, type[Document]] = {
     "charge": Charge,
     "recurring_charge": RecurringCharge,
     "one_shot_charge": OneShotCharge,
+    "product_charge": ProductCharge,
     "offer": Offer,
     "contract": Contract,
     "account": Account,
     "subscription": Subscription,
     "subscription_table": SubscriptionTable,
+    "purchase": Purchase,
     "seller": Seller,
     "tax_class": TaxClass,
     "tax_category": TaxCategory,

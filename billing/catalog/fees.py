@@ -29,9 +29,11 @@ from schemas.fees import (
     PRICE,
     FeeBase,
     OneShotCharge,
+    ProductCharge,
+    Purchase,
     RecurringCharge,
 )
-from schemas.price_plan import Charge, EventType, Offer, PricePlan, PriceVersion, Subscription
+from schemas.price_plan import Charge, EventType, Offer, PricePlan, PriceVersion, Subscription, utc_microseconds
 from schemas.source import SourceBase
 from schemas.source_columns import ParquetSource
 
@@ -61,13 +63,13 @@ FEE_SOURCE = ParquetSource.model_validate(
     }
 )
 _ASKING = dict.fromkeys(("offer", "charge", "unit"), pl.String)
-_MODELS: tuple[type[FeeBase], ...] = (RecurringCharge, OneShotCharge)
+_MODELS: tuple[type[FeeBase], ...] = (RecurringCharge, OneShotCharge, ProductCharge)
 
 
 def add_fees(documents: Documents, problems: Problems) -> None:
     """Add the charges of fees, their event type and their source to the documents of a catalog that has any fee."""
     for kind, code in tuple(documents.broken):
-        if kind in ("recurring_charge", "one_shot_charge"):
+        if kind in ("recurring_charge", "one_shot_charge", "product_charge"):
             documents.broken.add(("charge", code))
     fees = [entry for model in _MODELS for entry in documents.of(model).values()]
     for entry in fees:
@@ -208,6 +210,40 @@ def check_terms(check: Check, terms: pl.DataFrame) -> None:
             "add its `start`, the instant from which it is in force",
         ),
     )
+
+
+def check_purchases(check: Check, terms: pl.DataFrame, subscriptions: pl.DataFrame) -> None:
+    """Say which products are bought by subscriptions that are unknown, have no such product, or are not in force then.
+
+    Args:
+        terms: of `gather_terms`. subscriptions: all, with their offers.
+    """
+    documents = check.ctx.documents
+    bought, products = documents.of(Purchase).values(), documents.of(ProductCharge)
+    if not bought or not documents.complete:
+        return
+    offers = {code: entry.document for code, entry in documents.of(Offer).items()}
+    asked = pl.DataFrame(
+        {"subscription": [entry.document.subscription for entry in bought]}, schema={"subscription": pl.String}
+    )
+    held = dict(subscriptions.join(asked, on="subscription", how="semi").select("subscription", "offer").iter_rows())
+    lasting = terms.join(asked, on="subscription", how="semi").select("subscription", "start_at", "end_at")
+    spans = {code: (start, end) for code, start, end in lasting.iter_rows()}
+    for entry in bought:
+        purchase, at = entry.document, utc_microseconds(entry.document.at)
+        offer = offers.get(held.get(purchase.subscription, ""))
+        if purchase.subscription not in held:
+            if not documents.may_be("subscription", purchase.subscription):
+                message = f'the subscription "{purchase.subscription}" is unknown'
+                check.ctx.problems.at(entry, ("subscription",), message, "declare it with `kind: subscription`")
+        elif offer is not None and purchase.product in products and purchase.product not in offer.charges:
+            message = f'the offer "{offer.code}" of the subscription has no product "{purchase.product}"'
+            check.ctx.problems.at(entry, ("product",), message, "add it to the `charges` of the offer")
+        elif purchase.subscription in spans:
+            start, end = spans[purchase.subscription]
+            if not start <= at < end:
+                message = f'the subscription "{purchase.subscription}" is not in force then'
+                check.ctx.problems.at(entry, ("at",), message, "write an instant between its start and its end")
 
 
 def fee_points(terms: pl.DataFrame) -> pl.DataFrame:

@@ -9,7 +9,7 @@ import polars as pl
 
 from billing.catalog.checking import Context
 from billing.catalog.discount_rows import discount_rows, discount_table
-from billing.catalog.fees import check_terms, fee_points, gather_terms
+from billing.catalog.fees import check_purchases, check_terms, fee_points, gather_terms
 from billing.catalog.models import ANY_KIND
 from billing.catalog.origins import FIRST_OF_TABLES, Origins
 from billing.catalog.resellers import overlap, resold_rows, resold_table, span
@@ -277,6 +277,7 @@ def check_parties(ctx: Context, parties: Parties, origins: Origins) -> None:
     check_shared_wallets(ctx, parties.wallet_terms, parties.accounts, parties.tree)
     check_windows(check, parties.access_points, parties.resold_points)
     check_terms(check, parties.terms)
+    check_purchases(check, parties.terms, parties.subscriptions)
 
 
 def _check_references(check: Check, parties: Parties, origins: Origins) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from billing.catalog.checking import Context, fits
 from billing.catalog.fees import FEE_TYPE, fee_codes
 from billing.catalog.models import Entry, Path
-from schemas.fees import OneShotCharge, RecurringCharge
+from schemas.fees import OneShotCharge, ProductCharge, Purchase, RecurringCharge
 from schemas.price_plan import Charge, EventType, PricePlan, PriceVersion
 
 FEE_DECIMALS_MAX = 6
@@ -27,9 +27,17 @@ def check_recurring(ctx: Context, entry: Entry[RecurringCharge]) -> None:
         ctx.problems.at(entry, ("priced_per",), message, "price a period, or use periods of months")
 
 
-def check_one_shot(ctx: Context, entry: Entry[OneShotCharge]) -> None:
-    """Check the zone of a charge that is made once."""
+def check_zone(ctx: Context, entry: Entry[OneShotCharge] | Entry[ProductCharge]) -> None:
+    """Check the zone of a charge that is made once, or for each product."""
     ctx.zone(entry, ("zone",), entry.document.zone)
+
+
+def check_purchase(ctx: Context, entry: Entry[Purchase]) -> None:
+    """Check that a purchase is of a product, and comes back after it was made; who makes it is checked with subscriptions."""
+    purchase = entry.document
+    ctx.reference(entry, ("product",), ProductCharge, "product_charge", purchase.product)
+    if purchase.returned_at is not None and purchase.returned_at <= purchase.at:
+        ctx.problems.at(entry, ("returned_at",), "it comes back before it is bought", "write a later instant, or none")
 
 
 def check_fee_plan(ctx: Context, entry: Entry[Charge], event_type: EventType, plan: PricePlan) -> None:

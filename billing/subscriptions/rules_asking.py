@@ -18,7 +18,17 @@ from billing.subscriptions.rules_fees import day_at, days_in_force, pieces
 from billing.subscriptions.rules_periods import first_instant
 from rating.contracts import own_code, with_contracts
 from schemas.catalog import Catalog
-from schemas.fees import DAY_AFTER, DENOMINATOR, FEE, FIRST_DAY, NUMERATOR, POINT_PREFIX, OneShotCharge, RecurringCharge
+from schemas.fees import (
+    DAY_AFTER,
+    DENOMINATOR,
+    FEE,
+    FIRST_DAY,
+    NUMERATOR,
+    POINT_PREFIX,
+    OneShotCharge,
+    ProductCharge,
+    RecurringCharge,
+)
 from schemas.price_plan import PriceVersion, utc_microseconds
 from schemas.tax import TaxVersion
 
@@ -112,6 +122,8 @@ def _owed(catalog: Catalog, until: date) -> tuple[pl.DataFrame, pl.DataFrame]:
             having.append(terms.select("subscription", pl.lit(fee.code).alias(FEE)))
             if isinstance(fee, OneShotCharge):
                 found = _once(fee, terms, until)
+            elif isinstance(fee, ProductCharge):
+                found = _bought(fee, terms, catalog, until)
             else:
                 versions: list[PriceVersion | TaxVersion] = [
                     *varied.price_plans[varied.charges[charge].price_plan].versions
@@ -158,6 +170,24 @@ def _once(fee: OneShotCharge, terms: pl.DataFrame, until: date) -> pl.DataFrame:
         pl.lit(1, pl.Int64).alias(DENOMINATOR),
         first.alias(FIRST_DAY),
         first.dt.offset_by("1d").alias(DAY_AFTER),
+    )
+
+
+def _bought(fee: ProductCharge, terms: pl.DataFrame, catalog: Catalog, until: date) -> pl.DataFrame:
+    """Return what is owed for products that were bought before a day, and did not come back before it."""
+    limit = first_instant(until, fee.zone)
+    rows = [
+        (each.subscription, at, each.quantity, day_at(at, fee.zone))
+        for each in catalog.purchases.values()
+        if each.product == fee.code
+        and (at := utc_microseconds(each.at)) < limit
+        and (each.returned_at is None or utc_microseconds(each.returned_at) >= limit)
+    ]
+    schema = {"subscription": pl.String, "key_at": pl.Int64, NUMERATOR: pl.Int64, FIRST_DAY: pl.Date}
+    found = pl.DataFrame(rows, schema=schema, orient="row").join(terms, on="subscription", how="semi")
+    together = found.group_by("subscription", "key_at", FIRST_DAY).agg(pl.col(NUMERATOR).sum())
+    return together.with_columns(
+        pl.lit(1, pl.Int64).alias(DENOMINATOR), pl.col(FIRST_DAY).dt.offset_by("1d").alias(DAY_AFTER)
     )
 
 

@@ -66,6 +66,8 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "charge: triggers": trigger.Trigger,
     "recurring_charge": fees.RecurringCharge,
     "one_shot_charge": fees.OneShotCharge,
+    "product_charge": fees.ProductCharge,
+    "purchase": fees.Purchase,
     "offer": price_plan.Offer,
     "account": account.Account,
     "account: wallets": account.Wallet,
