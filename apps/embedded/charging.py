@@ -6,6 +6,7 @@ applied, and applied before anybody is answered; a replay applies it at the same
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -24,6 +25,7 @@ from apps.embedded.charging_requests import (
     UnableToRequest,
     answers_of,
 )
+from apps.embedded.promise import Promise
 from pipelines.account.charging import Ground, answer_again, take_frame
 from pipelines.spool.charging_log import Frame, Segment, UnableToReadChargingLog, UnableToWriteChargingLog, read_frames
 from pipelines.spool.journal import Charging
@@ -55,6 +57,7 @@ class ChargingDesk:
     _frames: deque[Frame] = field(default_factory=deque)
     _segment: Segment | None = None
     _encoder: Encoder | None = None
+    _shared: threading.Condition = field(default_factory=threading.Condition)
     _is_live: bool = False
     _closed: str = ""
 
@@ -69,7 +72,7 @@ class ChargingDesk:
         request.check()
         if self._closed or len(self._waiting) >= WAITING_MAX:
             raise UnableToRequest("UNAVAILABLE", self._closed or f"{WAITING_MAX} requests are waiting")
-        future: Future[ChargingAnswer] = Future()
+        future: Future[ChargingAnswer] = Promise(self._shared)
         self._waiting.append((request, future))
         if len(self._waiting) == 1 or self._closed:  # whoever came before woke the main loop, which takes all there are
             self._wait()

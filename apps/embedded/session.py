@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections import Counter, deque
@@ -171,6 +172,7 @@ def run_session(
             finally:
                 server.close()
         finally:
+            gc.unfreeze()
             engine.close()
     report.times = engine.times
     return report
@@ -209,6 +211,7 @@ def _work(
     intake.tick()
     intake.adopt()
     intake.take(files)
+    gc.freeze()  # what was opened stays: the collector would look through all of it again and again
     if attendant is not None:
         attendant.opened(intake)
     intake.drain()

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from rating.kernels import layout, reasons
+from rating.kernels.ahead import MANY, RUN, fetch_run
 from rating.kernels.balance import WALLET_NONE, WALLET_UNDECIDED, pay_alone
 from rating.kernels.carry import carried_into, keep_left
 from rating.kernels.compiled import kernel
@@ -39,7 +40,7 @@ U = np.uint64
 INT64_MAX = 2**63 - 1
 QUANTITY_MAX = 2**62
 FAR = 24
-"""Rows ahead whose subscription is fetched into the processor's cache."""
+"""Rows ahead whose subscription, and whose bucket of destinations, is fetched into the processor's cache."""
 MIDDLE = 16
 """Rows ahead whose destination is narrowed down to some cuts, which are fetched."""
 NEAR = 8
@@ -88,6 +89,7 @@ def rate_rows(
     cut_base = cut.ctypes.data
     price_base = price.ctypes.data
     variant_base = row_variant.ctypes.data
+    fetched = I64(start) if len(subscription_row) >= MANY else I64(INT64_MAX)  # where the next run of them begins
     types = event_types[0]
     # destinations are looked up ahead, in the table and slot that the last row asked for
     ahead_table, ahead_slot, ahead_price, ahead_width = I64(-1), I64(0), I64(0), I64(0)
@@ -135,6 +137,9 @@ def rate_rows(
                 moved_hi[0], moved_lo[0], _ = add(moved_hi[0], moved_lo[0], fallen_hi, fallen_lo)
                 return row
             item_row[out], item_number[out], item_quantity[out] = row, 0, quantities[row]
+        if row >= fetched:
+            fetch_run(I64(row), I64(start), subscriptions, subscription_row, counter_base, balance_base)
+            fetched = I64(row) + I64(RUN)
         if row + FAR < count:
             prefetch(row_base + I64(subscriptions[row + FAR]) * I64(4 * layout.SUBSCRIPTION_COLUMNS))
         if row + NEAR < count and subscriptions[row + NEAR] >= 0:
