@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
@@ -19,7 +20,7 @@ class Promise(Future[T]):
         self._result = None
         self._exception = None
         self._waiters = []
-        self._done_callbacks = []
+        self._done_callbacks: list[Callable[[Future[T]], object]] = []
 
     def result(self, timeout: float | None = None) -> T:
         """Return the result once it is there. Raises what `Future.result` does."""
