@@ -2,7 +2,7 @@
 
 Usage is read from the store window by window in the order of events, and rated by the kernels on two states of their own.
 Counters begin empty where the counter periods begin in which the simulated period lies, or with the first usage where they roll
-over; wallets can always pay.
+over; wallets of money can always pay, those of units begin the period with what they hold now.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from rating.rate import rate
 from rating.state import AccountState
 from rating.tariff_image import compile_image
 from rating.triggers import triggering
+from rating.vocabulary import Vocabulary
 from schemas.arrays import BoolArray, Int32Array
 from schemas.money import CURRENCY_DECIMALS
 from schemas.rated_item import RatedBlock, usage_of
@@ -95,8 +96,10 @@ def simulate(
     since, until = selection.period()
     run = _run(engine, selection, old, new, drafts=drafts)
     start = _warm_up(run, since)
-    for window in _windows(run, start, until):
-        _price(run, window, since)
+    for low, high in ((start, since), (since, until)):
+        _fill_units(run)
+        for window in _windows(run, low, high) if low < high else ():
+            _price(run, window, since)
     result = told(run.ledger, top=top)
     if csv is not None:
         run.ledger.accounts().write_csv(Path(csv))
@@ -118,13 +121,33 @@ def _run(engine: Engine, selection: UsageSelection, old: str, new: str, *, draft
     for image in images:
         state = AccountState()
         state.grow(vocabulary)
-        # wallets of money never run out; there are no units, so that all of the usage has a price
-        money = [vocabulary.currencies.name(each) in CURRENCY_DECIMALS for each in range(len(vocabulary.currencies))]
-        limited = np.array(money, np.bool_)[image.image.wallet_currency] & (image.image.wallet_overdraft != UNLIMITED)
+        # wallets of money never run out
+        limited = _holds_money(image, vocabulary) & (image.image.wallet_overdraft != UNLIMITED)
         limited = np.unique(image.image.account_wallet[limited]).astype(np.int32)
         state.credit(limited, np.full(len(limited), PURSE, np.int64))
         run.states.append(state)
     return run
+
+
+def _holds_money(image: ActiveImage, vocabulary: Vocabulary) -> BoolArray:
+    """Return which of the wallets in an image's order hold money: the others hold units."""
+    money = [vocabulary.currencies.name(each) in CURRENCY_DECIMALS for each in range(len(vocabulary.currencies))]
+    holds: BoolArray = np.array(money, np.bool_)[image.image.wallet_currency]
+    return holds
+
+
+def _fill_units(run: _Run) -> None:
+    """Have wallets of units hold what may be drawn of them now."""
+    now = run.engine.state.account
+    for image, state in zip(run.images, run.states, strict=True):
+        units = np.unique(image.image.account_wallet[~_holds_money(image, run.engine.state.vocabulary)]).astype(
+            np.int32
+        )
+        held = [now.balance(wallet) if wallet < now.wallet_count else 0 for wallet in units.tolist()]
+        change = [
+            min(max(one, 0), PURSE) - state.balance(wallet) for one, wallet in zip(held, units.tolist(), strict=True)
+        ]
+        state.credit(units, np.array(change, np.int64))
 
 
 def _chosen(engine: Engine, selection: UsageSelection, images: list[ActiveImage]) -> Chosen:

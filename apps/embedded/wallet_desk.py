@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from apps.embedded.charging_requests import UnableToRequest
-from apps.embedded.wallet_words import read_wallet_request, told
+from apps.embedded.wallet_words import in_unit_held, read_wallet_request, told
 from pipelines.account.wallets import Checker, places_of
 from pipelines.spool.journal import Tick, WalletChange, WalletRequest
+from schemas.catalog import Catalog
 from schemas.money import AMOUNT_DECIMALS, to_scaled
 from schemas.wallets import MovementKind
 
@@ -92,6 +93,7 @@ class WalletDesk:
                 _refuse(taken, error)
                 return
             engine.process(tick)
+        taken = taken if active is None else _as_held(taken, active.catalog)
         places = places_of([request for request, _ in taken], engine.state.vocabulary)
         checker = None if active is None else Checker(active.image, engine.state.account, at)
         chosen: list[Waiting] = []
@@ -149,6 +151,17 @@ class WalletDesk:
                 for row, request in enumerate(entry.requests):
                     self._known[request.id] = (entry.claim, row)
         self._read = len(engine.journal.entries)
+
+
+def _as_held(taken: list[Waiting], catalog: Catalog) -> list[Waiting]:
+    """Return requests in the units that wallets hold; refuse those that cannot be said in them."""
+    found: list[Waiting] = []
+    for request, future in taken:
+        try:
+            found.append((in_unit_held(request, catalog), future))
+        except UnableToRequest as refusal:
+            future.set_exception(refusal)
+    return found
 
 
 def _refuse(waiting: list[Waiting], error: OSError) -> None:

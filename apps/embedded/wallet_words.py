@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from apps.embedded.charging_requests import UnableToRequest
 from pipelines.spool.journal import WalletRequest
-from schemas.catalog import TIME_MAX
+from schemas.catalog import TIME_MAX, Catalog
 from schemas.money import AMOUNT_DECIMALS, AMOUNT_MAX, from_scaled, to_scaled
 from schemas.price_plan import Code, Instant, utc_microseconds
 from schemas.wallets import PREFIXES, MovementKind
@@ -112,6 +112,26 @@ def _amount(text: str, *, signed: bool) -> tuple[int, str]:
             "INVALID_REQUEST", f"amount: {text!r} moves nothing" if not scaled else "amount: write one above 0"
         )
     return scaled, currency
+
+
+def in_unit_held(request: WalletRequest, catalog: Catalog) -> WalletRequest:
+    """Return a request in the unit that its wallet holds, where it says another one of that dimension; else as it is.
+
+    Raises:
+        UnableToRequest: INVALID_REQUEST, when that is no whole number of billionths, or too large.
+    """
+    terms = catalog.wallet_terms.get(f"{request.account}/{request.wallet}")
+    said = catalog.units.get(request.currency)
+    held = None if terms is None or terms.unit is None else catalog.units[terms.unit]
+    if said is None or held is None or said == held or said.dimension != held.dimension:
+        return request
+    amount, rest = divmod(request.amount * said.step_count, held.step_count)
+    if rest or abs(amount) > AMOUNT_MAX:
+        problem = "is no whole number of billionths" if rest else "is too large"
+        raise UnableToRequest(
+            "INVALID_REQUEST", f"amount: {money(request.amount)} {said.code} {problem} in {held.code}"
+        )
+    return request.model_copy(update={"amount": amount, "currency": held.code})
 
 
 def money(billionths: int) -> str:

@@ -18,6 +18,7 @@ from apps.embedded.engine import Engine
 from apps.embedded.facts import differences_as_json
 from apps.embedded.rerate import rerate
 from apps.embedded.rerate_scope import UsageSelection
+from apps.embedded.simulate import simulate
 from apps.embedded.wallet_commands import change_here
 from apps.embedded.wallet_looks import show_account
 from schemas.charging import ChargingKind
@@ -38,6 +39,8 @@ wallets:
   - {code: money, type: prepaid, opening_balance: "10"}
 ---
 {kind: subscription, code: bea, account: bea, offer: packed, access_points: [{id: "21"}]}
+---
+{kind: account, code: dan, currency: EUR, wallets: [{code: data, type: prepaid, unit: GB}, {code: talk, type: prepaid, unit: s}]}
 """
 QUERIES = (
     "SELECT account, wallet, currency, toString(balance), operations FROM account_balance WHERE account = 'bea' ORDER BY wallet",
@@ -112,6 +115,12 @@ def test_a_bundle_pays_first_and_everything_returns_to_where_it_came_from(data: 
         assert _left(engine) == [("calls", "4", "event"), ("money", "9", "EUR")]
         engine.now = lambda: day + DAY_US
         take_calls(engine, "d", ("21", 1))
+        change_here(engine, [bought | {"id": "y", "expires": None, "amount": "3 event"}])
+        told = simulate(engine, selection, old="current", new="current", top=0, csv=None)
+        assert {row["charge"]: row["after"] for row in told["charges"]} == {
+            "call": "5.000000000",
+            "talk-pack": "3.000000000",
+        }
         before = _rows(engine)
     shutil.rmtree(data / "state")
     shutil.rmtree(data / "store")
@@ -123,3 +132,26 @@ def test_a_bundle_pays_first_and_everything_returns_to_where_it_came_from(data: 
     assert "computed again in decimals: 6 event, as stored" in told
     shown = octroi("wallet", "show", "bea", "--data", data).ok().out
     assert ["calls", "prepaid", "event"] in [line.split()[:3] for line in shown.splitlines()]
+
+
+def test_a_top_up_may_say_another_unit_of_the_dimension(data: Path) -> None:
+    with engine_of(data) as engine:
+        bought = {"kind": "top_up", "id": "a", "account": "dan", "wallet": "data", "amount": "1500 MB"}
+        answers = change_here(
+            engine,
+            [
+                bought,
+                bought,
+                bought | {"id": "b", "kind": "adjustment", "amount": "-0.5 MB", "reason": "r"},
+                bought | {"id": "c", "wallet": "talk", "amount": "1.5 min"},
+                bought | {"id": "d", "amount": "0.000000001 MB"},
+                bought | {"id": "e", "wallet": "talk", "amount": "1 MB"},
+                bought | {"id": "f", "amount": "9000000000 TB"},
+            ],
+        )
+        told = [answer.get("balance_after", answer["code"]) for answer in answers]
+        assert told == ["1.5", "1.5", "1.4995", "90", "INVALID_REQUEST", "UNKNOWN_WALLET", "INVALID_REQUEST"]
+        assert [(answer["amount"], answer["currency"]) for answer in answers[:3]] == [
+            ("1.5", "GB"), ("1.5", "GB"), ("-0.0005", "GB"),
+        ]  # fmt: skip
+        assert change_here(engine, [bought | {"amount": "1.5 GB"}]) == change_here(engine, [bought])
