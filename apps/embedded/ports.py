@@ -35,6 +35,9 @@ class FactStore(Protocol):
     def write_movements(self, movements: Sequence[WalletMovement], *, tenant: str) -> None:
         """Store movements of wallets."""
 
+    def write_notices(self, found: pa.RecordBatch, claim: int, at: int, image: int, *, tenant: str) -> None:
+        """Store the notifications of movements of one claim."""
+
     def write_wallet_requests(self, requests: Sequence[StoredRequest], *, tenant: str) -> None:
         """Store the top-ups, adjustments and transfers of one claim."""
 
@@ -75,6 +78,9 @@ class NoStore:
 
     def write_movements(self, movements: Sequence[WalletMovement], *, tenant: str) -> None:
         """Drop the movements."""
+
+    def write_notices(self, found: pa.RecordBatch, claim: int, at: int, image: int, *, tenant: str) -> None:
+        """Drop the notifications."""
 
     def write_wallet_requests(self, requests: Sequence[StoredRequest], *, tenant: str) -> None:
         """Drop the requests."""

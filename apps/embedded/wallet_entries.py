@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pipelines.account.notify import notifications_of_movements
 from pipelines.account.wallets import KINDS, apply_requests, expire, places_of
 from pipelines.spool.journal import JournalEntry, WalletChange
+from schemas.notification import OF_EXPIRY, OF_REQUEST
+from schemas.wallets import WalletMovement
 from sinks.clickhouse.store import StoredRequest
 
 if TYPE_CHECKING:
@@ -18,6 +22,7 @@ def expire_credit(engine: Engine, entry: JournalEntry) -> None:
     if not state.block:  # of an entry that goes on in its middle, it was done at its beginning
         gone = expire(entry.claim, entry.received_at, state.account, state.lots)
         engine.store.write_movements(gone, tenant=tenant)
+        _tell(engine, gone, OF_EXPIRY)
 
 
 def change_wallets(engine: Engine, entry: WalletChange) -> None:
@@ -42,7 +47,19 @@ def change_wallets(engine: Engine, entry: WalletChange) -> None:
         for row, (asked, (place, _)) in enumerate(zip(entry.requests, places_of(entry.requests, words), strict=True))
     ]
     engine.store.write_wallet_requests(stored, tenant=tenant)
+    _tell(engine, done, OF_REQUEST)
     after: dict[int, list[int]] = {}
     for movement in done:
         after.setdefault(movement.row, []).append(movement.balance_after)
     engine.wallets.after = after
+
+
+def _tell(engine: Engine, movements: Sequence[WalletMovement], branch: int) -> None:
+    """Store which levels the movements of an entry crossed."""
+    if engine.active is None or not movements:
+        return
+    image = engine.active.image
+    found = notifications_of_movements(movements, branch, image, engine.state.vocabulary)
+    if found is not None:
+        claim, at = movements[0].claim, movements[0].at
+        engine.store.write_notices(found, claim, at, image.image_id, tenant=engine.settings.tenant)

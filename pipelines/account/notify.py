@@ -7,6 +7,7 @@ side before it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,13 +20,16 @@ from rating.crossings import crossed, plus, saturated
 from rating.image_levels import Levels, Notices
 from rating.kernels.layout import PERIOD_DAY, PERIOD_MONTH, PERIOD_YEAR
 from rating.reversal import find_counters
+from rating.state import MASK
 from rating.tariff_image import TariffImage
 from rating.vocabulary import Vocabulary
 from schemas.arrays import Int32Array, Int64Array, UInt64Array
+from schemas.cdr import ATTRIBUTE_SLOTS, BlockPosition
 from schemas.edr import EdrBlock
 from schemas.money import AMOUNT_ONE
 from schemas.notification import NOTIFICATION_SCHEMA
 from schemas.rated_item import RatedBlock
+from schemas.wallets import WalletMovement
 
 _UNITS = {PERIOD_DAY: "D", PERIOD_MONTH: "M", PERIOD_YEAR: "Y"}
 AnyArray = np.ndarray[Any, Any]
@@ -160,6 +164,45 @@ def _wallets(edrs: EdrBlock, rated: RatedBlock, image: TariffImage, notices: Not
         (start_hi[place], start_lo[place]),
         (hi[place], lo[place]),
     )
+
+
+def notifications_of_movements(
+    movements: Sequence[WalletMovement], branch: int, image: TariffImage, vocabulary: Vocabulary
+) -> pa.RecordBatch | None:
+    """Return the notifications of movements of one entry that no usage causes, numbered by `row`; None where there are none.
+
+    Args:
+        branch: OF_REQUEST or OF_EXPIRY.
+    """
+    notices = image.notices
+    if notices is None or notices.wallets is None or not movements:
+        return None
+    wallet = np.array([one.wallet for one in movements], np.int32)
+    after = np.array([[one.balance_after >> 64, one.balance_after & MASK] for one in movements], object)
+    hi, lo = after[:, 0].astype(np.int64), after[:, 1].astype(np.uint64)
+    start_hi, start_lo = plus(hi, lo, np.array([-one.amount for one in movements], np.int64))
+    place, at = crossed(notices.wallets, wallet, -saturated(start_hi, start_lo), -saturated(hi, lo))
+    if not len(place):
+        return None
+    count, nothing = len(movements), np.zeros(len(place), np.int64)
+    nobody = np.full(count, -1, np.int32)
+    entry = EdrBlock(
+        position=BlockPosition(movements[0].claim, 0, 0),
+        record=np.array([one.row for one in movements], np.int64),
+        branch=np.full(count, branch, np.uint8),
+        event_at=np.array([one.at for one in movements], np.int64),
+        span_s=np.zeros(count, np.int64),
+        quantity=np.zeros(count, np.int64),
+        event_type=np.zeros(count, np.uint16),
+        attributes=np.zeros((count, ATTRIBUTE_SLOTS), np.int32),
+        access_point=nobody,
+        subscription=nobody,
+    )
+    moved = wallet[place].astype(np.int64)
+    before = (start_hi[place], start_lo[place])
+    found = Crossings(WALLET, place, at, nothing, moved, nothing, before, (hi[place], lo[place]))
+    account = np.array([one.account for one in movements], np.int32)
+    return _joined([(found, _columns(found, notices.wallets, entry, account, image, vocabulary, notices))])
 
 
 # ---- in words

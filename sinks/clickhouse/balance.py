@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from schemas.notification import NO_BLOCK
 from schemas.wallets import OF_BLOCKS
 from sinks.clickhouse.client import Connection
 from sinks.clickhouse.table import DATABASE
@@ -49,7 +50,7 @@ SELECT claim, what, sum(expected) AS expected, sum(found) AS found FROM (
   UNION ALL SELECT claim, 'rows of fact_notification', toDecimal128(notification_rows, 0), toDecimal128(0, 0)
   FROM {FACT_BLOCK.qualified}
   UNION ALL SELECT claim, 'rows of fact_notification', toDecimal128(0, 0), toDecimal128(count(), 0)
-  FROM {FACT_NOTIFICATION.qualified} GROUP BY claim
+  FROM {FACT_NOTIFICATION.qualified} WHERE block != {NO_BLOCK} GROUP BY claim
   UNION ALL SELECT claim, 'rows of fact_assembled_part', toDecimal128(part_rows, 0), toDecimal128(0, 0)
   FROM {FACT_BLOCK.qualified}
   UNION ALL SELECT claim, 'rows of fact_assembled_part', toDecimal128(0, 0), toDecimal128(count(), 0)

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.notification import NO_BLOCK
 from schemas.output import OutputBlock
 from schemas.wallets import WalletMovement
 from sinks.clickhouse.balance import Difference, find_differences
@@ -37,7 +38,7 @@ from sinks.clickhouse.tables.block import FACT_BLOCK, block_table
 from sinks.clickhouse.tables.claim import FACT_CLAIM, FinishedClaim, claim_table
 from sinks.clickhouse.tables.claim_event import FACT_CLAIM_EVENT, ClaimEvent, claim_event_table
 from sinks.clickhouse.tables.dimensions import DIM_TENANT, DIMENSIONS, dictionary_name
-from sinks.clickhouse.tables.notification import FACT_NOTIFICATION, notification_table
+from sinks.clickhouse.tables.notification import FACT_NOTIFICATION, notice_table, notification_table
 from sinks.clickhouse.tables.place import ingest_day
 from sinks.clickhouse.tables.rejection import FACT_REJECTION, rejection_table
 from sinks.clickhouse.tables.rejection_event import FACT_REJECTION_EVENT, RejectionEvent, rejection_event_table
@@ -205,6 +206,22 @@ class Store:
             for day in sorted({ingest_day(movement.at) for movement in fresh}):
                 same_day = [movement for movement in fresh if ingest_day(movement.at) == day]
                 self._insert_native(FACT_WALLET_OPERATION, movement_columns(same_day, tenant_id))
+
+    def write_notices(self, found: pa.RecordBatch, claim: int, at: int, image: int, *, tenant: str) -> None:
+        """Store notifications of movements that no usage causes, all of one claim and branch, unless any is stored already.
+
+        Args:
+            found: of NOTIFICATION_SCHEMA. at: microseconds UTC, when the claim was journaled. image: whose levels they are.
+
+        Raises:
+            UnableToStore: when the database refuses.
+        """
+        with self._lock:
+            (branch,) = pc.unique(found["branch"]).to_pylist()
+            where = f"claim = {claim} AND block = {NO_BLOCK} AND branch = {branch}"
+            if not self._stored_ids(FACT_NOTIFICATION, "claim", where):
+                rows = notice_table(found, claim, at, image, self._tenant_ids({tenant})[tenant])
+                self._writer.insert_arrow(FACT_NOTIFICATION.qualified, rows)
 
     def write_wallet_requests(self, requests: Sequence[StoredRequest], *, tenant: str) -> None:
         """Store the requests of one claim, unless any of them is stored already.

@@ -40,13 +40,13 @@ wallets:
 ---
 {kind: subscription, code: bea, account: bea, offer: packed, access_points: [{id: "21"}]}
 ---
-{kind: account, code: dan, currency: EUR, wallets: [{code: data, type: prepaid, unit: GB}, {code: talk, type: prepaid, unit: s}]}
+{kind: account, code: dan, currency: EUR, wallets: [{code: data, type: prepaid, unit: GB}, {code: talk, type: prepaid, unit: s, notify_below: ["60", "0"]}]}
 """
 QUERIES = (
     "SELECT account, wallet, currency, toString(balance), operations FROM account_balance WHERE account = 'bea' ORDER BY wallet",
     "SELECT * FROM wallet_operation ORDER BY claim, record, item, part, kind, wallet_id",
     "SELECT id, charge, currency, toString(amount) FROM rated_item WHERE account = 'bea' ORDER BY id",
-    "SELECT wallet, unit, toString(level) FROM notification ORDER BY ALL",
+    "SELECT wallet, unit, toString(level), toString(after), branch, subscription FROM notification ORDER BY id",
 )
 
 
@@ -92,7 +92,7 @@ def test_a_bundle_pays_first_and_everything_returns_to_where_it_came_from(data: 
         first = engine.journal.next_claim - 1
         assert _left(engine) == [("calls", "0", "event"), ("money", "8", "EUR")]
         notified, amounts = _rows(engine)[3], _rows(engine)[2]
-        assert notified == [("calls", "event", "1")]
+        assert [row[:3] for row in notified] == [("calls", "event", "1")]
         assert sorted(row[1:] for row in amounts) == [
             ("call", "EUR", "2"), ("talk-pack", "event", "2"), ("talk-pack", "event", "3"),
         ]  # fmt: skip
@@ -155,3 +155,31 @@ def test_a_top_up_may_say_another_unit_of_the_dimension(data: Path) -> None:
             ("1.5", "GB"), ("1.5", "GB"), ("-0.0005", "GB"),
         ]  # fmt: skip
         assert change_here(engine, [bought | {"amount": "1.5 GB"}]) == change_here(engine, [bought])
+
+
+def test_movements_tell_of_levels_once(data: Path) -> None:
+    with engine_of(data) as engine:
+        day = engine.journal.stage_time(engine.now()) + 5 * DAY_US
+        moved = {"account": "dan", "wallet": "talk", "reason": "r"}
+        bought = moved | {"kind": "top_up", "expires": str(datetime.fromtimestamp(day / 1e6, UTC))}
+        change_here(
+            engine,
+            [
+                bought | {"id": "a", "amount": "100 s"},  # it rises past both levels: nothing is told
+                moved | {"kind": "adjustment", "id": "b", "amount": "-30 s"},
+                moved | {"kind": "adjustment", "id": "c", "amount": "-10 s"},
+                moved | {"kind": "adjustment", "id": "d", "amount": "-10 s"},
+                bought | {"id": "e", "amount": "50 s"},
+            ],
+        )
+        engine.now = lambda: day + DAY_US
+        change_here(engine, [moved | {"kind": "top_up", "id": "f", "amount": "1 s"}])
+        told = _rows(engine)[3]
+        assert told == [
+            ("talk", "s", "60", "60", 255, ""), ("talk", "s", "60", "0", 254, ""), ("talk", "s", "0", "0", 254, ""),
+        ]  # fmt: skip
+        engine.flush()
+    shutil.rmtree(data / "state")
+    shutil.rmtree(data / "store")
+    with engine_of(data) as engine:
+        assert _rows(engine)[3] == told

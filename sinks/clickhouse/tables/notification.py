@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
+from schemas.notification import NO_BLOCK
 from schemas.output import OutputBlock
 from sinks.clickhouse.table import NAME, TIMESTAMP, Column, Table
-from sinks.clickhouse.tables.place import Places
+from sinks.clickhouse.tables.place import Places, ingest_day
 
 _WIDE = "Decimal(38, 0)"
 
@@ -19,7 +20,11 @@ FACT_NOTIFICATION = Table(
     (
         Column("tenant", "UInt16", "id in dim_tenant"),
         Column("account", "UInt32", "id in dim_account: who pays for the usage that crossed"),
-        Column("subscription", "UInt32", "id in dim_subscription: whose usage that is"),
+        Column(
+            "subscription",
+            "UInt32",
+            "id in dim_subscription: whose usage that is; 4294967295 of a movement",
+        ),
         Column("event_at", TIMESTAMP, "start of that usage"),
         Column("counter", NAME, "the counter; empty of a wallet"),
         Column("holder", "String", "whose it is: a subscription, account/ACCOUNT or group/GROUP", "ZSTD(1)"),
@@ -34,9 +39,13 @@ FACT_NOTIFICATION = Table(
         Column("after", _WIDE, "and after it"),
         Column("claim", "UInt32", "journal entry that brought the usage"),
         Column("record", "UInt32", "record number within the claim"),
-        Column("branch", "UInt8", "which of the record's EDRs, from 0"),
+        Column(
+            "branch",
+            "UInt8",
+            "which of the record's EDRs, from 0; 255 of a requested movement, 254 of an expiry",
+        ),
         Column("part", "UInt32", "which of the crossings of the EDR, from 0"),
-        Column("block", "UInt32", "block number within the claim"),
+        Column("block", "UInt32", "block number within the claim; 4294967295 of a movement"),
         Column("image", "UInt16", "id in dim_image: the tariff image whose level it is"),
         Column("received_at", TIMESTAMP, "when the claim was journaled"),
         Column("day", "Date", "ingest day: UTC date of received_at"),
@@ -56,12 +65,22 @@ def notification_table(blocks: Sequence[OutputBlock], tenants: Mapping[str, int]
     return pa.Table.from_batches([_batch(block, tenants) for block in blocks], FACT_NOTIFICATION.schema)
 
 
+def notice_table(given: pa.RecordBatch, claim: int, at: int, image: int, tenant: int) -> pa.Table:
+    """Return the rows of notifications, of NOTIFICATION_SCHEMA, that movements of an entry caused, by an image."""
+    place = Places(tenant, 0, claim, NO_BLOCK, ingest_day(at))
+    return pa.Table.from_batches([_placed(given, place, image, at)], FACT_NOTIFICATION.schema)
+
+
 def _batch(block: OutputBlock, tenants: Mapping[str, int]) -> pa.RecordBatch:
     given, header = block.notifications, block.header
     assert given is not None
+    return _placed(given, Places.of(header, tenants), header.image, header.received_at)
+
+
+def _placed(given: pa.RecordBatch, of: Places, image: int, received_at: int) -> pa.RecordBatch:
     rows = given.num_rows
-    place = Places.of(header, tenants).columns(rows)
-    place |= {"image": np.full(rows, header.image), "received_at": np.full(rows, header.received_at)}
+    place = of.columns(rows)
+    place |= {"image": np.full(rows, image), "received_at": np.full(rows, received_at)}
     columns = []
     for field in FACT_NOTIFICATION.schema:
         if field.name == "day":
@@ -69,5 +88,6 @@ def _batch(block: OutputBlock, tenants: Mapping[str, int]) -> pa.RecordBatch:
         elif field.name in place:
             columns.append(pa.array(place[field.name]).cast(field.type))
         else:
-            columns.append(given.column(field.name).cast(field.type))
+            # of a movement, the subscription -1 becomes one that nothing has
+            columns.append(given.column(field.name).cast(field.type, safe=False))
     return pa.RecordBatch.from_arrays(columns, schema=FACT_NOTIFICATION.schema)
