@@ -1,4 +1,4 @@
-"""`octroi explain`: which rule made an amount."""
+"""`octroi explain`: which rule made an amount; `octroi trace`: where it came from and where it went."""
 
 from __future__ import annotations
 
@@ -45,6 +45,32 @@ def explain(
         raise typer.Exit(MISMATCH)
 
 
+@honest
+def trace(
+    wanted: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="Of a rated item, an EDR, a wallet operation, or CLAIM-RECORD of a record or a rejection.",
+        ),
+    ],
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Follow usage both ways: file, record, refusals, EDR, rated items, wallet operations, and what took their place."""
+    settings, directory = open_settings(data)
+    from apps.embedded.access import reach
+    from apps.embedded.trace import trace as follow
+
+    with reach(directory, settings, say) as access:
+        told = follow(access, directory, wanted)
+    if as_json:
+        print_json(told.as_dict())
+    else:
+        print(printable("\n".join(told.lines()), newlines=True))
+
+
 def add_to(app: typer.Typer) -> None:
-    """Add the command."""
+    """Add the commands."""
+    app.command(epilog="Example: octroi trace ri-3-1207")(trace)
     app.command(epilog="Example: octroi explain ri-3-1207")(explain)

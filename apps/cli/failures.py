@@ -66,6 +66,7 @@ _EXIT_CODES = {
     "UnableToFindSource": USAGE,
     "UnableToFindTemplate": USAGE,
     "UnableToExplain": USAGE,
+    "UnableToTrace": USAGE,
     "UnableToReadUsage": USAGE,
     "UnableToReadCounters": USAGE,
     "TwinDiffers": MISMATCH,

@@ -91,6 +91,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "sources show",
         "sources template",
         "sources test",
+        "trace",
         "version",
         "wallet adjust",
         "wallet send",
