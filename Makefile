@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test check lint types arrows fmt bench soak lock clean
+.PHONY: help setup broker up down demo test check lint types arrows fmt bench soak lock clean
 
 help: ## show this help
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -22,7 +22,16 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup ## three industries, a million records, from usage to money
 	$(BIN)/octroi demo
 
-test: setup ## the tests
+broker: setup ## what starts the Kafka of the tests
+	$(BIN)/python -m benchmarks.broker
+
+up: ## octroi, Kafka, ClickHouse and PostgreSQL in containers
+	docker compose --profile core up --build --detach --wait
+
+down: ## stop them; their volumes stay
+	docker compose --profile core down
+
+test: setup broker ## the tests
 	$(BIN)/python -m pytest
 
 check: lint types arrows test ## everything CI runs
@@ -45,7 +54,7 @@ fmt: setup ## rewrite in the house style
 bench: setup ## the end-to-end benchmark
 	$(BIN)/octroi bench end_to_end
 
-soak: setup ## the long suites
+soak: setup broker ## the long suites
 	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -m soak --timeout 0
 
 lock: setup ## resolve the versions again

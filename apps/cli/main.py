@@ -26,6 +26,7 @@ from apps.cli import (
     setup,
     simulating,
     sources,
+    streaming,
     trying,
     wallets,
 )
@@ -58,6 +59,7 @@ fees.add_to(app)
 simulating.add_to(app)
 trying.add_to(app)
 backing_up.add_to(app)
+streaming.add_to(app)
 setup.add_to(app)
 
 

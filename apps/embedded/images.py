@@ -13,6 +13,7 @@ from apps.embedded.ports import FactStore
 from apps.embedded.source_check import check_sources
 from billing.catalog.models import UnableToLoadCatalog
 from billing.catalog.store import copy_catalog, load_catalog
+from pipelines.activation import bring_in, decode_context
 from pipelines.mediation.context import DecodeContext
 from pipelines.resource.transfers import access_transfers
 from pipelines.snapshot import StageState
@@ -40,16 +41,7 @@ class ActiveImage:
         Raises:
             KeyError: when the catalog has no such source.
         """
-        words = state.vocabulary
-        return DecodeContext(
-            tenant=tenant,
-            source=self.catalog.sources[source],
-            event_types=self.catalog.event_types,
-            event_type_codes={code: words.event_types.id(code) for code in self.catalog.event_types},
-            units=self.catalog.units,
-            attribute_codes={name: index for index, name in enumerate(words.attribute_values.names.to_list())},
-            secret=secret,
-        )
+        return decode_context(self.catalog, source, state, tenant=tenant, secret=secret)
 
 
 def archive_catalog(directory: DataDirectory, catalog: Catalog) -> None:
@@ -128,16 +120,8 @@ def activate(
     else:
         catalog = archived_catalog(directory, entry.content_hash)
     before = counts_of(state.vocabulary)
-    known_wallets = len(state.vocabulary.wallets)
-    image = compile_image(catalog, state.vocabulary)
-    state.account.grow(state.vocabulary)
-    opening = image.opening_credits(known_wallets)
-    state.account.credit(opening.wallet, opening.amount)
-    state.account.allow(*image.overdrafts())
-    readings = image.opening_readings
-    if len(readings.series_hi):
-        state.resource.registers.open(readings.series_hi, readings.series_lo, readings.at, readings.index)
-    state.image = entry.content_hash
+    brought = bring_in(catalog, state)
+    image, opening = brought.image, brought.opening
     moved = zip(opening.account.tolist(), opening.wallet.tolist(), opening.amount.tolist(), strict=True)
     credits = tuple(
         WalletMovement(entry.claim, row, account, wallet, amount, amount, entry.received_at)

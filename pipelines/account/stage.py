@@ -130,6 +130,14 @@ def _with_refused(
     return replace(output, header=header, rejections=_concatenate(output.rejections, refused))
 
 
+def finish_attributed(
+    edrs: EdrBlock, image: TariffImage, state: AccountState, vocabulary: Vocabulary, context: ClaimContext
+) -> OutputBlock:
+    """Rate a block of EDRs whose records were counted where they were attributed, and return its output; updates `state`."""
+    outcomes = np.zeros(len(Outcome), np.int64)
+    return _finish_but(_unread(edrs), edrs, outcomes, None, image, state, vocabulary, context)
+
+
 def finish_edrs(
     edrs: EdrBlock, image: TariffImage, state: AccountState, vocabulary: Vocabulary, context: ClaimContext
 ) -> OutputBlock:

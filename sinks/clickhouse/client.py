@@ -15,7 +15,7 @@ from typing import Any, Final
 import clickhouse_connect
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
+from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, OperationalError
 
 from sinks.clickhouse.results import has_plain_bytes, with_binary, with_texts
 
@@ -98,6 +98,19 @@ class Connection:
             raise UnableToOpenStore(_describe_opening(path, error)) from error
         return cls(client)
 
+    @classmethod
+    def server(cls, address: str, settings: Mapping[str, Any], *, database: str | None = None) -> Connection:
+        """Return a connection to the server at an address, `http://user:password@host:8123`.
+
+        Raises:
+            UnableToOpenStore: when it does not answer, or refuses.
+        """
+        try:
+            client = clickhouse_connect.get_client(dsn=address, database=database, settings=dict(settings))
+        except (ClickHouseError, OSError) as error:
+            raise UnableToOpenStore(f"cannot open the store at {_without_user(address)}: {error}") from error
+        return cls(client)
+
     def execute(self, sql: str) -> None:
         """Run a statement without a result.
 
@@ -109,16 +122,16 @@ class Connection:
         except (ClickHouseError, OSError) as error:
             raise _unable_to_store(error) from error
 
-    def insert_native(self, table: str, columns: list[str], chunks: Iterable[bytes]) -> None:
-        """Insert one block in Native format, as one part.
+    def insert_native(self, table: str, columns: list[str], chunks: Iterable[bytes], token: str | None = None) -> None:
+        """Insert one block in Native format, as one part; not at all where an insert with the same token is remembered.
 
         Raises:
             UnableToStore: when it fails; the table is as before, unless the connection broke before the answer.
         """
-        self._insert(table, columns, (chunk for chunk in chunks), "Native")
+        self._insert(table, columns, (chunk for chunk in chunks), "Native", token)
 
-    def insert_arrow(self, table: str, rows: pa.Table) -> None:
-        """Insert the rows of an Arrow table, as one part.
+    def insert_arrow(self, table: str, rows: pa.Table, token: str | None = None) -> None:
+        """Insert the rows of an Arrow table, as one part; not at all where an insert with the same token is remembered.
 
         Raises:
             UnableToStore: when it fails; the table is as before, unless the connection broke before the answer.
@@ -126,11 +139,12 @@ class Connection:
         sink = pa.BufferOutputStream()
         with pa.ipc.new_file(sink, rows.schema) as writer:
             writer.write_table(rows)
-        self._insert(table, rows.schema.names, sink.getvalue().to_pybytes(), "Arrow")
+        self._insert(table, rows.schema.names, sink.getvalue().to_pybytes(), "Arrow", token)
 
-    def _insert(self, table: str, columns: list[str], data: Any, form: str) -> None:
+    def _insert(self, table: str, columns: list[str], data: Any, form: str, token: str | None) -> None:
+        named = None if token is None else {"insert_deduplicate": 1, "insert_deduplication_token": token}
         try:
-            self._client.raw_insert(table, columns, data, fmt=form)
+            self._client.raw_insert(table, columns, data, settings=named, fmt=form)
         except (ClickHouseError, OSError) as error:
             raise _unable_to_store(error) from error
 
@@ -186,6 +200,10 @@ def single_reading_statement(sql: str) -> str:
     return statement
 
 
+def _without_user(address: str) -> str:
+    return re.sub(r"//[^/@]*@", "//", address)
+
+
 def _describe_opening(path: Path, error: Exception) -> str:
     text = str(error)
     if "already initialized with path" in text:
@@ -201,5 +219,6 @@ def _unable_to_store(error: Exception) -> UnableToStore:
     text = str(error)
     code = error.code if isinstance(error, DatabaseError) else None
     found = _ERRNO_TEXT.search(text)
-    transient = code in _TRANSIENT_CODES or (found is not None and int(found[1]) in _TRANSIENT_ERRNOS)
+    away = isinstance(error, OperationalError) and code is None  # the connection failed, not the statement
+    transient = away or code in _TRANSIENT_CODES or (found is not None and int(found[1]) in _TRANSIENT_ERRNOS)
     return UnableToStore(f"cannot store: {text}", transient=transient)

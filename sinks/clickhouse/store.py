@@ -52,6 +52,19 @@ from sinks.clickhouse.tables.wallet_operation import (
 )
 from sinks.clickhouse.tables.wallet_request import FACT_WALLET_REQUEST, StoredRequest, request_table
 
+TOKENS = 10_000
+"""Inserts whose tokens a table remembers: hours of them, far more than come between two looks at what is stored."""
+WRITTEN_IN_BLOCKS = (
+    FACT_USAGE,
+    FACT_WALLET_OPERATION,
+    FACT_REJECTION,
+    FACT_REVERSAL,
+    FACT_ASSEMBLED_PART,
+    FACT_SEQUENCE_RUN,
+    FACT_NOTIFICATION,
+    FACT_BLOCK,
+)
+"""In the order in which a block's rows are inserted."""
 Event = TypeVar("Event", RejectionEvent, ClaimEvent)
 
 __all__ = [
@@ -68,6 +81,28 @@ __all__ = [
     "UnableToQuery",
     "UnableToStore",
 ]
+
+_NATIVE: Sequence[tuple[Table, Callable[[Sequence[OutputBlock], Mapping[str, int]], Mapping[str, Any]]]] = (
+    (FACT_USAGE, usage_columns),
+    (FACT_WALLET_OPERATION, operation_columns),
+    (FACT_ASSEMBLED_PART, part_columns),
+)
+_ARROW: Sequence[tuple[Table, Callable[[Sequence[OutputBlock], Mapping[str, int]], pa.Table]]] = (
+    (FACT_REJECTION, rejection_table),
+    (FACT_REVERSAL, reversal_table),
+    (FACT_SEQUENCE_RUN, run_table),
+    (FACT_NOTIFICATION, notification_table),
+)
+
+
+def _pending(blocks: Sequence[OutputBlock], known: Mapping[str, Mapping[BlockKey, int]]) -> Sequence[OutputBlock]:
+    complete = known.get(FACT_BLOCK.name, {})
+    return [block for block in blocks if key_of(block) not in complete]
+
+
+def _named(table: Table, group: Sequence[OutputBlock], *, tokens: bool) -> str | None:
+    claim, block = key_of(group[0])
+    return f"{table.name}/{claim}/{block}" if tokens else None
 
 
 class Store:
@@ -100,6 +135,32 @@ class Store:
             raise
         return cls(writer, reader)
 
+    @classmethod
+    def connect(cls, address: str) -> Store:
+        """Open the store on a server, which others may write to as well; what is inserted under a token is remembered there.
+
+        Raises:
+            UnableToOpenStore: when the server does not answer, or refuses.
+        """
+        writer = Connection.server(address, WRITER_SETTINGS)
+        try:
+            create_database(writer)
+            return cls(writer, Connection.server(address, READER_SETTINGS, database=DATABASE))
+        except (UnableToStore, UnableToQuery) as error:
+            raise UnableToOpenStore(f"cannot open the store: {error}") from error
+
+    def remember_tokens(self) -> None:
+        """Have every fact table remember the tokens of its latest inserts. Views read tables, so there is nothing else to tell.
+
+        Raises:
+            UnableToStore: when the database refuses.
+        """
+        with self._lock:
+            for table in WRITTEN_IN_BLOCKS:
+                self._writer.execute(
+                    f"ALTER TABLE {table.qualified} MODIFY SETTING non_replicated_deduplication_window = {TOKENS}"
+                )
+
     def close(self) -> None:
         """Close the store."""
         self._reader.close()
@@ -116,11 +177,22 @@ class Store:
 
     # ---- blocks
 
-    def write(self, blocks: Sequence[OutputBlock], present: Mapping[str, Mapping[BlockKey, int]] | None = None) -> None:
+    def write(
+        self,
+        blocks: Sequence[OutputBlock],
+        present: Mapping[str, Mapping[BlockKey, int]] | None = None,
+        *,
+        tokens: bool = False,
+        verify: bool = False,
+    ) -> None:
         """Store the facts of `blocks`, then their headers; leave out what is stored already.
 
         What is stored is looked up at the first write and at the first one after a failure, from the smallest of its
         blocks on, so a retry of the same write is exact. `present` (`Completeness.present`) adds to that.
+
+        With `tokens` each insert is named by its first block, where others may write too: of two that begin with the same
+        block the second is dropped, whatever else it holds. To `verify` is to look at what is there before the headers are
+        written, and again after it, and to store the rest.
 
         Raises:
             UnableToStore: when the database refuses (transient or not), or a block contradicts its own header.
@@ -131,43 +203,58 @@ class Store:
             if not blocks:
                 return
             if self._known is None:
-                self._known = read_completeness(self._writer, min(key_of(block) for block in blocks)).present
-            known = {
+                self._known = self._look(blocks)
+            known: Mapping[str, Mapping[BlockKey, int]] = {
                 name: {**self._known.get(name, {}), **(present or {}).get(name, {})}
                 for name in (*self._known, *(present or {}))
             }
             try:
-                self._write(blocks, known)
+                self._write_facts(blocks, known, tokens=tokens)
+                if verify:
+                    known = self._look(blocks)
+                    self._write_facts(blocks, known, tokens=False)
+                self._write_headers(blocks, known, tokens=tokens)
+                if verify:
+                    known = self._known = self._look(blocks)
+                    self._write_headers(blocks, known, tokens=False)
             except BaseException:
                 self._known = None
                 raise
 
-    def _write(self, blocks: Sequence[OutputBlock], known: Mapping[str, Mapping[BlockKey, int]]) -> None:
-        tenants = self._tenant_ids({block.header.tenant for block in blocks})
-        complete = known.get(FACT_BLOCK.name, {})
-        pending = [block for block in blocks if key_of(block) not in complete]
-        for same_day in by_day(missing(FACT_USAGE, pending, known)):
-            self._insert_native(FACT_USAGE, usage_columns(same_day, tenants))
-        for same_day in by_day(missing(FACT_WALLET_OPERATION, pending, known)):
-            self._insert_native(FACT_WALLET_OPERATION, operation_columns(same_day, tenants))
-        for same_day in by_day(missing(FACT_REJECTION, pending, known)):
-            for group in by_size(same_day):
-                self._writer.insert_arrow(FACT_REJECTION.qualified, rejection_table(group, tenants))
-        for same_day in by_day(missing(FACT_REVERSAL, pending, known)):
-            self._writer.insert_arrow(FACT_REVERSAL.qualified, reversal_table(same_day, tenants))
-        for same_day in by_day(missing(FACT_ASSEMBLED_PART, pending, known)):
-            self._insert_native(FACT_ASSEMBLED_PART, part_columns(same_day, tenants))
-        for same_day in by_day(missing(FACT_SEQUENCE_RUN, pending, known)):
-            self._writer.insert_arrow(FACT_SEQUENCE_RUN.qualified, run_table(same_day, tenants))
-        for same_day in by_day(missing(FACT_NOTIFICATION, pending, known)):
-            self._writer.insert_arrow(FACT_NOTIFICATION.qualified, notification_table(same_day, tenants))
-        for same_day in by_day(pending):
-            headers = [block.header for block in same_day]
-            self._writer.insert_arrow(FACT_BLOCK.qualified, block_table(headers, tenants))
+    def forget(self) -> None:
+        """Look up again what is stored before the next write: somebody else may have written."""
+        with self._lock:
+            self._known = None
 
-    def _insert_native(self, table: Table, columns: Mapping[str, Any]) -> None:
+    def _look(self, blocks: Sequence[OutputBlock]) -> Mapping[str, Mapping[BlockKey, int]]:
+        return read_completeness(self._writer, min(key_of(block) for block in blocks)).present
+
+    def _write_facts(
+        self, blocks: Sequence[OutputBlock], known: Mapping[str, Mapping[BlockKey, int]], *, tokens: bool
+    ) -> None:
+        tenants = self._tenant_ids({block.header.tenant for block in blocks})
+        pending = _pending(blocks, known)
+        for table, columns in _NATIVE:
+            for same_day in by_day(missing(table, pending, known)):
+                self._insert_native(table, columns(same_day, tenants), _named(table, same_day, tokens=tokens))
+        for table, rows in _ARROW:
+            for same_day in by_day(missing(table, pending, known)):
+                for group in by_size(same_day) if table is FACT_REJECTION else [same_day]:
+                    name = _named(table, group, tokens=tokens)
+                    self._writer.insert_arrow(table.qualified, rows(group, tenants), name)
+
+    def _write_headers(
+        self, blocks: Sequence[OutputBlock], known: Mapping[str, Mapping[BlockKey, int]], *, tokens: bool
+    ) -> None:
+        tenants = self._tenant_ids({block.header.tenant for block in blocks})
+        for same_day in by_day(_pending(blocks, known)):
+            headers = block_table([block.header for block in same_day], tenants)
+            name = _named(FACT_BLOCK, same_day, tokens=tokens)
+            self._writer.insert_arrow(FACT_BLOCK.qualified, headers, name)
+
+    def _insert_native(self, table: Table, columns: Mapping[str, Any], token: str | None = None) -> None:
         try:
-            self._writer.insert_native(table.qualified, table.names, native_block(table, columns))
+            self._writer.insert_native(table.qualified, table.names, native_block(table, columns), token)
         except UnableToEncode as error:
             raise UnableToStore(str(error), transient=False) from error
 

@@ -92,12 +92,18 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "sources template",
         "sources test",
         "trace",
+        "stream activate",
+        "topics apply",
+        "topics plan",
         "version",
         "wallet adjust",
         "wallet send",
         "wallet show",
         "wallet top-up",
         "wallet transfer",
+        "worker collect",
+        "worker sink",
+        "worker stages",
     ]
 
 
@@ -105,7 +111,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
 def test_help_has_an_example_and_offers_json(command: tuple[str, ...]) -> None:
     told = octroi(*command, "--help").ok()
     assert f"Example: octroi {' '.join(command)}" in told.out.replace("OCTROI_FLUSH_MS=200 ", "")
-    always = command[0] == "charge"  # says nothing but JSON
+    always = command[0] in ("charge", "worker")  # says nothing but JSON, or nothing
     assert ("--json" in told.out) == (command not in {("serve",), ("rate",)} and not always)  # which says `--out json`
     assert octroi(*command, "-h").out == told.out
 

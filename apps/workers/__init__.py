@@ -1,0 +1,1 @@
+"""The streaming mode: collector, stages and sink as processes on Kafka."""
