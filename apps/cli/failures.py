@@ -75,7 +75,7 @@ _EXIT_CODES = {
     "UnableToRepartition": CONFIGURATION,
     "UnableToApplyTopics": UNAVAILABLE,
     "UnableToReadShelf": UNAVAILABLE,
-    "UnableToRestore": UNAVAILABLE,
+    "UnableToReplay": UNAVAILABLE,
     "UnableToSend": UNAVAILABLE,
     "KafkaException": UNAVAILABLE,
     "TwinDiffers": MISMATCH,

@@ -256,6 +256,7 @@ class Sink:
 
     def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._seen.clear()  # a partition of a log may come back, and from an earlier block on
+        self.store.forget()
         for found in partitions:
             self._waiting.pop(found.partition, None)
             self._unconfirmed.pop(found.partition, None)

@@ -23,7 +23,7 @@ FORMAT = 1
 _NAME = re.compile(r"(?P<epoch>\d{10})-(?P<offset>\d{20})/manifest\.json$")
 
 
-class UnableToRestore(Exception):
+class UnableToReplay(Exception):
     """No state can be had for a partition; the message says what to do."""
 
 
@@ -120,7 +120,7 @@ class PartitionSnapshots:
             partition: of no state yet. log: the first offset that the log still has, and the one that comes next.
 
         Raises:
-            UnableToRestore: when the log is trimmed past every snapshot, or shorter than one.
+            UnableToReplay: when the log is trimmed past every snapshot, or shorter than one.
         """
         start, end = log
         for epoch, offset in self._found():
@@ -132,7 +132,7 @@ class PartitionSnapshots:
         else:
             if start == 0:
                 return 0
-        raise UnableToRestore(
+        raise UnableToReplay(
             f"{self.stage} partition {self.partition}: the log holds offsets {start} to {end - 1}, the latest snapshot ends at "
             f"{partition.offset}: what lies between is gone. Restore the object store's snapshots, or the log, from a backup; "
             "docs/operations.md, 'A log that was trimmed too far', says what to do without either"

@@ -132,7 +132,7 @@ class StateOwner:
         """Take the next epoch, restore the best snapshot, and return the offset from which the log is replayed.
 
         Raises:
-            UnableToRestore: when the log is trimmed past every snapshot.
+            UnableToReplay: when the log is trimmed past every snapshot.
         """
         directory = self.directory / self.name / f"{partition:04d}"
         snapshots = PartitionSnapshots(self.objects, self.name, partition, directory)

@@ -115,6 +115,7 @@ class Store:
         self._lock = threading.Lock()
         self._tenants: dict[str, int] | None = None
         self._known: Mapping[str, Mapping[BlockKey, int]] | None = None
+        self._known_from: BlockKey = (0, 0)
 
     @classmethod
     def open(cls, path: Path) -> Store:
@@ -187,8 +188,8 @@ class Store:
     ) -> None:
         """Store the facts of `blocks`, then their headers; leave out what is stored already.
 
-        What is stored is looked up at the first write and at the first one after a failure, from the smallest of its
-        blocks on, so a retry of the same write is exact. `present` (`Completeness.present`) adds to that.
+        What is stored is looked up at the first write, at the first one after a failure, and where a block lies before those
+        looked up so far: from the smallest block of the write on, so that a retry of it is exact. `present` (`Completeness.present`) adds to that.
 
         With `tokens` each insert is named by its first block, where others may write too: of two that begin with the same
         block the second is dropped, whatever else it holds. To `verify` is to look at what is there before the headers are
@@ -202,7 +203,7 @@ class Store:
             check_blocks(blocks)
             if not blocks:
                 return
-            if self._known is None:
+            if self._known is None or min(key_of(block) for block in blocks) < self._known_from:
                 self._known = self._look(blocks)
             known: Mapping[str, Mapping[BlockKey, int]] = {
                 name: {**self._known.get(name, {}), **(present or {}).get(name, {})}
@@ -227,7 +228,8 @@ class Store:
             self._known = None
 
     def _look(self, blocks: Sequence[OutputBlock]) -> Mapping[str, Mapping[BlockKey, int]]:
-        return read_completeness(self._writer, min(key_of(block) for block in blocks)).present
+        self._known_from = min(key_of(block) for block in blocks)
+        return read_completeness(self._writer, self._known_from).present
 
     def _write_facts(
         self, blocks: Sequence[OutputBlock], known: Mapping[str, Mapping[BlockKey, int]], *, tokens: bool
@@ -269,7 +271,7 @@ class Store:
         """
         with self._lock:
             found = read_completeness(self._writer, (from_claim, from_block), also)
-            self._known = found.present
+            self._known, self._known_from = found.present, (0, 0)
             return found
 
     # ---- everything else that is stored
