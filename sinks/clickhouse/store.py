@@ -189,7 +189,8 @@ class Store:
         """Store the facts of `blocks`, then their headers; leave out what is stored already.
 
         What is stored is looked up at the first write, at the first one after a failure, and where a block lies before those
-        looked up so far: from the smallest block of the write on, so that a retry of it is exact. `present` (`Completeness.present`) adds to that.
+        looked up so far: from the smallest block of the write on, so that a retry of it is exact. `present`
+        (`Completeness.present`) adds to that.
 
         With `tokens` each insert is named by its first block, where others may write too: of two that begin with the same
         block the second is dropped, whatever else it holds. To `verify` is to look at what is there before the headers are
