@@ -46,11 +46,11 @@ class FaultyConnection:
         if self._left == 0:
             raise UnableToStore("injected: the answer was lost", transient=True)
 
-    def insert_native(self, table: str, columns: list[str], chunks: Iterable[bytes]) -> None:
-        self._insert(lambda: self._inner.insert_native(table, columns, chunks))
+    def insert_native(self, table: str, columns: list[str], chunks: Iterable[bytes], token: str | None = None) -> None:
+        self._insert(lambda: self._inner.insert_native(table, columns, chunks, token))
 
-    def insert_arrow(self, table: str, rows: pa.Table) -> None:
-        self._insert(lambda: self._inner.insert_arrow(table, rows))
+    def insert_arrow(self, table: str, rows: pa.Table, token: str | None = None) -> None:
+        self._insert(lambda: self._inner.insert_arrow(table, rows, token))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
