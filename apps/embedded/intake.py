@@ -20,6 +20,8 @@ from apps.embedded.supersede import settle_newer
 from pipelines.spool.claims import UnableToClaim
 from pipelines.spool.journal import FileClaim, JournalEntry, Tick
 
+FILES_PER_FLUSH = 160
+"""Files after which the store is waited for, serving meanwhile; the engine waits after `CLAIMS_PER_WRITE`, and serves nobody."""
 _STOP_S = 0.25
 """How soon a run that waits sees that it shall stop, however seldom it looks at the spool."""
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
@@ -137,6 +139,8 @@ class Intake:
                 self.tick()
                 if self._claim(source, path):
                     taken += 1
+                    if taken % FILES_PER_FLUSH == 0:
+                        self.engine.flush(serving=True)
                 else:
                     refused.add(path)
                 self.run_commands()

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from resource_journal import NOW, TERMS, archived, file_claim, spool_in
 
-from apps.embedded.intake import Intake
+from apps.embedded.engine import CLAIMS_PER_WRITE
+from apps.embedded.intake import FILES_PER_FLUSH, Intake
 from pipelines.spool.claims import Spool, UnableToClaim
 from pipelines.spool.journal import Journal
 
@@ -82,6 +83,20 @@ def test_everything_that_waits_is_taken_in_order(intake: Intake, engine: FakeEng
     assert engine.processed == ["1", "2", "1"]
     assert [entry.source for entry in engine.journal.entries] == ["calls", "calls", "data"]
     assert intake.drain() == 0
+
+
+def test_whoever_asks_is_served_while_the_store_takes_many_files(
+    intake: Intake, engine: FakeEngine, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.embedded.intake.FILES_PER_FLUSH", 3)
+    monkeypatch.setattr(engine, "flush", lambda *, serving: engine.processed.append(f"flushed, serving: {serving}"))
+    drop(spool, *(f"calls/{number}" for number in range(4)))
+    intake.drain()
+    assert engine.processed == ["0", "1", "2", "flushed, serving: True", "3"]
+
+
+def test_the_store_is_waited_for_before_the_engine_has_to() -> None:
+    assert FILES_PER_FLUSH < CLAIMS_PER_WRITE
 
 
 def test_files_that_come_while_draining_are_taken_too(intake: Intake, engine: FakeEngine, spool: Spool) -> None:
