@@ -12,11 +12,15 @@ LIBRARIES = ("numpy", "numba", "pyarrow", "polars", "clickhouse-connect", "chdb"
 
 
 def describe_environment() -> dict[str, Any]:
-    """Return processor, cores, memory, kernel, Python and library versions; None for what this system does not tell."""
+    """Return processor, cores, memory, load, kernel, Python and library versions; None for what this system does not tell.
+
+    The load is how many threads ran, or waited for a core, on average of 1, 5 and 15 minutes: this measurement's, too.
+    """
     return {
         "cpu": _value_of(Path("/proc/cpuinfo"), "model name") or platform.processor() or None,
         "cores": _cores(),
         "memory_mib": _memory_mib(),
+        "load": [round(load, 1) for load in os.getloadavg()] if hasattr(os, "getloadavg") else None,
         "kernel": f"{platform.system()} {platform.release()}",
         "machine": platform.machine(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",

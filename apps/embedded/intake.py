@@ -21,7 +21,7 @@ from pipelines.spool.claims import UnableToClaim
 from pipelines.spool.journal import FileClaim, JournalEntry, Tick
 
 FILES_PER_FLUSH = 160
-"""Files after which the store is waited for, serving meanwhile; the engine waits after `CLAIMS_PER_WRITE`, and serves nobody."""
+"""Files after which the store is waited for, serving meanwhile: the engine waits after `CLAIMS_PER_WRITE`, serving nobody."""
 _STOP_S = 0.25
 """How soon a run that waits sees that it shall stop, however seldom it looks at the spool."""
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
