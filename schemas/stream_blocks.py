@@ -38,7 +38,7 @@ class CdrMessage:
     Attributes:
         source, origin: as of the raw block. offset: (n,) that of each record's message.
         image: number of the tariff image it was read under. window_days: of deduplication, 0 for unlimited.
-        received_at: microseconds UTC when the youngest of its messages was appended to the raw topic.
+        received_at: microseconds UTC when the oldest of its messages was appended to the raw topic.
         words: what the decoder says against the first of the refused rows, in order.
     """
 

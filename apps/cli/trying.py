@@ -11,7 +11,7 @@ import typer
 from apps.cli.failures import MISMATCH, WrongUsage, honest
 from apps.cli.options import AsJson
 
-BENCHES = ("end_to_end", "mediation", "rating", "wallets")
+BENCHES = ("end_to_end", "mediation", "rating", "stream", "wallets")
 
 
 @honest
@@ -45,7 +45,7 @@ def bench(
         str,
         typer.Option(
             metavar="SUITES",
-            help="Suites of `mediation` [all but large_file], `rating` [shapes] or `wallets` [all], with commas between them.",
+            help="Suites of `mediation` [all but large_file], `rating` [shapes], `stream` or `wallets` [all], by commas.",
         ),
     ] = "",
     large_bytes: Annotated[
@@ -81,6 +81,11 @@ def bench(
 
         _expect_suites(suites, WALLET_SUITES)
         agreed = bench_wallets(only=suites, records=records, seed=seed, runs=runs, json_file=json_file)
+    elif name == "stream":
+        from apps.bench_stream import STREAM_SUITES, bench_stream
+
+        _expect_suites(suites, STREAM_SUITES)
+        agreed = bench_stream(only=suites, records=records, seed=seed, runs=runs, json_file=json_file)
     elif only:
         raise WrongUsage(f"{name} has no suites to choose from")
     else:

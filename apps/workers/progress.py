@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pipelines.agents.source import Fetched
 
 AGES_KEPT = 1000
+AGES_S = 10.0
+"""Blocks are recent for so long."""
 
 
 @dataclass(slots=True)
@@ -18,7 +20,7 @@ class Progress:
     Attributes:
         blocks, records: taken. at: when the last block was taken, seconds of the monotonic clock.
         offsets: partition -> offset that comes next. rejects: records and EDRs refused, by code. state_bytes: by partition.
-        ages_us: how old the latest blocks were when they were done.
+        ages_us: when blocks were done, and how old they were then.
     """
 
     stage: str
@@ -32,7 +34,7 @@ class Progress:
     owned: set[int] = field(default_factory=set)
     rejects: Counter[str] = field(default_factory=Counter)
     state_bytes: dict[int, int] = field(default_factory=dict)
-    ages_us: deque[int] = field(default_factory=lambda: deque(maxlen=AGES_KEPT))
+    ages_us: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=AGES_KEPT))
 
     def took(self, block: Fetched, records: int) -> None:
         """Count a block."""
@@ -40,7 +42,7 @@ class Progress:
         self.records += records
         self.at = time.monotonic()
         self.offsets[block.partition] = block.offset + 1
-        self.ages_us.append(time.time_ns() // 1000 - block.appended_at)
+        self.aged(time.time_ns() // 1000 - block.appended_at)
 
     def assigned(self, partition: int) -> None:
         """Take note of a partition."""
@@ -57,7 +59,12 @@ class Progress:
         self.snapshots += 1
         self.saved_at = time.monotonic()
 
+    def aged(self, age_us: int) -> None:
+        """Take note of how old a block was when it was done."""
+        self.ages_us.append((time.monotonic(), age_us))
+
     def quantiles(self) -> dict[str, float]:
-        """Return the ages of the latest blocks in seconds, at 0.5 and at 0.99; nothing before the first."""
-        ages = sorted(self.ages_us)
+        """Return the ages of recent blocks in seconds, at 0.5 and at 0.99; nothing where there is none."""
+        since = time.monotonic() - AGES_S
+        ages = sorted(age for at, age in list(self.ages_us) if at >= since)
         return {} if not ages else {str(q): ages[min(int(q * len(ages)), len(ages) - 1)] / 1e6 for q in (0.5, 0.99)}

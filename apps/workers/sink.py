@@ -18,7 +18,7 @@ from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPa
 from apps.embedded.names import counts_of, new_names
 from apps.workers.outbox import UnableToSend, letter_headers
 from apps.workers.progress import Progress
-from pipelines.agents.source import Fetched, check_error, headers_of
+from pipelines.agents.source import check_error, headers_of
 from pipelines.partitions.images import ImageInForce, Shelf, in_force
 from pipelines.snapshot import StageState
 from pipelines.spool.journal import ImageClaim
@@ -149,7 +149,9 @@ class Sink:
         found.received_at.append(int(headers.get(HEADER_RECEIVED, b"0")) or appended_at)
         header = output.header
         found.rows += header.usage_rows + header.operation_rows + header.rejection_rows
-        self.progress.took(Fetched(partition, offset, appended_at, {}, b"", lambda _: None), header.usage_rows)
+        self.progress.blocks += 1
+        self.progress.records += header.usage_rows
+        self.progress.at = time.monotonic()
 
     def _read(self, value: bytes, headers: dict[str, bytes]) -> OutputBlock | None:
         """Return a block, None when it came before or comes from a worker that had lost its partition."""
@@ -222,7 +224,8 @@ class Sink:
                 if self._stop.wait(wait):
                     return
         stored_at = self.now()
-        self.progress.ages_us.extend(stored_at - at for at in found.received_at)
+        for at in found.received_at:
+            self.progress.aged(stored_at - at)
         self._waiting[partition] = _Waiting()
         self._unconfirmed[partition] = found.following
         self._confirm(partition)

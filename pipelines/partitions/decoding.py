@@ -60,7 +60,7 @@ def decode_raw(raw: RawBlock, decoder: Decoder, *, image: int, window_days: int 
                     origin=raw.origin,
                     image=image,
                     window_days=window_days or 0,
-                    received_at=int(raw.received_at.max()),
+                    received_at=int(raw.received_at.min()),
                     offset=np.ascontiguousarray(offset[rows]),
                     cdrs=compact_rows(cdrs, rows),
                     words=_words(decoder, cdrs, rows),
