@@ -17,6 +17,7 @@ from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException
 from mode import Service
 
 POLL_S = 0.1
+TRIES = 10
 IN_FLIGHT = 8
 """Blocks that wait in the channel: more would only be given up when partitions move."""
 
@@ -182,7 +183,7 @@ class BlockSource(Service):
                 found.offset = OFFSET_INVALID if begin is None else begin
                 self.owned.add(found.partition)
             if any(found.offset == OFFSET_INVALID for found in partitions):
-                for found, known in zip(partitions, consumer.committed(partitions, timeout=30), strict=True):
+                for found, known in zip(partitions, _committed(consumer, partitions), strict=True):
                     found.offset = known.offset if found.offset == OFFSET_INVALID else found.offset
             consumer.incremental_assign(partitions)
         except BaseException as error:
@@ -210,6 +211,22 @@ class BlockSource(Service):
         with self._changed:
             while self._busy.get(partition, 0) and self._error is None:
                 self._changed.wait(POLL_S)
+
+
+def _committed(consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
+    """Return where a group has come to; a coordinator that is only just beginning is waited for.
+
+    Raises:
+        KafkaException: when it does not answer after TRIES.
+    """
+    for attempt in range(TRIES):
+        try:
+            return consumer.committed(partitions, timeout=30)
+        except KafkaException:
+            if attempt == TRIES - 1:
+                raise
+            threading.Event().wait(POLL_S * (attempt + 1))
+    raise AssertionError
 
 
 class _Nobody:

@@ -99,12 +99,10 @@ class Stream:
 
     @staticmethod
     def _committed(consumer: Consumer, places: list[TopicPartition]) -> list[int]:
-        """Return committed offsets, zeros while the broker begins to coordinate."""
+        """Return committed offsets, zeros while the broker begins to coordinate: those who wait have a deadline."""
         try:
             return [max(place.offset, 0) for place in consumer.committed(places, timeout=30)]
-        except KafkaException as error:
-            if not error.args[0].retriable():
-                raise
+        except KafkaException:
             return [0] * len(places)
 
     def await_sheet(self, worker: subprocess.Popen[bytes], stored: int, within_s: float = 90.0) -> None:
@@ -129,7 +127,13 @@ class Stream:
         )
 
     def behind(self, consumer: Consumer) -> int:
-        """Return how many messages lie before the stages."""
+        """Return how many messages lie before the stages, or some number while the broker does not say."""
+        try:
+            return self._behind(consumer)
+        except KafkaException:
+            return -1
+
+    def _behind(self, consumer: Consumer) -> int:
         from confluent_kafka import ConsumerGroupTopicPartitions
         from confluent_kafka.admin import AdminClient
 
