@@ -10,7 +10,7 @@ from schemas.account import Wallet
 from schemas.contract import Contract
 from schemas.discount import DiscountPlan
 from schemas.exchange import ExchangeRates
-from schemas.fees import OneShotCharge, ProductCharge, Purchase, RecurringCharge
+from schemas.fees import MinimumCharge, OneShotCharge, ProductCharge, Purchase, RecurringCharge
 from schemas.price_plan import Calendar, Charge, Counter, DateList, EventType, Offer, PricePlan
 from schemas.quantity import Unit
 from schemas.source import SourceBase
@@ -172,8 +172,8 @@ class Catalog:
         account_tree, subscription_groups: what is shared by whom, see their schemas. wallet_levels: see WALLET_LEVEL_FRAME.
         wallet_terms: by "account/wallet", of the wallets that do not pay for anything.
         contracts: what accounts have negotiated.
-        recurring_charges, one_shot_charges, product_charges: when fees are due; what they cost their charges say, of the same
-            code. purchases: of products.
+        recurring_charges, one_shot_charges, product_charges, minimum_charges: when fees are due; what they cost their
+            charges say, of the same code. purchases: of products.
         subscription_terms: of the subscriptions to offers with fees. subscription_units: see SUBSCRIPTION_UNIT_FRAME.
         discount_plans, discounts: what is taken off, and which of it is assigned to whom.
         sellers .. tax_mappings, account_taxes: which tax is due; empty in a catalog that declares none.
@@ -216,14 +216,15 @@ class Catalog:
     recurring_charges: dict[str, RecurringCharge] = field(default_factory=dict)
     one_shot_charges: dict[str, OneShotCharge] = field(default_factory=dict)
     product_charges: dict[str, ProductCharge] = field(default_factory=dict)
+    minimum_charges: dict[str, MinimumCharge] = field(default_factory=dict)
     purchases: dict[str, Purchase] = field(default_factory=dict)
     subscription_terms: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SUBSCRIPTION_TERM_FRAME))
     subscription_units: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SUBSCRIPTION_UNIT_FRAME))
 
     @property
-    def fees(self) -> dict[str, RecurringCharge | OneShotCharge | ProductCharge]:
+    def fees(self) -> dict[str, RecurringCharge | OneShotCharge | ProductCharge | MinimumCharge]:
         """All fees by code."""
-        return {**self.recurring_charges, **self.one_shot_charges, **self.product_charges}
+        return {**self.recurring_charges, **self.one_shot_charges, **self.product_charges, **self.minimum_charges}
 
     @property
     def has_taxes(self) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from schemas.price_plan import Accumulated, CivilDate, Code, Document, Instant
+from schemas.price_plan import Accumulated, CivilDate, Code, Document, ExactDecimal, Instant
 
 FEE = "fee"
 """The event type of all fees, and their attribute that says which one it is."""
@@ -34,13 +35,32 @@ class FeeBase(Document):
     accumulate: Accumulated = ()
 
 
-class RecurringCharge(FeeBase):
-    """A fee for every period of a subscription.
+class PeriodicFee(FeeBase):
+    """What fees for periods of a subscription have.
 
     Periods are `every` so many days, weeks, months or years from the `anchor`: the subscription's first day, a day, or where
-    the calendar has them begin. Days are those of `zone`. It is charged when a period ends, or `in_advance` when it begins.
-    What is not a whole period costs its part by the `basis`, unless `prorate_start` or `prorate_end` says that it costs all.
+    the calendar has them begin. Days are those of `zone`. What is not a whole period costs its part by the `basis`, unless
+    `prorate_start` or `prorate_end` says that it costs all.
     Of a day on which a subscription begins or ends in the middle, `start_day` and `end_day` say whether it is charged.
+    """
+
+    every: Annotated[str, StringConstraints(pattern=r"^[1-9]\d{0,2} (day|week|month|year)$")] = "1 month"
+    anchor: Literal["subscription", "calendar"] | CivilDate = "calendar"
+    zone: str = "UTC"
+    prorate_start: bool = True
+    prorate_end: bool = True
+    basis: BasisName = "actual"
+    start_day: Literal["charged", "free"] = "charged"
+    end_day: Literal["charged", "free"] = "free"
+
+    @property
+    def terms(self) -> str:
+        """What may not change once it was charged: the periods."""
+        return f"{self.every} from {self.anchor}"
+
+
+class RecurringCharge(PeriodicFee):
+    """A fee for every period of a subscription, charged when it ends, or `in_advance` when it begins.
 
     `priced_per` says what the plan prices: a period, or a year, of which a period is its part. `per_unit` names what the
     subscription has a number of, such as kVA: it pays the price so many times. `cut_at_tax`: a piece begins where a rate of
@@ -48,23 +68,24 @@ class RecurringCharge(FeeBase):
     """
 
     kind: Literal["recurring_charge"]
-    every: Annotated[str, StringConstraints(pattern=r"^[1-9]\d{0,2} (day|week|month|year)$")] = "1 month"
-    anchor: Literal["subscription", "calendar"] | CivilDate = "calendar"
-    zone: str = "UTC"
     in_advance: bool = False
-    prorate_start: bool = True
-    prorate_end: bool = True
-    basis: BasisName = "actual"
-    start_day: Literal["charged", "free"] = "charged"
-    end_day: Literal["charged", "free"] = "free"
     priced_per: Literal["period", "year"] = "period"
     per_unit: Code | None = None
     cut_at_tax: bool = False
 
-    @property
-    def terms(self) -> str:
-        """What may not change once it was charged: the periods."""
-        return f"{self.every} from {self.anchor}"
+
+class MinimumCharge(PeriodicFee):
+    """What a subscription pays at least for a period: at its end, what charges `of` it lack of the price of the plan.
+
+    `of` nothing is of all charges of the offer. `true_up`: whether what is lacking is charged, and with `when_unused` even if
+    nothing was rated. A commitment has an `overage_factor` above 1, which usage beyond the minimum costs more by.
+    """
+
+    kind: Literal["minimum_charge"]
+    of: Annotated[tuple[Code, ...], Field(max_length=1000)] = ()
+    true_up: bool = True
+    when_unused: bool = True
+    overage_factor: Annotated[ExactDecimal, Field(ge=1, le=1000, decimal_places=6)] = Decimal(1)
 
 
 class OneShotCharge(FeeBase):

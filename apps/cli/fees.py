@@ -49,7 +49,7 @@ def fees(
         if left:
             print(f"… and {left:,} more; --json lists the first {len(result['rows']):,}")
         return
-    by = f" by claim {result['claim']}" if result["claim"] else ""
+    by = f" by claim {' and '.join(map(str, result['claims']))}" if result["claims"] else ""
     print(f"until {result['until']}: {charged} charged, {taken} taken back, of {of}{by}")
     for currency, amount in result["amounts"].items():
         print(f"  {amount} {currency}")

@@ -7,20 +7,23 @@ twice.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import polars as pl
 
 from apps.embedded.engine import Engine
+from billing.invoicing.rules_least import SPENT_FRAME, minimums_to_ask
 from billing.subscriptions.rules_asking import ASKED_FRAME, KEY, TermsDiffer, to_ask
 from pipelines.spool.claims import Arrival
 from pipelines.spool.files import durable_file
 from pipelines.spool.journal import FileClaim
 from pipelines.spool.lifecycle import decisions
 from schemas.fees import DAY_AFTER, DENOMINATOR, FEE, FEES, FIRST_DAY, NUMERATOR
-from schemas.money import AMOUNT_DECIMALS, from_scaled
+from schemas.money import AMOUNT_DECIMALS, from_scaled, to_scaled
 
 AHEAD_MAX = timedelta(days=400)
 """How far ahead fees are charged: who means 2026 does not write 2062."""
@@ -32,7 +35,15 @@ FROM rated_item
 WHERE source = {source:String} AND status IN ('rated', 'billed') AND subscription IN {subscriptions:Array(String)}
 GROUP BY subscription, fee, key_at
 """
-_NAME = re.compile(r"fees-until-(\d{4}-\d{2}-\d{2})\.parquet")
+_SPENT = """
+SELECT subscription, toString(sum(amount)) AS rated, toInt64(sum(if(status IN ('reversal', 'refund'), -1, 1))) AS items
+FROM rated_item
+WHERE charge IN {charges:Array(String)}
+  AND event_at >= fromUnixTimestamp64Micro({begin:Int64}) AND event_at < fromUnixTimestamp64Micro({end:Int64})
+GROUP BY subscription
+"""
+NOTHING: dict[str, Any] = {"claim": 0, "rated": 0, "refused": 0, "amounts": {}}
+_NAME = re.compile(r"(?:fees|minimums)-until-(\d{4}-\d{2}-\d{2})\.parquet")
 
 
 class UnableToChargeFees(Exception):
@@ -50,9 +61,7 @@ def charge_fees(engine: Engine, until: str, *, preview: bool) -> dict[str, Any]:
     day = _day(engine, until)
     catalog = engine.active.catalog if engine.active is not None else None
     if catalog is None or not catalog.fees:
-        raise UnableToChargeFees(
-            "the catalog in force has no fees: declare recurring_charge, one_shot_charge or product_charge documents"
-        )
+        raise UnableToChargeFees("the catalog in force has no fees: declare charges of fees, such as recurring_charge")
     charged = _charged(engine)
     last = max(charged.values(), default="")
     if last > day.isoformat():
@@ -63,11 +72,20 @@ def charge_fees(engine: Engine, until: str, *, preview: bool) -> dict[str, Any]:
     except TermsDiffer as error:
         raise UnableToChargeFees(str(error)) from error
     rows = _without_what_waits(engine, found, asked)
+    waiting = len(found) - len(rows)
+    # minimums count fees, too, so that these are charged first
+    done = [NOTHING] if preview else [_claim(engine, rows, day, "fees")]
+    if catalog.minimum_charges:
+        found = minimums_to_ask(catalog, asked, day, partial(_spent, engine))
+        least = _without_what_waits(engine, found, asked)
+        waiting += len(found) - len(least)
+        rows = pl.concat([rows, least])
+        done.append(NOTHING if preview else _claim(engine, least, day, "minimums"))
     told = {
         "until": day.isoformat(),
         "charged": len(rows.filter(pl.col("quantity") > 0)),
         "taken_back": len(rows.filter(pl.col("quantity") < 0)),
-        "waiting": len(found) - len(rows),
+        "waiting": waiting,
         "subscriptions": rows["subscription"].n_unique(),
     }
     if preview:
@@ -75,7 +93,27 @@ def charge_fees(engine: Engine, until: str, *, preview: bool) -> dict[str, Any]:
             "rows": [_row(row) for row in rows.head(LISTED_MAX).to_dicts()],
             "left": max(0, len(rows) - LISTED_MAX),
         }
-    return told | (_claim(engine, rows, day) if len(rows) else {"claim": 0, "rated": 0, "refused": 0, "amounts": {}})
+    return told | _together(done)
+
+
+def _together(done: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what one or two claims come to; `claim` is the first of them."""
+    amounts: dict[str, Decimal] = {}
+    for currency, amount in (pair for each in done for pair in each["amounts"].items()):
+        amounts[currency] = amounts.get(currency, Decimal(0)) + Decimal(amount)
+    return {
+        "claim": next((each["claim"] for each in done if each["claim"]), 0),
+        "claims": [each["claim"] for each in done if each["claim"]],
+        "rated": sum(each["rated"] for each in done),
+        "refused": sum(each["refused"] for each in done),
+        "amounts": {currency: str(amount) for currency, amount in sorted(amounts.items())},
+    }
+
+
+def _spent(engine: Engine, charges: Sequence[str], begin: int, end: int) -> pl.DataFrame:
+    rows = engine.store.query(_SPENT, {"charges": list(charges), "begin": begin, "end": end}).to_pydict()
+    rated = [int(to_scaled(Decimal(amount), AMOUNT_DECIMALS)) for amount in rows["rated"]]
+    return pl.DataFrame({**rows, "rated": rated}, schema=SPENT_FRAME)
 
 
 def _day(engine: Engine, until: str) -> date:
@@ -126,8 +164,10 @@ def _without_what_waits(engine: Engine, found: pl.DataFrame, asked: pl.DataFrame
     return pl.concat([found.filter(pl.col("quantity") > 0), back.join(short, on=KEY, how="anti")]).sort(KEY)
 
 
-def _claim(engine: Engine, rows: pl.DataFrame, day: date) -> dict[str, Any]:
-    spool, name = engine.directory.spool, f"fees-until-{day}.parquet"
+def _claim(engine: Engine, rows: pl.DataFrame, day: date, what: str) -> dict[str, Any]:
+    if rows.is_empty():
+        return NOTHING
+    spool, name = engine.directory.spool, f"{what}-until-{day}.parquet"
     path = spool.incoming / FEES / f".{name}"
     path.parent.mkdir(parents=True, exist_ok=True)
     with durable_file(path) as handle:

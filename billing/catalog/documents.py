@@ -13,7 +13,7 @@ from schemas.account import Account
 from schemas.contract import Contract
 from schemas.discount import DiscountPlan
 from schemas.exchange import ExchangeRates
-from schemas.fees import OneShotCharge, ProductCharge, Purchase, RecurringCharge
+from schemas.fees import MinimumCharge, OneShotCharge, ProductCharge, Purchase, RecurringCharge
 from schemas.price_plan import (
     Calendar,
     Charge,
@@ -46,6 +46,7 @@ MODELS: dict[str, type[Document]] = {
     "recurring_charge": RecurringCharge,
     "one_shot_charge": OneShotCharge,
     "product_charge": ProductCharge,
+    "minimum_charge": MinimumCharge,
     "offer": Offer,
     "contract": Contract,
     "account": Account,

@@ -28,6 +28,7 @@ from schemas.fees import (
     POINT_PREFIX,
     PRICE,
     FeeBase,
+    MinimumCharge,
     OneShotCharge,
     ProductCharge,
     Purchase,
@@ -63,13 +64,13 @@ FEE_SOURCE = ParquetSource.model_validate(
     }
 )
 _ASKING = dict.fromkeys(("offer", "charge", "unit"), pl.String)
-_MODELS: tuple[type[FeeBase], ...] = (RecurringCharge, OneShotCharge, ProductCharge)
+_MODELS: tuple[type[FeeBase], ...] = (RecurringCharge, OneShotCharge, ProductCharge, MinimumCharge)
 
 
 def add_fees(documents: Documents, problems: Problems) -> None:
     """Add the charges of fees, their event type and their source to the documents of a catalog that has any fee."""
     for kind, code in tuple(documents.broken):
-        if kind in ("recurring_charge", "one_shot_charge", "product_charge"):
+        if kind in ("recurring_charge", "one_shot_charge", "product_charge", "minimum_charge"):
             documents.broken.add(("charge", code))
     fees = [entry for model in _MODELS for entry in documents.of(model).values()]
     for entry in fees:

@@ -13,7 +13,7 @@ from billing.catalog.rules_contracts import check_contracts
 from billing.catalog.rules_counters import check_counter
 from billing.catalog.rules_discounts import check_discount_plan
 from billing.catalog.rules_exchange import check_exchange_rates
-from billing.catalog.rules_fees import check_purchase, check_recurring, check_zone
+from billing.catalog.rules_fees import check_minimum, check_purchase, check_recurring, check_zone
 from billing.catalog.rules_pricing import (
     check_charge,
     check_event_type,
@@ -26,7 +26,7 @@ from billing.catalog.rules_triggers import check_chains
 from schemas.account import Account
 from schemas.discount import DiscountPlan
 from schemas.exchange import ExchangeRates
-from schemas.fees import OneShotCharge, ProductCharge, Purchase, RecurringCharge
+from schemas.fees import MinimumCharge, OneShotCharge, ProductCharge, Purchase, RecurringCharge
 from schemas.price_plan import Calendar, Charge, Counter, DateList, Document, EventType, Offer, PricePlan, Subscription
 from schemas.source import SourceBase
 from schemas.tax import Seller, Tax, TaxMapping
@@ -41,6 +41,7 @@ _CHECKS: tuple[tuple[type[Document], Callable[[Context, Entry[Any]], None]], ...
     (RecurringCharge, check_recurring),
     (OneShotCharge, check_zone),
     (ProductCharge, check_zone),
+    (MinimumCharge, check_minimum),
     (Purchase, check_purchase),
     (Offer, check_offer),
     (ExchangeRates, check_exchange_rates),

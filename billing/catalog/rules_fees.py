@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from billing.catalog.checking import Context, fits
 from billing.catalog.fees import FEE_TYPE, fee_codes
 from billing.catalog.models import Entry, Path
-from schemas.fees import OneShotCharge, ProductCharge, Purchase, RecurringCharge
-from schemas.price_plan import Charge, EventType, PricePlan, PriceVersion
+from schemas.fees import MinimumCharge, OneShotCharge, PeriodicFee, ProductCharge, Purchase, RecurringCharge
+from schemas.price_plan import Charge, EventType, Offer, PricePlan, PriceVersion
 
 FEE_DECIMALS_MAX = 6
 """Of the price of a whole fee: of at most 12 months, any share of it is rounded as if it were exact."""
@@ -18,13 +20,43 @@ _NOT_OF_FEES = ("prices", "calendar", "connection_fee", "floor", "cap", "increme
 def check_recurring(ctx: Context, entry: Entry[RecurringCharge]) -> None:
     """Check the zone of a recurring charge, and that its basis can measure its periods."""
     fee = entry.document
+    _check_periods(ctx, entry, fee)
+    if fee.priced_per == "year" and fee.every.split()[1] not in _MONTHS:
+        message = f"the price is that of a year, and a period is {fee.every}"
+        ctx.problems.at(entry, ("priced_per",), message, "price a period, or use periods of months")
+
+
+def check_minimum(ctx: Context, entry: Entry[MinimumCharge]) -> None:
+    """Check a minimum: what it counts is sold with it, in its currency, and is no minimum."""
+    fee = entry.document
+    _check_periods(ctx, entry, fee)
+    ctx.unique(entry, ("of",), fee.of, "charge")
+    charges, plans = ctx.documents.of(Charge), ctx.documents.of(PricePlan)
+    for index, code in enumerate(fee.of):
+        here: Path = ("of", index)
+        charge = ctx.reference(entry, here, Charge, "charge", code)
+        plan = plans.get(charge.price_plan) if charge is not None else None
+        if code in ctx.documents.of(MinimumCharge):
+            ctx.problems.at(entry, here, f'"{code}" is a minimum itself', "name what it counts")
+        elif plan is not None and plan.document.in_units:
+            ctx.problems.at(entry, here, f'"{code}" is priced in {plan.document.currency}', "name charges in money")
+    for offer in ctx.documents.of(Offer).values():
+        if fee.code not in offer.document.charges:
+            continue
+        if offer.document.exchange_rates is not None:
+            message = f'the offer "{offer.document.code}" ({offer.place()}) converts, and a minimum has one currency'
+            ctx.problems.at(entry, ("code",), message, "sell it in an offer of one currency")
+        for index, code in enumerate(fee.of):
+            if code in charges and code not in offer.document.charges:
+                message = f'the offer "{offer.document.code}" ({offer.place()}) has the minimum, but no charge "{code}"'
+                ctx.problems.at(entry, ("of", index), message, "add it to the offer, or make a minimum of its own")
+
+
+def _check_periods(ctx: Context, entry: Entry[Any], fee: PeriodicFee) -> None:
     ctx.zone(entry, ("zone",), fee.zone)
     if fee.basis in _OF_MONTHS and fee.every.split()[1] not in _MONTHS:
         message = f"{fee.basis} counts months, and a period is {fee.every}"
         ctx.problems.at(entry, ("basis",), message, "use `basis: actual`, or periods of months")
-    if fee.priced_per == "year" and fee.every.split()[1] not in _MONTHS:
-        message = f"the price is that of a year, and a period is {fee.every}"
-        ctx.problems.at(entry, ("priced_per",), message, "price a period, or use periods of months")
 
 
 def check_zone(ctx: Context, entry: Entry[OneShotCharge] | Entry[ProductCharge]) -> None:

@@ -28,7 +28,7 @@ from billing.catalog.version_states import in_force
 from schemas.catalog import Catalog
 from schemas.contract import Contract
 from schemas.discount import DiscountPlan
-from schemas.fees import OneShotCharge, ProductCharge, Purchase, RecurringCharge
+from schemas.fees import MinimumCharge, OneShotCharge, ProductCharge, Purchase, RecurringCharge
 from schemas.price_plan import Calendar, Charge, Counter, DateList, EventType, Offer, PricePlan
 from schemas.source import SourceBase
 from schemas.tax import Seller, Tax, TaxCategory, TaxClass, TaxMapping
@@ -84,6 +84,7 @@ def load_catalog(directory: Path, *, drafts: bool = False) -> Catalog:
         recurring_charges=_by_code(ctx, RecurringCharge),
         one_shot_charges=_by_code(ctx, OneShotCharge),
         product_charges=_by_code(ctx, ProductCharge),
+        minimum_charges=_by_code(ctx, MinimumCharge),
         purchases=_by_code(ctx, Purchase),
         subscription_terms=parties.terms.drop("offer", "origin"),
         subscription_units=gather_units(ctx.documents),

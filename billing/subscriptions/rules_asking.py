@@ -25,9 +25,10 @@ from schemas.fees import (
     FIRST_DAY,
     NUMERATOR,
     POINT_PREFIX,
+    MinimumCharge,
     OneShotCharge,
+    PeriodicFee,
     ProductCharge,
-    RecurringCharge,
 )
 from schemas.price_plan import PriceVersion, utc_microseconds
 from schemas.tax import TaxVersion
@@ -85,7 +86,14 @@ def to_ask(catalog: Catalog, asked: pl.DataFrame, until: date) -> pl.DataFrame:
                 f'the fee "{code}" was charged {before}, and is to be charged {terms[code]} now: give the new periods a fee '
                 "of their own, and end the subscriptions that have the old one"
             )
-    owed, having = _owed(catalog, until)
+    return difference(*_owed(catalog, until), asked, terms)
+
+
+def difference(owed: pl.DataFrame, having: pl.DataFrame, asked: pl.DataFrame, terms: dict[str, str]) -> pl.DataFrame:
+    """Return what is owed and was not asked, and what was asked and is not owed, below zero: ASKED_FRAME.
+
+    Of those `having` a fee; others keep what they were asked. `owed`: KEY, share and days.
+    """
     before = asked.join(having, on=["subscription", FEE], how="semi")
     settled = _settled(owed, before)
     owed, before = owed.join(settled, on=KEY, how="anti"), before.join(settled, on=KEY, how="anti")
@@ -117,7 +125,7 @@ def _owed(catalog: Catalog, until: date) -> tuple[pl.DataFrame, pl.DataFrame]:
     for (offer,), terms in bought.sort("offer", "subscription").group_by("offer", maintain_order=True):
         for charge in varied.offers[str(offer)].charges:
             fee = catalog.fees.get(own_code(charge))
-            if fee is None:
+            if fee is None or isinstance(fee, MinimumCharge):
                 continue
             having.append(terms.select("subscription", pl.lit(fee.code).alias(FEE)))
             if isinstance(fee, OneShotCharge):
@@ -130,7 +138,7 @@ def _owed(catalog: Catalog, until: date) -> tuple[pl.DataFrame, pl.DataFrame]:
                 ]
                 if fee.cut_at_tax:
                     versions += [version for tax in catalog.taxes.values() for version in tax.versions or ()]
-                found = _recurring(fee, terms, until, _changes(versions))
+                found = recurring_shares(fee, terms, until, _changes(versions))
                 if fee.per_unit is not None:
                     found = _for_each(found, catalog, fee.per_unit)
             owed.append(found.with_columns(pl.lit(fee.code).alias(FEE)).select(_OWED))
@@ -191,7 +199,7 @@ def _bought(fee: ProductCharge, terms: pl.DataFrame, catalog: Catalog, until: da
     )
 
 
-def _recurring(fee: RecurringCharge, terms: pl.DataFrame, until: date, changes: list[int]) -> pl.DataFrame:
+def recurring_shares(fee: PeriodicFee, terms: pl.DataFrame, until: date, changes: list[int]) -> pl.DataFrame:
     """Return what is owed by subscriptions: those in force on the same days owe the same pieces."""
     spans = terms.select("start_at", "end_at").unique().rows()
     days = [days_in_force(fee, start, None if end >= _FAR else end) for start, end in spans]

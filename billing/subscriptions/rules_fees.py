@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from billing.subscriptions.rules_periods import Cycle, CycleUnit, Period, charged_days, first_instant
 from billing.subscriptions.rules_proration import Basis, Terms, recurring_parts, share
-from schemas.fees import RecurringCharge
+from schemas.fees import PeriodicFee, RecurringCharge
 
 CALENDAR: dict[str, date] = {
     "day": date(1970, 1, 1),
@@ -37,7 +37,7 @@ class Piece:
     quantity: Fraction
 
 
-def days_in_force(fee: RecurringCharge, start_at: int, end_at: int | None) -> tuple[date, date | None]:
+def days_in_force(fee: PeriodicFee, start_at: int, end_at: int | None) -> tuple[date, date | None]:
     """Return the first day on which a subscription pays a fee, and the day on which it pays it no more.
 
     Args:
@@ -49,16 +49,18 @@ def days_in_force(fee: RecurringCharge, start_at: int, end_at: int | None) -> tu
     return days.start, None if end_at is None else days.end
 
 
-def pieces(
-    fee: RecurringCharge, first: date, after: date | None, until: date, changes: Sequence[int]
-) -> Iterator[Piece]:
+def pieces(fee: PeriodicFee, first: date, after: date | None, until: date, changes: Sequence[int]) -> Iterator[Piece]:
     """Yield what is due for [first, after): in advance what begins before `until`, otherwise what has ended by then.
 
     Args:
         changes: instants at which the price may change, microseconds UTC. All of a day costs what its first instant does.
     """
     terms = terms_of(fee, first)
-    of_price = Fraction(terms.cycle.months or 12, 12) if fee.priced_per == "year" else Fraction(1)
+    of_price = (
+        Fraction(terms.cycle.months or 12, 12)
+        if isinstance(fee, RecurringCharge) and fee.priced_per == "year"
+        else Fraction(1)
+    )
     cuts = sorted({_day_from(at, fee.zone) for at in changes})
     for part in recurring_parts(terms, first, until if terms.in_advance else until + _DAY, end=after):
         number = terms.cycle.number_at(part.days.start)
@@ -68,14 +70,14 @@ def pieces(
             yield Piece(days, of_price * share(terms.cycle, number, Period(low, high), terms.basis))
 
 
-def terms_of(fee: RecurringCharge, first: date) -> Terms:
+def terms_of(fee: PeriodicFee, first: date) -> Terms:
     """Return how a fee recurs for a subscription whose first day is that."""
     count, unit = fee.every.split()
     named: CycleUnit = unit  # type: ignore[assignment]
     anchor = fee.anchor if isinstance(fee.anchor, date) else first if fee.anchor == "subscription" else CALENDAR[unit]
     return Terms(
         Cycle(anchor, named, int(count)),
-        in_advance=fee.in_advance,
+        in_advance=isinstance(fee, RecurringCharge) and fee.in_advance,
         prorate_start=fee.prorate_start,
         prorate_end=fee.prorate_end,
         basis=Basis(fee.basis),

@@ -67,6 +67,7 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "recurring_charge": fees.RecurringCharge,
     "one_shot_charge": fees.OneShotCharge,
     "product_charge": fees.ProductCharge,
+    "minimum_charge": fees.MinimumCharge,
     "purchase": fees.Purchase,
     "offer": price_plan.Offer,
     "account": account.Account,
@@ -126,6 +127,7 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
 }
 """Heading of docs/catalog.md -> the model whose fields its table lists."""
 SPECIAL_DEFAULTS = {
+    "of",
     "pays_for", "table", "natures", "statuses", "published",
     "identity_space",
     "bands", "days", "start", "end", "up_to", "price", "tiers", "counter", "increments", "connection_fee", "calendar",
