@@ -182,7 +182,7 @@ def reach(directory: DataDirectory, settings: Settings, say: Callable[[str], Non
     Raises:
         UnableToReach: when there is no data directory, or its owner does not answer in time.
     """
-    if not directory.journal.exists():
+    if not directory.journal.exists() and not directory.store.exists():  # a sink of the streaming mode keeps no journal
         raise UnableToReach(f"{directory.root} holds no octroi data; `octroi run {directory.root}` starts one")
     deadline = time.monotonic() + STARTING_S
     while True:

@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient
 
 from apps.clock import now_us
 from apps.embedded.layout import DataDirectory
+from apps.embedded.lock import OwnerLock
 from apps.workers.clients import consumer_settings, producer_settings
 from apps.workers.collector import Collector
 from apps.workers.objects import Objects
@@ -75,9 +76,7 @@ def open_store(settings: StreamSettings) -> Store:
     if settings.clickhouse:
         store = Store.connect(settings.clickhouse)
     else:
-        directory = DataDirectory(settings.data_dir)
-        directory.prepare()
-        store = Store.open(directory.store)
+        store = Store.open(DataDirectory(settings.data_dir).store)
     store.migrate()
     store.remember_tokens()
     return store
@@ -123,7 +122,21 @@ def run_collector(settings: StreamSettings, stop: threading.Event) -> None:
 
 
 def run_sink(settings: StreamSettings, stop: threading.Event, say: Callable[[str], None]) -> None:
-    """Write output blocks into the store until `stop` is set."""
+    """Write output blocks into the store until `stop` is set; of an embedded store the data directory is owned meanwhile.
+
+    Raises:
+        DirectoryIsOwned: when another process has it.
+    """
+    if settings.clickhouse:
+        _sink(settings, stop, say)
+        return
+    directory = DataDirectory(settings.data_dir)
+    directory.prepare()
+    with OwnerLock(directory.lock):
+        _sink(settings, stop, say)
+
+
+def _sink(settings: StreamSettings, stop: threading.Event, say: Callable[[str], None]) -> None:
     objects = Objects(settings.objects_address)
     store = open_store(settings)
     progress = Progress("sink", RATED)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 
 from apps.embedded.names import counts_of, new_names
@@ -25,6 +26,7 @@ from pipelines.spool.journal import ImageClaim
 from schemas.frames import UnableToReadFrame, from_frame
 from schemas.log_place import LogPlace, activation_claim
 from schemas.output import OutputBlock
+from schemas.rejection import Reason
 from schemas.topics import (
     HEADER_EPOCH,
     HEADER_IMAGE,
@@ -149,6 +151,9 @@ class Sink:
         found.received_at.append(int(headers.get(HEADER_RECEIVED, b"0")) or appended_at)
         header = output.header
         found.rows += header.usage_rows + header.operation_rows + header.rejection_rows
+        codes, counts = np.unique(output.rejections.column("reason").to_numpy(), return_counts=True)
+        named = (Reason(code).name for code in codes.tolist())
+        self.progress.rejects.update(dict(zip(named, counts.tolist(), strict=True)))
         self.progress.blocks += 1
         self.progress.records += header.usage_rows
         self.progress.at = time.monotonic()

@@ -176,6 +176,8 @@ class StateOwner:
             self.outbox.flush()
             oldest = held.snapshots.save(held.stage, held.epoch)
             held.saved_offset = held.stage.offset
+            state = held.stage.state
+            self.progress.state_bytes[partition] = state.account.nbytes + state.resource.dedup.nbytes
         self.progress.saved()
         if oldest is not None:
             self.trim(partition, oldest)

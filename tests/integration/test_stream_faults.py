@@ -6,6 +6,8 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from socket import socket
+from urllib.request import urlopen
 
 import pytest
 from cli_calls import ANA, BOB, call, write_catalog
@@ -36,6 +38,11 @@ def _letters(address: str, topic: str) -> list[dict[str, bytes]]:
     return [dict(message.headers() or []) for message in found]  # type: ignore[misc]
 
 
+def _metrics(port: int) -> dict[str, float]:
+    lines = urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode().splitlines()
+    return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if not line.startswith("#")}
+
+
 def test_what_cannot_be_read_is_set_aside_and_a_sleeper_changes_nothing(stream: Stream) -> None:
     stream.activate()
     foreign = Producer({"bootstrap.servers": stream.address})
@@ -47,7 +54,12 @@ def test_what_cannot_be_read_is_set_aside_and_a_sleeper_changes_nothing(stream: 
     ]
     first = stream.start("stages")
     stream.start("collect")
+    with socket() as found:
+        found.bind(("", 0))
+        port = found.getsockname()[1]
+    stream.extra = {"OCTROI_METRICS_PORT": str(port)}
     sink = stream.start("sink")
+    stream.extra = {}
     stream.produce("calls", calls[:1000])
     stream.await_some(3)
     first.send_signal(signal.SIGSTOP)  # it sleeps past its session: the other one takes its partitions
@@ -59,7 +71,17 @@ def test_what_cannot_be_read_is_set_aside_and_a_sleeper_changes_nothing(stream: 
     time.sleep(2)  # it wakes, and writes what it has under its old epoch
     stream.produce("calls", [(ANA, call("last", 60).encode())])
     stream.await_sheet(sink, 5)
+    metrics = _metrics(port)
+    assert metrics['octroi_records_total{stage="sink"}'] == 2001
+    assert (
+        metrics['kafka_consumergroup_lag{consumergroup="octroi.sink",partition="0",topic="usage.block.rated.v1"}'] == 0
+    )
+    assert metrics['octroi_blocks_total{stage="sink"}'] >= 4
+    assert urlopen(f"http://127.0.0.1:{port}/readyz", timeout=10).read() == b"ready\n"
+    assert stream.octroi("query", "SELECT 1").returncode == 4  # the sink owns the store
     stream.stop()
+    counted = stream.octroi("query", "SELECT sum(received) AS n FROM record_sheet", "--json")
+    assert '"n": 2501' in counted.stdout
     for topic in (BLOCKS, EDRS, RATED):
         (headers,) = _letters(stream.address, topic)
         assert headers["x-error-code"] == b"UNKNOWN_SCHEMA"
