@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.mediation.blocks import ROWS_MAX
-from pipelines.mediation.columns.text import Array, as_json, as_text, pc, text_bytes
+from pipelines.mediation.columns.text import Array, as_json, as_text, is_text, object_keys, pc, text_bytes
 from pipelines.mediation.extract import PADDING, FieldMatrix, offsets
-from schemas.arrays import Int64Array, UInt8Array
+from pipelines.mediation.kernels import json_rows
+from schemas.arrays import Int32Array, Int64Array, UInt8Array
 from schemas.rejection import Reason
 
 Columns = tuple[Array, ...]
@@ -83,12 +84,12 @@ class ColumnBlocks:
         parts, self._parts, self._rows, self._bytes = self._parts, [], 0, 0
         texts = [pa.concat_arrays([part.texts[place] for part in parts]) for place in range(len(self.names))]
         too_long = np.concatenate([part.too_long for part in parts])
-        raw_text, raw_edges = _buffer_of([as_json(self.names, self.kinds, texts)])
         text, edges = _buffer_of(texts)
         rows = len(too_long)
         start, end = offsets(len(texts), rows), offsets(len(texts), rows)
         for place, edge in enumerate(edges):
             start[place, :rows], end[place, :rows] = edge[:-1], edge[1:]
+        raw_text, raw_edges = self._raw(texts, text, start, end, rows)
         reason = np.where(too_long, np.uint16(Reason.RECORD_TOO_LONG), np.uint16(0))
         for column in texts if (text[: len(text)] == 0).any() else ():
             holds = np.asarray(pc.fill_null(pc.match_substring(column, "\x00"), False))
@@ -96,8 +97,25 @@ class ColumnBlocks:
         for edge_of in (start, end):
             edge_of[:, :rows][:, reason != 0] = 0
         return FieldMatrix(
-            raw_text, raw_edges[0][:-1], raw_edges[0][1:], text, start, end, reason.astype(np.uint16), len(texts)
+            raw_text, raw_edges[:-1], raw_edges[1:], text, start, end, reason.astype(np.uint16), len(texts)
         )
+
+    def _raw(
+        self, texts: list[Array], text: UInt8Array, start: Int32Array, end: Int32Array, rows: int
+    ) -> tuple[UInt8Array, Int64Array]:
+        """Return the records as JSON objects in one padded buffer, and (n + 1,) where each begins in it."""
+        plain = all(is_text(kind) for kind in self.kinds) and not any(column.null_count for column in texts)
+        if not plain or json_rows.needs_escapes(text, len(text)):
+            raw, (edges,) = _buffer_of([as_json(self.names, self.kinds, texts)])
+            return raw, edges
+        keys = object_keys(self.names)
+        bounds = np.cumsum([0, *map(len, keys)]).astype(np.int64)
+        size = len(text) + rows * int(bounds[-1])
+        out, found = np.empty(size + PADDING, np.uint8), np.empty(rows + 1, np.int64)
+        out[size:] = 0
+        joined = np.frombuffer(bytearray(b"".join([*keys, bytes(8)])), np.uint8)
+        json_rows.write_objects(text, start, end, joined, bounds, out, found)
+        return out[:size], found
 
 
 def _kept(column: Array, too_long: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Array:

@@ -52,12 +52,28 @@ class RowDecoder(MatrixDecoder):
     def _matrices(self, stream: BinaryIO, block_bytes: int) -> Iterator[FieldMatrix]:
         kinds = tuple(pa.string() for _ in self.plan.fields)
         blocks = ColumnBlocks(self.plan.fields, kinds, block_bytes, self.source.record_bytes_max)
-        return blocks.cut(self._columns(self._rows(stream)))
+        return blocks.cut(self._columns(stream))
 
-    def _columns(self, rows: Iterator[Row]) -> Iterator[Columns]:
+    def check(self, stream: BinaryIO) -> None:
+        """Read a file to its end: that something is damaged, or not whole, shows when it is read."""
+        for _ in self._columns(stream):
+            pass
+
+    def _columns(self, stream: BinaryIO) -> Iterator[Columns]:
+        """Yield the records of a file as columns of the plan's fields."""
+        rows = self._rows(stream)
         while taken := list(islice(rows, ROWS_AT_ONCE)):
-            try:
-                yield tuple(pa.array([row.get(name, "") for row in taken], pa.string()) for name in self.plan.fields)
-            except UnicodeEncodeError as error:
-                told = f"behind line {taken[0].get(LINE)}: half of a surrogate pair"
-                raise UnableToDecodeFile("WRONG_ENCODING", told) from error
+            yield columns_of(taken, self.plan.fields)
+
+
+def columns_of(rows: list[Row], names: tuple[str, ...]) -> Columns:
+    """Return rows as columns.
+
+    Raises:
+        UnableToDecodeFile: WRONG_ENCODING for half of a surrogate pair.
+    """
+    try:
+        return tuple(pa.array([row.get(name, "") for row in rows], pa.string()) for name in names)
+    except UnicodeEncodeError as error:
+        told = f"behind line {rows[0].get(LINE)}: half of a surrogate pair"
+        raise UnableToDecodeFile("WRONG_ENCODING", told) from error

@@ -100,6 +100,12 @@ def as_json(names: Sequence[str], kinds: Sequence[pa.DataType], texts: Sequence[
     return pc.binary_join_element_wise(*parts, "}", "")
 
 
+def object_keys(names: Sequence[str]) -> list[bytes]:
+    """Return what stands before each text of an object of texts without escapes, and behind the last one."""
+    begins = ["{" + f'{_quoted(name)}:"' if place == 0 else f'",{_quoted(name)}:"' for place, name in enumerate(names)]
+    return [*(begin.encode() for begin in begins), b'"}']
+
+
 def _quoted(name: str) -> str:
     for plain, escaped in (("\\", "\\\\"), ('"', '\\"'), *_ESCAPES.items()):
         name = name.replace(plain, escaped)

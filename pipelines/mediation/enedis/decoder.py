@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from functools import partial
+from itertools import islice
+from typing import Any, BinaryIO, TypeVar, cast
 
-from pipelines.mediation.columns.rows import DOUBT, LINE, Row, RowDecoder
+from pipelines.mediation.columns.blocks import Columns
+from pipelines.mediation.columns.rows import DOUBT, LINE, ROWS_AT_ONCE, Row, RowDecoder, columns_of
 from pipelines.mediation.context import DecodeContext
 from pipelines.mediation.enedis.csv_flows import csv_rows, is_history
 from pipelines.mediation.enedis.csv_history import KINDS
+from pipelines.mediation.enedis.fast_r50 import ROOT, FastR50, WellFormed
+from pipelines.mediation.enedis.fast_r63 import FastR63, WithoutPoints
 from pipelines.mediation.enedis.heads import read_head
 from pipelines.mediation.enedis.json_elements import read_objects
-from pipelines.mediation.enedis.json_flows import JSON_FLOWS, shape_of
+from pipelines.mediation.enedis.json_flows import JSON_FLOWS, is_empty, shape_of
 from pipelines.mediation.enedis.json_members import text
 from pipelines.mediation.enedis.xml_elements import read_elements
 from pipelines.mediation.enedis.xml_flows import THROUGH, XML_FLOWS
@@ -22,6 +27,7 @@ from pipelines.mediation.plan import compile_mapping
 from schemas.energy import RecordKind
 from schemas.source_energy import EnedisSource
 
+Item = TypeVar("Item")
 MEASURES, WHOLE = "mesures", ("idPrm",)
 """The array of what was measured; and the member of a document that is one point itself."""
 
@@ -32,8 +38,57 @@ class EnedisDecoder(RowDecoder):
 
     source: EnedisSource
 
+    def check(self, stream: BinaryIO) -> None:
+        """Read a file to its end: that something is damaged, or not whole, shows when it is read."""
+        for _ in self._pieces(stream, checked=True):
+            pass
+
     def _rows(self, stream: BinaryIO) -> Iterator[Row]:
         return read_rows(stream, self.source.records)
+
+    def _columns(self, stream: BinaryIO) -> Iterator[Columns]:
+        return self._pieces(stream, checked=False)
+
+    def _pieces(self, stream: BinaryIO, *, checked: bool) -> Iterator[Columns]:
+        """Yield the records of a file as columns of the plan's fields; `checked`: its XML is seen to be well-formed."""
+        for piece in read_pieces(stream, self.source.records, self.plan.fields, checked=checked):
+            yield columns_of(piece, self.plan.fields) if isinstance(piece, list) else piece
+
+
+def read_pieces(
+    stream: BinaryIO, kind: RecordKind, names: tuple[str, ...], *, checked: bool = False
+) -> Iterator[Columns | list[Row]]:
+    """Yield the records of one kind of a file, in order: as columns of those names where a kernel reads them, else as rows.
+
+    Raises:
+        UnableToDecodeFile: as `read_rows`.
+    """
+    head, shape = read_head(stream)
+    if kind == "intervals" and shape == "xml" and ROOT.encode() in head:
+        source = cast(BinaryIO, WellFormed(stream, head)) if checked else stream
+        yield from FastR50(source, head, names, partial(_xml_rows, kind=kind)).pieces()
+    elif kind == "intervals" and shape == "json":
+        yield from _json_pieces(stream, head, names)
+    elif shape:
+        rows = _rows_of(stream, head, kind, shape)
+        while taken := list(islice(rows, ROWS_AT_ONCE)):
+            yield taken
+
+
+def _json_pieces(stream: BinaryIO, head: bytes, names: tuple[str, ...]) -> Iterator[Columns | list[Row]]:
+    """Yield the records of load curves in JSON: points come out of the text by a kernel."""
+    source = WithoutPoints(stream, head)
+    cut = cast(BinaryIO, source)
+    fast, known, kind = FastR63(names, source), dict[str, Any](), "intervals"
+    for name, measure, line in read_objects(cut, source.read(), (MEASURES, kind), whole=WHOLE, head_of=known):
+        if name != kind and shape_of(measure) == "R63":
+            created = text(known, "echeances", "horodateDebutPublication")
+            yield from _with_line(fast.measure(measure, line, created), line)
+            continue
+        yield from fast.gathered.flush()
+        if rows := list(_element_rows(name, measure, line, "intervals", known)):
+            yield rows
+    yield from fast.gathered.flush()
 
 
 def read_rows(stream: BinaryIO, kind: RecordKind) -> Iterator[Row]:
@@ -47,6 +102,10 @@ def read_rows(stream: BinaryIO, kind: RecordKind) -> Iterator[Row]:
     head, shape = read_head(stream)
     if not shape:
         return iter(())
+    return _rows_of(stream, head, kind, shape)
+
+
+def _rows_of(stream: BinaryIO, head: bytes, kind: RecordKind, shape: str) -> Iterator[Row]:
     if shape == "json":
         return _json_rows(stream, head, kind)
     return csv_rows(stream, head, kind) if shape == "text" and is_history(head) else _xml_rows(stream, head, kind)
@@ -80,25 +139,35 @@ def _xml_rows(stream: BinaryIO, head: bytes, kind: RecordKind) -> Iterator[Row]:
 def _json_rows(stream: BinaryIO, head: bytes, kind: RecordKind) -> Iterator[Row]:
     known: dict[str, Any] = {}
     for name, measure, line in read_objects(stream, head, (MEASURES, kind), whole=WHOLE, head_of=known):
-        if name == kind:  # records of ours that were corrected
-            yield {column: str(text) for column, text in measure.items() if text is not None}
-            continue
-        try:
-            rows = _measure_rows(measure, line, kind, text(known, "echeances", "horodateDebutPublication"))
-        except UnableToDecodeFile as error:
-            raise UnableToDecodeFile(error.code, f"line {line}: {error.message}") from error
-        yield from rows
+        yield from _element_rows(name, measure, line, kind, known)
 
 
-def _measure_rows(measure: dict[str, Any], line: int, kind: RecordKind, created: str) -> list[Row]:
+def _element_rows(
+    name: str, measure: dict[str, Any], line: int, kind: RecordKind, known: dict[str, Any]
+) -> Iterator[Row]:
+    if name == kind:  # records of ours that were corrected
+        yield {column: str(text) for column, text in measure.items() if text is not None}
+        return
+    created = text(known, "echeances", "horodateDebutPublication")
+    yield from _with_line(_measure_rows(measure, line, kind, created), line)
+
+
+def _with_line(found: Iterable[Item], line: int) -> Iterator[Item]:
+    """Yield what is found, and tell of the line where something is wrong."""
+    try:
+        yield from found
+    except UnableToDecodeFile as error:
+        raise UnableToDecodeFile(error.code, f"line {line}: {error.message}") from error
+
+
+def _measure_rows(measure: dict[str, Any], line: int, kind: RecordKind, created: str) -> Iterator[Row]:
     flow = shape_of(measure)
-    empty = (measure.get("contexte"), measure.get("grandeur"))
-    if not flow and [] in empty:  # nothing was measured of this point
-        return []
+    if not flow and is_empty(measure):  # nothing was measured of this point
+        return
     walk = JSON_FLOWS.get(flow, {}).get(kind)
     if walk is None:
         raise _wrong(f"a measure of the shape of {flow or 'no known flow'}", kind)
-    return list(walk(measure, line, created))
+    yield from walk(measure, line, created)
 
 
 def _wrong(found: str, kind: RecordKind) -> UnableToDecodeFile:

@@ -12,6 +12,15 @@ _WIDE = (b"\xff\xfe", b"\xfe\xff")
 Shape = Literal["", "xml", "json", "text"]
 
 
+def read_up_to(stream: BinaryIO, size: int) -> bytes:
+    """Return the next bytes of a stream, fewer than `size` only at its end, though it may give few at once."""
+    pieces, held = list[bytes](), 0
+    while held < size and (piece := stream.read(size - held)):
+        pieces.append(piece)
+        held += len(piece)
+    return b"".join(pieces)
+
+
 def read_head(stream: BinaryIO) -> tuple[bytes, Shape]:
     """Return the first bytes of a file, blanks among them, and what it is; "" for one of nothing but white space.
 

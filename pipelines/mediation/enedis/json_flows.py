@@ -128,6 +128,16 @@ def shape_of(measure: dict[str, Any]) -> str:
     return ""
 
 
+def is_empty(measure: dict[str, Any]) -> bool:
+    """Return whether a measure says that there is nothing."""
+    if measure.get("contexte") == []:
+        return True
+    quantities = measure.get("grandeur")
+    return isinstance(quantities, list) and all(
+        isinstance(quantity, dict) and quantity.get("points") == [] for quantity in quantities
+    )
+
+
 def _series_of(measure: dict[str, Any]) -> str:
     """Return which flow of points in time: steps are those of curves, largest powers have units of power."""
     for quantity in items(measure, "grandeur"):

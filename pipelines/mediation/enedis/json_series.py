@@ -19,22 +19,15 @@ SECONDS = {"M": 60, "H": 3600}
 DAY = timedelta(days=1)
 STARTS = (5, 10)
 """Minutes of the steps of large points, which are stamped at their start, where nothing else tells."""
-UNSYNCHRONISED = "8"
 MEASURES = {"EA": "consumption", "PA": "consumption"}
 
 
 def r63_intervals(measure: dict[str, Any], line: int, created: str) -> Iterator[Row]:
     """Yield the steps of the curves of a point: of small points stamped at their end, of large ones at their start."""
-    stage = text(measure, "etapeMetier")
-    known = _known("R63", measure, line, created) | {"stage": stage}
-    known["version"] = words.staged(known["version"], stage)
+    known = curve_known(measure, line, created)
     for quantity in items(measure, "grandeur"):
-        sense, unit = text(quantity, "grandeurMetier"), text(quantity, "unite")
-        ends = stamped_at_end(quantity, stage)
-        common = known | {
-            "measure": words.CURVES.get(said := text(quantity, "grandeurPhysique"), said),
-            "direction": words.DIRECTION.get(sense, sense),
-        }
+        unit, common = text(quantity, "unite"), known | quantity_known(quantity)
+        ends = stamped_at_end(quantity, known["stage"])
         before: datetime | None = None
         for point in items(quantity, "points"):
             stamp, state = text(point, "d"), text(point, "n")
@@ -43,7 +36,6 @@ def r63_intervals(measure: dict[str, Any], line: int, created: str) -> Iterator[
             at = words.after(stamp, before)
             before = at or before
             start, end = _step(stamp, at, step_s, ends=ends)
-            doubt = f"iv is {doubtful}" if doubtful == "1" else ""
             yield (
                 common
                 | words.counted(text(point, "v"), unit, step_s)
@@ -53,10 +45,22 @@ def r63_intervals(measure: dict[str, Any], line: int, created: str) -> Iterator[
                     "step_s": str(step_s) if step_s else text(point, "p"),
                     "quality": "+".join(filter(None, (state, text(point, "tc")))),
                     "nature": words.POINT_NATURES.get(state, ""),
-                    "doubt": doubt
-                    or ("ec is 8: the meter's clock is not synchronised" if more == UNSYNCHRONISED else ""),
+                    "doubt": words.curve_doubt(doubtful, more),
                 }
             )
+
+
+def curve_known(measure: dict[str, Any], line: int, created: str) -> Row:
+    """Return the columns that all points of a measure of R63 have."""
+    stage = text(measure, "etapeMetier")
+    known = _known("R63", measure, line, created) | {"stage": stage}
+    return known | {"version": words.staged(known["version"], stage)}
+
+
+def quantity_known(quantity: dict[str, Any]) -> Row:
+    """Return the columns that all points of one curve have."""
+    said, sense = text(quantity, "grandeurPhysique"), text(quantity, "grandeurMetier")
+    return {"measure": words.CURVES.get(said, said), "direction": words.DIRECTION.get(sense, sense)}
 
 
 def _step(stamp: str, at: datetime | None, step_s: int, *, ends: bool) -> tuple[str, str]:

@@ -17,6 +17,7 @@ _NUMBER = re.compile(r"[+-]?\d{1,30}(\.\d{0,20})?", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _INSTANT = re.compile(rf"{_DAY.pattern}([T ]\d\d:\d\d(:\d\d([.]\d+)?)?(Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
 _EXACT = Context(prec=80)
+UNSYNCHRONISED = "8"
 NAIVE_LENGTH_MAX = 19
 """Characters of an instant without an offset."""
 UNITS = {"Wh": Decimal(1), "kWh": Decimal(1000), "MWh": Decimal(1_000_000)}
@@ -126,6 +127,13 @@ def day_start(text: str) -> str:
 def time_class(name: str) -> str:
     """Return a time class as flows of small points call it."""
     return SUMMER.get(name, name)
+
+
+def curve_doubt(doubtful: str, more: str) -> str:
+    """Return why a point of R63 is doubted, by its `iv` and `ec`."""
+    if doubtful == "1":
+        return "iv is 1"
+    return "ec is 8: the meter's clock is not synchronised" if more == UNSYNCHRONISED else ""
 
 
 def step_from(stamp: str, step: timedelta) -> tuple[str, str]:

@@ -125,15 +125,7 @@ def read_elements(
     parser.StartDoctypeDeclHandler = reader.doctype
     piece, given = head, 0
     while True:
-        try:
-            parser.Parse(piece, not piece)
-        except expat.ExpatError as error:
-            where = f"line {error.lineno}, column {error.offset}"
-            raise UnableToDecodeFile("MALFORMED_XML", f"{where}: {expat.ErrorString(error.code)}") from error
-        except (LookupError, ValueError) as error:  # of the codec that the file names
-            raise UnableToDecodeFile(
-                "WRONG_ENCODING", f"the file declares no encoding that is read: {error}"
-            ) from error
+        parse(parser, piece, final=not piece)
         given += len(piece)
         if given - reader.begun > ELEMENT_BYTES_MAX:
             where = f"the element {reader.open[0].name[:40]}" if reader.open else "what is between elements"
@@ -147,3 +139,18 @@ def read_elements(
         if not piece:
             return
         piece = stream.read(PIECE_BYTES)
+
+
+def parse(parser: expat.XMLParserType, piece: bytes, *, final: bool) -> None:
+    """Parse the next bytes of a file.
+
+    Raises:
+        UnableToDecodeFile: MALFORMED_XML or WRONG_ENCODING.
+    """
+    try:
+        parser.Parse(piece, final)
+    except expat.ExpatError as error:
+        where = f"line {error.lineno}, column {error.offset}"
+        raise UnableToDecodeFile("MALFORMED_XML", f"{where}: {expat.ErrorString(error.code)}") from error
+    except (LookupError, ValueError) as error:  # of the codec that the file names
+        raise UnableToDecodeFile("WRONG_ENCODING", f"the file declares no encoding that is read: {error}") from error
