@@ -11,7 +11,7 @@ import typer
 from apps.cli.failures import MISMATCH, WrongUsage, honest
 from apps.cli.options import AsJson
 
-BENCHES = ("end_to_end", "mediation", "rating", "stream", "wallets")
+BENCHES = ("end_to_end", "energy", "mediation", "rating", "stream", "wallets")
 
 
 @honest
@@ -45,7 +45,7 @@ def bench(
         str,
         typer.Option(
             metavar="SUITES",
-            help="Suites of `mediation` [all but large_file], `rating` [shapes], `stream` or `wallets` [all], by commas.",
+            help="Of `mediation`, `energy` [all but large_file], `rating` [shapes], `stream`, `wallets` [all], by commas.",
         ),
     ] = "",
     large_bytes: Annotated[
@@ -64,7 +64,14 @@ def bench(
 
     prepare_cache()
     suites = [suite.strip() for suite in only.split(",") if suite.strip()]
-    if name == "mediation":
+    if name == "energy":
+        from apps.bench_energy import ENERGY_SUITES, bench_energy
+
+        _expect_suites(suites, ENERGY_SUITES)
+        agreed = bench_energy(
+            only=suites, records=records, large_bytes=large_bytes, seed=seed, runs=runs, json_file=json_file
+        )
+    elif name == "mediation":
         from apps.bench_mediation import SUITES, bench_mediation
 
         _expect_suites(suites, SUITES)

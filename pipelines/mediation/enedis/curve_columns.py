@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
+import pyarrow
 import pyarrow.compute
 
 from pipelines.mediation.columns.blocks import Columns
@@ -17,6 +17,7 @@ from pipelines.mediation.kernels.curve_text import INSTANT_BYTES, VALUE_BYTES_MA
 from pipelines.mediation.kernels.curves import NO_POWER
 from schemas.arrays import Int64Array
 
+pa: Any = pyarrow
 pc: Any = pyarrow.compute
 POINTS_AT_ONCE = 1 << 15
 
