@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
 from schemas.energy import Nature, RecordKind, Status
-from schemas.price_plan import Document
+from schemas.price_plan import Document, ExactDecimal
 from schemas.source_base import EventMapping, FieldName, SourceBase
 
 GasColumn = Literal[
@@ -18,14 +19,35 @@ GAS_COLUMNS: tuple[GasColumn, ...] = ("point", "start", "end", "energy")
 """Those that a table must have."""
 
 
+EnedisFlow = Literal[
+    "C12", "C15", "C68", "F12", "F15", "HDM", "R15", "R151", "R17", "R171", "R4x", "R50", "R63", "R64", "R65", "R66", "R67",
+    "X12", "X13", "X14",
+]  # fmt: skip
+
+
+class Bounds(Document):
+    """What is too much to be true: a mean power above `power_w` times `margin`, in W. `points` have powers of their own.
+
+    Steps of curves are bounded by their power, energies by what that power comes to in their period, and largest powers.
+    What is beyond is parked (DOUBTFUL_READING); corrected with an empty `doubt`, it counts.
+    """
+
+    power_w: Annotated[int, Field(ge=1, le=1_000_000_000)]
+    margin: Annotated[ExactDecimal, Field(ge=1, le=100, max_digits=9, decimal_places=6)] = Decimal("1.3")
+    points: Annotated[dict[FieldName, Annotated[int, Field(ge=1, le=1_000_000_000)]], Field(max_length=1_000_000)] = {}
+
+
 class EnedisSource(SourceBase):
     """Flows of Enedis, which is told from their shape; `records` says what is read of them, and the mapping names its columns.
 
-    See `schemas.energy` for the columns. A flow that has no such records is refused whole.
+    See `schemas.energy` for the columns. A flow that has no such records is refused whole. `priority` names flows, the best first:
+    of several that state the same, theirs has the highest `version`, whenever it was made; those not named come last.
     """
 
     format: Literal["enedis"]
     records: RecordKind
+    priority: Annotated[tuple[EnedisFlow, ...], Field(max_length=20)] = ()
+    bounds: Bounds | None = None
     mapping: EventMapping
 
 

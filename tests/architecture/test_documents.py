@@ -107,6 +107,7 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "source: file_names": source_files.FileNames,
     "source: r151": source.R151Source,
     "source: enedis": source.EnedisSource,
+    "source: enedis: bounds": source_energy.Bounds,
     "source: grdf": source.GrdfSource,
     "source: grdf: table": source_energy.GrdfTable,
     "source: ts32298": source.Ts32298Source,
@@ -128,7 +129,7 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
 """Heading of docs/catalog.md -> the model whose fields its table lists."""
 SPECIAL_DEFAULTS = {
     "of",
-    "pays_for", "table", "natures", "statuses", "published",
+    "pays_for", "table", "natures", "statuses", "published", "priority", "bounds", "points",
     "identity_space",
     "bands", "days", "start", "end", "up_to", "price", "tiers", "counter", "increments", "connection_fee", "calendar",
     "day_types", "seasons", "dates", "yearly", "easter", "per", "free", "amount", "increment", "minimum_quantity", "floor", "cap",

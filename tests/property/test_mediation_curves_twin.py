@@ -19,6 +19,7 @@ from pipelines.mediation.columns.rows import columns_of
 from pipelines.mediation.columns.text import as_json, object_keys
 from pipelines.mediation.enedis import fast_r50, fast_r63, words
 from pipelines.mediation.enedis.decoder import read_pieces, read_rows
+from pipelines.mediation.enedis.policy import Policy
 from pipelines.mediation.failures import UnableToDecodeFile
 from pipelines.mediation.kernels import curve_text, curves, json_rows
 from schemas import energy
@@ -40,7 +41,7 @@ def by_kernel(data: bytes, *, checked: bool = True) -> tuple[int, Any]:
     rows: list[dict[str, str]] = []
     fast = 0
     try:
-        for piece in read_pieces(io.BytesIO(data), "intervals", NAMES, checked=checked):
+        for piece in read_pieces(io.BytesIO(data), Policy("intervals"), NAMES, checked=checked):
             fast += not isinstance(piece, list)
             columns = columns_of(piece, NAMES) if isinstance(piece, list) else piece
             rows += [

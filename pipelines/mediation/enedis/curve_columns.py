@@ -13,6 +13,7 @@ import pyarrow.compute
 from pipelines.mediation.columns.blocks import Columns
 from pipelines.mediation.columns.rows import Row
 from pipelines.mediation.enedis import words
+from pipelines.mediation.enedis.policy import excess
 from pipelines.mediation.kernels.curve_text import INSTANT_BYTES, VALUE_BYTES_MAX, write_instants, write_values
 from pipelines.mediation.kernels.curves import NO_POWER
 from schemas.arrays import Int64Array
@@ -30,6 +31,7 @@ class Points:
         known: the columns that they have in common.
         start, end: s since 1970. step_s. power: in W or var, NO_POWER for none. line. codes: `flow_codes` says what of.
         is_counted: `power` comes to energy in a step; a voltage does not.
+        limit: the largest power that may be true, 0 for none.
     """
 
     known: Row
@@ -40,6 +42,7 @@ class Points:
     line: Int64Array
     codes: Int64Array
     is_counted: bool = True
+    limit: int = 0
 
 
 @dataclass(slots=True)
@@ -87,7 +90,8 @@ class _Writer:
             return _coded(self._joined(name), str)
         if name in ("quality", "nature", "doubt"):
             place = ("quality", "nature", "doubt").index(name)
-            return _coded(self._joined("codes"), lambda code: self.said(code)[place])
+            found = _coded(self._joined("codes"), lambda code: self.said(code)[place])
+            return self._bounded(found) if name == "doubt" else found
         if name == "value":
             return self._values()
         if name == "power":
@@ -97,6 +101,18 @@ class _Writer:
             return pc.fill_null(found.cast(pa.string()), "")
         texts = pa.array([points.known.get(name, "") for points in self.held], pa.string())
         return texts.take(pa.array(np.repeat(np.arange(len(self.held)), self._counts())))
+
+    def _bounded(self, doubts: Any) -> Any:
+        """Return why points are doubted, with those that are beyond their bounds."""
+        limit = np.repeat([points.limit for points in self.held], self._counts())
+        power = self._joined("power")
+        beyond = np.flatnonzero((limit > 0) & (power != NO_POWER) & (np.abs(power) > limit))
+        if not len(beyond):
+            return doubts
+        texts = doubts.to_pylist()
+        for row in beyond.tolist():
+            texts[row] = texts[row] or excess(str(power[row]), int(limit[row]))
+        return pa.array(texts, pa.string())
 
     def _joined(self, name: str) -> Int64Array:
         return np.concatenate([getattr(points, name) for points in self.held])

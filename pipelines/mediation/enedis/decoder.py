@@ -19,6 +19,7 @@ from pipelines.mediation.enedis.heads import read_head
 from pipelines.mediation.enedis.json_elements import read_objects
 from pipelines.mediation.enedis.json_flows import JSON_FLOWS, is_empty, shape_of
 from pipelines.mediation.enedis.json_members import text
+from pipelines.mediation.enedis.policy import Policy
 from pipelines.mediation.enedis.xml_elements import read_elements
 from pipelines.mediation.enedis.xml_flows import THROUGH, XML_FLOWS
 from pipelines.mediation.enedis.xml_head import Head
@@ -37,6 +38,7 @@ class EnedisDecoder(RowDecoder):
     """A compiled source of flows of Enedis."""
 
     source: EnedisSource
+    policy: Policy
 
     def check(self, stream: BinaryIO) -> None:
         """Read a file to its end: that something is damaged, or not whole, shows when it is read."""
@@ -51,12 +53,12 @@ class EnedisDecoder(RowDecoder):
 
     def _pieces(self, stream: BinaryIO, *, checked: bool) -> Iterator[Columns]:
         """Yield the records of a file as columns of the plan's fields; `checked`: its XML is seen to be well-formed."""
-        for piece in read_pieces(stream, self.source.records, self.plan.fields, checked=checked):
+        for piece in read_pieces(stream, self.policy, self.plan.fields, checked=checked):
             yield columns_of(piece, self.plan.fields) if isinstance(piece, list) else piece
 
 
 def read_pieces(
-    stream: BinaryIO, kind: RecordKind, names: tuple[str, ...], *, checked: bool = False
+    stream: BinaryIO, policy: Policy, names: tuple[str, ...], *, checked: bool = False
 ) -> Iterator[Columns | list[Row]]:
     """Yield the records of one kind of a file, in order: as columns of those names where a kernel reads them, else as rows.
 
@@ -64,29 +66,36 @@ def read_pieces(
         UnableToDecodeFile: as `read_rows`.
     """
     head, shape = read_head(stream)
+    kind = policy.kind
     if kind == "intervals" and shape == "xml" and ROOT.encode() in head:
         source = cast(BinaryIO, WellFormed(stream, head)) if checked else stream
-        yield from FastR50(source, head, names, partial(_xml_rows, kind=kind)).pieces()
+        yield from FastR50(source, head, names, partial(_judged_xml, policy), policy).pieces()
     elif kind == "intervals" and shape == "json":
-        yield from _json_pieces(stream, head, names)
+        yield from _json_pieces(stream, head, names, policy)
     elif shape:
-        rows = _rows_of(stream, head, kind, shape)
+        rows = _rows_of(stream, head, kind, shape, policy)
         while taken := list(islice(rows, ROWS_AT_ONCE)):
             yield taken
 
 
-def _json_pieces(stream: BinaryIO, head: bytes, names: tuple[str, ...]) -> Iterator[Columns | list[Row]]:
+def _judged_xml(policy: Policy, stream: BinaryIO, head: bytes) -> Iterator[Row]:
+    return map(policy.judged, _xml_rows(stream, head, policy.kind))
+
+
+def _json_pieces(
+    stream: BinaryIO, head: bytes, names: tuple[str, ...], policy: Policy
+) -> Iterator[Columns | list[Row]]:
     """Yield the records of load curves in JSON: points come out of the text by a kernel."""
     source = WithoutPoints(stream, head)
     cut = cast(BinaryIO, source)
-    fast, known, kind = FastR63(names, source), dict[str, Any](), "intervals"
+    fast, known, kind = FastR63(names, source, policy), dict[str, Any](), "intervals"
     for name, measure, line in read_objects(cut, source.read(), (MEASURES, kind), whole=WHOLE, head_of=known):
         if name != kind and shape_of(measure) == "R63":
             created = text(known, "echeances", "horodateDebutPublication")
             yield from _with_line(fast.measure(measure, line, created), line)
             continue
         yield from fast.gathered.flush()
-        if rows := list(_element_rows(name, measure, line, "intervals", known)):
+        if rows := list(_element_rows(name, measure, line, policy, known)):
             yield rows
     yield from fast.gathered.flush()
 
@@ -102,13 +111,15 @@ def read_rows(stream: BinaryIO, kind: RecordKind) -> Iterator[Row]:
     head, shape = read_head(stream)
     if not shape:
         return iter(())
-    return _rows_of(stream, head, kind, shape)
+    return _rows_of(stream, head, kind, shape, Policy(kind))
 
 
-def _rows_of(stream: BinaryIO, head: bytes, kind: RecordKind, shape: str) -> Iterator[Row]:
+def _rows_of(stream: BinaryIO, head: bytes, kind: RecordKind, shape: str, policy: Policy) -> Iterator[Row]:
     if shape == "json":
-        return _json_rows(stream, head, kind)
-    return csv_rows(stream, head, kind) if shape == "text" and is_history(head) else _xml_rows(stream, head, kind)
+        return _json_rows(stream, head, policy)
+    if shape == "text" and is_history(head):
+        return map(policy.judged, csv_rows(stream, head, kind))
+    return _judged_xml(policy, stream, head)
 
 
 def _xml_rows(stream: BinaryIO, head: bytes, kind: RecordKind) -> Iterator[Row]:
@@ -136,20 +147,20 @@ def _xml_rows(stream: BinaryIO, head: bytes, kind: RecordKind) -> Iterator[Row]:
         raise _wrong(f"the root element {root[:40]!r} holds no {flow.holder if flow else 'element'}", kind)
 
 
-def _json_rows(stream: BinaryIO, head: bytes, kind: RecordKind) -> Iterator[Row]:
+def _json_rows(stream: BinaryIO, head: bytes, policy: Policy) -> Iterator[Row]:
     known: dict[str, Any] = {}
-    for name, measure, line in read_objects(stream, head, (MEASURES, kind), whole=WHOLE, head_of=known):
-        yield from _element_rows(name, measure, line, kind, known)
+    for name, measure, line in read_objects(stream, head, (MEASURES, policy.kind), whole=WHOLE, head_of=known):
+        yield from _element_rows(name, measure, line, policy, known)
 
 
 def _element_rows(
-    name: str, measure: dict[str, Any], line: int, kind: RecordKind, known: dict[str, Any]
+    name: str, measure: dict[str, Any], line: int, policy: Policy, known: dict[str, Any]
 ) -> Iterator[Row]:
-    if name == kind:  # records of ours that were corrected
+    if name == policy.kind:  # records of ours that were corrected, and are not judged again
         yield {column: str(text) for column, text in measure.items() if text is not None}
         return
     created = text(known, "echeances", "horodateDebutPublication")
-    yield from _with_line(_measure_rows(measure, line, kind, created), line)
+    yield from map(policy.judged, _with_line(_measure_rows(measure, line, policy.kind, created), line))
 
 
 def _with_line(found: Iterable[Item], line: int) -> Iterator[Item]:
@@ -183,4 +194,6 @@ def make_enedis(context: DecodeContext, source: EnedisSource) -> EnedisDecoder:
     Raises:
         UnableToCompileSource: when the mapping does not fit the catalog.
     """
-    return EnedisDecoder(source, compile_mapping(context, source.mapping, (DOUBT, LINE)))
+    ranks = {flow: len(source.priority) - place for place, flow in enumerate(source.priority)}
+    policy = Policy(source.records, ranks, source.bounds)
+    return EnedisDecoder(source, compile_mapping(context, source.mapping, (DOUBT, LINE)), policy)

@@ -15,6 +15,7 @@ from pipelines.mediation.columns.rows import Row
 from pipelines.mediation.enedis import xml_elements
 from pipelines.mediation.enedis.curve_columns import CurveColumns, Points, r50_said
 from pipelines.mediation.enedis.heads import read_up_to
+from pipelines.mediation.enedis.policy import Policy
 from pipelines.mediation.enedis.xml_curves import step_minutes
 from pipelines.mediation.enedis.xml_elements import Element, read_elements
 from pipelines.mediation.enedis.xml_head import Head
@@ -35,7 +36,7 @@ class FastR50:
     """Reads one file.
 
     Attributes:
-        stream, head: the file. names: the columns that are asked for. rows: reads any document.
+        stream, head: the file. names: the columns that are asked for. rows: reads any document. policy: what the source asks.
         gathered: columns of points that were found. begin: the document up to its first PRM; known: columns that all have.
         line: that the next window begins on.
     """
@@ -44,6 +45,7 @@ class FastR50:
     head: bytes
     names: tuple[str, ...]
     rows: RowReader
+    policy: Policy
     gathered: CurveColumns = field(init=False)
     begin: bytes = b""
     known: Row = field(default_factory=dict)
@@ -88,7 +90,7 @@ class FastR50:
         if b"encoding" in declared and b"utf-8" not in declared:
             return False
         self.begin = begin
-        self.known = head.common("R50", Element("", 0)) | {
+        self.known = self.policy.ranked(head.common("R50", Element("", 0))) | {
             "step_s": str(self.step_s), "measure": "EA", "direction": "consumption", "unit": "Wh"
         }  # fmt: skip
         self.line = 1 + begin.count(b"\n")
@@ -125,6 +127,7 @@ class FastR50:
                         numbers[curves.POWER, part],
                         numbers[curves.LINE, part],
                         numbers[curves.CODES, part],
+                        limit=self.policy.limit(point),
                     )
                 )
         self.line += piece.count(b"\n")

@@ -19,6 +19,7 @@ from pipelines.mediation.enedis.curve_columns import CurveColumns, Points, r63_s
 from pipelines.mediation.enedis.heads import read_up_to
 from pipelines.mediation.enedis.json_members import items, text
 from pipelines.mediation.enedis.json_series import STARTS, curve_known, quantity_known, r63_intervals
+from pipelines.mediation.enedis.policy import Policy
 from pipelines.mediation.failures import UnableToDecodeFile
 from pipelines.mediation.kernels import curves
 from schemas.arrays import Int64Array
@@ -118,11 +119,12 @@ class FastR63:
     """Makes columns of measures whose points may have been taken out.
 
     Attributes:
-        names: the columns that are asked for. source: what took them out.
+        names: the columns that are asked for. source: what took them out. policy: what the source asks.
     """
 
     names: tuple[str, ...]
     source: WithoutPoints
+    policy: Policy
     gathered: CurveColumns = field(init=False)
 
     def __post_init__(self) -> None:
@@ -131,12 +133,12 @@ class FastR63:
 
     def measure(self, measure: dict[str, Any], line: int, created: str) -> Iterator[Columns | list[Row]]:
         """Yield the records of one measure, in order."""
-        known = curve_known(measure, line, created)
+        known = self.policy.ranked(curve_known(measure, line, created))
         for quantity in items(measure, "grandeur"):
             number = next((point.get(MARK) for point in items(quantity, "points")), None)
             if number is None:
                 yield from self.gathered.flush()
-                rows = list(r63_intervals(measure | {"grandeur": [quantity]}, line, created))
+                rows = list(map(self.policy.judged, r63_intervals(measure | {"grandeur": [quantity]}, line, created)))
                 if rows:
                     yield rows
                 continue
@@ -159,5 +161,6 @@ class FastR63:
                 np.full(len(at), int(known["line"]), np.int64),
                 numbers[curves.CODES],
                 factor is not None,
+                self.policy.limit(known["point"]) if factor is not None else 0,
             )
         )
