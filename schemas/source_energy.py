@@ -40,8 +40,8 @@ class Bounds(Document):
 class EnedisSource(SourceBase):
     """Flows of Enedis, which is told from their shape; `records` says what is read of them, and the mapping names its columns.
 
-    See `schemas.energy` for the columns. A flow that has no such records is refused whole. `priority` names flows, the best first:
-    of several that state the same, theirs has the highest `version`, whenever it was made; those not named come last.
+    See `schemas.energy` for the columns. A flow that has no such records is refused whole. `priority` names flows, the best
+    first: of several that state the same, theirs has the highest `version`, whenever it was made; others come last.
     """
 
     format: Literal["enedis"]
