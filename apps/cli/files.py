@@ -177,6 +177,42 @@ def gaps(
         print(f"nothing is missing of {count(counted, 'source')} whose file names are counted")
 
 
+@files.command(epilog="Example: octroi files warnings --source enedis_r15")
+@honest
+def warnings(
+    file: Annotated[
+        str | None,
+        typer.Argument(metavar="[FILE_OR_CLAIM]", help="Only this one: its name or its claim."),
+    ] = None,
+    source: Annotated[str | None, typer.Option("--source", "-s", help="Only of this source.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Most warnings of each file.")] = 100,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what is odd about files of meters and refuses nothing: how they are made, sums that do not fit."""
+    _, directory = open_settings(data)
+    require_catalog(directory)
+    from apps.embedded.file_warnings import COLUMNS, warnings_of
+    from billing.catalog.store import load_catalog
+
+    sources = load_catalog(directory.catalog).sources
+    if source is not None and source not in sources:
+        raise WrongUsage(f"the catalog defines no source {source}; `octroi sources list` shows them")
+    chosen = {code: known for code, known in sources.items() if source in (None, code)}
+    archive = directory.spool.archive
+    found = list(warnings_of(directory.journal, archive, chosen, file=file, limit=limit))
+    if as_json:
+        print_json(found)
+    elif found:
+        print_table(
+            count(len(found), "warning"),
+            list(COLUMNS),
+            [[printable(str(value)) for value in row.values()] for row in found],
+        )
+    else:
+        print("nothing is odd")
+
+
 def _cells(row: dict[str, Any]) -> list[Any]:
     values = {**row, "claims": " ".join(map(str, row["claims"]))}
     return ["" if value is None else value for value in values.values()]

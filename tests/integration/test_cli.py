@@ -69,6 +69,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "files gaps",
         "files list",
         "files show",
+        "files warnings",
         "ingest",
         "notifications list",
         "query",
