@@ -51,7 +51,7 @@ def r15_quantities(head: Head, prm: Element) -> Iterator[Row]:
                 "grid": GRID[found.name],
                 "calendar": calendar,
                 "time_class": found.said("Id_Classe_Temporelle"),
-                "measure": words.MEASURE.get(measure, measure),
+                "measure": words.MEASURE.get(measure, measure or words.MEASURE[CONSUMPTION]),
                 "direction": _direction(found.said("Sens_Mesure")),
                 "unit": unit,
                 "value": value,
@@ -62,7 +62,7 @@ def r15_quantities(head: Head, prm: Element) -> Iterator[Row]:
                 "reason": reading.said("Motif_Releve"),
                 "correction": reading.said("Motif_Rectif"),
                 "situation": reading.said("Ref_Situation_Contractuelle"),
-                "doubt": words.doubt_of(calendar),
+                "doubt": words.doubt_of(calendar) or ("" if measure else "Classe_Mesure is missing"),
             }
 
 

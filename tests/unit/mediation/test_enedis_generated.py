@@ -314,3 +314,14 @@ def test_json_in_other_encodings_is_not_called_xml(encoding: str) -> None:
     with pytest.raises(UnableToDecodeFile) as failure:
         list(read_rows(io.BytesIO(document(measure([])).encode(encoding)), "intervals"))
     assert failure.value.code == "WRONG_ENCODING"
+
+
+def test_an_energy_that_may_be_an_index_waits() -> None:
+    """Without a Classe_Mesure, which R15 always has, nobody can tell: it is not passed over, and not billed either."""
+    file = (
+        "<R15><PRM><Donnees_Releve><Classe_Temporelle><Unite_Mesure>kWh</Unite_Mesure><Valeur>9</Valeur></Classe_Temporelle>"
+        "</Donnees_Releve></PRM></R15>"
+    )
+    (row,) = read_rows(io.BytesIO(file.encode()), "quantities")
+    assert (row["measure"], row["doubt"]) == ("consumption", "Classe_Mesure is missing")
+    assert list(read_rows(io.BytesIO(file.encode()), "readings")) == []
