@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -211,6 +212,44 @@ def warnings(
         )
     else:
         print("nothing is odd")
+
+
+@files.command(
+    epilog="Example: octroi files fill curve.xml --method index_difference --indexes r151.xml --output filled.json"
+)
+@honest
+def fill(
+    curve: Annotated[Path, typer.Argument(metavar="CURVE", help="A load curve of Enedis, as any source of it reads.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write what is estimated.")],
+    method: Annotated[str, typer.Option(help="index_difference or previous_period.")] = "index_difference",
+    indexes: Annotated[
+        Path | None, typer.Option("--indexes", help="Indexes of the same points, for index_difference.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Estimate the steps that a load curve lacks, by a named method, into a file that can be dropped where curves are.
+
+    What is estimated has the nature E, and the lowest version: what is measured takes its place, whenever it comes.
+    """
+    from apps.embedded.estimating import UnableToEstimate, estimate
+    from pipelines.mediation.enedis.estimates import METHODS
+
+    if method not in METHODS:
+        raise WrongUsage(f"--method takes {' or '.join(METHODS)}")
+    if (method == "index_difference") != (indexes is not None):
+        raise WrongUsage("--indexes goes with index_difference, which needs it")
+    try:
+        result = estimate(curve, indexes, method, output)
+    except UnableToEstimate as error:
+        raise WrongUsage(str(error)) from error
+    if as_json:
+        print_json(result)
+        return
+    print(f"{count(result['estimated'], 'step')} estimated, {count(len(result['left']), 'day')} left")
+    if result["left"]:
+        print_table(
+            "Left", ["point", "day", "why"], [[printable(text) for text in row.values()] for row in result["left"]]
+        )
 
 
 def _cells(row: dict[str, Any]) -> list[Any]:

@@ -66,6 +66,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "fees",
         "files abandon",
         "files back-out",
+        "files fill",
         "files gaps",
         "files list",
         "files show",

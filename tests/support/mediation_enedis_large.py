@@ -135,7 +135,7 @@ def affairs(root: Xml) -> Iterator[Row]:
 def history(text: str, kind: str) -> Iterator[Row]:
     """Yield the records of a history: of the sample with a curve every 10 minutes, or of that with indexes and powers."""
     rows = list(csv.reader(text.splitlines(), delimiter=";"))
-    common = {"flow": "HDM", "point": rows[1][0], "version": "0", "direction": "consumption", "nature": "R"}
+    common = {"flow": "HDM", "point": rows[1][0], "version": "1", "direction": "consumption", "nature": "R"}
     if kind == "intervals":
         for stamp, value in rows[3:]:
             start = at(stamp)

@@ -53,7 +53,7 @@ class _Block:
         return {
             "flow": "HDM",
             "point": self.said[POINT],
-            "version": words.version(""),
+            "version": words.UNDATED,
             "measure": MEASURES.get(measure, measure),
             "direction": DIRECTIONS.get(sense, sense),
             "nature": "R",

@@ -194,6 +194,6 @@ def make_enedis(context: DecodeContext, source: EnedisSource) -> EnedisDecoder:
     Raises:
         UnableToCompileSource: when the mapping does not fit the catalog.
     """
-    ranks = {flow: len(source.priority) - place for place, flow in enumerate(source.priority)}
+    ranks: dict[str, int] = {flow: len(source.priority) - place for place, flow in enumerate(source.priority)}
     policy = Policy(source.records, ranks, source.bounds)
     return EnedisDecoder(source, compile_mapping(context, source.mapping, (DOUBT, LINE)), policy)

@@ -153,5 +153,5 @@ def _known(flow: str, measure: dict[str, Any], line: int, created: str) -> Row:
         "point": text(measure, "idPrm"),
         "line": str(line),
         "created_at": words.instant(created) if created else "",
-        "version": words.version(created),
+        "version": words.version(created) if created else words.UNDATED,
     }

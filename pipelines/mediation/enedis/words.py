@@ -18,6 +18,8 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _INSTANT = re.compile(rf"{_DAY.pattern}([T ]\d\d:\d\d(:\d\d([.]\d+)?)?(Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
 _EXACT = Context(prec=80)
 UNSYNCHRONISED = "8"
+UNDATED = "1"
+"""Version of what does not say when it was made: above what is estimated."""
 NAIVE_LENGTH_MAX = 19
 """Characters of an instant without an offset."""
 UNITS = {"Wh": Decimal(1), "kWh": Decimal(1000), "MWh": Decimal(1_000_000)}
