@@ -26,6 +26,12 @@ for _reason, _outcome in OUTCOMES.items():
 OUTCOME_OF.setflags(write=False)
 
 
+def refused_rows(reason: UInt16Array) -> Int64Array:
+    """Return the rows, of (n,) reasons, that are rejected or parked: what is filtered or absorbed is not kept."""
+    outcome = OUTCOME_OF[reason]
+    return np.flatnonzero((outcome == Outcome.REJECTED) | (outcome == Outcome.PARKED)).astype(np.int64)
+
+
 def refused_records(
     cdrs: CdrBlock, reason: UInt16Array, describe: Callable[[CdrBlock, int], str], retry_count: int
 ) -> pa.RecordBatch:
@@ -36,7 +42,7 @@ def refused_records(
         retry_count: how often these records were replayed before.
     """
     outcome = OUTCOME_OF[reason]
-    rows = np.flatnonzero((outcome == Outcome.REJECTED) | (outcome == Outcome.PARKED)).astype(np.int64)
+    rows = refused_rows(reason)
     m = len(rows)
     raw_start, raw_end = cdrs.raw_start[rows], cdrs.raw_end[rows]
     raw_length = np.minimum(raw_end - raw_start, RAW_BYTES_MAX)

@@ -11,7 +11,7 @@ import numpy as np
 from pipelines.mediation.decode import Decoder, UnableToDecodeFile, check_file, decode_blocks, describe
 from pipelines.partitions.compact import compact_rows
 from pipelines.partitions.keys import partitions_of_cdrs
-from pipelines.refusals import DESCRIBED_MAX
+from pipelines.refusals import DESCRIBED_MAX, refused_rows
 from schemas.arrays import Int64Array
 from schemas.cdr import CdrBlock
 from schemas.stream_blocks import CdrMessage, RawBlock
@@ -83,7 +83,7 @@ def _bounded(cdrs: CdrBlock, offset: Int64Array, rows: Int64Array) -> Iterator[I
 
 
 def _words(decoder: Decoder, cdrs: CdrBlock, rows: Int64Array) -> list[str]:
-    refused = rows[cdrs.reason[rows] != 0]
+    refused = rows[refused_rows(cdrs.reason[rows])]
     return [describe(decoder, cdrs, row) for row in refused[:DESCRIBED_MAX].tolist()]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from pipelines.account.stage import ClaimContext, finish_records
 from pipelines.partitions.images import ImageInForce, Shelf, in_force, restored
 from pipelines.partitions.keys import partitions_of_accounts
+from pipelines.refusals import refused_rows
 from pipelines.resource.stage import process
 from pipelines.snapshot import StageState
 from rating.rate import account_of
@@ -72,7 +73,7 @@ class ResourcePartition:
             return None
         self.seen[message.origin] = int(message.offset[-1])
         place = LogPlace(Log.RESOURCE, self.partition, offset)
-        words = dict(zip(np.flatnonzero(message.cdrs.reason).tolist(), message.words, strict=False))
+        words = dict(zip(refused_rows(message.cdrs.reason).tolist(), message.words, strict=False))
         position = place.position
         record = position.first_record + np.arange(len(message.cdrs), dtype=np.int64)
         cdrs = replace(message.cdrs, position=position, record=record)

@@ -23,6 +23,7 @@ from pipelines.partitions.resource import ResourcePartition, UnableToRepartition
 from pipelines.snapshot import StageState
 from schemas.frames import UnableToReadFrame, from_frame, to_frame
 from schemas.log_place import OFFSETS, Log, LogPlace, activation_claim
+from schemas.source_base import Filter
 from schemas.stream_blocks import CdrMessage, EdrMessage, RawBlock
 
 NOW = 1_793_500_000_000_000
@@ -235,3 +236,22 @@ def test_keys_lie_where_the_java_client_puts_them(keys: list[str], count: int) -
 def test_a_key_of_kafkas_own_tests() -> None:
     assert _murmur2(b"21") == -973932308 % 2**32
     assert _murmur2(b"a-little-bit-long-string") == -985981536 % 2**32
+
+
+def test_a_refusal_keeps_the_words_of_whoever_refused(shelf: Shelf) -> None:
+    catalog = shelf(1)
+    source = catalog.sources["calls"]
+    filters = (Filter(field="seconds", keep=("60",)),)
+    filtered = source.model_copy(update={"mapping": source.mapping.model_copy(update={"filters": filters})})  # type: ignore[attr-defined]
+    state = StageState.empty()
+    found = in_force(None, 1, state, shelf)
+    context = decode_context(found.catalog, "calls", state, tenant="main", secret=b"s" * 16)
+    decoder = make_decoder(replace(context, source=filtered))
+    lines = [call(1), call(2, 61), "nonsense", call(3, 61), call(4, caller=STRANGER), "a,b"]
+    details: list[str] = []
+    stage = resource(shelf)
+    for offset, message in enumerate(messages_of(raw(lines), decoder)):
+        output = stage.take(offset, NOW, message)
+        assert output is not None
+        details += output.sheet.rejections.column("detail").to_pylist()
+    assert details == ["1 fields instead of 4", "no access point has this identifier", "2 fields instead of 4"]
