@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from billing.catalog.checking import Context
+from billing.catalog.checking import Context, fits
 from billing.catalog.fees import fee_codes
 from billing.catalog.models import Entry, Path
 from billing.catalog.rules_accumulators import converts
 from billing.catalog.rules_calendars import SUBSCRIPTION_ZONE
+from billing.catalog.rules_fees import FEE_DECIMALS_MAX
 from billing.catalog.rules_pricing import check_charge
 from billing.catalog.rules_tables import PRICE_MAX
 from schemas.contract import Contract, ContractItem
@@ -132,7 +133,7 @@ def _check_item(ctx: Context, entry: Entry[Contract], path: Path, item: Contract
                 return
         return
     if item.price is not None:
-        _check_price(ctx, entry, path, item)
+        _check_price(ctx, entry, path, item, of_fee=bool(charges & sold.fee_codes))
     for wrong, name, lacks in (
         (sold.plural, "price", "no single price"),
         (sold.computed, "percentage", "no prices"),
@@ -146,11 +147,16 @@ def _check_item(ctx: Context, entry: Entry[Contract], path: Path, item: Contract
                 return
 
 
-def _check_price(ctx: Context, entry: Entry[Contract], path: Path, item: ContractItem) -> None:
+def _check_price(ctx: Context, entry: Entry[Contract], path: Path, item: ContractItem, *, of_fee: bool) -> None:
     prices = item.price if isinstance(item.price, dict) else {"": item.price}
     for price in prices.values():
         if price is not None and price > PRICE_MAX:
             ctx.problems.at(entry, (*path, "price"), f"{price} is too large", f"write at most {PRICE_MAX}")
+        elif price is not None and of_fee and not fits(price, FEE_DECIMALS_MAX):
+            message = f"the price of a fee has at most {FEE_DECIMALS_MAX} decimals"
+            ctx.problems.at(
+                entry, (*path, "price"), message, "round it, or negotiate usage and fees in items of their own"
+            )
 
 
 def _plan_of(ctx: Context, charge: str) -> PricePlan | None:

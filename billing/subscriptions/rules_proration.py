@@ -148,21 +148,6 @@ def recurring_parts(terms: Terms, start: date, until: date, *, end: date | None 
         number += 1
 
 
-def reimbursed_parts(terms: Terms, charged_until: date, end: date) -> Iterator[RecurringPart]:
-    """Yield what is taken back when a charge ends on the day `end` that was paid for until later, period by period.
-
-    The period in which it ends is taken back by its part, or not at all where an end is not prorated; later ones whole.
-    """
-    cycle = terms.cycle
-    number = cycle.number_at(end)
-    while cycle.boundary(number) < charged_until:
-        whole = cycle.period(number)
-        rest = Period(max(end, whole.start), min(charged_until, whole.end))
-        if rest == whole or terms.prorate_end:
-            yield RecurringPart(rest, -share(cycle, number, rest, terms.basis), end, rest)
-        number += 1
-
-
 def recurring_amount(price: Decimal, quantity: Fraction, rounding: Rounding) -> int:
     """Return what a quantity of a price costs, in billionths, rounded once; neither price nor share is rounded before."""
     exact = Fraction(price) * quantity * AMOUNT_ONE

@@ -53,3 +53,9 @@ def test_products_are_charged_when_they_are_bought_and_taken_back(tmp_path: Path
     assert [row["amount"] for row in items] == ["179.8", "79.9", "71.91", "-79.9", "-89.9"]
     told = octroi("explain", items[0]["id"], "--data", tmp_path).ok().out
     assert "as stored" in told
+    (tmp_path / "catalog" / "catalog.yaml").write_text(
+        "{kind: event_type, code: song, unit: event}\n---\n"
+        "{kind: price_plan, code: song, currency: EUR, versions: [{start: 2026-01-01T00:00:00Z, model: event, price: '1'}]}\n---\n"
+        "{kind: charge, code: song, event_type: song, price_plan: song}\n---\n{kind: offer, code: shop, charges: [song]}\n"
+    )
+    assert "spool/fees" not in octroi("run", tmp_path).ok().err

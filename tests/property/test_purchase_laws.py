@@ -78,6 +78,14 @@ def test_what_was_asked_in_all_is_what_is_owed(histories: list[list[dict[str, An
         assert {key: count for key, count in total.items() if count} == dict(owed)
 
 
+def test_purchases_of_one_instant_are_one_fee() -> None:
+    one = {"subscription": "one", "product": "router", "at": _at(1), "quantity": 2}
+    (row,) = to_ask(
+        _catalog(one, {**one, "quantity": 3}), pl.DataFrame(schema=ASKED_FRAME), date(2026, 8, 1)
+    ).to_dicts()
+    assert (row[NUMERATOR], row[DENOMINATOR], row["quantity"]) == (5, 1, 1)
+
+
 @pytest.mark.parametrize(
     ("purchase", "message"),
     [

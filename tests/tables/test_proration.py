@@ -17,7 +17,6 @@ from billing.subscriptions.rules_proration import (
     UnableToProrate,
     recurring_amount,
     recurring_parts,
-    reimbursed_parts,
     share,
     share_by_second,
 )
@@ -178,16 +177,6 @@ def test_a_month_that_begins_in_the_middle(prorate: bool, quantity: str, euros: 
     assert (first.days, first.quantity, first.charged_on) == (Period(APRIL_16, MAY), Fraction(quantity), APRIL_16)
     assert (second.quantity, second.charged_on) == (1, MAY)
     assert from_scaled(recurring_amount(Decimal(30), first.quantity, CENTS), 9) == Decimal(euros)
-
-
-def test_a_month_that_ends_in_the_middle_is_taken_back() -> None:
-    terms = Terms(MONTHLY, in_advance=True)
-    (back,) = reimbursed_parts(terms, JULY, JUNE_11)
-    assert (back.quantity, back.days, back.charged_on) == (Fraction(-20, 30), Period(JUNE_11, JULY), JUNE_11)
-    assert from_scaled(recurring_amount(Decimal(30), back.quantity, CENTS), 9) == -20
-    assert list(reimbursed_parts(Terms(MONTHLY, in_advance=True, prorate_end=False), JULY, JUNE_11)) == []
-    quarter = [part.quantity for part in reimbursed_parts(terms, date(2026, 9, 1), JUNE_11)]
-    assert quarter == [Fraction(-20, 30), -1, -1]
 
 
 CHARGES = """

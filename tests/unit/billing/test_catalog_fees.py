@@ -100,6 +100,9 @@ def test_a_catalog_without_fees_has_nothing_of_them() -> None:
         ("{kind: account, code: b",
          "{kind: contract, code: d, account: a, start: 2026-01-01T00:00:00Z, items: [{charge: line, price: {x: '1'}}]}\n"
          "---\n{kind: account, code: b", "no time bands", "one price"),
+        ("{kind: account, code: b",
+         "{kind: contract, code: d, account: a, start: 2026-01-01T00:00:00Z, items: [{charge: line, price: '1.1234567'}]}\n"
+         "---\n{kind: account, code: b", "the price of a fee has at most 6 decimals", "round it"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told(old: str, new: str, message: str, fix: str) -> None:
