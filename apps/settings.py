@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -65,6 +65,31 @@ class SealKey(BaseModel):
     sources: tuple[str, ...] | None = None
 
 
+class DiameterPeer(BaseModel):
+    """Who may connect over Diameter: an Origin-Host in which `*` stands for anything, and from which networks."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: Annotated[str, Field(min_length=1, max_length=255)]
+    networks: tuple[IPvAnyNetwork, ...] = ()
+
+
+class DiameterSettings(BaseModel):
+    """Who we are to peers of Diameter, where we listen, and who may connect."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: Annotated[str, Field(pattern=r"^[!-~]{1,255}$")]
+    realm: Annotated[str, Field(pattern=r"^[!-~]{1,255}$")]
+    realms: tuple[str, ...] = ()
+    listen: Annotated[tuple[str, ...], Field(min_length=1)] = ("127.0.0.1",)
+    port: Annotated[int, Field(ge=0, le=65535)] = 3868
+    peers: Annotated[tuple[DiameterPeer, ...], Field(min_length=1)]
+    certificate: Path | None = None
+    key: Path | None = None
+    authorities: Path | None = None
+
+
 KeyName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 
 
@@ -116,6 +141,9 @@ class Settings(BaseSettings):
     file_keys: dict[KeyName, SealKey] = Field(
         {},
         description="keys with which files are encrypted: name, key, initialisation vector, sources it is limited to",
+    )
+    diameter: DiameterSettings | None = Field(
+        None, description="who `octroi diameter serve` is to its peers, where it listens, and who may connect"
     )
     http_body_bytes_max: Annotated[int, Field(ge=1, le=1 << 30)] = Field(
         64 << 20, description="largest HTTP body as it is sent, bytes"

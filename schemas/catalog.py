@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from schemas.account import Wallet
+from schemas.charging_service import ChargingService
 from schemas.contract import Contract
 from schemas.discount import DiscountPlan
 from schemas.exchange import ExchangeRates
@@ -176,6 +177,7 @@ class Catalog:
             charges say, of the same code. purchases: of products.
         subscription_terms: of the subscriptions to offers with fees. subscription_units: see SUBSCRIPTION_UNIT_FRAME.
         discount_plans, discounts: what is taken off, and which of it is assigned to whom.
+        charging_services: what network elements may ask credit for.
         sellers .. tax_mappings, account_taxes: which tax is due; empty in a catalog that declares none.
     """
 
@@ -203,6 +205,7 @@ class Catalog:
     account_tree: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ACCOUNT_TREE_FRAME))
     subscription_groups: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SUBSCRIPTION_GROUP_FRAME))
     wallet_levels: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WALLET_LEVEL_FRAME))
+    charging_services: dict[str, ChargingService] = field(default_factory=dict)
     sellers: dict[str, Seller] = field(default_factory=dict)
     tax_classes: dict[str, TaxClass] = field(default_factory=dict)
     tax_categories: dict[str, TaxCategory] = field(default_factory=dict)

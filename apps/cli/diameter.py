@@ -1,4 +1,4 @@
-"""`octroi diameter decode`: what messages of Diameter in a capture say."""
+"""`octroi diameter serve|decode`: charging over Diameter, and what captured messages say."""
 
 from __future__ import annotations
 
@@ -11,13 +11,53 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from apps.cli.failures import PARTIAL, honest, say
+from apps.cli.options import Data, open_settings, require_catalog, say_when_cold
 from apps.cli.output import count, printable
+from apps.cli.processing import show_report
 
 if TYPE_CHECKING:
     from pipelines.mediation.diameter.captures import Captured
     from pipelines.mediation.diameter.fields import Field
 
-diameter = typer.Typer(help="Diameter: what captured messages say.", no_args_is_help=True)
+diameter = typer.Typer(help="Diameter: charge online over it, look into captures.", no_args_is_help=True)
+
+
+class NoDiameterSettings(Exception):
+    """Nothing says who we are to peers of Diameter."""
+
+
+@diameter.command(epilog="Example: octroi diameter serve --data ./data")
+@honest
+def serve(data: Data = None) -> None:
+    """Do what `octroi run --follow` does, and answer credit control over Diameter, until Ctrl-C or SIGTERM.
+
+    Who we are, where we listen and who may connect is in the setting diameter; what rating groups are, in the catalog.
+    """
+    settings, directory = open_settings(data)
+    if settings.diameter is None:
+        raise NoDiameterSettings(
+            "the setting diameter is unset: say in octroi.toml who octroi is to its peers, and who may connect, "
+            "as docs/operations.md says"
+        )
+    require_catalog(directory)
+    from apps.diameter.server import DiameterServer
+    from apps.embedded.session import run_session
+    from apps.embedded.stopping import stopping
+
+    say_when_cold(quiet=False)
+    server = DiameterServer(settings.diameter, say)
+    with stopping() as stop:
+        report = run_session(
+            directory,
+            settings,
+            [],
+            follow=True,
+            stop=stop,
+            say=say,
+            progress=lambda records: None,
+            attendant=server,
+        )
+    show_report(report, as_json=False)
 
 
 @diameter.command(epilog="Example: octroi diameter decode gy.pcapng --command CCR --fields")

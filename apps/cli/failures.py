@@ -23,6 +23,7 @@ OK, MISMATCH, USAGE, CONFIGURATION, UNAVAILABLE, PARTIAL, DEFECT, INTERRUPTED = 
 _EXIT_CODES = {
     "NoCatalog": CONFIGURATION,
     "NoApiKeys": CONFIGURATION,
+    "NoDiameterSettings": CONFIGURATION,
     "UnableToLoadCatalog": CONFIGURATION,
     "UnableToCopyCatalog": UNAVAILABLE,
     "UnableToActivate": CONFIGURATION,

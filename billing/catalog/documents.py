@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from billing.catalog.models import ANY_KIND, Documents, Entry, Node, Problems, dotted
 from billing.catalog.wording import choose, describe_error
 from schemas.account import Account
+from schemas.charging_service import ChargingService
 from schemas.contract import Contract
 from schemas.discount import DiscountPlan
 from schemas.exchange import ExchangeRates
@@ -59,6 +60,7 @@ MODELS: dict[str, type[Document]] = {
     "tax": Tax,
     "tax_mapping": TaxMapping,
     "discount_plan": DiscountPlan,
+    "charging_service": ChargingService,
 }
 KINDS = (*MODELS, "source")
 

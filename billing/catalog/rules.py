@@ -9,6 +9,7 @@ from billing.catalog.checking import Context
 from billing.catalog.models import ANY_KIND, Entry
 from billing.catalog.rules_accounts import check_account, check_subscription
 from billing.catalog.rules_calendars import check_calendar, check_date_list
+from billing.catalog.rules_charging import check_charging_service
 from billing.catalog.rules_contracts import check_contracts
 from billing.catalog.rules_counters import check_counter
 from billing.catalog.rules_discounts import check_discount_plan
@@ -24,6 +25,7 @@ from billing.catalog.rules_sources import check_source
 from billing.catalog.rules_taxes import check_mappings, check_seller, check_tax, check_tax_mapping
 from billing.catalog.rules_triggers import check_chains
 from schemas.account import Account
+from schemas.charging_service import ChargingService
 from schemas.discount import DiscountPlan
 from schemas.exchange import ExchangeRates
 from schemas.fees import MinimumCharge, OneShotCharge, ProductCharge, Purchase, RecurringCharge
@@ -52,6 +54,7 @@ _CHECKS: tuple[tuple[type[Document], Callable[[Context, Entry[Any]], None]], ...
     (Tax, check_tax),
     (TaxMapping, check_tax_mapping),
     (DiscountPlan, check_discount_plan),
+    (ChargingService, check_charging_service),
 )
 
 

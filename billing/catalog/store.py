@@ -26,6 +26,7 @@ from billing.catalog.tables import read_table
 from billing.catalog.tax_coverage import check_tax_coverage
 from billing.catalog.version_states import in_force
 from schemas.catalog import Catalog
+from schemas.charging_service import ChargingService
 from schemas.contract import Contract
 from schemas.discount import DiscountPlan
 from schemas.fees import MinimumCharge, OneShotCharge, ProductCharge, Purchase, RecurringCharge
@@ -103,6 +104,7 @@ def load_catalog(directory: Path, *, drafts: bool = False) -> Catalog:
         subscription_groups=parties.groups.drop("origin"),
         wallet_levels=parties.wallet_levels,
         source_places={code: entry.place() for code, entry in ctx.documents.of(SourceBase).items()},
+        charging_services=_by_code(ctx, ChargingService),
         sellers=_by_code(ctx, Seller),
         tax_classes=_by_code(ctx, TaxClass),
         tax_categories=_by_code(ctx, TaxCategory),

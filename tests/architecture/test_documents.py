@@ -21,6 +21,7 @@ from rating.tariff_image import compile_image
 from rating.vocabulary import Vocabulary
 from schemas import (
     account,
+    charging_service,
     contract,
     converters,
     discount,
@@ -93,6 +94,7 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "discount_plan": discount.DiscountPlan,
     "discount_plan: limits": discount.DiscountLimits,
     "discount_plan: items": discount.DiscountItem,
+    "charging_service": charging_service.ChargingService,
     "source": source.SourceBase,
     "source: delimited": source.DelimitedSource,
     "source: fixed_width": source.FixedWidthSource,
@@ -130,6 +132,8 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
 SPECIAL_DEFAULTS = {
     "of",
     "pays_for", "table", "natures", "statuses", "published", "priority", "bounds", "points",
+    "rating_group", "service_identifier", "threshold", "holding_s", "redirect_to", "restrict_to", "subscription_ids",
+    "pays_for", "table", "natures", "statuses", "published",
     "identity_space",
     "bands", "days", "start", "end", "up_to", "price", "tiers", "counter", "increments", "connection_fee", "calendar",
     "day_types", "seasons", "dates", "yearly", "easter", "per", "free", "amount", "increment", "minimum_quantity", "floor", "cap",

@@ -62,6 +62,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "config show",
         "demo",
         "diameter decode",
+        "diameter serve",
         "explain",
         "fees",
         "files abandon",

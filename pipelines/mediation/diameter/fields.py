@@ -79,6 +79,11 @@ class Group:
         found = NAMED[name]
         return [read(avp) for avp in self._avps.get((found.vendor, found.code), ())]
 
+    def raw(self, name: str) -> list[Avp]:
+        """Return the AVPs of a name as they came."""
+        found = NAMED[name]
+        return self._avps.get((found.vendor, found.code), [])
+
     def get(self, name: str, default: Any = None) -> Any:
         """Return the value of the first AVP of a name, else the default.
 

@@ -8,7 +8,8 @@ AVPS: dict[str, dict[str, int]] = {
         "3GPP-GGSN-IPv6-Address": 16, "3GPP-IMEISV": 20, "3GPP-MS-TimeZone": 23, "3GPP-NSAPI": 10,
         "3GPP-RAT-Type": 21, "3GPP-SGSN-Address": 6, "3GPP-SGSN-IPv6-Address": 15, "3GPP-User-Location-Info": 22,
         "AF-Charging-Identifier": 505, "Access-Network-Charging-Identifier-Value": 503, "Charging-Rule-Name": 1005,
-        "PS-Free-Format-Data": 866, "SM-Protocol-ID": 2013, "SM-Status": 2014, "SM-User-Data-Header": 2015,
+        "PS-Free-Format-Data": 866, "Refund-Information": 2022, "SM-Protocol-ID": 2013, "SM-Status": 2014,
+        "SM-User-Data-Header": 2015,
     },
     "text": {
         "3GPP-Charging-Characteristics": 13, "3GPP-GGSN-MCC-MNC": 9, "3GPP-GPRS-Negotiated-QoS-Profile": 5,

@@ -1,0 +1,168 @@
+"""What a Credit-Control-Request asks (RFC 8506 §3.1), read from its AVPs."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import IntEnum
+
+from pipelines.mediation.diameter.codes import Result
+from pipelines.mediation.diameter.fields import Group
+from pipelines.mediation.diameter.messages import UnableToReadMessage
+from schemas.charging_service import SubscriptionType
+
+KINDS: tuple[SubscriptionType, ...] = ("e164", "imsi", "sip_uri", "nai", "private")
+PARTS_MAX = 128
+"""How many services one request may name."""
+
+
+class RequestType(IntEnum):
+    """CC-Request-Type."""
+
+    INITIAL = 1
+    UPDATE = 2
+    TERMINATION = 3
+    EVENT = 4
+
+
+class Action(IntEnum):
+    """Requested-Action of an event."""
+
+    DIRECT_DEBITING = 0
+    REFUND_ACCOUNT = 1
+    CHECK_BALANCE = 2
+    PRICE_ENQUIRY = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is asked of one service.
+
+    Attributes:
+        requested: what is asked for, None when nothing is. used: what is reported, by change of tariff.
+        alone: it is not in a Multiple-Services-Credit-Control, and is answered beside it.
+        refund: what the answer to the charge said that is to be refunded.
+    """
+
+    rating_group: int | None
+    identifiers: tuple[int, ...]
+    requested: Group | None
+    used: tuple[Group, ...]
+    alone: bool = False
+    refund: bytes | None = None
+
+    @property
+    def group(self) -> str:
+        """What reservations of the session are told apart by."""
+        named = "" if self.rating_group is None else str(self.rating_group)
+        return f"{named}/{'+'.join(map(str, sorted(self.identifiers)))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """One request.
+
+    Attributes:
+        session: a name for Session-Id and CC-Sub-Session-Id, of fixed length.
+        at: microseconds UTC of Event-Timestamp, 0 without one.
+        subscription_ids: by kind. parts: what is asked, each service once.
+    """
+
+    session: str
+    type: RequestType
+    number: int
+    action: Action | None
+    context: str
+    at: int
+    subscription_ids: dict[str, str]
+    parts: tuple[Part, ...]
+    said: Group
+
+    def access_point(self, kinds: tuple[SubscriptionType, ...]) -> str | None:
+        """Return the Subscription-Id of the first of some kinds that is there."""
+        return next((self.subscription_ids[kind] for kind in kinds if kind in self.subscription_ids), None)
+
+    def name(self, group: str, number: int, step: str) -> str:
+        """Name a request of the charging port: the same message again makes the same names, whoever takes it."""
+        return f"gy/{self.session}/{group}/{number}/{step}"
+
+    def attribute(self, path: str) -> str | None:
+        """Return the first value at a path of AVPs, as text; None when it is not there."""
+        *groups, last = path.split(".")
+        found: Group | None = self.said
+        for name in groups:
+            found = found.get(name) if found is not None else None
+        value = None if found is None else found.get(last)
+        return value.hex() if isinstance(value, bytes) else None if value is None else str(value)
+
+
+def read_credit(said: Group) -> Credit:
+    """Return what a request asks.
+
+    Raises:
+        UnableToReadMessage: with what it is answered with.
+    """
+    session, sub = said.need("Session-Id"), said.get("CC-Sub-Session-Id")
+    digest = hashlib.blake2b(f"{session}\0{'' if sub is None else sub}".encode(), digest_size=20).hexdigest()
+    kind, number = _type(said), said.need("CC-Request-Number")
+    ids: dict[str, str] = {}
+    for each in said.all("Subscription-Id"):
+        place = each.need("Subscription-Id-Type")
+        if 0 <= place < len(KINDS):
+            ids.setdefault(KINDS[place], each.need("Subscription-Id-Data"))
+    at = said.get("Event-Timestamp")
+    return Credit(
+        session=digest,
+        type=kind,
+        number=number,
+        action=_action(said, kind),
+        context=said.need("Service-Context-Id"),
+        at=0 if at is None else at * 1_000_000,
+        subscription_ids=ids,
+        parts=_parts(said),
+        said=said,
+    )
+
+
+def _type(said: Group) -> RequestType:
+    found = said.need("CC-Request-Type")
+    if found not in set(RequestType):
+        raise _invalid(said, "CC-Request-Type", f"there is no CC-Request-Type {found}")
+    return RequestType(found)
+
+
+def _action(said: Group, kind: RequestType) -> Action | None:
+    if kind is not RequestType.EVENT:
+        return None
+    found = said.need("Requested-Action")
+    if found not in set(Action):
+        raise _invalid(said, "Requested-Action", f"there is no Requested-Action {found}")
+    return Action(found)
+
+
+def _invalid(said: Group, name: str, words: str) -> UnableToReadMessage:
+    return UnableToReadMessage(Result.INVALID_AVP_VALUE, words, failed=said.raw(name)[:1])
+
+
+def _parts(said: Group) -> tuple[Part, ...]:
+    services = said.all("Multiple-Services-Credit-Control")
+    if len(services) > PARTS_MAX:
+        raise UnableToReadMessage(Result.AVP_OCCURS_TOO_MANY_TIMES, f"more than {PARTS_MAX} services")
+    alone = not services and any(said.has(name) for name in ("Requested-Service-Unit", "Used-Service-Unit"))
+    event = not services and said.has("Requested-Action")
+    found = [_part(each, alone=False) for each in services] + ([_part(said, alone=True)] if alone or event else [])
+    groups = [part.group for part in found]
+    if len(set(groups)) < len(groups):
+        raise UnableToReadMessage(Result.CONTRADICTING_AVPS, "a rating group or service comes more than once")
+    return tuple(found)
+
+
+def _part(group: Group, *, alone: bool) -> Part:
+    return Part(
+        rating_group=group.get("Rating-Group"),
+        identifiers=tuple(group.all("Service-Identifier")),
+        requested=group.get("Requested-Service-Unit"),
+        used=tuple(group.all("Used-Service-Unit")),
+        alone=alone,
+        refund=group.get("Refund-Information"),
+    )

@@ -1,0 +1,120 @@
+"""The Diameter server: asyncio in a thread of its own, beside the owner's main loop."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from apps.diameter.charging import CreditControl
+from apps.embedded.engine import Engine
+from apps.embedded.intake import Intake
+from apps.settings import DiameterSettings
+from connectors.diameter.hub import Hub
+from connectors.diameter.identity import Identity, Limits, PeerRule
+from connectors.diameter.server import listening
+
+_STOP_S = 0.005
+_JITTER_S = 2.0
+"""By how much watchdogs differ (RFC 3539 §3.4.1)."""
+
+
+class DiameterServer:
+    """An attendant of a session: it listens from the time when the log is recovered until the session ends.
+
+    Attributes:
+        addresses: where it listens; set once it does.
+    """
+
+    def __init__(self, settings: DiameterSettings, say: Callable[[str], None], limits: Limits | None = None) -> None:
+        """Read certificates, so that a wrong one is known before anything begins.
+
+        Raises:
+            OSError: when a certificate or key cannot be read.
+        """
+        self._settings, self._say = settings, say
+        self._limits = limits or Limits()
+        self._tls = _tls(settings)
+        self.addresses: list[str] = []
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._thread: threading.Thread | None = None
+        self._engine: Engine | None = None
+
+    def opened(self, intake: Intake) -> None:
+        """Begin to listen.
+
+        Raises:
+            OSError: when an address cannot be had.
+        """
+        self._engine = intake.engine
+        self._thread = threading.Thread(target=self._run, name="diameter", daemon=True)
+        self._thread.start()
+        self._ready.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    def closing(self) -> None:
+        """Let what is on its way end, tell peers good-bye, and stop; called by the main loop, which serves it meanwhile."""
+        thread, engine = self._thread, self._engine
+        if thread is None or engine is None or self._loop is None or self._stop is None:
+            return
+        with suppress(RuntimeError):  # it ended by itself
+            self._loop.call_soon_threadsafe(self._stop.set)
+        end = time.monotonic() + 3 * self._limits.leave_s
+        while thread.is_alive() and time.monotonic() < end:
+            engine.charging.serve(engine)
+            thread.join(_STOP_S)
+
+    def wait(self) -> None:
+        """Wait until it listens."""
+        self._ready.wait()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._listen())
+        except BaseException as error:
+            self._failure = error
+            self._say(f"the Diameter server ended: {error}")
+        finally:
+            self._ready.set()
+
+    async def _listen(self) -> None:
+        settings, engine = self._settings, self._engine
+        assert engine is not None
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        started = int(time.time())
+        chance = random.SystemRandom()
+        hub = Hub(
+            identity=Identity(settings.host, settings.realm, started % 2**32, frozenset(settings.realms)),
+            handler=CreditControl(engine),
+            rules=[PeerRule(peer.host, tuple(map(str, peer.networks))) for peer in settings.peers],
+            limits=self._limits,
+            say=self._say,
+            failed=lambda error: self._say(f"a defect of octroi, please report it: {error!r}"),
+            jitter=lambda: chance.uniform(-_JITTER_S, _JITTER_S),
+            first_id=(started & 0xFFF) << 20 | chance.getrandbits(20),  # RFC 6733 §3
+        )
+        async with listening(hub, settings.listen, settings.port, self._tls) as self.addresses:
+            for address in self.addresses:
+                self._say(f"listening on {address}")
+            self._ready.set()
+            await self._stop.wait()
+
+
+def _tls(settings: DiameterSettings) -> ssl.SSLContext | None:
+    if settings.certificate is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(settings.certificate, settings.key)
+    if settings.authorities is not None:
+        context.load_verify_locations(settings.authorities)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context

@@ -1,0 +1,116 @@
+"""Charging services of the catalog in force, ready to be found and counted in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.mediation.diameter.codes import Result
+from pipelines.mediation.diameter.fields import Group
+from pipelines.mediation.diameter.messages import UnableToReadMessage
+from schemas.charging_service import ChargingService
+from schemas.quantity import QUANTITY_MAX, Unit, parse_quantity
+
+_AVPS = {
+    "total_octets": "CC-Total-Octets", "input_octets": "CC-Input-Octets", "output_octets": "CC-Output-Octets",
+    "time": "CC-Time", "service_units": "CC-Service-Specific-Units",
+}  # fmt: skip
+_LARGEST = {"time": 2**32 - 1}
+"""What the AVP of a measure can say at most, where that is less than a quantity may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One charging service.
+
+    Attributes:
+        step: base steps of one unit of credit control. quota, increment: base steps, whole multiples of `step`.
+        threshold: units of credit control, 0 without one.
+    """
+
+    terms: ChargingService
+    step: int
+    quota: int
+    increment: int
+    threshold: int
+
+    @property
+    def measure(self) -> str:
+        """The AVP that says how much."""
+        return _AVPS[self.terms.measured_in]
+
+    def asked(self, units: Group) -> int:
+        """Return base steps of a Requested-Service-Unit, at most the quota; one that says nothing asks for the quota.
+
+        Raises:
+            UnableToReadMessage: when an AVP cannot be read.
+        """
+        found = self._units(units)
+        return self.quota if found is None else min(found * self.step, self.quota)
+
+    def used(self, units: Iterable[Group]) -> int:
+        """Return base steps of Used-Service-Units together, before and after changes of tariff.
+
+        Raises:
+            UnableToReadMessage: INVALID_AVP_VALUE when that is too much, or an AVP cannot be read.
+        """
+        found = sum(self._units(each) or 0 for each in units) * self.step
+        if found > QUANTITY_MAX:
+            raise UnableToReadMessage(Result.INVALID_AVP_VALUE, f"{found} base steps are too many")
+        return found
+
+    def _units(self, units: Group) -> int | None:
+        found: int | None = units.get(self.measure)
+        if found is None and self.terms.measured_in == "total_octets":
+            halves = [units.get(name) for name in ("CC-Input-Octets", "CC-Output-Octets")]
+            found = None if halves == [None, None] else sum(half or 0 for half in halves)
+        return found
+
+
+class ServiceTable:
+    """The services of a catalog."""
+
+    def __init__(
+        self, services: Mapping[str, ChargingService], units: Mapping[str, Unit], types: Mapping[str, Any]
+    ) -> None:
+        """Count in base steps.
+
+        Args:
+            types: event types by code.
+        """
+        self._services = [_service(each, units, types[each.event_type].unit) for each in services.values()]
+
+    def find(self, context: str, rating_group: int | None, identifiers: Sequence[int]) -> Service | None:
+        """Return the service that says most of what a request names: the service before the rating group, then the context."""
+        fits = [
+            service
+            for service in self._services
+            if context.endswith(service.terms.service_context)
+            and service.terms.rating_group in (None, rating_group)
+            and (service.terms.service_identifier is None or service.terms.service_identifier in identifiers)
+        ]
+        return max(fits, key=_precision, default=None)
+
+
+def _precision(service: Service) -> tuple[bool, bool, int, str]:
+    terms = service.terms
+    return (
+        terms.service_identifier is not None,
+        terms.rating_group is not None,
+        len(terms.service_context),
+        terms.code,
+    )
+
+
+def _service(terms: ChargingService, units: Mapping[str, Unit], unit: str) -> Service:
+    measure = {"time": "s", "service_units": unit}.get(terms.measured_in, "B")
+    step = units[measure].step_count
+
+    def whole(text: str | None) -> int:
+        steps = step if text is None else parse_quantity(text, units)[0]
+        most = _LARGEST.get(terms.measured_in, QUANTITY_MAX // step)
+        return min(max(steps // step, 1), most) * step
+
+    threshold = 0 if terms.threshold is None else whole(terms.threshold) // step
+    return Service(terms, step, whole(terms.quota), whole(terms.increment), threshold)
