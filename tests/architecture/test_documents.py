@@ -133,7 +133,6 @@ SPECIAL_DEFAULTS = {
     "of",
     "pays_for", "table", "natures", "statuses", "published", "priority", "bounds", "points",
     "rating_group", "service_identifier", "threshold", "holding_s", "redirect_to", "restrict_to", "subscription_ids",
-    "pays_for", "table", "natures", "statuses", "published",
     "identity_space",
     "bands", "days", "start", "end", "up_to", "price", "tiers", "counter", "increments", "connection_fee", "calendar",
     "day_types", "seasons", "dates", "yearly", "easter", "per", "free", "amount", "increment", "minimum_quantity", "floor", "cap",
