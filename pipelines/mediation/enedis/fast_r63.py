@@ -137,9 +137,9 @@ class FastR63:
         for quantity in items(measure, "grandeur"):
             number = next((point.get(MARK) for point in items(quantity, "points")), None)
             if number is None:
-                yield from self.gathered.flush()
                 rows = list(map(self.policy.judged, r63_intervals(measure | {"grandeur": [quantity]}, line, created)))
                 if rows:
+                    yield from self.gathered.flush()
                     yield rows
                 continue
             yield from self._points(known, quantity, self.source.points.pop(number))

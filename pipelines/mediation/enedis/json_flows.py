@@ -141,12 +141,14 @@ def is_empty(measure: dict[str, Any]) -> bool:
 def _series_of(measure: dict[str, Any]) -> str:
     """Return which flow of points in time: steps are those of curves, largest powers have units of power."""
     for quantity in items(measure, "grandeur"):
-        if any("p" in point for point in items(quantity, "points")):
+        points = list(items(quantity, "points"))
+        if not points:
+            continue
+        if any("p" in point for point in points):
             return "R63"
         if text(quantity, "grandeurPhysique").startswith("PMA"):
             return "R66"
-        if "points" in quantity:
-            return "R65" if text(quantity, "unite") in words.UNITS else ""
+        return "R65" if text(quantity, "unite") in words.UNITS else ""
     return ""
 
 

@@ -208,6 +208,10 @@ def test_r65_r66_and_measures_without_points() -> None:
         "VA",
     )
     assert rows_of(document({"idPrm": POINT, "grandeur": []}), "intervals") == []
+    lacking, there = measure([]), measure([{"v": "1", "d": "2026-01-01 00:30:00", "p": "PT30M", "n": "B"}])
+    assert rows_of(document(lacking), "intervals") == []
+    both = lacking | {"grandeur": [*lacking["grandeur"], *there["grandeur"]]}
+    assert rows_of(document(both), "intervals") == rows_of(document(there), "intervals")
     with pytest.raises(UnableToDecodeFile, match="the shape of R66"):
         rows_of(document(measure(powers, physical="PMA", unit="VA")), "intervals")
 
