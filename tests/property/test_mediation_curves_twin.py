@@ -188,7 +188,7 @@ def test_usual_r63_needs_no_parser(found: list[dict[str, Any]], indent: int | No
     data = json.dumps({"mesures": found}, indent=indent).encode()
     fast, rows = by_kernel(data)
     assert rows == by_parser(data)
-    assert fast == bool(rows)
+    assert bool(fast) == bool(rows)
 
 
 def test_a_member_of_the_name_that_stands_for_points_refuses_the_file() -> None:
