@@ -54,7 +54,7 @@ class Wire:
         header = request._replace(flags=request.flags & PROXIABLE)
         self.writer.write(encode_message(Message(header, tuple(write_all(said)))))
 
-    async def next(self, within_s: float = 5.0) -> tuple[Header, Group]:
+    async def next(self, within_s: float = 60.0) -> tuple[Header, Group]:
         async with asyncio.timeout(within_s):
             head = await self.reader.readexactly(4)
             data = head + await self.reader.readexactly(int.from_bytes(head[1:]) - 4)
@@ -74,7 +74,7 @@ class Wire:
     async def credit(self, **said: Any) -> Group:
         return (await self.ask(272, {**CREDIT, **said}, application=4))[1]
 
-    async def is_over(self, within_s: float = 5.0) -> bool:
+    async def is_over(self, within_s: float = 60.0) -> bool:
         """Whether the other side ends the connection and says nothing before."""
         async with asyncio.timeout(within_s):
             try:
