@@ -16,7 +16,7 @@ def test_files_that_are_odd_are_taken_and_told_of(tmp_path: Path) -> None:
     assert totals["accepted"] == 1
     told = octroi("files", "warnings", "odd.xml", "--data", data, "--json").ok().json
     assert [(row["name"], row["line"], row["warning"]) for row in told] == [
-        ("odd.xml", 7, "Donnees_Releve has no Motif_Releve")
+        ("odd.xml", 8, "Donnees_Releve has no Motif_Releve")
     ]
     assert octroi("files", "warnings", "other.xml", "--data", data).ok().out.strip() == "nothing is odd"
     assert octroi("files", "warnings", "--source", "nobody", "--data", data).code == 2
