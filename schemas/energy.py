@@ -95,6 +95,8 @@ class Quantity(EnergyRecord):
         previous_id: of the reading at the start. correction: why it was corrected.
         volume, coefficient: of gas: what was measured, in m3 (of a converter where there is one), and kWh per m3. computed:
             the two multiplied, in Wh, as a check; never billed.
+        period_start, period_end: of all that the distributor stated, where a source cuts it; beyond: why the part lies too
+            far back to be billed.
     """
 
     id: str = ""
@@ -117,6 +119,9 @@ class Quantity(EnergyRecord):
     volume: Decimal | None = None
     coefficient: Decimal | None = None
     computed: Decimal | None = None
+    period_start: AwareDatetime | None = None
+    period_end: AwareDatetime | None = None
+    beyond: str = ""
 
 
 class Interval(EnergyRecord):

@@ -53,6 +53,8 @@ class Reason(IntEnum):
     UNKNOWN_PART = 112
     INVALID_SEQUENCE = 113
     INVALID_VALUE = 114
+    BEYOND_BILLABLE = 115
+    AWAITS_EXECUTION = 116
     # 200..299 resource stage
     DUPLICATE = 200
     SAME_KEY_OTHER_CONTENT = 201
@@ -118,6 +120,8 @@ OUTCOMES: dict[Reason, Outcome] = {
     Reason.TOO_MANY_SESSIONS: Outcome.PARKED,
     Reason.TOO_MANY_SERIES: Outcome.PARKED,
     Reason.DOUBTFUL_READING: Outcome.PARKED,
+    Reason.BEYOND_BILLABLE: Outcome.PARKED,
+    Reason.AWAITS_EXECUTION: Outcome.PARKED,
     Reason.BEYOND_WINDOW: Outcome.PARKED,
     Reason.SUPERSEDES_EARLIER: Outcome.PARKED,
     Reason.NEWER_VERSION_KNOWN: Outcome.SUPERSEDED,
@@ -146,6 +150,8 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.QUANTITY_PRECISION: "the quantity has more decimals than its unit can hold",
     Reason.QUANTITY_OVERFLOW: "the quantity is too large",
     Reason.NEGATIVE_QUANTITY: "the quantity is negative",
+    Reason.BEYOND_BILLABLE: "the energy lies too long before its reading to be billed",
+    Reason.AWAITS_EXECUTION: "its source holds records until they are executed",
     Reason.DOUBTFUL_READING: "the distributor marks this reading as doubtful",
     Reason.INVALID_VERSION: "the version is no whole number of at most 18 digits",
     Reason.UNKNOWN_PART: "the record does not say which session it belongs to, or which part of it it is",

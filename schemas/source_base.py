@@ -154,6 +154,8 @@ class SourceBase(Document):
     `encryption`: files come encrypted with AES in cipher block chaining, by one of the keys of the setting `file_keys`.
 
     `file_names`: what the names of files say, so that missing ones are known.
+
+    `hold`: records wait (AWAITS_EXECUTION) until somebody has them executed.
     """
 
     kind: Literal["source"]
@@ -167,6 +169,7 @@ class SourceBase(Document):
     encryption: Literal["aes_cbc"] | None = None
     file_names: FileNames | None = None
     transform: Transform | None = None
+    hold: bool = False
 
     @property
     def tolerance_us(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from schemas.energy import Nature, RecordKind, Status
 from schemas.price_plan import Document, ExactDecimal
@@ -37,7 +37,30 @@ class Bounds(Document):
     points: Annotated[dict[FieldName, Annotated[int, Field(ge=1, le=1_000_000_000)]], Field(max_length=1_000_000)] = {}
 
 
-class EnedisSource(SourceBase):
+class EnergySource(SourceBase):
+    """What both have: `records` says what is read.
+
+    `cut`: quantities of longer periods are cut at the first of every month, by days; `months_max`: what lies longer before its
+    reading is parked.
+    """
+
+    records: RecordKind
+    cut: Literal["none", "month"] = "none"
+    months_max: Annotated[int, Field(ge=1, le=120)] | None = None
+    mapping: EventMapping
+
+    @model_validator(mode="after")
+    def _cuts_quantities(self) -> EnergySource:
+        if self.cut == "month" and self.records != "quantities":
+            raise ValueError("only quantities have periods to cut: leave `cut` out")
+        if self.months_max is not None and self.cut == "none":
+            raise ValueError("`months_max` asks for `cut: month`")
+        if self.cut == "month" and "start" not in self.mapping.identity:
+            raise ValueError("what is cut has one identity with its other parts: add `start` to the identity")
+        return self
+
+
+class EnedisSource(EnergySource):
     """Flows of Enedis, which is told from their shape; `records` says what is read of them, and the mapping names its columns.
 
     See `schemas.energy` for the columns. A flow that has no such records is refused whole. `priority` names flows, the best
@@ -45,10 +68,8 @@ class EnedisSource(SourceBase):
     """
 
     format: Literal["enedis"]
-    records: RecordKind
     priority: Annotated[tuple[EnedisFlow, ...], Field(max_length=20)] = ()
     bounds: Bounds | None = None
-    mapping: EventMapping
 
 
 class GrdfTable(Document):
@@ -69,7 +90,7 @@ class GrdfTable(Document):
     published: tuple[str, ...] = ()
 
 
-class GrdfSource(SourceBase):
+class GrdfSource(EnergySource):
     """Flows of GRDF: answers of ADICT and the portal's JSON; delimited text where `table` says what its columns are.
 
     Informative data are filtered, whatever the mapping says.
@@ -78,4 +99,3 @@ class GrdfSource(SourceBase):
     format: Literal["grdf"]
     records: Literal["quantities", "readings", "events"]
     table: GrdfTable | None = None
-    mapping: EventMapping

@@ -37,6 +37,7 @@ _EXIT_CODES = {
     "UnableToRerate": USAGE,
     "UnableToBill": USAGE,
     "UnableToChargeFees": USAGE,
+    "UnableToOperate": USAGE,
     "UnableToRequest": USAGE,
     "UnableToFindCatalog": USAGE,
     "UnableToReadEdrs": USAGE,

@@ -13,6 +13,7 @@ from apps.cli import (
     catalogs,
     charging,
     diameter,
+    energy,
     explaining,
     fees,
     files,
@@ -56,6 +57,7 @@ catalogs.add_to(app)
 rerating.add_to(app)
 billing.add_to(app)
 fees.add_to(app)
+energy.add_to(app)
 simulating.add_to(app)
 trying.add_to(app)
 backing_up.add_to(app)

@@ -16,6 +16,7 @@ from apps.embedded.correct import (
     Correction,
     correct,
 )
+from apps.embedded.energy import energy
 from apps.embedded.engine import Engine
 from apps.embedded.fees import charge_fees
 from apps.embedded.reports import ClaimReport
@@ -38,6 +39,7 @@ DONE = {Step.MARK: "marked", Step.DISCARD: "discarded", Step.REOPEN: "reopened"}
 OPERATIONS = (
     "query", "balance", *LOOKS, "charge",
     "replay", "mark", "discard", "reopen", "correct", "back_out", "rerate", "bill", "fees", "simulate", "wallets", "cut",
+    "energy",
 )  # fmt: skip
 """What an owner can be asked; those before `charge` change nothing."""
 
@@ -72,6 +74,8 @@ def perform(request: dict[str, Any]) -> Callable[[Engine], Any]:
         case "fees":
             until, look = str(request["until"]), bool(request["preview"])
             return lambda engine: charge_fees(engine, until, preview=look)
+        case "energy":
+            return lambda engine: energy(engine, request)
         case "simulate":
             usage, top, csv = UsageSelection.from_request(request["selection"]), int(request["top"]), request["csv"]
             old, new, drafts = str(request["old"]), str(request["new"]), bool(request.get("drafts"))

@@ -26,6 +26,7 @@ from apps.embedded.files import (
     inspect_file,
     unknown_source,
 )
+from apps.embedded.holding import held
 from apps.embedded.images import ActiveImage, activate, archive_catalog, recompile
 from apps.embedded.layout import DataDirectory
 from apps.embedded.measures import check_measures
@@ -330,7 +331,7 @@ class Engine:
         superseding = root.claim if source.on_same_key in ("supersede", "reverse") else 0
         context = self._context(entry, root.source)
         say = partial(describe, file.decoder)
-        decoded = self.decoded(entry, root, file, first_block)
+        decoded = held(self.decoded(entry, root, file, first_block), source, entry)
         for cdrs in decoded if root.size <= SMALL_BYTES else Ahead(decoded, DECODE_AHEAD):
             started = time.monotonic()
             result = process(

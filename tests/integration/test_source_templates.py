@@ -39,6 +39,7 @@ SAMPLES = {
     "iot_lwm2m": "iot/own_iot_events.jsonl",
     "enedis_indexes": f"{ENEDIS}/electricore/c15_avec_releves.xml",
     "enedis_r15": f"{ENEDIS}/electricore/r15.xml",
+    "enedis_r15_operations": f"{ENEDIS}/electricore/r15.xml",
     "enedis_r67": f"{ENEDIS}/electricore/r67.json",
     "enedis_r50": f"{ENEDIS}/sge_tiers/CommandeCollectePublicationMesures/C5-CDC/R50.xml",
     "enedis_c15": f"{ENEDIS}/electricore/c15_avec_releves.xml",

@@ -19,19 +19,21 @@ from schemas.cdr import BlockPosition
 from schemas.rejection import Reason
 
 ROWS_AT_ONCE = 4096
-DOUBT, LINE = "doubt", "line"
+DOUBT, LINE, BEYOND = "doubt", "line", "beyond"
 Row = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class RowDecoder(MatrixDecoder):
-    """A compiled source of energy records. Its plan reads `doubt` and `line`, whether the mapping names them or not."""
+    """A compiled source of energy records. Its plan reads `doubt`, `line` and, of quantities, `beyond`, named or not."""
 
     def describe(self, block: DecodedBlock, row: int) -> str:
         """Return what is wrong with one record, and where it stands in the file."""
         doubt, line = self._said(block, DOUBT, row), self._said(block, LINE, row)
         told = doubt
-        if block.reason[row] != Reason.DOUBTFUL_READING:
+        if block.reason[row] == Reason.BEYOND_BILLABLE:
+            told = self._said(block, BEYOND, row)
+        elif block.reason[row] != Reason.DOUBTFUL_READING:
             told = describe_record(self.source, self.plan, block, row)
             told = f"{told}; {doubt}" if doubt else told
         return f"line {line}: {told}" if line else told
@@ -42,8 +44,11 @@ class RowDecoder(MatrixDecoder):
 
     def _block(self, matrix: FieldMatrix, position: BlockPosition) -> DecodedBlock:
         block = extract(self.plan, matrix, position)
-        start, end = matrix.column(self.plan.fields.index(DOUBT))
-        block.reason[(block.reason == 0) & (start != end)] = Reason.DOUBTFUL_READING
+        for name, reason in ((DOUBT, Reason.DOUBTFUL_READING), (BEYOND, Reason.BEYOND_BILLABLE)):
+            if name not in self.plan.fields:
+                continue
+            start, end = matrix.column(self.plan.fields.index(name))
+            block.reason[(block.reason == 0) & (start != end)] = reason
         return block
 
     def _said(self, block: DecodedBlock, name: str, row: int) -> str:

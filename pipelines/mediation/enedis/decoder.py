@@ -9,10 +9,11 @@ from itertools import islice
 from typing import Any, BinaryIO, TypeVar, cast
 
 from pipelines.mediation.columns.blocks import Columns
-from pipelines.mediation.columns.rows import DOUBT, LINE, ROWS_AT_ONCE, Row, RowDecoder, columns_of
+from pipelines.mediation.columns.rows import BEYOND, DOUBT, LINE, ROWS_AT_ONCE, Row, RowDecoder, columns_of
 from pipelines.mediation.context import DecodeContext
 from pipelines.mediation.enedis.csv_flows import csv_rows, is_history
 from pipelines.mediation.enedis.csv_history import KINDS
+from pipelines.mediation.enedis.cut import cut_as_told
 from pipelines.mediation.enedis.fast_r50 import ROOT, FastR50, WellFormed
 from pipelines.mediation.enedis.fast_r63 import FastR63, WithoutPoints
 from pipelines.mediation.enedis.heads import read_head
@@ -46,7 +47,7 @@ class EnedisDecoder(RowDecoder):
             pass
 
     def _rows(self, stream: BinaryIO) -> Iterator[Row]:
-        return read_rows(stream, self.source.records)
+        return cut_as_told(read_rows(stream, self.source.records), self.source)
 
     def _columns(self, stream: BinaryIO) -> Iterator[Columns]:
         return self._pieces(stream, checked=False)
@@ -54,7 +55,10 @@ class EnedisDecoder(RowDecoder):
     def _pieces(self, stream: BinaryIO, *, checked: bool) -> Iterator[Columns]:
         """Yield the records of a file as columns of the plan's fields; `checked`: its XML is seen to be well-formed."""
         for piece in read_pieces(stream, self.policy, self.plan.fields, checked=checked):
-            yield columns_of(piece, self.plan.fields) if isinstance(piece, list) else piece
+            if isinstance(piece, list):
+                yield columns_of(list(cut_as_told(iter(piece), self.source)), self.plan.fields)
+            else:
+                yield piece
 
 
 def read_pieces(
@@ -196,4 +200,5 @@ def make_enedis(context: DecodeContext, source: EnedisSource) -> EnedisDecoder:
     """
     ranks: dict[str, int] = {flow: len(source.priority) - place for place, flow in enumerate(source.priority)}
     policy = Policy(source.records, ranks, source.bounds)
-    return EnedisDecoder(source, compile_mapping(context, source.mapping, (DOUBT, LINE)), policy)
+    beyond = (BEYOND,) if source.records == "quantities" else ()
+    return EnedisDecoder(source, compile_mapping(context, source.mapping, (DOUBT, LINE, *beyond)), policy)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import BinaryIO
 
 import numpy as np
 
-from pipelines.mediation.columns.rows import DOUBT, LINE, Row, RowDecoder
+from pipelines.mediation.columns.rows import BEYOND, DOUBT, LINE, Row, RowDecoder
 from pipelines.mediation.context import DecodeContext
+from pipelines.mediation.enedis.cut import cut_as_told
 from pipelines.mediation.enedis.heads import read_head
 from pipelines.mediation.extract import DecodedBlock, FieldMatrix
 from pipelines.mediation.failures import UnableToDecodeFile
@@ -29,6 +31,8 @@ from schemas.rejection import Reason
 from schemas.source_energy import GrdfSource, GrdfTable
 
 PUBLICATION = "publication"
+GAS_DAY = timedelta(hours=6)
+"""When a day of gas begins."""
 KINDS = ("quantities", "readings")
 """Kinds of records of which some are informative."""
 
@@ -64,7 +68,8 @@ class GrdfDecoder(RowDecoder):
         return super(GrdfDecoder, self)._block(matrix, position)
 
     def _rows(self, stream: BinaryIO) -> Iterator[Row]:
-        return read_rows(stream, self.source.records, self.source.table)
+        rows = read_rows(stream, self.source.records, self.source.table)
+        return cut_as_told(rows, self.source, day_starts=GAS_DAY)
 
 
 def read_rows(stream: BinaryIO, kind: RecordKind, table: GrdfTable | None = None) -> Iterator[Row]:
@@ -119,5 +124,5 @@ def make_grdf(context: DecodeContext, source: GrdfSource) -> GrdfDecoder:
     Raises:
         UnableToCompileSource: when the mapping does not fit the catalog.
     """
-    plan = compile_mapping(context, source.mapping, (DOUBT, LINE, PUBLICATION))
+    plan = compile_mapping(context, source.mapping, (DOUBT, LINE, BEYOND, PUBLICATION))
     return GrdfDecoder(source, plan, value_table({words.PUBLISHED: 1}, missing=0))
