@@ -27,7 +27,21 @@ Until = Annotated[
 ]
 Point = Annotated[str | None, typer.Option("--point", "-p", metavar="PDL", help="Only of this point.")]
 Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Operations, such as op-3-17.", show_default=False)]
-READING = ("point", "source", "start", "end", "at", "time_class", "value", "net", "unit", "nature", "status", "doubt")
+READING = (
+    "point",
+    "source",
+    "start",
+    "end",
+    "at",
+    "time_class",
+    "value",
+    "net",
+    "truncated",
+    "unit",
+    "nature",
+    "status",
+    "doubt",
+)
 EVENT = ("point", "source", "at", "kind", "tariff", "power", "situation", "sequence")
 LINE = ("point", "source", "invoice", "element", "label", "start", "end", "quantity", "price", "amount")
 
@@ -175,6 +189,19 @@ def yearly(
 ) -> None:
     """List the points that had no real index for more than twelve months: one bill a year must rest on one."""
     _print(_step(data, "yearly", at=at), ("point", "since", "days"), as_json=as_json)
+
+
+@energy.command(epilog="Example: octroi energy reconcile --from 2026-08-01 --to 2026-09-01")
+@honest
+def reconcile(
+    first: Annotated[str, typer.Option("--from", metavar="DAY", help="The first day.")],
+    after: Annotated[str, typer.Option("--to", metavar="DAY", help="The day after the last one.")],
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the distributor's invoices with what was billed, by point, component and day; list what differs, and why."""
+    columns = ("point", "component", "first", "after", "distributor", "ours", "difference", "why")
+    _print(_step(data, "reconcile", **{"from": first, "to": after}), columns, as_json=as_json)
 
 
 @energy.command(epilog="Example: octroi energy pod 09111642617347")

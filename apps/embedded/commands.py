@@ -17,6 +17,7 @@ from apps.embedded.correct import (
     correct,
 )
 from apps.embedded.energy import energy
+from apps.embedded.energy_reconcile import reconciled
 from apps.embedded.engine import Engine
 from apps.embedded.fees import charge_fees
 from apps.embedded.reports import ClaimReport
@@ -75,6 +76,9 @@ def perform(request: dict[str, Any]) -> Callable[[Engine], Any]:
             until, look = str(request["until"]), bool(request["preview"])
             return lambda engine: charge_fees(engine, until, preview=look)
         case "energy":
+            if request["step"] == "reconcile":
+                first, after = str(request["from"]), str(request["to"])
+                return lambda engine: reconciled(engine, first, after)
             return lambda engine: energy(engine, request)
         case "simulate":
             usage, top, csv = UsageSelection.from_request(request["selection"]), int(request["top"]), request["csv"]

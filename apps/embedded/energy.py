@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,7 +17,16 @@ from apps.embedded.fees import charge_fees
 from apps.embedded.rerated import replaced_places
 from apps.embedded.retry import archived_file, decide, replay
 from apps.embedded.selection import Selection, UnableToSelect
-from billing.energy.rules_operations import AWAITS, ITEM_FRAME, MOVE_FRAME, REFUSAL_FRAME, Kind, Status, operations
+from billing.energy.rules_operations import (
+    AWAITS,
+    ITEM_FRAME,
+    MOVE_FRAME,
+    REFUSAL_FRAME,
+    Kind,
+    Status,
+    operations,
+    origins_of,
+)
 from billing.energy.rules_yearly import STATED_FRAME, without_real_index
 from pipelines.mediation.explain import raw_record
 from pipelines.spool.family import RECORD, root_of
@@ -80,7 +89,7 @@ def energy(engine: Engine, request: dict[str, Any]) -> Any:
     if step == "records":
         return list(records(engine, request.get("point"), tuple(request["kinds"])))
     if step == "logs":
-        return engine.store.query(_LOGS, {"sources": list(_sources(engine))}).to_pylist()
+        return engine.store.query(_LOGS, {"sources": list(energy_sources(engine))}).to_pylist()
     if step == "point":
         return whole_story(engine, str(request["point"]))
     if step == "yearly":
@@ -88,7 +97,12 @@ def energy(engine: Engine, request: dict[str, Any]) -> Any:
     raise ValueError(f"unknown step {step!r}")
 
 
-def _sources(engine: Engine) -> dict[str, EnergySource]:
+def energy_sources(engine: Engine) -> dict[str, EnergySource]:
+    """Return the sources of energy of the catalog in force.
+
+    Raises:
+        UnableToOperate: when there is none.
+    """
     catalog = engine.active.catalog if engine.active is not None else None
     found = {} if catalog is None else {c: s for c, s in catalog.sources.items() if isinstance(s, EnergySource)}
     if not found:
@@ -113,7 +127,7 @@ def execute(engine: Engine, until: str | None) -> dict[str, Any]:
     Each file's records are one entry of the log, so that a crash leaves what was not executed for the next time.
     """
     tried, totals = 0, Counter[str]()
-    for source in _sources(engine):
+    for source in energy_sources(engine):
         left = 1
         while left:
             try:
@@ -153,7 +167,7 @@ def _decided(engine: Engine, step: str, ids: list[str], reason: str) -> dict[str
 
 def listed(engine: Engine, point: str | None) -> dict[str, Any]:
     """Return the operations of a point, or all of them, and whether there are more than one listing looks at."""
-    sources = _sources(engine)
+    sources = energy_sources(engine)
     kinds = {code: KIND_OF[source.records] for code, source in sources.items() if source.records in KIND_OF}
     kinds[FEES] = Kind.ABO
     owned = _points(engine)
@@ -190,6 +204,11 @@ def _moves(engine: Engine) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=MOVE_FRAME, orient="row")
 
 
+def origins(engine: Engine) -> Callable[[int, int], tuple[int, int]]:
+    """Return what says which claim and record brought what stands at a claim and record."""
+    return origins_of(_moves(engine))
+
+
 def records(engine: Engine, point: str | None, kinds: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     """Yield what flows said of a point, or of all, record by record as their sources read it, from the archive.
 
@@ -198,7 +217,7 @@ def records(engine: Engine, point: str | None, kinds: tuple[str, ...]) -> Iterat
     Args:
         kinds: of records, as sources say.
     """
-    sources = [code for code, source in _sources(engine).items() if source.records in kinds]
+    sources = [code for code, source in energy_sources(engine).items() if source.records in kinds]
     asked = {"sources": sources, "all": point is None, "points": [point or ""]}
     wanted: dict[int, set[int]] = {}
     for row in engine.store.query(_PLACES, asked).to_pylist():

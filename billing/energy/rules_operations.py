@@ -6,7 +6,7 @@ about all usage; here is only what these decisions are called: four statuses, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -156,7 +156,7 @@ def operations(
         items: ITEM_FRAME. refusals: REFUSAL_FRAME. moves: MOVE_FRAME. kinds: of each source.
     """
     found: dict[tuple[int, int], dict[str, Any]] = {}
-    origin = _origins(moves)
+    origin = origins_of(moves)
     for row in items.iter_rows(named=True):
         if row["status"] in ("reversal", "refund"):
             continue
@@ -175,7 +175,8 @@ def operations(
     return [_told(found[place]) for place in sorted(found)]
 
 
-def _origins(moves: pl.DataFrame) -> Any:
+def origins_of(moves: pl.DataFrame) -> Callable[[int, int], tuple[int, int]]:
+    """Return what says where what stands at a claim and record came from first, by MOVE_FRAME."""
     whole = {row[0]: row[2] for row in moves.filter(pl.col("record").is_null()).iter_rows()}
     single = {(row[0], row[1]): (row[2], row[3]) for row in moves.drop_nulls("record").iter_rows()}
 

@@ -12,7 +12,7 @@ from french_world import energy, invoice, lines, operations, r15, subscription, 
 
 VAT, OVER, BELOW, ANNUL = "01000000000001", "01000000000002", "01000000000003", "01000000000004"
 POWER, MOVED, METER, PLANT = "01000000000005", "01000000000006", "01000000000007", "01000000000008"
-GAS, LATE, STRANGER = "01000000000009", "01000000000010", "01000000000099"
+GAS, LATE, NETWORK, STRANGER = "01000000000009", "01000000000010", "01000000000011", "01000000000099"
 SUBSCRIPTIONS = [
     subscription("vat", "blue-6", VAT, "2025-01-01T00:00:00+01:00", "2025-09-01T00:00:00+02:00"),
     subscription("over", "blue-6", OVER, "2025-03-01T00:00:00+01:00", "2025-05-01T00:00:00+02:00"),
@@ -25,6 +25,7 @@ SUBSCRIPTIONS = [
     subscription("plant", "plant", PLANT, "2025-11-01T00:00:00+01:00", "2025-12-01T00:00:00+01:00",
                  "kVA-HPH: 60, kVA-HCH: 60, kVA-HPB: 80, kVA-HCB: 80"),
     subscription("heating", "heating", GAS, "2025-06-15T00:00:00+02:00", "2025-08-15T00:00:00+02:00"),
+    subscription("network", "network", NETWORK, "2025-03-01T00:00:00+01:00", "2025-04-01T00:00:00+02:00", "kVA: 9"),
     subscription("late", "blue-6", LATE, "2024-02-01T00:00:00+01:00", "2025-09-10T00:00:00+02:00"),
 ]  # fmt: skip
 MARCH, APRIL, MAY = "2025-03-01T00:00:00+01:00", "2025-04-01T00:00:00+02:00", "2025-05-01T00:00:00+02:00"
@@ -101,6 +102,24 @@ def _r151(day: str, wh: int) -> str:
     )
 
 
+def _f15() -> str:
+    """The distributor invoices management for March by two of its months, too much withdrawal, and no metering."""
+    lines = (("ASGA-E", "2025-03-01", "2025-03-10", "0.45"), ("ASGA-E", "2025-03-11", "2025-03-31", "0.96"),
+             ("ASSFCU4-0009-E", "2025-03-01", "2025-03-31", "9.00"))  # fmt: skip
+    elements = "".join(
+        f"<Element_Valorise><Id_EV>{element}</Id_EV><Libelle_EV>x</Libelle_EV><Date_Debut>{first}</Date_Debut><Date_Fin>{last}</Date_Fin>"
+        f"<Montant_HT>{amount}</Montant_HT></Element_Valorise>"
+        for element, first, last, amount in lines
+    )
+    return (
+        "<F15_Detail_Facturation><En_Tete_Flux><Date_Creation>2025-04-02T05:00:00+02:00</Date_Creation></En_Tete_Flux>"
+        "<Rappel_En_Tete><Num_Facture>1</Num_Facture><Date_Facture>2025-04-02</Date_Facture><Devise>EUR</Devise></Rappel_En_Tete>"
+        "<Donnees_Valorisation><Num_Valorisation>1</Num_Valorisation><Type_Facturation>CYCL</Type_Facturation>"
+        f"<Donnees_PRM><Id_PRM>{NETWORK}</Id_PRM></Donnees_PRM><Groupe_Valorise><Nature_EV>01</Nature_EV>{elements}</Groupe_Valorise>"
+        "</Donnees_Valorisation></F15_Detail_Facturation>"
+    )
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All flows of the supplier, taken in and executed, and its fees until September 2025."""
@@ -111,6 +130,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
          ("3-r151.xml", _r151("2025-03-31", 240_200)))  # fmt: skip
     take(data, "enedis_c15", ("c15.xml", CHANGED))
     take(data, "overruns", ("overruns.csv", f"point,at,hours\n{PLANT},2025-11-01T00:00:00+01:00,7\n"))
+    take(data, "enedis_f15", ("f15.xml", _f15()))
     take(data, "grdf_gas", ("gas.json", GAZ))
     made = octroi("energy", "create", "--until", "2025-12-01", "--data", data, "--json").ok().json
     counts = {(row["kind"], row["status"]): row["operations"] for row in made["counts"]}
@@ -289,10 +309,8 @@ def test_a_point_tells_its_whole_story_without_names(data: Path) -> None:
     story = told.json
     assert [one["subscription"] for one in story["subscriptions"]] == ["meter"]
     assert [one["kind"] for one in story["events"]] == ["CMAT"]
-    assert [one["value"] for one in story["readings"]] == [
-        "104000",
-        "240200",
-    ]  # what only opened a series is not billed
+    # what only opened a series is not billed
+    assert [one["truncated"] for one in story["readings"]] == ["104000", "240000"]
     assert {one["kind"] for one in story["operations"]} == {"conso", "abo"}
     assert {one["point"] for one in story["operations"]} == {METER}
     for command in (["pod", METER], ["evenements"], ["releve"], ["logs"], ["traitement"], ["frais"]):
@@ -300,3 +318,23 @@ def test_a_point_tells_its_whole_story_without_names(data: Path) -> None:
         assert "DUPONT" not in out
     assert "DUPONT" not in told.out
     assert octroi("energy", "yearly", "--at", "2026-10-01", "--data", data, "--json").ok().json != []
+
+
+def test_the_distributors_invoice_is_compared_by_component_and_day(data: Path) -> None:
+    """Management is 16.92 / 12 for March on both sides; 90.72 / 12 = 7.56 of withdrawal; 22.44 / 12 = 1.87 of metering."""
+    told = (
+        octroi("energy", "reconcile", "--from", "2025-03-01", "--to", "2025-04-01", "--data", data, "--json").ok().json
+    )
+    mine = [
+        (row["component"], row["distributor"], row["ours"], row["difference"], row["why"])
+        for row in told
+        if row["point"] == NETWORK
+    ]
+    assert mine == [
+        ("fixed withdrawal", "9.00", "7.56", "-1.44", "another amount"),
+        ("metering", "0.00", "1.87", "1.87", "not invoiced by the distributor"),
+    ]
+    assert (
+        "does not lie before"
+        in octroi("energy", "reconcile", "--from", "2025-04-01", "--to", "2025-04-01", "--data", data).err
+    )

@@ -38,7 +38,7 @@ OFFERS = """
 ---
 {kind: offer, code: blue-9, charges: [excise-electricity-households, trve-base-energy, network-included, trve-base-9, cta-c5, cta-cs-cu4, services, events]}
 ---
-{kind: offer, code: network, charges: [turpe-cg, turpe-cc, turpe-cs-cu4, turpe-cv-cu4, excise-electricity-households, trve-base-energy, services]}
+{kind: offer, code: network, charges: [turpe-cg, turpe-cc, turpe-cs-cu4, turpe-cv-cu4, excise-electricity-households, trve-base-energy]}
 ---
 {kind: offer, code: plant, charges: [turpe-sup-cg, turpe-sup-cc, turpe-sup-cu-cs-hph, turpe-sup-cu-cs-hch, turpe-sup-cu-cs-hpb, turpe-sup-cu-cs-hcb, turpe-sup-cu-cv, turpe-sup-cmdps, excise-electricity-business, services]}
 ---
