@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -61,8 +60,10 @@ def create(until: Until = None, data: Data = None, as_json: AsJson = False) -> N
     from apps.cli.processing import process_files
     from apps.embedded.lock import DirectoryIsOwned
 
-    with suppress(DirectoryIsOwned):  # its owner takes what lies in the spool by itself
+    try:
         process_files(directory, settings, [], follow=False, quiet=True)
+    except DirectoryIsOwned:
+        say("the process that owns the directory takes what lies in the spool by itself: it may not be counted yet")
     told = _step(data, "create", until=until)
     if as_json:
         print_json(told)
