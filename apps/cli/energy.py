@@ -57,22 +57,24 @@ def create(until: Until = None, data: Data = None, as_json: AsJson = False) -> N
     Records of sources with `hold` wait. Done again, it changes nothing.
     """
     settings, directory = open_settings(data)
-    from apps.cli.processing import process_files
+    from apps.cli.processing import judge, process_files
     from apps.embedded.lock import DirectoryIsOwned
 
+    taken = None
     try:
-        process_files(directory, settings, [], follow=False, quiet=True)
+        taken = process_files(directory, settings, [], follow=False, quiet=True)
     except DirectoryIsOwned:
         say("the process that owns the directory takes what lies in the spool by itself: it may not be counted yet")
     told = _step(data, "create", until=until)
+    rows = [list(row.values()) for row in told["counts"] if row["operations"]]
     if as_json:
         print_json(told)
-        return
-    rows = [list(row.values()) for row in told["counts"] if row["operations"]]
-    if rows:
+    elif rows:
         print_table("", ["kind", "status", "operations"], rows)
     else:
         print("no operations")
+    if taken is not None:
+        judge(taken, None)
 
 
 @energy.command(epilog="Example: octroi energy execute --until 2026-09-01")

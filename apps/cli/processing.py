@@ -54,7 +54,7 @@ def run(
         directory, settings, [(source or "", path) for path in files or []], follow=follow, quiet=as_json
     )
     show_report(report, as_json=as_json)
-    _judge(report, rejects_max)
+    judge(report, rejects_max)
 
 
 @honest
@@ -80,7 +80,7 @@ def ingest(
         say_when_cold(quiet=as_json)
         report = rehearse(directory, settings, [(source, path) for path in files], say=say)
         show_report(report, as_json=as_json, heading="Dry run: nothing was kept")
-        _judge(report, rejects_max)
+        judge(report, rejects_max)
         return
     try:
         report = process_files(directory, settings, [(source, path) for path in files], follow=False, quiet=as_json)
@@ -88,7 +88,7 @@ def ingest(
         _hand_over(directory, source, files, as_json=as_json)
         return
     show_report(report, as_json=as_json)
-    _judge(report, rejects_max)
+    judge(report, rejects_max)
 
 
 def process_files(
@@ -158,7 +158,8 @@ def _remark(item: dict[str, Any]) -> str:
     return f"same bytes as claim {item['duplicate_of']}" if item["duplicate_of"] else ""
 
 
-def _judge(report: RunReport, rejects_max: float | None) -> None:
+def judge(report: RunReport, rejects_max: float | None) -> None:
+    """End the command as a run ends that was interrupted, could not take all of its files, or refused too much."""
     if report.interrupted:
         say(
             "interrupted: what was taken is finished; run again for the rest of the spool, name files again not listed above"
