@@ -128,7 +128,7 @@ def test_help_has_an_example_and_offers_json(command: tuple[str, ...]) -> None:
     told = octroi(*command, "--help").ok()
     assert f"Example: octroi {' '.join(command)}" in told.out.replace("OCTROI_FLUSH_MS=200 ", "")
     always = command[0] in ("charge", "worker")  # says nothing but JSON, or nothing
-    assert ("--json" in told.out) == (command not in {("serve",), ("rate",)} and not always)  # which says `--out json`
+    assert ("--json" in told.out) == (command not in {("serve",), ("diameter", "serve"), ("rate",)} and not always)  # which says `--out json`
     assert octroi(*command, "-h").out == told.out
 
 
