@@ -28,7 +28,14 @@ WALLET_FRAME = pl.Schema(
         "overdraft": pl.Int64,  # how far below zero it may go, billionths; null for without end
     }
 )
-SUBSCRIPTION_UNIT_FRAME = pl.Schema({"subscription": pl.String, "unit": pl.String, "count": pl.Int64})
+SUBSCRIPTION_UNIT_FRAME = pl.Schema(
+    {
+        "subscription": pl.String,
+        "unit": pl.String,
+        "start_at": pl.Int64,  # microseconds UTC, until the next one of the unit; the first is TIME_MIN
+        "count": pl.Int64,
+    }
+)
 """How many of something subscriptions have, for fees that are due for each."""
 SUBSCRIPTION_TERM_FRAME = pl.Schema(
     {

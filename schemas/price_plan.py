@@ -10,12 +10,14 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from schemas.document import Code as Code
 from schemas.document import Document as Document
+from schemas.document import Instant as Instant
 from schemas.money import AMOUNT_DECIMALS, CURRENCY_DECIMALS, PRICE_DECIMALS_MAX, RoundingMode
 from schemas.trigger import TRIGGERS_MAX, Trigger
+from schemas.unit_counts import UnitCounts
 from schemas.values import LOOKUP_SLOTS, VALUE_DECIMALS_MAX, VALUE_SLOTS, ValueKind
 
 
@@ -23,22 +25,6 @@ def _decimal_text(value: Any) -> Any:
     """Refuse floats: 0.1 in YAML is binary, "0.1" is exact."""
     if isinstance(value, float):
         raise ValueError(f'write the number in quotes, "{value}": a bare decimal is binary floating point')
-    return value
-
-
-def _instant_text(value: Any) -> Any:
-    """Refuse numbers: 20260101 would be read as seconds since 1970, a day of August 1970."""
-    if isinstance(value, datetime) or (isinstance(value, str) and "-" in value[1:]):
-        return value
-    raise ValueError('write an instant with its zone, in quotes, such as "2026-01-01T00:00:00Z"')
-
-
-def _instant_utc(value: datetime) -> datetime:
-    """Refuse what lies before year 1 or after year 9999 in UTC: no calendar goes there."""
-    try:
-        value.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("its year in UTC is none of 1 to 9999") from None
     return value
 
 
@@ -60,8 +46,6 @@ Constant = Annotated[
 ]
 """A number of a formula."""
 ConstantName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
-Instant = Annotated[AwareDatetime, BeforeValidator(_instant_text), AfterValidator(_instant_utc)]
-"""ISO 8601 with a zone; never a number."""
 QuantityText = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)? [A-Za-z][A-Za-z0-9_./-]*$")]
 """A number and a unit: "60 s", "1 GB"."""
 UnitCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_./-]{0,31}$")]
@@ -198,7 +182,6 @@ LevelText = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)? (%|[A-Za-z][
 COUNTED_VALUES_MAX = 32
 """Values that an accumulator counts each for itself: each takes room for every holder."""
 LEVELS_MAX = 16
-UNITS_MAX = 1_000_000
 ACCUMULATORS_MAX = 8
 Accumulated = Annotated[tuple[Code, ...], Field(max_length=ACCUMULATORS_MAX)]
 
@@ -448,7 +431,7 @@ class Subscription(Document):
     """An offer for an account, in force during [start, end), with its access points; `zone` is for calendars that ask for it.
 
     `group` names the subscriptions, of whatever accounts, with which it shares counters of groups. `reseller` sold it.
-    `units`: how many of something it has, by name, for fees that are due for each.
+    `units`: how many of something it has, by name, for fees that are due for each: a number, or several, each from a day on.
     """
 
     kind: Literal["subscription"]
@@ -460,7 +443,7 @@ class Subscription(Document):
     zone: str | None = None
     group: Code | None = None
     reseller: Reseller | None = None
-    units: Annotated[dict[Code, Annotated[int, Field(ge=1, le=UNITS_MAX)]], Field(max_length=16)] = {}
+    units: Annotated[dict[Code, UnitCounts], Field(max_length=16)] = {}
     discounts: Annotated[tuple[DiscountAssignment, ...], Field(max_length=64)] = ()
     access_points: tuple[AccessPoint, ...] = ()
 

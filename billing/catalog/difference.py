@@ -25,7 +25,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "subscriptions": ("subscription",),
     "access_points": ("access_point", "start_at"),
     "opening_readings": ("access_point", "series", "at"),
-    "subscription_units": ("subscription", "unit"),
+    "subscription_units": ("subscription", "unit", "start_at"),
     "discounts": ("holder_kind", "holder", "number"),
 }
 """What names a row of a frame; its first column where nothing else is said."""

@@ -172,8 +172,13 @@ def gather_units(documents: Documents) -> pl.DataFrame:
     for entry in documents.of(Subscription).values():
         bought = entry.document
         codes = [bought.code, *([resold_code(bought.code, bought.reseller.account)] if bought.reseller else [])]
-        rows += [(code, unit, count) for code in codes for unit, count in bought.units.items()]
-    return pl.DataFrame(rows, schema=SUBSCRIPTION_UNIT_FRAME, orient="row").sort("subscription", "unit")
+        rows += [
+            (code, unit, TIME_MIN if each.start is None else utc_microseconds(each.start), each.count)
+            for code in codes
+            for unit, counts in bought.units.items()
+            for each in counts
+        ]
+    return pl.DataFrame(rows, schema=SUBSCRIPTION_UNIT_FRAME, orient="row").sort("subscription", "unit", "start_at")
 
 
 def _check_units(check: Check, terms: pl.DataFrame) -> None:

@@ -17,7 +17,7 @@ import polars as pl
 from billing.subscriptions.rules_fees import day_at, days_in_force, pieces
 from billing.subscriptions.rules_periods import first_instant
 from rating.contracts import own_code, with_contracts
-from schemas.catalog import Catalog
+from schemas.catalog import SUBSCRIPTION_UNIT_FRAME, TIME_MIN, Catalog
 from schemas.fees import (
     DAY_AFTER,
     DENOMINATOR,
@@ -49,6 +49,8 @@ ASKED_FRAME = pl.Schema(
     }
 )
 KEY = ["subscription", FEE, "key_at"]
+NO_UNITS = pl.DataFrame(schema=SUBSCRIPTION_UNIT_FRAME)
+_SPAN = ["start_at", "end_at", "changed_at"]
 _OWED = [*KEY, NUMERATOR, DENOMINATOR, FIRST_DAY, DAY_AFTER]
 _PIECE = pl.Schema(
     {
@@ -138,17 +140,23 @@ def _owed(catalog: Catalog, until: date) -> tuple[pl.DataFrame, pl.DataFrame]:
                 ]
                 if fee.cut_at_tax:
                     versions += [version for tax in catalog.taxes.values() for version in tax.versions or ()]
-                found = recurring_shares(fee, terms, until, _changes(versions))
+                had = catalog.subscription_units.filter(pl.col("unit") == (fee.per_unit or ""))
+                found = recurring_shares(fee, terms, until, _changes(versions), had)
                 if fee.per_unit is not None:
-                    found = _for_each(found, catalog, fee.per_unit)
+                    found = _for_each(found, had)
             owed.append(found.with_columns(pl.lit(fee.code).alias(FEE)).select(_OWED))
     return pl.concat(owed), pl.concat(having)
 
 
-def _for_each(found: pl.DataFrame, catalog: Catalog, unit: str) -> pl.DataFrame:
-    """Return what is owed for each of so many units that a subscription has."""
-    had = catalog.subscription_units.filter(pl.col("unit") == unit)
-    joined = found.join(had, on="subscription")
+def _for_each(found: pl.DataFrame, had: pl.DataFrame) -> pl.DataFrame:
+    """Return what is owed for each of so many units that a subscription has when a piece begins.
+
+    Args:
+        had: SUBSCRIPTION_UNIT_FRAME of one unit.
+    """
+    joined = found.sort("key_at").join_asof(
+        had.sort("start_at"), left_on="key_at", right_on="start_at", by="subscription", check_sortedness=False
+    )
     shares = joined.select(NUMERATOR, DENOMINATOR, "count").unique()
     exact = [Fraction(row[0] * row[2], row[1]) for row in shares.iter_rows()]
     known = shares.with_columns(
@@ -199,25 +207,34 @@ def _bought(fee: ProductCharge, terms: pl.DataFrame, catalog: Catalog, until: da
     )
 
 
-def recurring_shares(fee: PeriodicFee, terms: pl.DataFrame, until: date, changes: list[int]) -> pl.DataFrame:
-    """Return what is owed by subscriptions: those in force on the same days owe the same pieces."""
-    spans = terms.select("start_at", "end_at").unique().rows()
-    days = [days_in_force(fee, start, None if end >= _FAR else end) for start, end in spans]
+def recurring_shares(
+    fee: PeriodicFee, terms: pl.DataFrame, until: date, changes: list[int], had: pl.DataFrame = NO_UNITS
+) -> pl.DataFrame:
+    """Return what is owed by subscriptions: those in force on the same days, and cut on the same, owe the same pieces.
+
+    Args:
+        changes: instants at which the price may change. had: SUBSCRIPTION_UNIT_FRAME, of what the price is due for each.
+    """
+    others = had.filter(pl.col("start_at") > TIME_MIN).sort("start_at").group_by("subscription", maintain_order=True)
+    changed = others.agg(changed_at=pl.col("start_at").cast(pl.String).str.join(" "))
+    terms = terms.join(changed, on="subscription", how="left").with_columns(pl.col("changed_at").fill_null(""))
+    spans = terms.select(_SPAN).unique().rows()
+    days = [(days_in_force(fee, start, None if end >= _FAR else end), changed) for start, end, changed in spans]
     number = {span: place for place, span in enumerate(dict.fromkeys(days))}
     known = pl.DataFrame(
         [(*span, number[which]) for span, which in zip(spans, days, strict=True)],
-        schema={"start_at": pl.Int64, "end_at": pl.Int64, "number": pl.Int64},
+        schema={**dict.fromkeys(_SPAN, pl.Int64), "changed_at": pl.String, "number": pl.Int64},
         orient="row",
     )
     rows = [
         (place, first_instant(piece.days.start, fee.zone), piece.quantity.numerator, piece.quantity.denominator,
          piece.days.start, piece.days.end)
-        for (first, after), place in number.items()
-        for piece in pieces(fee, first, after, until, changes)
+        for ((first, after), changed), place in number.items()
+        for piece in pieces(fee, first, after, until, [*changes, *map(int, changed.split())])
     ]  # fmt: skip
     found = pl.DataFrame(rows, schema={"number": pl.Int64, **_PIECE}, orient="row")
     return (
-        terms.join(known, on=["start_at", "end_at"])
+        terms.join(known, on=_SPAN)
         .join(found, on="number")
         .with_columns(key_at=pl.max_horizontal("begin_at", "start_at"))
     )

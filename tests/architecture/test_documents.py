@@ -39,6 +39,7 @@ from schemas import (
     trigger,
 )
 from schemas.rejection import OUTCOMES, Reason
+from schemas.unit_counts import UnitCount
 from sinks.clickhouse.views import VIEWS
 
 ADR_HEADINGS = ["Context", "Decision", "Consequence", "Enforced by"]
@@ -80,6 +81,7 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "contract: items": contract.ContractItem,
     "subscription": price_plan.Subscription,
     "subscription: reseller": price_plan.Reseller,
+    "subscription: units": UnitCount,
     "subscription: access_points": price_plan.AccessPoint,
     "subscription: opening_readings": price_plan.OpeningReading,
     "subscription_table": price_plan.SubscriptionTable,

@@ -56,6 +56,22 @@ def test_a_fee_per_unit_is_due_for_each_that_the_subscription_has() -> None:
     )
 
 
+def test_a_power_that_changes_is_charged_from_its_day_on_and_what_was_paid_in_advance_is_taken_back() -> None:
+    """10.08 EUR a year for each kVA is 0.84 a month: 5.04 for six; of September, 15 of 30 days at six and 15 at nine."""
+    terms, start = "per_unit: kVA, basis: month_12, in_advance: true", "start: 2025-08-01T00:00:00+02:00"
+    before = _catalog(terms, f"units: {{kVA: 6}}, {start}", "10.08")
+    asked = to_ask(before, pl.DataFrame(schema=ASKED_FRAME), date(2025, 9, 2))
+    assert len(asked) == 2
+    counts = "[{count: 6}, {start: 2025-09-16T00:00:00+02:00, count: 9}]"
+    after = _catalog(terms, f"units: {{kVA: {counts}}}, {start}", "10.08")
+    more = to_ask(after, asked, date(2025, 10, 2))
+    shares = more.select(FIRST_DAY, pl.col("quantity") * pl.col(NUMERATOR), DENOMINATOR).rows()
+    told = [(day, (Decimal("10.08") * above / below).quantize(CENT)) for day, above, below in shares]
+    september = (date(2025, 9, 1), Decimal("-2.52")), (date(2025, 9, 16), Decimal("3.78"))
+    assert told == [*september, (date(2025, 10, 1), Decimal("7.56"))]
+    assert not len(to_ask(after, pl.concat([asked, more]), date(2025, 10, 2)))
+
+
 @pytest.mark.parametrize(
     ("cut", "days"), [("false", [date(2025, 7, 15)]), ("true", [date(2025, 7, 15), date(2025, 8, 1)])]
 )
