@@ -31,6 +31,8 @@ WRITTEN = {
         Reason.TOO_MANY_SERIES,
         Reason.SUPERSEDES_EARLIER,
         Reason.COUNTER_PERIOD_CLOSED,
+        Reason.BEYOND_BILLABLE,
+        Reason.AWAITS_EXECUTION,
     },
 }
 
