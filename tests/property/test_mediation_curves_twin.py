@@ -198,6 +198,21 @@ def test_a_member_of_the_name_that_stands_for_points_refuses_the_file() -> None:
     assert by_kernel(damaged)[1][0] == "MALFORMED_JSON"
 
 
+@pytest.mark.parametrize(
+    ("usual", "odd"),
+    [(b'"v": 5', b'"v":: 5'), (b'"v": 5', b'"v" 5'), (b'"v": 5', b'"v": :5'), (b'"v": 5', b'"v":\x015'), (b'{"v"', b'{\x02"v"'), (b'null', b'nuxl'),
+     (b'}, {', b'},\x0b{'), (b'}, {', b'},, {'), (b'}, {', b'} {')],
+)  # fmt: skip
+def test_points_that_are_no_json_are_refused_as_a_parser_refuses_them(usual: bytes, odd: bytes) -> None:
+    point = {"v": 5, "d": "2026-01-01 00:30:00", "p": "PT30M", "n": None}
+    data = json.dumps({"mesures": [measure([("W", [point, point])], "BRUT")]}).encode()
+    assert by_kernel(data)[0] == 1
+    assert usual in data
+    damaged = data.replace(usual, odd, 1)
+    assert by_kernel(damaged)[1] == by_parser(damaged)
+    assert by_parser(damaged)[0] == "MALFORMED_JSON"
+
+
 # ---- kernels
 
 

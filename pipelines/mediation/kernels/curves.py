@@ -261,6 +261,17 @@ def scan_r50(buffer: Any, size: Any, words: Any, lines: Any, span: Any, numbers:
 
 
 @njit(cache=True, nogil=True)
+def _is_blank(byte: Any) -> Any:
+    """Return whether a byte is white space of JSON."""
+    return byte == 32 or byte == 10 or byte == 13 or byte == 9
+
+
+@njit(cache=True, nogil=True)
+def _is_null(buffer: Any, at: Any) -> Any:
+    return buffer[at] == 110 and buffer[at + 1] == 117 and buffer[at + 2] == 108 and buffer[at + 3] == 108
+
+
+@njit(cache=True, nogil=True)
 def scan_points(buffer: Any, at: Any, size: Any, line: Any, span: Any, numbers: Any, steps: Any) -> Any:
     """Read an array of points of R63 from behind its `[`.
 
@@ -278,7 +289,7 @@ def scan_points(buffer: Any, at: Any, size: Any, line: Any, span: Any, numbers: 
     row, before, lines, kind = np.int64(0), np.int64(NO_POWER), np.int64(0), np.int64(-1)
     opened = False
     while True:
-        while at < size and buffer[at] <= 32:
+        while at < size and _is_blank(buffer[at]):
             lines += buffer[at] == 10
             at += 1
         if at >= size:
@@ -303,7 +314,7 @@ def scan_points(buffer: Any, at: Any, size: Any, line: Any, span: Any, numbers: 
         instant_at, step = np.int64(-1), np.int64(0)
         power, state, completed, doubt, more = np.int64(NO_POWER), 0, 0, 0, 0
         while True:
-            while at < size and buffer[at] <= 32:
+            while at < size and _is_blank(buffer[at]):
                 lines += buffer[at] == 10
                 at += 1
             if at + 8 >= size:
@@ -318,9 +329,13 @@ def scan_points(buffer: Any, at: Any, size: Any, line: Any, span: Any, numbers: 
                 at += 4
             else:
                 return row, np.int64(UNUSUAL)
-            while at < size and (buffer[at] <= 32 or buffer[at] == 58):
+            colons = 0
+            while at < size and (_is_blank(buffer[at]) or (buffer[at] == 58 and colons == 0)):
                 lines += buffer[at] == 10
+                colons += buffer[at] == 58
                 at += 1
+            if at < size and colons == 0:
+                return row, np.int64(UNUSUAL)
             begin, quoted = at, at < size and buffer[at] == 34
             if quoted:
                 begin = at + 1
@@ -337,8 +352,8 @@ def scan_points(buffer: Any, at: Any, size: Any, line: Any, span: Any, numbers: 
                 if buffer[at] != 34:
                     return row, np.int64(UNUSUAL)
                 at += 1
-            elif end - begin == 4 and buffer[begin] == 110 and buffer[begin + 1] == 117 and buffer[begin + 3] == 108:
-                end = begin  # null
+            elif end - begin == 4 and _is_null(buffer, begin):
+                end = begin
             elif end == begin or (buffer[begin] != 45 and (buffer[begin] < 48 or buffer[begin] > 57)):
                 return row, np.int64(UNUSUAL)
             length = end - begin
@@ -372,7 +387,7 @@ def scan_points(buffer: Any, at: Any, size: Any, line: Any, span: Any, numbers: 
                     more = 0 if number == NO_POWER else number + 1
             else:
                 return row, np.int64(UNUSUAL)
-            while at < size and buffer[at] <= 32:
+            while at < size and _is_blank(buffer[at]):
                 lines += buffer[at] == 10
                 at += 1
             if at >= size:
