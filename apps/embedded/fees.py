@@ -42,6 +42,9 @@ WHERE charge IN {charges:Array(String)}
   AND event_at >= fromUnixTimestamp64Micro({begin:Int64}) AND event_at < fromUnixTimestamp64Micro({end:Int64})
 GROUP BY subscription
 """
+_CAME_TO_NOTHING = """
+SELECT claim FROM fact_claim WHERE status = 'quarantined' AND claim NOT IN (SELECT claim FROM fact_block)
+"""
 NOTHING: dict[str, Any] = {"claim": 0, "rated": 0, "refused": 0, "amounts": {}}
 _NAME = re.compile(r"(?:fees|minimums)-until-(\d{4}-\d{2}-\d{2})\.parquet")
 
@@ -128,8 +131,12 @@ def _day(engine: Engine, until: str) -> date:
 
 
 def _charged(engine: Engine) -> dict[str, str]:
-    """Return the files in which fees were asked, and that were not backed out: until when, by name in the archive."""
-    withdrawn = decisions(engine.journal.entries).withdrawn
+    """Return the files in which fees were asked: until when, by name in the archive.
+
+    Without those that were backed out, and those refused whole: a crash left them for a catalog without fees.
+    """
+    nothing: list[Any] = engine.store.query(_CAME_TO_NOTHING, {})["claim"].to_pylist()
+    withdrawn = decisions(engine.journal.entries).withdrawn.union(nothing)
     return {
         entry.stored: found[1]
         for entry in engine.journal.entries

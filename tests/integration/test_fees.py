@@ -212,3 +212,23 @@ def test_what_says_what_was_charged_must_be_there(data: Path) -> None:
     stored.write_bytes(b"")
     told = fees(data, "2026-08-01")
     assert (told.code, "says what was charged, cannot be read" in told.err) == (2, True)
+
+
+def test_what_a_crash_left_for_a_catalog_without_fees_is_due_again(data: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    write(other)
+    fees(other, "2026-09-01").ok()
+    (left,) = (other / "archive").glob("*fees-until*")
+    shutil.copy(left, data / "archive" / left.name)  # moved, and not in the journal yet
+    (data / "catalog" / "catalog.yaml").write_text(
+        "{kind: event_type, code: call, unit: event}\n---\n{kind: charge, code: c, event_type: call, price_plan: once}\n---\n"
+        "{kind: offer, code: o, charges: [c]}\n---\n" + CATALOG.split("---\n")[2]
+    )
+    assert octroi("run", data).code == 5
+    assert query(data, "SELECT status FROM fact_claim WHERE kind = 'file'") == [{"status": "quarantined"}]
+    write(data)
+    told = fees(data, "2026-09-01").ok().json
+    assert (told["charged"], told["rated"], told["amounts"]) == (8, 8, {"EUR": "187.550000000"})
+    assert items(data) == AUGUST
+    assert fees(data, "2026-09-01").ok().json["claim"] == 0
+    balanced(data)
