@@ -107,7 +107,11 @@ class CreditControl:
     async def _decide(self, credit: Credit, session: Session) -> list[Decided]:
         if not session.access_point and not credit.subscription_ids and credit.type is not RequestType.INITIAL:
             raise UnableToReadMessage(Result.UNKNOWN_SESSION_ID, "nobody knows whose session it is")
-        decided = await asyncio.gather(*(self._decide_part(credit, session, part) for part in credit.parts))
+        found = [self._service(credit, session, part) for part in credit.parts]
+        # all that was used, before anything is granted: what one group gives back is there for the others
+        debits = await asyncio.gather(*(self._debit_part(credit, session, *each) for each in found))
+        granting = zip(found, debits, strict=True)
+        decided = await asyncio.gather(*(self._grant(credit, session, each, debit) for each, debit in granting))
         if credit.type is RequestType.TERMINATION:
             left = dict(session.groups)
             session.groups.clear()
@@ -116,14 +120,34 @@ class CreditControl:
             )  # nothing was reported of them
         return decided
 
-    async def _decide_part(self, credit: Credit, session: Session, part: Part) -> Decided:
+    def _service(self, credit: Credit, session: Session, part: Part) -> tuple[Part, Service | None, str, int]:
+        """Return a part with its service, whose usage it is, and base steps of what was used.
+
+        Raises:
+            UnableToReadMessage: when one of them is not said as it should be; nothing was done yet.
+        """
         service = self.table.find(credit.context, part.rating_group, part.identifiers)
         if service is None:
+            return part, None, "", 0
+        return part, service, self.access_point(credit, service, session), service.used(part.used)
+
+    async def _debit_part(
+        self, credit: Credit, session: Session, part: Part, service: Service | None, whose: str, used: int
+    ) -> ChargingAnswer | None:
+        if service is None:
+            return None
+        return await self._debit(credit, service, part, whose, session.groups.pop(part.group, None), used)
+
+    async def _grant(
+        self,
+        credit: Credit,
+        session: Session,
+        each: tuple[Part, Service | None, str, int],
+        debited: ChargingAnswer | None,
+    ) -> Decided:
+        part, service, whose, _ = each
+        if service is None:
             return Decided(part, None, Result.RATING_FAILED)
-        whose = self.access_point(credit, service, session)
-        prior = session.groups.pop(part.group, None)
-        used = service.used(part.used)
-        debited = await self._debit(credit, service, part, whose, prior, used)
         if debited is not None and debited.code is not ChargingCode.DONE:
             return Decided(part, service, RESULTS[debited.code])
         if part.requested is None or credit.type is RequestType.TERMINATION:

@@ -92,6 +92,17 @@ def test_what_was_used_is_charged_even_where_nothing_can_be_granted(gateway: Gat
     assert gateway.balance() == (-3, 0)
 
 
+@pytest.mark.parametrize("order", [1, -1], ids=["asks-first", "reports-first"])
+def test_what_a_group_gives_back_is_there_for_the_others_of_the_request(gateway: Gateway, order: int) -> None:
+    """Whatever the order in the message: 7,000 of 7,500 octets are held by four groups that used nothing."""
+    held = [service(group, ask=2000) for group in (1, 2, 3)] + [service(4, ask=1000)]
+    gateway.ask(type=INITIAL, whose=WHOSE, services=held)
+    services = [service(5, ask=2000), *(service(group, used=500 * (group == 1)) for group in (1, 2, 3, 4))]
+    answer = gateway.ask(type=UPDATE, number=1, services=services[::order])
+    assert told(answer)[5] == (2001, 2000, False)
+    assert gateway.balance() == (7, 2)
+
+
 def test_final_units_redirect_and_restrict(gateway: Gateway) -> None:
     services = [service(group, ask=2000) for group in (1, 2, 3)] + [service(4, ask=1000)]
     gateway.ask(type=INITIAL, whose=WHOSE, services=services)
