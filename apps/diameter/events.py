@@ -6,6 +6,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
+import polars as pl
+
 from apps.diameter.answers import RESULTS, Decided
 from apps.diameter.credit import Action, Credit, Part
 from apps.diameter.services import Service, ServiceTable
@@ -105,8 +107,10 @@ def _priced(engine: Engine, charge: ChargingRequest) -> dict[str, Any]:
     found = price_enquiry(engine, charge)
     active = engine.active
     assert active is not None
-    rows = active.catalog.access_points.filter(active.catalog.access_points["access_point"] == charge.access_point)
-    subscription = rows["subscription"][0]
+    at = charge.at or max(engine.journal.stage_time(engine.now()), engine.state.charging.at)
+    (subscription,) = active.catalog.access_points.filter(
+        pl.col("access_point") == charge.access_point, pl.col("start_at") <= at, pl.col("end_at") > at
+    )["subscription"]
     subscriptions, accounts = active.catalog.subscriptions, active.catalog.accounts
     account = subscriptions.filter(subscriptions["subscription"] == subscription)["account"][0]
     return found | {"currency": accounts.filter(accounts["account"] == account)["currency"][0]}
