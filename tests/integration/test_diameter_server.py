@@ -64,7 +64,8 @@ async def a_session(address: str, stop: threading.Event) -> None:
 def test_a_session_over_the_wire(tmp_path: Path) -> None:
     data = write_world(tmp_path / "data")
     told_: list[str] = []
-    server = DiameterServer(OURS, told_.append, Limits(leave_s=2.0))
+    # nobody asks by the watchdog while kernels are compiled: the peer here expects answers only
+    server = DiameterServer(OURS, told_.append, Limits(hello_s=60.0, watchdog_s=600.0, leave_s=2.0))
     stop = threading.Event()
     failures: list[BaseException] = []
     settings = Settings(data_dir=data, dedup_window_days="unlimited")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,7 +17,14 @@ from pipelines.mediation.diameter.codes import Command, Result
 from pipelines.mediation.diameter.fields import write
 from pipelines.mediation.diameter.messages import Avp, Header, Message, UnableToReadMessage, encode_message
 
-CALM = Limits(watchdog_s=30.0, leave_s=0.5)
+CALM = Limits(hello_s=60.0, message_s=60.0, watchdog_s=600.0, leave_s=0.5)
+
+
+async def _until(there: Callable[[], bool]) -> None:
+    """Let the server work until something is so."""
+    async with asyncio.timeout(60):
+        while not there():
+            await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
@@ -118,8 +126,7 @@ def test_answers_go_to_who_asked_whatever_ids_they_chose() -> None:
         for number, wire in enumerate(wires):
             await wire.hello(**{"Origin-Host": f"pgw{number}"})
             wire.send(272, CREDIT, application=4, ids=(5, 5))
-        await asyncio.sleep(0.05)
-        assert hub.in_flight == 3
+        await _until(lambda: hub.in_flight == 3)
         gate.set()
         for number, wire in enumerate(wires):
             assert (await wire.next())[1].get("User-Name") == f"pgw{number}"
@@ -167,7 +174,7 @@ def test_a_silent_peer_is_asked_and_then_left() -> None:
         assert (await wire.next())[0].command == Command.DEVICE_WATCHDOG
         assert await wire.is_over()
 
-    with_server(act)
+    with_server(act, limits=Limits(watchdog_s=0.5, leave_s=0.3))
 
 
 @pytest.mark.parametrize("sent", [b"", b"\x01\0\0", b"\x01\0\0\x30\x80", b"GET / HTTP/1.1\r\n\r\n........"])
@@ -224,7 +231,7 @@ def test_a_peer_that_does_not_read_is_dropped() -> None:
                 await asyncio.sleep(0.001)
         assert hub.in_flight == 0
 
-    with_server(act, handler=much)
+    with_server(act, handler=much, limits=Limits(watchdog_s=600.0, waiting_bytes_max=50_000, leave_s=0.5))
 
 
 def test_defects_and_refusals_of_the_handler_are_answers() -> None:
@@ -268,7 +275,7 @@ def test_a_server_that_stops_ends_what_is_on_its_way_and_says_good_bye() -> None
         wire = await connect(address)
         await wire.hello()
         wire.send(272, CREDIT, application=4)
-        await asyncio.sleep(0.02)
+        await _until(lambda: hub.in_flight == 1)
         tasks.append(asyncio.create_task(read_all(wire)))
 
     hub = with_server(act, handler=slowly, limits=CALM)
