@@ -38,6 +38,9 @@ def _letters(address: str, topic: str) -> list[dict[str, bytes]]:
     return [dict(message.headers() or []) for message in found]  # type: ignore[misc]
 
 
+LAG = 'kafka_consumergroup_lag{consumergroup="octroi.sink",partition="0",topic="usage.block.rated.v1"}'
+
+
 def _metrics(port: int) -> dict[str, float]:
     lines = urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode().splitlines()
     return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if not line.startswith("#")}
@@ -72,10 +75,12 @@ def test_what_cannot_be_read_is_set_aside_and_a_sleeper_changes_nothing(stream: 
     stream.produce("calls", [(ANA, call("last", 60).encode())])
     stream.await_sheet(sink, 5)
     metrics = _metrics(port)
+    deadline = time.monotonic() + 60
+    while metrics.get(LAG) != 0:  # it is looked at now and then
+        assert time.monotonic() < deadline, metrics
+        time.sleep(0.2)
+        metrics = _metrics(port)
     assert metrics['octroi_records_total{stage="sink"}'] == 2001
-    assert (
-        metrics['kafka_consumergroup_lag{consumergroup="octroi.sink",partition="0",topic="usage.block.rated.v1"}'] == 0
-    )
     assert metrics['octroi_blocks_total{stage="sink"}'] >= 4
     assert urlopen(f"http://127.0.0.1:{port}/readyz", timeout=10).read() == b"ready\n"
     assert stream.octroi("query", "SELECT 1").returncode == 4  # the sink owns the store
@@ -83,11 +88,13 @@ def test_what_cannot_be_read_is_set_aside_and_a_sleeper_changes_nothing(stream: 
     counted = stream.octroi("query", "SELECT sum(received) AS n FROM record_sheet", "--json")
     assert '"n": 2501' in counted.stdout
     for topic in (BLOCKS, EDRS, RATED):
-        (headers,) = _letters(stream.address, topic)
-        assert headers["x-error-code"] == b"UNKNOWN_SCHEMA"
-        assert headers["x-origin-topic"] == topic.encode()
-        assert headers["x-origin-offset"] == b"0"
-        assert headers["ce_dataschema"] == b"raw/2"
+        letters = _letters(stream.address, topic)
+        assert letters  # once or more: who took a partition over may have sent it again
+        for headers in letters:
+            assert headers["x-error-code"] == b"UNKNOWN_SCHEMA"
+            assert headers["x-origin-topic"] == topic.encode()
+            assert headers["x-origin-offset"] == b"0"
+            assert headers["ce_dataschema"] == b"raw/2"
     facts, money, (sheet,) = contents(stream.data, (FACTS, MONEY, SHEET))
     assert (sheet["received"], sheet["accepted"], sheet["duplicate"], sheet["rated"]) == (2501, 2001, 500, 2001)
     assert {(row["account"], row["amount"]) for row in facts} == {

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,6 +38,10 @@ class SharedBroker:
         topics = [name for name in admin.list_topics(timeout=30).topics if not name.startswith("__")]
         for future in admin.delete_topics(topics).values() if topics else ():
             future.result(30)
+        deadline = time.monotonic() + 60
+        while not set(topics).isdisjoint(admin.list_topics(timeout=30).topics):  # brokers hear of it a little later
+            assert time.monotonic() < deadline, topics
+            time.sleep(0.05)
         groups = [group.group_id for group in admin.list_consumer_groups().result(30).valid]
         for future in admin.delete_consumer_groups(groups).values() if groups else ():
             future.exception(30)  # one that is not empty yet ends by itself
