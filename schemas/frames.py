@@ -19,6 +19,8 @@ import pyarrow as pa
 Block = TypeVar("Block")
 _FACTS = b"facts"
 _ROW = 1
+_NO_FRAME = (OSError, StopIteration, AttributeError, LookupError, TypeError, ValueError, SystemError)
+"""What Arrow and we raise on bytes that are something else."""
 AnyArray = np.ndarray[Any, Any]
 
 
@@ -56,14 +58,14 @@ def from_frame(kind: type[Block], frame: bytes) -> Block:
         if facts[""] != kind.__name__:
             raise UnableToReadFrame(f"the frame holds a {facts['']}, not a {kind.__name__}")
         return cast("Block", _put_together(kind, "", columns, facts))
-    except (pa.ArrowInvalid, OSError, StopIteration, KeyError, TypeError, ValueError) as error:
+    except (pa.ArrowException, *_NO_FRAME) as error:
         if isinstance(error, UnableToReadFrame):
             raise
         raise UnableToReadFrame(f"the bytes are no frame of a {kind.__name__}: {error}") from error
 
 
 def _take_apart(block: Any, prefix: str, columns: dict[str, AnyArray], facts: dict[str, Any]) -> None:
-    for name, _, _ in _parts_of(type(block)):
+    for name, *_ in _parts_of(type(block)):
         value, path = getattr(block, name), prefix + name
         if value is None:
             continue
@@ -84,7 +86,7 @@ def _take_apart(block: Any, prefix: str, columns: dict[str, AnyArray], facts: di
 
 def _put_together(kind: type[Any], prefix: str, columns: dict[str, AnyArray], facts: dict[str, Any]) -> Any:
     found: dict[str, Any] = {}
-    for name, hint, default in _parts_of(kind):
+    for name, hint, default, optional in _parts_of(kind):
         path = prefix + name
         if path in columns:
             array = columns[path]
@@ -93,6 +95,8 @@ def _put_together(kind: type[Any], prefix: str, columns: dict[str, AnyArray], fa
             else:
                 found[name] = array.reshape(-1, facts[path]) if path in facts else array
         elif path not in facts:
+            if default is MISSING and not optional:
+                raise UnableToReadFrame(f"the frame of a {kind.__name__} has no {path}")
             if default is MISSING:
                 found[name] = None
         elif is_dataclass(hint):
@@ -106,20 +110,26 @@ def _put_together(kind: type[Any], prefix: str, columns: dict[str, AnyArray], fa
     return kind(**found)
 
 
-_KNOWN: dict[type[Any], tuple[tuple[str, Any, Any], ...]] = {}
+_Part = tuple[str, Any, Any, bool]
+_KNOWN: dict[type[Any], tuple[_Part, ...]] = {}
 
 
-def _parts_of(kind: type[Any]) -> tuple[tuple[str, Any, Any], ...]:
-    """Return (name, plain type, default or MISSING) of each field of a dataclass; looked up once."""
+def _parts_of(kind: type[Any]) -> tuple[_Part, ...]:
+    """Return (name, plain type, default or MISSING, may it be None) of each field of a dataclass; looked up once."""
     if kind not in _KNOWN:
         _KNOWN[kind] = _parts(kind)
     return _KNOWN[kind]
 
 
-def _parts(kind: type[Any]) -> tuple[tuple[str, Any, Any], ...]:
+def _parts(kind: type[Any]) -> tuple[_Part, ...]:
     hints = get_type_hints(kind)
     return tuple(
-        (item.name, _plain(hints[item.name]), item.default if item.default is not MISSING else item.default_factory)
+        (
+            item.name,
+            _plain(hints[item.name]),
+            item.default if item.default is not MISSING else item.default_factory,
+            type(None) in get_args(hints[item.name]),
+        )
         for item in fields(kind)
     )
 

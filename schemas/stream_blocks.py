@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from schemas.arrays import Int64Array, UInt8Array
 from schemas.cdr import CdrBlock
 from schemas.edr import EdrBlock
+
+MESSAGES_MAX = 1 << 20
+"""Most messages of a raw block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,19 @@ class RawBlock:
     end: Int64Array
     offset: Int64Array
     received_at: Int64Array
+
+    def __post_init__(self) -> None:
+        """Refuse what does not fit together: whoever sends blocks may be somebody else.
+
+        Raises:
+            ValueError: when they are too many, ends do not lie in the payload one after the other, or an offset or time lacks.
+        """
+        if len(self.end) > MESSAGES_MAX:
+            raise ValueError(f"{len(self.end)} messages are more than {MESSAGES_MAX}")
+        if len(self.end) and (self.end[-1] != len(self.payload) or np.any(np.diff(self.end, prepend=0) < 0)):
+            raise ValueError("the ends of messages do not lie in the payload, one after the other")
+        if self.origin and not len(self.end) == len(self.offset) == len(self.received_at):
+            raise ValueError(f"{len(self.end)} messages have {len(self.offset)} offsets, {len(self.received_at)} times")
 
     def __len__(self) -> int:
         """Return the number of messages."""

@@ -71,7 +71,7 @@ class Collector:
     progress: Progress
     dead_count: int = 0
     _gathered: dict[tuple[str, int], _Gathering] = field(default_factory=dict)
-    _sent: deque[tuple[TopicPartition, list[bool]]] = field(default_factory=deque)
+    _sent: deque[tuple[TopicPartition | None, list[bool]]] = field(default_factory=deque)
     _error: BaseException | None = None
 
     def run(self, stop: threading.Event) -> None:
@@ -170,7 +170,9 @@ class Collector:
         kept = headers_of(message)
         headers = kept | letter_headers("collect", code, text, origin, self.now())
         self.dead_count += 1
-        self._produce(dead_letters(origin[0]), 0, message.value() or b"", headers, [False])
+        acknowledged = [False]
+        self._sent.append((None, acknowledged))  # nothing behind it is committed before it is safe
+        self._produce(dead_letters(origin[0]), 0, message.value() or b"", headers, acknowledged)
 
     def _commit(self) -> None:
         if self._error is not None:
@@ -178,7 +180,8 @@ class Collector:
         moved: dict[tuple[str, int], TopicPartition] = {}
         while self._sent and self._sent[0][1][0]:
             place, _ = self._sent.popleft()
-            moved[place.topic, place.partition] = place
+            if place is not None:
+                moved[place.topic, place.partition] = place
         if moved:
             self.consumer.commit(offsets=list(moved.values()), asynchronous=True)
 

@@ -42,7 +42,6 @@ class Outbox:
     error: BaseException | None = None
     dead_count: int = 0
     _sent: dict[int, deque[_Sent]] = field(default_factory=dict)
-    _reported: dict[int, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def begin(self, block: Fetched) -> Sending:

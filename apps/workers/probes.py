@@ -83,7 +83,7 @@ class _Watch:
             for lag in self.lags.values():
                 try:
                     lag.look(*self._offsets(lag.group), time.monotonic())
-                except KafkaException:
+                except (KafkaException, TimeoutError):
                     continue  # the broker is away: what was known stays
 
     def _offsets(self, group: str) -> tuple[dict[Place, int], dict[Place, int]]:

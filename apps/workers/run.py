@@ -51,7 +51,14 @@ def apply_topics(settings: StreamSettings) -> list[Change]:
 def activate(settings: StreamSettings) -> tuple[int, list[Change]]:
     """Put the catalog of the data directory on the shelf, make its topics, and tell every worker; return its number."""
     directory = DataDirectory(settings.data_dir)
-    number = publish(Objects(settings.objects_address), directory.catalog, settings.scratch / "published", now_us())
+    number = publish(
+        Objects(settings.objects_address),
+        directory.catalog,
+        settings.scratch / "published",
+        now_us(),
+        tenant=settings.tenant,
+        partitions=settings.stream_partitions,
+    )
     changes = apply_topics(settings)
     producer = Producer(producer_settings(settings.kafka, "octroi-activate"))
     producer.produce(IMAGES, b'{"number": %d}' % number, key=b"image", partition=0)

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+
+import numpy as np
 
 from apps.embedded.source_check import check_sources
 from apps.workers.objects import Objects
 from billing.catalog.models import UnableToLoadCatalog
 from billing.catalog.store import copy_catalog, load_catalog
 from pipelines.partitions.decoding import ONE_BY_ONE
-from pipelines.partitions.images import UnableToReadShelf
+from pipelines.partitions.images import Shelf, UnableToReadShelf, in_force
+from pipelines.partitions.keys import partitions_of_accounts
+from pipelines.snapshot import StageState
+from rating.image_holders import NO_ACCOUNT
 from schemas.catalog import Catalog
 from schemas.log_place import activation_claim
 from schemas.source import DelimitedSource, FixedWidthSource, SourceBase
@@ -24,11 +31,12 @@ class UnableToStream(Exception):
     """A catalog asks for what the streaming mode does not do."""
 
 
-def publish(objects: Objects, directory: Path, scratch: Path, now: int) -> int:
+def publish(objects: Objects, directory: Path, scratch: Path, now: int, *, tenant: str, partitions: int) -> int:
     """Put the catalog in a directory on the shelf and return its number; the latest one again is the same.
 
     Args:
         directory: of its documents. scratch: where a copy may be made. now: microseconds UTC.
+        tenant, partitions: of log 2; where balances lie depends on them.
 
     Raises:
         billing.catalog.models.UnableToLoadCatalog: when it is invalid.
@@ -42,6 +50,7 @@ def publish(objects: Objects, directory: Path, scratch: Path, now: int) -> int:
         if number and objects.read_json(_ENTRY.format(number=number))["hash"] == catalog.content_hash:
             return number
         claim = activation_claim(number + 1)
+        check_homes(shelf(objects, scratch), catalog, claim, tenant=tenant, partitions=partitions)
         copy = scratch / catalog.content_hash
         copy_catalog(directory, catalog, copy)
         files = sorted(path for path in copy.rglob("*") if path.is_file())
@@ -85,9 +94,7 @@ def _read(objects: Objects, cache: Path, number: int) -> Catalog:
         entry = objects.read_json(_ENTRY.format(number=number))
         target = cache / entry["hash"]
         for name in entry["files"]:
-            path = target / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(objects.read(f"images/{entry['hash']}/{name}"))
+            _keep(target / name, objects.read(f"images/{entry['hash']}/{name}"), cache)
         catalog = load_catalog(target)
     except (FileNotFoundError, UnableToLoadCatalog) as error:
         raise UnableToReadShelf(f"catalog {number} cannot be read from the object store: {error}") from error
@@ -96,6 +103,16 @@ def _read(objects: Objects, cache: Path, number: int) -> Catalog:
             f"catalog {number} in the object store is not the one that took effect; restore its files"
         )
     return catalog
+
+
+def _keep(path: Path, content: bytes, cache: Path) -> None:
+    """Write a file whole or not at all: other workers of the machine may be reading it."""
+    if path.exists() and path.read_bytes() == content:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = cache / f"{os.getpid()}-{threading.get_ident()}.part"
+    beside.write_bytes(content)
+    beside.replace(path)
 
 
 def streamed(catalog: Catalog) -> list[str]:
@@ -132,3 +149,30 @@ def check_streamable(catalog: Catalog) -> None:
     if not streamed(catalog):
         told = "; ".join(f"{code}: {objection(source)}" for code, source in sorted(catalog.sources.items()))
         raise UnableToStream(f"no source of the catalog has records that may come as messages: {told or 'it has none'}")
+
+
+def check_homes(shelf: Shelf, catalog: Catalog, number: int, *, tenant: str, partitions: int) -> None:
+    """Check that the balances of every account stay on the partition of log 2 where they are.
+
+    Args:
+        shelf: has the catalogs before. catalog: the one that is to take effect as `number`. tenant, partitions: of log 2.
+
+    Raises:
+        UnableToStream: when accounts would move with nothing of what they have used and paid.
+    """
+    state, found, home = StageState.empty(), None, np.full(0, -1, np.int32)
+    for each in range(1, number + 1):
+        found = in_force(found, each, state, lambda known: catalog if known == number else shelf(known))
+        group, names = found.image.charge_group, state.vocabulary.accounts.names
+        target = partitions_of_accounts(names, group, tenant, partitions)
+        there = group != NO_ACCOUNT
+        before = np.append(home, np.full(len(target) - len(home), -1, np.int32))
+        moved = np.flatnonzero(there & (before >= 0) & (before != target))
+        home = np.where(there, target, before)
+    if number > 1 and len(moved):
+        told = ", ".join(names[row] for row in moved[:10].tolist())
+        raise UnableToStream(
+            f"{len(moved)} accounts would be of another charge group, whose usage is rated on another partition than "
+            f"the one that has their balances and counters: {told}. Leave shared wallets and counters of accounts that are "
+            "in force as they are; new accounts may join each other, and those whose partition is the same"
+        )

@@ -167,6 +167,7 @@ class Sink:
             check_blocks([output])
             place = LogPlace.of(output.header.claim, output.header.block)
             epoch, image = int(headers[HEADER_EPOCH]), int(headers[HEADER_IMAGE])
+            int(headers.get(HEADER_RECEIVED, b"0"))
             if str(place).encode() != headers[HEADER_NAME]:
                 raise _Poison("WRONG_NAME", f"the block is {place}, its header says {headers[HEADER_NAME]!r}")
         except (UnableToReadFrame, UnableToStore, ValueError, KeyError) as error:

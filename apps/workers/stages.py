@@ -17,6 +17,7 @@ from apps.workers.clients import consumer_settings, producer_settings
 from apps.workers.objects import Objects
 from apps.workers.outbox import Outbox
 from apps.workers.progress import Progress
+from apps.workers.scratch import own_directory
 from apps.workers.settings import StreamSettings
 from apps.workers.shelf import latest, shelf
 from apps.workers.snapshots import Partition, PartitionSnapshots
@@ -213,7 +214,7 @@ def build(
 
     name = f"octroi-{'-'.join(stages)}-{os.uname().nodename}-{os.getpid()}"
     objects = Objects(settings.objects_address)
-    scratch = settings.scratch / str(os.getpid())
+    scratch = own_directory(settings.scratch)
     catalogs = shelf(objects, settings.scratch / "images")
     images = KnownImages(settings.tenant, secret, catalogs)
     if "decode" in stages and (number := latest(objects)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipelines.agents.ports import Send
 from pipelines.agents.source import Fetched
 from pipelines.partitions.account import AccountPartition
-from schemas.frames import UnableToReadFrame, from_frame, to_frame
+from schemas.frames import from_frame, to_frame
 from schemas.log_place import Log, LogPlace
 from schemas.stream_blocks import EdrMessage
 from schemas.topics import (
@@ -33,11 +33,11 @@ def account(block: Fetched, stage: AccountPartition, send: Send, *, epoch: int, 
         return 0
     try:
         message = from_frame(EdrMessage, block.value)
-    except UnableToReadFrame as error:
+        written_under = int(block.headers.get(HEADER_EPOCH, b"0"))
+    except ValueError as error:
         send.dead(EDRS, block, "MALFORMED_FRAME", str(error))
         stage.offset = block.offset + 1
         return 0
-    written_under = int(block.headers.get(HEADER_EPOCH, b"0"))
     output = stage.take(block.offset, block.appended_at, written_under, message)
     if output is None:
         return 0

@@ -9,11 +9,8 @@ from pipelines.agents.source import Fetched
 from pipelines.mediation.decode import UnableToCompileSource
 from pipelines.partitions.decoding import decode_raw
 from schemas.frames import UnableToReadFrame, from_frame, to_frame
-from schemas.stream_blocks import RawBlock
+from schemas.stream_blocks import MESSAGES_MAX, RawBlock
 from schemas.topics import BLOCKS, CDRS, HEADER_NAME, HEADER_SCHEMA, HEADER_TENANT, dead_letters, schema_of
-
-DIRECT = 20
-"""Bits for rows in the offset of a raw block that somebody else than the collector sent."""
 
 
 def decode(block: Fetched, images: Images, send: Send, *, window_days: int | None, partitions: int) -> int:
@@ -27,7 +24,7 @@ def decode(block: Fetched, images: Images, send: Send, *, window_days: int | Non
         send.dead(BLOCKS, block, "MALFORMED_FRAME", str(error))
         return 0
     if not raw.origin:  # sent as a block: its place in this topic is where its records come from
-        place = np.int64(block.offset) << DIRECT
+        place = np.int64(block.offset) * MESSAGES_MAX
         raw = RawBlock(
             raw.source,
             f"{BLOCKS}/{block.partition}",

@@ -23,7 +23,7 @@ ONE_BY_ONE = LINES | {"ts32298"}
 
 
 ROWS_PER_MESSAGE, BYTES_PER_MESSAGE = 16_384, 4 << 20
-"""Records, and their raw bytes, that go into one message of log 1."""
+"""Records, and their raw bytes, that go into one message of log 1; one that came holds no more records than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,11 @@ def _decoded(
         yield from _decoded(raw, decoder, first, middle, dead)
         yield from _decoded(raw, decoder, middle, last, dead)
         return
+    records = sum(map(len, blocks))
     if last - first == 1:
+        if records > ROWS_PER_MESSAGE:
+            dead.append(DeadMessage(first, "TOO_MANY_RECORDS", f"{records} records, at most {ROWS_PER_MESSAGE}"))
+            return
         for cdrs in blocks:
             yield cdrs, np.full(len(cdrs), raw.offset[first], np.int64)
         return
@@ -118,7 +122,7 @@ def _decoded(
     (cdrs, *more) = blocks
     message = np.searchsorted(ends, cdrs.raw_start, side="right")
     beyond = np.flatnonzero(cdrs.raw_end > ends[np.minimum(message, len(ends) - 1)])
-    if more or len(beyond):
+    if more or len(beyond) or np.bincount(message).max(initial=0) > ROWS_PER_MESSAGE:
         parted = first + (int(message[beyond[0]]) if len(beyond) else (last - first) // 2)
         yield from _decoded(raw, decoder, first, parted, dead)
         yield from _decoded(raw, decoder, parted, parted + 1, dead)

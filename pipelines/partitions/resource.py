@@ -82,7 +82,9 @@ class ResourcePartition:
     def _process(self, cdrs: CdrBlock, message: CdrMessage, words: dict[int, str]) -> ResourceOutput:
         assert self.image is not None
         found, first = self.image, cdrs.position.first_record
-        source = found.catalog.sources[message.source]
+        # a source that is gone since: what was read of it before is taken by its own terms
+        catalog = found.catalog if message.source in found.catalog.sources else self.shelf(message.image)
+        source = catalog.sources[message.source]
         state, source_id = self.state, self.state.vocabulary.sources.id(message.source)
         state.resource.dedup.take_terms(message.window_days or None, again=False)
         result = process(

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pytest
 from cli_calls import ANA, BOB, CATALOG, STRANGER, WITH_STRANGER, call, write_catalog
 from hypothesis import given
@@ -172,6 +173,21 @@ def test_a_catalog_takes_effect_with_the_first_block_made_under_it(decoder: Deco
     assert reasons == [1, 0, 0]  # what was read under the earlier one comes later, and finds the later one in force
 
 
+def test_a_source_that_is_gone_is_taken_by_the_terms_it_was_read_under(decoder: Decoder, shelf: Shelf) -> None:
+    stage = resource({1: shelf(1), 2: replace(shelf(2), sources={})}.__getitem__)
+    (message,) = messages_of(raw([call(1)]), decoder)
+    stage.image = in_force(None, 2, stage.state, stage.shelf)
+    output = stage.take(0, NOW, message)
+    assert output is not None
+    assert output.sheet.header.accepted == 1
+
+
+def test_one_message_holds_no_more_records_than_a_block_can_number(decoder: Decoder, shelf: Shelf) -> None:
+    found = decoded(raw([call(1), "x\n" * 17_000, call(2)]), decoder)
+    assert [(dead.index, dead.code) for dead in found.dead] == [(1, "TOO_MANY_RECORDS")]
+    assert [offset for _, message in found.messages for offset in message.offset.tolist()] == [0, 2]
+
+
 def test_partitions_of_another_number_are_refused(shelf: Shelf, decoder: Decoder) -> None:
     stage = resource(shelf)
     stage.take(0, NOW, messages_of(raw([call(1)]), decoder)[0])
@@ -187,6 +203,16 @@ def test_frames_of_something_else_are_refused(decoder: Decoder) -> None:
     for damaged in (b"", b"nonsense", frame[:100], frame[: len(frame) // 2]):
         with pytest.raises(UnableToReadFrame):
             from_frame(CdrMessage, damaged)
+    for foreign in ({"end": [1]}, {"end": [[1]]}, {"source": ["x"]}, {"end": [["x"]]}):
+        batch = pa.record_batch(foreign).replace_schema_metadata({b"facts": b'{"": "RawBlock"}'})
+        with pa.ipc.new_stream(sink := pa.BufferOutputStream(), batch.schema) as writer:
+            writer.write_batch(batch)
+        with pytest.raises(UnableToReadFrame):
+            from_frame(RawBlock, sink.getvalue().to_pybytes())
+    good = raw([call(1), call(2)])
+    for wrong in ({"end": good.end[::-1]}, {"payload": good.payload[:-1]}, {"offset": good.offset[:1]}):
+        with pytest.raises(ValueError, match="messages"):
+            replace(good, **wrong)
     again = from_frame(CdrMessage, frame)
     assert again.cdrs.key_hi.flags.writeable
     assert to_frame(again) == frame
