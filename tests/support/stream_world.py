@@ -85,7 +85,7 @@ class Stream:
             producer.produce(raw_topic(source), value, key=key)
         assert producer.flush(30) == 0
 
-    def await_some(self, stored: int, within_s: float = 60.0) -> None:
+    def await_some(self, stored: int, within_s: float = 300.0) -> None:
         """Wait until the sink has committed so many output blocks."""
         consumer = Consumer({"bootstrap.servers": self.address, "group.id": "octroi.sink"})
         places = [TopicPartition(RATED, partition) for partition in range(self.partitions)]
@@ -105,7 +105,7 @@ class Stream:
         except KafkaException:
             return [0] * len(places)
 
-    def await_sheet(self, worker: subprocess.Popen[bytes], stored: int, within_s: float = 90.0) -> None:
+    def await_sheet(self, worker: subprocess.Popen[bytes], stored: int, within_s: float = 300.0) -> None:
         """Wait until the sink has committed everything there is, and that is at least so many blocks."""
         consumer = Consumer({"bootstrap.servers": self.address, "group.id": "octroi.sink"})
         places = [TopicPartition(RATED, partition) for partition in range(self.partitions)]
