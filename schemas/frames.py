@@ -19,7 +19,7 @@ import pyarrow as pa
 Block = TypeVar("Block")
 _FACTS = b"facts"
 _ROW = 1
-_NO_FRAME = (OSError, StopIteration, AttributeError, LookupError, TypeError, ValueError, SystemError)
+_NO_FRAME = (pa.ArrowException, OSError, StopIteration, AttributeError, LookupError, TypeError, ValueError, SystemError)
 """What Arrow and we raise on bytes that are something else."""
 AnyArray = np.ndarray[Any, Any]
 
@@ -58,7 +58,7 @@ def from_frame(kind: type[Block], frame: bytes) -> Block:
         if facts[""] != kind.__name__:
             raise UnableToReadFrame(f"the frame holds a {facts['']}, not a {kind.__name__}")
         return cast("Block", _put_together(kind, "", columns, facts))
-    except (pa.ArrowException, *_NO_FRAME) as error:
+    except _NO_FRAME as error:
         if isinstance(error, UnableToReadFrame):
             raise
         raise UnableToReadFrame(f"the bytes are no frame of a {kind.__name__}: {error}") from error

@@ -15,7 +15,7 @@ from apps.workers.objects import Objects
 from billing.catalog.models import UnableToLoadCatalog
 from billing.catalog.store import copy_catalog, load_catalog
 from pipelines.partitions.decoding import ONE_BY_ONE
-from pipelines.partitions.images import Shelf, UnableToReadShelf, in_force
+from pipelines.partitions.images import ImageInForce, Shelf, UnableToReadShelf, in_force
 from pipelines.partitions.keys import partitions_of_accounts
 from pipelines.snapshot import StageState
 from rating.image_holders import NO_ACCOUNT
@@ -160,7 +160,8 @@ def check_homes(shelf: Shelf, catalog: Catalog, number: int, *, tenant: str, par
     Raises:
         UnableToStream: when accounts would move with nothing of what they have used and paid.
     """
-    state, found, home = StageState.empty(), None, np.full(0, -1, np.int32)
+    state, home = StageState.empty(), np.full(0, -1, np.int32)
+    found: ImageInForce | None = None
     for each in range(1, number + 1):
         found = in_force(found, each, state, lambda known: catalog if known == number else shelf(known))
         group, names = found.image.charge_group, state.vocabulary.accounts.names

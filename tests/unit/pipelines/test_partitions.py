@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -210,6 +211,7 @@ def test_frames_of_something_else_are_refused(decoder: Decoder) -> None:
         with pytest.raises(UnableToReadFrame):
             from_frame(RawBlock, sink.getvalue().to_pybytes())
     good = raw([call(1), call(2)])
+    wrong: dict[str, Any]
     for wrong in ({"end": good.end[::-1]}, {"payload": good.payload[:-1]}, {"offset": good.offset[:1]}):
         with pytest.raises(ValueError, match="messages"):
             replace(good, **wrong)
