@@ -118,8 +118,9 @@ def test_a_session_goes_on_after_a_crash_without_its_subscriber(data: Path) -> N
 def test_reservations_end_by_themselves(data: Path) -> None:
     with engine_of(data) as engine:
         gateway = Gateway(engine)
-        gateway.ask(type=INITIAL, whose=WHOSE, services=[service(ask=())])
         began = engine.now()
+        engine.now = lambda: began
+        gateway.ask(type=INITIAL, whose=WHOSE, services=[service(ask=())])
         engine.now = lambda: began + 1199 * 10**6
         gateway.ask(type=EVENT, session="e", action=2, context="32274@3gpp.org", whose=WHOSE)
         assert balance(engine) == (Decimal("7.5"), 2)
