@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from typing import BinaryIO, Literal
 
 import numpy as np
@@ -83,14 +84,16 @@ def column_slots(columns: tuple[str, ...], fields: tuple[str, ...]) -> Int32Arra
     """
     missing = [name for name in fields if name not in columns]
     if missing:
-        raise UnableToDecodeFile("MISSING_COLUMN", _missing(missing, columns, of=len(fields))[:1000])
+        raise UnableToDecodeFile("MISSING_COLUMN", missing_text(missing, columns, of=len(fields)))
     slots = {name: slot for slot, name in enumerate(fields)}
     return np.array([slots.get(name, -1) for name in columns], np.int32)
 
 
-def _missing(missing: list[str], columns: tuple[str, ...], *, of: int) -> str:
+def missing_text(missing: Sequence[str], columns: Sequence[str], *, of: int) -> str:
+    """Return what to say of columns that are not there, of `of` that are asked for, and of those that are."""
     absent = ", ".join(map(repr, missing))
     if len(missing) < of:
-        return f"the file has no column {absent}; it has {', '.join(map(repr, columns))}"
+        return f"the file has no column {absent}; it has {', '.join(map(repr, columns))}"[:1000]
     # the first line of a file without a header is somebody's usage: it is not repeated
-    return f"the first line names none of the columns {absent}: no header, or another delimiter? It has {len(columns)} fields"
+    told = f"the first line names none of the columns {absent}: no header, or another delimiter? It has {len(columns)} fields"
+    return told[:1000]

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import BinaryIO
 
 from pipelines.mediation.columns.rows import Row
+from pipelines.mediation.delimited.header import missing_text
 from pipelines.mediation.enedis import words as common
 from pipelines.mediation.failures import UnableToDecodeFile
 from pipelines.mediation.grdf import words
@@ -33,11 +34,10 @@ def table_rows(stream: BinaryIO, head: bytes, table: GrdfTable) -> Iterator[Row]
     if not header:
         return
     places = {name.strip(): place for place, name in enumerate(header)}
-    missing = [name for name in table.columns.values() if name not in places]
+    named = dict.fromkeys(table.columns.values())
+    missing = [name for name in named if name not in places]
     if missing:
-        raise UnableToDecodeFile(
-            "MISSING_COLUMN", f"no column {', '.join(missing)}: there are {', '.join(header)}"[:1000]
-        )
+        raise UnableToDecodeFile("MISSING_COLUMN", missing_text(missing, header, of=len(named)))
     slots = {column: places[name] for column, name in table.columns.items()}
     instant = instant_reader(table.pattern)
     for line, cells in rows:

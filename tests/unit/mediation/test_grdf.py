@@ -325,7 +325,10 @@ def test_a_table_names_the_columns_of_delimited_files(world: Any) -> None:
     assert reasons == [Reason.NONE, Reason.FILTERED_BY_SOURCE, Reason.NONE, Reason.FIELD_MISSING]
     with pytest.raises(UnableToDecodeFile) as failure:
         rows_of(OMEGA.replace("energie", "kwh"), table=TABLE)
-    assert (failure.value.code, "no column energie" in failure.value.message) == ("MISSING_COLUMN", True)
+    assert (failure.value.code, "no column 'energie'; it has" in failure.value.message) == ("MISSING_COLUMN", True)
+    with pytest.raises(UnableToDecodeFile) as failure:
+        rows_of(OMEGA.partition("\n")[2], table=TABLE)
+    assert (failure.value.code, "GI123456" in failure.value.message) == ("MISSING_COLUMN", False)  # a customer's line
 
 
 @pytest.mark.parametrize(
