@@ -9,6 +9,7 @@ prepare_cache()  # numba reads NUMBA_CACHE_DIR when it is imported, so nothing t
 import importlib  # noqa: E402
 import os  # noqa: E402
 import pkgutil  # noqa: E402
+import resource  # noqa: E402
 import shutil  # noqa: E402
 import sys  # noqa: E402
 import tracemalloc  # noqa: E402, F401 - pytest imports it while it reports, and again when that import collects garbage
@@ -49,6 +50,11 @@ os.environ["OCTROI_DEDUP_WINDOW_DAYS"] = "unlimited"  # usage of tests is old, a
 IN_MEMORY = Path("/dev/shm")
 if IN_MEMORY.is_dir() and os.access(IN_MEMORY, os.W_OK) and shutil.disk_usage(IN_MEMORY).free >= 6 << 30:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
+
+# Every thread that a store ever had keeps three files open, also once the store is closed, and a worker opens hundreds of
+# stores: it needs all the files that it may have, and there are more workers than cores so that each has fewer stores.
+_, files_max = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (files_max, files_max))
 
 sys.path.append(str(Path(__file__).parent / "support"))  # helpers that tests of several folders share
 
