@@ -6,7 +6,7 @@ import csv
 import sys
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,10 @@ from apps.cli.deciding import ask
 from apps.cli.failures import PARTIAL, WrongUsage, honest, say
 from apps.cli.options import AsJson, Data, open_settings, require_catalog
 from apps.cli.output import count, decimal_text, print_json, print_result, print_table, printable, rows_of
+
+if TYPE_CHECKING:
+    from apps.embedded.layout import DataDirectory
+    from schemas.source_base import SourceBase
 
 files = typer.Typer(help="Usage files that were taken.", no_args_is_help=True)
 
@@ -156,12 +160,8 @@ def gaps(
     require_catalog(directory)
     from apps.embedded.access import reach
     from apps.embedded.file_gaps import COLUMNS, gaps_of
-    from billing.catalog.store import load_catalog
 
-    sources = load_catalog(directory.catalog).sources
-    if source is not None and source not in sources:
-        raise WrongUsage(f"the catalog defines no source {source}; `octroi sources list` shows them")
-    chosen = {code: known for code, known in sources.items() if source in (None, code)}
+    chosen = _chosen(directory, source)
     with reach(directory, settings, say) as access:
         unusable = rows_of(access.query("SELECT claim FROM file WHERE status != 'done'"))
     found = list(gaps_of(directory.journal, chosen, {row["claim"] for row in unusable}))
@@ -194,12 +194,8 @@ def warnings(
     _, directory = open_settings(data)
     require_catalog(directory)
     from apps.embedded.file_warnings import COLUMNS, warnings_of
-    from billing.catalog.store import load_catalog
 
-    sources = load_catalog(directory.catalog).sources
-    if source is not None and source not in sources:
-        raise WrongUsage(f"the catalog defines no source {source}; `octroi sources list` shows them")
-    chosen = {code: known for code, known in sources.items() if source in (None, code)}
+    chosen = _chosen(directory, source)
     archive = directory.spool.archive
     found = list(warnings_of(directory.journal, archive, chosen, file=file, limit=limit))
     if as_json:
@@ -250,6 +246,16 @@ def fill(
         print_table(
             "Left", ["point", "day", "why"], [[printable(text) for text in row.values()] for row in result["left"]]
         )
+
+
+def _chosen(directory: DataDirectory, source: str | None) -> dict[str, SourceBase]:
+    """Return the sources that are meant: one, or all that the catalog defines."""
+    from billing.catalog.store import load_catalog
+
+    sources = load_catalog(directory.catalog).sources
+    if source is not None and source not in sources:
+        raise WrongUsage(f"the catalog defines no source {source}; `octroi sources list` shows them")
+    return {code: known for code, known in sources.items() if source in (None, code)}
 
 
 def _cells(row: dict[str, Any]) -> list[Any]:
