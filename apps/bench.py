@@ -102,11 +102,20 @@ def _prepare(directory: Path, inputs: Path) -> DataDirectory:
 
 def _run_once(directory: DataDirectory) -> dict[str, Any]:
     """Run `octroi run` in a process of its own; return its report and its peak memory."""
-    command = [sys.executable, "-m", "apps.bench", str(directory.root)]
+    return measured_process("apps.bench", str(directory.root))
+
+
+def measured_process(module: str, *arguments: str, timeout_s: int = RUN_TIMEOUT_S) -> dict[str, Any]:
+    """Run a module in a process of its own; return the figures that it prints as JSON.
+
+    Raises:
+        UnableToMeasure: when it fails, or does not end in time.
+    """
+    command = [sys.executable, "-m", module, *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_TIMEOUT_S, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
     except subprocess.TimeoutExpired as error:
-        raise UnableToMeasure(f"a measured run did not end in {RUN_TIMEOUT_S} s") from error
+        raise UnableToMeasure(f"a measured run did not end in {timeout_s} s") from error
     if done.returncode:
         raise UnableToMeasure(f"a measured run failed with {done.returncode}: {done.stderr[-2000:]}")
     figures: dict[str, Any] = json.loads(done.stdout)

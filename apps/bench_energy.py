@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -13,7 +12,7 @@ from typing import Any, BinaryIO
 
 import yaml
 
-from apps.bench import RUN_TIMEOUT_S, UnableToMeasure
+from apps.bench import measured_process
 from apps.bench_keys import peak_mib
 from apps.cli.failures import say
 from apps.cli.output import print_json, print_table
@@ -104,15 +103,7 @@ def _large_file(root: Path, size: int, seed: int) -> Result:
 
 def _child(job: dict[str, Any]) -> dict[str, Any]:
     """Do a job in a process of its own; return its figures."""
-    command = [sys.executable, "-m", "apps.bench_energy", json.dumps(job)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_TIMEOUT_S, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise UnableToMeasure(f"a measured run did not end in {RUN_TIMEOUT_S} s") from error
-    if done.returncode:
-        raise UnableToMeasure(f"a measured run failed with {done.returncode}: {done.stderr[-2000:]}")
-    figures: dict[str, Any] = json.loads(done.stdout)
-    return figures
+    return measured_process("apps.bench_energy", json.dumps(job))
 
 
 # ---- in the process that is measured

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from apps.bench import UnableToMeasure
+from apps.bench import measured_process
 from apps.memory import keep_freed_memory
 from benchmarks.generate.large_catalog import write_large_catalog
 from benchmarks.report import Result
@@ -47,15 +46,7 @@ def _result(step: str, measured: list[dict[str, Any]], details: dict[str, Any]) 
 
 
 def _run_once(directory: Path, seed: int) -> dict[str, Any]:
-    command = [sys.executable, "-m", "apps.bench_image", str(directory), str(seed)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_TIMEOUT_S, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise UnableToMeasure(f"a measured run did not end in {RUN_TIMEOUT_S} s") from error
-    if done.returncode:
-        raise UnableToMeasure(f"a measured run failed with {done.returncode}: {done.stderr[-2000:]}")
-    figures: dict[str, Any] = json.loads(done.stdout)
-    return figures
+    return measured_process("apps.bench_image", str(directory), str(seed), timeout_s=RUN_TIMEOUT_S)
 
 
 def main() -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from apps.bench import RUN_TIMEOUT_S, UnableToMeasure
+from apps.bench import measured_process
 from apps.bench_dedup import dedup_results
 from apps.cli.failures import say
 from apps.cli.output import print_json, print_table
@@ -63,15 +61,7 @@ def _print(results: Sequence[Result]) -> None:
 
 def _child(job: Mapping[str, Any]) -> dict[str, Any]:
     """Do a job of `apps.bench_feed` in a process of its own; return its figures."""
-    command = [sys.executable, "-m", "apps.bench_feed", json.dumps(job)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_TIMEOUT_S, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise UnableToMeasure(f"a measured run did not end in {RUN_TIMEOUT_S} s") from error
-    if done.returncode:
-        raise UnableToMeasure(f"a measured run failed with {done.returncode}: {done.stderr[-2000:]}")
-    figures: dict[str, Any] = json.loads(done.stdout)
-    return figures
+    return measured_process("apps.bench_feed", json.dumps(job))
 
 
 # ---- formats
