@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup broker up down demo test check lint types arrows fmt bench soak lock clean
+.PHONY: help setup broker postgres up down demo test check lint types arrows fmt bench soak lock clean
 
 help: ## show this help
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -25,13 +25,16 @@ demo: setup ## three industries, a million records, from usage to money
 broker: setup ## what starts the Kafka of the tests
 	$(BIN)/python -m benchmarks.broker
 
+postgres: setup ## what starts the PostgreSQL of the tests
+	$(BIN)/python -m benchmarks.postgres
+
 up: ## octroi, Kafka, ClickHouse and PostgreSQL in containers
 	docker compose --profile core up --build --detach --wait
 
 down: ## stop them; their volumes stay
 	docker compose --profile core down
 
-test: setup broker ## the tests
+test: setup broker postgres ## the tests
 	$(BIN)/python -m pytest
 
 check: lint types arrows test ## everything CI runs
@@ -54,12 +57,12 @@ fmt: setup ## rewrite in the house style
 bench: setup ## the end-to-end benchmark
 	$(BIN)/octroi bench end_to_end
 
-soak: setup broker ## the long suites
+soak: setup broker postgres ## the long suites
 	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -m soak --timeout 0
 
 lock: setup ## resolve the versions again
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
-	  --group dev --extra kafka pyproject.toml -o requirements.lock
+	  --group dev --extra kafka --extra postgres pyproject.toml -o requirements.lock
 
 clean: ## remove what was built
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info

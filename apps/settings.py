@@ -102,6 +102,13 @@ class Settings(BaseSettings):
     tenant: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")] = Field(
         "main", description="tenant whose usage this installation processes"
     )
+    database: SecretStr | None = Field(
+        None,
+        description="address of the PostgreSQL that holds the business of all tenants; unset: a file of SQLite for each",
+    )
+    product: Path | None = Field(
+        None, description="YAML file with what the product configures over the defaults, and tenants over it"
+    )
     block_bytes: Annotated[int, Field(ge=4096, le=256 << 20)] = Field(
         4 << 20, description="bytes of a file that are processed as one block"
     )

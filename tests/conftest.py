@@ -13,10 +13,18 @@ import resource  # noqa: E402
 import shutil  # noqa: E402
 import sys  # noqa: E402
 import tracemalloc  # noqa: E402, F401 - pytest imports it while it reports, and again when that import collects garbage
+from collections.abc import Iterator  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
+
+sys.path.append(str(Path(__file__).parent / "support"))  # helpers that tests of several folders share
+
+from control_world import Databases, opened_databases  # noqa: E402
+from shared_postgres import shared_postgres  # noqa: E402
+
+from benchmarks.postgres.server import UnableToStartServer  # noqa: E402
 
 # CI is deterministic: the same commit gives the same verdict. No deadline anywhere: the first example pays for compiling.
 settings.register_profile(
@@ -56,8 +64,6 @@ if IN_MEMORY.is_dir() and os.access(IN_MEMORY, os.W_OK) and shutil.disk_usage(IN
 _, files_max = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (files_max, files_max))
 
-sys.path.append(str(Path(__file__).parent / "support"))  # helpers that tests of several folders share
-
 
 @pytest.fixture(scope="session")
 def samples() -> Path:
@@ -65,3 +71,37 @@ def samples() -> Path:
     found = Path(__file__).resolve().parents[2] / "shared" / "samples"
     assert found.is_dir(), f"the sample files are expected in {found}"
     return found
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the run's PostgreSQL server; each test has tenants, hence schemas, of its own."""
+    base = tmp_path_factory.getbasetemp()
+    root = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    started = shared_postgres(root / "postgres")
+    try:
+        address = started.__enter__()
+    except UnableToStartServer as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))  # not in CI, where a missing server is a failure
+    try:
+        yield address
+    finally:
+        started.__exit__(None, None, None)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databases]:
+    """Databases of tenants, on each of the two kinds."""
+    address = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+    with opened_databases(tmp_path, address) as found:
+        yield found
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shared_databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    """The same, for all tests of a module."""
+    address = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+    with opened_databases(tmp_path_factory.mktemp("databases"), address) as found:
+        yield found

@@ -81,6 +81,11 @@ _EXIT_CODES = {
     "UnableToSend": UNAVAILABLE,
     "KafkaException": UNAVAILABLE,
     "TwinDiffers": MISMATCH,
+    "UnableToOpenDatabase": UNAVAILABLE,
+    "UnableToCopyDatabase": USAGE,
+    "UnableToManageTenant": USAGE,
+    "TenantIsSuspended": USAGE,
+    "UnableToChange": USAGE,
     "WrongUsage": USAGE,
 }
 """By name, because importing the classes would import what they guard."""

@@ -12,6 +12,7 @@ from apps.cli import (
     billing,
     catalogs,
     charging,
+    databases,
     diameter,
     energy,
     explaining,
@@ -28,6 +29,7 @@ from apps.cli import (
     simulating,
     sources,
     streaming,
+    tenants,
     trying,
     wallets,
 )
@@ -62,6 +64,8 @@ simulating.add_to(app)
 trying.add_to(app)
 backing_up.add_to(app)
 streaming.add_to(app)
+tenants.add_to(app)
+databases.add_to(app)
 setup.add_to(app)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +19,13 @@ Data = Annotated[
     typer.Option("--data", "-d", metavar="DIR", help="Data directory (default: setting data_dir, octroi-data)."),
 ]
 
+Tenant = Annotated[
+    str | None, typer.Option("--tenant", "-t", metavar="CODE", help="Whose it is (default: setting tenant, main).")
+]
+By = Annotated[
+    str | None, typer.Option("--by", metavar="NAME", help="Who does it, for the audit log (default: who is logged in).")
+]
+
 
 def read_settings(data: Path | None) -> Settings:
     """Return the settings, the command line's `data` first.
@@ -28,7 +35,13 @@ def read_settings(data: Path | None) -> Settings:
     """
     from apps.settings import load_settings
 
-    return load_settings({} if data is None else {"data_dir": data})
+    given: dict[str, Any] = {} if data is None else {"data_dir": data}
+    settings = load_settings(given)
+    held = settings.data_dir / "tenant"
+    if "tenant" not in settings.model_fields_set and settings.data_dir.parent.name == "tenants" and held.is_file():
+        # a tenant's own directory, as `octroi tenant add` makes it, says whose it is unless a setting says otherwise
+        return load_settings(given | {"tenant": held.read_text(errors="replace").strip()})
+    return settings
 
 
 def open_settings(data: Path | None) -> tuple[Settings, DataDirectory]:

@@ -7,22 +7,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 
 from benchmarks.broker.jars import UnableToStartBroker, jars, java
+from benchmarks.debian import install
 
 PACKAGES = ("default-jre-headless", "maven")
-
-
-def _installable() -> list[str] | None:
-    """Return what installs Debian packages here, None where nobody may."""
-    if shutil.which("apt-get") is None:
-        return None
-    if os.geteuid() == 0:
-        return ["apt-get"]
-    asked = shutil.which("sudo") and subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False)
-    return ["sudo", "-n", "apt-get"] if asked and asked.returncode == 0 else None
 
 
 def _is_there() -> bool:
@@ -37,12 +27,8 @@ def main() -> None:
     """Prepare what starts a broker."""
     if os.environ.get("OCTROI_TEST_KAFKA"):
         return
-    installer = None if _is_there() else _installable()
-    if installer is not None:
-        print(f"installing {' and '.join(PACKAGES)}, with which the tests start a Kafka broker", file=sys.stderr)
-        subprocess.run([*installer, "-qq", "update"], check=False)
-        command = [*installer, "-qq", "install", "--yes", "--no-install-recommends", *PACKAGES]
-        subprocess.run(command, check=False, stdout=sys.stderr, env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"})
+    if not _is_there():
+        install(PACKAGES, "with which the tests start a Kafka broker")
     try:
         java()
         jars()

@@ -1,0 +1,1 @@
+"""The relational store: SQLite beside the data, or PostgreSQL by address. Only rooms' `store` modules speak to it."""

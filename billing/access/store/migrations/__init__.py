@@ -1,0 +1,1 @@
+"""How databases came to have the form that they have: revisions are added, never changed."""
