@@ -123,7 +123,7 @@ def start_server() -> Server:
     if made.returncode:
         raise UnableToStartServer(f"no database can be made:\n{made.stdout}{made.stderr}")
     options = [word for name, value in _OPTIONS.items() for word in ("-c", f"{name}={value}")]
-    command = [folder / "postgres", "-D", data, "-k", directory, *options]
+    command = [str(word) for word in (folder / "postgres", "-D", data, "-k", directory, *options)]
     with (directory / "server.out").open("ab") as out:
         process = subprocess.Popen(command, stdout=out, stderr=out, cwd=directory, start_new_session=True, **somebody)
     server = Server(f"postgresql://{_USER}@/postgres?host={directory}", directory, process.pid)
