@@ -13,10 +13,12 @@ from typing import Any, BinaryIO
 import yaml
 
 from apps.bench import measured_process
+from apps.bench_abroad import ABROAD, ESPI, ESPI_BYTES, NEM12, NEM12_VALUES, bench_espi, bench_nem12
 from apps.bench_keys import peak_mib
 from apps.cli.failures import say
 from apps.cli.output import print_json, print_table
 from benchmarks.energy import FLOWS, EnergyFlow, write_large
+from benchmarks.energy_abroad import READING_BYTES
 from benchmarks.report import Result, report, write_report
 from billing.catalog.store import load_catalog
 from billing.catalog.templates import find_template
@@ -27,7 +29,7 @@ from schemas.rejection import Reason
 
 LARGE = "large_file"
 LARGE_MEMORY_MIB = 1024
-ENERGY_SUITES = (*FLOWS, LARGE)
+ENERGY_SUITES = (*FLOWS, *ABROAD, LARGE)
 R151 = """\
 {kind: event_type, code: electricity, unit: kWh, attributes: [class]}
 ---
@@ -40,10 +42,14 @@ def bench_energy(
 ) -> bool:
     """Run the suites named by `only` (all but the large file when empty); return whether all recounts agreed."""
     results = []
-    for name in only or FLOWS:
+    for name in only or (*FLOWS, *ABROAD):
         with tempfile.TemporaryDirectory(prefix="octroi-bench-") as temporary:
             root = Path(temporary)
-            if name == LARGE:
+            if name == NEM12:
+                results.append(bench_nem12(root, records or NEM12_VALUES, seed, runs))
+            elif name == ESPI:
+                results.append(bench_espi(root, READING_BYTES * records if records else ESPI_BYTES, seed))
+            elif name == LARGE:
                 results.append(_large_file(root, large_bytes, seed))
             else:
                 results.append(_flow(root, FLOWS[name], records or FLOWS[name].records, seed, runs))
@@ -137,10 +143,10 @@ def measure(job: dict[str, Any], directory: Path) -> dict[str, Any]:
     decoder, paths = energy_decoder(job["source"], directory), [Path(name) for name in job["files"]]
     counts = {"records": 0, "total": 0, "days": 0}
     cpu_s, check_cpu_s = list[float](), list[float]()
-    _decode(decoder, paths[:1])
+    decode_all(decoder, paths[:1])
     for _ in range(job["passes"]):
         begun = time.process_time()
-        counts = _decode(decoder, paths)
+        counts = decode_all(decoder, paths)
         cpu_s.append(time.process_time() - begun)
         begun = time.process_time()
         for path in paths:
@@ -155,7 +161,8 @@ def _opened(path: Path) -> Any:
     return open_container(path, kind, size=path.stat().st_size)
 
 
-def _decode(decoder: Decoder, paths: Sequence[Path]) -> dict[str, int]:
+def decode_all(decoder: Decoder, paths: Sequence[Path]) -> dict[str, int]:
+    """Return how many records files have that are usage, their sum, and how many days R151 has."""
     records = total = days = 0
     for path in paths:
         with _opened(path) as stream:

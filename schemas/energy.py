@@ -61,7 +61,7 @@ class Reading(EnergyRecord):
         rolls_over_at: the value at which its dial begins again at 0, where the distributor says that it did since the reading
             before.
         role: `before` and `after` what happened to the meter or its calendars: nothing is counted from one to the other.
-        reason: why it was read.
+        reason: why it was read. channel: of flows of other countries, the OBIS code of the register.
     """
 
     id: str = ""
@@ -82,6 +82,7 @@ class Reading(EnergyRecord):
     reason: str = ""
     situation: str = ""
     meter: str = ""
+    channel: str = ""
 
 
 class Quantity(EnergyRecord):
@@ -131,6 +132,9 @@ class Interval(EnergyRecord):
         start, end: of the step. step_s: its seconds. power: mean, in W; None where the distributor has no value.
         value: what the power comes to in the step, in `unit`: Wh, of reactive power VArh. Of a voltage, the voltage itself.
         nature: as of other records; quality: the distributor's own code. stage: how far it is worked on, such as BRUT or BEST.
+        channel: of flows of other countries, the OBIS code of what is measured. demand: mean power in W of as many minutes
+            until its end as the source asks for, None where they are not all there.
+        covered: why it says again what finer intervals of its file say: it is never billed.
     """
 
     start: AwareDatetime
@@ -144,6 +148,9 @@ class Interval(EnergyRecord):
     quality: str = ""
     nature: Nature | None = None
     stage: str = ""
+    channel: str = ""
+    demand: Decimal | None = None
+    covered: str = ""
 
 
 class ContractEvent(EnergyRecord):

@@ -19,6 +19,7 @@ from schemas.source_base import (
 from schemas.source_binary import Ts32298Source
 from schemas.source_columns import ArrowSource, ParquetSource
 from schemas.source_energy import EnedisSource, GrdfSource
+from schemas.source_meters import MeterDataSource
 from schemas.source_plugin import PluginSource
 from schemas.source_radius import RadiusSource
 from schemas.source_roaming import TapSource
@@ -39,6 +40,7 @@ __all__ = [
     "GrdfSource",
     "HeaderRecords",
     "JsonSource",
+    "MeterDataSource",
     "Place",
     "Quantity",
     "R151Source",
@@ -178,6 +180,7 @@ SOURCE_MODELS: dict[str, type[SourceBase]] = {
     "r151": R151Source,
     "enedis": EnedisSource,
     "grdf": GrdfSource,
+    "meter_data": MeterDataSource,
     "ts32298": Ts32298Source,
     "tap": TapSource,
     "radius": RadiusSource,

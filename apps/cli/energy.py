@@ -8,12 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from apps.cli.deciding import Why, ask
+from apps.cli.energy_profile import profile
 from apps.cli.failures import honest, say
 from apps.cli.options import AsJson, Data, open_settings
 from apps.cli.output import count, print_json, print_table, printable
 
 energy = typer.Typer(
-    help="Energy in France: operations (conso, abo, frais), and what flows said.", no_args_is_help=True
+    help="Energy: operations in France (conso, abo, frais), what flows said, and what is in files of any flow.",
+    no_args_is_help=True,
 )
 SHOWN = 100
 Until = Annotated[
@@ -245,4 +247,5 @@ def _show(rows: list[dict[str, Any]], columns: tuple[str, ...], title: str = "")
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
+    energy.command(epilog="Example: octroi energy profile nem12.csv --days")(profile)
     app.add_typer(energy, name="energy")

@@ -32,10 +32,12 @@ from schemas.source import (
     GrdfSource,
     HeaderRecords,
     JsonSource,
+    MeterDataSource,
     R151Source,
     SourceBase,
 )
 from schemas.source_energy import GAS_COLUMNS, GrdfTable
+from schemas.source_meters import MeterTable
 from schemas.time_pattern import WrongPattern, pattern_tokens
 
 CLOUD_EVENTS_IDENTITY = ("source", "id")
@@ -57,7 +59,7 @@ def check_source(ctx: Context, entry: Entry[SourceBase]) -> None:
         _check_cloud_events(ctx, entry, source)
     elif isinstance(source, JsonSource):
         _check_json(ctx, entry, source)
-    elif isinstance(source, EnedisSource | GrdfSource):
+    elif isinstance(source, EnedisSource | GrdfSource | MeterDataSource):
         _check_energy(ctx, entry, source)
     mapping: EventMapping | None = getattr(source, "mapping", None)
     check_transform(ctx, entry, source, () if mapping is None else _fields(mapping))
@@ -184,18 +186,21 @@ def _check_json(ctx: Context, entry: Entry[Any], source: JsonSource) -> None:
         ctx.problems.at(entry, ("layout",), "a path to the records goes through documents", "remove `layout`", key=True)
 
 
-def _check_energy(ctx: Context, entry: Entry[Any], source: EnedisSource | GrdfSource) -> None:
+def _check_energy(ctx: Context, entry: Entry[Any], source: EnedisSource | GrdfSource | MeterDataSource) -> None:
     names = columns_of(source.records)
     for path, name in _read_fields(source):
         if name not in names:
             ctx.problems.at(entry, path, f'{source.records} have no column "{name}"', choose(name, names))
-    if isinstance(source, GrdfSource) and source.table is not None:
+    if not isinstance(source, EnedisSource) and source.table is not None:
         _check_table(ctx, entry, source.table)
+    if isinstance(source, MeterDataSource) and source.zone is not None:
+        ctx.zone(entry, ("zone",), source.zone)
 
 
-def _check_table(ctx: Context, entry: Entry[Any], table: GrdfTable) -> None:
+def _check_table(ctx: Context, entry: Entry[Any], table: GrdfTable | MeterTable) -> None:
     path: Path = ("table",)
-    if missing := [name for name in GAS_COLUMNS if name not in table.columns]:
+    needed = GAS_COLUMNS if isinstance(table, GrdfTable) else ()
+    if missing := [name for name in needed if name not in table.columns]:
         ctx.problems.at(entry, (*path, "columns"), f"no column is named for {', '.join(missing)}", "name it")
     if table.delimiter in _NO_DELIMITER or table.delimiter == table.decimal:
         ctx.problems.at(entry, (*path, "delimiter"), "that can be no delimiter", "write another one, such as ;")
@@ -242,7 +247,13 @@ def _fields(mapping: EventMapping) -> Iterator[tuple[Path, str]]:
 
 
 def _read_fields(
-    source: DelimitedSource | FixedWidthSource | JsonSource | CloudEventsSource | EnedisSource | GrdfSource,
+    source: DelimitedSource
+    | FixedWidthSource
+    | JsonSource
+    | CloudEventsSource
+    | EnedisSource
+    | GrdfSource
+    | MeterDataSource,
 ) -> Iterator[tuple[Path, str]]:
     """Yield (path, name) of every field that is read from a record: by the mapping, or by the transform before it."""
     transform = source.transform

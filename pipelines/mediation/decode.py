@@ -18,6 +18,7 @@ from pipelines.mediation.extract import DecodedBlock
 from pipelines.mediation.failures import UnableToCompileSource, UnableToDecodeFile
 from pipelines.mediation.fixed_width.decoder import make_fixed_width
 from pipelines.mediation.grdf.decoder import make_grdf
+from pipelines.mediation.intervals.decoder import make_meter_data
 from pipelines.mediation.radius.decoder import make_radius
 from pipelines.mediation.tap.decoder import make_tap
 from pipelines.mediation.transform import TransformingDecoder, make_transforming
@@ -74,6 +75,7 @@ _MAKERS: dict[str, Callable[[DecodeContext, Any], Decoder]] = {
     "r151": make_r151,
     "enedis": make_enedis,
     "grdf": make_grdf,
+    "meter_data": make_meter_data,
     "ts32298": make_ts32298,
     "tap": make_tap,
     "radius": make_radius,

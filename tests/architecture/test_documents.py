@@ -34,6 +34,7 @@ from schemas import (
     source_energy,
     source_files,
     source_flow,
+    source_meters,
     source_transform,
     tax,
     trigger,
@@ -114,6 +115,9 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "source: enedis: bounds": source_energy.Bounds,
     "source: grdf": source.GrdfSource,
     "source: grdf: table": source_energy.GrdfTable,
+    "source: meter_data": source.MeterDataSource,
+    "source: meter_data: table": source_meters.MeterTable,
+    "source: meter_data: table: series": source_meters.TableSeries,
     "source: ts32298": source.Ts32298Source,
     "source: tap": source.TapSource,
     "source: radius": source.RadiusSource,
@@ -132,7 +136,7 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
 }
 """Heading of docs/catalog.md -> the model whose fields its table lists."""
 SPECIAL_DEFAULTS = {
-    "of",
+    "of", "demand_minutes", "point", "step_minutes", "first_step", "qualities", "time_class",
     "pays_for", "table", "natures", "statuses", "published", "priority", "bounds", "points",
     "rating_group", "service_identifier", "threshold", "holding_s", "redirect_to", "restrict_to", "subscription_ids",
     "identity_space",
@@ -346,7 +350,7 @@ def test_the_examples_of_the_catalog_page_are_one_catalog(tmp_path: Path, catalo
         heading for heading in CATALOG_SECTIONS if ":" not in heading
     }
     assert {document.format for document in catalog.sources.values()} == {
-        "delimited", "fixed_width", "json", "cloudevents", "arrow", "parquet", "plugin", "r151", "enedis", "grdf", "ts32298", "tap", "radius",
+        "delimited", "fixed_width", "json", "cloudevents", "arrow", "parquet", "plugin", "r151", "enedis", "grdf", "meter_data", "ts32298", "tap", "radius",
     }  # fmt: skip
 
 

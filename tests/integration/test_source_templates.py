@@ -17,6 +17,7 @@ from mediation_enedis import read_twin
 from mediation_enedis_large import read_large
 from mediation_grdf import read_twin as read_gas_twin
 from mediation_world import SECRET
+from meter_twin import read_meter_twin
 from template_world import load
 
 from billing.catalog.store import load_catalog
@@ -45,12 +46,40 @@ SAMPLES = {
     "enedis_c15": f"{ENEDIS}/electricore/c15_avec_releves.xml",
     "enedis_f15": f"{ENEDIS}/electricore/f15.xml",
     "enedis_curves": f"{ENEDIS}/sge_tiers/CommandeCollectePublicationMesures/C4-CDC/R4Q.xml",
+    "green_button": "../energy/greenbutton/TestGBDataHourlyNineDaysBinnedDaily.xml",
+    "mscons": "../energy/mscons/msconsconverter/MSCONS_TL_SAMPLE01.txt",
+    "dsmr_p1": "../energy/be_nl/dsmr_telegram_fluvius_v171.txt",
     "grdf_gas": f"{GAS}/lowatt_grdf/adict_v2_donnees_consos_publiees.ndjson",
 }
+DAY = ",".join(f"0.{value:03}" for value in range(47))
+NEM12 = (
+    "100,NEM12,202601160102,MDP,RETAILER\r\n200,NEM1200000,E1B1,E1,E1,N1,M1,kWh,30,\r\n"
+    f"300,20260115,{DAY},.5,V,,,20260116000000,\r\n400,1,40,A,,\r\n400,41,47,F52,89,broken\r\n400,48,48,N,,\r\n"
+    f"200,NEM1200000,E1B1,B1,B1,N1,M1,Wh,30,\r\n300,20260115,{DAY},1,A,,,20260116000000,\r\n500,O,1,20260116000000,\r\n900\r\n"
+)
+NEM13 = (
+    "100,NEM13,202601160102,MDP,RETAILER\n"
+    "250,NEM1300000,11,1,11,11,M1,E,99990.0,20260101093000,A,,,00010.0,20260115093000,A,,,20.0,kWh,,20260116000000,\n550,N,,A,\n900\n"
+)
 WRITTEN = {
     "enedis_r17": (
         "<Index_C2_C3_C4><Corps_PRM><Num_Sous_Lot>1</Num_Sous_Lot><Donnees_Releve><Id_PRM>1</Id_PRM></Donnees_Releve></Corps_PRM>"
         "</Index_C2_C3_C4>"
+    ),
+    "nem12": NEM12,
+    "nem13": NEM13,
+    "fluvius": (
+        "Van (datum);Van (tijdstip);Tot (datum);Tot (tijdstip);EAN-code;Meter;Metertype;Register;Volume;Eenheid;Validatiestatus\n"
+        '15-01-2026;00:00:00;15-01-2026;00:15:00;="541448800000000001";1SAG1;Digitale meter;Afname Nacht;0,125;kWh;Gevalideerd\n'
+        '15-01-2026;00:00:00;15-01-2026;00:15:00;="541448800000000001";1SAG1;Digitale meter;Injectie Nacht;0,5;kWh;Gevalideerd\n'
+        '15-01-2026;00:15:00;15-01-2026;00:30:00;="541448800000000001";1SAG1;Digitale meter;Afname Nacht;;kWh;Geen verbruik\n'
+        '15-01-2026;00:00:00;15-01-2026;01:00:00;="541448800000000002";7FLO2;Gasmeter;Afname;1,25;m3;Geschat\n'
+    ),
+    "enel": "Giorno;" + ";".join(f"{n // 4:02}:{n % 4 * 15:02}-{(n + 1) // 4:02}:{(n + 1) % 4 * 15:02}" for n in range(96)) + "\n15/01/2026;"
+    + ";".join(f"0,{n:03}" for n in range(96)) + "\n",
+    "homewizard": (
+        "time,Import T1 kWh,Import T2 kWh,Export T1 kWh,Export T2 kWh\n"
+        "2026-01-15 00:00,100.5,200,0,3.25\n2026-01-15 00:15,100.625,200,0,3.25\n"
     ),
     "kamailio_cdrs": (
         '{"start_time":"2026-01-15 18:58:30","end_time":"2026-01-15 19:02:30","duration":"240.250","callid":"f0b5@198.51.100.7",'
@@ -121,6 +150,17 @@ EXPECTED: dict[str, tuple[dict[str, int], list[tuple[str, str, float]], dict[str
     ),
     # two indexes of the supplier's grid: one opens the series, the other one, after the change, opens it anew
     "enedis_indexes": ({"received": 7, "absorbed": 2, "filtered": 5}, [], {}),
+    "nem13": ({"received": 2, "accepted": 1, "absorbed": 1}, [("NEM1300000", "2025-12-31 23:30:00", 20)], {}),
+    "fluvius": (
+        {"received": 4, "accepted": 1, "filtered": 3},
+        [("541448800000000001", "2026-01-14 23:00:00", 0.125)],
+        {},
+    ),
+    "homewizard": (
+        {"received": 8, "accepted": 2, "absorbed": 2, "filtered": 4},
+        [("home", "2026-01-14 23:00:00", 0.125), ("home", "2026-01-14 23:00:00", 0)],
+        {},
+    ),
     "enedis_c15": ({"received": 1, "accepted": 1}, [("99660599682036", "2024-10-03 22:01:00", 1)], {}),
     "enedis_f15": ({"received": 1, "accepted": 1}, [("99510061232830", "2025-01-16 23:00:00", -48)], {}),
 }
@@ -170,6 +210,8 @@ def read_otherwise(source: Any, data: bytes) -> list[dict[str, str]]:
         if source.code == "enedis_r17":
             return []  # of a reading without quantities
         return (read_large if b"<Courbe>" in data[:200] else read_twin)(data, source.records)
+    if source.format == "meter_data":
+        return read_meter_twin(source, data)
     if source.format == "grdf":
         return read_gas_twin(data.decode())
     text = data.decode()

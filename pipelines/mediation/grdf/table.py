@@ -77,16 +77,32 @@ def _row(said: dict[str, str], table: GrdfTable, instant: Callable[[str], str]) 
 
 def instant_reader(pattern: str) -> Callable[[str], str]:
     """Return what reads instants of a pattern as UTC, of Europe/Paris without an offset; another text stays."""
+    clock = clock_reader(pattern)
+
+    def read(text: str) -> str:
+        found = clock(text)
+        if found is None:
+            return text
+        try:
+            return common.written((found if found.tzinfo else found.replace(tzinfo=common.PARIS)).astimezone(UTC))
+        except OverflowError:
+            return text
+
+    return read
+
+
+def clock_reader(pattern: str) -> Callable[[str], datetime | None]:
+    """Return what reads times of a pattern, without a zone where they have no offset; None for another text."""
     regex = "".join(
         re.escape(literal) if literal else f"(?P<{_PARTS.get(token, token[0])}>{_DIGITS.get(token, _exactly(token))})"
         for token, literal in pattern_tokens(pattern)
     )
     compiled = re.compile(regex, re.ASCII)
 
-    def read(text: str) -> str:
+    def read(text: str) -> datetime | None:
         found = compiled.fullmatch(text)
         if found is None:
-            return text
+            return None
         parts = found.groupdict()
         offset = parts.pop("Z", None)
         parts.pop("f", None)
@@ -94,10 +110,10 @@ def instant_reader(pattern: str) -> Callable[[str], str]:
         if numbers["year"] < 100:
             numbers["year"] += 2000
         try:
-            zone = common.PARIS if offset is None else datetime.fromisoformat(f"2000-01-01T00:00:00{offset}").tzinfo
-            return common.written(datetime(**numbers, tzinfo=zone).astimezone(UTC))
+            zone = None if offset is None else datetime.fromisoformat(f"2000-01-01T00:00:00{offset}").tzinfo
+            return datetime(**numbers, tzinfo=zone)
         except (ValueError, OverflowError):
-            return text
+            return None
 
     return read
 

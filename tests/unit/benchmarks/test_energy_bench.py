@@ -6,8 +6,29 @@ from pathlib import Path
 
 import pytest
 
+from apps.bench_abroad import ABROAD, NEM12
+from apps.bench_abroad import measure as measure_abroad
 from apps.bench_energy import measure
 from benchmarks.energy import FLOWS, STEPS, recount_r63, write_large, write_r63
+from benchmarks.energy_abroad import recount_espi, recount_nem12, write_espi, write_nem12
+
+
+@pytest.mark.parametrize("suite", ABROAD)
+def test_files_of_other_countries_are_recounted(suite: str, tmp_path: Path) -> None:
+    (tmp_path / "catalog").mkdir()
+    path = tmp_path / "file"
+    if suite == NEM12:
+        write_nem12(path, 3000, 7)
+        job = {"suite": suite, "file": str(path), "few": str(path), "passes": 1}
+        found, recounted = measure_abroad(job, tmp_path / "catalog"), recount_nem12(path)
+        assert (found["values"], found["total"]) == tuple(found["usage"]) == recounted
+        assert recounted[0] == 11 * 288
+    else:
+        written = write_espi(path, 40_000, 7)
+        found = measure_abroad({"suite": suite, "file": str(path)}, tmp_path / "catalog")
+        count, total = recount_espi(path)
+        assert (count, total) == written
+        assert found["usage"] == [count, 1000 * total]
 
 
 @pytest.mark.parametrize("name", FLOWS)

@@ -1,0 +1,1 @@
+"""Green Button (ESPI), meter data in Atom XML."""

@@ -1,0 +1,1 @@
+"""MSCONS, meter data in EDIFACT, as Germany, Austria and Switzerland use it."""

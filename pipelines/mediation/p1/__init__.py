@@ -1,0 +1,1 @@
+"""P1 telegrams of smart meters in the Netherlands and Belgium."""
