@@ -74,6 +74,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "energy frais",
         "energy logs",
         "energy pod",
+        "energy profile",
         "energy reconcile",
         "energy releve",
         "energy retry",
