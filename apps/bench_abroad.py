@@ -15,7 +15,7 @@ from apps.cli.failures import say
 from benchmarks.energy_abroad import recount_espi, recount_nem12, write_espi, write_nem12
 from benchmarks.report import Result
 from pipelines.mediation.intervals.flows import Asked, read_pieces
-from pipelines.mediation.intervals.steps import Steps
+from pipelines.mediation.meters.steps import Steps
 
 NEM12, ESPI = "nem12", "espi"
 ABROAD = (NEM12, ESPI)

@@ -13,8 +13,8 @@ from pipelines.mediation.enedis import words as common
 from pipelines.mediation.espi import words
 from pipelines.mediation.espi.parser import READINGS_MAX, Entry, Reading, read_entries
 from pipelines.mediation.failures import UnableToDecodeFile
-from pipelines.mediation.intervals.channels import CONSUMPTION, index_channel, interval_channel
-from pipelines.mediation.intervals.units import ENERGY_OF, MEASURES, energy_of, scaled, unit_of
+from pipelines.mediation.meters.channels import CONSUMPTION, index_channel, interval_channel
+from pipelines.mediation.meters.units import ENERGY_OF, MEASURES, energy_of, scaled, unit_of
 from schemas.source_meters import MeterRecords
 
 FLOW = "ESPI"

@@ -1,1 +1,1 @@
-"""Meter data of other countries: what its flows have in common, and tables that a source describes."""
+"""Meter data of other countries as sources: which flow a file is, tables that a source describes, demand, and profiles."""

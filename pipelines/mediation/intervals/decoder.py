@@ -15,7 +15,7 @@ from pipelines.mediation.context import DecodeContext
 from pipelines.mediation.extract import DecodedBlock, FieldMatrix
 from pipelines.mediation.intervals.demand import rows_of, with_demand
 from pipelines.mediation.intervals.flows import Asked, read_pieces
-from pipelines.mediation.intervals.steps import Steps
+from pipelines.mediation.meters.steps import Steps
 from pipelines.mediation.plan import compile_mapping
 from pipelines.mediation.zones import zone_table
 from schemas.cdr import BlockPosition

@@ -10,8 +10,8 @@ from decimal import Decimal
 
 from pipelines.mediation.columns.rows import Row
 from pipelines.mediation.enedis.words import number, parsed
-from pipelines.mediation.intervals.steps import Steps
-from pipelines.mediation.intervals.units import power_of
+from pipelines.mediation.meters.steps import Steps
+from pipelines.mediation.meters.units import power_of
 
 NAMES = ("flow", "point", "created_at", "version", "line", "doubt", "start", "end", "step_s", "measure", "direction",
          "value", "unit", "quality", "nature", "channel", "power")  # fmt: skip

@@ -12,8 +12,8 @@ from pipelines.mediation.columns.rows import ROWS_AT_ONCE, Row
 from pipelines.mediation.enedis.heads import HEAD_BYTES, Shape, read_head, read_up_to
 from pipelines.mediation.espi.reader import EspiReader
 from pipelines.mediation.failures import UnableToDecodeFile
-from pipelines.mediation.intervals.steps import Steps
 from pipelines.mediation.intervals.table import TableReader
+from pipelines.mediation.meters.steps import Steps
 from pipelines.mediation.mscons.reader import MsconsReader
 from pipelines.mediation.nem import nem13
 from pipelines.mediation.nem.fast_nem12 import FastNem12

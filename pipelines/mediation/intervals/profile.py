@@ -14,8 +14,8 @@ import numpy as np
 
 from pipelines.mediation.columns.rows import Row
 from pipelines.mediation.enedis.words import EPOCH, number, parsed, plain
-from pipelines.mediation.intervals.steps import Steps
 from pipelines.mediation.kernels.nem12 import DECIMALS, NO_VALUE
+from pipelines.mediation.meters.steps import Steps
 from schemas.arrays import Int64Array
 
 Offset = Callable[[datetime], timedelta]

@@ -21,7 +21,7 @@ from pipelines.mediation.failures import UnableToDecodeFile
 from pipelines.mediation.grdf import decoder as grdf
 from pipelines.mediation.intervals.flows import Asked, chunks, flow_of, read_pieces, whole_head
 from pipelines.mediation.intervals.profile import Offset, Profile, totals_of
-from pipelines.mediation.intervals.steps import Steps
+from pipelines.mediation.meters.steps import Steps
 from pipelines.mediation.nem.words import MARKET
 from schemas.energy import RecordKind
 from schemas.source import EnedisSource, GrdfSource, SourceBase

@@ -14,7 +14,7 @@ from pipelines.mediation.delimited.header import missing_text
 from pipelines.mediation.enedis import words as common
 from pipelines.mediation.failures import UnableToDecodeFile
 from pipelines.mediation.grdf.table import clock_reader
-from pipelines.mediation.intervals.units import counted, scaled, unit_of
+from pipelines.mediation.meters.units import counted, scaled, unit_of
 from pipelines.mediation.text_lines import read_table
 from schemas.source_meters import MeterRecords, MeterTable, TableColumn, TableSeries
 

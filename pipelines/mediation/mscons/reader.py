@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from pipelines.mediation.columns.rows import Row
 from pipelines.mediation.enedis import words as common
 from pipelines.mediation.failures import UnableToDecodeFile
-from pipelines.mediation.intervals.units import counted, scaled, unit_of
+from pipelines.mediation.meters.units import counted, scaled, unit_of
 from pipelines.mediation.mscons import words
 from pipelines.mediation.mscons.segments import Marks, Segment, read_segments
 from schemas.source_meters import MeterRecords

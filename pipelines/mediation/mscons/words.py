@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pipelines.mediation.columns.rows import Row
 from pipelines.mediation.enedis import words as common
-from pipelines.mediation.intervals.channels import CONSUMPTION, PRODUCTION, direction_of, measure_of
+from pipelines.mediation.meters.channels import CONSUMPTION, PRODUCTION, direction_of, measure_of
 
 NATURES = {
     "220": "R", "79": "R", "46": "R", "66": "R", "18": "R",

@@ -13,8 +13,8 @@ from pipelines.mediation.columns.rows import Row
 from pipelines.mediation.enedis import words as common
 from pipelines.mediation.enedis.heads import read_up_to
 from pipelines.mediation.failures import UnableToDecodeFile
-from pipelines.mediation.intervals.steps import Steps
 from pipelines.mediation.kernels import nem12 as kernel
+from pipelines.mediation.meters.steps import Steps
 from pipelines.mediation.nem import words
 from pipelines.mediation.nem.nem12 import FLOW, LineReader, Stream
 from schemas.arrays import Int64Array

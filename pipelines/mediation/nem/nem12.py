@@ -10,7 +10,7 @@ from decimal import Decimal
 from pipelines.mediation.columns.rows import Row
 from pipelines.mediation.enedis import words as common
 from pipelines.mediation.failures import UnableToDecodeFile
-from pipelines.mediation.intervals.units import ENERGY_OF, energy_of, scaled, unit_of
+from pipelines.mediation.meters.units import ENERGY_OF, energy_of, scaled, unit_of
 from pipelines.mediation.nem import words
 from pipelines.mediation.nem.words import malformed
 

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator
 from pipelines.mediation.columns.rows import Row
 from pipelines.mediation.enedis import words as common
 from pipelines.mediation.failures import UnableToDecodeFile
-from pipelines.mediation.intervals.units import scaled, unit_of
+from pipelines.mediation.meters.units import scaled, unit_of
 from pipelines.mediation.nem import words
 from pipelines.mediation.nem.words import malformed
 

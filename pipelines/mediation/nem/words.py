@@ -9,8 +9,8 @@ from functools import lru_cache
 from pipelines.mediation.columns.rows import Row
 from pipelines.mediation.enedis import words as common
 from pipelines.mediation.failures import UnableToDecodeFile
-from pipelines.mediation.intervals.channels import CONSUMPTION, PRODUCTION, index_channel, interval_channel
-from pipelines.mediation.intervals.units import MEASURES, unit_of
+from pipelines.mediation.meters.channels import CONSUMPTION, PRODUCTION, index_channel, interval_channel
+from pipelines.mediation.meters.units import MEASURES, unit_of
 
 MARKET = timezone(timedelta(hours=10))
 """All times are of Brisbane's offset, the year round: no file knows summer time."""

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from pipelines.mediation.columns.rows import Row
 from pipelines.mediation.enedis import words as common
 from pipelines.mediation.failures import UnableToDecodeFile
-from pipelines.mediation.intervals.channels import CONSUMPTION, direction_of
-from pipelines.mediation.intervals.units import scaled, unit_of
+from pipelines.mediation.meters.channels import CONSUMPTION, direction_of
+from pipelines.mediation.meters.units import scaled, unit_of
 from pipelines.mediation.p1.telegrams import Telegram, read_telegrams
 
 FLOW = "P1"

@@ -18,7 +18,7 @@ from pipelines.mediation.espi.words import local_time
 from pipelines.mediation.failures import UnableToDecodeFile
 from pipelines.mediation.intervals.decoder import read_rows
 from pipelines.mediation.intervals.flows import Asked
-from pipelines.mediation.intervals.units import counted, unit_of
+from pipelines.mediation.meters.units import counted, unit_of
 from pipelines.mediation.p1.telegrams import crc16
 
 ENERGY = Path(__file__).parents[4] / "shared" / "samples" / "energy"
