@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cli_octroi import octroi
+from cli_octroi import balanced, octroi
 from document_texts import Command, agrees, consoles, named_files, write_files
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "rating-examples.md").read_text()
-COMMANDS = consoles(PAGE)
+COMMANDS = [command for command in consoles(PAGE) if command.line.startswith("octroi rate ")]
+STORED = [command for command in consoles(PAGE) if command not in COMMANDS]
+"""Those of data directories, one after another."""
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +49,17 @@ def test_arrays_tell_what_the_twin_tells(command: Command, tariffs: Path, monkey
                 assert value == other[name], (name, one, other)
 
 
+def test_what_is_charged_in_a_data_directory_is_what_the_page_prints(
+    tariffs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tariffs)
+    assert len(STORED) > 0
+    for command in STORED:
+        told = octroi(*shlex.split(command.line)[1:]).ok()
+        assert agrees(command.expected, told.out), f"$ {command.line}\n{told.out}"
+    balanced(tariffs / "shop")
+
+
 def test_each_model_of_the_catalog_has_an_example() -> None:
     from typing import get_args
 
@@ -55,3 +68,5 @@ def test_each_model_of_the_catalog_has_an_example() -> None:
     tariffs = "".join(named_files(PAGE).values())
     assert [model for model in get_args(PriceModel) if f"model: {model}" not in tariffs] == []
     assert [rule for rule in get_args(Crossing) if f"crossing: {rule}" not in tariffs] == []
+    fees = ("recurring_charge", "product_charge", "purchase", "minimum_charge", "overage_factor")
+    assert [kind for kind in fees if kind not in tariffs] == []
