@@ -11,7 +11,7 @@ from rating.image_accounts import counter_names, ptr_of
 from rating.image_calendars import CalendarTables
 from rating.image_charges import ChargeTables
 from rating.kernels.accumulate import AccumulatorTables
-from rating.kernels.layout import ATTRIBUTE_SLOTS
+from rating.kernels.layout import ATTRIBUTE_SLOTS, IN_UNITS
 from rating.vocabulary import Vocabulary
 from schemas.arrays import Int32Array
 from schemas.catalog import Catalog
@@ -73,6 +73,7 @@ def compile_accumulators(
             of_amount=np.array([catalog.counters[code].function == "amount" for code in codes], np.bool_),
             values=np.array([_counted_behind(name, catalog) for name in names], np.int32),
             code=np.array([_code(name, vocabulary) for name in names], np.int32),
+            in_units=np.ascontiguousarray(charges.version_row[: len(sold), IN_UNITS] != 0),
             said=np.array([said[row] for row in sold], np.int8).reshape(len(sold), len(names)),
             version_ptr=version_ptr,
             version_list=version_list,

@@ -30,7 +30,8 @@ def check_accumulators(ctx: Context, entry: Entry[Any], codes: tuple[str, ...], 
             ctx.problems.at(entry, here, f'"{code}" {what}, which is for prices', "use a counter without it")
         else:
             for charge in charges:
-                _check_measure(ctx, entry, here, counter, charge)
+                if not isinstance(entry.document, Offer) or not _in_units(ctx, charge, counter):
+                    _check_measure(ctx, entry, here, counter, charge)
             _check_values(ctx, entry, here, counter, charges)
 
 
@@ -74,6 +75,12 @@ def _check_values(ctx: Context, entry: Entry[Any], path: Path, counter: Counter,
         ctx.problems.at(entry, path, message, choose(counter.by, names, otherwise="add it to the event type"))
 
 
+def _in_units(ctx: Context, charge: Charge, counter: Counter) -> bool:
+    """Return whether a counter counts money and a charge costs units: it adds nothing to what the others add."""
+    plan = ctx.documents.of(PricePlan).get(charge.price_plan)
+    return counter.function == "amount" and plan is not None and plan.document.in_units
+
+
 def _check_measure(ctx: Context, entry: Entry[Any], path: Path, counter: Counter, charge: Charge) -> None:
     """Check that a counter counts what a charge gives: its currency, or what its event type measures."""
     plan = ctx.documents.of(PricePlan).get(charge.price_plan)
@@ -81,7 +88,13 @@ def _check_measure(ctx: Context, entry: Entry[Any], path: Path, counter: Counter
     if counter.function == "amount":
         if plan is not None and plan.document.currency != counter.unit and not converts(ctx, charge.code):
             message = f'"{counter.code}" counts {counter.unit}, but the charge "{charge.code}" is priced in '
-            ctx.problems.at(entry, path, message + plan.document.currency, "use a counter per currency")
+            fix = "use a counter per currency"
+            if plan.document.in_units:
+                message, fix = (
+                    f"{message}units, ",
+                    "remove it here: units are no money; an offer may name it for its other charges",
+                )
+            ctx.problems.at(entry, path, message + plan.document.currency, fix)
         return
     unit = ctx.units.get(event_type.document.unit) if event_type is not None else None
     counted = ctx.units.get(counter.unit)

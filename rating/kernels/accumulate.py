@@ -26,6 +26,7 @@ class AccumulatorTables(NamedTuple):
         kind, zone: (accumulators,) int32 of their periods. of_amount: (accumulators,) bool, whether they count money.
         values: (accumulators,) int32: how many of the accumulators behind one count by its values; it counts all others.
         code: (accumulators,) int32 id in `Vocabulary.attribute_values` of the value that one counts, -1 of others.
+        in_units: (versions,) bool, whether items of a row of `version_row` cost units of a wallet, which are no money.
         said: (versions, accumulators) int8 column of what usage says in which an item of a row of `version_row` has the value,
             -1 where it says no such thing.
         version_ptr: (versions + 1,) int32 into version_list: those that items of a row of `version_row` grow.
@@ -39,6 +40,7 @@ class AccumulatorTables(NamedTuple):
     of_amount: Any
     values: Any
     code: Any
+    in_units: Any
     said: Any
     version_ptr: Any
     version_list: Any
@@ -83,7 +85,7 @@ def locate_growths(
             `AccountState.accumulated`. out_period: number * 4 + kind.
     """
     (
-        kind, zone, of_amount, values, code, said_in, version_ptr, version_list, offer_ptr, offer_list, place, slot_ptr, slots,
+        kind, zone, of_amount, values, code, in_units, said_in, version_ptr, version_list, offer_ptr, offer_list, place, slot_ptr, slots,
     ) = accumulators  # fmt: skip
     found = 0
     for index in range(len(row)):
@@ -108,6 +110,8 @@ def locate_growths(
                 out_slot[found] = slots[slot_ptr[owner] + place[offer, which]]
                 out_period[found] = period_number(I64(kind[which]), local) * I64(4) + I64(kind[which])
                 out_by[found] = amount[at] if of_amount[which] else rated_quantity[at]
+                if of_amount[which] and in_units[version[index]]:
+                    out_by[found] = 0
                 found += 1
 
 

@@ -62,7 +62,10 @@ class NotifyTwin:
         for code in (*charge.accumulate, *catalog.offers[offer].accumulate):
             counter = catalog.counters[code]
             name = self._name(use, counter)
-            grown = self._grow(use, counter, name, item.amount if counter.function == "amount" else item.rated_quantity)
+            by = item.rated_quantity
+            if counter.function == "amount":
+                by = 0 if catalog.price_plans[charge.price_plan].in_units else item.amount
+            grown = self._grow(use, counter, name, by)
             if grown is not None:
                 yield from _risen(row, self._thing(use, counter, name), levels(catalog, counter), *grown)
         for movement in item.movements:

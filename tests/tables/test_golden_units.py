@@ -144,6 +144,29 @@ def test_a_charge_that_refuses_needs_units_for_all_of_it() -> None:
     assert [item.reason for item in items] == [Reason.NONE, Reason.INSUFFICIENT_BALANCE]
 
 
+SPEND = "{kind: counter, code: spend, unit: EUR, function: amount}\n---\n"
+
+
+def test_what_units_cover_adds_nothing_to_money_that_is_counted() -> None:
+    written = CATALOG.replace("minutes, calls]}", "minutes, calls], accumulate: [spend]}")
+    documents = (SPEND + written) % ("1", "", f"{MONEY % 9}, {DATA % '0.5'}")
+    place = World(catalog_from(*documents.split("\n---\n")))
+    rated = place.rate([Use("line", "data", NOON, mb * 10**6) for mb in (300, 700)])
+    assert [int(amount) for amount in rated.amount] == [3 * 10**8, 2 * 10**8, 5 * 10**9]
+    assert rated.growths is not None
+    assert rated.growths.by.tolist() == [0, 0, 5 * 10**9]
+    assert [place.state.accumulator(0, cell) for cell in range(4)].count(5 * 10**9) == 1
+
+
+def test_a_charge_in_units_counts_no_money_itself() -> None:
+    documents = (SPEND + CATALOG) % ("1", ", accumulate: [spend]", DATA % 1)
+    with pytest.raises(UnableToLoadCatalog) as told:
+        catalog_from(*documents.split("\n---\n"))
+    [problem] = told.value.problems
+    assert problem.message == '"spend" counts EUR, but the charge "bundle" is priced in units, GB'
+    assert "units are no money" in problem.fix
+
+
 @pytest.mark.parametrize(
     ("old", "new", "field", "message"),
     [
