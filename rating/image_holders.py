@@ -25,7 +25,7 @@ def with_holders(bought: pl.DataFrame, tree: pl.DataFrame, groups: pl.DataFrame)
     """
     if not len(bought) or bought["shared_by"].eq("subscription").all():
         return bought.with_columns(holder=pl.col("subscription"))
-    at_level = _holding_accounts(bought.filter(pl.col("shared_by").is_in(LEVELS)), tree)
+    at_level = holding_accounts(bought.filter(pl.col("shared_by").is_in(LEVELS)), tree)
     named = bought.join(groups, on="subscription", how="left", maintain_order="left").join(
         at_level, on=("account", "shared_by"), how="left", maintain_order="left"
     )
@@ -55,7 +55,7 @@ def shared_wallets(terms: Mapping[str, Wallet], accounts: pl.DataFrame, tree: pl
     ]
     shared = pl.DataFrame(rows, schema=dict.fromkeys(("name", "account", "shared_by"), pl.String), orient="row")
     asked = accounts.select("account").join(shared.select("shared_by").unique(), how="cross")
-    at_level = _holding_accounts(asked, tree) if len(shared) else asked.with_columns(at_level=pl.col("account"))
+    at_level = holding_accounts(asked, tree) if len(shared) else asked.with_columns(at_level=pl.col("account"))
     owners = shared.join(at_level, on=("account", "shared_by")).rename({"account": "owner"})
     rank = {level: place for place, level in enumerate(LEVELS)}
     levels = tree.select(owner="account", distance=pl.col("level").replace_strict(rank, return_dtype=pl.Int32))
@@ -68,7 +68,7 @@ def shared_wallets(terms: Mapping[str, Wallet], accounts: pl.DataFrame, tree: pl
     )
 
 
-def _holding_accounts(bought: pl.DataFrame, tree: pl.DataFrame) -> pl.DataFrame:
+def holding_accounts(bought: pl.DataFrame, tree: pl.DataFrame) -> pl.DataFrame:
     """Return account, shared_by (a level) and at_level: the account of that level at or above it, where there is one."""
     rest = bought.select("account", "shared_by").unique().with_columns(at_level=pl.col("account"))
     found = []

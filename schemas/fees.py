@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, StringConstraints
 
@@ -22,6 +22,9 @@ FEE_FORMULA = f"quantity * {PRICE} * {NUMERATOR} / {DENOMINATOR}"
 POINT_PREFIX = "fee:"
 """Before the code of a subscription: the access point on which its fees are charged."""
 
+Scope = Literal["subscription", "account", "user_account", "billing_account", "customer_account", "customer"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+"""Of minimums, from the narrowest: those before count for those after."""
 BasisName = Literal["actual", "thirty_360", "actual_360", "actual_365", "actual_actual", "month_12"]
 
 
@@ -75,13 +78,17 @@ class RecurringCharge(PeriodicFee):
 
 
 class MinimumCharge(PeriodicFee):
-    """What a subscription pays at least for a period: at its end, what charges `of` it lack of the price of the plan.
+    """What is paid at least for a period: at its end, what charges `of` a scope lack of the price of the plan.
 
-    `of` nothing is of all charges of the offer. `true_up`: whether what is lacking is charged, and with `when_unused` even if
-    nothing was rated. A commitment has an `overage_factor` above 1, which usage beyond the minimum costs more by.
+    The `scope` is the subscription that has it, all subscriptions of its account, or all of accounts at or below the one of a
+    level that its account is, or is below of; the subscription pays what is lacking. `of` nothing is of all charges of the
+    offer, of a wider scope of all charges; minimums of narrower scopes are among these.
+    `true_up`: whether what is lacking is charged, and with `when_unused` even if nothing was rated. A commitment has an
+    `overage_factor` above 1, which usage beyond the minimum costs more by.
     """
 
     kind: Literal["minimum_charge"]
+    scope: Scope = "subscription"
     of: Annotated[tuple[Code, ...], Field(max_length=1000)] = ()
     true_up: bool = True
     when_unused: bool = True

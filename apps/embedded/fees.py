@@ -7,7 +7,7 @@ twice.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -16,13 +16,13 @@ from typing import Any
 import polars as pl
 
 from apps.embedded.engine import Engine
-from billing.invoicing.rules_least import SPENT_FRAME, minimums_to_ask
+from billing.invoicing.rules_least import SPENT_FRAME, Counting, minimums_to_ask
 from billing.subscriptions.rules_asking import ASKED_FRAME, KEY, TermsDiffer, to_ask
 from pipelines.spool.claims import Arrival
 from pipelines.spool.files import durable_file
 from pipelines.spool.journal import FileClaim
 from pipelines.spool.lifecycle import decisions
-from schemas.fees import DAY_AFTER, DENOMINATOR, FEE, FEES, FIRST_DAY, NUMERATOR
+from schemas.fees import DAY_AFTER, DENOMINATOR, FEE, FEES, FIRST_DAY, NUMERATOR, SCOPES
 from schemas.money import AMOUNT_DECIMALS, from_scaled, to_scaled
 
 AHEAD_MAX = timedelta(days=400)
@@ -36,11 +36,11 @@ WHERE source = {source:String} AND status IN ('rated', 'billed') AND subscriptio
 GROUP BY subscription, fee, key_at
 """
 _SPENT = """
-SELECT subscription, toString(sum(amount)) AS rated, toInt64(sum(if(status IN ('reversal', 'refund'), -1, 1))) AS items
+SELECT {by} AS whose, toString(sum(amount)) AS rated, toInt64(sum(if(status IN ('reversal', 'refund'), -1, 1))) AS items
 FROM rated_item
-WHERE charge IN {charges:Array(String)}
-  AND event_at >= fromUnixTimestamp64Micro({begin:Int64}) AND event_at < fromUnixTimestamp64Micro({end:Int64})
-GROUP BY subscription
+WHERE charge IN {{charges:Array(String)}} AND currency = {{currency:String}}
+  AND event_at >= fromUnixTimestamp64Micro({{begin:Int64}}) AND event_at < fromUnixTimestamp64Micro({{end:Int64}})
+GROUP BY whose
 """
 _CAME_TO_NOTHING = """
 SELECT claim FROM fact_claim WHERE status = 'quarantined' AND claim NOT IN (SELECT claim FROM fact_block)
@@ -76,10 +76,11 @@ def charge_fees(engine: Engine, until: str, *, preview: bool) -> dict[str, Any]:
         raise UnableToChargeFees(str(error)) from error
     rows = _without_what_waits(engine, found, asked)
     waiting = len(found) - len(rows)
-    # minimums count fees, too, so that these are charged first
+    # minimums count fees, and those of narrower scopes, so that these are charged first
     done = [NOTHING] if preview else [_claim(engine, rows, day, "fees")]
-    if catalog.minimum_charges:
-        found = minimums_to_ask(catalog, asked, day, partial(_spent, engine))
+    scopes = {each.scope for each in catalog.minimum_charges.values()}
+    for scope in (each for each in SCOPES if each in scopes):
+        found = minimums_to_ask(catalog, asked, day, partial(_spent, engine), scope)
         least = _without_what_waits(engine, found, asked)
         waiting += len(found) - len(least)
         rows = pl.concat([rows, least])
@@ -100,7 +101,7 @@ def charge_fees(engine: Engine, until: str, *, preview: bool) -> dict[str, Any]:
 
 
 def _together(done: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return what one or two claims come to; `claim` is the first of them."""
+    """Return what some claims come to; `claim` is the first of them."""
     amounts: dict[str, Decimal] = {}
     for currency, amount in (pair for each in done for pair in each["amounts"].items()):
         amounts[currency] = amounts.get(currency, Decimal(0)) + Decimal(amount)
@@ -113,8 +114,9 @@ def _together(done: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _spent(engine: Engine, charges: Sequence[str], begin: int, end: int) -> pl.DataFrame:
-    rows = engine.store.query(_SPENT, {"charges": list(charges), "begin": begin, "end": end}).to_pydict()
+def _spent(engine: Engine, asked: Counting) -> pl.DataFrame:
+    parameters = {"charges": list(asked.charges), "currency": asked.currency, "begin": asked.begin, "end": asked.end}
+    rows = engine.store.query(_SPENT.format(by=asked.by), parameters).to_pydict()
     rated = [int(to_scaled(Decimal(amount), AMOUNT_DECIMALS)) for amount in rows["rated"]]
     return pl.DataFrame({**rows, "rated": rated}, schema=SPENT_FRAME)
 

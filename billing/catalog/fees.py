@@ -15,6 +15,7 @@ from billing.catalog.models import Documents, Entry, Problems
 from billing.catalog.origins import Origins
 from billing.catalog.resellers import overlap, resold_code, span
 from billing.catalog.rows import Check
+from billing.catalog.scopes import check_scopes
 from schemas.catalog import SUBSCRIPTION_TERM_FRAME, SUBSCRIPTION_UNIT_FRAME, TIME_MAX, TIME_MIN
 from schemas.contract import Contract
 from schemas.fees import (
@@ -204,9 +205,14 @@ def _check_units(check: Check, terms: pl.DataFrame) -> None:
     )
 
 
-def check_terms(check: Check, terms: pl.DataFrame) -> None:
-    """Say which subscriptions to offers with fees do not say since when, or for how many."""
+def check_terms(check: Check, terms: pl.DataFrame, subscriptions: pl.DataFrame, tree: pl.DataFrame) -> None:
+    """Say which subscriptions to offers with fees do not say since when, or for how many, or have a minimum over nobody.
+
+    Args:
+        terms: of `gather_terms`. subscriptions: all, with their accounts. tree: ACCOUNT_TREE_FRAME.
+    """
     _check_units(check, terms)
+    check_scopes(check, terms, subscriptions, tree)
     check.refuse(
         terms.filter(pl.col("start_at") == TIME_MIN),
         "start",

@@ -276,7 +276,7 @@ def check_parties(ctx: Context, parties: Parties, origins: Origins) -> None:
     check_sharing(check, parties.accounts, parties.tree, parties.subscriptions, parties.groups)
     check_shared_wallets(ctx, parties.wallet_terms, parties.accounts, parties.tree)
     check_windows(check, parties.access_points, parties.resold_points)
-    check_terms(check, parties.terms)
+    check_terms(check, parties.terms, parties.subscriptions, parties.tree)
     check_purchases(check, parties.terms, parties.subscriptions)
 
 

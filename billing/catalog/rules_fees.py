@@ -7,7 +7,7 @@ from typing import Any
 from billing.catalog.checking import Context, fits
 from billing.catalog.fees import FEE_TYPE, fee_codes
 from billing.catalog.models import Entry, Path
-from schemas.fees import MinimumCharge, OneShotCharge, PeriodicFee, ProductCharge, Purchase, RecurringCharge
+from schemas.fees import SCOPES, MinimumCharge, OneShotCharge, PeriodicFee, ProductCharge, Purchase, RecurringCharge
 from schemas.price_plan import Charge, EventType, Offer, PricePlan, PriceVersion
 
 FEE_DECIMALS_MAX = 6
@@ -36,8 +36,10 @@ def check_minimum(ctx: Context, entry: Entry[MinimumCharge]) -> None:
         here: Path = ("of", index)
         charge = ctx.reference(entry, here, Charge, "charge", code)
         plan = plans.get(charge.price_plan) if charge is not None else None
-        if code in ctx.documents.of(MinimumCharge):
-            ctx.problems.at(entry, here, f'"{code}" is a minimum itself', "name what it counts")
+        least = ctx.documents.of(MinimumCharge).get(code)
+        if least is not None and SCOPES.index(least.document.scope) >= SCOPES.index(fee.scope):
+            fix = "name what it counts; minimums of narrower scopes are among these"
+            ctx.problems.at(entry, here, f'"{code}" is a minimum itself', fix)
         elif plan is not None and plan.document.in_units:
             ctx.problems.at(entry, here, f'"{code}" is priced in {plan.document.currency}', "name charges in money")
     for offer in ctx.documents.of(Offer).values():
@@ -47,7 +49,7 @@ def check_minimum(ctx: Context, entry: Entry[MinimumCharge]) -> None:
             message = f'the offer "{offer.document.code}" ({offer.place()}) converts, and a minimum has one currency'
             ctx.problems.at(entry, ("code",), message, "sell it in an offer of one currency")
         for index, code in enumerate(fee.of):
-            if code in charges and code not in offer.document.charges:
+            if fee.scope == "subscription" and code in charges and code not in offer.document.charges:
                 message = f'the offer "{offer.document.code}" ({offer.place()}) has the minimum, but no charge "{code}"'
                 ctx.problems.at(entry, ("of", index), message, "add it to the offer, or make a minimum of its own")
 

@@ -85,7 +85,8 @@ def locate_growths(
             `AccountState.accumulated`. out_period: number * 4 + kind.
     """
     (
-        kind, zone, of_amount, values, code, in_units, said_in, version_ptr, version_list, offer_ptr, offer_list, place, slot_ptr, slots,
+        kind, zone, of_amount, values, code, in_units, said_in, version_ptr, version_list, offer_ptr, offer_list, place,
+        slot_ptr, slots,
     ) = accumulators  # fmt: skip
     found = 0
     for index in range(len(row)):

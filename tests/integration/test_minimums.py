@@ -90,3 +90,55 @@ def test_what_is_lacking_is_charged_and_corrected_by_what_comes_late(tmp_path: P
     assert _fees(data, "2026-09-01") == {"ana line": "8.39", "ana least": "38.61", "ben committed": "24"}
     told = query(data, "SELECT id FROM rated_item WHERE charge = 'least' AND status = 'rated' ORDER BY claim LIMIT 1")
     assert "as stored" in octroi("explain", told[0]["id"], "--data", data).ok().out
+
+
+FRAME = CATALOG[: CATALOG.index("{kind: minimum_charge, code: committed")] + """
+{kind: minimum_charge, code: family, price_plan: least, scope: customer}
+---
+{kind: offer, code: calls, charges: [voice]}
+---
+{kind: offer, code: least, charges: [voice, least]}
+---
+{kind: offer, code: frame, charges: [family]}
+---
+{kind: account, code: smith, currency: EUR, level: customer}
+---
+{kind: account, code: ana, currency: EUR, parent: smith}
+---
+{kind: account, code: ben, currency: EUR, parent: smith}
+---
+{kind: account, code: eve, currency: EUR}
+---
+{kind: subscription, code: ana, account: ana, offer: calls, start: "2026-07-01T00:00:00Z", access_points: [{id: "1"}]}
+---
+{kind: subscription, code: ben, account: ben, offer: calls, start: "2026-07-01T00:00:00Z", access_points: [{id: "2"}]}
+---
+{kind: subscription, code: eve, account: eve, offer: least, start: "2026-07-01T00:00:00Z", access_points: [{id: "3"}]}
+---
+{kind: subscription, code: frame, account: smith, offer: frame, start: "2026-07-01T00:00:00Z"}
+---
+""" + CATALOG[CATALOG.index("kind: source") :]  # fmt: skip
+"""A family pays 31 together, whoever calls."""
+
+
+def test_a_family_pays_a_minimum_together(tmp_path: Path) -> None:
+    data, first, late = tmp_path / "data", tmp_path / "first.csv", tmp_path / "late.csv"
+    first.write_text(
+        "id,caller,at,seconds\n1,1,2026-07-20T12:00:00Z,300\n2,2,2026-07-20T12:00:00Z,600\n3,3,2026-07-20T12:00:00Z,60\n"
+    )
+    late.write_text("id,caller,at,seconds\n4,2,2026-07-21T12:00:00Z,600\n5,1,2026-07-21T12:00:00Z,60\n")
+    (data / "catalog").mkdir(parents=True)
+    (data / "catalog" / "catalog.yaml").write_text(FRAME)
+    octroi("ingest", first, "--source", "calls", "--data", data).ok()
+    # the family called for 15; Eve, who is none of it, lacks 30 of her own
+    assert _fees(data, "2026-08-01") == {"eve least": "30", "frame family": "16"}
+    octroi("ingest", late, "--source", "calls", "--data", data).ok()
+    assert _fees(data, "2026-08-01") == {"eve least": "30", "frame family": "5"}
+    # Eve comes to the family: her calls and what her own minimum added are more than 31 with those of the others
+    (data / "catalog" / "catalog.yaml").write_text(
+        FRAME.replace("code: eve, currency: EUR", "code: eve, currency: EUR, parent: smith")
+    )
+    octroi("run", data).ok()
+    assert _fees(data, "2026-08-01") == {"eve least": "30", "frame family": "0"}
+    octroi("files", "back-out", "late.csv", "--reason", "wrong", "--data", data).ok()
+    assert _fees(data, "2026-08-01") == {"eve least": "30", "frame family": "0"}

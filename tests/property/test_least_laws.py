@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
@@ -17,10 +16,10 @@ from rating_strategies import yaml_of
 from rating_world import catalog_from, instant
 
 from billing.catalog.models import UnableToLoadCatalog
-from billing.invoicing.rules_least import SPENT_FRAME, minimums_to_ask
+from billing.invoicing.rules_least import SPENT_FRAME, Counting, minimums_to_ask
 from billing.subscriptions.rules_asking import ASKED_FRAME
 from schemas.catalog import Catalog
-from schemas.fees import DENOMINATOR, NUMERATOR
+from schemas.fees import DENOMINATOR, NUMERATOR, SCOPES
 from schemas.money import from_scaled
 
 DOCUMENTS: list[dict[str, Any]] = [
@@ -73,12 +72,10 @@ def test_what_was_asked_in_all_is_what_is_lacking_or_lies_beyond(
     asked = pl.DataFrame(schema=ASKED_FRAME)
     for rated in histories:
 
-        def told(
-            charges: Sequence[str], begin: int, end: int, rated: dict[str, tuple[int, int]] = rated
-        ) -> pl.DataFrame:
-            assert list(charges) == ["voice"]
-            assert begin < end
-            rows = [("s", *each) for day, each in rated.items() if instant(f"{day}T00:00:00Z") == begin]
+        def told(counting: Counting, rated: dict[str, tuple[int, int]] = rated) -> pl.DataFrame:
+            assert counting[:3] == ("subscription", ("voice",), "EUR")
+            assert counting.begin < counting.end
+            rows = [("s", *each) for day, each in rated.items() if instant(f"{day}T00:00:00Z") == counting.begin]
             return pl.DataFrame(rows, schema=SPENT_FRAME, orient="row")
 
         until = date(2026, 9, 1)
@@ -93,6 +90,76 @@ def test_what_was_asked_in_all_is_what_is_lacking_or_lies_beyond(
             mine = asked.filter(pl.col("key_at") == instant(f"{day}T00:00:00Z")).to_dicts()
             share = sum((row["quantity"] * Fraction(row[NUMERATOR], row[DENOMINATOR]) for row in mine), Fraction(0))
             assert share * whole == Fraction(expected)
+
+
+TREE: list[dict[str, Any]] = [
+    *(each for each in DOCUMENTS if each["code"] in ("call", "voice", "least")),
+    {"kind": "minimum_charge", "code": "mine", "price_plan": "least"},
+    {"kind": "minimum_charge", "code": "ours", "price_plan": "least", "scope": "account", "overage_factor": "1.5"},
+    {"kind": "minimum_charge", "code": "theirs", "price_plan": "least", "scope": "customer"},
+    {"kind": "offer", "code": "o", "charges": ["voice", "mine"]},
+    {"kind": "offer", "code": "frame", "charges": ["ours", "theirs"]},
+    {"kind": "account", "code": "top", "currency": "EUR", "level": "customer"},
+    *({"kind": "account", "code": code, "currency": "EUR", "parent": "top"} for code in "ab"),
+    {"kind": "account", "code": "alone", "currency": "EUR"},
+    *({"kind": "subscription", "code": f"{account}{number}", "account": account, "offer": "o", "start": "2026-01-01T00:00:00Z"}
+      for account in ("a", "b", "alone") for number in "12"),
+    {"kind": "subscription", "code": "frame", "account": "a", "offer": "frame", "start": "2026-08-01T00:00:00Z"},
+]  # fmt: skip
+
+
+@settings(max_examples=10)
+@given(
+    rated=st.dictionaries(
+        st.tuples(st.sampled_from(["a", "b", "alone"]), st.sampled_from("12")),
+        st.integers(-100, 4000).map(lambda cents: cents * 10**7),
+    )
+)
+def test_wider_minimums_count_all_below_and_what_narrower_ones_add(rated: dict[tuple[str, str], int]) -> None:
+    """One month, by cents: each scope is asked once those before it are charged."""
+    catalog = _tree()
+    charged: dict[tuple[str, str, str], int] = {(*key, "voice"): value for key, value in rated.items()}
+
+    def told(counting: Counting) -> pl.DataFrame:
+        sums: dict[str, list[int]] = {}
+        for (account, number, charge), amount in charged.items():
+            if charge in counting.charges and counting.begin == AUGUST:
+                whose = account if counting.by == "account" else account + number
+                sums[whose] = [sums.get(whose, [0, 0])[0] + amount, 1]
+        return pl.DataFrame([(whose, *each) for whose, each in sums.items()], schema=SPENT_FRAME, orient="row")
+
+    found: dict[str, Decimal] = {}
+    for scope in SCOPES:
+        asked = minimums_to_ask(catalog, pl.DataFrame(schema=ASKED_FRAME), date(2026, 9, 1), told, scope)
+        for row in asked.filter(pl.col("key_at") >= AUGUST).to_dicts():
+            amount = Fraction("19.99") * Fraction(row[NUMERATOR], row[DENOMINATOR])
+            found[f"{row['subscription']} {row['fee']}"] = _cents(amount)
+            account = "a" if row["subscription"] == "frame" else row["subscription"][:-1]
+            charged[account, row["subscription"], row["fee"]] = int(amount * 10**9)
+    expected: dict[str, Decimal] = {}
+    least = Decimal("19.99")
+    spent_of = {key: from_scaled(value, 9) for key, value in rated.items()}
+    paid: dict[str, Decimal] = dict.fromkeys(("a", "b", "alone"), Decimal(0))
+    for account in paid:
+        for number in "12":
+            mine = spent_of.get((account, number), Decimal(0))
+            lacks = least - max(mine, Decimal(0))
+            if lacks > 0:
+                expected[f"{account}{number} mine"] = lacks
+            paid[account] += mine + max(lacks, Decimal(0))
+    beyond = max(paid["a"], Decimal(0)) - least
+    ours = -beyond if beyond < 0 else _cents(Fraction(beyond) / 2)
+    theirs = least - max(paid["a"] + ours + paid["b"], Decimal(0))
+    expected |= {f"frame {name}": each for name, each in (("ours", ours), ("theirs", theirs)) if each > 0}
+    assert found == {name: each.quantize(Decimal("0.01")) for name, each in expected.items()}
+
+
+AUGUST = instant("2026-08-01T00:00:00Z")
+
+
+@cache
+def _tree() -> Catalog:
+    return catalog_from(*yaml_of(TREE))
 
 
 def _cents(value: Fraction) -> Decimal:

@@ -34,7 +34,8 @@ def test_grants_are_what_the_converted_price_lets_a_wallet_pay() -> None:
     desk = Desk(CATALOG, "ana", "call")
     answer, _ = desk.ask(ChargingKind.RESERVE, 10 * MINUTE, increment=MINUTE)
     assert (answer["granted"], answer["amount"]) == (4 * MINUTE, 96 * EURO // 100)
-    assert desk.world.balance("ana/cash") == 4 * EURO // 100
+    held = desk.world.vocabulary.wallets.id("ana/cash")
+    assert desk.world.state.balance(held) == 4 * EURO // 100
     answer, [block] = desk.ask(ChargingKind.CONFIRM, 3 * MINUTE, of=1)
     assert answer["amount"] == 72 * EURO // 100
     assert block.header.amounts == {desk.world.vocabulary.currencies.id("EUR"): 72 * EURO // 100}
