@@ -75,7 +75,7 @@ class DiameterPeer(BaseModel):
 
 
 class DiameterSettings(BaseModel):
-    """Who we are to peers of Diameter, where we listen, and who may connect."""
+    """Who we are to peers of Diameter, where we listen, who may connect, and the source of accounting (Rf), if it is served."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -85,6 +85,7 @@ class DiameterSettings(BaseModel):
     listen: Annotated[tuple[str, ...], Field(min_length=1)] = ("127.0.0.1",)
     port: Annotated[int, Field(ge=0, le=65535)] = 3868
     peers: Annotated[tuple[DiameterPeer, ...], Field(min_length=1)]
+    accounting: str | None = None
     certificate: Path | None = None
     key: Path | None = None
     authorities: Path | None = None

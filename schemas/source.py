@@ -18,6 +18,7 @@ from schemas.source_base import (
 )
 from schemas.source_binary import Ts32298Source
 from schemas.source_columns import ArrowSource, ParquetSource
+from schemas.source_diameter import DiameterSource
 from schemas.source_energy import EnedisSource, GrdfSource
 from schemas.source_meters import MeterDataSource
 from schemas.source_plugin import PluginSource
@@ -29,6 +30,7 @@ __all__ = [
     "CloudEventsSource",
     "CountPlace",
     "DelimitedSource",
+    "DiameterSource",
     "EnedisSource",
     "EventMapping",
     "EventTime",
@@ -184,5 +186,6 @@ SOURCE_MODELS: dict[str, type[SourceBase]] = {
     "ts32298": Ts32298Source,
     "tap": TapSource,
     "radius": RadiusSource,
+    "diameter": DiameterSource,
 }
 """The document of each format, in the order in which they are explained."""

@@ -34,6 +34,7 @@ _EXIT_CODES = {
     "UnableToBackUp": UNAVAILABLE,
     "UnableToRestore": UNAVAILABLE,
     "UnableToAbandon": USAGE,
+    "UnableToAccount": CONFIGURATION,
     "UnableToRerate": USAGE,
     "UnableToBill": USAGE,
     "UnableToChargeFees": USAGE,

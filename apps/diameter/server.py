@@ -10,17 +10,36 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from apps.diameter.accounting import Accounting
 from apps.diameter.charging import CreditControl
-from apps.embedded.engine import Engine
 from apps.embedded.intake import Intake
 from apps.settings import DiameterSettings
 from connectors.diameter.hub import Hub
-from connectors.diameter.identity import Identity, Limits, PeerRule
+from connectors.diameter.identity import Answer, Identity, Limits, PeerRule, Request
 from connectors.diameter.server import listening
+from pipelines.mediation.diameter.codes import Application
 
 _STOP_S = 0.005
 _JITTER_S = 2.0
 """By how much watchdogs differ (RFC 3539 §3.4.1)."""
+
+
+class Applications:
+    """Answers requests by whose messages they are."""
+
+    def __init__(self, credit: CreditControl, accounting: Accounting | None) -> None:
+        """Take what answers each."""
+        self._credit, self._accounting = credit, accounting
+
+    async def __call__(self, request: Request) -> Answer:
+        """Answer a request of a peer.
+
+        Raises:
+            UnableToReadMessage: with what it is answered with.
+        """
+        if self._accounting is not None and request.header.application == Application.ACCOUNTING:
+            return await self._accounting(request)
+        return await self._credit(request)
 
 
 class DiameterServer:
@@ -45,15 +64,19 @@ class DiameterServer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._thread: threading.Thread | None = None
-        self._engine: Engine | None = None
+        self._intake: Intake | None = None
+        self._accounting: Accounting | None = None
 
     def opened(self, intake: Intake) -> None:
         """Begin to listen.
 
         Raises:
             OSError: when an address cannot be had.
+            UnableToAccount: when the setting names a source that takes no accounting.
         """
-        self._engine = intake.engine
+        self._intake = intake
+        if self._settings.accounting is not None:
+            self._accounting = Accounting(intake, self._settings.accounting)
         self._thread = threading.Thread(target=self._run, name="diameter", daemon=True)
         self._thread.start()
         self._ready.wait()
@@ -62,14 +85,14 @@ class DiameterServer:
 
     def closing(self) -> None:
         """Let what is on its way end, tell peers good-bye, and stop; called by the main loop, which serves it meanwhile."""
-        thread, engine = self._thread, self._engine
-        if thread is None or engine is None or self._loop is None or self._stop is None:
+        thread, intake = self._thread, self._intake
+        if thread is None or intake is None or self._loop is None or self._stop is None:
             return
         with suppress(RuntimeError):  # it ended by itself
             self._loop.call_soon_threadsafe(self._stop.set)
         end = time.monotonic() + 3 * self._limits.leave_s
         while thread.is_alive() and time.monotonic() < end:
-            engine.charging.serve(engine)
+            intake.run_commands()
             thread.join(_STOP_S)
 
     def wait(self) -> None:
@@ -85,15 +108,22 @@ class DiameterServer:
         finally:
             self._ready.set()
 
+    @property
+    def _applications(self) -> tuple[int, ...]:
+        served = (Application.CREDIT_CONTROL,)
+        return served if self._accounting is None else (*served, Application.ACCOUNTING)
+
     async def _listen(self) -> None:
-        settings, engine = self._settings, self._engine
-        assert engine is not None
+        settings, intake = self._settings, self._intake
+        assert intake is not None
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         started = int(time.time())
         chance = random.SystemRandom()
         hub = Hub(
-            identity=Identity(settings.host, settings.realm, started % 2**32, frozenset(settings.realms)),
-            handler=CreditControl(engine),
+            identity=Identity(
+                settings.host, settings.realm, started % 2**32, frozenset(settings.realms), self._applications
+            ),
+            handler=Applications(CreditControl(intake.engine), self._accounting),
             rules=[PeerRule(peer.host, tuple(map(str, peer.networks))) for peer in settings.peers],
             limits=self._limits,
             say=self._say,

@@ -10,6 +10,7 @@ from pipelines.mediation.columns.decoder import make_columns
 from pipelines.mediation.columns.plugin import make_plugin
 from pipelines.mediation.context import DecodeContext
 from pipelines.mediation.delimited.decoder import make_delimited
+from pipelines.mediation.diameter.decoder import make_diameter
 from pipelines.mediation.enedis.decoder import make_enedis
 from pipelines.mediation.enedis.r151 import make_r151
 from pipelines.mediation.events.decoder import make_cloudevents, make_json
@@ -79,6 +80,7 @@ _MAKERS: dict[str, Callable[[DecodeContext, Any], Decoder]] = {
     "ts32298": make_ts32298,
     "tap": make_tap,
     "radius": make_radius,
+    "diameter": make_diameter,
 }
 """How the source of each format is compiled: a new format takes its place here and in `schemas.source.SOURCE_MODELS`."""
 

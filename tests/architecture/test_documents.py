@@ -121,6 +121,7 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "source: ts32298": source.Ts32298Source,
     "source: tap": source.TapSource,
     "source: radius": source.RadiusSource,
+    "source: diameter": source.DiameterSource,
     "source: mapping": source.EventMapping,
     "source: mapping: time": source.EventTime,
     "source: mapping: quantity": source.Quantity,
@@ -350,7 +351,8 @@ def test_the_examples_of_the_catalog_page_are_one_catalog(tmp_path: Path, catalo
         heading for heading in CATALOG_SECTIONS if ":" not in heading
     }
     assert {document.format for document in catalog.sources.values()} == {
-        "delimited", "fixed_width", "json", "cloudevents", "arrow", "parquet", "plugin", "r151", "enedis", "grdf", "meter_data", "ts32298", "tap", "radius",
+        "delimited", "fixed_width", "json", "cloudevents", "arrow", "parquet", "plugin", "r151", "enedis", "grdf", "meter_data", "ts32298", "tap",
+        "radius", "diameter",
     }  # fmt: skip
 
 

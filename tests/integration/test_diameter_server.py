@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from decimal import Decimal
 from pathlib import Path
@@ -11,24 +10,17 @@ from typing import Any
 import pytest
 from diameter_gateway import EVENT, INITIAL, LEFT, SESSION, TERMINATION, UPDATE, Gateway
 from diameter_peer import Wire, connect
+from diameter_run import serve_beside
 from diameter_world import WHOSE, asked, balance, engine_of, service, told, write_world
 from typer.testing import CliRunner
 
 from apps.cli.main import app
-from apps.diameter.server import DiameterServer
-from apps.embedded.layout import DataDirectory
-from apps.embedded.session import run_session
-from apps.settings import DiameterPeer, DiameterSettings, Settings
-from connectors.diameter.identity import Limits
 from pipelines.mediation.diameter.fields import Group
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     return write_world(tmp_path / "data")
-
-
-OURS = DiameterSettings(host="ocs.test", realm="test", port=0, peers=(DiameterPeer(host="*.epc"),))
 
 
 async def credit(wire: Wire, **said: Any) -> Group:
@@ -64,35 +56,7 @@ async def a_session(address: str, stop: threading.Event) -> None:
 def test_a_session_over_the_wire(tmp_path: Path) -> None:
     data = write_world(tmp_path / "data")
     told_: list[str] = []
-    # nobody asks by the watchdog while kernels are compiled: the peer here expects answers only
-    server = DiameterServer(OURS, told_.append, Limits(hello_s=60.0, watchdog_s=600.0, leave_s=2.0))
-    stop = threading.Event()
-    failures: list[BaseException] = []
-    settings = Settings(data_dir=data, dedup_window_days="unlimited")
-
-    def peer() -> None:
-        try:
-            server.wait()
-            asyncio.run(a_session(server.addresses[0], stop))
-        except BaseException as error:
-            failures.append(error)
-        finally:
-            stop.set()
-
-    thread = threading.Thread(target=peer)
-    thread.start()
-    run_session(
-        DataDirectory(data),
-        settings,
-        [],
-        follow=True,
-        stop=stop,
-        say=told_.append,
-        progress=lambda records: None,
-        attendant=server,
-    )
-    thread.join()
-    assert failures == []
+    serve_beside(data, a_session, told_.append)
     assert [words.split(" is ")[0] for words in told_ if " is connected" in words] == ["pgw.epc", "dra.epc"]
     with engine_of(data) as engine:
         assert balance(engine) == (Decimal("7.5") - Decimal("1.6"), 0)

@@ -51,6 +51,18 @@ CATALOG = """
 {kind: charging_service, code: voice, service_context: 32260@3gpp.org, event_type: call, measured_in: time, quota: 60 s,
   final_unit: restrict, restrict_to: [permit out ip from any to 10.0.0.1]}
 ---
+{kind: source, code: rf, format: diameter, messages: [ACR], each: Service-Information.PS-Information.Service-Data-Container,
+  on_same_key: duplicate, mapping: {
+    identity: [Session-Id, Accounting-Record-Number,
+      Service-Information.PS-Information.Service-Data-Container.Local-Sequence-Number],
+    access_point: Service-Information.Subscription-Id.E164,
+    time: {field: Service-Information.PS-Information.Service-Data-Container.Time-First-Usage},
+    quantity: {unit: B, fields: [
+      Service-Information.PS-Information.Service-Data-Container.Accounting-Input-Octets,
+      Service-Information.PS-Information.Service-Data-Container.Accounting-Output-Octets]},
+    event_type: {constant: data}, attributes: {zone: Service-Information.PS-Information.3GPP-SGSN-MCC-MNC},
+    filters: [{field: Accounting-Record-Type, keep: ["3", "4"]}]}}
+---
 {kind: charging_service, code: texts, service_context: 32274@3gpp.org, event_type: text, measured_in: service_units,
   quota: 10 event}
 """

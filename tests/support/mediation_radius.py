@@ -11,7 +11,7 @@ from typing import Any
 
 from mediation_world import blocks_of, context
 
-from pipelines.mediation.decode import make_decoder
+from pipelines.mediation.decode import Decoder, make_decoder
 from pipelines.mediation.extract import DecodedBlock
 from pipelines.mediation.failures import UnableToDecodeFile
 from pipelines.mediation.radius.decoder import RadiusDecoder
@@ -65,7 +65,7 @@ def decoder(source: RadiusSource) -> RadiusDecoder:
     return found
 
 
-def found(compiled: RadiusDecoder, data: bytes, **options: Any) -> Found:
+def found(compiled: Decoder, data: bytes, **options: Any) -> Found:
     """Return what the decoder finds in a file.
 
     Raises:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from certificates import write_certificate
 from diameter_peer import CREDIT, FAST, HELLO, IDENTITY, Wire, agree, connect, with_server
 
 from connectors.diameter.connection import Connection, UnableToAsk
@@ -322,25 +323,8 @@ def test_five_hundred_idle_peers() -> None:
 
 
 def test_tls(tmp_path: Any) -> None:
-    from datetime import UTC, datetime, timedelta
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "ocs.test")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(days=1), now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("ocs.test")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
     file = tmp_path / "both.pem"
-    file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
+    write_certificate(file, "ocs.test")
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(file)
     client = ssl.create_default_context(cafile=str(file))

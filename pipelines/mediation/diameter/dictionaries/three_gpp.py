@@ -19,7 +19,8 @@ AVPS: dict[str, dict[str, int]] = {
         "Application-Service-Provider-Identity": 532, "Associated-Party-Address": 2035, "Associated-URI": 856,
         "Called-Party-Address": 832, "Calling-Party-Address": 831, "Carrier-Select-Routing-Information": 2023,
         "Charging-Rule-Base-Name": 1004, "Content-Disposition": 828, "Content-Type": 826, "Domain-Name": 1200,
-        "Event": 825, "IMS-Charging-Identifier": 841, "Incoming-Trunk-Group-ID": 852, "Message-ID": 1210,
+        "Event": 825, "IMS-Charging-Identifier": 841, "IMS-Visited-Network-Identifier": 2713, "Incoming-Trunk-Group-ID": 852, "Message-ID": 1210,
+        "Node-Id": 2064,
         "Number-Portability-Routing-Information": 2024, "Originating-IOI": 839, "Outgoing-Trunk-Group-ID": 853,
         "Requested-Party-Address": 1251, "SDP-Media-Description": 845, "SDP-Media-Name": 844,
         "SDP-Session-Description": 842, "SIP-Method": 824, "Service-Specific-Data": 863, "Sponsor-Identity": 531,
@@ -28,7 +29,7 @@ AVPS: dict[str, dict[str, int]] = {
     "address": {
         "CG-Address": 846, "Client-Address": 2018, "GGSN-Address": 847, "Originator-SCCP-Address": 2008,
         "PDP-Address": 1227, "Recipient-SCCP-Address": 2010, "SGSN-Address": 1228, "SMSC-Address": 2017,
-        "Served-Party-IP-Address": 848,
+        "SGW-Address": 2067, "Served-Party-IP-Address": 848,
     },
     "time": {
         "Change-Time": 2038, "SIP-Request-Timestamp": 834, "SIP-Response-Timestamp": 835, "SM-Discharge-Time": 2012,
@@ -38,12 +39,13 @@ AVPS: dict[str, dict[str, int]] = {
     "u32": {
         "Base-Time-Interval": 1265, "Content-Length": 827, "Expires": 888, "Local-Sequence-Number": 2063,
         "Number-Of-Diversions": 2034, "Number-Of-Participants": 885, "Number-of-Messages-Sent": 2019,
+        "PDN-Connection-Charging-ID": 2050,
         "Quota-Consumption-Time": 881, "Quota-Holding-Time": 871, "Time-Quota-Threshold": 868, "Time-Usage": 2045,
         "Unit-Quota-Threshold": 1226, "Volume-Quota-Threshold": 869,
     },
-    "i32": {"Cause-Code": 861, "Change-Condition": 2037},
+    "i32": {"Cause-Code": 861, "Change-Condition": 2037, "Diagnostics": 2039},
     "enumerated": {
-        "3GPP-PDP-Type": 3, "Address-Type": 899, "Addressee-Type": 1208, "Envelope-Reporting": 1268,
+        "3GPP-PDP-Type": 3, "Address-Type": 899, "Addressee-Type": 1208, "Dynamic-Address-Flag": 2051, "Envelope-Reporting": 1268,
         "Interface-Type": 2006, "Low-Balance-Indication": 2020, "Node-Functionality": 862, "PDP-Context-Type": 1247,
         "PS-Append-Free-Format-Data": 867, "QoS-Class-Identifier": 1028, "Reply-Path-Requested": 2011,
         "Reporting-Reason": 872, "Role-Of-Node": 829, "SDP-Type": 2036, "SM-Message-Type": 2007,
