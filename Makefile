@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup broker postgres up down demo test check lint types arrows fmt bench soak lock clean
+.PHONY: help setup services up down demo test check lint types arrows fmt bench soak lock clean
 
 help: ## show this help
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -22,11 +22,10 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup ## three industries, a million records, from usage to money
 	$(BIN)/octroi demo
 
-broker: setup ## what starts the Kafka of the tests
+services: setup ## what the tests start: Kafka, PostgreSQL, peers of Diameter
 	$(BIN)/python -m benchmarks.broker
-
-postgres: setup ## what starts the PostgreSQL of the tests
 	$(BIN)/python -m benchmarks.postgres
+	$(BIN)/python -m benchmarks.diameter_peers
 
 up: ## octroi, Kafka, ClickHouse and PostgreSQL in containers
 	docker compose --profile core up --build --detach --wait
@@ -34,7 +33,7 @@ up: ## octroi, Kafka, ClickHouse and PostgreSQL in containers
 down: ## stop them; their volumes stay
 	docker compose --profile core down
 
-test: setup broker postgres ## the tests
+test: setup services ## the tests
 	$(BIN)/python -m pytest
 
 check: lint types arrows test ## everything CI runs
@@ -57,7 +56,7 @@ fmt: setup ## rewrite in the house style
 bench: setup ## the end-to-end benchmark
 	$(BIN)/octroi bench end_to_end
 
-soak: setup broker postgres ## the long suites
+soak: setup services ## the long suites
 	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -m soak --timeout 0
 
 lock: setup ## resolve the versions again

@@ -29,7 +29,7 @@ class NoDiameterSettings(Exception):
 @diameter.command(epilog="Example: octroi diameter serve --data ./data")
 @honest
 def serve(data: Data = None) -> None:
-    """Do what `octroi run --follow` does, and answer credit control over Diameter, until Ctrl-C or SIGTERM.
+    """Do what `octroi run --follow` does, and answer credit control and take accounting over Diameter, until Ctrl-C or SIGTERM.
 
     Who we are, where we listen and who may connect is in the setting diameter; what rating groups are, in the catalog.
     """

@@ -68,8 +68,8 @@ class Accounting:
         found = None if active is None else active.catalog.sources.get(self.source)
         if not isinstance(found, DiameterSource) or "ACR" not in found.messages:
             raise UnableToAccount(
-                f"the setting diameter says that accounting is of the source {self.source!r}: the catalog in force has no source "
-                "of that name whose format is diameter and that reads the message ACR"
+                f"the setting diameter says that accounting is of the source {self.source!r}: the catalog in force has no "
+                "source of that name whose format is diameter and that reads the message ACR"
             )
 
     async def __call__(self, request: Request) -> Answer:

@@ -154,7 +154,8 @@ def walk_messages(
             Only in the row that origin names; rows below share it.
         origin: (LEVELS_MAX, m) int32, written: the row that holds the values of each level.
         choice: (m,) int32, written: which of `wanted` the message is, -1: none.
-        raw_start, raw_end: (m,) int64 the whole message, the first 64 KiB of one that is too long; reason: (m,) uint16; written.
+        raw_start, raw_end: (m,) int64, written: the whole message, the first 64 KiB of one that is too long.
+        reason: (m,) uint16, written.
             m must be more than ELEMENTS_MAX: then a full matrix holds at least one whole message.
 
     Returns:
@@ -395,7 +396,8 @@ def render_messages(
 
     Args:
         source: (>= b,) uint8 what `walk_messages` read; rows: how many rows it found.
-        reason: (n,) uint16; slot_choice: (f,) bool: the slot is what the message is, whose names lie in text[name_bounds[c]:name_bounds[c + 1]].
+        reason: (n,) uint16. slot_choice: (f,) bool: the slot is what the message is, whose names lie in
+            text[name_bounds[c]:name_bounds[c + 1]].
         text: (t,) uint8, written from `out` on, `out` > 0. start, end: (f, m) int32, changed: from octets to text; equal and
             zero where there is no value.
 
