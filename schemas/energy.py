@@ -97,7 +97,8 @@ class Quantity(EnergyRecord):
         volume, coefficient: of gas: what was measured, in m3 (of a converter where there is one), and kWh per m3. computed:
             the two multiplied, in Wh, as a check; never billed.
         period_start, period_end: of all that the distributor stated, where a source cuts it; beyond: why the part lies too
-            far back to be billed.
+            far back to be billed. estimated_by: how a part of a longer period was worked out: by `days`; empty for what was
+            measured or stated as it is.
     """
 
     id: str = ""
@@ -123,6 +124,7 @@ class Quantity(EnergyRecord):
     period_start: AwareDatetime | None = None
     period_end: AwareDatetime | None = None
     beyond: str = ""
+    estimated_by: Literal["days"] | None = None
 
 
 class Interval(EnergyRecord):
@@ -250,6 +252,10 @@ RECORDS: dict[RecordKind, type[EnergyRecord]] = {
     "lines": DistributorLine,
 }
 """Model of each kind of record that a source may read."""
+
+
+DIFFERENCE_KEY = ("point", "start", "grid", "time_class", "measure", "direction")
+"""Columns of quantities that name what two indexes differ by: where it begins."""
 
 
 def columns_of(kind: RecordKind) -> tuple[str, ...]:

@@ -55,6 +55,7 @@ class Reason(IntEnum):
     INVALID_VALUE = 114
     BEYOND_BILLABLE = 115
     AWAITS_EXECUTION = 116
+    KEPT_READING = 117
     # 200..299 resource stage
     DUPLICATE = 200
     SAME_KEY_OTHER_CONTENT = 201
@@ -112,6 +113,7 @@ OUTCOMES: dict[Reason, Outcome] = {
     Reason.NONE: Outcome.ACCEPTED,
     Reason.FILTERED_BY_SOURCE: Outcome.FILTERED,
     Reason.DUPLICATE: Outcome.DUPLICATE,
+    Reason.KEPT_READING: Outcome.ABSORBED,
     Reason.OPENING_READING: Outcome.ABSORBED,
     Reason.REPEATED_READING: Outcome.ABSORBED,
     Reason.ABSORBED_PART: Outcome.ABSORBED,
@@ -152,6 +154,7 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.NEGATIVE_QUANTITY: "the quantity is negative",
     Reason.BEYOND_BILLABLE: "the energy lies too long before its reading to be billed",
     Reason.AWAITS_EXECUTION: "its source holds records until they are executed",
+    Reason.KEPT_READING: "the index is kept: what indexes differ by is stated once all of them are known",
     Reason.DOUBTFUL_READING: "the distributor marks this reading as doubtful",
     Reason.INVALID_VERSION: "the version is no whole number of at most 18 digits",
     Reason.UNKNOWN_PART: "the record does not say which session it belongs to, or which part of it it is",

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from schemas.energy import Nature, RecordKind, Status
-from schemas.price_plan import Document, ExactDecimal
+from schemas.price_plan import Code, Document, ExactDecimal
 from schemas.source_base import EventMapping, FieldName, SourceBase
 
 GasColumn = Literal[
@@ -65,11 +65,24 @@ class EnedisSource(EnergySource):
 
     See `schemas.energy` for the columns. A flow that has no such records is refused whole. `priority` names flows, the best
     first: of several that state the same, theirs has the highest `version`, whenever it was made; others come last.
+    `differences_to`: readings are kept, whatever the order in which they come, and `octroi energy create` states what they differ
+    by as quantities of that source.
     """
 
     format: Literal["enedis"]
     priority: Annotated[tuple[EnedisFlow, ...], Field(max_length=20)] = ()
     bounds: Bounds | None = None
+    differences_to: Code | None = None
+
+    @model_validator(mode="after")
+    def _differences(self) -> EnedisSource:
+        if self.differences_to is None:
+            return self
+        if self.records != "readings":
+            raise ValueError("only readings have differences: leave `differences_to` out")
+        if self.mapping.quantity.cumulative is not None or self.hold:
+            raise ValueError("what is kept bills nothing by itself: leave `cumulative` and `hold` out")
+        return self
 
 
 class GrdfTable(Document):

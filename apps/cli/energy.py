@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from apps.cli.deciding import Why, ask
 from apps.cli.energy_profile import profile
-from apps.cli.failures import honest, say
+from apps.cli.failures import PARTIAL, honest, say
 from apps.cli.options import AsJson, Data, open_settings
 from apps.cli.output import count, print_json, print_table, printable
+
+if TYPE_CHECKING:
+    from apps.embedded.layout import DataDirectory
+    from apps.embedded.session import RunReport
+    from apps.settings import Settings
 
 energy = typer.Typer(
     help="Energy: operations in France (conso, abo, frais), what flows said, and what is in files of any flow.",
     no_args_is_help=True,
 )
 SHOWN = 100
+OWNER_S, LOOK_S = 30.0, 0.25
+"""How long the process that owns the directory is given to take what lies in the spool; how often that is looked at."""
 Until = Annotated[
     str | None,
     typer.Option(
@@ -59,14 +67,9 @@ def create(until: Until = None, data: Data = None, as_json: AsJson = False) -> N
     Records of sources with `hold` wait. Done again, it changes nothing.
     """
     settings, directory = open_settings(data)
-    from apps.cli.processing import judge, process_files
-    from apps.embedded.lock import DirectoryIsOwned
+    from apps.cli.processing import judge
 
-    taken = None
-    try:
-        taken = process_files(directory, settings, [], follow=False, quiet=True)
-    except DirectoryIsOwned:
-        say("the process that owns the directory takes what lies in the spool by itself: it may not be counted yet")
+    taken = _taken_in(directory, settings)
     told = _step(data, "create", until=until)
     rows = [list(row.values()) for row in told["counts"] if row["operations"]]
     if as_json:
@@ -77,6 +80,31 @@ def create(until: Until = None, data: Data = None, as_json: AsJson = False) -> N
         print("no operations")
     if taken is not None:
         judge(taken, None)
+    elif _lies_in(directory):
+        say("not all that lies in the spool is counted: the process that owns the directory has not taken it yet")
+        raise typer.Exit(PARTIAL)
+
+
+def _taken_in(directory: DataDirectory, settings: Settings) -> RunReport | None:
+    """Take in what lies in the spool; None where the process that owns the directory does: it is given time for it."""
+    from apps.cli.processing import process_files
+    from apps.embedded.lock import DirectoryIsOwned
+
+    end = time.monotonic() + OWNER_S
+    while True:
+        try:
+            return process_files(directory, settings, [], follow=False, quiet=True)
+        except DirectoryIsOwned:
+            if not _lies_in(directory) or time.monotonic() > end:
+                return None
+            time.sleep(LOOK_S)
+
+
+def _lies_in(directory: DataDirectory) -> bool:
+    """Return whether the spool has files that nobody has taken."""
+    incoming = directory.spool.incoming
+    sources = [path.name for path in incoming.iterdir() if path.is_dir()] if incoming.is_dir() else []
+    return bool(directory.spool.waiting(sources))
 
 
 @energy.command(epilog="Example: octroi energy execute --until 2026-09-01")
@@ -87,6 +115,8 @@ def execute(until: Until = None, data: Data = None, as_json: AsJson = False) -> 
     if as_json:
         print_json(told)
         return
+    if told["differences"]:
+        print(f"{count(told['differences'], 'difference')} of indexes stated")
     refused = told["unrated"] + told["rejected"] + told["parked"]
     print(f"{count(told['executed'], 'operation')} executed: {count(told['rated'], 'rated item')}, {refused:,} refused")
     if told["fees"]:

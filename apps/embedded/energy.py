@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from apps.embedded.differencing import state_differences
 from apps.embedded.engine import Engine
 from apps.embedded.fees import charge_fees
 from apps.embedded.rerated import replaced_places
@@ -111,14 +112,15 @@ def energy_sources(engine: Engine) -> dict[str, EnergySource]:
 
 
 def created(engine: Engine, until: str | None) -> dict[str, Any]:
-    """Return how many operations there are by kind and status, and which fees are due until a day."""
+    """State what indexes differ by; return how many operations there are by kind and status, and which fees are due until a day."""
+    stated = state_differences(engine)
     told = listed(engine, None)
     counts = Counter((one["kind"], one["status"]) for one in told["operations"])
     fees = charge_fees(engine, until, preview=True) if until and _has_fees(engine) else None
     if fees is not None:
         counts[Kind.ABO, Status.TO_DO] += fees["charged"] + fees["taken_back"]
     rows = [{"kind": kind, "status": status, "operations": counts[kind, status]} for kind in Kind for status in Status]
-    return {"counts": rows, "fees": fees, "left": told["left"]}
+    return {"counts": rows, "fees": fees, "left": told["left"], "differences": sum(stated.values())}
 
 
 def execute(engine: Engine, until: str | None) -> dict[str, Any]:
@@ -126,6 +128,7 @@ def execute(engine: Engine, until: str | None) -> dict[str, Any]:
 
     Each file's records are one entry of the log, so that a crash leaves what was not executed for the next time.
     """
+    stated = state_differences(engine)
     tried, totals = 0, Counter[str]()
     for source in energy_sources(engine):
         left = 1
@@ -140,6 +143,7 @@ def execute(engine: Engine, until: str | None) -> dict[str, Any]:
     fees = charge_fees(engine, until, preview=False) if until and _has_fees(engine) else None
     return {
         "executed": tried,
+        "differences": sum(stated.values()),
         **{name: totals[name] for name in _TOTALS},
         "fees": fees,
     }

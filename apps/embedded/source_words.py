@@ -8,7 +8,8 @@ from typing import Any
 
 from schemas.catalog import Catalog
 from schemas.converters import Converter
-from schemas.source import EventMapping, EventTime, EventTypeRule, Filter, Quantity, R151Source, SourceBase
+from schemas.source import EnedisSource, EventMapping, EventTime, EventTypeRule, Filter, Quantity, R151Source, SourceBase
+from schemas.source_energy import EnergySource
 from schemas.source_flow import Assembly, Cumulative
 from schemas.source_transform import Transform
 
@@ -68,7 +69,29 @@ def describe_source(source: SourceBase, catalog: Catalog) -> list[tuple[str, str
         told += _mapped(mapping, catalog)
     elif isinstance(source, R151Source):
         told += _readings(source, catalog)
+    if isinstance(source, EnergySource):
+        told += _energy(source)
+    if source.hold:
+        told.append(("hold", "records of new files wait (AWAITS_EXECUTION): `octroi energy execute`, or replay them"))
     return [*told, ("longest record", f"{source.record_bytes_max} bytes; longer ones are rejected (RECORD_TOO_LONG)")]
+
+
+def _energy(source: EnergySource) -> Iterator[tuple[str, str]]:
+    if source.cut == "month":
+        share = "at the first of every month in Paris; parts are shared by days (estimated_by)"
+        if source.months_max is not None:
+            share += f"; what lies more than {source.months_max} months before its reading is parked (BEYOND_BILLABLE)"
+        yield "cut", share
+    if isinstance(source, EnedisSource):
+        if source.priority:
+            yield "priority", f"{', '.join(source.priority)}, then all others, whenever they were made"
+        if source.bounds is not None:
+            some = f", {len(source.bounds.points)} points by their own" if source.bounds.points else ""
+            told = f"{source.bounds.power_w} W times {source.bounds.margin}{some}; what is beyond is parked (DOUBTFUL_READING)"
+            yield "bounds", told
+        if source.differences_to is not None:
+            told = f"by {source.differences_to}, once `octroi energy create` reads all of them; they bill nothing by themselves (KEPT_READING)"
+            yield "differences are stated", told
 
 
 def _format(source: SourceBase) -> str:

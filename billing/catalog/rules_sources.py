@@ -20,7 +20,7 @@ from billing.catalog.rules_flow import check_flow, check_space, flow_fields
 from billing.catalog.rules_transform import check_transform
 from billing.catalog.rules_values import check_values
 from billing.catalog.wording import choose
-from schemas.energy import columns_of
+from schemas.energy import DIFFERENCE_KEY, columns_of
 from schemas.price_plan import EventType
 from schemas.quantity import QUANTITY_MAX, Unit
 from schemas.source import (
@@ -191,10 +191,26 @@ def _check_energy(ctx: Context, entry: Entry[Any], source: EnedisSource | GrdfSo
     for path, name in _read_fields(source):
         if name not in names:
             ctx.problems.at(entry, path, f'{source.records} have no column "{name}"', choose(name, names))
+    if isinstance(source, EnedisSource) and source.differences_to is not None:
+        _check_differences(ctx, entry, source.differences_to)
     if not isinstance(source, EnedisSource) and source.table is not None:
         _check_table(ctx, entry, source.table)
     if isinstance(source, MeterDataSource) and source.zone is not None:
         ctx.zone(entry, ("zone",), source.zone)
+
+
+def _check_differences(ctx: Context, entry: Entry[Any], code: str) -> None:
+    """Check that the source that differences go to takes the place of what it stated before."""
+    found = ctx.documents.of(SourceBase).get(code)
+    target = None if found is None else found.document
+    if not isinstance(target, EnedisSource) or target.records != "quantities":
+        ctx.problems.at(entry, ("differences_to",), f'"{code}" is no source of quantities of Enedis', "name one")
+        return
+    mapping = target.mapping
+    replaces = target.on_same_key in ("reverse", "supersede") and mapping.version == "version"
+    if not replaces or not set(DIFFERENCE_KEY) <= set(mapping.identity):
+        fix = f"give it `on_same_key: reverse`, `version: version`, and the identity {', '.join(DIFFERENCE_KEY)}"
+        ctx.problems.at(entry, ("differences_to",), f'"{code}" cannot state a difference again', fix)
 
 
 def _check_table(ctx: Context, entry: Entry[Any], table: GrdfTable | MeterTable) -> None:

@@ -41,6 +41,7 @@ SAMPLES = {
     "enedis_indexes": f"{ENEDIS}/electricore/c15_avec_releves.xml",
     "enedis_r15": f"{ENEDIS}/electricore/r15.xml",
     "enedis_r15_operations": f"{ENEDIS}/electricore/r15.xml",
+    "enedis_differences": f"{ENEDIS}/electricore/r15.xml",
     "enedis_r67": f"{ENEDIS}/electricore/r67.json",
     "enedis_r50": f"{ENEDIS}/sge_tiers/CommandeCollectePublicationMesures/C5-CDC/R50.xml",
     "enedis_c15": f"{ENEDIS}/electricore/c15_avec_releves.xml",
@@ -231,7 +232,7 @@ def read_otherwise(source: Any, data: bytes) -> list[dict[str, str]]:
 
 def test_every_template_is_a_catalog_of_its_own(feed: Feed, tmp_path: Path) -> None:
     catalog = load(feed.name, tmp_path)
-    assert list(catalog.sources) == [feed.name]
+    assert catalog.sources.keys() - {"enedis_readings"} == {feed.name}  # whose indexes enedis_differences states
     assert find_template(feed.name).text.startswith("#")
     assert {feed.name} <= SAMPLES.keys() | WRITTEN.keys()
 

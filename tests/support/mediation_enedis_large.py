@@ -132,14 +132,19 @@ def affairs(root: Xml) -> Iterator[Row]:
             }  # fmt: skip
 
 
+def undated(value: str) -> Row:
+    """Return the version of what is not dated: the larger the value, the higher."""
+    return {"version": f"{value.lstrip('0')}001" if value.strip("0") else "1"}
+
+
 def history(text: str, kind: str) -> Iterator[Row]:
     """Yield the records of a history: of the sample with a curve every 10 minutes, or of that with indexes and powers."""
     rows = list(csv.reader(text.splitlines(), delimiter=";"))
-    common = {"flow": "HDM", "point": rows[1][0], "version": "1", "direction": "consumption", "nature": "R"}
+    common = {"flow": "HDM", "point": rows[1][0], "direction": "consumption", "nature": "R"}
     if kind == "intervals":
         for stamp, value in rows[3:]:
             start = at(stamp)
-            yield common | {
+            yield common | undated(value) | {
                 "measure": "EA", "start": utc(start), "end": utc(start + timedelta(minutes=10)), "step_s": "600",
                 "power": value, "value": exact(Fraction(value or 0) / 6) if value else "", "unit": "Wh",
             }  # fmt: skip
@@ -153,7 +158,7 @@ def history(text: str, kind: str) -> Iterator[Row]:
                 time_class = "BASE" if name[4:] in ("F1", "D1") else ""
                 if code and day < "2021-01-08":
                     code, time_class = "INCONNU", ""
-                yield common | {
+                yield common | undated(value) | {
                     "measure": "EA", "at": midnight(day), "grid": {"F": "supplier", "D": "distributor", "T": ""}[name[4]],
                     "calendar": code, "time_class": time_class, "dial": name[4:], "unit": "Wh", "value": value,
                     "truncated": kwh(value), "status": "I", "reason": row[1],
@@ -161,7 +166,7 @@ def history(text: str, kind: str) -> Iterator[Row]:
                 }  # fmt: skip
     for stamp, value in rows[end + 6 :]:
         if value:
-            yield common | {"measure": "PMA", "at": utc(at(stamp)), "unit": "W", "value": value, "status": "I"}
+            yield common | undated(value) | {"measure": "PMA", "at": utc(at(stamp)), "unit": "W", "value": value, "status": "I"}
 
 
 READERS: dict[str, Callable[[Xml], Iterator[Row]]] = {

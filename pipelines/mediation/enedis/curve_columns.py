@@ -99,6 +99,8 @@ class _Writer:
             counted = np.repeat([points.is_counted for points in self.held], self._counts())
             found = pa.array(power, mask=(power == NO_POWER) | ~counted)
             return pc.fill_null(found.cast(pa.string()), "")
+        if name == "version" and any(_is_undated(points) for points in self.held):
+            return self._versions()
         texts = pa.array([points.known.get(name, "") for points in self.held], pa.string())
         return texts.take(pa.array(np.repeat(np.arange(len(self.held)), self._counts())))
 
@@ -114,6 +116,15 @@ class _Writer:
             texts[row] = texts[row] or excess(str(power[row]), int(limit[row]))
         return pa.array(texts, pa.string())
 
+    def _versions(self) -> Any:
+        """Return versions: those of undated points by their values (`words.told_apart`)."""
+        power, counts = self._joined("power"), self._counts()
+        said = np.repeat(np.array([int(points.known["version"]) for points in self.held], np.int64), counts)
+        most = words.TIE_MAX // words.TIE_STEPS
+        tie = np.clip(np.where(power == NO_POWER, 0, power), 0, most) * words.TIE_STEPS
+        undated = np.repeat([_is_undated(points) for points in self.held], counts)
+        return pa.array(said + np.where(undated, tie, 0)).cast(pa.string())
+
     def _joined(self, name: str) -> Int64Array:
         return np.concatenate([getattr(points, name) for points in self.held])
 
@@ -127,6 +138,10 @@ class _Writer:
         out, edges = np.empty(VALUE_BYTES_MAX * len(power), np.uint8), np.empty(len(power) + 1, np.int32)
         write_values(power, steps, out, edges)
         return pa.StringArray.from_buffers(len(power), pa.py_buffer(edges), pa.py_buffer(out))
+
+
+def _is_undated(points: Points) -> bool:
+    return int(points.known.get("version") or 0) % words.STAGE_STEP == int(words.UNDATED)
 
 
 def _instants(at: Int64Array) -> Any:

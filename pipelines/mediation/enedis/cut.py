@@ -21,6 +21,8 @@ from schemas.source_energy import EnergySource
 PARIS = ZoneInfo("Europe/Paris")
 PIECES_MAX = 240
 """Of a longer period nobody believes a word: it stays whole."""
+BY_DAYS = "days"
+"""How a part of a period was worked out."""
 ONE = Decimal(1)
 _EXACT = Context(prec=80, rounding=ROUND_HALF_UP)
 
@@ -71,6 +73,8 @@ def _cut(row: Row, day_starts: timedelta, months_max: int | None) -> Iterator[Ro
             "value": _share(value, from_day, until_day, whole),
             "net": _share(net, from_day, until_day, whole),
         }
+        if len(bounds) > 2:
+            part["estimated_by"] = BY_DAYS
         if limit is not None and net > 0 and first + timedelta(until_day) <= limit:
             part["beyond"] = f"longer than {months_max} months before {_day(end, day_starts)}"
         yield part

@@ -14,6 +14,7 @@ from pipelines.mediation.context import DecodeContext
 from pipelines.mediation.enedis.csv_flows import csv_rows, is_history
 from pipelines.mediation.enedis.csv_history import KINDS
 from pipelines.mediation.enedis.cut import cut_as_told
+from pipelines.mediation.enedis.differences import INDEX_COLUMNS
 from pipelines.mediation.enedis.fast_r50 import ROOT, FastR50, WellFormed
 from pipelines.mediation.enedis.fast_r63 import FastR63, WithoutPoints
 from pipelines.mediation.enedis.heads import read_head
@@ -24,9 +25,12 @@ from pipelines.mediation.enedis.policy import Policy
 from pipelines.mediation.enedis.xml_elements import read_elements
 from pipelines.mediation.enedis.xml_flows import THROUGH, XML_FLOWS
 from pipelines.mediation.enedis.xml_head import Head
+from pipelines.mediation.extract import DecodedBlock, FieldMatrix
 from pipelines.mediation.failures import UnableToDecodeFile
 from pipelines.mediation.plan import compile_mapping
+from schemas.cdr import BlockPosition
 from schemas.energy import RecordKind
+from schemas.rejection import Reason
 from schemas.source_energy import EnedisSource
 
 Item = TypeVar("Item")
@@ -45,6 +49,12 @@ class EnedisDecoder(RowDecoder):
         """Read a file to its end: that something is damaged, or not whole, shows when it is read."""
         for _ in self._pieces(stream, checked=True):
             pass
+
+    def _block(self, matrix: FieldMatrix, position: BlockPosition) -> DecodedBlock:
+        block = RowDecoder._block(self, matrix, position)
+        if self.source.differences_to is not None:
+            block.reason[block.reason == 0] = Reason.KEPT_READING
+        return block
 
     def _rows(self, stream: BinaryIO) -> Iterator[Row]:
         return cut_as_told(read_rows(stream, self.source.records), self.source)
@@ -201,4 +211,5 @@ def make_enedis(context: DecodeContext, source: EnedisSource) -> EnedisDecoder:
     ranks: dict[str, int] = {flow: len(source.priority) - place for place, flow in enumerate(source.priority)}
     policy = Policy(source.records, ranks, source.bounds)
     beyond = (BEYOND,) if source.records == "quantities" else ()
-    return EnedisDecoder(source, compile_mapping(context, source.mapping, (DOUBT, LINE, *beyond)), policy)
+    kept = INDEX_COLUMNS if source.differences_to is not None else ()
+    return EnedisDecoder(source, compile_mapping(context, source.mapping, (DOUBT, LINE, *beyond, *kept)), policy)

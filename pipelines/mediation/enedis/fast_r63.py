@@ -29,6 +29,8 @@ PIECE_BYTES = 1 << 20
 BACKSLASH = 92
 MARK = "octroi:points"
 MARKED = b'"octroi:points"'
+POINTS_HELD_MAX = 1 << 22
+"""Points that nobody has read yet, 40 bytes each: more than years of a point in steps of five minutes, six times."""
 _BLANK = b" \t\r\n"
 Found = tuple[Int64Array, Int64Array, int, int]
 """(FIELDS, n) numbers, (n,) steps, what points say of their kind, and the first step in s."""
@@ -38,7 +40,7 @@ class WithoutPoints(io.RawIOBase):
     """A stream of JSON in which arrays of points are replaced by `[{MARK: number, "p": 0}]`, with as many line feeds.
 
     Attributes:
-        points: what was taken out, by number; whoever reads it takes it out.
+        points: what was taken out, by number; whoever reads it takes it out (`take`).
     """
 
     def __init__(self, stream: BinaryIO, head: bytes) -> None:
@@ -46,7 +48,7 @@ class WithoutPoints(io.RawIOBase):
         super().__init__()
         self.points: dict[int, Found] = {}
         self._stream, self._text, self._at = stream, head, 0
-        self._line, self._number, self._ended = 1, 0, False
+        self._line, self._number, self._ended, self._held = 1, 0, False, 0
         self._numbers, self._steps = np.empty((curves.FIELDS, 0), np.int64), np.empty(0, np.int64)
         _refuse_marks(head)
 
@@ -65,6 +67,13 @@ class WithoutPoints(io.RawIOBase):
             if given or self._ended:
                 return given
             self._more()
+
+    def take(self, number: int) -> Found:
+        """Return points by their number, once; what stands before them and was not asked for is of nobody."""
+        found = self.points[number]
+        while self.points and (first := next(iter(self.points))) <= number:
+            self._held -= len(self.points.pop(first)[1])
+        return found
 
     def _more(self) -> None:
         held = self._text[self._at :]
@@ -104,6 +113,10 @@ class WithoutPoints(io.RawIOBase):
             return b""
         self._number += 1
         numbers, steps = self._numbers[:, :count].copy(), self._steps[:count].copy()
+        self._held += count
+        if self._held > POINTS_HELD_MAX:
+            told = f"line {self._line}: more than {POINTS_HELD_MAX} points in one measure, or outside of measures"
+            raise UnableToDecodeFile("RECORD_TOO_LONG", told)
         self.points[self._number] = (numbers, steps, int(span[1]), int(span[2]))
         self._at, self._line = int(end), self._line + int(span[0])
         return b'{"%s":%d,"p":0}' % (MARK.encode(), self._number) + b"\n" * int(span[0]) + b"]"
@@ -142,7 +155,7 @@ class FastR63:
                     yield from self.gathered.flush()
                     yield rows
                 continue
-            yield from self._points(known, quantity, self.source.points.pop(number))
+            yield from self._points(known, quantity, self.source.take(number))
 
     def _points(self, known: Row, quantity: dict[str, Any], found: Found) -> Iterator[Columns]:
         numbers, steps, kind, first_step = found

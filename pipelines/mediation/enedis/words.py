@@ -19,7 +19,9 @@ _INSTANT = re.compile(rf"{_DAY.pattern}([T ]\d\d:\d\d(:\d\d([.]\d+)?)?(Z|[+-]\d\
 _EXACT = Context(prec=80)
 UNSYNCHRONISED = "8"
 UNDATED = "1"
-"""Version of what does not say when it was made: above what is estimated."""
+"""Version of what does not say when it was made: above what is estimated, below all that is dated."""
+TIE_STEPS, TIE_MAX = 1000, 9 * 10**12
+"""Of undated statements the one of the larger value counts, in thousandths, so that no order of arrival decides."""
 NAIVE_LENGTH_MAX = 19
 """Characters of an instant without an offset."""
 UNITS = {"Wh": Decimal(1), "kWh": Decimal(1000), "MWh": Decimal(1_000_000)}
@@ -113,6 +115,14 @@ def version(created: str, status: str = "I") -> str:
     found = parsed(created)
     made = 0 if found is None else (found - EPOCH) // timedelta(milliseconds=1)
     return str(10 * made + RANK.get(status, 0))
+
+
+def told_apart(version: str, value: str) -> str:
+    """Return the version of a statement, above those of the same time, if it has none, that say less."""
+    found = number(value)
+    if found is None or found <= 0 or int(version) % STAGE_STEP != int(UNDATED):
+        return version
+    return str(int(version) + min(int(found * TIE_STEPS), TIE_MAX))
 
 
 def staged(version: str, stage: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -226,10 +226,36 @@ def test_a_tariff_says_where_its_figures_come_from_and_what_is_doubtful(name: st
 
 def test_a_tariff_that_is_not_there_is_told() -> None:
     with pytest.raises(UnableToFindTemplate, match="there are fr_atrd7"):
-        find_tariff("fr_trve_tempo")
+        find_tariff("fr_trve_green")
 
 
 def test_all_of_them_are_one_catalog_that_compiles_and_the_page_has_their_names() -> None:
     assert len(compile_image(_sold(), Vocabulary()).charge_versions) > 100
     page = (Path(__file__).parents[3] / "docs" / "catalog.md").read_text()
     assert [name for name in NAMES if f"| {name} | " not in page] == []
+
+
+def test_prices_by_the_hour_and_the_colour_come_to_what_is_published_with_taxes() -> None:
+    """(price + excise) x 1.20, half up to four decimals, and no other price of four decimals does."""
+    published = {
+        "trve-hphc-energy": {
+            ("HP", "2025-02-01"): "0.2146", ("HC", "2025-02-01"): "0.1696", ("HP", "2025-08-01"): "0.2081", ("HC", "2025-08-01"): "0.1635",
+            ("HP", "2026-02-01"): "0.2065", ("HC", "2026-02-01"): "0.1579",
+        },
+        "trve-tempo-energy": {
+            ("HCJB", "2024-02-01"): "0.1296", ("HPJB", "2024-02-01"): "0.1609", ("HCJW", "2024-02-01"): "0.1486", ("HPJW", "2024-02-01"): "0.1894",
+            ("HCJR", "2024-02-01"): "0.1568", ("HPJR", "2024-02-01"): "0.7562", ("HCJB", "2025-08-01"): "0.1232", ("HPJB", "2025-08-01"): "0.1494",
+            ("HCJW", "2025-08-01"): "0.1391", ("HPJW", "2025-08-01"): "0.1730", ("HCJR", "2025-08-01"): "0.1460", ("HPJR", "2025-08-01"): "0.6468",
+        },
+    }  # fmt: skip
+    for code, rows in published.items():
+        cells = _cells(code)
+        assert len(cells) == len(rows)
+        for (name, day), gross in rows.items():
+            price = cells[name, str(utc_microseconds(_at(day)))]
+            excise = _price("excise-electricity-households", day) / 1000
+            near = [price + step * Decimal("0.0001") for step in (-1, 0, 1)]
+            assert [((each + excise) * Decimal("1.2")).quantize(Decimal("0.0001"), ROUND_HALF_UP) == Decimal(gross) for each in near] == [
+                False, True, False,
+            ]  # fmt: skip
+    assert ((_price("trve-tempo-9", "2025-08-01") + Decimal("0.2193") * Decimal("129.79")) * Decimal("1.2")).quantize(Decimal("0.01")) == Decimal("238.06")

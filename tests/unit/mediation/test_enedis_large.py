@@ -112,7 +112,7 @@ def test_a_history_is_what_its_meter_says(flows: Path) -> None:
     assert {len(found) for found in by_instant.values()} == {1}  # both grids, and the dial that counts everything
     powers = [row for row in indexes if row["measure"] == "PMA"]
     assert powers[-1] | {"line": ""} == {
-        "flow": "HDM", "point": "09111642617347", "version": "1", "measure": "PMA", "direction": "consumption", "nature": "R",
+        "flow": "HDM", "point": "09111642617347", "version": "5125001", "measure": "PMA", "direction": "consumption", "nature": "R",
         "line": "", "at": "2022-02-01T07:18:09Z", "unit": "W", "value": "5125", "status": "I",
     }  # fmt: skip
 

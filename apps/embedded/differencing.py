@@ -1,0 +1,117 @@
+"""State what indexes differ by: readings that were kept become a file of quantities, claimed as any other file is.
+
+What was stated before is in the files that were claimed before and not backed out, as with fees: only what is new, other, or no
+more is stated, so that a crash, a repeat and any order of files end alike. All readings are read again from the archive, some
+points at a time.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+from apps.embedded.engine import Engine
+from apps.embedded.retry import archived_file
+from pipelines.mediation.columns.rows import Row
+from pipelines.mediation.enedis.differences import FLOW, Key, as_asked, differences, key_of, restated
+from pipelines.mediation.explain import raw_record
+from pipelines.spool.claims import Arrival
+from pipelines.spool.files import durable_file
+from pipelines.spool.journal import FileClaim
+from pipelines.spool.lifecycle import decisions
+from schemas.rejection import Reason
+from schemas.source_energy import EnedisSource
+
+READINGS_AT_ONCE = 1_000_000
+"""Readings that are in memory at once, about a kilobyte each: beyond, points are taken in several passes."""
+_NAME = re.compile(r"differences-(\d{1,10})\.json")
+_CAME_TO_NOTHING = """
+SELECT claim FROM fact_claim WHERE status = 'quarantined' AND claim NOT IN (SELECT claim FROM fact_block)
+"""
+
+
+def state_differences(engine: Engine) -> dict[str, int]:
+    """State what the kept readings of all sources differ by; return how many statements were made, by source.
+
+    Raises:
+        UnableToReadArchive, UnableToRetry: when a file of readings is gone, or cannot be decoded under the catalog in force.
+    """
+    catalog = engine.active.catalog if engine.active is not None else None
+    into: dict[str, list[str]] = {}
+    for code, source in ({} if catalog is None else catalog.sources).items():
+        if isinstance(source, EnedisSource) and source.differences_to is not None:
+            into.setdefault(source.differences_to, []).append(code)
+    return {target: _state(engine, target, codes) for target, codes in sorted(into.items())}
+
+
+def _state(engine: Engine, target: str, codes: list[str]) -> int:
+    assert engine.active is not None
+    source = engine.active.catalog.sources[target]
+    assert isinstance(source, EnedisSource)
+    claims = _claims(engine, codes)
+    own = [claim for claim in _claims(engine, [target]) if _NAME.fullmatch(claim.name) and not claim.corrects]
+    passes = 1 + _readings(engine, claims) // READINGS_AT_ONCE
+    version, count = engine.journal.next_claim, 0
+    spool = engine.directory.spool
+    path = spool.incoming / target / ".differences.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with durable_file(path) as handle:
+        handle.write(b'{"quantities": [')
+        for part in range(passes):
+            readings = (row for row in _kept(engine, claims) if crc32(row["point"].encode()) % passes == part)
+            wanted = as_asked(differences(readings), source)
+            for row in restated(wanted, _stated(engine, own, part, passes), version):
+                handle.write((b",\n" if count else b"\n") + json.dumps(row, ensure_ascii=False).encode())
+                count += 1
+        handle.write(b"\n]}\n")
+    if not count:
+        path.unlink()
+        return 0
+    arrival = Arrival(target, f"differences-{version}.json", path)
+    (entry,) = spool.claim_all(engine.journal, [arrival], now=engine.now(), terms=engine.terms)
+    engine.process(entry)
+    engine.flush()
+    return count
+
+
+def _claims(engine: Engine, codes: list[str]) -> list[FileClaim]:
+    """Return the files of some sources that stand: not backed out, not refused whole."""
+    nothing: list[Any] = engine.store.query(_CAME_TO_NOTHING, {})["claim"].to_pylist()
+    gone = decisions(engine.journal.entries).withdrawn.union(nothing)
+    entries = engine.journal.entries
+    return [
+        entry for entry in entries if isinstance(entry, FileClaim) and entry.source in codes and entry.claim not in gone
+    ]
+
+
+def _readings(engine: Engine, claims: list[FileClaim]) -> int:
+    counted = engine.store.query("SELECT claim, toInt64(absorbed) AS kept FROM record_sheet", {}).to_pylist()
+    kept = Counter({row["claim"]: row["kept"] for row in counted})
+    return sum(kept[claim.claim] for claim in claims)
+
+
+def _kept(engine: Engine, claims: list[FileClaim]) -> Iterator[Row]:
+    for claim in claims:
+        root, file = archived_file(engine, claim.claim)
+        for cdrs in file.blocks(claim=claim.claim, block_bytes=root.block_bytes):
+            for row in np.flatnonzero(cdrs.reason == Reason.KEPT_READING).tolist():
+                said = json.loads(raw_record(cdrs, row))
+                yield {name: text for name, text in said.items() if text}
+
+
+def _stated(engine: Engine, own: list[FileClaim], part: int, passes: int) -> dict[Key, Row]:
+    """Return the latest statement of each difference that was made before."""
+    found: dict[Key, Row] = {}
+    for claim in own:
+        archived_file(engine, claim.claim)
+        rows: list[Row] = json.loads((engine.directory.spool.archive / claim.stored).read_bytes())["quantities"]
+        for row in rows:
+            if row.get("flow") == FLOW and crc32(row["point"].encode()) % passes == part:
+                found[key_of(row)] = row
+    return found
