@@ -65,8 +65,8 @@ class EnedisSource(EnergySource):
 
     See `schemas.energy` for the columns. A flow that has no such records is refused whole. `priority` names flows, the best
     first: of several that state the same, theirs has the highest `version`, whenever it was made; others come last.
-    `differences_to`: readings are kept, whatever the order in which they come, and `octroi energy create` states what they differ
-    by as quantities of that source.
+    `differences_to`: readings are kept, whatever the order in which they come, and `octroi energy create` states what they
+    differ by as quantities of that source.
     """
 
     format: Literal["enedis"]

@@ -11,12 +11,12 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 from zlib import crc32
 
 import numpy as np
 
 from apps.embedded.engine import Engine
+from apps.embedded.files import UnableToReadArchive
 from apps.embedded.retry import archived_file
 from pipelines.mediation.columns.rows import Row
 from pipelines.mediation.enedis.differences import FLOW, Key, as_asked, differences, key_of, restated
@@ -54,8 +54,7 @@ def _state(engine: Engine, target: str, codes: list[str]) -> int:
     assert engine.active is not None
     source = engine.active.catalog.sources[target]
     assert isinstance(source, EnedisSource)
-    claims = _claims(engine, codes)
-    own = [claim for claim in _claims(engine, [target]) if _NAME.fullmatch(claim.name) and not claim.corrects]
+    claims = standing_claims(engine, codes)
     passes = 1 + _readings(engine, claims) // READINGS_AT_ONCE
     version, count = engine.journal.next_claim, 0
     spool = engine.directory.spool
@@ -64,9 +63,9 @@ def _state(engine: Engine, target: str, codes: list[str]) -> int:
     with durable_file(path) as handle:
         handle.write(b'{"quantities": [')
         for part in range(passes):
-            readings = (row for row in _kept(engine, claims) if crc32(row["point"].encode()) % passes == part)
+            readings = (row for _, _, row in kept(engine, claims) if _part(row, passes) == part)
             wanted = as_asked(differences(readings), source)
-            for row in restated(wanted, _stated(engine, own, part, passes), version):
+            for row in restated(wanted, _stated(engine, target, part, passes), version):
                 handle.write((b",\n" if count else b"\n") + json.dumps(row, ensure_ascii=False).encode())
                 count += 1
         handle.write(b"\n]}\n")
@@ -80,38 +79,70 @@ def _state(engine: Engine, target: str, codes: list[str]) -> int:
     return count
 
 
-def _claims(engine: Engine, codes: list[str]) -> list[FileClaim]:
+def standing_claims(engine: Engine, codes: list[str]) -> list[FileClaim]:
     """Return the files of some sources that stand: not backed out, not refused whole."""
-    nothing: list[Any] = engine.store.query(_CAME_TO_NOTHING, {})["claim"].to_pylist()
-    gone = decisions(engine.journal.entries).withdrawn.union(nothing)
-    entries = engine.journal.entries
-    return [
-        entry for entry in entries if isinstance(entry, FileClaim) and entry.source in codes and entry.claim not in gone
-    ]
+    gone = _withdrawn(engine) | _refused(engine)
+    return [claim for claim in _files(engine, codes) if claim.claim not in gone]
 
 
-def _readings(engine: Engine, claims: list[FileClaim]) -> int:
-    counted = engine.store.query("SELECT claim, toInt64(absorbed) AS kept FROM record_sheet", {}).to_pylist()
-    kept = Counter({row["claim"]: row["kept"] for row in counted})
-    return sum(kept[claim.claim] for claim in claims)
+def kept(engine: Engine, claims: list[FileClaim]) -> Iterator[tuple[FileClaim, int, Row]]:
+    """Yield (file, record, columns) of the readings that are kept of some files, without what is empty.
 
-
-def _kept(engine: Engine, claims: list[FileClaim]) -> Iterator[Row]:
+    Raises:
+        UnableToReadArchive, UnableToRetry: when a file is gone, or cannot be decoded under the catalog in force.
+    """
     for claim in claims:
         root, file = archived_file(engine, claim.claim)
         for cdrs in file.blocks(claim=claim.claim, block_bytes=root.block_bytes):
             for row in np.flatnonzero(cdrs.reason == Reason.KEPT_READING).tolist():
                 said = json.loads(raw_record(cdrs, row))
-                yield {name: text for name, text in said.items() if text}
+                yield claim, int(cdrs.record[row]), {name: text for name, text in said.items() if text}
 
 
-def _stated(engine: Engine, own: list[FileClaim], part: int, passes: int) -> dict[Key, Row]:
-    """Return the latest statement of each difference that was made before."""
+def _files(engine: Engine, codes: list[str]) -> Iterator[FileClaim]:
+    return (entry for entry in engine.journal.entries if isinstance(entry, FileClaim) and entry.source in codes)
+
+
+def _withdrawn(engine: Engine) -> set[int]:
+    return set(decisions(engine.journal.entries).withdrawn)
+
+
+def _refused(engine: Engine) -> set[int]:
+    return set(engine.store.query(_CAME_TO_NOTHING, {})["claim"].to_pylist())
+
+
+def _part(row: Row, passes: int) -> int:
+    return crc32(row.get("point", "").encode()) % passes
+
+
+def _readings(engine: Engine, claims: list[FileClaim]) -> int:
+    counted = engine.store.query("SELECT claim, toInt64(absorbed) AS kept FROM record_sheet", {}).to_pylist()
+    found = Counter({row["claim"]: row["kept"] for row in counted})
+    return sum(found[claim.claim] for claim in claims)
+
+
+def _stated(engine: Engine, target: str, part: int, passes: int) -> dict[Key, Row]:
+    """Return the latest statement of each difference that was made before; what was backed out has to be stated again."""
     found: dict[Key, Row] = {}
-    for claim in own:
-        archived_file(engine, claim.claim)
-        rows: list[Row] = json.loads((engine.directory.spool.archive / claim.stored).read_bytes())["quantities"]
-        for row in rows:
-            if row.get("flow") == FLOW and crc32(row["point"].encode()) % passes == part:
+    withdrawn, refused = _withdrawn(engine), _refused(engine)
+    for claim in _files(engine, [target]):
+        if not _NAME.fullmatch(claim.name) or claim.corrects or claim.claim in refused:
+            continue
+        for row in _own_rows(engine, claim):
+            if row.get("flow") != FLOW or _part(row, passes) != part:
+                continue
+            if claim.claim in withdrawn:
+                found.pop(key_of(row), None)
+            else:
                 found[key_of(row)] = row
     return found
+
+
+def _own_rows(engine: Engine, claim: FileClaim) -> list[Row]:
+    try:
+        text = (engine.directory.spool.archive / claim.stored).read_bytes()
+        rows: list[Row] = json.loads(text)["quantities"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        told = f"archive/{claim.stored}, which says what was stated of indexes, cannot be read: {error}"
+        raise UnableToReadArchive(told) from error
+    return rows

@@ -7,12 +7,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from apps.embedded.differencing import state_differences
+from apps.embedded.differencing import kept, standing_claims, state_differences
 from apps.embedded.engine import Engine
 from apps.embedded.fees import charge_fees
 from apps.embedded.rerated import replaced_places
@@ -112,7 +113,7 @@ def energy_sources(engine: Engine) -> dict[str, EnergySource]:
 
 
 def created(engine: Engine, until: str | None) -> dict[str, Any]:
-    """State what indexes differ by; return how many operations there are by kind and status, and which fees are due until a day."""
+    """State what indexes differ by; return how many operations there are, by kind and status, and which fees are due."""
     stated = state_differences(engine)
     told = listed(engine, None)
     counts = Counter((one["kind"], one["status"]) for one in told["operations"])
@@ -216,13 +217,16 @@ def origins(engine: Engine) -> Callable[[int, int], tuple[int, int]]:
 def records(engine: Engine, point: str | None, kinds: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     """Yield what flows said of a point, or of all, record by record as their sources read it, from the archive.
 
-    That is what became usage or was refused: what only opened a series, or was filtered, bills nothing.
+    That is what became usage, was refused, or is kept for differences: what only opened a series, or was filtered, is not.
 
     Args:
         kinds: of records, as sources say.
     """
-    sources = [code for code, source in energy_sources(engine).items() if source.records in kinds]
-    asked = {"sources": sources, "all": point is None, "points": [point or ""]}
+    known = {code: source for code, source in energy_sources(engine).items() if source.records in kinds}
+    keeping = [code for code, source in known.items() if getattr(source, "differences_to", None) is not None]
+    if keeping:
+        yield from _kept_readings(engine, point, keeping)
+    asked = {"sources": list(known), "all": point is None, "points": [point or ""]}
     wanted: dict[int, set[int]] = {}
     for row in engine.store.query(_PLACES, asked).to_pylist():
         entry = engine.journal.entries[row["claim"] - 1]
@@ -247,6 +251,13 @@ def records(engine: Engine, point: str | None, kinds: tuple[str, ...]) -> Iterat
                     "file": root.name,
                     **said,
                 }
+
+
+def _kept_readings(engine: Engine, point: str | None, codes: list[str]) -> Iterator[dict[str, Any]]:
+    found = kept(engine, standing_claims(engine, codes))
+    mine = (one for one in found if point is None or one[2].get("point") == point)
+    for claim, record, said in islice(mine, ROWS_MAX):
+        yield {"claim": claim.claim, "record": record, "source": claim.source, "file": claim.name, **said}
 
 
 def whole_story(engine: Engine, point: str) -> dict[str, Any]:

@@ -8,7 +8,16 @@ from typing import Any
 
 from schemas.catalog import Catalog
 from schemas.converters import Converter
-from schemas.source import EnedisSource, EventMapping, EventTime, EventTypeRule, Filter, Quantity, R151Source, SourceBase
+from schemas.source import (
+    EnedisSource,
+    EventMapping,
+    EventTime,
+    EventTypeRule,
+    Filter,
+    Quantity,
+    R151Source,
+    SourceBase,
+)
 from schemas.source_energy import EnergySource
 from schemas.source_flow import Assembly, Cumulative
 from schemas.source_transform import Transform
@@ -90,8 +99,8 @@ def _energy(source: EnergySource) -> Iterator[tuple[str, str]]:
             told = f"{source.bounds.power_w} W times {source.bounds.margin}{some}; what is beyond is parked (DOUBTFUL_READING)"
             yield "bounds", told
         if source.differences_to is not None:
-            told = f"by {source.differences_to}, once `octroi energy create` reads all of them; they bill nothing by themselves (KEPT_READING)"
-            yield "differences are stated", told
+            told = f"by {source.differences_to}, once `octroi energy create` reads all indexes"
+            yield "differences are stated", f"{told}; they bill nothing by themselves (KEPT_READING)"
 
 
 def _format(source: SourceBase) -> str:

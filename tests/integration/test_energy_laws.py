@@ -13,7 +13,7 @@ from flow_laws import FLOWS, write_flows
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-VARIANTS = 4
+VARIANTS = 3
 LINES = """
 SELECT access_point AS point, charge, toString(event_at) AS at, toString(sum(quantity)) AS quantity, toString(sum(amount)) AS amount
 FROM rated_item GROUP BY point, charge, at ORDER BY point, charge, at

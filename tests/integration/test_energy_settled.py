@@ -41,20 +41,45 @@ def test_what_is_doubted_is_released_by_hand_and_what_is_backed_out_counts_no_mo
         (folder / name).write_text(text)
     # the doubted index is not counted; 44 MWh in a day wait
     assert _settle(data) == [("2026-01-31", Decimal(40))]
-    reasons = {row["reason"]: row["detail"] for row in query(data, "SELECT reason, detail FROM rejection WHERE status = 'OPEN'")}
+    reasons = {
+        row["reason"]: row["detail"]
+        for row in query(data, "SELECT reason, detail FROM rejection WHERE status = 'OPEN'")
+    }
     assert list(reasons) == ["DOUBTFUL_READING"]
     (beyond,) = query(data, "SELECT detail FROM rejection WHERE source = 'enedis_differences' AND status = 'OPEN'")
     assert beyond["detail"] == "44000000 Wh are more than 3900 W can be from 2026-02-10T23:00:00Z"
     waits = octroi("energy", "traitement", "--status", "rejet", "--data", data, "--json").ok().json["operations"]
     assert [one["code"] for one in waits] == ["ERR_REL_004", "ERR_REL_004"]
-    octroi("rejects", "correct", "--source", "enedis_readings", "--code", "DOUBTFUL_READING", "--set", "doubt=", "--data", data).ok()
+    octroi(
+        "rejects",
+        "correct",
+        "--source",
+        "enedis_readings",
+        "--code",
+        "DOUBTFUL_READING",
+        "--set",
+        "doubt=",
+        "--data",
+        data,
+    ).ok()
     assert _settle(data) == [("2026-01-31", Decimal(30)), ("2026-02-09", Decimal(10))]
-    octroi("rejects", "correct", "--source", "enedis_differences", "--code", "DOUBTFUL_READING", "--set", "doubt=", "--data", data).ok()
+    octroi(
+        "rejects",
+        "correct",
+        "--source",
+        "enedis_differences",
+        "--code",
+        "DOUBTFUL_READING",
+        "--set",
+        "doubt=",
+        "--data",
+        data,
+    ).ok()
     assert _settle(data)[-1] == ("2026-02-10", Decimal(44_000))
     # another index of the last day: what was released is stated again
     (folder / "5").write_text(_index("2026-02-11", 155, made="2026-03-03"))
     assert _settle(data) == [("2026-01-31", Decimal(30)), ("2026-02-09", Decimal(10)), ("2026-02-10", Decimal(15))]
-    claim = query(data, "SELECT claim FROM fact_claim WHERE source = 'enedis_readings' ORDER BY claim")[0]["claim"]
+    claim = query(data, "SELECT claim FROM record_sheet WHERE source = 'enedis_readings' ORDER BY claim")[0]["claim"]
     octroi("files", "back-out", claim, "--reason", "of another point", "--data", data).ok()
     assert _settle(data) == [("2026-02-09", Decimal(10)), ("2026-02-10", Decimal(15))]
     told = octroi("sources", "show", "enedis_readings", "--data", data).ok().out
@@ -65,7 +90,13 @@ def test_what_is_doubted_is_released_by_hand_and_what_is_backed_out_counts_no_mo
     assert "3000 W times 1.3" in told
 
 
-CREATING = ("before journal files", "half journal files", "after journal files", "before insert fact_rejection", "before insert fact_claim")
+CREATING = (
+    "before journal files",
+    "half journal files",
+    "after journal files",
+    "before insert fact_rejection",
+    "before insert fact_claim",
+)
 EXECUTING = (
     "before journal retry_records", "half journal retry_records", "after journal retry_records", "before block", "before insert fact_usage",
     "after insert fact_usage", "before insert fact_block", "before insert fact_claim",
@@ -80,7 +111,9 @@ def test_killed_anywhere_while_operations_are_created_and_executed_the_end_is_th
     for day in (1, 2, 4, 5):
         (folder / f"{day}.xml").write_text(_index(f"2026-02-0{day}", 100 + day * day))
     (tmp_path / "nursery").mkdir()
-    with nursery(tmp_path / "nursery", block_bytes=4096, flush_records=100, flush_ms=60_000, snapshot_records=100) as octroi:
+    with nursery(
+        tmp_path / "nursery", block_bytes=4096, flush_records=100, flush_ms=60_000, snapshot_records=100
+    ) as octroi:
 
         def run(*command: object, die_at: str = "") -> None:
             fault = {"die_at": die_at, "nth": 1} if die_at else None
@@ -89,7 +122,7 @@ def test_killed_anywhere_while_operations_are_created_and_executed_the_end_is_th
 
         data = plain
         assert octroi.run("run", data).code == 0
-        shutil.copytree(plain, tmp_path / "dying", ignore=shutil.ignore_patterns("owner.sock"))
+        shutil.copytree(plain, tmp_path / "dying", symlinks=True, ignore=shutil.ignore_patterns("owner.sock"))
         ends = []
         for data in (plain, tmp_path / "dying"):
             dies = data != plain

@@ -12,7 +12,8 @@ from french_world import energy, invoice, lines, operations, r15, subscription, 
 
 VAT, OVER, BELOW, ANNUL = "01000000000001", "01000000000002", "01000000000003", "01000000000004"
 POWER, MOVED, METER, PLANT = "01000000000005", "01000000000006", "01000000000007", "01000000000008"
-GAS, LATE, NETWORK, STRANGER = "01000000000009", "01000000000010", "01000000000011", "01000000000099"
+GAS, LATE, NETWORK, LARGE = "01000000000009", "01000000000010", "01000000000011", "01000000000012"
+STRANGER = "01000000000099"
 SUBSCRIPTIONS = [
     subscription("vat", "blue-6", VAT, "2025-01-01T00:00:00+01:00", "2025-09-01T00:00:00+02:00"),
     subscription("over", "blue-6", OVER, "2025-03-01T00:00:00+01:00", "2025-05-01T00:00:00+02:00"),
@@ -26,6 +27,8 @@ SUBSCRIPTIONS = [
                  "kVA-HPH: 60, kVA-HCH: 60, kVA-HPB: 80, kVA-HCB: 80"),
     subscription("heating", "heating", GAS, "2025-06-15T00:00:00+02:00", "2025-08-15T00:00:00+02:00"),
     subscription("network", "network", NETWORK, "2025-03-01T00:00:00+01:00", "2025-04-01T00:00:00+02:00", "kVA: 9"),
+    subscription("large", "large-network", LARGE, "2025-11-01T00:00:00+01:00", "2025-12-01T00:00:00+01:00",
+                 "kVA-HPH: 60, kVA-HCH: 60, kVA-HPB: 80, kVA-HCB: 80"),
     subscription("late", "blue-6", LATE, "2024-02-01T00:00:00+01:00", "2025-09-10T00:00:00+02:00"),
 ]  # fmt: skip
 MARCH, APRIL, MAY = "2025-03-01T00:00:00+01:00", "2025-04-01T00:00:00+02:00", "2025-05-01T00:00:00+02:00"
@@ -120,6 +123,20 @@ def _f15() -> str:
     )
 
 
+def _f12() -> str:
+    """The distributor invoices management for November as we do, and less metering than we billed."""
+    elements = "".join(
+        f"<Element_Valorise><Id_EV>{element}</Id_EV><Code_Recapitulatif>{heading}</Code_Recapitulatif><Acheminement><Date_Debut>2025-11-01"
+        f"</Date_Debut><Date_Fin>2025-11-30</Date_Fin><Montant_HT>{amount}</Montant_HT></Acheminement></Element_Valorise>"
+        for element, heading, amount in (("FCGE", "CGEST", "18.15"), ("FCCO", "CCOMP", "20.00"))
+    )
+    return (
+        "<Detail_Facturation><En_Tete_Flux><Date_Creation>2025-12-02T05:00:00Z</Date_Creation></En_Tete_Flux><Rappel_En_Tete><Num_Facture>12"
+        "</Num_Facture><Date_Facture>2025-12-02</Date_Facture><Devise>EUR</Devise></Rappel_En_Tete><Sous_Lot><Num_Sous_Lot>1</Num_Sous_Lot>"
+        f"<Type_Facturation>CYCL</Type_Facturation><Id_PRM>{LARGE}</Id_PRM>{elements}</Sous_Lot></Detail_Facturation>"
+    )
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All flows of the supplier, taken in and executed, and its fees until September 2025."""
@@ -130,7 +147,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
          ("3-r151.xml", _r151("2025-03-31", 240_200)))  # fmt: skip
     take(data, "enedis_c15", ("c15.xml", CHANGED))
     take(data, "overruns", ("overruns.csv", f"point,at,hours\n{PLANT},2025-11-01T00:00:00+01:00,7\n"))
-    take(data, "enedis_f15", ("f15.xml", _f15()))
+    take(data, "enedis_f15", ("f15.xml", _f15()), ("f12.xml", _f12()))
     take(data, "grdf_gas", ("gas.json", GAZ))
     made = octroi("energy", "create", "--until", "2025-12-01", "--data", data, "--json").ok().json
     counts = {(row["kind"], row["status"]): row["operations"] for row in made["counts"]}
@@ -340,3 +357,19 @@ def test_the_distributors_invoice_is_compared_by_component_and_day(data: Path) -
         "does not lie before"
         in octroi("energy", "reconcile", "--from", "2025-04-01", "--to", "2025-04-01", "--data", data).err
     )
+
+
+def test_the_invoice_of_a_large_point_is_compared_too(data: Path) -> None:
+    """Of November: 217.80 / 12 = 18.15 of management on both sides; 283.27 / 12 = 23.61 of metering; 1347.80 / 12 = 112.32 of power."""
+    told = (
+        octroi("energy", "reconcile", "--from", "2025-11-01", "--to", "2025-12-01", "--data", data, "--json").ok().json
+    )
+    mine = [
+        (row["component"], row["distributor"], row["ours"], row["difference"], row["why"])
+        for row in told
+        if row["point"] == LARGE
+    ]
+    assert mine == [
+        ("fixed withdrawal", "0.00", "112.32", "112.32", "not invoiced by the distributor"),
+        ("metering", "20.00", "23.61", "3.61", "another amount"),
+    ]

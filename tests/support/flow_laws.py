@@ -46,9 +46,7 @@ class Flow:
 
 
 def _xml(root: str, inside: str) -> Wrap:
-    return lambda made, fragments: (
-        f"<{root}>{HEAD.format(made=made)}{inside.replace('…', ''.join(fragments))}</{root}>"
-    )
+    return lambda made, fragments: f"<{root}>{HEAD.format(made=made)}{inside.replace('…', ''.join(fragments))}</{root}>"
 
 
 def _json(begin: str, measure: Callable[[str, list[Any]], dict[str, Any]]) -> Wrap:
@@ -86,7 +84,11 @@ def _r67(kwh: int, made: str, status: str, nature: str = "R", month: int = 1) ->
 
 
 def _r67_measure(_stage: str, found: list[Any]) -> dict[str, Any]:
-    held = {"codeGrille": "F", "codeCalendrier": "FC1", "classeTemporelle": [{"idClasseTemporelle": "BASE", "quantite": found}]}
+    held = {
+        "codeGrille": "F",
+        "codeCalendrier": "FC1",
+        "classeTemporelle": [{"idClasseTemporelle": "BASE", "quantite": found}],
+    }
     quantity = {"grandeurMetier": "CONS", "grandeurPhysique": "EA", "unite": "Wh", "calendrier": [held]}
     return {"contexte": [{"idMotifReleve": "CYCL", "grandeur": [quantity]}]}
 
@@ -338,7 +340,17 @@ mapping:
   event_type: {constant: peak}
 ---
 """
-TEMPLATES = ("enedis_differences", "enedis_r15", "enedis_r17", "enedis_r67", "enedis_r50", "enedis_curves", "enedis_c15", "enedis_f15", "grdf_gas")
+TEMPLATES = (
+    "enedis_differences",
+    "enedis_r15",
+    "enedis_r17",
+    "enedis_r67",
+    "enedis_r50",
+    "enedis_curves",
+    "enedis_c15",
+    "enedis_f15",
+    "grdf_gas",
+)
 PLANS = """
 {kind: price_plan, code: counted, currency: EUR, versions: [{start: "2020-01-01T00:00:00Z", model: event, price: "1"}]}
 ---
@@ -350,7 +362,9 @@ def write_flows(data: Path, points: Sequence[str]) -> Path:
     """Write the catalog of a data directory that takes all flows of some points; return the directory."""
     write_supplier(data, TEMPLATES)
     sold = data / "catalog" / "sold.yaml"
-    text = sold.read_text().replace("event_type: contract_event, price_plan: energy", "event_type: contract_event, price_plan: counted")
+    text = sold.read_text().replace(
+        "event_type: contract_event, price_plan: energy", "event_type: contract_event, price_plan: counted"
+    )
     head, _, rest = text.partition("{kind: subscription")
     buyers = "\n---\n".join(
         f'{{kind: subscription, code: s-{point}, account: anna, offer: home, access_points: [{{id: "{point}"}}]}}' for point in points

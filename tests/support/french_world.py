@@ -42,6 +42,8 @@ OFFERS = """
 ---
 {kind: offer, code: plant, charges: [turpe-sup-cg, turpe-sup-cc, turpe-sup-cu-cs-hph, turpe-sup-cu-cs-hch, turpe-sup-cu-cs-hpb, turpe-sup-cu-cs-hcb, turpe-sup-cu-cv, turpe-sup-cmdps, excise-electricity-business, services]}
 ---
+{kind: offer, code: large-network, charges: [turpe-sup-cg, turpe-sup-cc, turpe-sup-cu-cs-hph, turpe-sup-cu-cs-hch, turpe-sup-cu-cs-hpb, turpe-sup-cu-cs-hcb]}
+---
 {kind: offer, code: heating, charges: [excise-gas, atrd-t2-energy, gas-energy, atrd-t2, cta-gas-t2]}
 ---
 {kind: price_plan, code: gas-energy, currency: EUR, versions: [{start: "2024-01-01T00:00:00Z", model: flat, per: 1 kWh, price: "0.05"}]}

@@ -166,7 +166,11 @@ def history(text: str, kind: str) -> Iterator[Row]:
                 }  # fmt: skip
     for stamp, value in rows[end + 6 :]:
         if value:
-            yield common | undated(value) | {"measure": "PMA", "at": utc(at(stamp)), "unit": "W", "value": value, "status": "I"}
+            yield (
+                common
+                | undated(value)
+                | {"measure": "PMA", "at": utc(at(stamp)), "unit": "W", "value": value, "status": "I"}
+            )
 
 
 READERS: dict[str, Callable[[Xml], Iterator[Row]]] = {

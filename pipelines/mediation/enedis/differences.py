@@ -26,7 +26,19 @@ INDEX_COLUMNS = (
     "rolls_over_at", "nature", "status", "role", "meter", "situation", "created_at", "version",
 )  # fmt: skip
 """Columns of readings that are needed, whatever a mapping reads."""
-STATED = ("end", "calendar", "unit", "value", "net", "nature", "period_start", "period_end", "estimated_by", "doubt", "beyond")
+STATED = (
+    "end",
+    "calendar",
+    "unit",
+    "value",
+    "net",
+    "nature",
+    "period_start",
+    "period_end",
+    "estimated_by",
+    "doubt",
+    "beyond",
+)
 """What it says: another text of one of these is another statement."""
 REGISTER = ("point", "grid", "time_class", "measure", "direction")
 Key = tuple[str, ...]
@@ -42,7 +54,7 @@ class Index:
 
     at: datetime
     count: Decimal
-    rank: tuple[int | str, ...]
+    rank: tuple[int, tuple[str, ...]]
     said: Row
 
 
@@ -76,8 +88,8 @@ def _index(row: Row) -> Index | None:
         return None
     version = row.get("version", "")
     # of equal versions the texts decide, so that no order of arrival does
-    rank = (int(version) if version.isdecimal() else 0, *(row.get(name, "") for name in INDEX_COLUMNS))
-    return Index(at, count, rank, row)
+    texts = tuple(row.get(name, "") for name in INDEX_COLUMNS)
+    return Index(at, count, (int(version) if version.isdecimal() else 0, texts), row)
 
 
 def _instants(indexes: list[Index]) -> Iterator[tuple[Index | None, Index | None]]:

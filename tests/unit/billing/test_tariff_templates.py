@@ -258,4 +258,6 @@ def test_prices_by_the_hour_and_the_colour_come_to_what_is_published_with_taxes(
             assert [((each + excise) * Decimal("1.2")).quantize(Decimal("0.0001"), ROUND_HALF_UP) == Decimal(gross) for each in near] == [
                 False, True, False,
             ]  # fmt: skip
-    assert ((_price("trve-tempo-9", "2025-08-01") + Decimal("0.2193") * Decimal("129.79")) * Decimal("1.2")).quantize(Decimal("0.01")) == Decimal("238.06")
+    assert ((_price("trve-tempo-9", "2025-08-01") + Decimal("0.2193") * Decimal("129.79")) * Decimal("1.2")).quantize(
+        Decimal("0.01")
+    ) == Decimal("238.06")

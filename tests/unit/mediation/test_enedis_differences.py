@@ -97,7 +97,9 @@ def test_too_much_between_two_indexes_waits() -> None:
 
 def test_an_index_is_stated_by_the_best_the_newest_or_the_larger_text() -> None:
     first = reading(DAYS[0], 100)
-    assert told(differences([first, reading(DAYS[1], 110), reading(DAYS[1], 105, version="11")]), "value") == [("5000",)]
+    assert told(differences([first, reading(DAYS[1], 110), reading(DAYS[1], 105, version="11")]), "value") == [
+        ("5000",)
+    ]
     assert told(differences([first, reading(DAYS[1], 110, flow="R64"), reading(DAYS[1], 105)]), "value") == [("10000",)]
     annulled = [reading(DAYS[1], 110, id="i", status="I"), reading(DAYS[1], 110, id="i", status="A", version="11")]
     assert spans(differences([first, *annulled, reading(DAYS[2], 120)])) == [(DAYS[0], DAYS[2], "20000", "")]
@@ -117,7 +119,10 @@ def twin(readings: list[Row]) -> list[tuple[str, str, int]]:
     counted: dict[str, Row] = {}
     for row in readings:
         known = counted.get(row["at"])
-        better = known is None or (int(row["version"]), tuple(row.values())) > (int(known["version"]), tuple(known.values()))
+        better = known is None or (int(row["version"]), tuple(row.values())) > (
+            int(known["version"]),
+            tuple(known.values()),
+        )
         if better:
             counted[row["at"]] = row
     times = sorted(counted)
@@ -135,7 +140,9 @@ statements = st.lists(
 
 
 @given(statements, st.randoms(use_true_random=False))
-def test_differences_are_those_of_the_twin_in_any_order_and_however_often(rows: list[Row], chance: random.Random) -> None:
+def test_differences_are_those_of_the_twin_in_any_order_and_however_often(
+    rows: list[Row], chance: random.Random
+) -> None:
     found = [(row["start"], row["end"], int(row["value"])) for row in differences(rows)]
     assert found == twin(rows)
     again = [*rows, *(row for row in rows if chance.randint(0, 1))]
@@ -146,7 +153,9 @@ def test_differences_are_those_of_the_twin_in_any_order_and_however_often(rows: 
 @given(statements, statements)
 def test_what_is_stated_again_is_what_is_wanted_and_sums_to_it(first: list[Row], more: list[Row]) -> None:
     """After any two settlements the latest statements of all keys are the differences of all readings; nothing else counts."""
-    asked = source(cut="month", mapping=source().mapping.model_copy(update={"identity": ("point", "start")}).model_dump())
+    asked = source(
+        cut="month", mapping=source().mapping.model_copy(update={"identity": ("point", "start")}).model_dump()
+    )
     stated: dict[tuple[str, ...], Row] = {}
     for version, readings in enumerate((first, [*first, *more], [*first, *more]), 1):
         said = list(restated(as_asked(differences(readings), asked), stated, version))
