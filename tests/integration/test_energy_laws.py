@@ -37,8 +37,8 @@ SETTLED = {
     "HDM": "0.505 1",
     "R65": "21.8 0.099",
     "R66": "5130 4000",
-    # 99 985 to 99 990; 104 behind zero is 114 more; the new meter from 40 to 90 to 243 (days of March: 14 of 23) to 300, and from there 17 days
-    "R151, C15, R15 and R64": "3 2 114 50 59.87 93.13 57",
+    # 5 by days: 11 of January, 9 of February; 104 behind zero is 114 more; the new meter from 40 to 90, to 243 (9 and 14 of 23 days), to 300
+    "R151, C15, R15 and R64": "2.75 2.25 114 50 59.87 93.13 57",
     "R171": "1000 92",
     "C15": "1 1",
     "C68": "1 1",
