@@ -11,6 +11,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -108,7 +109,8 @@ def _withdrawn(engine: Engine) -> set[int]:
 
 
 def _refused(engine: Engine) -> set[int]:
-    return set(engine.store.query(_CAME_TO_NOTHING, {})["claim"].to_pylist())
+    claims: list[Any] = engine.store.query(_CAME_TO_NOTHING, {})["claim"].to_pylist()
+    return set(claims)
 
 
 def _part(row: Row, passes: int) -> int:

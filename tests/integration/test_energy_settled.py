@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from cli_octroi import balanced, octroi, query
 from enedis_world import HEAD, POINT, write_supplier
 from kill_points import DIED
 from kill_world import content, nursery
+
+from apps.embedded.lock import OwnerLock
 
 STANDS = "SELECT toString(event_at) AS at, toString(quantity) AS quantity FROM rated_item WHERE status = 'rated' AND quantity != 0 ORDER BY at"
 
@@ -88,6 +91,19 @@ def test_what_is_doubted_is_released_by_hand_and_what_is_backed_out_counts_no_mo
     assert "AWAITS_EXECUTION" in told
     assert "at the first of every month" in told
     assert "3000 W times 1.3" in told
+
+
+def test_all_that_lies_in_the_spool_is_counted_though_somebody_owns_the_directory_for_a_moment(tmp_path: Path) -> None:
+    data = write_supplier(tmp_path / "data", ["enedis_differences"])
+    octroi("run", data).ok()
+    folder = data / "spool" / "enedis_readings"
+    folder.mkdir(parents=True, exist_ok=True)
+    for day in (1, 2):
+        (folder / str(day)).write_text(_index(f"2026-02-0{day}", 100 * day))
+    lock = OwnerLock(data / "owner.lock")
+    threading.Timer(1.5, lock.release).start()
+    counts = octroi("energy", "create", "--data", data, "--json").ok().json["counts"]
+    assert [row["operations"] for row in counts if (row["kind"], row["status"]) == ("conso", "à traiter")] == [1]
 
 
 CREATING = (
