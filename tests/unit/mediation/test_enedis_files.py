@@ -16,7 +16,8 @@ from template_world import load
 from pipelines.mediation.context import DecodeContext
 from pipelines.mediation.decode import check_file, decode_blocks, describe, make_decoder
 from pipelines.mediation.enedis import json_elements, xml_elements
-from pipelines.mediation.enedis.decoder import read_rows
+from pipelines.mediation.enedis.decoder import read_pieces, read_rows
+from pipelines.mediation.enedis.policy import Policy
 from pipelines.mediation.explain import raw_record
 from pipelines.mediation.failures import UnableToDecodeFile
 from schemas.energy import RecordKind
@@ -337,3 +338,26 @@ def test_what_a_reading_says_of_its_dial_is_part_of_its_content(tmp_path: Path) 
     assert block.content[0] != block.content[1]
     assert block.marks is not None
     assert block.marks.rolls_over_at.tolist() == [0, 10**12]  # a million kWh in mWh
+
+
+def _r63_measure(count: int) -> dict[str, Any]:
+    points = [{"v": "1", "d": f"2026-01-01 0{hour}:30:00", "p": "PT30M", "n": "B"} for hour in range(count)]
+    quantity = {"grandeurMetier": "CONS", "grandeurPhysique": "PA", "unite": "W", "points": points}
+    return {"idPrm": "09111642617347", "etapeMetier": "BRUT", "grandeur": [quantity]}
+
+
+def test_points_that_nobody_reads_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that stand outside of measures go once a measure behind them is read; more of them than are held refuse the file."""
+    monkeypatch.setattr("pipelines.mediation.enedis.fast_r63.POINTS_HELD_MAX", 13)
+    junk = [{"points": _r63_measure(4)["grandeur"][0]["points"]}]
+
+    def count(document: dict[str, Any]) -> int:
+        stream = io.BytesIO(json.dumps(document).encode())
+        pieces = read_pieces(stream, Policy("intervals"), ("point", "start", "value"))
+        return sum(len(piece) if isinstance(piece, list) else len(piece[0]) for piece in pieces)
+
+    assert count({"a": junk, "mesures": [_r63_measure(4), {**_r63_measure(4), "x": junk}, _r63_measure(4)]}) == 12
+    with pytest.raises(UnableToDecodeFile, match="more than 13 points"):
+        count({"a": junk * 5, "mesures": [_r63_measure(4)]})
+    with pytest.raises(UnableToDecodeFile, match="more than 13 points"):
+        count({"mesures": [_r63_measure(4)], "a": junk * 5})
