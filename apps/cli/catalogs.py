@@ -11,6 +11,7 @@ import typer
 from apps.cli.failures import honest
 from apps.cli.options import AsJson, Data, open_settings
 from apps.cli.output import print_json, print_table, printable
+from apps.cli.publishing import publish
 from apps.cli.templates import show_template, show_templates
 
 catalogs = typer.Typer(
@@ -96,6 +97,9 @@ def schema(
     from billing.catalog.json_schema import catalog_schema
 
     print(json.dumps(catalog_schema(), indent=None if as_json else 2))
+
+
+catalogs.command("publish", epilog="Example: octroi catalog publish")(publish)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -87,6 +87,10 @@ _EXIT_CODES = {
     "UnableToManageTenant": USAGE,
     "TenantIsSuspended": USAGE,
     "UnableToChange": USAGE,
+    "UnableToKeepAccount": USAGE,
+    "UnableToKeepSubscription": USAGE,
+    "UnableToPublish": CONFIGURATION,
+    "UnableToReadSheet": USAGE,
     "WrongUsage": USAGE,
 }
 """By name, because importing the classes would import what they guard."""

@@ -8,6 +8,7 @@ from io import TextIOWrapper
 import typer
 
 from apps.cli import (
+    accounts,
     backing_up,
     billing,
     catalogs,
@@ -29,6 +30,7 @@ from apps.cli import (
     simulating,
     sources,
     streaming,
+    subscriptions,
     tenants,
     trying,
     wallets,
@@ -65,6 +67,8 @@ trying.add_to(app)
 backing_up.add_to(app)
 streaming.add_to(app)
 tenants.add_to(app)
+accounts.add_to(app)
+subscriptions.add_to(app)
 databases.add_to(app)
 setup.add_to(app)
 

@@ -8,10 +8,9 @@ from typing import Any
 from billing.access.rules import UnableToManageTenant
 
 DEFAULTS: dict[str, Any] = {
-    "accounts": {"reseller_levels": 1, "custom_fields": {}},
+    "accounts": {"reseller_levels": 1},
 }
-"""`reseller_levels`: how many resellers may stand between the operator and a customer. `custom_fields`: a JSON Schema by
-level of account, such as `custom_fields.customer`."""
+"""`reseller_levels`: how many resellers may stand between the operator and a customer."""
 
 
 def check_configuration(said: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from apps.clock import now_us
+from apps.control.defaults import DEFAULTS, check_configuration
 from apps.control.rooms import TABLES  # noqa: F401 - copies must know all tables
 from apps.embedded.layout import DataDirectory
 from apps.embedded.lock import OwnerLock
@@ -22,7 +23,7 @@ from billing.access.ids import ENTROPY_BYTES
 from billing.access.models import Tenant, TenantStatus
 from billing.access.operations import add_tenant
 from billing.access.queries import find_tenant
-from billing.access.rules import UnableToManageTenant, check_changeable, check_code, now_of
+from billing.access.rules import UnableToManageTenant, check_changeable, check_code, now_of, overlaid
 from billing.access.store.changes import Changes, changing
 from billing.access.store.copying import Copied, UnableToCopyDatabase, copy_database
 from billing.access.store.database import (
@@ -34,7 +35,7 @@ from billing.access.store.database import (
     schemas_on,
 )
 from billing.access.store.migrating import current, expect_current, upgrade
-from billing.access.store.tenants import is_taken
+from billing.access.store.tenants import is_taken, select_configuration
 
 DATABASE = "control.db"
 TENANTS = "tenants"
@@ -131,6 +132,18 @@ def product_configuration(settings: Settings) -> dict[str, Any]:
     if said is not None and not isinstance(said, dict):
         raise UnableToReadSettings(f"{settings.product} holds no names and values")
     return said or {}
+
+
+def reseller_levels(settings: Settings, changes: Changes) -> int:
+    """Return how many resellers may stand between the operator and a customer, for the tenant whose business is changed."""
+    said = {
+        "default": DEFAULTS,
+        "product": product_configuration(settings),
+        "tenant": select_configuration(changes.connection),
+    }
+    found = overlaid(said)["accounts.reseller_levels"].value
+    check_configuration({"accounts.reseller_levels": found})
+    return int(found)
 
 
 def create(settings: Settings, code: str, name: str, by: str | None) -> Place:

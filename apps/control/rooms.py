@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from billing.access.store import tables as access
 from billing.access.store.columns import METADATA
+from billing.accounts import store as accounts
+from billing.subscriptions import store as subscriptions
 
 TABLES = frozenset(METADATA.tables)
 """Names of all tables of all rooms."""
 
-__all__ = ["TABLES", "access"]
+__all__ = ["TABLES", "access", "accounts", "subscriptions"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from apps.embedded.activation import take_catalog
 from apps.embedded.back_out import back_out
 from apps.embedded.backup import cut
 from apps.embedded.bill import bill
@@ -40,7 +41,7 @@ DONE = {Step.MARK: "marked", Step.DISCARD: "discarded", Step.REOPEN: "reopened"}
 OPERATIONS = (
     "query", "balance", *LOOKS, "charge",
     "replay", "mark", "discard", "reopen", "correct", "back_out", "rerate", "bill", "fees", "simulate", "wallets", "cut",
-    "energy",
+    "energy", "activate",
 )  # fmt: skip
 """What an owner can be asked; those before `charge` change nothing."""
 
@@ -86,6 +87,8 @@ def perform(request: dict[str, Any]) -> Callable[[Engine], Any]:
             return lambda engine: simulate(engine, usage, old=old, new=new, top=top, csv=csv, drafts=drafts)
         case "cut":
             return cut
+        case "activate":
+            return activated
         case "charge":
             asked = [dict(one) for one in request["requests"]]
             return lambda engine: charge_here(engine, asked)
@@ -96,6 +99,17 @@ def perform(request: dict[str, Any]) -> Callable[[Engine], Any]:
             return lambda engine: look_at(engine, request)
         case other:
             raise ValueError(f"unknown operation {other!r}")
+
+
+def activated(engine: Engine) -> dict[str, Any]:
+    """Take the catalog directory into force where it differs from what is; return the image that is in force.
+
+    Raises:
+        billing.catalog.store.UnableToLoadCatalog: when it is invalid; nothing changed.
+    """
+    take_catalog(engine)
+    engine.directory.spool.prepare(engine.sources)
+    return {"image": engine.state.image, "entry": engine.state.claim - 1}
 
 
 def _replayed(reports: list[ClaimReport], tried: int, left: int) -> dict[str, Any]:

@@ -31,6 +31,9 @@ def masked(name: str, **options: Any) -> Column[Any]:
     return Column(name, TEXT, info={"masked": True}, **options)
 
 
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
+
 def to_json(value: Any) -> str:
     """Return a value as JSON text that is the same wherever it is written: fields by name, no blanks."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _encode(value)

@@ -1,0 +1,27 @@
+"""`octroi catalog publish`: what the database says takes effect."""
+
+from __future__ import annotations
+
+from apps.cli.failures import honest, say
+from apps.cli.options import AsJson, Data, Tenant, open_settings
+from apps.cli.output import count, print_json
+
+
+@honest
+def publish(tenant: Tenant = None, data: Data = None, as_json: AsJson = False) -> None:
+    """Write accounts and subscriptions of the database into the catalog, and let a running octroi take it into force.
+
+    Documents that are written by hand say what is sold; both together must be a catalog, else nothing changes.
+    """
+    settings, _ = open_settings(data)
+    from apps.control.places import opened, place_of
+    from apps.control.publishing import publish as published
+
+    with opened(settings, tenant) as database:
+        found, answer = published(database, place_of(settings, tenant), settings, say)
+    told = {"accounts": found.accounts, "subscriptions": found.subscriptions, "image": answer and answer["image"]}
+    if as_json:
+        print_json(told)
+        return
+    effect = "takes effect at the first start" if answer is None else f"in force: image {answer['image'][:12]}"
+    print(f"{count(found.accounts, 'account')}, {count(found.subscriptions, 'subscription')} published; {effect}")

@@ -1,0 +1,107 @@
+"""Bringing what the database says into force: files of the catalog directory, and an entry of the running engine's log."""
+
+from __future__ import annotations
+
+import fcntl
+import gc
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from apps.control.places import Place
+from apps.settings import Settings
+from billing.access.store.database import Database
+from billing.subscriptions.queries import compiled
+from billing.subscriptions.rules_catalog import NAME, Published, UnableToPublish
+from pipelines.spool.files import sync_directory, write_durably
+
+_LEVELS = re.compile(rb"\b(user_account|billing_account|customer_account|customer|contract)\b")
+"""Words without which no document shares anything among levels of accounts, or names an account."""
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    with (root / "publish.lock").open("a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def publish(
+    database: Database, place: Place, settings: Settings, say: Callable[[str], None]
+) -> tuple[Published, dict[str, Any] | None]:
+    """Write the catalog files of a tenant, once all of it loads, and let its engine take the catalog into force.
+
+    What was written by hand in the catalog directory stays; the database's files are those that begin with `control`. Returns
+    what was published, and the engine's answer: None where it has never run, and takes the catalog at its first start.
+
+    Raises:
+        UnableToPublish: when there is no catalog directory with what is sold, or an account lacks something.
+        UnableToLoadCatalog: when both together are no catalog; nothing changed.
+    """
+    from apps.embedded.access import reach
+    from billing.catalog.store import load_catalog
+
+    directory = place.directory
+    if not any(directory.catalog.glob("**/*.y*ml")):
+        raise UnableToPublish(f"{directory.catalog} holds no documents that say what is sold: write them first")
+    with _alone(directory.root):
+        gc.disable()  # a million small rows that all stay would be looked through again and again
+        try:
+            found = compiled(database, keep_levels=_keeps_levels(directory.catalog))
+        finally:
+            gc.enable()
+        with _candidate(directory.catalog, found.files) as candidate:
+            load_catalog(candidate)
+        _replace(directory.catalog, found.files)
+        if not directory.journal.exists():
+            return found, None
+        with reach(directory, settings, say) as access:
+            return found, access.command({"op": "activate"})
+
+
+def _ours(path: Path, root: Path) -> bool:
+    return path.parent == root and re.fullmatch(rf"{NAME}(-[0-9a-f]{{16}}\.csv|\.yaml)", path.name) is not None
+
+
+def _keeps_levels(root: Path) -> bool:
+    return any(_LEVELS.search(path.read_bytes()) for path in root.rglob("*.y*ml") if not _ours(path, root))
+
+
+@contextmanager
+def _candidate(root: Path, files: dict[str, bytes]) -> Iterator[Path]:
+    """Yield a directory with what the catalog would be."""
+    with tempfile.TemporaryDirectory(prefix=".candidate-", dir=root.parent) as name:
+        candidate = Path(name) / root.name
+        shutil.copytree(root, candidate, copy_function=_link, ignore=lambda folder, names: _left(folder, names, root))
+        for file, data in files.items():
+            (candidate / file).write_bytes(data)
+        yield candidate
+
+
+def _left(folder: str, names: list[str], root: Path) -> list[str]:
+    return [name for name in names if _ours(Path(folder) / name, root)]
+
+
+def _link(source: str, target: str) -> str:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system below, or one without links
+        shutil.copy2(source, target)
+    return target
+
+
+def _replace(root: Path, files: dict[str, bytes]) -> None:
+    """Write the tables, then the documents that name them: one rename brings all into force. Then drop older tables."""
+    for name in sorted(files, key=lambda name: name.endswith(".yaml")):
+        path = root / name
+        if not path.exists() or path.read_bytes() != files[name]:
+            write_durably(path, files[name])
+    for path in root.iterdir():
+        if _ours(path, root) and path.name not in files:
+            path.unlink()
+    sync_directory(root)

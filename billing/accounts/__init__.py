@@ -1,0 +1,1 @@
+"""Who sells, who buys, who owes, who gets the invoice and who consumes."""

@@ -1,0 +1,76 @@
+"""Reads of subscriptions."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from billing.access.store.database import Database
+from billing.accounts.store import chain_of, find_row, rows_by_id
+from billing.subscriptions import store
+from billing.subscriptions.models import Action
+from billing.subscriptions.rules_catalog import Bought, Published, published
+from billing.subscriptions.rules_lifecycle import UnableToKeepSubscription
+
+LIST_MAX = 1000
+
+
+def show_subscription(database: Database, named: str) -> dict[str, Any]:
+    """Return all that is known of a subscription by code or id.
+
+    Raises:
+        UnableToKeepSubscription: when there is none.
+    """
+    with database.reading() as connection:
+        row = store.find_subscription(connection, named)
+        if row is None:
+            raise UnableToKeepSubscription("", f"there is no subscription {named}")
+        account = chain_of(connection, row["account_id"])[0]["code"]
+        return {
+            **row,
+            "account": account,
+            "term": None if row["term"] is None else json.loads(row["term"]),
+            "access_points": store.points_of(connection, row["id"]),
+            "suspensions": store.suspensions_of(connection, row["id"]),
+            "planned": store.planned_of(connection, row["id"]),
+        }
+
+
+def list_subscriptions(
+    database: Database, *, account: str | None = None, after: str = "", limit: int = LIST_MAX
+) -> list[dict[str, Any]]:
+    """Return subscriptions by code, behind the code `after`; those of one account only, where it is named.
+
+    Raises:
+        UnableToKeepSubscription: when there is no such account.
+    """
+    with database.reading() as connection:
+        identifier = None
+        if account is not None:
+            row = find_row(connection, account)
+            if row is None:
+                raise UnableToKeepSubscription("account", f"there is no account {account}")
+            identifier = row["id"]
+        return list(store.subscriptions(connection, account_id=identifier, after=after, limit=limit))
+
+
+def compiled(database: Database, *, keep_levels: bool) -> Published:
+    """Return the catalog files of all that was sold, as of one moment.
+
+    Raises:
+        UnableToPublish: when what the database says is no catalog.
+    """
+    with database.reading() as connection:
+        accounts = rows_by_id(connection)
+        points, suspensions = store.all_points(connection), store.all_suspensions(connection)
+        planned, agreeing = store.all_planned(connection), store.agreement_reasons(connection)
+        bought = []
+        for row in store.told_subscriptions(connection):
+            identifier = row["id"]
+            later = tuple(
+                (Action(action), due, json.loads(details).get("reason") in agreeing)
+                for action, due, details in planned.get(identifier, ())
+            )
+            life = store.life_of(row, suspensions.get(identifier, ()))
+            bought.append(Bought(row, life, store.term_of(row), later, tuple(points.get(identifier, ()))))
+    return published(accounts, bought, keep_levels=keep_levels)
