@@ -37,7 +37,6 @@ from billing.access.store.database import (
 from billing.access.store.migrating import current, expect_current, upgrade
 from billing.access.store.tenants import is_taken, select_configuration
 
-DATABASE = "control.db"
 TENANTS = "tenants"
 
 
@@ -56,7 +55,7 @@ class Place:
             UnableToOpenDatabase: when the address is none.
         """
         if self.address is None:
-            return open_file(self.directory.root / DATABASE, self.code)
+            return open_file(self.directory.business, self.code)
         return open_schema(self.address, self.code)
 
 
@@ -177,9 +176,10 @@ def tenants(settings: Settings) -> list[tuple[Tenant, Database]]:
         UnableToOpenDatabase: when a database does not answer, or is of another version.
     """
     if settings.database is None:
-        below = sorted((settings.data_dir / TENANTS).glob(f"*/{DATABASE}"))
-        codes = [settings.tenant] if (settings.data_dir / DATABASE).exists() else []
-        codes += [path.parent.name for path in below]
+        below = sorted((settings.data_dir / TENANTS).glob("*"))
+        below = [path for path in below if DataDirectory(path).business.exists()]
+        codes = [settings.tenant] if place_of(settings).directory.business.exists() else []
+        codes += [path.name for path in below if not path.name.startswith(".")]
     else:
         codes = schemas_on(settings.database.get_secret_value())
     found = []

@@ -19,6 +19,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from apps.embedded.layout import DataDirectory
+from billing.access.store.database import copy_file as copy_database_file
 from pipelines.spool.files import sync_directory, sync_file, write_durably
 from pipelines.spool.journal import Bill, Cancel, EdrRetry, FileClaim, JournalEntry, Renewal, Rerate, read_entries
 from sinks.clickhouse.fingerprint import FINGERPRINTS
@@ -34,6 +35,8 @@ LAYOUT = MIGRATIONS[-1].version
 NEVER = frozenset({"owner.lock", "owner.sock", MANIFEST})
 """Not part of what is backed up: they belong to the process that has the directory open, or to a backup."""
 _NAMED = ("secret", "tenant")
+_APART = ("control.db", "tenants/", "publish.lock", ".candidate-")
+"""Changed by others than the owner: the tenant's business is copied by its database, other tenants by backups of their own."""
 _TREES = ("catalog", "images")
 _UNCHANGING = ("archive/", "images/")
 _CHUNK = 8 << 20
@@ -134,7 +137,9 @@ def back_up(
     target.mkdir(parents=True, exist_ok=True)
     copier = _Copier(directory.root, target, base, earlier, progress, {})
     for path, size in _whole(directory.root) if whole else _logs(directory, found):
-        copier.copy(path, size)
+        if not path.startswith(_APART):
+            copier.copy(path, size)
+    copier.copy_business(directory)
     copier.sync()
     manifest = Manifest(
         version=version,
@@ -252,6 +257,18 @@ class _Copier:
                 self.files[path] = copy_file(source, target, size, self.progress)
         except FileNotFoundError as error:
             raise UnableToBackUp(f"{source} is gone, and the log needs it") from error
+
+    def copy_business(self, directory: DataDirectory) -> None:
+        """Copy the tenant's business as of one moment, where it is in SQLite."""
+        if not directory.business.exists():
+            return
+        target = self.target / directory.business.name
+        copy_database_file(directory.business, target)
+        sync_file(target)
+        with target.open("rb") as copied:
+            sha256 = hashlib.file_digest(copied, "sha256").hexdigest()
+        self.files[directory.business.name] = SavedFile(size=target.stat().st_size, sha256=sha256)
+        self.progress(target.stat().st_size)
 
     def _link(self, path: str) -> bool:
         """Return whether a file could be linked to that of the earlier backup."""

@@ -26,6 +26,7 @@ class DataDirectory:
     """A data directory.
 
     catalog/ what is sold and which sources exist · spool/SOURCE/ files to process · archive/ claimed files ·
+    control.db the tenant's business · tenants/ data directories of other tenants ·
     journal.log the claim journal · charging/ the charging log · images/ catalogs that were active · state/ snapshots ·
     store/ facts (ClickHouse) · secret seeds identity hashes · tenant whose usage is in here · owner.lock and owner.sock of the
     process that owns the directory.
@@ -37,6 +38,11 @@ class DataDirectory:
     def catalog(self) -> Path:
         """The catalog that takes effect at the next start."""
         return self.root / "catalog"
+
+    @property
+    def business(self) -> Path:
+        """The tenant's business in SQLite, unless it is in PostgreSQL."""
+        return self.root / "control.db"
 
     @property
     def journal(self) -> Path:

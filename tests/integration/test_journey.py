@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from cli_octroi import balanced, end, octroi, query, running, until
 
 SOLD = """\
@@ -34,7 +35,7 @@ versions: [{start: "2020-01-01T00:00:00Z", model: flat, per: "1 min", price: "0.
 NUMBER = "33600000001"
 
 
-def test_from_a_tenant_to_what_was_used(tmp_path: Path) -> None:
+def test_from_a_tenant_to_what_was_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     octroi("tenant", "add", "acme", "--name", "Acme Telecom", "--data", tmp_path / "data").ok()
     data = tmp_path / "data" / "tenants" / "acme"
     (data / "catalog").mkdir()
@@ -66,7 +67,7 @@ def test_from_a_tenant_to_what_was_used(tmp_path: Path) -> None:
         assert told["image"]
         # no restart: the running engine knows her
         drop("monday.csv", call(1, 60, 1), call(2, 120, 2))
-        until(lambda: len(query(data, "SELECT id FROM rated_item")) == 2, "two rated items")
+        until(lambda: len(query(data, "SELECT id FROM rated_item")) == 2, "two rated items", 300)
         (shown,) = octroi("wallet", "show", "ana-ba", "--data", data, "--json").ok().json["wallets"]
         assert Decimal(shown["balance"]) == Decimal("0.7")
         used = query(data, "SELECT account, subscription, quantity, amount FROM rated_item ORDER BY quantity")
@@ -88,7 +89,13 @@ def test_from_a_tenant_to_what_was_used(tmp_path: Path) -> None:
         wrong = octroi("catalog", "publish", "--data", data)
         assert (wrong.code, 'the offer "gone" is unknown' in wrong.err) == (3, True)
         assert [row["status"] for row in octroi("catalog", "list", "--data", data, "--json").json].count("current") == 1
+        octroi("backup", tmp_path / "backup", "--data", data).ok()  # while it runs
         assert end(engine, signal.SIGTERM).code == 0
     balanced(data)
+    monkeypatch.setenv("OCTROI_TENANT", "acme")
+    octroi("restore", tmp_path / "backup", "--data", tmp_path / "restored").ok()
+    restored = octroi("subscription", "show", "ana-2", "--data", tmp_path / "restored", "--json").ok().json
+    monkeypatch.delenv("OCTROI_TENANT")
+    assert restored == octroi("subscription", "show", "ana-2", "--data", data, "--json").ok().json
     (current,) = [row for row in octroi("catalog", "list", "--data", data, "--json").json if row["status"] == "current"]
     assert current["image"] == again["image"]

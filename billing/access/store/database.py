@@ -115,6 +115,27 @@ def open_file(path: Path, tenant: str, *, journal: str = "WAL") -> Database:
     return Database(engine, tenant, str(path))
 
 
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a database of SQLite, as of one moment, to a new file, while others go on reading and writing it.
+
+    Raises:
+        UnableToOpenDatabase: when it cannot be read, or the target is there already.
+    """
+    database = open_file(source, "any")
+    try:
+        connection = database.engine.raw_connection()
+        try:
+            connection.driver_connection.execute("VACUUM INTO ?", (str(target),))  # type: ignore[union-attr]
+        finally:
+            connection.close()
+    except Exception as error:
+        if type(error).__name__ not in ("OperationalError", "DatabaseError"):
+            raise
+        raise UnableToOpenDatabase(f"{source} cannot be copied to {target}: {error}") from error
+    finally:
+        database.close()
+
+
 def open_schema(address: str, tenant: str) -> Database:
     """Return a tenant's schema of the PostgreSQL at an address (`postgresql://user:password@host/database`).
 
