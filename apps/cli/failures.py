@@ -62,6 +62,7 @@ _EXIT_CODES = {
     "DirectoryIsOwned": UNAVAILABLE,
     "OSError": UNAVAILABLE,
     "UnableToHandOver": USAGE,
+    "UnableToExport": USAGE,
     "UnableToQuery": USAGE,
     "UnableToSelect": USAGE,
     "UnableToDecide": USAGE,

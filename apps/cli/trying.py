@@ -11,7 +11,7 @@ import typer
 from apps.cli.failures import MISMATCH, WrongUsage, honest
 from apps.cli.options import AsJson
 
-BENCHES = ("end_to_end", "energy", "mediation", "rating", "stream", "wallets")
+BENCHES = ("end_to_end", "energy", "mediation", "rating", "store", "stream", "wallets")
 
 
 @honest
@@ -45,7 +45,7 @@ def bench(
         str,
         typer.Option(
             metavar="SUITES",
-            help="Of `mediation`, `energy` [all but large_file], `rating` [shapes], `stream`, `wallets` [all], by commas.",
+            help="Of `mediation`, `energy` [all but large_file], `rating` [shapes], `store`, `stream`, `wallets`, by commas.",
         ),
     ] = "",
     large_bytes: Annotated[
@@ -88,6 +88,11 @@ def bench(
 
         _expect_suites(suites, WALLET_SUITES)
         agreed = bench_wallets(only=suites, records=records, seed=seed, runs=runs, json_file=json_file)
+    elif name == "store":
+        from apps.bench_store import STORE_SUITES, bench_store
+
+        _expect_suites(suites, STORE_SUITES)
+        agreed = bench_store(only=suites, records=records, seed=seed, runs=runs, json_file=json_file)
     elif name == "stream":
         from apps.bench_stream import STREAM_SUITES, bench_stream
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from apps.clock import now_us
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from sinks.clickhouse.store import Store
 
 WAIT_S = 0.1
+SCRATCH = ".scan-"
+"""How directories of results begin that are too large for a frame; they go away with the result."""
 STARTING_S = 20.0
 """How long an owner may take from its lock to its socket: it replays its log in between."""
 
@@ -45,6 +49,11 @@ class Access(Protocol):
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """Return the result of one reading statement."""
+
+    def scan(
+        self, sql: str, parameters: Mapping[str, Any] | None = None
+    ) -> AbstractContextManager[Iterator[pa.RecordBatch]]:
+        """Yield the result of one reading statement, of any size, in batches."""
 
     def command(self, request: dict[str, Any]) -> Any:
         """Run one changing command and return its result."""
@@ -78,6 +87,15 @@ class _Remote:
             raise UnableToTalk("the owner answered a query without a table")
         return table
 
+    @contextmanager
+    def scan(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Iterator[Iterator[pa.RecordBatch]]:
+        from sinks.clickhouse.results import batches_of
+
+        with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=self._directory.root) as scratch:
+            path = Path(scratch) / "result"
+            self._ask({"op": "spool", "sql": sql, "parameters": dict(parameters or {}), "path": str(path)})
+            yield batches_of(path)
+
     def command(self, request: dict[str, Any]) -> Any:
         return self._ask(request)[0]["result"]
 
@@ -101,6 +119,11 @@ class _Local:
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         return self._opened().query(sql, parameters)
+
+    def scan(
+        self, sql: str, parameters: Mapping[str, Any] | None = None
+    ) -> AbstractContextManager[Iterator[pa.RecordBatch]]:
+        return self._opened().long.scan(sql, self._directory.root, parameters)
 
     def command(self, request: dict[str, Any]) -> Any:
         if request["op"] == "balance":

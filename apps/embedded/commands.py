@@ -39,7 +39,7 @@ DONE = {Step.MARK: "marked", Step.DISCARD: "discarded", Step.REOPEN: "reopened"}
 """What the number of rejections that were decided is called in an answer."""
 
 OPERATIONS = (
-    "query", "balance", *LOOKS, "charge",
+    "query", "spool", "balance", *LOOKS, "charge",
     "replay", "mark", "discard", "reopen", "correct", "back_out", "rerate", "bill", "fees", "simulate", "wallets", "cut",
     "energy", "activate",
 )  # fmt: skip

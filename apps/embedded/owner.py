@@ -78,6 +78,9 @@ class OwnerServer:
     def _handle(self, request: dict[str, Any]) -> tuple[dict[str, Any], pa.Table | None]:
         if request["op"] == "query":
             return {}, self._store.query(request["sql"], request.get("parameters"))
+        if request["op"] == "spool":
+            self._store.long.spool(request["sql"], Path(request["path"]), request.get("parameters"))
+            return {}, None
         if request["op"] == "balance":
             # a block's facts are stored before its header: what differs meanwhile is looked at again between two claims
             found = differences_as_json(self._store) and self._intake.submit(self._balance).result()

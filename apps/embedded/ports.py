@@ -56,6 +56,9 @@ class FactStore(Protocol):
     def write_claim_events(self, events: Sequence[ClaimEvent]) -> None:
         """Store what happened to whole claims."""
 
+    def keep_usage(self, before: int) -> bool:
+        """Sum up usage of entries before one, of which all is stored; return whether there was enough to do."""
+
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """Return the result of one reading statement."""
 
@@ -99,6 +102,10 @@ class NoStore:
 
     def write_claim_events(self, events: Sequence[ClaimEvent]) -> None:
         """Drop the events."""
+
+    def keep_usage(self, before: int) -> bool:
+        """Return that nothing was done."""
+        return False
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """Return an empty table."""

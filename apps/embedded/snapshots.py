@@ -16,6 +16,7 @@ from pipelines.key_files import adopt_keys
 from pipelines.resource.dedup import Bucket
 from pipelines.snapshot import Published, StageState, publish_snapshot, write_snapshot
 from pipelines.snapshot_copy import StateCopy
+from sinks.clickhouse.store import UnableToStore
 
 if TYPE_CHECKING:
     from apps.embedded.engine import Engine
@@ -88,6 +89,7 @@ class Snapshots:
         """
         self._finish(engine)
         engine.flush()
+        _keep(engine, _whole(engine.state))
         started = time.monotonic()
         write_snapshot(engine.directory.snapshots, engine.state)
         self.claims = self.records = 0
@@ -114,6 +116,7 @@ class Snapshots:
             making.ended.wait()
 
     def _begin(self, engine: Engine) -> None:
+        whole = _whole(engine.state)
         self._making = making = _Making(StateCopy.begin(engine.state))
         directory = engine.directory.snapshots
 
@@ -134,6 +137,7 @@ class Snapshots:
                 making.placed.wait()
                 if making.exact is not None:
                     making.published = publish_snapshot(directory, making.exact, go_on, settle)
+                    _keep(engine, whole)
             except _GivenUp:
                 pass
             except BaseException as error:
@@ -161,3 +165,22 @@ class Snapshots:
             raise making.error
         if making.published is not None:
             adopt_keys(engine.state.resource.dedup, making.published.keys, making.published.path, making.buckets)
+
+
+def _whole(state: StageState) -> int:
+    """Return the first entry that is not wholly processed: the segment of online charging that is written to is none."""
+    return min(state.claim, state.charging.segment or state.claim)
+
+
+def _keep(engine: Engine, before: int) -> None:
+    """Sum up what the store holds of the entries before one; what fails for now is left to the next time.
+
+    Raises:
+        UnableToStore: when facts and headers do not agree.
+    """
+    try:
+        engine.store.keep_usage(before)
+    except UnableToStore as error:
+        if not error.transient:
+            raise
+        engine.report(f"usage was not summed up, and will be later: {error}")

@@ -9,6 +9,7 @@ from decimal import Decimal
 from schemas.notification import NO_BLOCK
 from schemas.wallets import OF_BLOCKS
 from sinks.clickhouse.client import Connection
+from sinks.clickhouse.kept import kept_differences
 from sinks.clickhouse.table import DATABASE
 from sinks.clickhouse.tables.assembled_part import FACT_ASSEMBLED_PART
 from sinks.clickhouse.tables.block import FACT_BLOCK, OUTCOME_COLUMNS
@@ -120,13 +121,17 @@ FROM (
 
 
 def find_differences(connection: Connection) -> list[Difference]:
-    """Return everything that does not balance, by claim: counts, quantities, amounts, both sheets, wallets.
+    """Return everything that does not balance, by claim: counts, quantities, amounts, both sheets, wallets, sums that are kept.
 
     Raises:
         UnableToQuery: when the tables cannot be read.
     """
     checks = (_COUNTS, _AMOUNTS, _TWICE, _REVERSED, _BALANCES)
-    return [difference for sql in checks for difference in _differences(connection, sql)]
+    kept = [
+        Difference(each.since, what, Decimal(expected), Decimal(found))
+        for each, what, expected, found in kept_differences(connection)
+    ]
+    return [difference for sql in checks for difference in _differences(connection, sql)] + kept
 
 
 def _differences(connection: Connection, sql: str) -> Iterator[Difference]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import re
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, OperationalError
 
 from sinks.clickhouse.results import has_plain_bytes, with_binary, with_texts
+from sinks.clickhouse.table import quoted
 
 WRITER_SETTINGS: Final[Mapping[str, Any]] = {
     # an insert must end in one part, whatever its size: parts appear atomically, one by one
@@ -46,6 +48,16 @@ READER_SETTINGS: Final[Mapping[str, Any]] = {
     "readonly": 1,
 }
 """Settings of the connection that answers analysts."""
+
+SCAN_SETTINGS: Final[Mapping[str, Any]] = {
+    "max_memory_usage": 3 << 30,
+    "max_bytes_before_external_group_by": 1 << 30,
+    "max_bytes_before_external_sort": 1 << 30,
+    "max_execution_time": 3600,
+    "prefer_column_name_to_alias": 1,
+    "readonly": 1,
+}
+"""Settings of the connection that answers with files: any number of rows, in bounded memory."""
 
 # 74, 75: cannot read from or write to a file; 76: cannot open; 159, 160: timeout; 202: too many queries;
 # 209, 210: network; 241: memory; 243: disk full; 252: too many parts
@@ -78,9 +90,10 @@ class UnableToQuery(Exception):
 class Connection:
     """One connection. Its calls may come from several threads; they run one after the other."""
 
-    def __init__(self, client: Client) -> None:
-        """Wrap an open client."""
+    def __init__(self, client: Client, *, embedded: bool = False) -> None:
+        """Wrap an open client; whether its engine is in this process, and writes files itself."""
         self._client = client
+        self._embedded = embedded
 
     @classmethod
     def embedded(cls, path: Path, settings: Mapping[str, Any], *, database: str | None = None) -> Connection:
@@ -96,7 +109,7 @@ class Connection:
             )
         except (ClickHouseError, OSError) as error:
             raise UnableToOpenStore(_describe_opening(path, error)) from error
-        return cls(client)
+        return cls(client, embedded=True)
 
     @classmethod
     def server(cls, address: str, settings: Mapping[str, Any], *, database: str | None = None) -> Connection:
@@ -162,6 +175,27 @@ class Connection:
             rows = with_binary(pa.ipc.open_stream(data).read_all())
             return with_texts(rows, self._types(statement, parameters)) if has_plain_bytes(rows) else rows
         except (ClickHouseError, OSError, pa.ArrowInvalid) as error:
+            raise UnableToQuery(str(error)) from error
+
+    def spool(self, sql: str, path: Path, parameters: Mapping[str, Any] | None = None) -> None:
+        """Write the result of one reading statement to a new file, as Arrow IPC streams one after the other.
+
+        The engine writes it as it goes, so that memory does not grow with the result. `results.batches_of` reads it.
+
+        Raises:
+            UnableToQuery: when it is no single reading statement, is wrong, or there is no room; there is no file then.
+        """
+        statement = single_reading_statement(sql)
+        bound = dict(parameters or {})
+        try:
+            if self._embedded:
+                into = f"{statement}\nINTO OUTFILE {quoted(str(path))}"
+                self._client.raw_query(into, bound, fmt="ArrowStream")
+                return
+            with self._client.raw_stream(statement, bound, fmt="ArrowStream") as stream, path.open("xb") as file:
+                shutil.copyfileobj(stream, file, 1 << 20)
+        except (ClickHouseError, OSError) as error:
+            path.unlink(missing_ok=True)
             raise UnableToQuery(str(error)) from error
 
     def _types(self, statement: str, parameters: Mapping[str, Any] | None) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sinks.clickhouse.client import Connection, UnableToOpenStore, UnableToQuery, UnableToStore
-from sinks.clickhouse.migrations import FACTS, MIGRATIONS, SCHEMA_MIGRATION
+from sinks.clickhouse.migrations import FACTS, KEPT, MIGRATIONS, SCHEMA_MIGRATION
 from sinks.clickhouse.table import DATABASE, Table
 from sinks.clickhouse.tables.dimensions import DIMENSIONS
 from sinks.clickhouse.views import VIEWS
@@ -102,7 +102,7 @@ def _check_tables(connection: Connection) -> None:
     )
     for row in columns:
         found.setdefault(row["table"], []).append((row["name"], row["type"]))
-    for table in (*FACTS, *DIMENSIONS.values()):
+    for table in (*FACTS, *KEPT, *DIMENSIONS.values()):
         _check_table(table, found.get(table.name, []))
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from ipaddress import IPv6Address
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -51,3 +52,16 @@ def with_binary(rows: pa.Table) -> pa.Table:
                 chunks = [chunk.view(pa.binary()) for chunk in column.chunks]
                 rows = rows.set_column(index, field.name, pa.chunked_array(chunks, pa.binary()))
     return rows
+
+
+def batches_of(path: Path) -> Iterator[pa.RecordBatch]:
+    """Yield the record batches of a file of Arrow IPC streams that follow one another; of a result without rows one
+    batch without rows.
+    """
+    with pa.memory_map(str(path)) as file:
+        while file.tell() < file.size():
+            with pa.ipc.open_stream(file) as stream:
+                found = iter(stream)
+                first = next(found, None)
+                yield pa.RecordBatch.from_pylist([], stream.schema) if first is None else first
+                yield from found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,6 +30,7 @@ from sinks.clickhouse.client import (
 )
 from sinks.clickhouse.completeness import BlockKey, Completeness, read_completeness
 from sinks.clickhouse.layout import apply_migrations, create_database
+from sinks.clickhouse.long_work import LongWork
 from sinks.clickhouse.native import UnableToEncode, native_block
 from sinks.clickhouse.table import DATABASE, Table
 from sinks.clickhouse.tables.access_transfer import FACT_ACCESS_TRANSFER, AccessTransfers, transfer_table
@@ -108,8 +110,9 @@ def _named(table: Table, group: Sequence[OutputBlock], *, tokens: bool) -> str |
 class Store:
     """An open store. One thread writes while others query; writes follow one another under a lock."""
 
-    def __init__(self, writer: Connection, reader: Connection) -> None:
-        """Take two connections to the same store; `reader` only reads."""
+    def __init__(self, writer: Connection, reader: Connection, long: LongWork) -> None:
+        """Take two connections to the same store, of which `reader` only reads, and what opens others for what takes long."""
+        self.long = long
         self._writer = writer
         self._reader = reader
         self._lock = threading.Lock()
@@ -134,7 +137,7 @@ class Store:
         except UnableToOpenStore:
             writer.close()
             raise
-        return cls(writer, reader)
+        return cls(writer, reader, LongWork(partial(Connection.embedded, path, database=DATABASE)))
 
     @classmethod
     def connect(cls, address: str) -> Store:
@@ -146,7 +149,8 @@ class Store:
         writer = Connection.server(address, WRITER_SETTINGS)
         try:
             create_database(writer)
-            return cls(writer, Connection.server(address, READER_SETTINGS, database=DATABASE))
+            reader = Connection.server(address, READER_SETTINGS, database=DATABASE)
+            return cls(writer, reader, LongWork(partial(Connection.server, address, database=DATABASE)))
         except (UnableToStore, UnableToQuery) as error:
             raise UnableToOpenStore(f"cannot open the store: {error}") from error
 
@@ -164,6 +168,7 @@ class Store:
 
     def close(self) -> None:
         """Close the store."""
+        self.long.close()
         self._reader.close()
         self._writer.close()
 
@@ -432,6 +437,14 @@ class Store:
             UnableToQuery: when it does not only read, is wrong, or its result exceeds a million rows or 256 MiB.
         """
         return self._reader.select(sql, parameters)
+
+    def keep_usage(self, before: int) -> bool:
+        """Sum up usage as `LongWork.keep_usage` does, when there is enough.
+
+        Raises:
+            UnableToStore, UnableToQuery: as that does.
+        """
+        return self.long.keep_usage(before)
 
     def balance_check(self) -> list[Difference]:
         """Return where the facts, counted again, differ from the headers, and balances from their operations.

@@ -101,6 +101,7 @@ class Table:
         columns: in order.
         order_by: the sorting key.
         partitioned: by `day`, the ingest day, so that an insert of one day is one part, hence atomic.
+        partition_by: the column that partitions it, when it is partitioned.
         by_claim: keeps the lowest and highest claim of every part, so that a restart reads only the latest parts.
     """
 
@@ -110,6 +111,7 @@ class Table:
     order_by: str
     partitioned: bool = True
     by_claim: bool = False
+    partition_by: str = "day"
 
     @property
     def qualified(self) -> str:
@@ -133,7 +135,7 @@ class Table:
         if self.by_claim:
             lines.append("INDEX claims claim TYPE minmax GRANULARITY 1000000")
         columns = ",\n  ".join(lines)
-        partition = "PARTITION BY day " if self.partitioned else ""
+        partition = f"PARTITION BY {self.partition_by} " if self.partitioned else ""
         return (
             f"CREATE TABLE IF NOT EXISTS {self.qualified} (\n  {columns}\n) ENGINE = MergeTree {partition}"
             f"ORDER BY ({self.order_by}) SETTINGS {DURABLE} COMMENT {quoted(self.comment)}"

@@ -8,100 +8,72 @@ from __future__ import annotations
 
 from schemas.rejection import EXPLANATIONS, Outcome, Reason, Stage
 from schemas.wallets import PREFIXES, MovementKind
+from sinks.clickhouse.analyst_views import ANALYST_VIEWS
 from sinks.clickhouse.file_view import FILE
 from sinks.clickhouse.notification_view import NOTIFICATION
-from sinks.clickhouse.table import BALANCE, DATABASE, TIMESTAMP, quoted
+from sinks.clickhouse.table import BALANCE, DATABASE, TIMESTAMP
 from sinks.clickhouse.tables.block import OUTCOME_COLUMNS
-from sinks.clickhouse.tables.dimensions import EXCHANGE_RATE, PRICE_CURRENCY, looked_up, wallet_code, wallet_holds
+from sinks.clickhouse.tables.dimensions import EXCHANGE_RATE, PRICE_CURRENCY, looked_up
 from sinks.clickhouse.tables.rejection_event import CORRECTED_AS
-from sinks.clickhouse.view import View, ViewColumn
-from sinks.clickhouse.wallet_request_view import WALLET_REQUEST
-
-QUANTITY = "Decimal(38, 12)"
-
-
-def _per_row(name: str, type_: str, comment: str, expression: str | None = None) -> ViewColumn:
-    return ViewColumn(name, type_, comment, expression if expression is not None else f"f.{name}")
-
-
-def _in_units(steps: str) -> str:
-    return f"toDecimal128({steps}, 12) / {looked_up('event_type', 'step_count', 'f.event_type')}"
-
-
-def _text_of(column: str, texts: dict[int, str]) -> str:
-    codes = ", ".join(str(code) for code in texts)
-    values = ", ".join(quoted(text) for text in texts.values())
-    return f"transform({column}, [{codes}], [{values}], '')"
-
-
-_TENANT = _per_row("tenant", "String", "tenant", looked_up("tenant", "code", "f.tenant"))
-_ACCOUNT = _per_row("account", "String", "billing account", looked_up("account", "code", "f.account"))
-_ACCOUNT_ID = _per_row("account_id", "UInt32", "its id: filtering on it is fastest", "f.account")
-_SOURCE = _per_row("source", "String", "source of the usage", looked_up("source", "code", "f.source"))
-_CLAIM = _per_row("claim", "UInt32", "journal entry that brought the record")
-_RECORD = _per_row("record", "UInt32", "record number within the claim")
-_BRANCH = _per_row("branch", "UInt8", "which of the record's EDRs, from 0: an access point may be shared")
-_BRANCH_ID = "if(f.branch = 0, '', concat('-', toString(f.branch)))"
-_ITEM = _per_row("item", "UInt8", "which of the EDR's rated items, from 0")
-_ITEM_ID = "if(f.item = 0, '', concat('.', toString(f.item)))"
-_DAY = _per_row("day", "Date", "ingest day (UTC)")
-_SUBSCRIPTION = _per_row("subscription", "String", "subscription", looked_up("subscription", "code", "f.subscription"))
-_ACCESS_POINT = _per_row(
-    "access_point", "String", "what the usage named", looked_up("access_point", "code", "f.access_point")
+from sinks.clickhouse.view import View
+from sinks.clickhouse.view_columns import (
+    ACCESS_POINT,
+    ACCOUNT,
+    ACCOUNT_ID,
+    BRANCH,
+    BRANCH_ID,
+    CLAIM,
+    DAY,
+    EVENT_AT,
+    EVENT_TYPE,
+    HELD,
+    IMAGE,
+    IS_REVERSAL,
+    ITEM,
+    ITEM_ID,
+    ITEM_STATUS,
+    MEASURED,
+    PREPAID,
+    QUANTITY,
+    QUANTITY_STEPS,
+    RECORD,
+    SOURCE,
+    STATUS,
+    SUBSCRIPTION,
+    TENANT,
+    TRIGGERING,
+    UNIT,
+    WALLET,
+    in_units,
+    per_row,
+    text_of,
 )
-_EVENT_TYPE = _per_row("event_type", "String", "event type", looked_up("event_type", "code", "f.event_type"))
-_EVENT_AT = _per_row("event_at", TIMESTAMP, "start of the usage (UTC)")
-_QUANTITY = _per_row("quantity", QUANTITY, "measured quantity, in `unit`", _in_units("f.quantity"))
-_QUANTITY_STEPS = _per_row("quantity_steps", "Int64", "the same, exact, in base steps", "f.quantity")
-_UNIT = _per_row("unit", "String", "unit of quantities", looked_up("event_type", "unit", "f.event_type"))
-_WALLET = _per_row("wallet", "String", "wallet", wallet_code("f.wallet"))
-_HELD = _per_row("currency", "String", "ISO 4217 code, or the unit that the wallet holds", wallet_holds("f"))
-_IS_PREPAID = looked_up("wallet", "prepaid", "f.wallet")
-_PREPAID = _per_row("prepaid", "Bool", "whether the wallet is prepaid", f"toBool({_IS_PREPAID})")
-_IMAGE = _per_row("image", "String", "hash of the tariff image that rated it", looked_up("image", "code", "f.image"))
-
-_IS_REVERSAL = f"(f.claim, f.block) IN (SELECT claim, block FROM {DATABASE}.fact_reversal)"
-_STATUS = _per_row(
-    "status", "String", "rated; reversed: taken back since; reversal: takes one back, with negative quantity and amount",
-    f"multiIf({_IS_REVERSAL}, 'reversal', (f.claim, f.record, f.branch) IN (SELECT reversed_claim, reversed_record, "
-    f"reversed_branch FROM {DATABASE}.fact_reversal), 'reversed', 'rated')",
-)  # fmt: skip
-_BILLED = f"(SELECT claim, record, branch, item FROM {DATABASE}.fact_billed)"
-_ITEM_STATUS = _per_row(
-    "status", "String", "rated; billed: an invoice holds it, even if it was taken back since; reversed: taken back; reversal: "
-    "takes one back, with negative quantity and amount; refund: takes one back that an invoice holds, for the next invoice",
-    f"multiIf((f.claim, f.record, f.branch, f.item) IN {_BILLED}, 'billed', (f.claim, f.record) IN (SELECT claim, record "
-    f"FROM {DATABASE}.fact_reversal WHERE (reversed_claim, reversed_record, reversed_branch, reversed_item) IN {_BILLED}), "
-    f"'refund', {_STATUS.expression})",
-)  # fmt: skip
-
-_TRIGGERING = f"if({_IS_REVERSAL}, f.record + f.triggered_by - 1 - f.item, f.record)"
-"""The record of the item that triggered the usage of another one: items that are taken back have records of their own."""
+from sinks.clickhouse.wallet_request_view import WALLET_REQUEST
 
 EDR = View(
     "edr",
     "One row per rated EDR: deduplicated usage, attributed to a subscription. Unrated EDRs are in `rejection`.",
     (
-        _per_row("id", "String", "edr-CLAIM-RECORD; edr-CLAIM-RECORD-BRANCH from branch 1 on",
-                 f"concat('edr-', toString(f.claim), '-', toString(f.record), {_BRANCH_ID})"),
-        _CLAIM,
-        _RECORD,
-        _BRANCH,
-        _TENANT,
-        _SOURCE,
-        _EVENT_TYPE,
-        _ACCESS_POINT,
-        _SUBSCRIPTION,
-        _ACCOUNT,
-        _ACCOUNT_ID,
-        _EVENT_AT,
-        _per_row("event_end", TIMESTAMP, "end of the metered period (UTC); = event_at for plain usage",
+        per_row("id", "String", "edr-CLAIM-RECORD; edr-CLAIM-RECORD-BRANCH from branch 1 on",
+                 f"concat('edr-', toString(f.claim), '-', toString(f.record), {BRANCH_ID})"),
+        CLAIM,
+        RECORD,
+        BRANCH,
+        TENANT,
+        SOURCE,
+        EVENT_TYPE,
+        ACCESS_POINT,
+        SUBSCRIPTION,
+        ACCOUNT,
+        ACCOUNT_ID,
+        EVENT_AT,
+        per_row("event_end", TIMESTAMP, "end of the metered period (UTC); = event_at for plain usage",
                  "f.event_at + toIntervalSecond(f.span_s)"),
-        _per_row("quantity", QUANTITY, "measured quantity, in `unit`", _in_units("f.quantity + f.rest")),
-        _per_row("quantity_steps", "Int64", "the same, exact, in base steps", "f.quantity + f.rest"),
-        _UNIT,
-        _DAY,
-        _STATUS,
+        per_row("quantity", QUANTITY, "measured quantity, in `unit`", in_units("f.quantity + f.rest")),
+        per_row("quantity_steps", "Int64", "the same, exact, in base steps", "f.quantity + f.rest"),
+        UNIT,
+        DAY,
+        STATUS,
     ),
     f"{DATABASE}.fact_usage AS f WHERE f.item = 0",
 )  # fmt: skip
@@ -110,44 +82,44 @@ RATED_ITEM = View(
     "rated_item",
     "One row per rated item: what an EDR, or what of it a charge priced, costs, and why.",
     (
-        _per_row("id", "String", "ri-CLAIM-RECORD, as `octroi explain` takes it; ri-CLAIM-RECORD-BRANCH from branch 1 on; "
+        per_row("id", "String", "ri-CLAIM-RECORD, as `octroi explain` takes it; ri-CLAIM-RECORD-BRANCH from branch 1 on; "
                  "followed by .ITEM from item 1 on",
-                 f"concat('ri-', toString(f.claim), '-', toString(f.record), {_BRANCH_ID}, {_ITEM_ID})"),
-        _CLAIM,
-        _RECORD,
-        _BRANCH,
-        _TENANT,
-        _SOURCE,
-        _ACCOUNT,
-        _ACCOUNT_ID,
-        _SUBSCRIPTION,
-        _ACCESS_POINT,
-        _EVENT_TYPE,
-        _per_row("charge", "String", "charge", looked_up("charge_version", "charge", "f.charge_version")),
-        _per_row("price_plan", "String", "price plan", looked_up("charge_version", "price_plan", "f.charge_version")),
-        _per_row("price_version_start", TIMESTAMP, "start of the price plan version that priced it",
+                 f"concat('ri-', toString(f.claim), '-', toString(f.record), {BRANCH_ID}, {ITEM_ID})"),
+        CLAIM,
+        RECORD,
+        BRANCH,
+        TENANT,
+        SOURCE,
+        ACCOUNT,
+        ACCOUNT_ID,
+        SUBSCRIPTION,
+        ACCESS_POINT,
+        EVENT_TYPE,
+        per_row("charge", "String", "charge", looked_up("charge_version", "charge", "f.charge_version")),
+        per_row("price_plan", "String", "price plan", looked_up("charge_version", "price_plan", "f.charge_version")),
+        per_row("price_version_start", TIMESTAMP, "start of the price plan version that priced it",
                  looked_up("charge_version", "version_start", "f.charge_version")),
-        _per_row("charge_version", "String", "charge/plan@start#hash", looked_up("charge_version", "code", "f.charge_version")),
-        _EVENT_AT,
-        _QUANTITY,
-        _QUANTITY_STEPS,
-        _per_row("rated_quantity", QUANTITY, "quantity after increments, in `unit`", _in_units("f.rated_quantity")),
-        _per_row("counter_before", QUANTITY, "the counter before this item, in `unit`", _in_units("f.counter_before")),
-        _UNIT,
-        _per_row("tier", "UInt8", "last tier that priced a part of it, from 0"),
-        _per_row("band", "UInt8", "time band, from 0"),
-        _per_row("amount", BALANCE, "what it costs; with tax where the seller's prices are gross", "toDecimal128(f.amount, 9)"),
-        _per_row("currency", "String", "ISO 4217 code", looked_up("charge_version", "currency", "f.charge_version")),
-        _per_row("price_currency", "String", "currency of the price; another one where it was converted", PRICE_CURRENCY),
-        _per_row("exchange_rate", "String", "what 1 of that is in `currency`; empty where not converted", EXCHANGE_RATE),
-        _per_row("wallet", "String", "the wallet that paid all of it; empty when several or none did",
+        per_row("charge_version", "String", "charge/plan@start#hash", looked_up("charge_version", "code", "f.charge_version")),
+        EVENT_AT,
+        MEASURED,
+        QUANTITY_STEPS,
+        per_row("rated_quantity", QUANTITY, "quantity after increments, in `unit`", in_units("f.rated_quantity")),
+        per_row("counter_before", QUANTITY, "the counter before this item, in `unit`", in_units("f.counter_before")),
+        UNIT,
+        per_row("tier", "UInt8", "last tier that priced a part of it, from 0"),
+        per_row("band", "UInt8", "time band, from 0"),
+        per_row("amount", BALANCE, "what it costs; with tax where the seller's prices are gross", "toDecimal128(f.amount, 9)"),
+        per_row("currency", "String", "ISO 4217 code", looked_up("charge_version", "currency", "f.charge_version")),
+        per_row("price_currency", "String", "currency of the price; another one where it was converted", PRICE_CURRENCY),
+        per_row("exchange_rate", "String", "what 1 of that is in `currency`; empty where not converted", EXCHANGE_RATE),
+        per_row("wallet", "String", "the wallet that paid all of it; empty when several or none did",
                  f"if(f.wallet < 0, '', {looked_up('wallet', 'code', 'f.wallet')})"),
-        _IMAGE,
-        _DAY,
-        _ITEM_STATUS,
-        _ITEM,
-        _per_row("triggered_by", "String", "the item that triggered the usage that it prices; empty where that came by itself",
-                 f"if(f.triggered_by = 0, '', concat('ri-', toString(f.claim), '-', toString({_TRIGGERING}), {_BRANCH_ID}, "
+        IMAGE,
+        DAY,
+        ITEM_STATUS,
+        ITEM,
+        per_row("triggered_by", "String", "the item that triggered the usage that it prices; empty where that came by itself",
+                 f"if(f.triggered_by = 0, '', concat('ri-', toString(f.claim), '-', toString({TRIGGERING}), {BRANCH_ID}, "
                  "if(f.triggered_by = 1, '', concat('.', toString(f.triggered_by - 1)))))"),
     ),
     f"{DATABASE}.fact_usage AS f",
@@ -163,35 +135,35 @@ _OPERATIONS = f"""(
   FROM {DATABASE}.fact_wallet_operation WHERE amount != 0
 )"""
 
-_PREFIX = _text_of("f.kind", {int(kind): prefix for kind, prefix in PREFIXES.items()})
+_PREFIX = text_of("f.kind", {int(kind): prefix for kind, prefix in PREFIXES.items()})
 
 WALLET_OPERATION = View(
     "wallet_operation",
     "One row per movement of a wallet. Movements of zero are left out.",
     (
-        _per_row("id", "String", "wo-CLAIM-RECORD-PART; wo-CLAIM-RECORD-BRANCH-PART from branch 1 on; .ITEM before the "
+        per_row("id", "String", "wo-CLAIM-RECORD-PART; wo-CLAIM-RECORD-BRANCH-PART from branch 1 on; .ITEM before the "
                  "part from item 1 on; without usage oc, tu, ad or ex-CLAIM-ROW, tr-CLAIM-ROW-PART",
                  "if(f.kind IN (0, 2), concat('wo-', toString(f.claim), '-', toString(f.record), "
-                 f"{_BRANCH_ID}, {_ITEM_ID}, '-', toString(f.part)), concat({_PREFIX}, '-', toString(f.claim), '-', "
+                 f"{BRANCH_ID}, {ITEM_ID}, '-', toString(f.part)), concat({_PREFIX}, '-', toString(f.claim), '-', "
                  "toString(f.record), if(f.kind = 5, concat('-', toString(f.part)), '')))"),
-        _per_row("at", TIMESTAMP, "start of the usage paid for, or when the movement was journaled (UTC)"),
-        _TENANT,
-        _ACCOUNT,
-        _ACCOUNT_ID,
-        _WALLET,
-        _per_row("wallet_id", "UInt32", "its id", "f.wallet"),
-        _PREPAID,
-        _per_row("kind", "String", "usage, reversal (usage given back), opening, top_up, adjustment, transfer or expiry",
-                 _text_of("f.kind", {int(kind): kind.name.lower() for kind in MovementKind})),
-        _CLAIM,
-        _RECORD,
-        _BRANCH,
-        _per_row("part", "UInt16", "which of the item's operations, in drawing order from 0"),
-        _per_row("amount", BALANCE, "what moved: debits are negative"),
-        _per_row("balance_after", BALANCE, "the wallet's balance afterwards"),
-        _HELD,
-        _DAY,
-        _ITEM,
+        per_row("at", TIMESTAMP, "start of the usage paid for, or when the movement was journaled (UTC)"),
+        TENANT,
+        ACCOUNT,
+        ACCOUNT_ID,
+        WALLET,
+        per_row("wallet_id", "UInt32", "its id", "f.wallet"),
+        PREPAID,
+        per_row("kind", "String", "usage, reversal (usage given back), opening, top_up, adjustment, transfer or expiry",
+                 text_of("f.kind", {int(kind): kind.name.lower() for kind in MovementKind})),
+        CLAIM,
+        RECORD,
+        BRANCH,
+        per_row("part", "UInt16", "which of the item's operations, in drawing order from 0"),
+        per_row("amount", BALANCE, "what moved: debits are negative"),
+        per_row("balance_after", BALANCE, "the wallet's balance afterwards"),
+        HELD,
+        DAY,
+        ITEM,
     ),
     f"{_OPERATIONS} AS f",
 )  # fmt: skip
@@ -219,35 +191,35 @@ REJECTION = View(
     "rejection",
     "One row per refused record and per unrated EDR, with its present status.",
     (
-        _CLAIM,
-        _RECORD,
-        _per_row("branch", "UInt8", "which of the record's EDRs is unrated, from 0; 0 for a refused record"),
-        _TENANT,
-        _SOURCE,
-        _per_row("status", "String", "OPEN, TO_REPROCESS, DISCARDED, REPLAYED or CANCELLED", _REJECTION_STATUS),
-        _per_row("stage", "String", "the stage that refused: decode, resource or account",
-                 _text_of("f.stage", {int(stage): stage.name.lower() for stage in Stage})),
-        _per_row("code", "UInt16", "stable reason code", "f.reason"),
-        _per_row("reason", "String", "the reason's name",
-                 _text_of("f.reason", {int(reason): reason.name for reason in Reason})),
-        _per_row("explanation", "String", "what it means",
-                 _text_of("f.reason", {int(reason): text for reason, text in EXPLANATIONS.items()})),
-        _per_row("detail", "String", "the reason's parameters"),
-        _per_row("outcome", "String", "what the record sheet counts it as",
-                 _text_of("f.outcome", {int(outcome): outcome.name.lower() for outcome in Outcome})),
-        _per_row("event_at", f"Nullable({TIMESTAMP})", "start of the usage (UTC), null when unknown",
+        CLAIM,
+        RECORD,
+        per_row("branch", "UInt8", "which of the record's EDRs is unrated, from 0; 0 for a refused record"),
+        TENANT,
+        SOURCE,
+        per_row("status", "String", "OPEN, TO_REPROCESS, DISCARDED, REPLAYED or CANCELLED", _REJECTION_STATUS),
+        per_row("stage", "String", "the stage that refused: decode, resource or account",
+                 text_of("f.stage", {int(stage): stage.name.lower() for stage in Stage})),
+        per_row("code", "UInt16", "stable reason code", "f.reason"),
+        per_row("reason", "String", "the reason's name",
+                 text_of("f.reason", {int(reason): reason.name for reason in Reason})),
+        per_row("explanation", "String", "what it means",
+                 text_of("f.reason", {int(reason): text for reason, text in EXPLANATIONS.items()})),
+        per_row("detail", "String", "the reason's parameters"),
+        per_row("outcome", "String", "what the record sheet counts it as",
+                 text_of("f.outcome", {int(outcome): outcome.name.lower() for outcome in Outcome})),
+        per_row("event_at", f"Nullable({TIMESTAMP})", "start of the usage (UTC), null when unknown",
                  "nullIf(f.event_at, toDateTime64(0, 6, 'UTC'))"),
-        _per_row("access_point", "String", "the identifier in the record"),
-        _per_row("raw", "String", "the record, bytes that are no UTF-8 replaced", "toValidUTF8(f.raw)"),
-        _per_row("raw_hex", "String", "the record's bytes in hexadecimal", "hex(f.raw)"),
-        _per_row("raw_truncated", "Bool", "whether the record has more bytes than are kept"),
-        _per_row("retry_count", "UInt16", "how often it was tried before"),
-        _per_row("decided_by", "UInt32", "journal entry that decided about it last; 0 when none did", "e.decided_by"),
-        _per_row("decision_reason", "String", "the reason somebody gave", "e.reason"),
-        _DAY,
-        _per_row("lifecycle", "String", "OPEN, TO_REPROCESS, PROCESSED (replayed or cancelled: final) or DISCARDED",
+        per_row("access_point", "String", "the identifier in the record"),
+        per_row("raw", "String", "the record, bytes that are no UTF-8 replaced", "toValidUTF8(f.raw)"),
+        per_row("raw_hex", "String", "the record's bytes in hexadecimal", "hex(f.raw)"),
+        per_row("raw_truncated", "Bool", "whether the record has more bytes than are kept"),
+        per_row("retry_count", "UInt16", "how often it was tried before"),
+        per_row("decided_by", "UInt32", "journal entry that decided about it last; 0 when none did", "e.decided_by"),
+        per_row("decision_reason", "String", "the reason somebody gave", "e.reason"),
+        DAY,
+        per_row("lifecycle", "String", "OPEN, TO_REPROCESS, PROCESSED (replayed or cancelled: final) or DISCARDED",
                  f"transform({_REJECTION_STATUS}, ['REPLAYED', 'CANCELLED'], ['PROCESSED', 'PROCESSED'], {_REJECTION_STATUS})"),
-        _per_row("corrects", "String", "the rejection whose corrected record this is; empty: none", "c.place"),
+        per_row("corrects", "String", "the rejection whose corrected record this is; empty: none", "c.place"),
     ),
     _REJECTIONS,
 )  # fmt: skip
@@ -266,13 +238,13 @@ def _summed(columns: tuple[str, ...]) -> str:
 
 
 _SHEET_HEAD = (
-    _per_row("claim", "UInt32", "journal entry"),
-    _per_row("file", "String", "the file's name; empty until the claim is finished", "c.name"),
-    _TENANT,
-    _SOURCE,
-    _per_row("retry", "Bool", "whether it retries records that were received before: leave retries out to count input"),
-    _per_row("received_at", TIMESTAMP, "when the claim was journaled (UTC)"),
-    _per_row("hour", TIMESTAMP, "that hour", "toDateTime64(toStartOfHour(f.received_at), 6, 'UTC')"),
+    per_row("claim", "UInt32", "journal entry"),
+    per_row("file", "String", "the file's name; empty until the claim is finished", "c.name"),
+    TENANT,
+    SOURCE,
+    per_row("retry", "Bool", "whether it retries records that were received before: leave retries out to count input"),
+    per_row("received_at", TIMESTAMP, "when the claim was journaled (UTC)"),
+    per_row("hour", TIMESTAMP, "that hour", "toDateTime64(toStartOfHour(f.received_at), 6, 'UTC')"),
 )
 
 RECORD_SHEET = View(
@@ -280,15 +252,15 @@ RECORD_SHEET = View(
     "One row per claim: every record that entered ends in exactly one outcome, so `difference` is 0.",
     (
         *_SHEET_HEAD,
-        _per_row("received", "UInt64", "records that entered"),
-        _per_row("accepted", "UInt64", "became an EDR"),
-        _per_row("absorbed", "UInt64", "merged into an EDR or a series"),
-        _per_row("duplicate", "UInt64", "processed before"),
-        _per_row("superseded", "UInt64", "replaced by a later version"),
-        _per_row("filtered", "UInt64", "excluded by the source's filters"),
-        _per_row("rejected", "UInt64", "refused"),
-        _per_row("parked", "UInt64", "set aside until somebody decides"),
-        _per_row("difference", "Int64", "received less all outcomes: 0", f"toInt64(f.received) - ({_OUTCOME_SUM})"),
+        per_row("received", "UInt64", "records that entered"),
+        per_row("accepted", "UInt64", "became an EDR"),
+        per_row("absorbed", "UInt64", "merged into an EDR or a series"),
+        per_row("duplicate", "UInt64", "processed before"),
+        per_row("superseded", "UInt64", "replaced by a later version"),
+        per_row("filtered", "UInt64", "excluded by the source's filters"),
+        per_row("rejected", "UInt64", "refused"),
+        per_row("parked", "UInt64", "set aside until somebody decides"),
+        per_row("difference", "Int64", "received less all outcomes: 0", f"toInt64(f.received) - ({_OUTCOME_SUM})"),
     ),
     _summed(("received", *OUTCOME_COLUMNS)),
 )
@@ -298,11 +270,11 @@ EDR_SHEET = View(
     "One row per claim: every EDR is rated, unrated or cancelled, so `difference` is 0.",
     (
         *_SHEET_HEAD,
-        _per_row("edrs", "UInt64", "EDRs"),
-        _per_row("rated", "UInt64", "with a rated item"),
-        _per_row("unrated", "UInt64", "refused by the account stage"),
-        _per_row("cancelled", "UInt64", "withdrawn"),
-        _per_row("difference", "Int64", "EDRs less the three: 0",
+        per_row("edrs", "UInt64", "EDRs"),
+        per_row("rated", "UInt64", "with a rated item"),
+        per_row("unrated", "UInt64", "refused by the account stage"),
+        per_row("cancelled", "UInt64", "withdrawn"),
+        per_row("difference", "Int64", "EDRs less the three: 0",
                  "toInt64(f.edrs) - (toInt64(f.rated) + toInt64(f.unrated) + toInt64(f.cancelled))"),
     ),
     _summed(("edrs", "rated", "unrated", "cancelled")),
@@ -312,21 +284,21 @@ ACCOUNT_BALANCE = View(
     "account_balance",
     "One row per wallet that ever moved: its balance is the sum of its operations.",
     (
-        _TENANT,
-        _ACCOUNT,
-        _ACCOUNT_ID,
-        _WALLET,
-        _per_row("wallet_id", "UInt32", "its id", "f.wallet"),
-        _PREPAID,
-        _per_row("balance", BALANCE, "sum of the wallet's operations"),
-        _per_row(
+        TENANT,
+        ACCOUNT,
+        ACCOUNT_ID,
+        WALLET,
+        per_row("wallet_id", "UInt32", "its id", "f.wallet"),
+        PREPAID,
+        per_row("balance", BALANCE, "sum of the wallet's operations"),
+        per_row(
             "latest_balance",
             BALANCE,
             "the balance to which its operations lead, each from that before it: the same",
             "if(f.steps = cityHash64(f.balance) - cityHash64(toDecimal128(0, 9)), f.balance, f.last)",
         ),
-        _HELD,
-        _per_row("operations", "UInt64", "how many"),
+        HELD,
+        per_row("operations", "UInt64", "how many"),
     ),
     f"""(
   SELECT tenant, {looked_up("wallet", "account", "wallet")} AS account, wallet, toDecimal128(sum(amount), 9) AS balance,
@@ -340,14 +312,14 @@ REVENUE = View(
     "revenue",
     "One row per account, charge and day of usage (UTC).",
     (
-        _TENANT,
-        _ACCOUNT,
-        _ACCOUNT_ID,
-        _per_row("charge", "String", "charge"),
-        _per_row("event_day", "Date", "day on which the usage started (UTC)"),
-        _per_row("currency", "String", "ISO 4217 code"),
-        _per_row("items", "UInt64", "rated items that stand"),
-        _per_row("amount", BALANCE, "sum of their amounts"),
+        TENANT,
+        ACCOUNT,
+        ACCOUNT_ID,
+        per_row("charge", "String", "charge"),
+        per_row("event_day", "Date", "day on which the usage started (UTC)"),
+        per_row("currency", "String", "ISO 4217 code"),
+        per_row("items", "UInt64", "rated items that stand"),
+        per_row("amount", BALANCE, "sum of their amounts"),
     ),
     f"""(
   SELECT tenant, account, {looked_up("charge_version", "charge", "charge_version")} AS charge,
@@ -355,7 +327,7 @@ REVENUE = View(
     sum(items) AS items, sum(amount) AS amount
   FROM (
     SELECT tenant, account, charge_version, toDate(event_at) AS event_day,
-      toUInt64(count() - 2 * countIf({_IS_REVERSAL})) AS items, sum(amount) AS amount
+      toUInt64(count() - 2 * countIf({IS_REVERSAL})) AS items, sum(amount) AS amount
     FROM {DATABASE}.fact_usage AS f GROUP BY tenant, account, charge_version, event_day
   ) GROUP BY tenant, account, charge, currency, event_day
 ) AS f""",
@@ -373,20 +345,20 @@ ACCESS_TRANSFER = View(
     "access_transfer",
     "One row per period in which an access point changed hands when another catalog took effect.",
     (
-        _TENANT,
-        _per_row("access_point", "String", "the identifier", looked_up("access_point", "code", "f.access_point")),
-        _per_row("from_subscription", "String", "who owned it in that period; empty: nobody",
+        TENANT,
+        per_row("access_point", "String", "the identifier", looked_up("access_point", "code", "f.access_point")),
+        per_row("from_subscription", "String", "who owned it in that period; empty: nobody",
                  _owner("from_subscription")),
-        _per_row("to_subscription", "String", "who owns it in that period from now on; empty: nobody",
+        per_row("to_subscription", "String", "who owns it in that period from now on; empty: nobody",
                  _owner("to_subscription")),
-        _per_row("at", f"Nullable({TIMESTAMP})", "start of the period (UTC); null: it has none",
+        per_row("at", f"Nullable({TIMESTAMP})", "start of the period (UTC); null: it has none",
                  f"nullIf(f.start_at, {_OPEN_START})"),
-        _per_row("until", f"Nullable({TIMESTAMP})", "end of the period (UTC), exclusive; null: it has none",
+        per_row("until", f"Nullable({TIMESTAMP})", "end of the period (UTC), exclusive; null: it has none",
                  f"nullIf(f.end_at, {_OPEN_END})"),
-        _per_row("activated_at", TIMESTAMP, "when the catalog took effect (UTC)", "f.at"),
-        _per_row("retroactive", "Bool", "whether a part of the period had passed by then", "toBool(f.start_at < f.at)"),
-        _per_row("claim", "UInt32", "journal entry of the activation"),
-        _DAY,
+        per_row("activated_at", TIMESTAMP, "when the catalog took effect (UTC)", "f.at"),
+        per_row("retroactive", "Bool", "whether a part of the period had passed by then", "toBool(f.start_at < f.at)"),
+        per_row("claim", "UInt32", "journal entry of the activation"),
+        DAY,
     ),
     f"{DATABASE}.fact_access_transfer AS f",
 )  # fmt: skip
@@ -395,17 +367,17 @@ ASSEMBLED_PART = View(
     "assembled_part",
     "One row per record that became a part of the EDR of a session.",
     (
-        _per_row("edr", "String", "the EDR, branch 0: edr-CLAIM-RECORD",
+        per_row("edr", "String", "the EDR, branch 0: edr-CLAIM-RECORD",
                  "concat('edr-', toString(f.claim), '-', toString(f.record))"),
-        _per_row("claim", "UInt32", "journal entry that made the EDR: the one that completed the session, or a tick"),
-        _per_row("record", "UInt32", "the EDR's record number within it"),
-        _TENANT,
-        _SOURCE,
-        _per_row("part_claim", "UInt32", "journal entry that brought the part"),
-        _per_row("part_record", "UInt32", "its record number within it"),
-        _per_row("late", "Bool", "whether it came after its session had ended, and is an EDR of its own",
+        per_row("claim", "UInt32", "journal entry that made the EDR: the one that completed the session, or a tick"),
+        per_row("record", "UInt32", "the EDR's record number within it"),
+        TENANT,
+        SOURCE,
+        per_row("part_claim", "UInt32", "journal entry that brought the part"),
+        per_row("part_record", "UInt32", "its record number within it"),
+        per_row("late", "Bool", "whether it came after its session had ended, and is an EDR of its own",
                  "toBool(f.late)"),
-        _DAY,
+        DAY,
     ),
     f"{DATABASE}.fact_assembled_part AS f",
 )  # fmt: skip
@@ -424,14 +396,14 @@ SEQUENCE_GAP = View(
     "sequence_gap",
     "One row per gap in the numbers of a stream, between the lowest and the highest seen.",
     (
-        _TENANT,
-        _SOURCE,
-        _per_row("stream", "String", "what counts: the texts of the fields that tell streams apart, joined by /"),
-        _per_row("missing_from", "UInt64", "first number that nobody saw", "f.reached + 1"),
-        _per_row("missing_to", "UInt64", "last number of the gap", "toUInt64(f.first - 1)"),
-        _per_row("missing", "UInt64", "how many", "toUInt64(f.first - f.reached - 1)"),
-        _per_row("seen_before", "UInt32", "journal entry that brought the number before the gap", "f.reached_by"),
-        _per_row("seen_after", "UInt32", "journal entry that brought the number after it", "f.claim"),
+        TENANT,
+        SOURCE,
+        per_row("stream", "String", "what counts: the texts of the fields that tell streams apart, joined by /"),
+        per_row("missing_from", "UInt64", "first number that nobody saw", "f.reached + 1"),
+        per_row("missing_to", "UInt64", "last number of the gap", "toUInt64(f.first - 1)"),
+        per_row("missing", "UInt64", "how many", "toUInt64(f.first - f.reached - 1)"),
+        per_row("seen_before", "UInt32", "journal entry that brought the number before the gap", "f.reached_by"),
+        per_row("seen_after", "UInt32", "journal entry that brought the number after it", "f.claim"),
     ),
     f"{_GAPS} AS f WHERE f.earlier > 0 AND f.first > f.reached + 1",
 )
@@ -440,22 +412,22 @@ REVERSED_ITEM = View(
     "reversed_item",
     "One row per rated item that was taken back: by which item, and what took its place.",
     (
-        _per_row("item", "String", "the item that was taken back: ri-CLAIM-RECORD, as in rated_item",
+        per_row("item", "String", "the item that was taken back: ri-CLAIM-RECORD, as in rated_item",
                  "concat('ri-', toString(f.reversed_claim), '-', toString(f.reversed_record), "
                  "if(f.reversed_branch = 0, '', concat('-', toString(f.reversed_branch))), "
                  "if(f.reversed_item = 0, '', concat('.', toString(f.reversed_item))))"),
-        _per_row("reversal", "String", "the item that takes it back",
+        per_row("reversal", "String", "the item that takes it back",
                  "concat('ri-', toString(f.claim), '-', toString(f.record), "
                  "if(f.reversed_item = 0, '', concat('.', toString(f.reversed_item))))"),
-        _per_row("replaced_by", "String", "the item that took its place when it was rated again, of several the first; empty: "
+        per_row("replaced_by", "String", "the item that took its place when it was rated again, of several the first; empty: "
                  "none, or it is unrated now", "if(u.claim = 0, '', concat('ri-', toString(u.claim), '-', toString(u.record), "
                  "if(u.branch = 0, '', concat('-', toString(u.branch)))))"),
-        _per_row("cause", "String", "back_out, superseded, reopened or rerated"),
-        _per_row("counter", "String", "none, lowered, or left: its period was no longer kept"),
-        _per_row("claim", "UInt32", "journal entry that took it back"),
-        _TENANT,
-        _SOURCE,
-        _DAY,
+        per_row("cause", "String", "back_out, superseded, reopened or rerated"),
+        per_row("counter", "String", "none, lowered, or left: its period was no longer kept"),
+        per_row("claim", "UInt32", "journal entry that took it back"),
+        TENANT,
+        SOURCE,
+        DAY,
     ),
     f"""{DATABASE}.fact_reversal AS f
 LEFT JOIN (
@@ -469,12 +441,12 @@ BILLED_ITEM = View(
     "billed_item",
     "One row per rated item that an invoice holds: refunds, too, once they are on one.",
     (
-        _per_row("item", "String", "the item: ri-CLAIM-RECORD, as in rated_item",
-                 f"concat('ri-', toString(f.claim), '-', toString(f.record), {_BRANCH_ID}, {_ITEM_ID})"),
-        _per_row("invoice", "String", "the invoice's number"),
-        _per_row("billed_at", TIMESTAMP, "when that was journaled (UTC)", "f.at"),
-        _per_row("claim", "UInt32", "journal entry that said so", "f.by_claim"),
-        _DAY,
+        per_row("item", "String", "the item: ri-CLAIM-RECORD, as in rated_item",
+                 f"concat('ri-', toString(f.claim), '-', toString(f.record), {BRANCH_ID}, {ITEM_ID})"),
+        per_row("invoice", "String", "the invoice's number"),
+        per_row("billed_at", TIMESTAMP, "when that was journaled (UTC)", "f.at"),
+        per_row("claim", "UInt32", "journal entry that said so", "f.by_claim"),
+        DAY,
     ),
     f"{DATABASE}.fact_billed AS f",
 )  # fmt: skip
@@ -496,5 +468,6 @@ VIEWS: tuple[View, ...] = (
     NOTIFICATION,
     WALLET_REQUEST,
     BILLED_ITEM,
+    *ANALYST_VIEWS,
 )
 """Every view of the contract."""

@@ -91,6 +91,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "energy traitement",
         "energy yearly",
         "explain",
+        "export",
         "fees",
         "files abandon",
         "files back-out",
@@ -278,6 +279,40 @@ def test_what_records_say_is_shown_but_never_obeyed(data: Path) -> None:
     assert "\x1b" not in told.out
     (row,) = octroi("query", sql, "--data", data, "--json").ok().json
     assert (row["controls"], row["1"], row["1_2"]) == ("a\x1b[31mb\tc\u202ed", 1, 1)
+
+
+def test_queries_that_have_a_name_are_listed_and_asked(data: Path, tmp_path: Path) -> None:
+    listed = octroi("query", "--names", "--json").ok().json
+    assert {"name": "account", "type": "text", "meaning": "billing account", "required": True} in next(
+        each["parameters"] for each in listed if each["name"] == "wallet-history"
+    )
+    assert "rejections-by-reason" in octroi("query", "--names").ok().out
+    named = (
+        "query",
+        "--name",
+        "usage-by-day",
+        "--param",
+        "from=2020-01-01",
+        "--param",
+        "to=2030-01-01",
+        "--data",
+        data,
+    )
+    rows = octroi(*named, "--json").ok().json
+    assert sum(row["items"] for row in rows) == 2
+    told = octroi("export", "SELECT * FROM rated_item", "--to", tmp_path / "a.xlsx", "--data", data).ok().out
+    assert told.startswith("2 rows, ")
+    for wrong, why in (
+        (("query", "--data", data), "--names lists"),
+        (("query", "SELECT 1", "--name", "revenue", "--data", data), "--names lists"),
+        (("query", "SELECT 1", "--param", "a=b", "--data", data), "for queries that have a name"),
+        (("query", "--name", "revenue", "--param", "from", "--data", data), "NAME=VALUE"),
+        (("query", "--name", "nothing", "--data", data), "there is no query 'nothing'"),
+        (("export", "SELECT 1", "--to", "a.txt", "--data", data), "ends in .parquet, .arrow, .csv, .xlsx"),
+        (("export", "--to", "a.csv", "--data", data), "say what to write"),
+    ):
+        refused = octroi(*wrong)
+        assert (refused.code, why in refused.err) == (2, True), refused.err
 
 
 def test_json_holds_whatever_a_column_holds(data: Path) -> None:

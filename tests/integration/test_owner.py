@@ -55,6 +55,24 @@ def test_reading_commands_answer_while_the_owner_runs(owned: Path) -> None:
     assert balanced(owned)["records"][0]["received"] == 3
 
 
+def test_results_of_any_size_are_written_while_the_owner_runs(owned: Path, tmp_path: Path) -> None:
+    named = ["--name", "usage-by-day", "--param", "from=2026-01-01", "--param", "to=2027-01-01"]
+    (row,) = octroi("query", *named, "--data", owned, "--json").ok().json
+    assert (row["items"], Decimal(row["amount"])) == (1, Decimal("0.60"))
+    path = tmp_path / "usage.csv"
+    told = octroi("export", *named, "--to", path, "--data", owned, "--json").ok().json
+    assert (told["rows"], told["bytes"]) == (1, path.stat().st_size)
+    assert path.read_text().splitlines()[1].count("0.600000000") == 1
+    many = octroi("export", "SELECT number FROM numbers(1500000)", "--to", tmp_path / "many.parquet", "--data", owned)
+    assert "1,500,000 rows" in many.ok().out
+    wrong = octroi("export", "SELECT nothing", "--to", tmp_path / "no.csv", "--data", owned)
+    assert (wrong.code, "Unknown expression identifier" in wrong.err) == (2, True)
+    assert sorted(each.name for each in tmp_path.iterdir()) == [
+        "many.parquet", "many.parquet.sha256", "usage.csv", "usage.csv.sha256",
+    ]  # fmt: skip
+    assert [each for each in owned.iterdir() if each.name.startswith(".scan")] == []
+
+
 def test_files_handed_to_the_owner_are_all_taken_whatever_their_names(owned: Path, tmp_path: Path) -> None:
     files = [
         write_calls(tmp_path / str(number) / "same.csv", call(f"h{number}", 8_000_000 + number)) for number in range(3)

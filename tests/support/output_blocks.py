@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
 
 from schemas.cdr import BlockPosition
 from schemas.edr import EdrBlock, pack
-from schemas.output import BlockHeader, OutputBlock
+from schemas.output import BlockHeader, OutputBlock, ReversalBlock
 from schemas.rated_item import WALLET_NONE, WALLET_SPLIT, RatedBlock
 from schemas.rejection import REJECTION_SCHEMA, Outcome, Reason, Stage
 from schemas.wallets import WalletMovement
@@ -148,6 +148,42 @@ class Ledger:
             quantity=quantity,
             amounts={0: amount} if amount else {},
         )
+
+
+def reversal(block: OutputBlock, claim: int) -> OutputBlock:
+    """Return a block that takes all items of another one back; its amounts of zero move nothing."""
+    edrs, rated, n = block.edrs, block.rated, len(block.edrs)
+    header = replace(
+        block.header, claim=claim, retry=True, received=0, accepted=0, duplicate=0, rejected=0, rated=0, unrated=0,
+        cancelled=n, rejection_rows=0, operation_rows=0, reversal_rows=n, quantity=-block.header.quantity,
+        amounts={code: -amount for code, amount in block.header.amounts.items()},
+    )  # fmt: skip
+    nothing = np.zeros(0, np.int64)
+    return OutputBlock(
+        header,
+        replace(edrs, position=replace(edrs.position, claim=claim), record=np.arange(n), quantity=-edrs.quantity),
+        block.account,
+        replace(
+            rated,
+            amount=-rated.amount,
+            rated_quantity=-rated.rated_quantity,
+            wallet=np.full(n, WALLET_NONE, np.int32),
+            split_row=nothing,
+            split_wallet=nothing.astype(np.int32),
+            split_amount=nothing,
+            split_balance_hi=nothing,
+            split_balance_lo=nothing.astype(np.uint64),
+        ),
+        pa.RecordBatch.from_pylist([], REJECTION_SCHEMA),
+        ReversalBlock(
+            np.full(n, edrs.position.claim),
+            edrs.record,
+            edrs.branch,
+            np.zeros(n, np.uint8),
+            np.ones(n, np.uint8),
+            "back_out",
+        ),
+    )
 
 
 def _edrs(rng: np.random.Generator, claim: int, number: int, rows: int) -> EdrBlock:

@@ -61,6 +61,6 @@ def faulty() -> Callable[..., Store]:
     """Make a store over the same connections whose n-th insert fails."""
 
     def make(store: Store, fails_at: int, *, after: bool = False) -> Store:
-        return Store(FaultyConnection(store._writer, fails_at, after=after), store._reader)  # type: ignore[arg-type]
+        return Store(FaultyConnection(store._writer, fails_at, after=after), store._reader, store.long)  # type: ignore[arg-type]
 
     return make

@@ -62,7 +62,7 @@ def test_a_new_process_sends_only_what_is_missing(store: Store, faulty: Callable
         blocks, expected = _blocks(made, fails_at)
         with pytest.raises(UnableToStore):
             faulty(store, fails_at).write(blocks)
-        restarted = Store(store._writer, store._reader)
+        restarted = Store(store._writer, store._reader, store.long)
         found = restarted.completeness(10 * fails_at, 0)
         first_day = frozenset(_key(block) for block in blocks[:2])
         assert found.complete == (first_day if fails_at == 9 else frozenset())
