@@ -135,7 +135,8 @@ class Interval(EnergyRecord):
         value: what the power comes to in the step, in `unit`: Wh, of reactive power VArh. Of a voltage, the voltage itself.
         nature: as of other records; quality: the distributor's own code. stage: how far it is worked on, such as BRUT or BEST.
         channel: of flows of other countries, the OBIS code of what is measured. demand: mean power in W of as many minutes
-            until its end as the source asks for, None where they are not all there.
+            until its end as the source asks for, None where they are not all there. local_date, weekday, hour: of its start,
+            where the source has a zone: `2026-01-15`, `thu`, `00` to `23`.
         covered: why it says again what finer intervals of its file say: it is never billed.
     """
 
@@ -152,6 +153,9 @@ class Interval(EnergyRecord):
     stage: str = ""
     channel: str = ""
     demand: Decimal | None = None
+    local_date: date | None = None
+    weekday: str = ""
+    hour: str = ""
     covered: str = ""
 
 

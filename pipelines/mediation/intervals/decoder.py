@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -54,7 +55,8 @@ class MeterDataDecoder(RowDecoder):
     def _columns(self, stream: BinaryIO) -> Iterator[Columns]:
         pieces = read_pieces(stream, asked_by(self.source))
         if self.source.demand_minutes is not None:
-            pieces = with_demand(pieces, 60 * self.source.demand_minutes)
+            zone = None if self.source.zone is None else ZoneInfo(self.source.zone)
+            pieces = with_demand(pieces, 60 * self.source.demand_minutes, zone)
         for piece in pieces:
             if isinstance(piece, Steps):
                 yield piece.columns(self.plan.fields)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from pipelines.mediation.columns.rows import Row
 from pipelines.mediation.enedis.words import number, parsed
@@ -15,6 +16,7 @@ from pipelines.mediation.meters.units import power_of
 
 NAMES = ("flow", "point", "created_at", "version", "line", "doubt", "start", "end", "step_s", "measure", "direction",
          "value", "unit", "quality", "nature", "channel", "power")  # fmt: skip
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 SERIES_MAX = 100_000
 """Channels whose last minutes are remembered; of more, the ones that were quiet longest begin anew."""
 
@@ -40,18 +42,29 @@ class _Window:
         return power_of(self.total, window_s) if (end - self.held[0][0]).total_seconds() == window_s else ""
 
 
-def with_demand(pieces: Iterator[Steps | list[Row]], window_s: int) -> Iterator[list[Row]]:
-    """Yield the intervals of a file with their demand. What is doubted, or has no value, ends a window."""
+def with_demand(
+    pieces: Iterator[Steps | list[Row]], window_s: int, zone: ZoneInfo | None = None
+) -> Iterator[list[Row]]:
+    """Yield the intervals of a file with their demand, and with their local time. What is doubted, or has no value, ends a window."""
     windows: dict[tuple[str, str], _Window] = {}
     for piece in pieces:
         rows = piece if isinstance(piece, list) else rows_of(piece)
-        yield [row | {"demand": _demand(row, windows, window_s)} for row in rows]
+        yield [row | {"demand": _demand(row, windows, window_s)} | _local(row, zone) for row in rows]
 
 
 def rows_of(steps: Steps) -> list[Row]:
     """Return intervals as rows."""
     columns = [column.to_pylist() for column in steps.columns(NAMES)]
     return [dict(zip(NAMES, cells, strict=True)) for cells in zip(*columns, strict=True)]
+
+
+def _local(row: Row, zone: ZoneInfo | None) -> Row:
+    """Return the local time at which an interval starts, by which prices of demand have their windows."""
+    start = None if zone is None else parsed(row.get("start", ""))
+    if start is None:
+        return {}
+    local = start.astimezone(zone)
+    return {"local_date": local.date().isoformat(), "weekday": WEEKDAYS[local.weekday()], "hour": f"{local.hour:02}"}
 
 
 def _demand(row: Row, windows: dict[tuple[str, str], _Window], window_s: int) -> str:
