@@ -68,7 +68,9 @@ def nem12_files(draw: st.DrawFn) -> str:
                     f"400,{middle + 1},{draw(st.sampled_from([count, 48, 47]))},F52,89,text",
                 ]
         if draw(st.booleans()):
-            lines.append(draw(st.sampled_from(["500,O,S1,20260116000000,", "", "600,x", "900", "400,1,2,A,,"])))
+            lines.append(
+                draw(st.sampled_from(["500,O,S1,20260116000000,", "", "600,x", "900", "400,1,2,A,,", lines[0]]))
+            )
     return draw(st.sampled_from(["\n", "\r\n"])).join([*lines, "900", ""])
 
 

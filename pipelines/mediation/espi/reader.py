@@ -20,7 +20,7 @@ from schemas.source_meters import MeterRecords
 FLOW = "ESPI"
 HOLD_FROM_S = 3600
 """Intervals that are longer wait until the end of the file, for finer ones that say the same."""
-RANGES_MAX = 1_000_000
+RANGES_MAX = 100_000
 SUMMARIES = ("UsageSummary", "ElectricPowerUsageSummary")
 
 

@@ -45,7 +45,7 @@ class _Window:
 def with_demand(
     pieces: Iterator[Steps | list[Row]], window_s: int, zone: ZoneInfo | None = None
 ) -> Iterator[list[Row]]:
-    """Yield the intervals of a file with their demand, and with their local time. What is doubted, or has no value, ends a window."""
+    """Yield the intervals of a file with their demand and local time. What is doubted, or has no value, ends a window."""
     windows: dict[tuple[str, str], _Window] = {}
     for piece in pieces:
         rows = piece if isinstance(piece, list) else rows_of(piece)

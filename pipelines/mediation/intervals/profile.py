@@ -14,6 +14,7 @@ import numpy as np
 
 from pipelines.mediation.columns.rows import Row
 from pipelines.mediation.enedis.words import EPOCH, number, parsed, plain
+from pipelines.mediation.failures import UnableToDecodeFile
 from pipelines.mediation.kernels.nem12 import DECIMALS, NO_VALUE
 from pipelines.mediation.meters.steps import Steps
 from schemas.arrays import Int64Array
@@ -180,18 +181,22 @@ class Profile:
                     self._row(row)
 
     def _steps(self, steps: Steps) -> None:
+        order = np.argsort(steps.head, kind="stable")
+        edges = np.searchsorted(steps.head[order], np.arange(len(steps.heads) + 1))
         for place, head in enumerate(steps.heads):
-            chosen = steps.head == place
-            if not chosen.any():
+            chosen = order[edges[place] : edges[place + 1]]
+            if not len(chosen):
                 continue
             channel = self._channel((head["point"], head["channel"], head["direction"]), head["unit"])
             if head.get("doubt"):
-                channel.doubted += int(chosen.sum())
+                channel.doubted += len(chosen)
             else:
                 channel.extend(steps, chosen)
 
     def _channel(self, key: Key, unit: str) -> Channel:
-        if key not in self.channels and len(self.channels) < CHANNELS_MAX:
+        if key not in self.channels:
+            if len(self.channels) >= CHANNELS_MAX:
+                raise UnableToDecodeFile("RECORD_TOO_LONG", f"the file has more than {CHANNELS_MAX} channels")
             self.channels[key] = Channel(unit)
         return self.channels[key]
 

@@ -157,7 +157,7 @@ class _Window:
             kind = int(kinds[row])
             if kind == kernel.UNUSUAL and row == len(kinds) - 1 and not self._text(row).strip(" ,\t\x1a"):
                 continue
-            if trial.ended or kind not in (100, 200, 500, 900):
+            if trial.ended or kind not in (100, 200, 500, 900) or (kind == 100 and trial.stream is not None):
                 return None
             try:
                 if list(trial.read(self.owner.line + row, self._text(row))):
