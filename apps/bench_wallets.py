@@ -22,12 +22,13 @@ from apps.embedded.charging_port import ChargingPort, charging_port
 from apps.embedded.charging_requests import ChargingAnswer, ChargingRequest
 from apps.embedded.layout import DataDirectory
 from apps.settings import Settings
+from benchmarks.growing import ENTRIES, measure_growing
 from benchmarks.report import Result, report, write_report
 from benchmarks.wallet_snapshots import measure_snapshots
 from benchmarks.wallets import LOADS, World, measure_conservation, measure_load
 from schemas.charging import ChargingCode, ChargingKind
 
-WALLET_SUITES = ("reserve_confirm", *LOADS, "conservation", "snapshot")
+WALLET_SUITES = ("reserve_confirm", *LOADS, "conservation", "snapshot", "growing")
 ACCOUNTS_OF_BLOCKS = 10_000_000
 """Accounts of all suites but reserve_confirm, or five for each record where records are given."""
 ACCOUNTS = 100_000
@@ -132,7 +133,9 @@ def bench_wallets(*, only: list[str], records: int | None, seed: int, runs: int,
 def _measured(suites: list[str], records: int | None, seed: int, runs: int) -> Iterator[Result]:
     if "reserve_confirm" in suites:
         yield _measure_requests(records or REQUESTS, seed, runs)
-    if set(suites) <= {"reserve_confirm"}:
+    if "growing" in suites:
+        yield from measure_growing(entries=ENTRIES if records is None else records, runs=runs)
+    if set(suites) <= {"reserve_confirm", "growing"}:
         return
     world = World.of(ACCOUNTS_OF_BLOCKS if records is None else min(ACCOUNTS_OF_BLOCKS, 5 * records))
     for name in LOADS:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -32,6 +33,7 @@ from pipelines.resource.stage import ResourceState
 from pipelines.resource.versions import COLUMNS as VERSION_COLUMNS
 from pipelines.resource.versions import VersionTable
 from pipelines.spool.files import sync_directory, write_durably
+from rating.lines import zeros
 from rating.lots import Lots, lots_of
 from rating.state import AccountState
 from rating.vocabulary import NameTable, Vocabulary
@@ -160,6 +162,7 @@ def publish_snapshot(
         before_file, before_publishing: called before each file is written, and before the snapshot gets its name; what they
             raise is raised, and there is no snapshot.
     """
+    state.resource.settle()
     directory.mkdir(parents=True, exist_ok=True)
     name = f"{state.claim:010d}-{state.block:08d}"
     if state.charging.segment:  # frames move it on while the journal stands still
@@ -308,7 +311,7 @@ def _read(directory: Path) -> StageState:
             told = f"{', '.join(str(known) for known in READABLE[:-1])} and {READABLE[-1]}"
             raise UnableToReadSnapshot(f"its format is {manifest['format']}, this release reads {told}")
         arrays = {
-            key: _read_array(directory / f"{key}.bin", entry)
+            key: _read_array(directory / f"{key}.bin", entry, grows=key.startswith("part."))
             for key, entry in manifest["files"].items()
             if not key.startswith("names.")
         }
@@ -322,8 +325,15 @@ def _read(directory: Path) -> StageState:
         raise UnableToReadSnapshot(f"{type(error).__name__}: {error}") from error
 
 
-def _read_array(path: Path, entry: dict[str, Any]) -> AnyArray:
-    array = np.fromfile(path, np.dtype(entry["dtype"])).reshape(entry["shape"])
+def _read_array(path: Path, entry: dict[str, Any], *, grows: bool) -> AnyArray:
+    """Return an array of a snapshot; with `grows`, in memory that has room for more rows."""
+    kind, shape = np.dtype(entry["dtype"]), tuple(entry["shape"])
+    if grows and path.stat().st_size == kind.itemsize * math.prod(shape):
+        array = zeros(shape, kind, grows=True)
+        with path.open("rb") as handle:
+            handle.readinto(array.data.cast("B") if array.size else bytearray())
+    else:
+        array = np.fromfile(path, kind).reshape(shape)
     if path.stat().st_size != array.nbytes or _checksum(array) != entry["sha256"]:
         raise UnableToReadSnapshot(f"{path.name} does not match its checksum")
     return array

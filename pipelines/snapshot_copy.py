@@ -24,7 +24,7 @@ from pipelines.resource.stage import ResourceState
 from pipelines.resource.versions import COLUMNS as VERSION_COLUMNS
 from pipelines.resource.versions import VersionTable
 from pipelines.snapshot import StageState
-from rating.following import AT_ONCE, Following, copy_rows
+from rating.following import AT_ONCE, PIECE_BYTES, Following, copy_rows
 
 AnyArray = np.ndarray[Any, Any]
 
@@ -41,6 +41,7 @@ class StateCopy:
         state: what is copied. following: its counters, wallets and accumulators. kept: the requests of online charging.
         tables: the other tables, by name: as they were once, so that their memory is there when they are copied again.
         buckets: of the deduplication window, those that were copied.
+        sizes: of the tables when it began: a large one that grew is another one.
     """
 
     state: StageState
@@ -48,11 +49,20 @@ class StateCopy:
     kept: KeptRequests = field(default_factory=KeptRequests)
     tables: dict[str, AnyArray] = field(default_factory=_nothing)
     buckets: Mapping[int, Bucket] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict[str, int])
 
     @classmethod
     def begin(cls, state: StageState) -> StateCopy:
-        """Begin one: from now on what changes is known."""
-        return cls(state, state.account.follow())
+        """Begin one: from now on what changes is known. No table is moving: whoever begins one waits until none is."""
+        sizes = {name: len(array) for name, array in _tables(state).items()}
+        return cls(state, state.account.follow(), sizes=sizes)
+
+    @property
+    def _changed_as_a_whole(self) -> bool:
+        if self.state.account.following is not self.following or self.state.resource.is_moving:
+            return True
+        large = ((name, array) for name, array in _tables(self.state).items() if array.nbytes > PIECE_BYTES)
+        return any(len(array) != self.sizes[name] for name, array in large)
 
     def run(self, is_wanted: Callable[[], bool]) -> None:
         """Copy everything once in a thread, beside whoever changes the state, unless it is no longer wanted."""
@@ -67,12 +77,13 @@ class StateCopy:
     def is_near(self) -> bool:
         """Copy some of what changed again; return whether little of it is left. Not while anything changes."""
         self.following.catch_up(AT_ONCE)
-        return self.following.is_near or self.state.account.following is not self.following
+        return self.following.is_near or self._changed_as_a_whole
 
     def finish(self) -> StageState | None:
         """Return the copy as of now, between two blocks; None when the state changed as a whole: another one is to be begun."""
         state = self.state
-        if state.account.following is not self.following:
+        if self._changed_as_a_whole:
+            self.give_up()
             return None
         account = state.account.followed(self.following.finish())
         charging = state.charging

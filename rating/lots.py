@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rating.kernels.wide import join
-from schemas.arrays import Int32Array
+from rating.lines import longer, zeros
+from schemas.arrays import Int32Array, Int64Array
 
 NEVER = 2**62
 """An instant after all others."""
@@ -37,6 +38,9 @@ LOT = np.dtype(
 end. `expires_at`: microseconds UTC, NEVER when the row is free. `left`: billionths. `seen`: of a wallet's first lot, its open
 balance when it was settled last, 128-bit."""
 MASK = 2**64 - 1
+ROWS_MIN = 64
+PIECE = 4096
+"""Rows of which it is known when the first of them is due."""
 
 
 class Due(NamedTuple):
@@ -53,16 +57,20 @@ class Lots:
     Attributes:
         rows: of LOT, longer than what is used. count: rows in use at the front, free ones among them. next_due: the earliest
             instant at which one is due, NEVER without any.
+
+    Rows grow where they are. Of each wallet, `_first` has its first lot's row + 1, 0 without any; of each PIECE rows,
+    `_soonest` has an instant before which none of them is due.
     """
 
-    __slots__ = ("_first", "_free", "count", "next_due", "rows")
+    __slots__ = ("_first", "_free", "_soonest", "count", "next_due", "rows")
 
     def __init__(self) -> None:
         """Start without any."""
         self.rows: NDArray[Any] = np.zeros(0, LOT)
         self.count = 0
         self.next_due = NEVER
-        self._first: dict[int, int] = {}
+        self._first: Int32Array = np.zeros(0, np.int32)
+        self._soonest: Int64Array = np.zeros(0, np.int64)
         self._free: list[int] = []
 
     def __len__(self) -> int:
@@ -99,12 +107,13 @@ class Lots:
                 break
             before = place
         if before == NO_LOT:
-            self.rows["next"][row] = self._first.get(wallet, NO_LOT)
-            self._first[wallet] = row
+            self.rows["next"][row] = self._first_of(wallet)
+            self._begin_with(wallet, row)
         else:
             self.rows["next"][row] = self.rows["next"][before]
             self.rows["next"][before] = row
         self._see(wallet, balance)
+        self._soonest[row // PIECE] = min(int(self._soonest[row // PIECE]), expires_at)
         self.next_due = min(self.next_due, expires_at)
 
     def settle(self, wallet: int, balance: int) -> None:
@@ -139,9 +148,12 @@ class Lots:
         """Return the wallets, ascending, of which a lot is due at an instant."""
         if at < self.next_due:
             return np.zeros(0, np.int32)
-        used = self.rows[: self.count]
-        found: Int32Array = np.unique(used["wallet"][used["expires_at"] <= at]).astype(np.int32)
-        return found
+        found = [np.zeros(0, np.int32)]
+        for piece in np.flatnonzero(self._soonest <= at).tolist():
+            used = self.rows[piece * PIECE : min((piece + 1) * PIECE, self.count)]
+            found.append(used["wallet"][used["expires_at"] <= at])
+        wallets: Int32Array = np.unique(np.concatenate(found)).astype(np.int32)
+        return wallets
 
     def expire(self, wallet: int, balance: int, available: int, at: int, again_at: int) -> Due | None:
         """Let the due lots of a wallet expire, as far as they are available, and return what expires; None when nothing does.
@@ -161,6 +173,7 @@ class Lots:
             self.rows["left"][place] -= part
             if self.rows["left"][place]:
                 self.rows["expires_at"][place] = again_at
+                self._soonest[place // PIECE] = min(int(self._soonest[place // PIECE]), again_at)
                 kept.append(place)
             else:
                 self._release(place)
@@ -171,8 +184,16 @@ class Lots:
 
     def look_ahead(self) -> None:
         """Find out anew when the next lot is due."""
-        used = self.rows["expires_at"][: self.count]
-        self.next_due = int(used.min()) if len(used) else NEVER
+        soonest = self._soonest
+        while len(soonest):
+            piece = int(soonest.argmin())
+            used = self.rows["expires_at"][piece * PIECE : min((piece + 1) * PIECE, self.count)]
+            exact = int(used.min(initial=NEVER))
+            if exact == soonest[piece]:  # no other piece has an earlier one
+                self.next_due = exact
+                return
+            soonest[piece] = exact
+        self.next_due = NEVER
 
     # ---- snapshots
 
@@ -190,38 +211,49 @@ class Lots:
     def from_array(cls, rows: NDArray[Any]) -> Lots:
         """Return what `to_array` wrote."""
         lots = cls()
-        lots.rows, lots.count = rows.copy(), len(rows)
+        lots.rows, lots.count = zeros((len(rows),), LOT, grows=True), len(rows)
+        lots.rows[:] = rows
         free = rows["expires_at"] == NEVER
         lots._free = np.flatnonzero(free).tolist()
         heapify(lots._free)
         following = np.zeros(len(rows) + 1, np.bool_)
         following[rows["next"][~free & (rows["next"] != NO_LOT)]] = True
-        lots._first = {
-            int(rows["wallet"][row]): row for row in np.flatnonzero(~free & ~following[: len(rows)]).tolist()
-        }
+        firsts = np.flatnonzero(~free & ~following[: len(rows)]).astype(np.int32)
+        wallets = rows["wallet"][firsts]
+        lots._first = longer(lots._first, int(wallets.max(initial=-1)) + 1)
+        lots._first[wallets] = firsts + 1
+        starts = np.arange(0, len(rows), PIECE)
+        lots._soonest = np.minimum.reduceat(rows["expires_at"], starts) if len(rows) else lots._soonest
         lots.look_ahead()
         return lots
 
     # ---- chains
 
+    def _first_of(self, wallet: int) -> int:
+        return int(self._first[wallet]) - 1 if wallet < len(self._first) else NO_LOT
+
+    def _begin_with(self, wallet: int, place: int) -> None:
+        if wallet >= len(self._first):
+            self._first = longer(self._first, max(ROWS_MIN, 2 * len(self._first), wallet + 1))
+        self._first[wallet] = place + 1
+
     def _chain(self, wallet: int) -> Iterator[int]:
-        place = self._first.get(wallet, NO_LOT)
+        place = self._first_of(wallet)
         while place != NO_LOT:
             yield place
             place = int(self.rows["next"][place])
 
     def _link(self, wallet: int, places: list[int]) -> None:
+        self._begin_with(wallet, places[0] if places else NO_LOT)
         if not places:
-            self._first.pop(wallet, None)
             return
-        self._first[wallet] = places[0]
         self.rows["next"][places] = [*places[1:], NO_LOT]
 
     def _seen(self, place: int) -> int:
         return join(self.rows["seen_hi"][place], self.rows["seen_lo"][place])
 
     def _see(self, wallet: int, balance: int) -> None:
-        place = self._first.get(wallet, NO_LOT)
+        place = self._first_of(wallet)
         if place != NO_LOT:
             self.rows["seen_hi"][place], self.rows["seen_lo"][place] = balance >> 64, balance & MASK
 
@@ -229,9 +261,9 @@ class Lots:
         if self._free:
             return heappop(self._free)  # the lowest one, so that a state that was read goes on as it would have
         if self.count == len(self.rows):
-            longer = np.zeros(max(64, 2 * len(self.rows)), LOT)
-            longer[: self.count] = self.rows
-            self.rows = longer
+            self.rows = longer(self.rows, max(ROWS_MIN, 2 * len(self.rows)))
+        if self.count == PIECE * len(self._soonest):
+            self._soonest = np.append(self._soonest, NEVER)
         self.count += 1
         return self.count - 1
 

@@ -12,7 +12,7 @@ from rating.following import Following, Moved, Reached
 from rating.kernels.balance import credit_wallets
 from rating.kernels.layout import COUNTER_WORDS, PERIOD_FIRST, PERIOD_NONE, PERIODS_KEPT, Accounts
 from rating.kernels.wide import join
-from rating.lines import zeros_in_lines
+from rating.lines import longer, zeros, zeros_in_lines
 from rating.vocabulary import Vocabulary
 from schemas.arrays import Int32Array, Int64Array, UInt64Array
 
@@ -124,20 +124,20 @@ class AccountState:
         return copy
 
     def grow(self, vocabulary: Vocabulary) -> None:
-        """Make room for every counter, wallet and accumulator of the vocabulary; new ones start at zero."""
+        """Make room for every counter, wallet and accumulator of the vocabulary; new ones start at zero.
+
+        It takes as long as there are new ones, however many there are already: large arrays grow where they are.
+        """
         self.following = None
-        known = self.counter_count
-        self.counters = _grown(self.counters, len(vocabulary.counters))
+        known, accumulators = self.counter_count, self.accumulator_count
+        self.counters = longer(self.counters, len(vocabulary.counters))
         self.counter_period[known:] = PERIOD_NONE
-        self.balances = _grown(self.balances, len(vocabulary.wallets))
-        more = len(vocabulary.accumulators) - self.accumulator_count
-        if more > 0:
-            self.accumulated = np.concatenate([self.accumulated, np.zeros((more, PERIODS_KEPT, 2), np.int64)])
-            unused = np.full((more, PERIODS_KEPT), PERIOD_NONE, np.int32)
-            self.accumulated_period = np.concatenate([self.accumulated_period, unused])
+        self.balances = longer(self.balances, len(vocabulary.wallets))
+        self.accumulated = longer(self.accumulated, len(vocabulary.accumulators))
+        self.accumulated_period = longer(self.accumulated_period, len(vocabulary.accumulators))
+        self.accumulated_period[accumulators:] = PERIOD_NONE
         self.reserved, self.overdraft = (
-            None if held is None else np.concatenate([held, np.zeros(self.wallet_count - len(held), np.int64)])
-            for held in (self.reserved, self.overdraft)
+            None if held is None else longer(held, self.wallet_count) for held in (self.reserved, self.overdraft)
         )
 
     def uncounted(self) -> AccountState:
@@ -147,7 +147,7 @@ class AccountState:
         """
         self.following = None
         other = AccountState()
-        other.counters = _grown(other.counters, self.counter_count)
+        other.counters = longer(other.counters, self.counter_count)
         other.counter_period[:] = PERIOD_NONE
         other.accumulated, other.accumulated_period = self.accumulated, self.accumulated_period
         other.balances, other.reserved, other.overdraft = self.balances, self.reserved, self.overdraft
@@ -245,8 +245,8 @@ class AccountState:
         slots, wallets, accumulators = ({len(arrays[name]) for name in some} for some in together)
         if max(map(len, (slots, wallets, accumulators))) > 1:
             raise UnableToLoadState("arrays of different lengths")
-        state.counters = zeros_in_lines(slots.pop(), COUNTER_WORDS, np.int64)
-        state.balances = zeros_in_lines(wallets.pop(), 2, np.int64)
+        state.counters = zeros((slots.pop(), COUNTER_WORDS), np.int64, grows=True)
+        state.balances = zeros((wallets.pop(), 2), np.int64, grows=True)
         for name in NAMES:
             getattr(state, name)[:] = arrays[name]
         for name in names[len(NAMES) :]:
@@ -264,11 +264,3 @@ class AccountState:
             digest.update(f"{name}{array.dtype.str}{array.shape}".encode())
             digest.update(array.view(np.uint8).reshape(-1).data if array.size else b"")
         return digest.hexdigest()
-
-
-def _grown(array: Int64Array, length: int) -> Int64Array:
-    if length <= len(array):
-        return array
-    longer = zeros_in_lines(length, array.shape[1], np.int64)
-    longer[: len(array)] = array
-    return longer

@@ -78,6 +78,7 @@ def _settle_file(engine: Engine, root: FileClaim, rows: list[dict[str, Any]]) ->
 
 def _ended(engine: Engine, root: FileClaim, file: Any, records: set[int]) -> dict[int, tuple[Place, ...]]:
     """Return, of some records of a file, the EDR of the session that has ended; none where it waits, or is unknown."""
+    engine.state.resource.assembly.settle()
     sessions = engine.state.resource.assembly.sessions
     found: dict[int, tuple[Place, ...]] = {}
     for cdrs, row in records_of(engine, root, file, records):

@@ -75,7 +75,10 @@ class Snapshots:
         making = self._making
         if making is None:
             if self.claims >= CLAIMS_PER_SNAPSHOT or self.records >= engine.settings.snapshot_records:
-                self._begin(engine)
+                if engine.state.resource.is_moving:
+                    engine.state.resource.move_on()
+                else:
+                    self._begin(engine)
         elif making.ended.is_set():
             self._end(engine, making)
         elif making.copied.is_set() and not making.placed.is_set() and making.copy.is_near():

@@ -9,15 +9,18 @@ import numpy as np
 
 from pipelines.resource.attribution import Owners
 from pipelines.resource.kernels import assembly as kernels
+from pipelines.resource.moving import LOAD_MAX, Keep, Mover
+from rating.lines import HUGE_BYTES, longer, touch
 from schemas.arrays import BoolArray, Int32Array, Int64Array, UInt8Array, UInt16Array, UInt64Array
 from schemas.cdr import ATTRIBUTE_SLOTS, ELAPSED, STRICT, BlockPosition, CdrBlock
 from schemas.edr import EdrBlock
 from schemas.output import AssembledParts
 from schemas.values import VALUE_ABSENT
 
-LOAD_MAX = 0.5
 CAPACITY_MIN = 64
 NEVER = 2**62
+BLOCKS_AHEAD = 24
+"""For so many blocks parts have memory: more than there are columns."""
 SECOND_US = 1_000_000
 ELAPSED_STEPS = 1000
 """Base steps of a second: time is kept in milliseconds (`schemas.quantity`)."""
@@ -48,6 +51,12 @@ class Sessions(NamedTuple):
     latest: Int64Array
     source: Int32Array
     event_type: UInt16Array
+
+
+STATUS, DEADLINE, LATEST = map(Sessions._fields.index, ("status", "deadline", "latest"))
+DUE_ROOM = 1 << 12
+"""Sessions that are due at once, usually at most."""
+NONE_GONE: UInt8Array = np.zeros(0, np.uint8)
 
 
 class Parts(NamedTuple):
@@ -180,7 +189,7 @@ class Ended:
 
 @dataclass(slots=True)
 class AssemblyTable:
-    """All sessions, open and closed; grows between blocks.
+    """All sessions, open and closed; grows with the blocks (`pipelines.resource.moving`).
 
     An open session takes 148 to 296 bytes, and each of its parts 81 to 162 (and again for every further owner). A closed one
     keeps its slot until its latest event time is older than the deduplication window, or for ever where that is unlimited.
@@ -190,6 +199,8 @@ class AssemblyTable:
         used: slots that are not free.
         next_deadline: no open session ends before this stage time.
         waiting: open sessions; -1: to be counted.
+        mover: what it needs to grow; until it is settled, `sessions` lacks those that have not moved yet. turn: the column of
+            parts that got memory last.
     """
 
     sessions: Sessions = field(default_factory=lambda: _sessions(CAPACITY_MIN))
@@ -198,6 +209,8 @@ class AssemblyTable:
     used: int = 0
     next_deadline: int = NEVER
     waiting: int = -1
+    mover: Mover = field(default_factory=Mover)
+    turn: int = 0
 
     @property
     def is_new(self) -> bool:
@@ -208,26 +221,52 @@ class AssemblyTable:
     @property
     def open_count(self) -> int:
         """How many sessions wait for more parts."""
+        self.settle()
         return int(np.count_nonzero(self.sessions.status == kernels.OPEN))
+
+    def move_on(self) -> None:
+        """Move a piece of it, if it is on its way into a wider table."""
+        self.mover.step(self.sessions, 0)
+
+    def settle(self) -> None:
+        """Have all sessions in `sessions`."""
+        self.mover.finish(self.sessions)
+
+    def bring(self, hi: UInt64Array, lo: UInt64Array) -> None:
+        """Have sessions (k,) in `sessions`, as far as they are known: they are about to be asked for."""
+        self.mover.bring(self.sessions, hi, lo)
 
     def make_room(self, rows: int, owners: int, window_start: int, value_slots: int) -> None:
         """Have room for so many more sessions, and parts with owners; forget closed sessions older than the window."""
         if self.used + rows > len(self.sessions.key_hi) * LOAD_MAX:
-            status, latest = self.sessions.status, self.sessions.latest
-            keep = np.flatnonzero((status == kernels.OPEN) | ((status == kernels.CLOSED) & (latest >= window_start)))
-            capacity = 1 << (int((len(keep) + rows) / LOAD_MAX) - 1).bit_length()
-            grown = _sessions(max(capacity, CAPACITY_MIN))
-            self.used = int(kernels.move_sessions(self.sessions, grown, keep))
-            self.sessions = grown
+            self.settle()
+            self.used = int(kernels.count_kept(self.sessions.status, self.sessions.latest, window_start))
+            wide = self.mover.begin(self.sessions, _capacity(self.used, rows), _kept_since(window_start))
+            self.sessions = Sessions(*wide)
+        else:
+            wider = _capacity(int(len(self.sessions.key_hi) * LOAD_MAX), 1)
+            self.mover.prepare(self.sessions, self.used, rows, wider)
+        self.mover.step(self.sessions, rows)
         have, slots = self.parts.values.shape
         if self.heap[1] + owners > have or value_slots > slots:
             room = max(have, 1 << (int(self.heap[1] + owners) - 1).bit_length())
-            grown_parts = _parts(room, max(slots, value_slots))
-            columns: list[tuple[Any, Any]] = list(zip(self.parts[:-1], grown_parts[:-1], strict=True))
-            for old, new in columns:
-                new[:have] = old
-            grown_parts.values[:have, :slots] = self.parts.values
-            self.parts = grown_parts
+            values = self.parts.values
+            if value_slots > slots:
+                values = np.full((have, value_slots), VALUE_ABSENT, np.int64)
+                values[:, :slots] = self.parts.values
+            # rows are written before they are read: what is behind those that were there need say nothing
+            self.parts = Parts(*(longer(column, room) for column in (*self.parts[:-1], values)))
+        self._touch_ahead(owners)
+
+    def _touch_ahead(self, owners: int) -> None:
+        """Have the memory of parts that come soon, of one column with each block: all need their next pages at once."""
+        self.turn = (self.turn + 1) % len(self.parts)
+        column = self.parts[self.turn]
+        if column.nbytes < HUGE_BYTES:
+            return
+        width = column.nbytes // len(column)
+        first = int(self.heap[1]) + owners
+        touch(column, first * width, min(first + BLOCKS_AHEAD * owners, len(column)) * width)
 
     def absorb(
         self,
@@ -253,6 +292,7 @@ class AssemblyTable:
         values = np.empty((n, 0), np.int64) if cdrs.values is None else cdrs.values
         nobodys = len(rows) - len(np.unique(owners.row)) if given.mode & ELAPSED else 0
         self.make_room(len(rows), len(owners.row) + nobodys, window_start, values.shape[1])
+        self.bring(given.key_hi[rows], given.key_lo[rows])
         if self.waiting < 0:
             self.waiting = self.open_count
         found = Absorption(np.zeros(n, np.uint64), np.zeros(n, np.uint8), np.empty((len(rows), 2), np.int64))
@@ -338,17 +378,46 @@ class AssemblyTable:
         """Return whether any open session ends at this stage time."""
         if stage_time < self.next_deadline:
             return False
-        waiting = self.sessions.status == kernels.OPEN
-        self.next_deadline = int(self.sessions.deadline[waiting].min(initial=NEVER))
+        tables = ((self.sessions, NONE_GONE, 0), *self.mover.rest())
+        self.next_deadline = min(
+            int(kernels.earliest(columns[STATUS], columns[DEADLINE], gone, border)) for columns, gone, border in tables
+        )
         return stage_time >= self.next_deadline
 
     def due(self, stage_time: int) -> Int64Array:
         """Return the slots of the open sessions that end at this stage time, by source, deadline and first part's record."""
+        for columns, gone, border in self.mover.rest():
+            self.mover.bring_slots(self.sessions, _due(columns, gone, border, stage_time))
         sessions, parts = self.sessions, self.parts
-        slots = np.flatnonzero((sessions.status == kernels.OPEN) & (sessions.deadline <= stage_time))
+        slots = _due(sessions, NONE_GONE, 0, stage_time)
         leader = np.empty(len(slots), np.int64)
         kernels.lead(sessions, parts, slots, leader, np.empty(len(slots), np.int64), np.empty(len(slots), np.int64))
         order = np.lexsort(
             (parts.record[leader], parts.claim[leader], sessions.deadline[slots], sessions.source[slots])
         )
         return slots[order]
+
+
+def _capacity(held: int, rows: int) -> int:
+    return max(CAPACITY_MIN, 1 << (int((held + rows) / LOAD_MAX) - 1).bit_length())
+
+
+def _kept_since(window_start: int) -> Keep:
+    """Return which sessions are open, or had a part since then and ended; of rows of the columns."""
+
+    def kept(rows: Any) -> BoolArray:
+        ended: BoolArray = (rows[STATUS] == kernels.CLOSED) & (rows[LATEST] >= window_start)
+        ended |= rows[STATUS] == kernels.OPEN
+        return ended
+
+    return kept
+
+
+def _due(columns: Any, gone: UInt8Array, border: int, stage_time: int) -> Int64Array:
+    """Return the slots of open sessions that end by a stage time."""
+    slots = np.empty(DUE_ROOM, np.int64)
+    while True:
+        found = int(kernels.list_due(columns[STATUS], columns[DEADLINE], gone, border, stage_time, slots))
+        if found <= len(slots):
+            return slots[:found]
+        slots = np.empty(found, np.int64)

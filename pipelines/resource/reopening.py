@@ -58,6 +58,7 @@ class OpenParts(NamedTuple):
 
 def open_parts(table: AssemblyTable) -> OpenParts:
     """Return all parts of sessions that wait."""
+    table.settle()
     place = np.empty((int(table.heap[1]), 4), np.int64)
     found = int(kernels.list_parts(table.sessions, table.parts, place))
     return OpenParts(*(np.ascontiguousarray(column) for column in place[:found].T))
@@ -69,6 +70,7 @@ def begun_anew(table: AssemblyTable, key_hi: UInt64Array, key_lo: UInt64Array, e
     Args:
         key_hi, key_lo: (k,). edr: (k,) claim and record, as one number, of the EDR that was made of it; claims below 2**31.
     """
+    table.bring(key_hi, key_lo)
     slot = np.empty(len(key_hi), np.int64)
     kernels.find_sessions(table.sessions, key_hi, key_lo, slot)
     status, claim, record = table.sessions.status[slot], table.sessions.deadline[slot], table.sessions.quantity[slot]
@@ -86,6 +88,7 @@ def reopen(table: AssemblyTable, commands: pa.RecordBatch, *, stage_time: int, w
     leaves = commands.column("leaves").to_numpy(zero_copy_only=False)
     deadline = commands.column("time_out_us").to_numpy() + stage_time
     gone = np.flatnonzero(leaves)
+    table.bring(*(np.ascontiguousarray(commands.column(name).to_numpy()) for name in ("key_hi", "key_lo")))
     take_away: Any = kernels.take_away
     take_away(
         table.sessions,
@@ -98,6 +101,7 @@ def reopen(table: AssemblyTable, commands: pa.RecordBatch, *, stage_time: int, w
     given = _returned(commands, np.flatnonzero(~leaves))
     valued = VALUE_SLOTS if (given.values != VALUE_ABSENT).any() else 0
     table.make_room(len(given.claim), len(given.claim), window_start, valued)
+    table.bring(given.key_hi, given.key_lo)
     table.used += int(kernels.put_back(table.sessions, table.parts, table.heap, given, deadline[~leaves]))
     table.waiting = -1
     table.next_deadline = min(table.next_deadline, int(deadline.min(initial=table.next_deadline)))

@@ -77,6 +77,21 @@ class ResourceState:
     versions: VersionTable = field(default_factory=VersionTable)
     assembly: AssemblyTable = field(default_factory=AssemblyTable)
 
+    @property
+    def is_moving(self) -> bool:
+        """Whether a table is on its way into a wider one."""
+        return any(table.mover.is_moving for table in (self.registers, self.versions, self.assembly))
+
+    def move_on(self) -> None:
+        """Move a piece of each table that is on its way."""
+        for table in (self.registers, self.versions, self.assembly):
+            table.move_on()
+
+    def settle(self) -> None:
+        """Have everything in the columns of its table: whoever reads them as a whole asks for it."""
+        for table in (self.registers, self.versions, self.assembly):
+            table.settle()
+
 
 @dataclass(frozen=True, slots=True)
 class ResourceResult:

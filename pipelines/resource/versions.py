@@ -11,10 +11,10 @@ import numpy as np
 from pipelines.resource.dedup import DAY_US, Decision
 from pipelines.resource.kernels import dedup as verdicts
 from pipelines.resource.kernels import versions as kernels
+from pipelines.resource.moving import LOAD_MAX, Keep, Mover
 from schemas.arrays import BoolArray, Int32Array, Int64Array, UInt8Array, UInt64Array
 from schemas.cdr import CdrBlock
 
-LOAD_MAX = 0.5
 CAPACITY_MIN = 64
 ARRIVAL_BITS = 32
 """Without a version field the later record is the newer one: its version is its file's claim, then its number in the file."""
@@ -53,13 +53,14 @@ def arrival(file_claim: int, record: Int64Array) -> Int64Array:
 
 @dataclass(slots=True)
 class VersionTable:
-    """Open-addressing table from identity and event day to the record that holds it; grows between blocks.
+    """Open-addressing table from identity and event day to the record that holds it; grows with the blocks.
 
     Attributes:
         key_hi, key_lo: (cap,) identity, (0, 0) empty; key_day: (cap,) its event day.
         holder_claim, holder_record: (cap,) who holds it; claim 0: nobody.
         held, highest: (cap,) version of the holder (-1: nobody), and of the newest record seen.
         count: identities.
+        mover: what it needs to grow; until it is settled, columns lack what has not moved yet.
     """
 
     key_hi: UInt64Array = field(default_factory=_u64)
@@ -70,6 +71,7 @@ class VersionTable:
     held: Int64Array = field(default_factory=_none)
     highest: Int64Array = field(default_factory=_none)
     count: int = 0
+    mover: Mover = field(default_factory=lambda: Mover(dated=True, empty={5: -1, 6: -1}))
 
     def decide(
         self,
@@ -94,7 +96,9 @@ class VersionTable:
         rows = rows[(first[rows] >= 0) | np.isin(decision.verdict[rows], (verdicts.DUPLICATE, verdicts.CONFLICT))]
         answer = np.full(n, 255, np.uint8)
         answer[candidate] = kernels.UNUSABLE
+        day = (cdrs.event_at // DAY_US).astype(np.int32)
         self._make_room(len(rows), first_day)
+        self.mover.bring(self._columns(), cdrs.key_hi[rows], cdrs.key_lo[rows], day[rows])
         holds = np.zeros(n, np.uint64)
         decide: Any = kernels.decide_versions
         self.count += decide(
@@ -102,7 +106,7 @@ class VersionTable:
             rows,
             cdrs.key_hi,
             cdrs.key_lo,
-            (cdrs.event_at // DAY_US).astype(np.int32),
+            day,
             cdrs.content,
             version,
             cdrs.position.claim,
@@ -125,8 +129,10 @@ class VersionTable:
 
     def vacate(self, hi: UInt64Array, lo: UInt64Array, event_at: Int64Array, *, forget: bool) -> None:
         """Let nobody hold identities (k,) any more; with `forget` any version of them may come again."""
+        day = (event_at // DAY_US).astype(np.int32)
+        self.mover.bring(self._columns(), hi, lo, day)
         vacate: Any = kernels.vacate
-        vacate(*self._columns(), hi, lo, (event_at // DAY_US).astype(np.int32), forget)
+        vacate(*self._columns(), hi, lo, day, forget)
 
     def unsee(self, keys: Iterable[tuple[int, int, int]]) -> None:
         """Let the newest version that was seen of identities be the one that holds them: newer ones were taken out.
@@ -141,34 +147,47 @@ class VersionTable:
 
     def _slot(self, hi: int, lo: int, event_at: int) -> int:
         day = np.int32(event_at // DAY_US)
+        if self.mover.is_moving:
+            key = np.array([hi], np.uint64), np.array([lo], np.uint64), np.array([day], np.int32)
+            self.mover.bring(self._columns(), *key)
         return int(kernels.find_version(self.key_hi, self.key_lo, self.key_day, np.uint64(hi), np.uint64(lo), day))
 
     def _columns(self) -> tuple[Any, ...]:
         return tuple(getattr(self, name) for name in COLUMNS)
 
+    def move_on(self) -> None:
+        """Move a piece of it, if it is on its way into a wider table."""
+        self.mover.step(self._columns(), 0)
+
+    def settle(self) -> None:
+        """Have everything in the columns."""
+        self.mover.finish(self._columns())
+
     def _make_room(self, rows: int, first_day: int) -> None:
-        if self.count + rows <= len(self.key_hi) * LOAD_MAX:
-            return
-        kept = np.flatnonzero(((self.key_hi != 0) | (self.key_lo != 0)) & (self.key_day >= first_day))
-        old = [np.ascontiguousarray(column[kept]) for column in self._columns()]
-        capacity = 1 << (int((len(kept) + rows) * 2 / LOAD_MAX) - 1).bit_length()
-        fresh = VersionTable(
-            np.zeros(capacity, np.uint64),
-            np.zeros(capacity, np.uint64),
-            np.zeros(capacity, np.int32),
-            np.zeros(capacity, np.int64),
-            np.zeros(capacity, np.int64),
-            np.full(capacity, -1, np.int64),
-            np.full(capacity, -1, np.int64),
-        )
-        place = np.zeros(len(kept), np.int64)
-        refill: Any = kernels.refill
-        refill(fresh.key_hi, fresh.key_lo, fresh.key_day, *old[:3], place)
-        for name, values in zip(COLUMNS[3:], old[3:], strict=True):
-            getattr(fresh, name)[place] = values
-        for name in COLUMNS:
-            setattr(self, name, getattr(fresh, name))
-        self.count = len(kept)
+        if self.count + rows > len(self.key_hi) * LOAD_MAX:
+            self.settle()
+            count: Any = kernels.count_from
+            self.count = count(self.key_hi, self.key_lo, self.key_day, first_day)
+            wide = self.mover.begin(self._columns(), _capacity(self.count, rows), _kept_from(first_day))
+            for name, column in zip(COLUMNS, wide, strict=True):
+                setattr(self, name, column)
+        else:
+            self.mover.prepare(self._columns(), self.count, rows, _capacity(int(len(self.key_hi) * LOAD_MAX), 1))
+        self.mover.step(self._columns(), rows)
+
+
+def _capacity(held: int, rows: int) -> int:
+    return 1 << (int((held + rows) * 2 / LOAD_MAX) - 1).bit_length()
+
+
+def _kept_from(first_day: int) -> Keep:
+    """Return which identities are of a day or later, of rows of the columns."""
+
+    def kept(rows: Any) -> BoolArray:
+        of_then: BoolArray = rows[2] >= first_day
+        return of_then
+
+    return kept
 
 
 COLUMNS = ("key_hi", "key_lo", "key_day", "holder_claim", "holder_record", "held", "highest")

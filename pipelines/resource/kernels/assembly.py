@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from pipelines.resource.kernels.moving import is_gone
+
 U = np.uint64
 
 SINGLE = 0
@@ -389,22 +391,40 @@ def release(sessions: Any, parts: Any, heap: Any, slots: Any, leader: Any, edr: 
 
 
 @njit(cache=True, nogil=True)
-def move_sessions(old: Any, new: Any, keep: Any) -> int:
-    """Put the sessions `keep` ((m,) int64 slots) of one table into another, empty and large enough; return how many."""
-    for j in range(len(keep)):
-        at = keep[j]
-        slot = find_session(new, old.key_hi[at], old.key_lo[at])
-        new.key_hi[slot] = old.key_hi[at]
-        new.key_lo[slot] = old.key_lo[at]
-        new.status[slot] = old.status[at]
-        new.flags[slot] = old.flags[at]
-        new.head[slot] = old.head[at]
-        new.part_count[slot] = old.part_count[at]
-        new.quantity[slot] = old.quantity[at]
-        new.deadline[slot] = old.deadline[at]
-        new.lowest[slot] = old.lowest[at]
-        new.highest[slot] = old.highest[at]
-        new.latest[slot] = old.latest[at]
-        new.source[slot] = old.source[at]
-        new.event_type[slot] = old.event_type[at]
-    return len(keep)
+def earliest(status: Any, deadline: Any, gone: Any, border: Any) -> Any:
+    """Return the earliest deadline of open sessions, 2**62 without any.
+
+    Args:
+        status: (cap,) uint8; deadline: (cap,) int64. gone: (cap / 8,) uint8 bits of slots that are not to be looked at, or
+            (0,); border: nor are those before it.
+    """
+    found = np.int64(2**62)
+    for slot in range(border, len(status)):
+        if status[slot] == OPEN and deadline[slot] < found and (len(gone) == 0 or not is_gone(gone, slot)):
+            found = deadline[slot]
+    return found
+
+
+@njit(cache=True, nogil=True)
+def list_due(status: Any, deadline: Any, gone: Any, border: Any, stage_time: Any, slots: Any) -> Any:
+    """Return how many open sessions end by a stage time, and write down where they are, as far as there is room.
+
+    Args:
+        status, deadline, gone, border: as for `earliest`. slots: (k,) int64, written.
+    """
+    found = 0
+    for slot in range(border, len(status)):
+        if status[slot] == OPEN and deadline[slot] <= stage_time and (len(gone) == 0 or not is_gone(gone, slot)):
+            if found < len(slots):
+                slots[found] = slot
+            found += 1
+    return found
+
+
+@njit(cache=True, nogil=True)
+def count_kept(status: Any, latest: Any, window_start: Any) -> Any:
+    """Return how many sessions are open, or have ended and had a part since then; status, latest: (cap,)."""
+    kept = 0
+    for slot in range(len(status)):
+        kept += status[slot] == OPEN or (status[slot] == CLOSED and latest[slot] >= window_start)
+    return kept

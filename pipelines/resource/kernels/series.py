@@ -240,3 +240,38 @@ def open_registers(
                 break
             slot = (slot + U(1)) & mask
     return opened
+
+
+@njit(cache=True, nogil=True)
+def survey(
+    key_hi: Any, key_lo: Any, last_at: Any, keep_days: Any, space: Any, stage_time: Any, spaces: Any, latest: Any
+) -> Any:
+    """Find out how many registers are over at a stage time, and until when those of each space were read.
+
+    Args:
+        key_hi, key_lo, last_at, keep_days, space: as for `difference`.
+        spaces: (k,) uint32, written: the spaces of those that are over. latest: (k,) int64, written: the latest reading of any
+            of them in each space.
+
+    Returns:
+        (how many registers are over, how many spaces there are: -1 for more than k).
+    """
+    over = 0
+    known = 0
+    for slot in range(len(key_hi)):
+        if keep_days[slot] == 0 or last_at[slot] + np.int64(keep_days[slot]) * DAY_US >= stage_time:
+            continue
+        if key_hi[slot] == U(0) and key_lo[slot] == U(0):
+            continue
+        over += 1
+        place = 0
+        while place < known and spaces[place] != space[slot]:
+            place += 1
+        if place == known:
+            if known == len(spaces):
+                return 0, -1
+            spaces[place] = space[slot]
+            latest[place] = last_at[slot]
+            known += 1
+        latest[place] = max(latest[place], last_at[slot])
+    return over, known

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from pipelines.resource.kernels.moving import home
+
 U = np.uint64
 I64 = np.int64
 ACCEPTED = 0
@@ -21,12 +23,6 @@ UNUSABLE = 4
 UNPLACED = 5
 CONFLICT = 3
 """Verdict of the dedup kernels: the key is held with another content."""
-_GOLDEN = U(0x9E3779B97F4A7C15)
-
-
-@njit(inline="always")
-def _home(lo: Any, day: Any, mask: Any) -> Any:
-    return (lo ^ (U(day) * _GOLDEN)) & mask
 
 
 @njit(cache=True, nogil=True)
@@ -37,7 +33,7 @@ def find_version(key_hi: Any, key_lo: Any, key_day: Any, hi: Any, lo: Any, day: 
         key_hi, key_lo: (cap,) uint64, (0, 0) empty; key_day: (cap,) int32; cap a power of two. hi, lo, day: the key.
     """
     mask = U(len(key_hi) - 1)
-    slot = _home(lo, day, mask)
+    slot = home(lo, day, mask)
     while True:
         a = key_hi[slot]
         b = key_lo[slot]
@@ -165,19 +161,10 @@ def vacate(
 
 
 @njit(cache=True, nogil=True)
-def refill(
-    key_hi: Any,
-    key_lo: Any,
-    key_day: Any,
-    hi: Any,
-    lo: Any,
-    day: Any,
-    place: Any,
-) -> None:
-    """Put keys (k,), each once, into an empty table; place: (k,) int64, written: their slots."""
-    for i in range(len(hi)):
-        slot = ~find_version(key_hi, key_lo, key_day, hi[i], lo[i], day[i])
-        key_hi[slot] = hi[i]
-        key_lo[slot] = lo[i]
-        key_day[slot] = day[i]
-        place[i] = slot
+def count_from(key_hi: Any, key_lo: Any, key_day: Any, first_day: Any) -> int:
+    """Return how many keys are of a day or later; key_hi, key_lo, key_day: as for `find_version`."""
+    found = 0
+    for slot in range(len(key_day)):
+        if key_day[slot] >= first_day and (key_hi[slot] != U(0) or key_lo[slot] != U(0)):
+            found += 1
+    return found

@@ -13,7 +13,9 @@ from cli_octroi import octroi
 from apps.bench_wallets import WALLET_SUITES
 from benchmarks import durable
 from benchmarks.durable import DurableLog, Passage, read_frames
+from benchmarks.growing import KINDS, Feed
 from benchmarks.wallets import World, edrs_of, measure_load
+from schemas.cdr import Part
 
 FRAMES = [bytes([number]) * (number + 1) for number in range(40)]
 
@@ -27,7 +29,8 @@ def test_the_command_measures_every_suite(tmp_path: Path) -> None:
     out = tmp_path / "out.json"
     octroi("bench", "wallets", "--records", 2000, "--runs", 1, "--json", out).ok()
     results = {result["name"]: result for result in json.loads(out.read_text())["results"]}
-    assert set(results) == {f"wallets.{name}" for name in (*WALLET_SUITES, "restore", "snapshot_pause")}
+    suites = {*WALLET_SUITES, "restore", "snapshot_pause", *(f"growing_{kind}" for kind in KINDS)} - {"growing"}
+    assert set(results) == {f"wallets.{name}" for name in suites}
     for result in results.values():
         assert result["recount_ok"]
         assert result["problems"] == []
@@ -52,6 +55,16 @@ def test_usage_that_nobody_drew_is_found(world: World) -> None:
     assert world.recount() != []
     world.seconds[:] = 0
     assert len(world.recount()) == 1
+
+
+@pytest.mark.parametrize("kind", ["registers", "versions", "sessions"])
+def test_what_was_not_taken_is_found(kind: str) -> None:
+    feed = Feed(kind)
+    feed.take(feed.block(1, np.arange(40), 1, Part.FIRST))
+    assert feed.problems(41)[0] == f"40 {kind} instead of 41"
+    other = Feed(kind)
+    other.take(other.block(1, np.arange(1, 41), 3, Part.FIRST))
+    assert other.problems(40) == [f"{kind} do not answer what they took"]
 
 
 def test_blocks_say_where_they_are(world: World) -> None:
