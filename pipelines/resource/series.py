@@ -49,8 +49,8 @@ class RegisterTable:
     """Open-addressing table from series identity to its latest reading; grows with the blocks (`pipelines.resource.moving`).
 
     A register takes 76 to 304 bytes, and up to 76 more while the table moves. It is kept for ever, because what it counted
-    before must not be billed again, unless its source says after how many days without a reading it is over: then it goes when the
-    table grows.
+    before must not be billed again, unless its source says after how many days without a reading it is over: then it goes
+    when the table grows.
 
     Attributes:
         key_hi, key_lo: (cap,) identity of each register, (0, 0) empty.
