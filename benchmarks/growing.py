@@ -106,8 +106,9 @@ class Feed:
 
     def problems(self, entries: int) -> list[str]:
         """Say where what is held is not what was taken, by what some of it answers when it is asked again."""
-        table = {"registers": self.state.registers, "versions": self.state.versions}.get(self.kind)
-        held = self.state.assembly.used if table is None else table.count
+        state = self.state
+        counts = {"registers": state.registers.count, "versions": state.versions.count, "sessions": state.assembly.used}
+        held = counts[self.kind]
         told = [f"{held} {self.kind} instead of {entries}"] if held != entries else []
         some = np.random.default_rng(entries).choice(entries, min(entries, ROWS), replace=False)
         edrs = self.take(self.block(2, some, 5, Part.LAST)).edrs

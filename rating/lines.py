@@ -46,7 +46,8 @@ def zeros(shape: tuple[int, ...], dtype: Any, *, grows: bool = False) -> AnyArra
         return np.ndarray(shape, kind, memory)
     room = np.zeros(size + LINE_BYTES, np.uint8)
     first = -room.ctypes.data % LINE_BYTES
-    return room[first : first + size].view(kind).reshape(shape)
+    rows: AnyArray = room[first : first + size].view(kind).reshape(shape)
+    return rows
 
 
 def longer(array: AnyArray, rows: int) -> AnyArray:

@@ -209,8 +209,8 @@ class AssemblyTable:
     used: int = 0
     next_deadline: int = NEVER
     waiting: int = -1
-    mover: Mover = field(default_factory=Mover)
-    turn: int = 0
+    mover: Mover = field(default_factory=Mover, init=False)
+    turn: int = field(default=0, init=False)
 
     @property
     def is_new(self) -> bool:

@@ -129,7 +129,8 @@ class Mover:
         if leaving is None:
             return
         slots = np.empty(len(hi), np.int64)
-        found = kernels.take_out(
+        take_out: Any = kernels.take_out
+        found = take_out(
             *leaving.columns[:2], self._days(leaving.columns), leaving.gone, leaving.border, hi, lo, day, slots
         )
         self._put(into, slots[:found])
@@ -153,7 +154,8 @@ class Mover:
         least = capacity = leaving.capacity
         if capacity >= AT_ONCE_BELOW:
             least = min(leaving.border + max(SLOTS_A_BLOCK, SLOTS_A_ROW * rows), capacity)
-        self._sweep(leaving, into, kernels.next_border(*leaving.columns[:2], least))
+        hi, lo = leaving.columns[:2]
+        self._sweep(leaving, into, int(kernels.next_border(hi, lo, least)))
 
     def finish(self, into: Columns) -> None:
         """Move all of the rest."""
@@ -161,10 +163,11 @@ class Mover:
             self._sweep(self._leaving, into, self._leaving.capacity)
 
     def _sweep(self, leaving: _Leaving, into: Columns, end: int) -> None:
+        hi, lo = leaving.columns[:2]
         while leaving.border < end:
-            piece = kernels.next_border(*leaving.columns[:2], min(leaving.border + PIECE, end))
+            piece = int(kernels.next_border(hi, lo, min(leaving.border + PIECE, end)))
             slots = np.empty(piece - leaving.border, np.int64)
-            found = kernels.take_piece(*leaving.columns[:2], leaving.gone, leaving.border, piece, slots)
+            found = kernels.take_piece(hi, lo, leaving.gone, leaving.border, piece, slots)
             self._put(into, slots[:found])
             for column in leaving.columns:
                 give_back(column, leaving.border, piece)
@@ -179,7 +182,8 @@ class Mover:
         if not kept.all():
             rows = [row[kept] for row in rows]
         place = np.empty(len(rows[0]), np.int64)
-        kernels.put_in(*into[:2], self._days(into), *rows[:2], self._days(rows), place)
+        put_in: Any = kernels.put_in
+        put_in(*into[:2], self._days(into), *rows[:2], self._days(rows), place)
         for column, values in zip(into[2 + self.dated :], rows[2 + self.dated :], strict=True):
             column[place] = values
 

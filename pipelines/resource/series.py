@@ -69,7 +69,7 @@ class RegisterTable:
     space: UInt32Array = field(default_factory=_zeros_u32)
     count: int = 0
     forgotten: dict[int, int] = field(default_factory=dict)
-    mover: Mover = field(default_factory=Mover)
+    mover: Mover = field(default_factory=Mover, init=False)
 
     def forgotten_until(self, space: int) -> int:
         """Return the latest reading of any register that went and may have been of a space, microseconds UTC."""

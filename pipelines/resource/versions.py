@@ -71,7 +71,7 @@ class VersionTable:
     held: Int64Array = field(default_factory=_none)
     highest: Int64Array = field(default_factory=_none)
     count: int = 0
-    mover: Mover = field(default_factory=lambda: Mover(dated=True, empty={5: -1, 6: -1}))
+    mover: Mover = field(default_factory=lambda: Mover(dated=True, empty={5: -1, 6: -1}), init=False)
 
     def decide(
         self,

@@ -68,7 +68,7 @@ def take_out(
 
 
 @njit(cache=True, nogil=True)
-def next_border(key_hi: Any, key_lo: Any, least: Any) -> int:
+def next_border(key_hi: Any, key_lo: Any, least: Any) -> Any:
     """Return the first border not before `least`: the end of the table, or a slot behind one that was always empty."""
     at = I64(least)
     while 0 < at < len(key_hi) and (key_hi[at - 1] != U(0) or key_lo[at - 1] != U(0)):
