@@ -46,7 +46,7 @@ TEXT_PER_BYTE, TEXT_PER_VALUE = 3, 24
 WHOLE, BROKEN = 0, -1
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def _word(text: Any, at: Any) -> Any:
     return (
         (np.int64(text[at]) << 24)
@@ -56,7 +56,7 @@ def _word(text: Any, at: Any) -> Any:
     )
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def pass_messages(buffer: Any, size: Any) -> Any:
     """Look over messages that follow each other by the lengths in their headers.
 
@@ -76,7 +76,7 @@ def pass_messages(buffer: Any, size: Any) -> Any:
     return at, WHOLE, np.int64(0)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def _atom(vendor: Any, code: Any, near: Any, far: Any) -> Any:
     """Return the number under which the tree knows an AVP, -1 when it does not."""
     if code < NEAR:
@@ -90,7 +90,7 @@ def _atom(vendor: Any, code: Any, near: Any, far: Any) -> Any:
     return np.int64(-1)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def _subscription(text: Any, at: Any, stop: Any) -> Any:
     """Return (type, where the data is, where it ends) of a Subscription-Id; type -1 when either is missing or broken."""
     found = np.int64(-1)
@@ -112,7 +112,7 @@ def _subscription(text: Any, at: Any, stop: Any) -> Any:
     return (found, begin, end) if begin >= 0 else (np.int64(-1), at, at)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def walk_messages(
     text: Any,
     size: Any,
@@ -128,6 +128,9 @@ def walk_messages(
     out_kind: Any,
     out_type: Any,
     slot_level: Any,
+    frames: Any,
+    first_row: Any,
+    used: Any,
     start: Any,
     end: Any,
     kind: Any,
@@ -150,6 +153,7 @@ def walk_messages(
         output: (nodes + 1,) int32: node n's value belongs to the slots out_slot[output[n]:output[n + 1]], as out_kind says;
             of a Subscription-Id to those whose out_type it has.
         slot_level: (f,) int8 the level of the rows that a slot's value describes.
+        frames: (DEPTH_MAX, 3) int64, first_row: (LEVELS_MAX,) int64, used: (LEVELS_MAX,) bool: working space.
         start, end: (f, m) int32 and kind: (f, m) uint8, written: a value's octets and how it reads, ABSENT where there is none.
             Only in the row that origin names; rows below share it.
         origin: (LEVELS_MAX, m) int32, written: the row that holds the values of each level.
@@ -164,9 +168,6 @@ def walk_messages(
     """
     rows_max = len(reason)
     fields = len(slot_level)
-    first_row = np.zeros(LEVELS_MAX, np.int64)
-    used = np.zeros(LEVELS_MAX, np.bool_)
-    frames = np.zeros((DEPTH_MAX, 3), np.int64)
     row = 0
     room = np.int64(0)
     begin = np.int64(0)
@@ -299,14 +300,14 @@ def walk_messages(
     return row, begin, room, WHOLE
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def _put_octets(text: Any, out: Any, source: Any, at: Any, end: Any) -> Any:
     text[out] = 48
     text[out + 1] = 120
     return put_hex(text, out + 2, source, at, end)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def _number(source: Any, at: Any, end: Any) -> Any:
     value = U(0)
     for i in range(at, end):
@@ -314,7 +315,7 @@ def _number(source: Any, at: Any, end: Any) -> Any:
     return value
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def put_value(text: Any, out: Any, kind: Any, source: Any, at: Any, end: Any) -> Any:
     """Write one value source[at:end] as its kind reads, and return the offset after it.
 
@@ -376,7 +377,7 @@ def put_value(text: Any, out: Any, kind: Any, source: Any, at: Any, end: Any) ->
     return _put_octets(text, out, source, at, end)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def render_messages(
     source: Any,
     rows: Any,
