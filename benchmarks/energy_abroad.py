@@ -22,6 +22,8 @@ MILLIONTHS = 1_000_000
 READING_BYTES = 200
 """About what an interval reading takes, as utilities write it, indented."""
 READINGS_PER_BLOCK = 96
+READINGS_PER_POINT = 10_000 * READINGS_PER_BLOCK
+"""27 years: instants beyond 2100 are no times of usage."""
 
 
 def write_nem12(path: Path, values: int, seed: int) -> None:
@@ -61,31 +63,35 @@ def recount_nem12(path: Path) -> tuple[int, int]:
 def write_espi(path: Path, size: int, seed: int) -> tuple[int, int]:
     """Write one feed of about so many bytes, quarters of an hour in Wh; return how many readings it has, and their sum."""
     first = int(BEGIN.timestamp())
-    href = "https://example.com/espi/1_1/resource/RetailCustomer/9/UsagePoint/1"
+    href = "https://example.com/espi/1_1/resource/RetailCustomer/9/UsagePoint/"
     readings = max(READINGS_PER_BLOCK, size // READING_BYTES)
     counted = [0, 0]
 
     def pieces() -> Iterator[bytes]:
         yield (
             '<?xml version="1.0" encoding="UTF-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">\n<updated>2026-11-01T00:00:00Z</updated>\n'
-            f'<entry><link rel="self" href="{href}/MeterReading/1"/><link rel="related" href="ReadingType/1"/>'
-            '<content><MeterReading xmlns="http://naesb.org/espi"/></content></entry>\n'
             '<entry><link rel="self" href="ReadingType/1"/><content><ReadingType xmlns="http://naesb.org/espi"><flowDirection>1'
             "</flowDirection><powerOfTenMultiplier>0</powerOfTenMultiplier><uom>72</uom></ReadingType></content></entry>\n"
         ).encode()
         written = 0
         while written < readings:
+            point, place = divmod(written, READINGS_PER_POINT)
+            if not place:
+                yield (
+                    f'<entry><link rel="self" href="{href}{point}/MeterReading/1"/><link rel="related" href="ReadingType/1"/>'
+                    '<content><MeterReading xmlns="http://naesb.org/espi"/></content></entry>\n'
+                ).encode()
             block = range(written, written + READINGS_PER_BLOCK)
             values = below(draw(seed, ESPI_STREAM, np.arange(block.start, block.stop)), WATT_HOURS).tolist()
             inside = "".join(
                 "    <IntervalReading>\n     <cost>900</cost>\n     <timePeriod>\n      <duration>900</duration>\n"
-                f"      <start>{first + 900 * place}</start>\n     </timePeriod>\n     <value>{value}</value>\n"
+                f"      <start>{first + 900 * (place % READINGS_PER_POINT)}</start>\n     </timePeriod>\n     <value>{value}</value>\n"
                 "    </IntervalReading>\n"
                 for place, value in zip(block, values, strict=True)
             )
             number = written // READINGS_PER_BLOCK
             yield (
-                f'<entry><link rel="self" href="{href}/MeterReading/1/IntervalBlock/{number}"/>'
+                f'<entry><link rel="self" href="{href}{point}/MeterReading/1/IntervalBlock/{number}"/>'
                 f'<content><IntervalBlock xmlns="http://naesb.org/espi">\n{inside}</IntervalBlock></content></entry>\n'
             ).encode()
             written += READINGS_PER_BLOCK
