@@ -69,10 +69,10 @@ def write_espi(path: Path, size: int, seed: int) -> tuple[int, int]:
 
     def pieces() -> Iterator[bytes]:
         yield (
-            '<?xml version="1.0" encoding="UTF-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">\n<updated>2026-11-01T00:00:00Z</updated>\n'
-            '<entry><link rel="self" href="ReadingType/1"/><content><ReadingType xmlns="http://naesb.org/espi"><flowDirection>1'
-            "</flowDirection><powerOfTenMultiplier>0</powerOfTenMultiplier><uom>72</uom></ReadingType></content></entry>\n"
-        ).encode()
+            b'<?xml version="1.0" encoding="UTF-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">\n<updated>2026-11-01T00:00:00Z</updated>\n'
+            b'<entry><link rel="self" href="ReadingType/1"/><content><ReadingType xmlns="http://naesb.org/espi"><flowDirection>1'
+            b"</flowDirection><powerOfTenMultiplier>0</powerOfTenMultiplier><uom>72</uom></ReadingType></content></entry>\n"
+        )
         written = 0
         while written < readings:
             point, place = divmod(written, READINGS_PER_POINT)
@@ -85,8 +85,8 @@ def write_espi(path: Path, size: int, seed: int) -> tuple[int, int]:
             values = below(draw(seed, ESPI_STREAM, np.arange(block.start, block.stop)), WATT_HOURS).tolist()
             inside = "".join(
                 "    <IntervalReading>\n     <cost>900</cost>\n     <timePeriod>\n      <duration>900</duration>\n"
-                f"      <start>{first + 900 * (place % READINGS_PER_POINT)}</start>\n     </timePeriod>\n     <value>{value}</value>\n"
-                "    </IntervalReading>\n"
+                f"      <start>{first + 900 * (place % READINGS_PER_POINT)}</start>\n     </timePeriod>\n"
+                f"     <value>{value}</value>\n    </IntervalReading>\n"
                 for place, value in zip(block, values, strict=True)
             )
             number = written // READINGS_PER_BLOCK
