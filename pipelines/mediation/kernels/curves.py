@@ -31,9 +31,12 @@ AT, POWER, LINE, CODES = 0, 1, 2, 3
 @njit(cache=True, nogil=True)
 def _local_seconds(buffer: Any, at: Any) -> Any:
     """Return seconds since 1970 of `YYYY-MM-DDThh:mm:ss` read without an offset, or UNUSUAL."""
-    year = 100 * two_digits(buffer, at) + two_digits(buffer, at + 2)
+    century, of_century = two_digits(buffer, at), two_digits(buffer, at + 2)
+    year = 100 * century + of_century
     month, day = two_digits(buffer, at + 5), two_digits(buffer, at + 8)
     hour, minute, second = two_digits(buffer, at + 11), two_digits(buffer, at + 14), two_digits(buffer, at + 17)
+    if of_century < 0:  # -1 of no digits would make 20x5 the year 1999
+        return UNUSUAL
     if year < YEAR_MIN or year > YEAR_MAX or month < 1 or month > 12 or day < 1 or day > month_days(year, month):
         return UNUSUAL
     if hour < 0 or hour > 23 or minute < 0 or minute > 59 or second < 0 or second > 59:
