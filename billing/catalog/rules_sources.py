@@ -208,7 +208,7 @@ def _check_differences(ctx: Context, entry: Entry[Any], code: str) -> None:
         return
     mapping = target.mapping
     replaces = target.on_same_key in ("reverse", "supersede") and mapping.version == "version"
-    if not replaces or not set(DIFFERENCE_KEY) <= set(mapping.identity):
+    if not replaces or set(DIFFERENCE_KEY) != set(mapping.identity):
         fix = f"give it `on_same_key: reverse`, `version: version`, and the identity {', '.join(DIFFERENCE_KEY)}"
         ctx.problems.at(entry, ("differences_to",), f'"{code}" cannot state a difference again', fix)
 

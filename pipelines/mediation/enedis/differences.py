@@ -173,8 +173,15 @@ def restated(wanted: Iterable[Row], stated: Mapping[Key, Row], version: int) -> 
         seen.add(key)
         before = stated.get(key)
         if before is None or any(before.get(name, "") != row.get(name, "") for name in STATED):
-            yield {name: text for name, text in row.items() if text} | {"version": str(version)}
+            # what is parked replaces nothing: what stood, or was released by hand, is taken back first
+            if before is not None and before.get("status") != "A" and (row.get("doubt") or row.get("beyond")):
+                yield _gone(before, 2 * version)
+            yield {name: text for name, text in row.items() if text} | {"version": str(2 * version + 1)}
     for key in sorted(stated.keys() - seen):
         if stated[key].get("status") != "A":
-            gone = {name: text for name, text in stated[key].items() if name not in ("doubt", "beyond")}
-            yield gone | {"net": "0", "status": "A", "version": str(version)}
+            yield _gone(stated[key], 2 * version + 1)
+
+
+def _gone(before: Row, version: int) -> Row:
+    said = {name: text for name, text in before.items() if name not in ("doubt", "beyond")}
+    return said | {"net": "0", "status": "A", "version": str(version)}

@@ -44,7 +44,9 @@ class Policy:
     def judged(self, row: Row) -> Row:
         """Return a record as it is to be read: ranked, and doubted when it is beyond its bounds."""
         row = self.ranked(row) if self.ranks else row
-        version = words.told_apart(row.get("version", "0"), row.get("power") or row.get("value", ""))
+        version = row.get("version", "0")
+        if row.get("status") != "A":  # what annuls ranks above what it annuls, and below what comes instead
+            version = words.told_apart(version, row.get("power") or row.get("value", ""))
         row = row if version == row.get("version", "0") else row | {"version": version}
         if self.bounds is None or row.get("doubt"):
             return row
