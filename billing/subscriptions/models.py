@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from billing.accounts.models import Zone
 from schemas.document import Code, Instant
 
 
@@ -90,7 +91,7 @@ class Subscription(Model):
     account: Code
     offer: Code
     start: Instant | None = None
-    zone: str | None = None
+    zone: Zone | None = None
     group: Code | None = None
     term: Term | None = None
     access_points: Annotated[tuple[Point, ...], Field(max_length=1000)] = ()

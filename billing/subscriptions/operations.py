@@ -199,7 +199,8 @@ def change_offer(changes: Changes, named: str, offer: str, *, code: str, at: int
     """End a subscription and begin a successor with another offer at the same instant, with the access points of then.
 
     Raises:
-        UnableToKeepSubscription: when it is not active, something is planned for it, it would be later, or the code is taken.
+        UnableToKeepSubscription: when it is not active, something is planned for it, its term has ended, it would be later, or
+            the code is taken.
     """
     row = _required(changes, named)
     when = changes.at if at is None else at
@@ -211,6 +212,8 @@ def change_offer(changes: Changes, named: str, offer: str, *, code: str, at: int
     if store.planned_of(changes.connection, row["id"]):
         raise UnableToKeepSubscription("", f"something is planned for {row['code']}, which would be lost: do it first")
     life = _life(changes, row)
+    if life.term_end_at is not None and life.term_end_at <= when:
+        raise UnableToKeepSubscription("at", f"the term of {row['code']} ended before: `octroi subscription due` first")
     store.update_life(changes, row, life, terminated(life, when, apply_agreement=False))
     new = {**row, "id": changes.ids.new("sub"), "code": code, "offer": offer, "successor_of": row["id"]}
     new |= store.to_row_life(replace(life, start_at=when, suspended=()))
@@ -245,7 +248,11 @@ def do_what_is_due(changes: Changes) -> list[str]:
         told.append(f"{row['code']}: {after.status.value}")
     for row in store.ended_terms(changes.connection, changes.at):
         life, term = _life(changes, row), store.term_of(row)
-        due = term_due(life, term, changes.at)
+        try:
+            due = term_due(life, term, changes.at)
+        except UnableToKeepSubscription as error:  # one life that cannot go on must not stop the others
+            told.append(f"{row['code']}: its term ended, which failed: {error}")
+            continue
         if due is not None:
             store.update_life(changes, row, life, due[0])
             told.append(f"{row['code']}: {'renewed' if due[1] is None else due[0].status.value}")

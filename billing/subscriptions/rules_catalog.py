@@ -10,6 +10,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -84,7 +85,8 @@ def foreseen(bought: Bought) -> Life:
     term, end = bought.term, life.term_end_at
     ends = term is not None and not term.renews and term.then is EndOfTerm.TERMINATE
     if ends and end is not None and life.status is SubscriptionStatus.ACTIVE:
-        life = terminated(life, end, apply_agreement=False)
+        with suppress(UnableToKeepSubscription):
+            life = terminated(life, end, apply_agreement=False)
     return life
 
 
@@ -103,7 +105,10 @@ def published(accounts: Mapping[str, Mapping[str, Any]], bought: Sequence[Bought
     inforce = [
         (one, life)
         for one, life in lives
-        if life.start_at is not None and life.status not in (SubscriptionStatus.CREATED, SubscriptionStatus.CANCELED)
+        if life.start_at is not None
+        and life.status not in (SubscriptionStatus.CREATED, SubscriptionStatus.CANCELED)
+        # what ended when it began was never in force: so a mistake can be taken back
+        and (life.charged_until_at is None or life.charged_until_at > life.start_at)
     ]
     buying = Counter(one.row["account_id"] for one, _ in inforce)
     holdings = _Holdings(accounts)
@@ -124,7 +129,7 @@ def published(accounts: Mapping[str, Mapping[str, Any]], bought: Sequence[Bought
         alone = alone and accounts[identifier]["kind"] == Kind.BILLING_ACCOUNT.value and identifier in told
         line = _line(one, life, accounts[identifier], held[identifier]) if alone else None
         if line is None:
-            documents.append(_document(one, life, accounts[identifier]["code"]))
+            documents.append(_document(one, life, accounts[identifier]["code"], held[identifier]["zone"]))
         else:
             lines.append(line)
             del told[identifier]
@@ -198,7 +203,7 @@ def _line(one: Bought, life: Life, account: Mapping[str, Any], holds: Mapping[st
     ]  # fmt: skip
 
 
-def _document(one: Bought, life: Life, account: str) -> dict[str, Any]:
+def _document(one: Bought, life: Life, account: str, zone: str | None) -> dict[str, Any]:
     points = [
         {"id": identifier, **_span(period), **({"shared": True} if shared else {})}
         for identifier, start, end, shared in one.points
@@ -210,7 +215,7 @@ def _document(one: Bought, life: Life, account: str) -> dict[str, Any]:
         "account": account,
         "offer": one.row["offer"],
         **_span((life.start_at, life.charged_until_at)),
-        "zone": one.row["zone"],
+        "zone": one.row["zone"] or zone,
         "group": one.row["group_code"],
         "access_points": points,
     }

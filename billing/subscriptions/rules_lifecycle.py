@@ -168,12 +168,17 @@ def term_due(life: Life, term: Term | None, now: int) -> tuple[Life, Action | No
     """Return what becomes of a life whose term has ended by `now`, and which action ended it; None when nothing does.
 
     A term that renews itself goes on, so often as needed. Another one ends at the end of the term, not when it is noticed.
+
+    Raises:
+        UnableToKeepSubscription: when the life began behind its term, or no calendar goes to where it would be renewed.
     """
     if term is None or life.term_end_at is None or life.term_end_at > now or life.status is not S.ACTIVE:
         return None
     if not term.renews:
         if term.then is EndOfTerm.SUSPEND:
             # what ended is no term any more: resumed, it runs on without one
+            if life.suspended and (life.suspended[-1].end_at or 0) > life.term_end_at:
+                return replace(life, term_end_at=None), Action.RESUME
             return replace(suspended(life, life.term_end_at), term_end_at=None), Action.SUSPEND
         return terminated(life, life.term_end_at, apply_agreement=False), Action.TERMINATE
     assert life.start_at is not None

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from control_world import NOW, Databases, made
+from pydantic import ValidationError
 
 from billing.access.sheets import Fault, read_sheet
 from billing.access.store.database import Database
@@ -27,6 +28,7 @@ from billing.subscriptions.operations import (
 from billing.subscriptions.queries import compiled, list_subscriptions, show_subscription
 from billing.subscriptions.rules_catalog import UnableToPublish
 from billing.subscriptions.rules_lifecycle import UnableToKeepSubscription
+from billing.subscriptions.store import SUBSCRIPTION, find_subscription
 from schemas.catalog import TIME_MAX
 
 DAY = 86_400_000_000
@@ -257,6 +259,51 @@ def test_a_file_of_subscriptions(database: Database) -> None:
         ("one", "ana-ba", False),
         ("six", "ana-ba", True),
     ]
+
+
+def test_a_subscription_of_several_periods_keeps_the_zone_of_its_account(database: Database, tmp_path: Path) -> None:
+    with made(database) as changes:
+        add_subscription(changes, bought("one", "+331"), activate=True)
+    with made(database, NOW + DAY) as changes:
+        act(changes, "one", Action.SUSPEND)
+    with made(database, NOW + 2 * DAY) as changes:
+        act(changes, "one", Action.RESUME)
+    assert loaded(database, tmp_path / "catalog").zone_of("one") == "Europe/Paris"
+
+
+def test_an_offer_does_not_change_behind_the_end_of_its_term(database: Database) -> None:
+    with made(database) as changes:
+        add_subscription(changes, bought("one", "+331", term={"months": 1}), activate=True)
+    with pytest.raises(UnableToKeepSubscription, match="term of one ended"), made(database, NOW + 31 * DAY) as changes:
+        change_offer(changes, "one", "unlimited", code="two")
+
+
+def test_one_life_that_cannot_go_on_stops_no_other(database: Database, tmp_path: Path) -> None:
+    with made(database) as changes:
+        add_subscription(changes, bought("one", "+331", term={"months": 1}), activate=True)
+        add_subscription(changes, bought("two", "+332", account="ben-ba", term={"months": 2}), activate=True)
+        row = find_subscription(changes.connection, "one")
+        assert row is not None
+        changes.update(SUBSCRIPTION, [{"id": row["id"], "start_at": NOW + 40 * DAY}])  # as older versions could
+    assert points(loaded(database, tmp_path / "before")) == [("+331", "one", 40, None), ("+332", "two", 0, 61)]
+    with made(database, NOW + 70 * DAY) as changes:
+        failed, done = do_what_is_due(changes)
+    assert failed.startswith("one: its term ended, which failed: ")
+    assert done == "two: TERMINATED"
+
+
+def test_a_mistaken_sale_is_taken_back(database: Database, tmp_path: Path) -> None:
+    with made(database) as changes:
+        add_subscription(changes, bought("one", "+331"), activate=True)
+        add_subscription(changes, bought("wrong", "+332", account="ben-ba", offer="gone"), activate=True)
+    with made(database, NOW + DAY) as changes:
+        act(changes, "wrong", Action.TERMINATE, at=NOW)
+    assert points(loaded(database, tmp_path / "catalog")) == [("+331", "one", 0, None)]
+
+
+def test_an_unknown_zone_is_refused() -> None:
+    with pytest.raises(ValidationError, match="Mars/X"):
+        bought("one", "+331", zone="Mars/X")
 
 
 def test_an_account_without_a_currency_is_told(database: Database) -> None:

@@ -233,3 +233,9 @@ def test_suspensions_after_an_end_are_forgotten() -> None:
     life = replace(ACTIVE, suspended=(Suspended(200, 300),))
     assert terminated(life, 150, apply_agreement=False).suspended == ()
     assert terminated(life, 250, apply_agreement=False).suspended == (Suspended(200, 250),)
+
+
+def test_resumed_behind_the_end_of_its_term_it_has_none() -> None:
+    term = Term(months=1, then=EndOfTerm.SUSPEND)
+    life = replace(ACTIVE, term_end_at=300, suspended=(Suspended(200, 400),))
+    assert term_due(life, term, 500) == (replace(life, term_end_at=None), Action.RESUME)
