@@ -249,7 +249,7 @@ def do_what_is_due(changes: Changes) -> list[str]:
     for row in store.ended_terms(changes.connection, changes.at):
         life, term = _life(changes, row), store.term_of(row)
         try:
-            due = term_due(life, term, changes.at)
+            due = term_due(life, term, changes.at, store.began_at(changes.connection, row))
         except UnableToKeepSubscription as error:  # one life that cannot go on must not stop the others
             told.append(f"{row['code']}: its term ended, which failed: {error}")
             continue

@@ -164,10 +164,13 @@ def _check_within(life: Life, at: int) -> None:
         raise UnableToKeepSubscription("at", "it was not in force yet")
 
 
-def term_due(life: Life, term: Term | None, now: int) -> tuple[Life, Action | None] | None:
+def term_due(life: Life, term: Term | None, now: int, began: int | None = None) -> tuple[Life, Action | None] | None:
     """Return what becomes of a life whose term has ended by `now`, and which action ended it; None when nothing does.
 
     A term that renews itself goes on, so often as needed. Another one ends at the end of the term, not when it is noticed.
+
+    Args:
+        began: when the term began, where that was with a predecessor of another offer; else with the life.
 
     Raises:
         UnableToKeepSubscription: when the life began behind its term, or no calendar goes to where it would be renewed.
@@ -182,10 +185,11 @@ def term_due(life: Life, term: Term | None, now: int) -> tuple[Life, Action | No
             return replace(suspended(life, life.term_end_at), term_end_at=None), Action.SUSPEND
         return terminated(life, life.term_end_at, apply_agreement=False), Action.TERMINATE
     assert life.start_at is not None
+    first = life.start_at if began is None else began
     end = life.term_end_at
     while end <= now:
         # counted from the beginning, so that 31 January, 28 February, 31 March
-        end = months_after(life.start_at, term.months + _renewals(life.start_at, term, end) * _renewal(term))
+        end = months_after(first, term.months + _renewals(first, term, end) * _renewal(term))
     agreement = end if term.extends_agreement else life.agreement_end_at
     return replace(life, term_end_at=end, agreement_end_at=agreement), None
 

@@ -84,6 +84,15 @@ def find_subscription(connection: Connection, named: str) -> dict[str, Any] | No
     return None
 
 
+def began_at(connection: Connection, row: Mapping[str, Any]) -> int | None:
+    """Return when the first of a subscription and those that it succeeds began: from then its term counts."""
+    start, before = row["start_at"], row["successor_of"]
+    while before is not None:
+        asked = select(SUBSCRIPTION.c.start_at, SUBSCRIPTION.c.successor_of).where(SUBSCRIPTION.c.id == before)
+        start, before = connection.execute(asked).one()
+    return None if start is None else int(start)
+
+
 def taken_codes(connection: Connection, codes: Iterable[str]) -> set[str]:
     """Return which of some codes subscriptions have already."""
     wanted, found = sorted(set(codes)), set()

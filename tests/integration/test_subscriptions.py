@@ -278,6 +278,17 @@ def test_an_offer_does_not_change_behind_the_end_of_its_term(database: Database)
         change_offer(changes, "one", "unlimited", code="two")
 
 
+def test_a_term_renews_from_where_it_began_though_the_offer_changed(database: Database) -> None:
+    with made(database) as changes:
+        term = {"months": 12, "renews": True}
+        add_subscription(changes, bought("one", "+331", term=term), activate=True)
+    with made(database, NOW + 330 * DAY) as changes:
+        change_offer(changes, "one", "unlimited", code="two")
+    with made(database, NOW + 366 * DAY) as changes:
+        assert do_what_is_due(changes) == ["two: renewed"]
+    assert show_subscription(database, "two")["term_end_at"] == NOW + 731 * DAY
+
+
 def test_one_life_that_cannot_go_on_stops_no_other(database: Database, tmp_path: Path) -> None:
     with made(database) as changes:
         add_subscription(changes, bought("one", "+331", term={"months": 1}), activate=True)
