@@ -57,6 +57,7 @@ ROWS: dict[str, dict[str, dict[str, Any]]] = {
             "id": "act_1", "subscription_id": "sub_1", "due_at": NOW, "action": "RESUME", "details": "{}", "outcome": None,
         },
     },
+    "0004": {},
 }  # fmt: skip
 """What each revision could hold first: a row of every table that it made. A revision adds its own, and changes none."""
 
