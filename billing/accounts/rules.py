@@ -203,4 +203,6 @@ class CustomFields:
         except Unresolvable as reason:
             raise UnableToKeepAccount("custom", f"the JSON Schema refers to what it has not: {reason}") from reason
         if error is not None:
-            raise UnableToKeepAccount(".".join(["custom", *map(str, error.path)]), error.message)
+            # not its message, which repeats the value: that may be personal data
+            rule = f"{error.validator}: {json.dumps(error.validator_value, ensure_ascii=False)[:200]}"
+            raise UnableToKeepAccount(".".join(["custom", *map(str, error.path)]), f"the JSON Schema says {rule}")
