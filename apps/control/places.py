@@ -72,7 +72,7 @@ def opened(settings: Settings, code: str | None = None) -> Iterator[Database]:
     """Yield a tenant's database, in the form that this version reads.
 
     Raises:
-        UnableToOpenDatabase: when there is no such tenant, or its database is of another version.
+        UnableToOpenDatabase: when there is no such tenant, or its database is another one's or of another version.
     """
     place = place_of(settings, code)
     database = place.database()
@@ -82,6 +82,7 @@ def opened(settings: Settings, code: str | None = None) -> Iterator[Database]:
                 f"there is no tenant {place.code} in {database.place}: `octroi tenant add {place.code}` makes one"
             )
         expect_current(database)
+        find_tenant(database)
         yield database
     finally:
         database.close()

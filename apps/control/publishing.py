@@ -17,7 +17,7 @@ from apps.control.places import Place
 from apps.settings import Settings
 from billing.access.store.database import Database
 from billing.subscriptions.queries import compiled
-from billing.subscriptions.rules_catalog import NAME, Published, UnableToPublish
+from billing.subscriptions.rules_catalog import HEADER, NAME, Published, UnableToPublish
 from pipelines.spool.files import sync_directory, write_durably
 
 _LEVELS = re.compile(rb"\b(user_account|billing_account|customer_account|customer|contract)\b")
@@ -40,7 +40,9 @@ def publish(
     what was published, and the engine's answer: None where it has never run, and takes the catalog at its first start.
 
     Raises:
-        UnableToPublish: when there is no catalog directory with what is sold, or an account lacks something.
+        UnableToPublish: when there is no catalog directory with what is sold, an account lacks something, or a file that was
+            written by hand has the name of the database's.
+        TenantDiffers: when the data directory is another tenant's.
         UnableToLoadCatalog: when both together are no catalog; nothing changed.
     """
     from apps.embedded.access import reach
@@ -49,6 +51,10 @@ def publish(
     directory = place.directory
     if not any(directory.catalog.glob("**/*.y*ml")):
         raise UnableToPublish(f"{directory.catalog} holds no documents that say what is sold: write them first")
+    directory.bind(place.code)
+    ours = directory.catalog / f"{NAME}.yaml"
+    if ours.exists() and not ours.read_bytes().startswith(HEADER.encode()):
+        raise UnableToPublish(f"{ours} was not made from the database, and would be lost: give it another name")
     with _alone(directory.root):
         gc.disable()  # a million small rows that all stay would be looked through again and again
         try:

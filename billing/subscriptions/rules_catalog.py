@@ -29,7 +29,9 @@ from billing.subscriptions.rules_lifecycle import (
 )
 
 NAME = "control"
-"""What files begin with that the database has made."""
+"""What the names of files begin with that the database has made."""
+HEADER = "# made from the database by octroi"
+"""What the documents begin with that the database has made."""
 _COLUMNS = (
     "account", "currency", "subscription", "offer", "access_point", "start", "end", "shared", "zone", "group",
     "country", "tax_category", "tax_exemption",
@@ -262,7 +264,7 @@ def _files(lines: list[list[Any]], documents: list[dict[str, Any]]) -> dict[str,
         files[name] = table
         documents = [*documents, {"kind": "subscription_table", "file": name}]
     text = "\n---\n".join(_written(documents))
-    files[f"{NAME}.yaml"] = f"# made from the database by octroi: what is changed here is lost\n{text}\n".encode()
+    files[f"{NAME}.yaml"] = f"{HEADER}: what is changed here is lost\n{text}\n".encode()
     return files
 
 

@@ -126,3 +126,28 @@ def test_an_address_is_never_shown(data: Path, monkeypatch: pytest.MonkeyPatch) 
         assert "hunter2" not in told.out + told.err
     assert told.code == 0
     assert octroi("tenant", "list", "--data", data).code == 4
+
+
+def test_no_setting_leads_to_another_tenants_business(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    octroi("tenant", "add", "main", "--data", data).ok()
+    octroi("tenant", "add", "acme", "--data", data).ok()
+    octroi("account", "add", "secret", "--kind", "seller", "currency=EUR", "--data", data).ok()
+    catalog = data / "tenants" / "acme" / "catalog"
+    catalog.mkdir()
+    (catalog / "sold.yaml").write_text("{kind: event_type, code: voice, unit: s}\n")
+    monkeypatch.setenv("OCTROI_TENANT", "other")
+    listed = octroi("account", "list", "--data", data)
+    assert (listed.code, "secret" in listed.out) == (4, False)
+    monkeypatch.setenv("OCTROI_TENANT", "main")
+    assert octroi("catalog", "publish", "--data", catalog.parent).code != 0
+    assert [path.name for path in catalog.iterdir()] == ["sold.yaml"]
+
+
+def test_what_was_written_by_hand_is_not_published_over(data: Path) -> None:
+    octroi("tenant", "add", "main", "--data", data).ok()
+    own = data / "catalog" / "control.yaml"
+    own.parent.mkdir()
+    own.write_text("{kind: event_type, code: voice, unit: s}\n")
+    refused = octroi("catalog", "publish", "--data", data)
+    assert (refused.code, "would be lost" in refused.err) == (3, True)
+    assert own.read_text().startswith("{kind")
