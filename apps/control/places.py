@@ -96,9 +96,12 @@ def author(by: str | None) -> str:
 @contextmanager
 def making(database: Database, by: str | None, tenant: Tenant | None = None) -> Iterator[Changes]:
     """Yield changes by somebody, now; `tenant` is whose clock it is, None when it is the machine's."""
-    now = now_us()
-    at = now if tenant is None else now_of(tenant, now)
-    with changing(database, by=author(by), at=at, recorded_at=now, entropy=os.urandom(ENTROPY_BYTES)) as changes:
+
+    def clock() -> tuple[int, int]:
+        now = now_us()
+        return now if tenant is None else now_of(tenant, now), now
+
+    with changing(database, by=author(by), clock=clock, entropy=os.urandom(ENTROPY_BYTES)) as changes:
         yield changes
 
 

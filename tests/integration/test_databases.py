@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
 import pytest
 from control_world import NOW, Databases, made
 from sqlalchemy import inspect, select, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from apps.control.rooms import TABLES
 from billing.access.models import Deed, TenantStatus
 from billing.access.operations import add_tenant, configure, set_clock, set_status
 from billing.access.queries import audit_log, configuration, find_tenant
 from billing.access.rules import UnableToManageTenant
-from billing.access.store.changes import UnableToChange
+from billing.access.store.changes import UnableToChange, changing
 from billing.access.store.columns import METADATA
 from billing.access.store.copying import UnableToCopyDatabase, copy_database, fingerprint
-from billing.access.store.database import UnableToOpenDatabase, open_file
+from billing.access.store.database import UnableToOpenDatabase, open_file, open_schema
 from billing.access.store.migrating import current, expect_current, revisions, upgrade
 from billing.access.store.tables import AUDIT, CONFIGURATION
 
@@ -80,6 +85,67 @@ def test_the_audit_log_cannot_be_changed_by_whoever_asks(shared_databases: Datab
     with pytest.raises(DBAPIError, match="append-only"), database.writing() as connection:
         connection.execute(text(deed))
     assert len(audit_log(database)) == 1
+
+
+def test_an_entry_of_the_audit_log_cannot_be_replaced(tmp_path: Path) -> None:
+    database = Databases(tmp_path, None).tenant()
+    with pytest.raises(DBAPIError, match="append-only"), database.writing() as connection:
+        connection.execute(
+            text(
+                'INSERT OR REPLACE INTO audit SELECT id, at, recorded_at, \'x\', deed, entity, "key", "before", after FROM audit'
+            )
+        )
+    assert [entry.by for entry in audit_log(database)] == ["ana"]
+    assert Path(database.place).stat().st_mode & 0o777 == 0o600  # personal data
+    database.close()
+
+
+def test_no_password_is_told() -> None:
+    for address in (
+        "postgresql://u:secret@host/db",
+        "postgresql://u:p@secret@host/db",
+        "postgresql://host/db?user=u&password=secret",
+    ):
+        place = open_schema(address, "acme").place
+        assert "host/db" in place
+        assert "secret" not in place
+
+
+def test_what_a_server_refuses_for_now_is_no_fault(tmp_path: Path) -> None:
+    class LockNotAvailable(sqlite3.OperationalError):  # as psycopg's are
+        pass
+
+    database = Databases(tmp_path, None).tenant()
+    with pytest.raises(UnableToOpenDatabase, match="locked"), database.reading():
+        raise OperationalError("SELECT 1", {"name": "Ana"}, LockNotAvailable("locked"))
+    with pytest.raises(DBAPIError) as told, database.writing() as connection:
+        connection.execute(text("INSERT INTO configuration VALUES (:name, NULL)"), {"name": "Ana"})
+    assert "Ana" not in str(told.value)
+    database.close()
+
+
+def test_a_writer_reads_the_clock_once_it_is_the_only_one(databases: Databases) -> None:
+    database = databases.tenant()
+    held = threading.Event()
+    times = iter(range(NOW + 1, NOW + 9))
+
+    def write(name: str) -> None:
+        def clock() -> tuple[int, int]:
+            now = next(times)
+            return now, now
+
+        with changing(database, by=name, clock=clock, entropy=name.encode() * 10) as changes:
+            if not held.is_set():
+                held.set()
+                time.sleep(0.2)
+            configure(changes, {name: 1})
+
+    first = threading.Thread(target=write, args=("a",))
+    first.start()
+    held.wait(60)
+    write("b")
+    first.join()
+    assert [(one.by, one.at) for one in audit_log(database)][1:] == [("a", NOW + 1), ("b", NOW + 2)]
 
 
 def test_one_database_is_one_tenants(databases: Databases) -> None:

@@ -63,5 +63,6 @@ def opened_databases(directory: Path, address: str | None) -> Iterator[Databases
 @contextmanager
 def made(database: Database, at: int = NOW, by: str = "ana") -> Iterator[Changes]:
     """Yield changes by Ana at an instant, each with another chance."""
-    with changing(database, by=by, at=at, recorded_at=at, entropy=(next(_numbers) << 40).to_bytes(10)) as changes:
+    entropy = (next(_numbers) << 40).to_bytes(10)
+    with changing(database, by=by, clock=lambda: (at, at), entropy=entropy) as changes:
         yield changes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -172,11 +172,13 @@ def _parts(rows: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Mapping[str, 
 
 
 @contextmanager
-def changing(database: Database, *, by: str, at: int, recorded_at: int, entropy: bytes) -> Iterator[Changes]:
+def changing(database: Database, *, by: str, clock: Callable[[], tuple[int, int]], entropy: bytes) -> Iterator[Changes]:
     """Yield the changes of one transaction, kept whole with their audit log when the block ends.
 
     Args:
-        by: who changes. at: when, by the tenant's clock. recorded_at: by the machine's. entropy: `ids.ENTROPY_BYTES` of chance.
+        by: who changes. entropy: `ids.ENTROPY_BYTES` of chance.
+        clock: when, by the tenant's clock and by the machine's; read once no other writer is before this one, so that the
+            order of the audit log is that of the changes.
 
     Raises:
         UnableToChange: when nobody is named.
@@ -185,5 +187,6 @@ def changing(database: Database, *, by: str, at: int, recorded_at: int, entropy:
     if not by.strip() or len(by) > BY_MAX:
         raise UnableToChange(f"a change has an author, of at most {BY_MAX} characters")
     with database.writing() as connection:
+        at, recorded_at = clock()
         # identifiers sort by the machine's clock: the tenant's may stand still, or lie before 1970
         yield Changes(connection, by, at, recorded_at, Ids(recorded_at, entropy))

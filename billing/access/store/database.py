@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from billing.access.rules import check_code
 
 BUSY_MS = 30_000
 """How long a writer of SQLite waits for another one."""
 _WRITES = "octroi_writes"
+_LOCK = 1_869_837_423
+"""Of PostgreSQL's advisory locks, with the schema: one process writes at a time."""
 
 
 class UnableToOpenDatabase(Exception):
@@ -57,8 +59,7 @@ class Database:
     def writing(self) -> Iterator[Connection]:
         """Yield a connection whose work is kept whole when the block ends, and not at all when it raises.
 
-        SQLite has one writer at a time, which is chosen when the block begins; PostgreSQL's are serializable only by rows that
-        they lock or by revisions that they check.
+        A tenant has one writer at a time, which is chosen when the block begins: what it reads stays so until it is done.
 
         Raises:
             UnableToOpenDatabase: when it does not answer.
@@ -66,6 +67,9 @@ class Database:
         with self._told(), self.engine.connect() as connection:
             connection = connection.execution_options(**{_WRITES: True})
             with connection.begin():
+                if not self.is_sqlite:
+                    lock = text("SELECT pg_advisory_xact_lock(:room, hashtext(:schema))")
+                    connection.execute(lock, {"room": _LOCK, "schema": schema_of(self.tenant)})
                 yield connection
 
     @contextmanager
@@ -73,7 +77,7 @@ class Database:
         try:
             yield
         except DBAPIError as error:
-            if error.connection_invalidated or type(error.orig).__name__ == "OperationalError":
+            if error.connection_invalidated or isinstance(error, OperationalError):
                 raise UnableToOpenDatabase(f"{self.place}: {first_line(error)}") from error
             raise
 
@@ -98,7 +102,14 @@ def open_file(path: Path, tenant: str, *, journal: str = "WAL") -> Database:
     With the `journal` DELETE it is one file whenever nobody writes, as a copy that is handed on must be.
     """
     check_code(tenant)
-    engine = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": BUSY_MS / 1000})
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)), connect_args={"timeout": BUSY_MS / 1000}, hide_parameters=True
+    )
+
+    @event.listens_for(engine, "do_connect")
+    def _make(*_: Any) -> None:
+        with suppress(OSError):  # SQLite says what is wrong
+            path.touch(0o600)  # it holds personal data; what SQLite puts beside it has the same mode
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _: Any) -> None:
@@ -145,10 +156,22 @@ def open_schema(address: str, tenant: str) -> Database:
     url = server_url(address)
     schema = schema_of(tenant)
     try:
-        engine = create_engine(url, connect_args={"options": f'-csearch_path="{schema}"'}, pool_pre_ping=True)
+        engine = create_engine(
+            url,
+            connect_args={"options": f'-csearch_path="{schema}"'},
+            pool_pre_ping=True,
+            hide_parameters=True,
+        )
     except (NoSuchModuleError, ImportError) as error:
         raise UnableToOpenDatabase(f"PostgreSQL needs its driver: install octroi[postgres] ({error})") from error
-    return Database(engine, tenant, f"schema {schema} of {url.render_as_string(hide_password=True)}")
+    return Database(engine, tenant, f"schema {schema} of {_shown(url)}")
+
+
+def _shown(url: URL) -> str:
+    """Return an address without passwords, which drivers take as options, too, and which may hold an @."""
+    host = None if url.host is None else url.host.rpartition("@")[2]
+    shown = url.set(host=host).difference_update_query(["password", "sslpassword"])
+    return shown.render_as_string(hide_password=True)
 
 
 def server_url(address: str) -> URL:
@@ -192,11 +215,11 @@ def drop_schema(address: str, tenant: str) -> None:
 @contextmanager
 def _server(address: str) -> Iterator[Connection]:
     url = server_url(address)
-    engine = create_engine(url)
+    engine = create_engine(url, hide_parameters=True)
     try:
         with engine.begin() as connection:
             yield connection
     except DBAPIError as error:
-        raise UnableToOpenDatabase(f"{url.render_as_string(hide_password=True)}: {first_line(error)}") from error
+        raise UnableToOpenDatabase(f"{_shown(url)}: {first_line(error)}") from error
     finally:
         engine.dispose()
