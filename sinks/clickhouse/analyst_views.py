@@ -189,14 +189,14 @@ REJECTION_PARETO = View(
 )
 
 _DAILY = f"""(
-  SELECT tenant, account, wallet, day, sumIf(amount, amount > 0) AS credits, sumIf(amount, amount < 0) AS debits,
-    count() AS operations
+  SELECT tenant, wallet, day, sumIf(amount, amount > 0) AS credits, sumIf(amount, amount < 0) AS debits, count() AS operations
   FROM (
-    SELECT tenant, account, toUInt32(wallet) AS wallet, day, -toDecimal128(amount, 9) AS amount
+    SELECT tenant, toUInt32(wallet) AS wallet, day, -toDecimal128(amount, 9) AS amount
     FROM {DATABASE}.fact_usage WHERE wallet >= 0 AND amount != 0
-    UNION ALL SELECT tenant, account, wallet, day, amount FROM {DATABASE}.fact_wallet_operation WHERE amount != 0
-  ) GROUP BY tenant, account, wallet, day
+    UNION ALL SELECT tenant, wallet, day, amount FROM {DATABASE}.fact_wallet_operation WHERE amount != 0
+  ) GROUP BY tenant, wallet, day
 )"""
+"""Of all who draw from a wallet: it is its account's."""
 
 WALLET_HISTORY = View(
     "wallet_history",
@@ -217,7 +217,8 @@ WALLET_HISTORY = View(
         HELD,
     ),
     f"""(
-  SELECT tenant, account, wallet, day, credits, debits, operations, reached - credits - debits AS opening, reached AS closing
+  SELECT tenant, {looked_up("wallet", "account", "wallet")} AS account, wallet, day, credits, debits, operations,
+    reached - credits - debits AS opening, reached AS closing
   FROM (
     SELECT *, sum(credits + debits) OVER (PARTITION BY tenant, wallet ORDER BY day
       ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS reached

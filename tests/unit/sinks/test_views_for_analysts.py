@@ -35,6 +35,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
             first + 4, 0, 20, refused=0, unrated=0, at=output_blocks.START_US + day
         )
         opened.write([*blocks, wholly, output_blocks.reversal(wholly, first + 5)])
+    at = f"fromUnixTimestamp64Micro({output_blocks.START_US}, 'UTC')"
+    opened._writer.execute(  # account-1 draws from a wallet of account-0
+        "INSERT INTO octroi.fact_usage (tenant, account, event_at, claim, record, wallet, amount, day) "
+        f"VALUES (0, 1, {at}, 9, 1, 0, 5, toDate({at}))"
+    )
     yield opened
     opened.close()
 
@@ -121,6 +126,7 @@ def test_the_history_of_a_wallet_is_that_of_its_operations(store: Store) -> None
             held += credits + debits
     names = ("tenant", "wallet_id", "day", "opening", "credits", "debits", "closing", "operations")
     assert [tuple(row[name] for name in names) for row in history] == expected
+    assert {row["account"] == f"account-{row['wallet_id'] // 2}" for row in history} == {True}  # whoever draws from it
 
 
 def test_lineage_leads_from_the_file_to_the_operation(store: Store) -> None:
