@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ import pyarrow.parquet as pq
 
 XLSX_ROWS_MAX = 1_048_575
 """Rows of a sheet below its heading (ECMA-376, as Excel bounds them)."""
+XLSX_TEXT_MAX = 32_767
+"""Characters of a cell: the library cuts longer texts off without a word."""
 EXACT_DIGITS = 15
 """Decimal digits that a number in a spreadsheet holds; a longer one is a text there."""
 ROWS_PER_GROUP = 256 * 1024
@@ -63,7 +66,8 @@ def export_batches(
     Raises:
         UnableToExport: when the form cannot hold the result. OSError: when there is no room.
     """
-    part = path.with_name(f"{path.name}.part")
+    mark = secrets.token_hex(8)  # another export to the same file has another
+    part, beside_part = (path.with_name(f"{path.name}.{mark}.{what}") for what in ("part", "sha256"))
     rows, first = 0, next(batches)
     try:
         with FORMS[form](part, first.schema) as writer:
@@ -76,11 +80,12 @@ def export_batches(
                 writer.write_batch(batch)
                 progress(batch.num_rows)
         digest, size = _synced(part)
+        beside_part.write_text(f"{digest}  {path.name}\n", encoding="utf-8")
         part.replace(path)
+        beside_part.replace(path.with_name(f"{path.name}.sha256"))
     finally:
         part.unlink(missing_ok=True)
-    beside = path.with_name(f"{path.name}.sha256")
-    beside.write_text(f"{digest}  {path.name}\n", encoding="utf-8")
+        beside_part.unlink(missing_ok=True)
     return Exported(path, rows, size, digest)
 
 
@@ -159,6 +164,10 @@ class _Sheet:
 
     def _plain(self, value: Any) -> Any:
         """Return a cell whose text is a text, also where it begins as a formula would."""
+        if isinstance(value, str) and len(value) > XLSX_TEXT_MAX:
+            raise UnableToExport(
+                f"a cell holds {XLSX_TEXT_MAX:,} characters, and there is a longer text: take another format"
+            )
         if not isinstance(value, str) or not value.startswith("="):
             return value
         from openpyxl.cell import WriteOnlyCell

@@ -88,6 +88,28 @@ def test_what_does_not_fit_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_text_that_a_cell_cannot_hold_is_refused(tmp_path: Path) -> None:
+    longer = iter(pa.table({"x": ["a" * 32_768]}).to_batches())
+    with pytest.raises(UnableToExport, match="holds 32,767 characters"):
+        export_batches(longer, tmp_path / "a.xlsx", "xlsx", lambda rows: None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_exports_to_one_file_do_not_mix(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+
+    def interrupted() -> Iterator[pa.RecordBatch]:
+        yield from _batches()
+        export_batches(_batches(1), path, "csv", lambda rows: None)
+        yield from _batches()
+
+    done = export_batches(interrupted(), path, "csv", lambda rows: None)
+    assert done.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (tmp_path / "a.csv.sha256").read_text().startswith(done.sha256)
+    with path.open(newline="", encoding="utf-8") as file:
+        assert sum(1 for _ in csv.DictReader(file)) == done.rows == 24
+
+
 def test_a_result_without_rows_has_its_columns(tmp_path: Path) -> None:
     empty = iter([pa.RecordBatch.from_pylist([], TABLE.schema)])
     assert export_batches(empty, tmp_path / "a.csv", "csv", lambda rows: None).rows == 0
