@@ -16,7 +16,7 @@ from pipelines.key_files import adopt_keys
 from pipelines.resource.dedup import Bucket
 from pipelines.snapshot import Published, StageState, publish_snapshot, write_snapshot
 from pipelines.snapshot_copy import StateCopy
-from sinks.clickhouse.store import UnableToStore
+from sinks.clickhouse.store import UnableToQuery, UnableToStore
 
 if TYPE_CHECKING:
     from apps.embedded.engine import Engine
@@ -92,11 +92,11 @@ class Snapshots:
         """
         self._finish(engine)
         engine.flush()
-        _keep(engine, _whole(engine.state))
         started = time.monotonic()
         write_snapshot(engine.directory.snapshots, engine.state)
         self.claims = self.records = 0
         engine.times.snapshot += time.monotonic() - started
+        _keep(engine, _whole(engine.state))
 
     def _finish(self, engine: Engine) -> None:
         """Wait for the end of one that has its position; give up one that has none. Raises what `between` does."""
@@ -176,14 +176,8 @@ def _whole(state: StageState) -> int:
 
 
 def _keep(engine: Engine, before: int) -> None:
-    """Sum up what the store holds of the entries before one; what fails for now is left to the next time.
-
-    Raises:
-        UnableToStore: when facts and headers do not agree.
-    """
+    """Sum up what the store holds of the entries before one; what fails is left to the next time: nothing depends on sums."""
     try:
         engine.store.keep_usage(before)
-    except UnableToStore as error:
-        if not error.transient:
-            raise
+    except (UnableToStore, UnableToQuery) as error:
         engine.report(f"usage was not summed up, and will be later: {error}")
