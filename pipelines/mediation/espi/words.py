@@ -55,7 +55,7 @@ def made_at(text: str) -> str:
 def multiplier(text: str) -> Decimal | None:
     """Return the power of ten of a `powerOfTenMultiplier`, None where it is none."""
     sign, digits = text[:1] in "+-" and text[:1], text.lstrip("+-") or "0"
-    if not digits.isascii() or not digits.isdigit() or int(digits[:4]) > EXPONENT_MAX:
+    if not digits.isascii() or not digits.isdigit() or len(digits) > 4 or int(digits) > EXPONENT_MAX:
         return None
     return Decimal(10) ** (-int(digits) if sign == "-" else int(digits))
 

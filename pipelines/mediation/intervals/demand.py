@@ -63,7 +63,10 @@ def _local(row: Row, zone: ZoneInfo | None) -> Row:
     start = None if zone is None else parsed(row.get("start", ""))
     if start is None:
         return {}
-    local = start.astimezone(zone)
+    try:
+        local = start.astimezone(zone)
+    except OverflowError:
+        return {"doubt": row.get("doubt") or f"{row['start']} has no local time in {zone}"}
     return {"local_date": local.date().isoformat(), "weekday": WEEKDAYS[local.weekday()], "hour": f"{local.hour:02}"}
 
 

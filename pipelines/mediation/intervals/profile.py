@@ -310,5 +310,9 @@ def _days(
 
 
 def _local_day(quarter: int, offset: Offset) -> int:
+    """Return the local day of a quarter of an hour, in days since 1970; at the ends of all years its day in UTC."""
     at = datetime.fromtimestamp(quarter * QUARTER_S, UTC)
-    return int(quarter * QUARTER_S + offset(at).total_seconds()) // DAY_S
+    try:
+        return (at + offset(at) - EPOCH).days
+    except OverflowError:
+        return (at - EPOCH).days

@@ -22,6 +22,8 @@ FLOW = "TABLE"
 DAY_MINUTES = 1440
 COLUMNS_MAX = 4096
 SERIES_MAX = 1_000_000
+YEAR_MAX = 9900
+"""Of a time; the longest row of days reaches eleven years further, and instants end with 9999."""
 
 
 @dataclass(slots=True)
@@ -48,7 +50,8 @@ class TableReader:
         Raises:
             UnableToDecodeFile: MISSING_COLUMN, MALFORMED_HEADER, WRONG_ENCODING or RECORD_TOO_LONG.
         """
-        self.clock = clock_reader(self.table.pattern)
+        clock = clock_reader(self.table.pattern)
+        self.clock = lambda said: found if (found := clock(said)) is not None and 1 < found.year < YEAR_MAX else None
         encoding = "utf-8-sig" if self.table.encoding == "utf-8" else self.table.encoding
         rows = islice(read_table(stream, head, self.table.delimiter, encoding), self.table.skip_lines, None)
         _, header = next(rows, (0, list[str]()))

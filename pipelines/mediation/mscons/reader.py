@@ -187,7 +187,10 @@ class MsconsReader:
             return
         if value.start is None and value.end is None and self._step_s and value.at is None:  # the step is told once
             value.start = self._behind
-            value.end = None if self._behind is None else self._behind + timedelta(seconds=self._step_s)
+            try:
+                value.end = None if self._behind is None else self._behind + timedelta(seconds=self._step_s)
+            except OverflowError:  # beyond the years that there are: a value without a time
+                value.start = None
             self._behind = value.end
         is_index = value.end is None and (value.at is not None or value.start is not None)
         if is_index != (self.records == "readings"):

@@ -46,11 +46,11 @@ def instant(text: str, form: str, zone: ZoneInfo | None) -> datetime | None:
         found = datetime.strptime(clock, pattern).replace(tzinfo=UTC)
     except ValueError:
         return None
-    if offset:
-        return found - _offset(offset) if _OFFSET.fullmatch(offset) else None
-    if form in ("303", "304") or zone is None:
+    if not offset and (form in ("303", "304") or zone is None):
         return None
     try:
+        if offset:
+            return found - _offset(offset) if _OFFSET.fullmatch(offset) else None
         return found.replace(tzinfo=zone).astimezone(UTC)
     except OverflowError:
         return None
