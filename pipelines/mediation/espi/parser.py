@@ -89,6 +89,10 @@ class _Handler:
             self.entry = Entry(self.parser.CurrentLineNumber)
         elif self.entry is not None and self._reading is None:
             if local == "link":
+                if len(attributes.get("href", "")) > TEXT_MAX:
+                    raise UnableToDecodeFile(
+                        "RECORD_TOO_LONG", f"line {self.parser.CurrentLineNumber}: a link is too long"
+                    )
                 self.entry.links.setdefault(attributes.get("rel", ""), []).append(attributes.get("href", ""))
             elif local in SMALL or local == BLOCK:
                 self.entry.kind = local
@@ -99,6 +103,8 @@ class _Handler:
         if reading is not None:
             if local in _OF_READING:
                 said = "".join(self.texts).strip()
+                if len(reading.get("quality", "")) > TEXT_MAX:
+                    raise UnableToDecodeFile("RECORD_TOO_LONG", f"line {self._line}: a reading has too many qualities")
                 reading[local] = f"{reading[local]}+{said}" if local in reading and local == "quality" else said
             elif local == READING:
                 self._reading = None

@@ -22,7 +22,7 @@ INDEXES = ("1", "3", "9")
 """Behaviours of values that only grow: bulk, cumulative and latching quantities."""
 QUESTIONABLE = "10"
 NATURES = {**dict.fromkeys(("0", "14", "17", "18", "19"), "R"), **dict.fromkeys(("8", "9", "12"), "E"), "7": "C"}
-POINT = re.compile(r"([^/]+/[^/]+/)?UsagePoint/[^/]+")
+POINT = re.compile(r"((?<![^/])[^/]+/[^/]+/)?UsagePoint/[^/]+")
 METER = re.compile(r".*?MeterReading/[^/]+")
 READING_TYPE = re.compile(r"ReadingType/[^/]+")
 _SECONDS = re.compile(r"-?\d{1,12}(\.\d{1,9})?", re.ASCII)
