@@ -238,7 +238,7 @@ def _type(said: dict[str, str]) -> Type:
     said = {name.partition(".")[2]: text for name, text in said.items()}
     uom, power, flow = said.get("uom", ""), said.get("powerOfTenMultiplier", ""), said.get("flowDirection", "")
     factor, base = unit_of(words.UNITS.get(uom, ""))
-    scale = words.multiplier(power)
+    scale, behaviour = words.multiplier(power), said.get("accumulationBehaviour", "")
     doubt = ""
     if not base:
         doubt = f"the uom is {uom[:20]!r}"
@@ -246,9 +246,11 @@ def _type(said: dict[str, str]) -> Type:
         doubt = f"the multiplier is {power[:20]!r}"
     elif flow not in words.DIRECTIONS and flow not in words.BALANCES:
         doubt = f"the direction is {flow[:20]!r}"
+    elif behaviour not in words.BEHAVIOURS:
+        doubt = f"the accumulation behaviour is {behaviour[:20]!r}"
     direction = words.DIRECTIONS.get(flow, "")
     known = {"measure": MEASURES.get(base, "heat" if base else ""), "direction": direction, "doubt": doubt}
-    is_index = said.get("accumulationBehaviour", "") in words.INDEXES
+    is_index = behaviour in words.INDEXES
     return Type(known, factor * (scale or 1), base, words.BALANCES.get(flow, 0), is_index)
 
 

@@ -18,8 +18,10 @@ FORWARD, NET, TOTAL, REVERSE = "1", "4", "20", "19"
 DIRECTIONS = {"": "consumption", "0": "consumption", FORWARD: "consumption", REVERSE: "production"}
 BALANCES = {NET: 16, TOTAL: 15}
 """Quantities (C of OBIS) of what is delivered less what is received, and of both together."""
-INDEXES = ("1", "3", "9")
-"""Behaviours of values that only grow: bulk, cumulative and latching quantities."""
+INDEXES = ("1", "9")
+"""Behaviours of values that only grow: bulk quantities and summations."""
+BEHAVIOURS = ("", "0", "4", *INDEXES)
+"""Those that are read; of intervals none, or deltas."""
 QUESTIONABLE = "10"
 NATURES = {**dict.fromkeys(("0", "14", "17", "18", "19"), "R"), **dict.fromkeys(("8", "9", "12"), "E"), "7": "C"}
 POINT = re.compile(r"((?<![^/])[^/]+/[^/]+/)?UsagePoint/[^/]+")

@@ -234,6 +234,7 @@ def test_a_reading_type_may_come_behind_its_blocks() -> None:
         (WATT_HOURS | {"uom": "999"}, reading(BEGIN, 900, 1), "the uom is '999'"),
         (WATT_HOURS | {"powerOfTenMultiplier": "99"}, reading(BEGIN, 900, 1), "the multiplier is '99'"),
         (WATT_HOURS | {"flowDirection": "7"}, reading(BEGIN, 900, 1), "the direction is '7'"),
+        (WATT_HOURS | {"accumulationBehaviour": "3"}, reading(BEGIN, 900, 1), "the accumulation behaviour is '3'"),
         (WATT_HOURS, reading(BEGIN, 0, 1), "'0' is no duration"),
         (WATT_HOURS, reading(10**15, 900, 1), "'1000000000000000' is no instant"),
         (WATT_HOURS, reading(BEGIN, 900, 1, "10"), "the quality is questionable"),
@@ -245,7 +246,7 @@ def test_what_cannot_be_read_of_a_feed_is_doubted(said: dict[str, str], block: s
 
 
 def test_indexes_of_a_feed_are_readings() -> None:
-    data = feed("1:" + reading(BEGIN, 0, 5, "14"), types=kind(1, **WATT_HOURS, accumulationBehaviour="3"))
+    data = feed("1:" + reading(BEGIN, 0, 5, "14"), types=kind(1, **WATT_HOURS, accumulationBehaviour="9"))
     [row] = read(data, "readings")
     assert (row["at"], row["value"], row["channel"], row["nature"]) == ("2026-01-01T00:00:00Z", "5", "1-0:1.8.0", "R")
     assert refused(data) == "WRONG_FLOW the feed has no intervals"
