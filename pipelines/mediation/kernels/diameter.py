@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from pipelines.mediation.kernels.encoding import RAW_KEPT, is_utf8
 from pipelines.mediation.kernels.radius_text import put_hex, put_instant, put_ipv4, put_ipv6, put_number
 from pipelines.mediation.kernels.reasons import FILTERED_BY_SOURCE, MALFORMED_RECORD, RECORD_TOO_LONG
+from rating.kernels.compiled import kernel
 
 U = np.uint64
 HEADER_BYTES = 20
@@ -46,7 +46,7 @@ TEXT_PER_BYTE, TEXT_PER_VALUE = 3, 24
 WHOLE, BROKEN = 0, -1
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@kernel
 def _word(text: Any, at: Any) -> Any:
     return (
         (np.int64(text[at]) << 24)
@@ -56,7 +56,7 @@ def _word(text: Any, at: Any) -> Any:
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@kernel
 def pass_messages(buffer: Any, size: Any) -> Any:
     """Look over messages that follow each other by the lengths in their headers.
 
@@ -76,7 +76,7 @@ def pass_messages(buffer: Any, size: Any) -> Any:
     return at, WHOLE, np.int64(0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@kernel
 def _atom(vendor: Any, code: Any, near: Any, far: Any) -> Any:
     """Return the number under which the tree knows an AVP, -1 when it does not."""
     if code < NEAR:
@@ -90,7 +90,7 @@ def _atom(vendor: Any, code: Any, near: Any, far: Any) -> Any:
     return np.int64(-1)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@kernel
 def _subscription(text: Any, at: Any, stop: Any) -> Any:
     """Return (type, where the data is, where it ends) of a Subscription-Id; type -1 when either is missing or broken."""
     found = np.int64(-1)
@@ -112,7 +112,7 @@ def _subscription(text: Any, at: Any, stop: Any) -> Any:
     return (found, begin, end) if begin >= 0 else (np.int64(-1), at, at)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@kernel
 def walk_messages(
     text: Any,
     size: Any,
@@ -300,14 +300,14 @@ def walk_messages(
     return row, begin, room, WHOLE
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@kernel
 def _put_octets(text: Any, out: Any, source: Any, at: Any, end: Any) -> Any:
     text[out] = 48
     text[out + 1] = 120
     return put_hex(text, out + 2, source, at, end)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@kernel
 def _number(source: Any, at: Any, end: Any) -> Any:
     value = U(0)
     for i in range(at, end):
@@ -315,7 +315,7 @@ def _number(source: Any, at: Any, end: Any) -> Any:
     return value
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@kernel
 def put_value(text: Any, out: Any, kind: Any, source: Any, at: Any, end: Any) -> Any:
     """Write one value source[at:end] as its kind reads, and return the offset after it.
 
@@ -377,7 +377,7 @@ def put_value(text: Any, out: Any, kind: Any, source: Any, at: Any, end: Any) ->
     return _put_octets(text, out, source, at, end)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@kernel
 def render_messages(
     source: Any,
     rows: Any,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import zipfile
 from collections import Counter
 from datetime import UTC, datetime
@@ -11,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from meter_messages import BEGIN, TIMED, WATT_HOURS, feed, kind, message, read, reading
 from meter_twin import dsmr_p1, green_button, mscons, nem12, nem13
 
 from pipelines.mediation.columns.rows import Row
 from pipelines.mediation.espi.words import local_time
 from pipelines.mediation.failures import UnableToDecodeFile
-from pipelines.mediation.intervals.decoder import read_rows
-from pipelines.mediation.intervals.flows import Asked
 from pipelines.mediation.meters.units import counted, unit_of
 from pipelines.mediation.p1.telegrams import crc16
 
@@ -37,11 +35,6 @@ def plain(path: Path) -> bytes:
         return path.read_bytes()
     with zipfile.ZipFile(path) as archive:
         return archive.read(archive.namelist()[0])
-
-
-def read(data: bytes | str, records: Any = "intervals", **asked: Any) -> list[Row]:
-    """Return the records of a file."""
-    return list(read_rows(io.BytesIO(data.encode() if isinstance(data, str) else data), Asked(records, **asked)))
 
 
 def same(found: list[Row], wanted: list[Row]) -> None:
@@ -175,37 +168,6 @@ def test_gas_comes_in_therms_and_without_a_reading_type_it_is_doubted() -> None:
         assert [row["doubt"] for row in read((ENERGY / "greenbutton" / name).read_bytes())] == ["the uom is ''"] * count
 
 
-def feed(*blocks: str, types: str = "", last: str = "") -> str:
-    """Return a feed of one usage point: `blocks` are (meter, readings) as text."""
-    entry = "<entry><link rel='self' href='U/1/UsagePoint/1/MeterReading/{0}/IntervalBlock/1'/><content><IntervalBlock>{1}</IntervalBlock></content></entry>"
-    meters = "".join(
-        f"<entry><link rel='self' href='U/1/UsagePoint/1/MeterReading/{n}'/><link rel='related' href='ReadingType/{n}'/>"
-        "<content><MeterReading/></content></entry>"
-        for n in (1, 2)
-    )
-    body = "".join(entry.format(*block.split(":", 1)) for block in blocks)
-    return f"<feed><updated>2026-02-01T00:00:00Z</updated>{meters}{types}{body}{last}</feed>"
-
-
-def kind(number: int, **said: str) -> str:
-    """Return an entry of a reading type."""
-    leaves = "".join(f"<{name}>{value}</{name}>" for name, value in said.items())
-    return f"<entry><link rel='self' href='ReadingType/{number}'/><content><ReadingType>{leaves}</ReadingType></content></entry>"
-
-
-def reading(start: int, duration: int, value: int, quality: str = "") -> str:
-    """Return an interval reading."""
-    told = f"<ReadingQuality><quality>{quality}</quality></ReadingQuality>" if quality else ""
-    return (
-        f"<IntervalReading>{told}<timePeriod><duration>{duration}</duration><start>{start}</start></timePeriod>"
-        f"<value>{value}</value></IntervalReading>"
-    )
-
-
-WATT_HOURS = {"uom": "72", "flowDirection": "1", "powerOfTenMultiplier": "0"}
-BEGIN = 1_767_225_600  # 2026-01-01T00:00:00Z
-
-
 @pytest.mark.parametrize("daily_first", [False, True])
 def test_longer_intervals_that_say_the_same_are_never_billed(*, daily_first: bool) -> None:
     hours = "1:" + "".join(reading(BEGIN + 3600 * n, 3600, 100) for n in range(24))
@@ -280,19 +242,6 @@ def test_every_value_of_every_mscons_file(path: Path) -> None:
     doubts = Counter(row["doubt"] for row in rows if row["doubt"])
     ends_before = {"segment 5676: a value without a time, or of none": 1}  # 16:45 to 16:00
     assert doubts == ({} if "Multiple" in path.name else ends_before)
-
-
-MESSAGE = (
-    "UNA:+,? 'UNB+UNOC:3+1:500+2:500+260201:1200+REF1'UNH+1+MSCONS:D:04B:UN:2.4c'BGM+7+X+{function}'DTM+137:202602011200?+00:303'"
-    "LOC+172+DE001'LIN+1'PIA+5+1-1?:1.29.0:SRW'{values}UNT+{count}+1'UNZ+1+REF1'"
-)
-TIMED = "QTY+{0}:{1}:KWH'DTM+163:202601312300?+00:303'DTM+164:202601312315?+00:303'"
-
-
-def message(values: str, function: str = "9", *, more: int = 0) -> str:
-    """Return an interchange of one message."""
-    count = 7 + values.count("'") + more
-    return MESSAGE.format(function=function, values=values, count=count)
 
 
 @pytest.mark.parametrize(
