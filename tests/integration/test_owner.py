@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import signal
 import socket
@@ -57,12 +58,13 @@ def test_reading_commands_answer_while_the_owner_runs(owned: Path) -> None:
 
 def test_results_of_any_size_are_written_while_the_owner_runs(owned: Path, tmp_path: Path) -> None:
     named = ["--name", "usage-by-day", "--param", "from=2026-01-01", "--param", "to=2027-01-01"]
-    (row,) = octroi("query", *named, "--data", owned, "--json").ok().json
-    assert (row["items"], Decimal(row["amount"])) == (1, Decimal("0.60"))
+    rows = octroi("query", *named, "--data", owned, "--json").ok().json  # more of them after other tests
+    assert sum(Decimal(row["amount"]) for row in rows) >= Decimal("0.60")
     path = tmp_path / "usage.csv"
     told = octroi("export", *named, "--to", path, "--data", owned, "--json").ok().json
-    assert (told["rows"], told["bytes"]) == (1, path.stat().st_size)
-    assert path.read_text().splitlines()[1].count("0.600000000") == 1
+    assert (told["rows"], told["bytes"]) == (len(rows), path.stat().st_size)
+    written = [(row["items"], Decimal(row["amount"])) for row in csv.DictReader(path.read_text().splitlines())]
+    assert sorted(written) == sorted((str(row["items"]), Decimal(row["amount"])) for row in rows)
     many = octroi("export", "SELECT number FROM numbers(1500000)", "--to", tmp_path / "many.parquet", "--data", owned)
     assert "1,500,000 rows" in many.ok().out
     wrong = octroi("export", "SELECT nothing", "--to", tmp_path / "no.csv", "--data", owned)
