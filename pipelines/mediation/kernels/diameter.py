@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.mediation.kernels.encoding import RAW_KEPT, is_utf8
-from pipelines.mediation.kernels.radius_text import put_hex, put_instant, put_ipv4, put_ipv6, put_number
+from pipelines.mediation.kernels.radius_text import number_of, put_instant, put_ipv4, put_ipv6, put_number, put_octets
 from pipelines.mediation.kernels.reasons import FILTERED_BY_SOURCE, MALFORMED_RECORD, RECORD_TOO_LONG
 from rating.kernels.compiled import kernel
 
@@ -301,21 +301,6 @@ def walk_messages(
 
 
 @kernel
-def _put_octets(text: Any, out: Any, source: Any, at: Any, end: Any) -> Any:
-    text[out] = 48
-    text[out + 1] = 120
-    return put_hex(text, out + 2, source, at, end)
-
-
-@kernel
-def _number(source: Any, at: Any, end: Any) -> Any:
-    value = U(0)
-    for i in range(at, end):
-        value = (value << U(8)) | U(source[i])
-    return value
-
-
-@kernel
 def put_value(text: Any, out: Any, kind: Any, source: Any, at: Any, end: Any) -> Any:
     """Write one value source[at:end] as its kind reads, and return the offset after it.
 
@@ -328,7 +313,7 @@ def put_value(text: Any, out: Any, kind: Any, source: Any, at: Any, end: Any) ->
             if source[i] == 0:
                 readable = False
         if not readable:
-            return _put_octets(text, out, source, at, end)
+            return put_octets(text, out, source, at, end)
         for i in range(at, end):
             text[out] = source[i]
             out += 1
@@ -338,16 +323,16 @@ def put_value(text: Any, out: Any, kind: Any, source: Any, at: Any, end: Any) ->
         or (kind == U64 and length == 8)
         or (kind == INTEGER and length >= 1 and length <= 8)
     ):
-        return put_number(text, out, _number(source, at, end))
+        return put_number(text, out, number_of(source, at, end))
     if (kind == I32 and length == 4) or (kind == I64 and length == 8):
-        value = _number(source, at, end)
+        value = number_of(source, at, end)
         if source[at] >= 128:
             text[out] = 45
             out += 1
             value = (U(0) - value) & (U(0xFFFFFFFF) if length == 4 else U(0xFFFFFFFFFFFFFFFF))
         return put_number(text, out, value)
     if kind == TIME and length == 4:
-        seconds = np.int64(_number(source, at, end)) - NTP_UNIX_S
+        seconds = np.int64(number_of(source, at, end)) - NTP_UNIX_S
         if source[at] < 128:
             seconds += ERA_S  # after 2036-02-07T06:28:16Z (RFC 6733 §4.3.1)
         out = put_instant(text, out, seconds)
@@ -374,7 +359,7 @@ def put_value(text: Any, out: Any, kind: Any, source: Any, at: Any, end: Any) ->
         return put_ipv4(text, out, source, at)
     if kind == IPV6 and length == 16:
         return put_ipv6(text, out, source, at, end)
-    return _put_octets(text, out, source, at, end)
+    return put_octets(text, out, source, at, end)
 
 
 @kernel

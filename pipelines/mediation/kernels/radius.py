@@ -11,7 +11,14 @@ import numpy as np
 from numba import njit
 
 from pipelines.mediation.kernels.encoding import is_utf8
-from pipelines.mediation.kernels.radius_text import put_hex, put_instant, put_ipv4, put_ipv6, put_number
+from pipelines.mediation.kernels.radius_text import (
+    number_of,
+    put_instant,
+    put_ipv4,
+    put_ipv6,
+    put_number,
+    put_octets,
+)
 from pipelines.mediation.kernels.reasons import INVALID_ENCODING, MALFORMED_RECORD, NUL_BYTE
 
 U = np.uint64
@@ -135,15 +142,6 @@ def unhex(buffer: Any, raw_start: Any, raw_end: Any, packets: Any, start: Any, e
 
 
 @njit(cache=True, nogil=True)
-def number_of(packets: Any, at: Any, end: Any) -> Any:
-    """Return the unsigned integer of at most eight octets, big-endian."""
-    value = U(0)
-    for i in range(at, end):
-        value = (value << U(8)) | U(packets[i])
-    return value
-
-
-@njit(cache=True, nogil=True)
 def add_counts(one: Any, other: Any) -> Any:
     """Return the sum of two uint64, the largest of them when it is more."""
     total = U(one) + U(other)
@@ -164,13 +162,6 @@ def put_word(text: Any, out: Any, kind: Any, value: Any) -> Any:
         text[out] = WORDS[i]
         out += 1
     return out
-
-
-@njit(cache=True, nogil=True)
-def _put_octets(text: Any, out: Any, packets: Any, at: Any, end: Any) -> Any:
-    text[out] = 48
-    text[out + 1] = 120
-    return put_hex(text, out + 2, packets, at, end)
 
 
 @njit(cache=True, nogil=True)
@@ -201,7 +192,7 @@ def put_value(text: Any, out: Any, kind: Any, packets: Any, at: Any, end: Any) -
         return put_word(text, out, kind, number_of(packets, at, end))
     if kind == INTEGER and 1 <= length <= 8:
         return put_number(text, out, number_of(packets, at, end))
-    return _put_octets(text, out, packets, at, end)
+    return put_octets(text, out, packets, at, end)
 
 
 @njit(cache=True, nogil=True)

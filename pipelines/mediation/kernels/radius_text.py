@@ -67,6 +67,23 @@ def put_hex(text: Any, at: Any, source: Any, begin: Any, end: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
+def number_of(source: Any, at: Any, end: Any) -> Any:
+    """Return the unsigned integer of at most eight octets, big-endian."""
+    value = U(0)
+    for i in range(at, end):
+        value = (value << U(8)) | U(source[i])
+    return value
+
+
+@njit(cache=True, nogil=True)
+def put_octets(text: Any, at: Any, source: Any, begin: Any, end: Any) -> Any:
+    """Write source[begin:end] as `0x` and hexadecimal digits (twice the room and 2) and return the offset after them."""
+    text[at] = ZERO
+    text[at + 1] = 120
+    return put_hex(text, at + 2, source, begin, end)
+
+
+@njit(cache=True, nogil=True)
 def put_ipv4(text: Any, at: Any, source: Any, begin: Any) -> Any:
     """Write the four octets source[begin:] as a dotted address (15 bytes of room) and return the offset after it."""
     for i in range(4):
