@@ -40,7 +40,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[Command, subproces
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
+            timeout=900,
         )
     return found
 

@@ -55,7 +55,7 @@ def test_the_tour_over_http_ends_as_readme_says(tmp_path: Path) -> None:
         start_new_session=True,
     )
     try:
-        out, err = process.communicate(timeout=240)
+        out, err = process.communicate(timeout=900)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from kill_world import Content, Nursery, content, fresh, make_usage, nursery
 
-KILLS = 20
+KILLS = 12
 SOAK_KILLS = int(os.environ.get("OCTROI_SOAK_KILLS", "1000"))
 SETTINGS = {"block_bytes": 64 << 10, "flush_records": 4000, "flush_ms": 50, "snapshot_records": 10_000}
 """Small, so that a run passes many boundaries: about a hundred blocks, ten inserts and four snapshots."""
