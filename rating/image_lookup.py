@@ -28,7 +28,7 @@ class LookupTables:
     prefix_row: Int32Array
     source: Int32Array
     group: Int64Array
-    slot_row: Int32Array
+    slot_row: Int64Array
     row_key: Int32Array
     row_rank: Int32Array
     range_low: Int64Array

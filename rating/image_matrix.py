@@ -55,7 +55,7 @@ class CompiledMatrix:
     order: Int64Array
     source: Int32Array
     group: Int64Array
-    slot_row: Int32Array
+    slot_row: Int64Array
     row_key: Int32Array
     row_rank: Int32Array
     range_low: Int64Array
@@ -186,9 +186,10 @@ def compile_matrix(rows: PriceRows, event_type: EventType, vocabulary: Vocabular
         raise UnableToCompileImage(f"{where}: the ranges of the matrix overlap in more than {GROUPS_MAX} ways")
     row_key = np.full((len(asked.order), layout.KEY_COLUMNS), -1, np.int32)
     group = np.zeros((len(members), layout.GROUP_COLUMNS), np.int64)
-    slots: list[Int32Array] = []
+    slots: list[Int64Array] = []
     lows: list[int] = []
     highs: list[int] = []
+    placed: dict[bytes, int] = {}  # groups that ask for the same ranges search them once
     for number, rows_of in enumerate(members):
         about = group[number]
         about[layout.GROUP_RANK] = asked.rank[rows_of].min()
@@ -204,11 +205,14 @@ def compile_matrix(rows: PriceRows, event_type: EventType, vocabulary: Vocabular
                 continue
             ranges = np.stack([asked.low[rows_of, place], asked.high[rows_of, place]], axis=1)
             distinct, index = np.unique(ranges, axis=0, return_inverse=True)
-            about[pointer], about[pointer + 1] = len(lows), len(distinct)
-            lows += distinct[:, 0].tolist()
-            highs += distinct[:, 1].tolist()
+            ends = distinct.tobytes()
+            if ends not in placed:
+                placed[ends] = len(lows)
+                lows += distinct[:, 0].tolist()
+                highs += distinct[:, 1].tolist()
+            about[pointer], about[pointer + 1] = placed[ends], len(distinct)
             row_key[rows_of, place] = index.reshape(-1) + 1
-        room = np.full(1 << (2 * len(rows_of)).bit_length(), -1, np.int32)
+        room = np.full(1 << (2 * len(rows_of)).bit_length(), -1, np.int64)
         about[layout.SLOT_PTR], about[layout.SLOT_MASK] = sum(map(len, slots)), len(room) - 1
         fill_slots(rows_of, row_key, asked.rank.astype(np.int32), room)
         slots.append(room)
@@ -216,7 +220,7 @@ def compile_matrix(rows: PriceRows, event_type: EventType, vocabulary: Vocabular
         asked.order,
         np.array(sources_of(rows, event_type, len(asked.coded)), np.int32),
         group,
-        np.concatenate([np.empty(0, np.int32), *slots]),
+        np.concatenate([np.empty(0, np.int64), *slots]),
         row_key,
         asked.rank.astype(np.int32),
         np.array(lows, np.int64),

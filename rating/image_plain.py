@@ -62,7 +62,7 @@ def plain_rows(
     if len(looks_up):
         # a version is as plain as the least plain of its table's terms, which lie one version's after another's
         plain[looks_up] &= np.logical_and.reduceat(np.append(plain, True), rows[looks_up, layout.VARIANT_PTR])
-    plain = plain[:versions] & (rows[:, layout.LOOKUP] != layout.LOOKUP_MATRIX)
+    plain = plain[:versions]
     counter = rows[:, layout.COUNTER]
     counting = counter >= 0
     if rolls is not None:
@@ -76,6 +76,7 @@ def plain_rows(
     of[:, layout.PLAIN_TABLE] = -1
     for column, copied in OF_TABLE.items():
         of[looks_up, column] = rows[looks_up, copied]
+    of[rows[:, layout.LOOKUP] == layout.LOOKUP_MATRIX, layout.PLAIN_VALUE_SLOT] = layout.BY_MATRIX
     looked_up = table[rows[looks_up, layout.TABLE]]
     of[looks_up, layout.PLAIN_PRICE_PTR] -= looked_up[:, layout.FOUND_PTR] * rows[looks_up, layout.ROW_PRICES]
     of[looks_up, layout.PLAIN_ROW_PTR] = looked_up[:, layout.ROW_PTR] - looked_up[:, layout.FOUND_PTR]

@@ -189,8 +189,10 @@ PLAIN_CLOCK = 13
 PLAIN_CALENDAR = 14
 PLAIN_BANDS = 15
 PLAIN_TABLE = 16
-"""Its destination table, -1 without."""
+"""Its price table, -1 without."""
 PLAIN_VALUE_SLOT = 17
+"""Likewise, BY_MATRIX where the table is a matrix."""
+BY_MATRIX = -1
 PLAIN_VARIANT_PTR = 18
 PLAIN_ROW_PRICES = 19
 PLAIN_ROW_PTR = 20
@@ -291,8 +293,8 @@ class Tariff(NamedTuple):
         row_start, row_end: int64 microseconds, when each row of a destination table is in force.
         root: int32 cut in force where a bucket starts. cut: (cuts, CUT_COLUMNS) int64, see `destination.nest`.
         prefix_parent: int32. prefix_row: (prefixes + 1,) int32 where its rows start.
-        source: int32. group: (groups, GROUP_COLUMNS) int64. slot_row: int32, -1 where a slot is free. row_key: (rows,
-            KEY_COLUMNS) int32, row_rank: int32, of the rows of matrices. range_low, range_high: int64, half-open.
+        source: int32. group: (groups, GROUP_COLUMNS) int64. slot_row: int64, -1 where a slot is free, see `matrix`.
+        row_key: (rows, KEY_COLUMNS) int32, row_rank: int32, of the rows of matrices. range_low, range_high: int64, half-open.
         candidate_condition: int32 by candidate, the program that says whether it matches, -1 without.
         program_ptr: (programs + 1,) int32 into program. program: (instructions, INSTRUCTION_COLUMNS) int64, see
             `rating.kernels.operations`. program_set: int64, the constants of lists.

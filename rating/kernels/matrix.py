@@ -30,6 +30,11 @@ from rating.kernels.layout import (
 I64 = np.int64
 U = np.uint64
 WORST = 2**62
+SAID, KEY, SEARCHED, FOUND = 0, 1, 2, 3
+ROOM = 4
+"""Rows of the room that a look-up works in."""
+ROW_BITS = 0xFFFFFFFF
+"""Of a slot: its row. Above them is half of the hash of the row's key; -1 where the slot is free."""
 _FACTOR = 0x9E3779B97F4A7C15
 _M64 = 0xFFFFFFFFFFFFFFFF
 
@@ -51,6 +56,12 @@ else:
 
 
 @njit(inline="always")
+def _slot_of(digest: Any, row: Any) -> Any:
+    """Return what a table of slots has for a row (>= 0): above it half of the hash of its key, to tell other keys apart."""
+    return I64(((digest >> U(33)) << U(32)) | U(row))
+
+
+@njit(inline="always")
 def find_in_matrix(
     row: Any,
     at: Any,
@@ -65,8 +76,7 @@ def find_in_matrix(
     row_rank: Any,
     range_low: Any,
     range_high: Any,
-    said: Any,
-    key: Any,
+    room: Any,
 ) -> Any:
     """Return the row that prices a usage, -1 when there is none. Twin: `rating.reference_tables`.
 
@@ -74,63 +84,72 @@ def find_in_matrix(
         row: int64, the usage's row of `attributes` and `values`. at: int64 microseconds UTC.
         attributes: (n, ATTRIBUTE_SLOTS) int32. values: (n, VALUE_SLOTS) int64, or (0, VALUE_SLOTS).
         tables: `layout.Tariff.table`. table: int64, which of them. source .. range_high: of `layout.Tariff`.
-        said: (KEY_COLUMNS,) int64, key: (KEY_COLUMNS,) int32: room to work in.
+        room: (4, KEY_COLUMNS) int64, room to work in: what the usage says in each column, the key that a group makes of it, and
+            which ranges were searched last for it, with the place that was found in them.
     """
     dimensions = tables[table, SOURCE_COUNT]
     for place in range(dimensions):
-        column = I64(source[tables[table, SOURCE_PTR] + place])
-        if column == SOURCE_AT:
-            said[place] = at
-        elif column < ATTRIBUTE_SLOTS:
-            said[place] = attributes[row, column]
+        column = I64(source[U(tables[table, SOURCE_PTR] + place)])
+        if column < ATTRIBUTE_SLOTS:
+            said = I64(attributes[row, column])
+        elif column == SOURCE_AT:
+            said = I64(at)
         elif values.shape[0] > 0:
-            said[place] = values[row, column - ATTRIBUTE_SLOTS]
+            said = I64(values[row, column - ATTRIBUTE_SLOTS])
         else:
-            said[place] = -I64(2**63 - 1) - I64(1)
+            said = -I64(2**63 - 1) - I64(1)
+        room[SAID, place] = said
+        room[SEARCHED, place] = -1
     best = I64(-1)
     rank = I64(WORST)
-    for number in range(tables[table, GROUP_PTR], tables[table, GROUP_PTR] + tables[table, GROUP_COUNT]):
+    first_group = tables[table, GROUP_PTR]
+    for number in range(U(first_group), U(first_group + tables[table, GROUP_COUNT])):
         if group[number, GROUP_RANK] >= rank:
             break
         digest = U(0)
         possible = True
-        for place in range(dimensions):
-            count = group[number, GROUP_RANGES + 2 * place + 1]
+        for place in range(U(dimensions)):
+            count = group[number, U(GROUP_RANGES + 1) + U(2) * place]
             part = I64(0)
             if count == RANGE_CODE:
-                part = said[place]
-                possible = part > 0
+                part = room[SAID, place]
             elif count != RANGE_ANY:
-                low = group[number, GROUP_RANGES + 2 * place]
-                first, last = low, low + count - I64(1)
-                while first < last:
-                    middle = (first + last + I64(1)) >> I64(1)
-                    if range_low[middle] <= said[place]:
-                        first = middle
-                    else:
-                        last = middle - I64(1)
-                part = first - low + I64(1)
-                possible = range_low[first] <= said[place] and said[place] < range_high[first]
-            if not possible:
+                low = group[number, U(GROUP_RANGES) + U(2) * place]
+                if room[SEARCHED, place] != low:
+                    said = room[SAID, place]
+                    first, rest = low, count
+                    while rest > 1:  # without branches, which nobody could foretell
+                        half = rest >> I64(1)
+                        first += half if range_low[U(first + half)] <= said else I64(0)
+                        rest -= half
+                    inside = range_low[U(first)] <= said and said < range_high[U(first)]
+                    room[SEARCHED, place] = low
+                    room[FOUND, place] = first - low + I64(1) if inside else I64(0)
+                part = room[FOUND, place]
+            if part <= 0 and count != RANGE_ANY:
+                possible = False
                 break
-            key[place] = part
+            room[KEY, place] = part
             digest = _mix(digest, part)
         if not possible:
             continue
-        slot = I64(digest & U(group[number, SLOT_MASK]))
+        first_slot, mask = group[number, SLOT_PTR], group[number, SLOT_MASK]
+        slot = I64(digest & U(mask))
         while True:
-            found = I64(slot_row[group[number, SLOT_PTR] + slot])
-            if found < 0:
+            kept = slot_row[U(first_slot + slot)]
+            if kept < 0:
                 break
-            same = True
-            for place in range(dimensions):
-                same = same and row_key[found, place] == key[place]
-            if same:
-                if row_rank[found] < rank:
-                    rank = I64(row_rank[found])
-                    best = found
-                break
-            slot = (slot + I64(1)) & group[number, SLOT_MASK]
+            found = I64(U(kept) & U(ROW_BITS))
+            if kept == _slot_of(digest, found):
+                same = True
+                for place in range(U(dimensions)):
+                    same = same and row_key[U(found), place] == room[KEY, place]
+                if same:
+                    if row_rank[U(found)] < rank:
+                        rank = I64(row_rank[U(found)])
+                        best = found
+                    break
+            slot = (slot + I64(1)) & mask
     return best
 
 
@@ -139,8 +158,8 @@ def fill_slots(rows: Any, row_key: Any, row_rank: Any, slot_row: Any) -> None:
     """Put the rows of one group into its open-addressing table; of rows with one key the best rank stays.
 
     Args:
-        rows: (r,) int64 rows of row_key (.., KEY_COLUMNS) int32, 0 from the last column on, and row_rank int32.
-        slot_row: (a power of two above r,) int32, -1 all over; written.
+        rows: (r,) int64 rows of row_key (.., KEY_COLUMNS) int32, -1 behind the last column, and row_rank int32.
+        slot_row: (a power of two above r,) int64, -1 all over; written: rows, with half of the hash of their keys above them.
     """
     mask = I64(len(slot_row) - 1)
     for i in range(len(rows)):
@@ -151,16 +170,17 @@ def fill_slots(rows: Any, row_key: Any, row_rank: Any, slot_row: Any) -> None:
                 break
             digest = _mix(digest, row_key[row, place])
         slot = I64(digest & U(mask))
+        known = I64(-1)
         while slot_row[slot] >= 0:
-            known = slot_row[slot]
+            known = slot_row[slot] & I64(ROW_BITS)
             same = True
             for place in range(row_key.shape[1]):
                 same = same and row_key[known, place] == row_key[row, place]
             if same:
                 break
             slot = (slot + I64(1)) & mask
-        if slot_row[slot] < 0 or row_rank[row] < row_rank[slot_row[slot]]:
-            slot_row[slot] = row
+        if slot_row[slot] < 0 or row_rank[row] < row_rank[known]:
+            slot_row[slot] = _slot_of(digest, row)
 
 
 @kernel

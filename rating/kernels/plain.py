@@ -1,6 +1,6 @@
 """Plain versions: what most usage is priced by, in 64 bits and with nothing asked for that most usage does not need.
 
-A version is plain when it is flat or graduated, without matrix, limits and the like: `rating.image_plain` says
+A version is plain when it is flat or graduated, without limits and the like: `rating.image_plain` says
 which are. A usage whose numbers are too large for 64 bits is left to the general way, which gives the same bytes.
 """
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from rating.kernels import layout, reasons
-from rating.kernels.ahead import MANY, RUN, fetch_run
+from rating.kernels.ahead import FAR, MANY, NEAR, RUN, ahead_key_of, fetch_run, look_ahead
 from rating.kernels.balance import WALLET_NONE, WALLET_UNDECIDED, pay_alone
 from rating.kernels.carry import carried_into, keep_left
 from rating.kernels.compiled import kernel
 from rating.kernels.conversion import amount_of
-from rating.kernels.destination import bucket_of, find_destination
+from rating.kernels.destination import find_destination
 from rating.kernels.draw import draw
 from rating.kernels.flat import price_flat
 from rating.kernels.formula import is_bare, price_formula
@@ -39,12 +39,6 @@ I64 = np.int64
 U = np.uint64
 INT64_MAX = 2**63 - 1
 QUANTITY_MAX = 2**62
-FAR = 24
-"""Rows ahead whose subscription, and whose bucket of destinations, is fetched into the processor's cache."""
-MIDDLE = 16
-"""Rows ahead whose destination is narrowed down to some cuts, which are fetched."""
-NEAR = 8
-"""Rows ahead whose counters and balances are fetched, their subscription being there by then; their destination is found."""
 
 
 @kernel
@@ -85,15 +79,11 @@ def rate_rows(
     row_base = subscription_row.ctypes.data
     counter_base = counter_used.ctypes.data
     balance_base = balance.ctypes.data
-    root_base = root.ctypes.data
-    cut_base = cut.ctypes.data
-    price_base = price.ctypes.data
-    variant_base = row_variant.ctypes.data
     fetched = I64(start) if len(subscription_row) >= MANY else I64(INT64_MAX)  # where the next run of them begins
     types = event_types[0]
     # destinations are looked up ahead, in the table and slot that the last row asked for
     ahead_table, ahead_slot, ahead_price, ahead_width = I64(-1), I64(0), I64(0), I64(0)
-    ahead_found, ahead_key, said, left, key, stack = scratch
+    ahead_found, ahead_key, room, left, stack = scratch
     # the period that usage was found in last, and what else lies in it
     clock, clock_period, clock_start, clock_end = I64(-1), I64(0), I64(0), I64(0)
     # and the offset of the clock of a zone that it was found on, likewise
@@ -147,25 +137,10 @@ def rate_rows(
             prefetch(counter_base + I64(subscription_row[ahead, layout.COUNTER_FIRST]) * I64(8 * layout.COUNTER_WORDS))
             prefetch(balance_base + I64(subscription_row[ahead, layout.WALLET_FIRST]) * I64(16))
         if values is not None and ahead_table >= 0:
-            if row + FAR < count and values[row + FAR, ahead_slot] >= 0:
-                prefetch(root_base + bucket_of(values[row + FAR, ahead_slot], tables, ahead_table) * I64(4))
-            if row + MIDDLE < count and values[row + MIDDLE, ahead_slot] >= 0:
-                bucket = bucket_of(values[row + MIDDLE, ahead_slot], tables, ahead_table)
-                middle_cut = (I64(root[bucket]) + I64(root[bucket + 1]) + I64(1)) >> I64(1)
-                prefetch(cut_base + middle_cut * I64(8 * layout.CUT_COLUMNS))
-            if row + NEAR < count:
-                kept = (row + NEAR) & I64(AHEAD - 1)
-                found_ahead = find_destination(
-                    values[row + NEAR, ahead_slot], event_at[row + NEAR], tables, ahead_table, root, cut,
-                    prefix_parent, prefix_row, row_start, row_end,
-                )  # fmt: skip
-                ahead_found[kept] = found_ahead
-                ahead_key[kept] = ((row + NEAR) << I64(24)) | (ahead_table << I64(3)) | ahead_slot
-                if found_ahead >= 0:
-                    found_ahead -= tables[ahead_table, layout.FOUND_PTR]
-                    prefetch(variant_base + I64(4) * (tables[ahead_table, layout.ROW_PTR] + found_ahead))
-                    prefetch(price_base + I64(8) * (ahead_price + found_ahead * ahead_width))
-                    prefetch(price_base + I64(8) * (ahead_price + (found_ahead + I64(1)) * ahead_width - I64(1)))
+            look_ahead(
+                I64(row), count, event_at, values, tables, ahead_table, ahead_slot, ahead_price, ahead_width, root, cut,
+                prefix_parent, prefix_row, row_start, row_end, row_variant, price, ahead_found, ahead_key,
+            )  # fmt: skip
         subscription = I64(subscriptions[row])
         kind_of_event = I64(event_type[row])
         offer = I64(-1)
@@ -182,12 +157,15 @@ def rate_rows(
             at = event_at[here]
             rule, price_at, band, fits = plain, plain_row[plain, layout.PLAIN_PRICE_PTR], I64(0), True
             if values is not None and plain_row[plain, layout.PLAIN_TABLE] >= 0:
-                fits = ahead_key[here & U(AHEAD - 1)] == (
-                    (row << I64(24))
-                    | (plain_row[plain, layout.PLAIN_TABLE] << I64(3))
-                    | plain_row[plain, layout.PLAIN_VALUE_SLOT]
-                )
-                found = ahead_found[here & U(AHEAD - 1)]
+                table, by = plain_row[plain, layout.PLAIN_TABLE], plain_row[plain, layout.PLAIN_VALUE_SLOT]
+                if by == layout.BY_MATRIX:
+                    found = find_in_matrix(
+                        row, at, attributes, values, tables, table, source, group, slot_row, row_key, row_rank, range_low,
+                        range_high, room,
+                    )  # fmt: skip
+                else:
+                    fits = ahead_key[here & U(AHEAD - 1)] == ahead_key_of(row, table, by)
+                    found = ahead_found[here & U(AHEAD - 1)]
                 fits = fits and found >= 0
                 if fits:
                     variant = row_variant[U(plain_row[plain, layout.PLAIN_ROW_PTR] + found)]
@@ -358,15 +336,15 @@ def rate_rows(
                 if version_row[version, layout.LOOKUP] == layout.LOOKUP_MATRIX:
                     found = find_in_matrix(
                         row, at, attributes, values, tables, table, source, group, slot_row, row_key, row_rank, range_low,
-                        range_high, said, key,
+                        range_high, room,
                     )  # fmt: skip
                     if found < 0:
                         out_reason[to] = reasons.NO_MATRIX_PRICE
                         continue
                 elif values.shape[0] == 0:
                     found = I64(-1)
-                elif ahead_key[row & I64(AHEAD - 1)] == (
-                    (row << I64(24)) | (table << I64(3)) | version_row[version, layout.VALUE_SLOT]
+                elif ahead_key[row & I64(AHEAD - 1)] == ahead_key_of(
+                    row, table, version_row[version, layout.VALUE_SLOT]
                 ):
                     found = ahead_found[row & I64(AHEAD - 1)]
                 else:

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from rating.kernels import layout
+from rating.kernels.matrix import ROOM
 from rating.kernels.operations import STACK_MAX
 
 AHEAD = 16
-"""How many destinations are kept that were looked up ahead; a power of two above `rate.NEAR`."""
+"""How many destinations are kept that were looked up ahead; a power of two above `ahead.NEAR`."""
 
 
 def rate_scratch() -> Any:
@@ -18,8 +19,7 @@ def rate_scratch() -> Any:
     return (
         np.zeros(AHEAD, np.int64),
         np.full(AHEAD, -1, np.int64),
-        np.zeros(layout.KEY_COLUMNS, np.int64),
+        np.zeros((ROOM, layout.KEY_COLUMNS), np.int64),
         np.zeros(layout.PERIODS_KEPT, np.int64),
-        np.zeros(layout.KEY_COLUMNS, np.int32),
         np.zeros((3, STACK_MAX), np.int64),
     )
