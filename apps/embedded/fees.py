@@ -7,7 +7,6 @@ twice.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -16,8 +15,9 @@ from typing import Any
 import polars as pl
 
 from apps.embedded.engine import Engine
+from apps.embedded.fees_due import counted_of, price_fees
 from billing.invoicing.rules_least import SPENT_FRAME, Counting, minimums_to_ask
-from billing.subscriptions.rules_asking import ASKED_FRAME, KEY, TermsDiffer, to_ask
+from billing.subscriptions.rules_asking import ASKED_FRAME, KEY, OF_MINIMUMS, TermsDiffer, to_ask
 from pipelines.spool.claims import Arrival
 from pipelines.spool.files import durable_file
 from pipelines.spool.journal import FileClaim
@@ -36,9 +36,10 @@ WHERE source = {source:String} AND status IN ('rated', 'billed') AND subscriptio
 GROUP BY subscription, fee, key_at
 """
 _SPENT = """
-SELECT {by} AS whose, toString(sum(amount)) AS rated, toInt64(sum(if(status IN ('reversal', 'refund'), -1, 1))) AS items
+SELECT {by} AS whose, toString(sum(amount)) AS rated,
+  toInt64(sum(if(source = {{source:String}} AND quantity = 0, 0, if(status IN ('reversal', 'refund'), -1, 1)))) AS items
 FROM rated_item
-WHERE charge IN {{charges:Array(String)}} AND currency = {{currency:String}}
+WHERE charge {which} {{charges:Array(String)}} AND currency = {{currency:String}}
   AND event_at >= fromUnixTimestamp64Micro({{begin:Int64}}) AND event_at < fromUnixTimestamp64Micro({{end:Int64}})
 GROUP BY whose
 """
@@ -66,7 +67,7 @@ def charge_fees(engine: Engine, until: str, *, preview: bool) -> dict[str, Any]:
     if catalog is None or not catalog.fees:
         raise UnableToChargeFees("the catalog in force has no fees: declare charges of fees, such as recurring_charge")
     charged = _charged(engine)
-    last = max(charged.values(), default="")
+    last = max((until for _, until in charged.values()), default="")
     if last > day.isoformat():
         raise UnableToChargeFees(f"fees are charged until {last} already: say that day, or a later one")
     asked = _asked(engine, charged)
@@ -78,13 +79,17 @@ def charge_fees(engine: Engine, until: str, *, preview: bool) -> dict[str, Any]:
     waiting = len(found) - len(rows)
     # minimums count fees, and those of narrower scopes, so that these are charged first
     done = [NOTHING] if preview else [_claim(engine, rows, day, "fees")]
+    due = [price_fees(engine, rows)] if preview and catalog.minimum_charges else []
     scopes = {each.scope for each in catalog.minimum_charges.values()}
     for scope in (each for each in SCOPES if each in scopes):
-        found = minimums_to_ask(catalog, asked, day, partial(_spent, engine), scope)
+        found = minimums_to_ask(catalog, asked, day, partial(_spent, engine, due), scope)
         least = _without_what_waits(engine, found, asked)
         waiting += len(found) - len(least)
         rows = pl.concat([rows, least])
+        if preview:
+            due.append(price_fees(engine, least))
         done.append(NOTHING if preview else _claim(engine, least, day, "minimums"))
+    rows = rows.filter(pl.col("quantity") != 0)
     told = {
         "until": day.isoformat(),
         "charged": len(rows.filter(pl.col("quantity") > 0)),
@@ -114,11 +119,23 @@ def _together(done: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _spent(engine: Engine, asked: Counting) -> pl.DataFrame:
-    parameters = {"charges": list(asked.charges), "currency": asked.currency, "begin": asked.begin, "end": asked.end}
-    rows = engine.store.query(_SPENT.format(by=asked.by), parameters).to_pydict()
+def _spent(engine: Engine, due: list[pl.DataFrame], asked: Counting) -> pl.DataFrame:
+    """Return SPENT_FRAME of what is stored, and of what is `due` besides in a preview."""
+    parameters = {
+        "charges": list(asked.without if asked.only is None else asked.only),
+        "currency": asked.currency,
+        "begin": asked.begin,
+        "end": asked.end,
+        "source": FEES,
+    }
+    which = "NOT IN" if asked.only is None else "IN"
+    rows = engine.store.query(_SPENT.format(by=asked.by, which=which), parameters).to_pydict()
     rated = [int(to_scaled(Decimal(amount), AMOUNT_DECIMALS)) for amount in rows["rated"]]
-    return pl.DataFrame({**rows, "rated": rated}, schema=SPENT_FRAME)
+    stored = pl.DataFrame({**rows, "rated": rated}, schema=SPENT_FRAME)
+    if not due:
+        return stored
+    more = counted_of(pl.concat(due), asked)
+    return pl.concat([stored, more]).group_by("whose", maintain_order=True).agg(pl.col("rated", "items").sum())
 
 
 def _day(engine: Engine, until: str) -> date:
@@ -132,15 +149,15 @@ def _day(engine: Engine, until: str) -> date:
     return day
 
 
-def _charged(engine: Engine) -> dict[str, str]:
-    """Return the files in which fees were asked: until when, by name in the archive.
+def _charged(engine: Engine) -> dict[str, tuple[str, str]]:
+    """Return the files in which fees were asked: what they are called and until when that was, by name in the archive.
 
     Without those that were backed out, and those refused whole: a crash left them for a catalog without fees.
     """
     nothing: list[Any] = engine.store.query(_CAME_TO_NOTHING, {})["claim"].to_pylist()
     withdrawn = decisions(engine.journal.entries).withdrawn.union(nothing)
     return {
-        entry.stored: found[1]
+        entry.stored: (entry.name, found[1])
         for entry in engine.journal.entries
         if isinstance(entry, FileClaim)
         and entry.source == FEES
@@ -150,11 +167,16 @@ def _charged(engine: Engine) -> dict[str, str]:
     }
 
 
-def _asked(engine: Engine, charged: Iterable[str]) -> pl.DataFrame:
+def _asked(engine: Engine, charged: dict[str, tuple[str, str]]) -> pl.DataFrame:
     asked = [pl.DataFrame(schema=ASKED_FRAME)]
-    for stored in charged:
+    for stored, (name, _) in charged.items():
         try:
-            asked.append(pl.read_parquet(engine.directory.spool.archive / stored).select(ASKED_FRAME.names()))
+            read = pl.read_parquet(engine.directory.spool.archive / stored)
+            # files from before minimums were told apart do not say of which scope theirs are
+            scope = "unknown" if name.startswith("minimums") else None
+            added = {each: scope if each == "scope" else None for each in OF_MINIMUMS if each not in read.columns}
+            read = read.with_columns(**{each: pl.lit(value, pl.String) for each, value in added.items()})
+            asked.append(read.select(ASKED_FRAME.names()))
         except (OSError, pl.exceptions.PolarsError) as error:
             told = f"archive/{stored}, which says what was charged, cannot be read: {str(error).splitlines()[0]}"
             raise UnableToChargeFees(told) from error
@@ -170,7 +192,7 @@ def _without_what_waits(engine: Engine, found: pl.DataFrame, asked: pl.DataFrame
         rows = engine.store.query(_RATED, {"source": FEES, "subscriptions": part["subscription"].to_list()})
         some.append(pl.DataFrame(rows.to_pydict(), schema=some[0].schema))
     short = counts.join(pl.concat(some), on=KEY, how="left").filter(pl.col("asked") > pl.col("rated").fill_null(0))
-    return pl.concat([found.filter(pl.col("quantity") > 0), back.join(short, on=KEY, how="anti")]).sort(KEY)
+    return pl.concat([found.filter(pl.col("quantity") >= 0), back.join(short, on=KEY, how="anti")]).sort(KEY)
 
 
 def _claim(engine: Engine, rows: pl.DataFrame, day: date, what: str) -> dict[str, Any]:

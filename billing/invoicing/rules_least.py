@@ -16,7 +16,8 @@ from typing import Literal, NamedTuple
 import polars as pl
 
 from billing.invoicing.rules_minimums import FACTOR_DECIMALS, SCOPE_FRAME, minimum_lines
-from billing.subscriptions.rules_asking import difference, recurring_shares
+from billing.invoicing.rules_payers import periods_to_pay
+from billing.subscriptions.rules_asking import ASKED_FRAME, KEY, difference, recurring_shares
 from billing.subscriptions.rules_periods import first_instant
 from rating.contracts import own_code, with_contracts
 from rating.image_holders import holding_accounts
@@ -30,10 +31,14 @@ SPENT_FRAME = pl.Schema({"whose": pl.String, "rated": pl.Int128, "items": pl.Int
 
 
 class Counting(NamedTuple):
-    """What is summed up: of some charges, in a currency, by subscription or account, of [begin, end) by the start of usage."""
+    """What is summed up: in a currency, by subscription or account, of [begin, end) by the start of usage.
+
+    `only` some charges, or, where that is None, all but those `without`: also charges that the catalog has no more.
+    """
 
     by: Literal["subscription", "account"]
-    charges: tuple[str, ...]
+    only: tuple[str, ...] | None
+    without: tuple[str, ...]
     currency: str
     begin: int
     end: int
@@ -54,17 +59,42 @@ def minimums_to_ask(
     Args:
         asked: ASKED_FRAME, all that was asked before. spent: what was rated of charges in a time.
     """
-    owed, having = _owed(catalog, until, spent, scope)
-    return difference(owed, having, asked, {code: fee.terms for code, fee in catalog.fees.items()})
+    owed, having, compared = _owed(catalog, asked, until, spent, scope)
+    terms = {code: fee.terms for code, fee in catalog.fees.items()}
+    found = difference(owed, having, asked, terms)
+    if scope != "subscription":
+        # a period in which nothing is lacking is noted, too: so nobody else is asked for it when another subscription pays
+        met = compared.join(asked, on=KEY, how="anti").join(found, on=KEY, how="anti")
+        noted = met.select(*KEY, FIRST_DAY, DAY_AFTER).with_columns(
+            pl.lit(1, pl.Int64).alias(NUMERATOR), pl.lit(1, pl.Int64).alias(DENOMINATOR)
+        )
+        nothing = difference(noted, having, asked.clear(), terms).with_columns(quantity=pl.lit(0, pl.Int64))
+        found = pl.concat([found, nothing]).sort(KEY)
+    told = compared.select(*KEY, scope=pl.lit(scope), now_over="over", now_counted="counted")
+    known = found.drop("scope").join(told, on=KEY, how="left", maintain_order="left")
+    return (
+        known.with_columns(over="now_over", counted="now_counted", scope=pl.lit(scope))
+        .select(ASKED_FRAME.names())
+        .cast(ASKED_FRAME)
+    )
 
 
-def _owed(catalog: Catalog, until: date, spent: Spent, scope: Scope) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return what is owed of minimums of periods that have ended by a day, and which subscription has which."""
+_COMPARED = {"subscription": pl.String, FEE: pl.String, "key_at": pl.Int64, FIRST_DAY: pl.Date, DAY_AFTER: pl.Date}
+_COMPARED |= {"over": pl.String, "counted": pl.String}
+
+
+def _owed(
+    catalog: Catalog, asked: pl.DataFrame, until: date, spent: Spent, scope: Scope
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Return what is owed of minimums of periods that have ended by a day, who has which, and what was compared."""
     varied = with_contracts(catalog)
     sold = varied.subscriptions.select("subscription", "account", "offer")
     bought = catalog.subscription_terms.join(sold, on="subscription")
     held = _held(catalog, scope)
+    by: Literal["subscription", "account"] = "subscription" if held is None else "account"
+    without = not_counted(catalog, asked, scope)
     rows: list[tuple[object, ...]] = []
+    compared = [pl.DataFrame(schema=_COMPARED)]
     having = [pl.DataFrame(schema={"subscription": pl.String, FEE: pl.String})]
     for (offer,), terms in bought.sort("offer", "subscription").group_by("offer", maintain_order=True):
         for charge in varied.offers[str(offer)].charges:
@@ -72,18 +102,57 @@ def _owed(catalog: Catalog, until: date, spent: Spent, scope: Scope) -> tuple[pl
             if fee is None or fee.scope != scope:
                 continue
             having.append(terms.select("subscription", pl.lit(fee.code).alias(FEE)))
-            counted = fee.of or counted_by(catalog, own_code(str(offer)), scope)
             plan = varied.price_plans[varied.charges[charge].price_plan]
-            periods = recurring_shares(fee, terms, until, [])
-            for (begin, after), due in periods.group_by("key_at", DAY_AFTER, maintain_order=True):
+            periods = _periods(fee, terms, until, sold, held, asked)
+            found_of = [FEE, "key_at", FIRST_DAY, DAY_AFTER, "over", "counted"]
+            compared.append(periods.with_columns(pl.lit(fee.code).alias(FEE)).select("subscription", *found_of))
+            for (key_at, begin, after, of), due in periods.group_by(
+                "key_at", "count_from", DAY_AFTER, "counted", maintain_order=True
+            ):
+                only = tuple(str(of).split()) or None
                 end = first_instant(after, fee.zone)
-                by: Literal["subscription", "account"] = "subscription" if scope == "subscription" else "account"
-                found = spent(Counting(by, counted, plan.currency, int(begin), end))
-                version = _in_force(plan.versions, int(begin))
+                found = spent(Counting(by, only, without if only is None else (), plan.currency, int(begin), end))
+                version = _in_force(plan.versions, int(key_at))
                 rows += _of_period(fee, due, version, found if held is None else _together(due, found, held))
     schema = {"subscription": pl.String, FEE: pl.String, "key_at": pl.Int64, NUMERATOR: pl.Int64}
     schema |= {DENOMINATOR: pl.Int64, FIRST_DAY: pl.Date, DAY_AFTER: pl.Date}
-    return pl.DataFrame(rows, schema=schema, orient="row"), pl.concat(having)
+    return pl.DataFrame(rows, schema=schema, orient="row"), pl.concat(having), pl.concat(compared)
+
+
+def _periods(
+    fee: MinimumCharge,
+    terms: pl.DataFrame,
+    until: date,
+    sold: pl.DataFrame,
+    held: pl.DataFrame | None,
+    asked: pl.DataFrame,
+) -> pl.DataFrame:
+    """Return the periods of a minimum, each with `over`, `counted`, and `count_from`, from when on usage counts.
+
+    Usage of other subscriptions counts from the beginning of the first day: who pays may have begun in the middle of it.
+    """
+    of = " ".join(fee.of)
+    if held is None:
+        before = asked.filter(pl.col(FEE) == fee.code).drop_nulls("counted")
+        known = before.group_by("subscription", "key_at").agg(was_counted=pl.col("counted").first())
+        found = recurring_shares(fee, terms, until, []).join(
+            known, on=["subscription", "key_at"], how="left", maintain_order="left"
+        )
+        return found.with_columns(
+            over=pl.lit(None, pl.String), counted=pl.col("was_counted").fill_null(of), count_from="key_at"
+        )
+    found = periods_to_pay(fee, terms, until, sold, held, asked)
+    days = found[FIRST_DAY].unique().to_list()
+    begins = pl.DataFrame(
+        {FIRST_DAY: days, "day_at": [first_instant(day, fee.zone) for day in days]},
+        schema={FIRST_DAY: pl.Date, "day_at": pl.Int64},
+    )
+    legacy = pl.col("asked_before") & pl.col("was_counted").is_null()
+    return found.join(begins, on=FIRST_DAY, how="left", maintain_order="left").with_columns(
+        over="at_level",
+        counted=pl.col("was_counted").fill_null(of),
+        count_from=pl.when(legacy).then("key_at").otherwise("day_at"),
+    )
 
 
 def _held(catalog: Catalog, scope: Scope) -> pl.DataFrame | None:
@@ -101,24 +170,19 @@ def _together(due: pl.DataFrame, spent: pl.DataFrame, held: pl.DataFrame) -> pl.
     sums = (
         spent.join(held, left_on="whose", right_on="account").group_by("at_level").agg(pl.col("rated", "items").sum())
     )
-    over = due.select("subscription", "account").join(held, on="account").join(sums, on="at_level")
+    over = due.select("subscription", "over").join(sums, left_on="over", right_on="at_level")
     return over.select("rated", "items", whose="subscription").select(SPENT_FRAME.names())
 
 
-def counted_by(catalog: Catalog, offer: str, scope: Scope = "subscription") -> tuple[str, ...]:
-    """Return the charges that minimums of an offer count where they name none: those in money.
+def not_counted(catalog: Catalog, asked: pl.DataFrame, scope: Scope) -> tuple[str, ...]:
+    """Return the charges that minimums of a scope do not count where they name none: minimums, but those of narrower scopes.
 
-    Of a subscription those of its offer, without minimums; of a wider scope all, minimums of narrower scopes included.
+    Minimums that the catalog has no more are among them. What units pay is no money, and counts in no currency.
     """
-    narrower = {
-        code for code, each in catalog.minimum_charges.items() if SCOPES.index(each.scope) < SCOPES.index(scope)
-    }
-    return tuple(
-        code
-        for code in (catalog.offers[offer].charges if scope == "subscription" else sorted(catalog.charges))
-        if (code not in catalog.minimum_charges or code in narrower)
-        and not catalog.price_plans[catalog.charges[code].price_plan].in_units
-    )
+    narrower = SCOPES[: SCOPES.index(scope)]
+    scopes = dict(asked.drop_nulls("scope").select(FEE, "scope").iter_rows())
+    scopes |= {code: each.scope for code, each in catalog.minimum_charges.items()}
+    return tuple(sorted(code for code, each in scopes.items() if each not in narrower))
 
 
 def _of_period(

@@ -46,8 +46,13 @@ ASKED_FRAME = pl.Schema(
         DAY_AFTER: pl.Date,
         "access_point": pl.String,
         "terms": pl.String,  # how its periods were counted
+        "scope": pl.String,  # of a minimum, whose usage counts; null of other fees
+        "over": pl.String,  # of a minimum of a wider scope, the account that it is over
+        "counted": pl.String,  # of a minimum, the charges that counted, by blanks: none where all did
     }
 )
+OF_MINIMUMS = ("scope", "over", "counted")
+"""Columns that files from before minimums were told apart do not have: null there."""
 KEY = ["subscription", FEE, "key_at"]
 NO_UNITS = pl.DataFrame(schema=SUBSCRIPTION_UNIT_FRAME)
 _SPAN = ["start_at", "end_at", "changed_at"]
@@ -107,6 +112,7 @@ def difference(owed: pl.DataFrame, having: pl.DataFrame, asked: pl.DataFrame, te
         .with_columns(
             access_point=pl.lit(POINT_PREFIX) + pl.col("subscription"),
             terms=pl.col(FEE).replace_strict(terms, return_dtype=pl.String),
+            **{name: pl.lit(None, pl.String) for name in OF_MINIMUMS},
         )
         .select(ASKED_FRAME.names())
         .cast(ASKED_FRAME)
@@ -115,7 +121,9 @@ def difference(owed: pl.DataFrame, having: pl.DataFrame, asked: pl.DataFrame, te
 
 
 def _asked_of() -> pl.Schema:
-    return pl.Schema({name: type_ for name, type_ in ASKED_FRAME.items() if name not in ("access_point", "terms")})
+    return pl.Schema(
+        {name: type_ for name, type_ in ASKED_FRAME.items() if name not in ("access_point", "terms", *OF_MINIMUMS)}
+    )
 
 
 def _owed(catalog: Catalog, until: date) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -78,6 +78,8 @@ def test_what_is_lacking_is_charged_and_corrected_by_what_comes_late(tmp_path: P
     octroi("ingest", first, "--source", "calls", "--data", data).ok()
     preview = octroi("fees", "--data", data, "--until", "2026-08-01", "--preview", "--json").ok().json
     assert preview["charged"] == 3
+    # the minimum counts the line that the same run would charge
+    assert {row["fee"]: row["share"] for row in preview["rows"]}["least"] == "1261/3100"
     # Ana: 21 of 31 days of 31 are 21, less 5 of calls and 3.39 of the line; Ben: 30 of calls, half of 10 beyond 20
     july = {"ana line": "3.39", "ana least": "12.61", "ben committed": "5"}
     assert _fees(data, "2026-08-01") == july
@@ -142,3 +144,15 @@ def test_a_family_pays_a_minimum_together(tmp_path: Path) -> None:
     assert _fees(data, "2026-08-01") == {"eve least": "30", "frame family": "0"}
     octroi("files", "back-out", "late.csv", "--reason", "wrong", "--data", data).ok()
     assert _fees(data, "2026-08-01") == {"eve least": "30", "frame family": "0"}
+    # in August nobody called: Eve's minimum of the same run is as much as the family's, in the preview as well
+    preview = octroi("fees", "--data", data, "--until", "2026-09-01", "--preview", "--json").ok().json
+    assert [(row["subscription"], row["fee"], row["share"]) for row in preview["rows"]] == [("eve", "least", "1")]
+    assert _fees(data, "2026-09-01") == {"eve least": "61", "frame family": "0"}
+    # another subscription pays from then on, though it is as old: nothing of what was asked is asked again
+    (data / "catalog" / "catalog.yaml").write_text(
+        FRAME.replace("code: eve, currency: EUR", "code: eve, currency: EUR, parent: smith")
+        .replace("code: frame, account: smith, offer: frame", "code: frame, account: smith, offer: calls")
+        .replace("code: ana, account: ana, offer: calls", "code: ana, account: ana, offer: frame")
+    )
+    octroi("run", data).ok()
+    assert _fees(data, "2026-09-01") == {"eve least": "61", "frame family": "0"}
