@@ -133,6 +133,7 @@ class Interval(EnergyRecord):
     Attributes:
         start, end: of the step. step_s: its seconds. power: mean, in W; None where the distributor has no value.
         value: what the power comes to in the step, in `unit`: Wh, of reactive power VArh. Of a voltage, the voltage itself.
+        net: of flows of other countries, the same, 0 where a file says that there is no value: what is left of one before.
         nature: as of other records; quality: the distributor's own code. stage: how far it is worked on, such as BRUT or BEST.
         channel: of flows of other countries, the OBIS code of what is measured. demand: mean power in W of as many minutes
             until its end as the source asks for, None where they are not all there. local_date, weekday, hour: of its start,
@@ -147,6 +148,7 @@ class Interval(EnergyRecord):
     direction: Direction
     power: Decimal | None = None
     value: Decimal | None = None
+    net: Decimal | None = None
     unit: str = "Wh"
     quality: str = ""
     nature: Nature | None = None

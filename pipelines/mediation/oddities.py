@@ -11,7 +11,9 @@ from pipelines.mediation.enedis.xml_elements import read_elements
 from pipelines.mediation.enedis.xml_flows import THROUGH, XML_FLOWS
 from pipelines.mediation.enedis.xml_shapes import odd_of
 from pipelines.mediation.grdf import decoder as grdf
+from pipelines.mediation.intervals import decoder as meter_data
 from schemas.source import EnedisSource, GrdfSource, SourceBase
+from schemas.source_meters import MeterDataSource
 
 WARNING, LINE = "warning", "line"
 
@@ -41,6 +43,8 @@ def record_oddities(source: SourceBase, stream: BinaryIO) -> Iterator[tuple[int,
         rows = enedis.read_rows(stream, source.records)
     elif isinstance(source, GrdfSource):
         rows = grdf.read_rows(stream, source.records, source.table)
+    elif isinstance(source, MeterDataSource):
+        rows = meter_data.read_rows(stream, meter_data.asked_by(source))
     else:
         return
     for row in rows:
@@ -50,4 +54,6 @@ def record_oddities(source: SourceBase, stream: BinaryIO) -> Iterator[tuple[int,
 
 def has_oddities(source: SourceBase) -> bool:
     """Return whether anything can be odd about files of a source."""
-    return isinstance(source, EnedisSource | GrdfSource)
+    return isinstance(source, EnedisSource | GrdfSource) or (
+        isinstance(source, MeterDataSource) and source.records == "readings"
+    )

@@ -34,7 +34,15 @@ CODES = {"MALFORMED_METER_DATA", "WRONG_FLOW", "WRONG_ENCODING", "RECORD_TOO_LON
 VALUES = st.sampled_from(
     ["0", "1.5", "12.345", "0.001", "99999999", ".25", "7.", "1.2345678901", "-3", "", "x", "00.10"]
 )
-QUALITIES = st.sampled_from(["A", "A", "A", "S56", "F52", "E", "N", "V", "Q", "", "A1"])
+QUALITIES = st.sampled_from(["A", "A", "A", "S56", "F52", "E", "N", "V", "Q", "", "A1", "A99", "N99", "V12"])
+STREAMS = st.sampled_from([
+    ("E1", "kWh"), ("E1", "kWh"), ("B2", "KWH"), ("Q1", "kvarh"), ("E1", "Wh"), ("E3", "kW"), ("X1", "kWh"), ("E1", " kWh"),
+    ("E1", "GWh"), ("E1", "MWh "), ("E1", "kkWh"), ("E1", "xWh"), ("E1", "ccf"), ("Q1", "VArh"), ("E1", "kVAh"), ("E1", ""),
+])  # fmt: skip
+TAILS = st.sampled_from(
+    [",", ",", ",20260116000000", "", ",2026x116000000", ",,", ",,x", ",\rx", ",\r", ",202601160000"]
+)
+"""Of a 300 record, behind the time of its update."""
 
 
 @st.composite
@@ -43,9 +51,7 @@ def nem12_files(draw: st.DrawFn) -> str:
     lines = ["100,NEM12,202601160102,MDP,RET"]
     for _ in range(draw(st.integers(1, 4))):
         minutes = draw(st.sampled_from([30, 30, 30, 15, 20]))
-        suffix, unit = draw(
-            st.sampled_from([("E1", "kWh"), ("B2", "KWH"), ("Q1", "kvarh"), ("E1", "Wh"), ("E3", "kW"), ("X1", "kWh")])
-        )
+        suffix, unit = draw(STREAMS)
         lines.append(f"200,NMI{draw(st.integers(0, 2))},E1,,{suffix},,M1,{unit},{minutes},")
         for _ in range(draw(st.integers(0, 3))):
             usual = draw(st.booleans())
@@ -60,7 +66,10 @@ def nem12_files(draw: st.DrawFn) -> str:
             )
             reason = draw(st.sampled_from(["", "", "89", "089", "1234"]))
             day = draw(st.sampled_from(["20260115", "20260116", "20260230", "20x60115"] if not usual else ["20260115"]))
-            lines.append(f"300,{day},{','.join(cells)},{quality},{reason},,{updated},")
+            told = draw(st.sampled_from(["", "text", "é"]))
+            lines.append(
+                f"300,{day},{','.join(cells)},{quality},{reason},{told},{updated}{',' if usual else draw(TAILS)}"
+            )
             if quality == "V":
                 middle = draw(st.integers(1, 47))
                 lines += [
@@ -69,7 +78,11 @@ def nem12_files(draw: st.DrawFn) -> str:
                 ]
         if draw(st.booleans()):
             lines.append(
-                draw(st.sampled_from(["500,O,S1,20260116000000,", "", "600,x", "900", "400,1,2,A,,", lines[0]]))
+                draw(
+                    st.sampled_from(
+                        ["500,O,S1,20260116000000,", "", "600,x", "900", "400,1,2,A,,", "400\r,1,48,A,,", lines[0]]
+                    )
+                )
             )
     return draw(st.sampled_from(["\n", "\r\n"])).join([*lines, "900", ""])
 

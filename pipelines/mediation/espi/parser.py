@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 from xml.parsers import expat
 
-from pipelines.mediation.enedis.xml_elements import DEPTH_MAX, PIECE_BYTES, parse
+from pipelines.mediation.enedis.xml_elements import DEPTH_MAX, ELEMENT_BYTES_MAX, PIECE_BYTES, parse
 from pipelines.mediation.failures import UnableToDecodeFile
 
 SMALL = (
@@ -20,6 +20,8 @@ SMALL = (
 )
 """Resources whose leaves are kept, by the name of what they stand in and their own."""
 LEAVES_MAX, TEXT_MAX, TEXTS_MAX = 1000, 4096, 256
+LINKS_MAX = 1000
+"""Of an entry; utilities write some dozens."""
 READINGS_AT_ONCE = 4096
 READINGS_MAX = 200_000
 """Readings that are kept until it is known what they measure."""
@@ -58,6 +60,7 @@ class _Handler:
 
     Attributes:
         path: names of the elements that are open. done: entries that are complete, or parts. updated: of the feed.
+        links: how many the entry has.
     """
 
     parser: expat.XMLParserType
@@ -67,7 +70,7 @@ class _Handler:
     entry: Entry | None = None
     done: list[Entry] = field(default_factory=list)
     updated: str = ""
-    held: int = 0
+    links: int = 0
     _reading: dict[str, str] | None = None
     _line: int = 0
 
@@ -75,6 +78,8 @@ class _Handler:
         local = self.names.get(name)
         if local is None:
             local = name.rpartition(":")[2]
+            if len(name) > TEXT_MAX:
+                raise self._too_long("the name of an element")
             if len(self.names) < LEAVES_MAX:
                 self.names[name] = local
         if len(self.path) >= DEPTH_MAX:
@@ -86,16 +91,24 @@ class _Handler:
         if local == READING:
             self._reading, self._line = {}, self.parser.CurrentLineNumber
         elif local == ENTRY:
-            self.entry = Entry(self.parser.CurrentLineNumber)
+            self.entry, self.links = Entry(self.parser.CurrentLineNumber), 0
         elif self.entry is not None and self._reading is None:
             if local == "link":
-                if len(attributes.get("href", "")) > TEXT_MAX:
-                    raise UnableToDecodeFile(
-                        "RECORD_TOO_LONG", f"line {self.parser.CurrentLineNumber}: a link is too long"
-                    )
-                self.entry.links.setdefault(attributes.get("rel", ""), []).append(attributes.get("href", ""))
+                self._link(self.entry, attributes.get("rel", ""), attributes.get("href", ""))
             elif local in SMALL or local == BLOCK:
                 self.entry.kind = local
+
+    def _link(self, entry: Entry, rel: str, href: str) -> None:
+        if len(rel) + len(href) > TEXT_MAX:
+            raise self._too_long("a link")
+        self.links += 1
+        if self.links > LINKS_MAX:
+            told = f"line {entry.line}: an entry has more than {LINKS_MAX} links"
+            raise UnableToDecodeFile("RECORD_TOO_LONG", told)
+        entry.links.setdefault(rel, []).append(href)
+
+    def _too_long(self, what: str) -> UnableToDecodeFile:
+        return UnableToDecodeFile("RECORD_TOO_LONG", f"line {self.parser.CurrentLineNumber}: {what} is too long")
 
     def end(self, _: str) -> None:
         local = self.path.pop()
@@ -154,9 +167,13 @@ def read_entries(stream: BinaryIO, head: bytes) -> Iterator[tuple[str, Entry]]:
     parser.EndElementHandler = handler.end
     parser.CharacterDataHandler = handler.text
     parser.StartDoctypeDeclHandler = handler.doctype
-    piece = head
+    piece, given, at = head, 0, 0
     while True:
         parse(parser, piece, final=not piece)
+        given, at = given + len(piece), max(at, parser.CurrentByteIndex)
+        if given - at > ELEMENT_BYTES_MAX:  # a tag or a comment of which expat keeps all until it ends
+            told = f"line {parser.CurrentLineNumber}: what begins there is longer than {ELEMENT_BYTES_MAX} bytes"
+            raise UnableToDecodeFile("RECORD_TOO_LONG", told)
         done, handler.done = handler.done, []
         for entry in done:
             yield handler.updated, entry

@@ -20,6 +20,8 @@ from schemas.source_meters import MeterRecords
 FLOW = "ESPI"
 HOLD_FROM_S = 3600
 """Intervals that are longer wait until the end of the file, for finer ones that say the same."""
+HELD_MAX = 50_000
+"""Of the other intervals so many wait, too; of more the shortest are judged first, so that only the rest waits."""
 RANGES_MAX = 100_000
 SUMMARIES = ("UsageSummary", "ElectricPowerUsageSummary")
 
@@ -88,6 +90,7 @@ class EspiReader:
     summaries: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     local: words.LocalTime | None = None
     _waiting: list[tuple[str, Reading]] = field(default_factory=list)
+    _held: list[tuple[int, Row, Decimal]] = field(default_factory=list)
     _long: list[tuple[int, Row, Decimal]] = field(default_factory=list)
     _covered: dict[tuple[str, str], Coverage] = field(default_factory=dict)
     _others: bool = False
@@ -109,7 +112,7 @@ class EspiReader:
         waiting, self._waiting = self._waiting, []
         for href, reading in waiting:
             yield from self._read(href, reading, made, last=True)
-        for step_s, row, start in sorted(self._long, key=lambda item: item[0]):
+        for step_s, row, start in sorted([*self._held, *self._long], key=lambda item: item[0]):
             yield self._judged(row, start, step_s)
         if not self._found:
             told = "the feed has no interval blocks" if not self._others else f"the feed has no {self.records}"
@@ -156,7 +159,17 @@ class EspiReader:
                 )
             self._long.append((step_s, row, start))
         else:
-            yield self._judged(row, start, step_s)
+            self._held.append((step_s, row, start))
+            if len(self._held) >= HELD_MAX:
+                yield from self._shortest()
+
+    def _shortest(self) -> Iterator[Row]:
+        """Yield those of the held intervals that are the shortest: nothing that waits can say the same in more detail."""
+        least = min(step_s for step_s, _, _ in self._held)
+        held, self._held = self._held, [item for item in self._held if item[0] != least]
+        for step_s, row, start in held:
+            if step_s == least:
+                yield self._judged(row, start, step_s)
 
     def _judged(self, row: Row, start: Decimal, step_s: int) -> Row:
         """Return an interval; one whose time intervals of another length have told of is never billed."""
@@ -214,7 +227,7 @@ class EspiReader:
             row |= {"power": value, "value": energy_of(value, step_s)}
         row |= {"start": at or said_start, "step_s": str(step_s) if step_s else said_duration,
                 "channel": _channel(row, found, step_s)}  # fmt: skip
-        row["end"] = words.instant(start + step_s) if start is not None else ""
+        row |= {"end": words.instant(start + step_s) if start is not None else "", "net": row["value"]}
         return row, start, step_s
 
 

@@ -107,7 +107,7 @@ def clock_reader(pattern: str) -> Callable[[str], datetime | None]:
         offset = parts.pop("Z", None)
         parts.pop("f", None)
         numbers = {name: int(value) for name, value in parts.items()}
-        if numbers["year"] < 100:
+        if len(parts["year"] or "") == 2:
             numbers["year"] += 2000
         try:
             zone = None if offset is None else datetime.fromisoformat(f"2000-01-01T00:00:00{offset}").tzinfo

@@ -15,7 +15,7 @@ from pipelines.mediation.meters.steps import Steps
 from pipelines.mediation.meters.units import power_of
 
 NAMES = ("flow", "point", "created_at", "version", "line", "doubt", "start", "end", "step_s", "measure", "direction",
-         "value", "unit", "quality", "nature", "channel", "power")  # fmt: skip
+         "value", "net", "unit", "quality", "nature", "channel", "power")  # fmt: skip
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 SERIES_MAX = 100_000
 """Channels whose last minutes are remembered; of more, the ones that were quiet longest begin anew."""

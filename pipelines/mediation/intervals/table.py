@@ -147,6 +147,7 @@ class TableReader:
             "end": "" if end is None else common.written(end),
             "step_s": str(seconds),
             "value": value,
+            "net": value,
             "unit": base,
             "measure": series.measure,
             "direction": series.direction,

@@ -68,6 +68,10 @@ def _definition(buffer: Any, at: Any, end: Any, state: Any) -> None:
     if at - begin < 2 or at >= end:
         return
     first = buffer[begin] | 32
+    if (
+        first != 107 and first != 109 and first != 119 and first != 118
+    ):  # k, m, w, v: another prefix, or a blank, is unusual
+        return
     scale = 3 if first == 107 else (6 if first == 109 else 0)  # k, m
     last = buffer[at - 1] | 32
     if last != 104:  # of energy alone the unit ends with h
@@ -118,16 +122,26 @@ def _value(buffer: Any, at: Any, scale: Any, powers: Any, found: Any, row: Any) 
 
 
 @njit(cache=True, nogil=True)
+def _seconds(buffer: Any, at: Any) -> Any:
+    """Return local seconds since 1970 of `YYYYMMDDhhmmss`, or UNUSUAL."""
+    day = _date(buffer, at)
+    hour, minute, second = two_digits(buffer, at + 8), two_digits(buffer, at + 10), two_digits(buffer, at + 12)
+    if day == UNUSUAL or hour < 0 or hour > 23 or minute < 0 or minute > 59 or second < 0 or second > 59:
+        return UNUSUAL
+    return day * DAY_S + hour * HOUR_S + 60 * minute + second
+
+
+@njit(cache=True, nogil=True)
 def _tail(buffer: Any, at: Any, line: Any) -> Any:
     """Read quality, reason and time of update of a 300 record; return the offset of what ends the last of them, or UNUSUAL."""
     letter = np.int64(buffer[at])
-    if letter < 65 or letter > 90:
+    if letter not in (65, 69, 70, 78, 83, 86):  # A, E, F, N, S, V
         return UNUSUAL
     at += 1
     code = letter * LETTER_STEP
     if not _is_end(buffer[at]):
         flag = two_digits(buffer, at)
-        if flag < 0:
+        if flag < 0 or flag > 98 or letter == 86:
             return UNUSUAL
         code += (flag + 1) * FLAG_STEP
         at += 2
@@ -142,6 +156,8 @@ def _tail(buffer: Any, at: Any, line: Any) -> Any:
         reason = 10 * reason + digit
         at += 1
     if at > begin:
+        if letter == 86:
+            return UNUSUAL
         code += reason + 1
     line[QUALITY] = code
     if buffer[at] != COMMA:
@@ -155,14 +171,22 @@ def _tail(buffer: Any, at: Any, line: Any) -> Any:
         return UNUSUAL
     at += 1
     line[UPDATED] = 0
-    if _is_end(buffer[at]):
-        return at
-    day = _date(buffer, at)
-    hour, minute, second = two_digits(buffer, at + 8), two_digits(buffer, at + 10), two_digits(buffer, at + 12)
-    if day == UNUSUAL or hour < 0 or hour > 23 or minute < 0 or minute > 59 or second < 0 or second > 59:
+    if not _is_end(buffer[at]):
+        updated = _seconds(buffer, at)
+        if updated == UNUSUAL:
+            return UNUSUAL
+        line[UPDATED] = updated
+        at += 14
+    if buffer[at] != COMMA:
         return UNUSUAL
-    line[UPDATED] = day * DAY_S + hour * HOUR_S + 60 * minute + second
-    return at + 14
+    at += 1
+    if not _is_end(buffer[at]):
+        if _seconds(buffer, at) == UNUSUAL:
+            return UNUSUAL
+        at += 14
+    if buffer[at] != NEWLINE and (buffer[at] != RETURN or buffer[at + 1] != NEWLINE):
+        return UNUSUAL
+    return at
 
 
 @njit(cache=True, nogil=True)
@@ -175,7 +199,8 @@ def scan_lines(buffer: Any, size: Any, state: Any, powers: Any, lines: Any, valu
         lines: (m, FIELDS) int64, written: of each line its kind (100 to 900, UNUSUAL for another text), where it begins and
             ends; of a 300 record its day since 1970, where its values begin in `values`, its quality (letter * LETTER_STEP +
             (flag + 1) * FLAG_STEP + reason + 1, the last two 0 for none), the time of its update (local seconds, 0 for none)
-            and its number of values. DAY is UNUSUAL where another reader must read it.
+            and its number of values; of a 200 record the state that it leaves, as COUNT and QUALITY. DAY is UNUSUAL where
+            another reader must read it.
         values: (v,) int64, written: scaled by 10 ** DECIMALS of the unit without its prefix.
 
     Returns:
@@ -192,6 +217,7 @@ def scan_lines(buffer: Any, size: Any, state: Any, powers: Any, lines: Any, valu
             line[KIND] = 100 * (np.int64(first) - ZERO) + 10 * (np.int64(second) - ZERO)
         if (
             line[KIND] == 300
+            and buffer[at + 3] == COMMA
             and state[PER_DAY] > 0
             and buffer[at + 12] == COMMA
             and held + state[PER_DAY] <= len(values)
@@ -220,6 +246,7 @@ def scan_lines(buffer: Any, size: Any, state: Any, powers: Any, lines: Any, valu
         line[END] = min(at, size)
         if line[KIND] == 200:
             _definition(buffer, begin, line[END], state)
+            line[COUNT], line[QUALITY] = state[PER_DAY], state[SCALE]
         at += 1
         count += 1
     return count, held

@@ -14,6 +14,7 @@ from pipelines.mediation.columns.blocks import Columns
 from pipelines.mediation.columns.rows import Row
 from pipelines.mediation.kernels.curve_text import INSTANT_BYTES, write_instants
 from pipelines.mediation.kernels.interval_text import SCALED_BYTES_MAX, write_scaled
+from pipelines.mediation.kernels.nem12 import NO_VALUE
 from schemas.arrays import Int64Array
 
 pa: Any = pyarrow
@@ -56,6 +57,8 @@ class Steps:
             return _instants(self.start + self.step_s)
         if name == "value":
             return _values(self.value)
+        if name == "net":
+            return _values(np.where(self.value == NO_VALUE, 0, self.value))
         if name in ("line", "version"):
             found: Int64Array = getattr(self, name)
             known, places = np.unique(found, return_inverse=True)

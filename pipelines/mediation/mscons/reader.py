@@ -58,6 +58,8 @@ class MsconsReader:
     _point: str = ""
     _series: Row | None = None
     _step_s: int = 0
+    _begun: datetime | None = None
+    _until: datetime | None = None
     _behind: datetime | None = None
     _value: _Value | None = None
     _others: bool = False
@@ -112,9 +114,9 @@ class MsconsReader:
         elif tag == "LOC" and segment.said(0) in (POINT, DEVICE):
             if segment.said(0) == POINT:
                 self._point = segment.said(1)
-            self._series, self._step_s, self._behind = None, 0, None
-        elif tag == "LIN":
-            self._series = None
+            self._series, self._step_s, self._begun, self._until, self._behind = None, 0, None, None, None
+        elif tag == "LIN":  # what was told once of a point is told of each of its series
+            self._series, self._behind = None, self._begun
         elif tag == "PIA":
             self._series = words.series(segment.said(1))
         elif tag == "QTY":
@@ -137,7 +139,7 @@ class MsconsReader:
         self._message, self._segments = segment.said(0), 1
         self._messages += 1
         self._function, self._made, self._point, self._series = "", None, "", None
-        self._step_s, self._behind = 0, None
+        self._step_s, self._begun, self._until, self._behind = 0, None, None, None
 
     def _end(self, segment: Segment) -> None:
         if segment.said(0) != str(self._segments):
@@ -179,7 +181,9 @@ class MsconsReader:
         elif qualifier == MADE:  # without an offset it only orders versions, so that any will do
             self._made = found or words.instant(text, form, UTC_ZONE)
         elif qualifier == START:
-            self._behind = found
+            self._begun, self._until, self._behind = found, None, found
+        elif qualifier == END:
+            self._until = found
 
     def _flush(self) -> Iterator[Row]:
         value, self._value = self._value, None
@@ -192,6 +196,8 @@ class MsconsReader:
             except OverflowError:  # beyond the years that there are: a value without a time
                 value.start = None
             self._behind = value.end
+            if value.end is not None and self._until is not None and value.end > self._until:
+                value.doubt = value.doubt or "a value behind the end of its series"
         is_index = value.end is None and (value.at is not None or value.start is not None)
         if is_index != (self.records == "readings"):
             self._others = True
@@ -228,12 +234,18 @@ class MsconsReader:
         seconds = 0 if value.start is None or value.end is None else int((value.end - value.start).total_seconds())
         if not doubt and seconds <= 0:
             doubt = "a value without a time, or of none"
-        energy, base = counted(value.value, unit, max(seconds, 1))
+        if known["measure"].endswith(words.DEMAND):  # the largest power of that time, not one that lasted
+            factor, base = unit_of(unit)
+            energy = scaled(value.value, factor)
+        else:
+            energy, base = counted(value.value, unit, max(seconds, 1))
         return row | {
+            "measure": words.over(known["measure"], seconds),
             "start": "" if value.start is None else common.written(value.start),
             "end": "" if value.end is None else common.written(value.end),
             "step_s": str(seconds),
             "value": "0" if cancelled else (energy if usable else ""),
+            "net": energy if usable and not cancelled else "0",
             "unit": base,
             "stage": "cancelled" if cancelled else "",
             "doubt": doubt,

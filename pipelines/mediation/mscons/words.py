@@ -26,7 +26,7 @@ PERIOD_UNITS = {"804": 86_400, "805": 3600, "806": 60}
 """Formats of a length of time -> seconds: days, hours, minutes."""
 _UNITS = {"KWH": "kWh", "MWH": "MWh", "WHR": "Wh", "KVR": "kVArh", "K3": "kVArh", "KVARH": "kVArh", "MTQ": "m3", "NM3": "m3",
           "KWT": "kW", "KW": "kW", "MAW": "MW", "Z16": "kVArh"}  # fmt: skip
-_USUAL = {"EA": "kWh", "ER": "kVArh", "heat": "kWh"}
+_USUAL = {"EA": "kWh", "ER": "kVArh", "heat": "kWh", "EA_demand": "kW"}
 """Units of values that say none."""
 _OBIS = re.compile(r"\d{1,3}-\d{1,3}:\d{1,3}\.\d{1,3}\.\d{1,3}(\*\d{1,3})?")
 _PRODUCTS = {"AUA": ("EA", PRODUCTION)}
@@ -63,6 +63,18 @@ def _offset(text: str) -> timedelta:
     return -found if text[0] == "-" else found
 
 
+DEMAND, TOTAL = "_demand", "_total"
+_EXTREMES = frozenset((1, 2, 3, 6, 7, 11, 12, 13, 16, 21, 22, 23, 26))
+"""Kinds of values (D of OBIS, IEC 62056-61) that are powers of an instant: smallest, largest, their sums, the present."""
+TOTAL_S = 23 * 3600
+"""Values of a day (one of 23 hours is the shortest) and more are totals that stand beside a curve or in place of one."""
+
+
+def over(measure: str, seconds: int) -> str:
+    """Return the measure of a value of so many seconds: energy of a day and more is a total."""
+    return f"{measure}{TOTAL}" if measure in ("EA", "ER", "ES") and seconds >= TOTAL_S else measure
+
+
 def series(code: str) -> Row:
     """Return what a register, or a product, is."""
     plain = code.partition("*")[0]
@@ -70,6 +82,8 @@ def series(code: str) -> Row:
         measure, direction = measure_of(plain), direction_of(plain)
         if measure in ("volume", "heat", "water"):
             direction = CONSUMPTION
+        elif measure and int(plain.split(".")[1]) in _EXTREMES:
+            measure += DEMAND
         doubt = "" if measure else f"the register {code[:20]} is of no known quantity"
         return {"channel": plain, "measure": measure, "direction": direction, "doubt": doubt}
     measure, direction = _PRODUCTS.get(code, ("", ""))

@@ -103,14 +103,13 @@ class FastNem12:
         values = np.empty(window.count(b",") + 1, np.int64)
         state = self._state()
         count, held = kernel.scan_lines(buffer, size, state, kernel.POWERS, lines, values)
-        return _Window(self, window, lines[:count], values[:held]).steps()
+        try:
+            return _Window(self, window, lines[:count], values[:held]).steps()
+        except UnicodeDecodeError:  # the line reader refuses it, with its place
+            return None
 
     def _state(self) -> Int64Array:
-        stream = self.reader.stream
-        if stream is None or stream.is_power:
-            return np.array([kernel.UNUSUAL, kernel.UNUSUAL], np.int64)
-        exponent = stream.factor.adjusted()
-        return np.array([stream.per_day, exponent + kernel.DECIMALS], np.int64)
+        return np.array(_read_as(self.reader.stream) or (kernel.UNUSUAL, kernel.UNUSUAL), np.int64)
 
 
 @dataclass(slots=True)
@@ -165,7 +164,8 @@ class _Window:
             except UnableToDecodeFile:
                 return None
             if kind == _STREAM_KIND:
-                if trial.stream is None or trial.stream.is_power:
+                read_as = (int(self.lines[row, kernel.COUNT]), int(self.lines[row, kernel.QUALITY]))
+                if trial.stream is None or _read_as(trial.stream) != read_as:
                     return None
                 held[row] = self._place(trial.stream)
             elif kind == 900 and (kinds[row + 1 :] != kernel.UNUSUAL).any():
@@ -185,7 +185,7 @@ class _Window:
 
     def _text(self, row: int) -> str:
         line = self.window[self.lines[row, kernel.BEGIN] : self.lines[row, kernel.END]]
-        return line.decode("utf-8", "replace").removesuffix("\r")
+        return line.decode("utf-8").removesuffix("\r")
 
     def _qualities(self, kinds: Int64Array, days: Int64Array) -> Int64Array | None:
         """Return (v,) the code of each value; None where 400 records are unusual."""
@@ -228,10 +228,17 @@ class _Window:
         )
 
 
+def _read_as(stream: Stream | None) -> tuple[int, int] | None:
+    """Return (intervals of a day, digits by which values are scaled) as the kernel has them; None where rows must do it."""
+    if stream is None or stream.is_power or stream.known["doubt"]:
+        return None
+    return stream.per_day, stream.factor.adjusted() + kernel.DECIMALS
+
+
 def _range(text: str) -> tuple[int, int, int] | None:
     """Return (from, to, code of the quality) of a 400 record, None for an unusual one."""
     cells = text.split(",")
-    if len(cells) < 4:
+    if len(cells) < 4 or cells[0] != "400":
         return None
     first, last, quality, reason = cells[1], cells[2], cells[3], cells[4] if len(cells) > 4 else ""
     code = coded(quality, reason)
@@ -248,6 +255,8 @@ def coded(quality: str, reason: str) -> int | None:
     if words.QUALITY.fullmatch(quality) is None:
         return None
     code = ord(quality[0]) * kernel.LETTER_STEP
+    if quality[1:] == "99":  # beyond what a code holds
+        return None
     if quality[1:]:
         code += (int(quality[1:]) + 1) * kernel.FLAG_STEP
     if not reason:

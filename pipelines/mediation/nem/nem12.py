@@ -158,6 +158,7 @@ class LineReader:
             "start": common.written(start),
             "end": common.written(start + step),
             "value": value,
+            "net": "0" if quality.startswith(words.NULL) else value,
             "power": power,
             "quality": quality,
             "nature": words.NATURES.get(quality[:1], ""),
@@ -240,11 +241,14 @@ class LineReader:
             told = f"{len(cells)} fields, {len(cells) - 2 - count - QUALITY_FIELDS} more than there may be"
         elif loaded and not words.is_instant(loaded) and self.strict:
             told = f"{loaded[:20]} is no time of load"
+        elif quality[0] == words.VARIES and _reasoned(quality, reason) != words.VARIES and self.strict:
+            told = f"the quality {_reasoned(quality, reason)[:20]}, but what varies has its flags and reasons in 400 records"
         if told:
             yield from self._fault(line, told, stream, start)
             return
         assert start is not None
-        self._day = Day(line, stream, start, values, _reasoned(quality, reason), words.instant(updated))
+        said = words.VARIES if quality[0] == words.VARIES else _reasoned(quality, reason)
+        self._day = Day(line, stream, start, values, said, words.instant(updated))
 
     def _quality(self, line: int, cells: list[str]) -> Iterator[Row]:
         day = self._day

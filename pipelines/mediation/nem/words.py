@@ -30,6 +30,8 @@ _STREAMS = {
 CHECK_METERS = {**dict.fromkeys("CFLRU", 64), **dict.fromkeys("ADJPS", 96)}
 """What is added to the number of a meter that checks another one, or of an average: neither is energy of its own."""
 REGISTER_NUMBERS = {str(n): n for n in range(1, 10)}
+_REGISTER = re.compile(r"[1-9A-Z][0-9A-Z]?", re.ASCII)
+"""Of an accumulating meter: which meter of the point, and which of its registers (AEMO, NMI Procedure)."""
 
 
 def malformed(line: int, told: str) -> UnableToDecodeFile:
@@ -100,16 +102,17 @@ def register(suffix: str, unit: str, sense: str) -> Row:
     """Return what a register of an accumulating meter is; `sense`: E for what the network delivers, I for what it is given."""
     direction = {"E": CONSUMPTION, "I": PRODUCTION}.get(sense, "")
     base = unit_of(unit)[1]
-    measure, number = MEASURES.get(base, ""), REGISTER_NUMBERS.get(suffix[:1], 0)
-    doubt = (
-        ""
-        if direction and measure
-        else f"the register {suffix} counts {unit or 'no unit'} in the direction {sense or 'of none'}"
-    )
+    measure, doubt, number, tariff = MEASURES.get(base, ""), "", 0, 0
+    if not direction or not measure:
+        doubt = f"the register {suffix} counts {unit or 'no unit'} in the direction {sense or 'of none'}"
+    elif not _REGISTER.fullmatch(suffix.upper()):
+        doubt = f"the register {suffix[:20] or 'without a suffix'} is not known"
+    else:
+        number, tariff = int(suffix[0], 36), int(suffix[1:] or "0", 36)
     return {
         "measure": measure,
         "direction": direction,
         "dial": suffix,
-        "channel": index_channel(measure, direction, number=number) if not doubt else suffix,
+        "channel": index_channel(measure, direction, number=number, tariff=tariff) if not doubt else suffix,
         "doubt": doubt,
     }

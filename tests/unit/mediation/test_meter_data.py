@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections import Counter
 from datetime import UTC, datetime
@@ -14,10 +15,13 @@ from meter_messages import BEGIN, TIMED, WATT_HOURS, feed, kind, message, read, 
 from meter_twin import dsmr_p1, green_button, mscons, nem12, nem13
 
 from pipelines.mediation.columns.rows import Row
+from pipelines.mediation.espi import reader as espi_reader
 from pipelines.mediation.espi.words import local_time
 from pipelines.mediation.failures import UnableToDecodeFile
 from pipelines.mediation.meters.units import counted, unit_of
+from pipelines.mediation.oddities import has_oddities, record_oddities
 from pipelines.mediation.p1.telegrams import crc16
+from schemas.source_meters import MeterDataSource
 
 ENERGY = Path(__file__).parents[4] / "shared" / "samples" / "energy"
 NEM12_FILES = sorted((ENERGY / "nem" / "nem12").iterdir())
@@ -144,6 +148,34 @@ def test_a_day_that_is_stated_again_is_a_newer_version() -> None:
     assert rows[0]["start"] == rows[48]["start"]
 
 
+@pytest.mark.parametrize(
+    ("unit", "value"), [(" kWh", "1500"), ("kWh ", "1500"), ("GWh", "1500000000"), ("Wh", "1.5"), ("mWH", "1500000")]
+)
+def test_the_prefix_of_a_unit_counts_wherever_it_stands(unit: str, value: str) -> None:
+    rows = read(HEAD + STREAM.replace("kWh", unit) + DAY + "900\n")
+    assert {row["value"] for row in rows} == {value}
+
+
+def test_what_varies_has_no_reason_of_its_own() -> None:
+    data = HEAD + STREAM + DAY.replace(",A,,", ",V,89,") + "400,1,48,A,,\n900\n"
+    assert refused(data).startswith("MALFORMED_METER_DATA line 3: the quality V/89, but")
+    assert {row["quality"] for row in read(data, strict=False)} == {"A"}
+
+
+def test_registers_of_a_meter_are_channels_of_their_own() -> None:
+    record = "250,N1,1112,1,{0},{0},M1,E,1.0,20260101093000,A,,,2.0,20260115093000,A,,,{1},kWh,,20260116000000,\n"
+    lines = "".join(record.format(suffix, "1.0") for suffix in ("11", "12", "2A")) + record.format("41", "7")
+    rows = read(f"100,NEM13,202601160102,A,B\n{lines}900\n", "readings")
+    assert [row["channel"] for row in rows[::2]] == ["1-1:1.8.1", "1-1:1.8.2", "1-2:1.8.10", "1-4:1.8.1"]
+    source = MeterDataSource.model_construct(records="readings", strict=True, zone=None, table=None)
+    assert has_oddities(source)
+    told = record_oddities(source, io.BytesIO(f"100,NEM13,202601160102,A,B\n{lines}900\n".encode()))
+    assert list(told) == [(5, "the quantity is 7, but the readings are 1 apart")]
+    for suffix in ("", "0", "123"):
+        rows = read(f"100,NEM13,202601160102,A,B\n{record.format(suffix, '1')}900\n", "readings")
+        assert ["is not known" in row["doubt"] for row in rows] == [True, True]
+
+
 def test_check_meters_are_no_energy_of_their_own() -> None:
     [row, *_] = read(HEAD + STREAM.replace(",E1,N1", ",F1,N1") + DAY + "900\n")
     assert (row["measure"], row["channel"]) == ("EA_check", "1-65:1.29.0")
@@ -179,6 +211,16 @@ def test_longer_intervals_that_say_the_same_are_never_billed(*, daily_first: boo
     assert sum(int(row["value"]) for row in billed) == 4900
     [covered] = [row for row in rows if row.get("covered")]
     assert (covered["value"], covered["covered"]) == ("2400", "intervals of 3600 s say the same")
+
+
+@pytest.mark.parametrize("held", [50_000, 4])
+def test_an_hour_that_comes_first_does_not_hide_its_quarters(held: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(espi_reader, "HELD_MAX", held)
+    hours = "2:" + "".join(reading(BEGIN + 3600 * n, 3600, 100) for n in range(2))
+    quarters = "1:" + "".join(reading(BEGIN + 900 * n, 900, 25) for n in range(8))
+    rows = read(feed(hours, quarters, types=kind(1, **WATT_HOURS) + kind(2, **WATT_HOURS)))
+    assert [row["step_s"] for row in rows if not row.get("covered")] == ["900"] * 8
+    assert [row["step_s"] for row in rows if row.get("covered")] == ["3600"] * 2
 
 
 def test_a_reading_type_may_come_behind_its_blocks() -> None:
@@ -268,6 +310,40 @@ def test_a_swiss_step_is_told_once() -> None:
         ("2026-01-31T23:00:00Z", "1500"),
         ("2026-01-31T23:15:00Z", "2000"),
     ]
+
+
+def test_each_series_of_a_point_begins_where_its_time_does() -> None:
+    series = "QTY+220:1:KWH'QTY+220:2:KWH'"
+    begin = "DTM+163:202601312300?+00:303'DTM+164:202601312330?+00:303'DTM+672:15:806'"
+    rows = read(message(begin + series + "LIN+2'PIA+5+1-1?:2.29.0:SRW'" + series + "QTY+220:3:KWH'"))
+    assert [(row["channel"], row["start"][11:16], row["value"]) for row in rows[:4]] == [
+        (channel, start, value)
+        for channel in ("1-1:1.29.0", "1-1:2.29.0")
+        for start, value in (("23:00", "1000"), ("23:15", "2000"))
+    ]
+    assert rows[4]["doubt"].endswith("a value behind the end of its series")
+
+
+@pytest.mark.parametrize(
+    ("channel", "unit", "measure", "value"),
+    [
+        ("1-1?:1.6.0", "KWT", "EA_demand", ("100000", "W")),
+        ("1-1?:1.6.0", "", "EA_demand", ("100000", "W")),
+        ("1-1?:1.29.0", "KWH", "EA_total", ("100000", "Wh")),
+        ("1-1?:1.8.0", "KWH", "EA_total", ("100000", "Wh")),
+    ],
+)
+def test_demand_and_totals_are_no_curves(channel: str, unit: str, measure: str, value: tuple[str, str]) -> None:
+    month = f"QTY+220:100:{unit}'DTM+163:202512312300?+00:303'DTM+164:202601312300?+00:303'"
+    [row] = read(message(month).replace("1-1?:1.29.0", channel))
+    assert (row["measure"], (row["value"], row["unit"]), row["net"], row["doubt"]) == (measure, value, value[0], "")
+
+
+def test_what_has_no_value_takes_back_what_had_one() -> None:
+    assert [row["net"] for row in read(message(TIMED.format("20", "1,5")))] == ["0"]
+    assert [row["net"] for row in read(message(TIMED.format("220", "1,5"), "1"))] == ["0"]
+    null = read(HEAD + STREAM + DAY.replace(",A,", ",N,") + "900\n")
+    assert {(row["value"], row["net"]) for row in null} == {("", "0")}
 
 
 def test_times_without_an_offset_need_a_zone() -> None:

@@ -7,6 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from meter_messages import BEGIN, TIMED, WATT_HOURS, feed, kind, message, read, reading
 
+from pipelines.mediation.espi import parser
+from pipelines.mediation.failures import UnableToDecodeFile
+from pipelines.mediation.grdf.table import clock_reader
 from pipelines.mediation.intervals.demand import _local
 from pipelines.mediation.intervals.profile import _local_day
 from pipelines.mediation.intervals.profiled import _offset
@@ -48,3 +51,32 @@ def test_the_last_instants_have_no_local_time() -> None:
     row = {"start": "9999-12-31T13:30:00Z"}
     assert "has no local time" in _local(row, ZoneInfo("Australia/Sydney"))["doubt"]
     assert _local_day(253_402_263_000 // 900, _offset("Australia/Sydney")) == 253_402_263_000 // 86_400
+
+
+@pytest.mark.parametrize(
+    ("put", "told"),
+    [
+        ("<a b='" + "x" * (1 << 18), "what begins there is longer than 65536 bytes"),
+        ("<!--" + "x" * (1 << 18), "what begins there is longer than 65536 bytes"),
+        ("<" + "x" * 5000 + ">", "the name of an element is too long"),
+        ("<entry>" + "<link rel='a' href='b'/>" * 1001, "an entry has more than 1000 links"),
+        (f"<entry><link rel='{'r' * 5000}' href='b'/>", "a link is too long"),
+    ],
+)
+def test_what_a_feed_keeps_has_a_bound(put: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parser, "ELEMENT_BYTES_MAX", 1 << 16)
+    with pytest.raises(UnableToDecodeFile, match=told) as refused:
+        read("<feed>" + put)
+    assert refused.value.code == "RECORD_TOO_LONG"
+
+
+def test_a_year_of_four_digits_is_that_year() -> None:
+    for pattern, said, year in (
+        ("YYYY-MM-DD", "0001-01-15", 1),
+        ("YY-MM-DD", "01-01-15", 2001),
+        ("YYYY-MM-DD", "0099-01-15", 99),
+    ):
+        found = clock_reader(pattern)(said)
+        assert found is not None
+        assert found.year == year
+    assert clock_reader("YYYY-MM-DD")("0000-01-15") is None
