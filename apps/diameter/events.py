@@ -14,7 +14,6 @@ from apps.diameter.services import Service, ServiceTable
 from apps.embedded.charging_looks import price_enquiry
 from apps.embedded.charging_requests import ChargingAnswer, ChargingRequest
 from pipelines.mediation.diameter.codes import Result
-from pipelines.mediation.diameter.fields import Group
 from pipelines.mediation.diameter.messages import UnableToReadMessage
 from schemas.charging import ChargingCode, ChargingKind
 from schemas.rejection import Reason
@@ -67,7 +66,11 @@ async def decide_event(port: Port, credit: Credit, part: Part) -> Decided:
     if credit.action is Action.REFUND_ACCOUNT:
         return await _refund(port, credit, part, service)
     whose = port.access_point(credit, service)
-    asked = service.asked(part.requested or Group(()))
+    asked = service.of_event(part.requested)
+    if asked is None and credit.action is Action.CHECK_BALANCE:
+        asked = service.quota
+    if asked is None:  # RFC 8506, 9.2: insufficient rating input
+        return Decided(part, service, Result.RATING_FAILED)
     charge = port.reservation(credit, service, part, whose, CHARGED, asked)._replace(
         kind=ChargingKind.CHARGE, increment=0
     )

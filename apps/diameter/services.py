@@ -49,16 +49,33 @@ class Service:
         found = self._units(units)
         return self.quota if found is None else min(found * self.step, self.quota)
 
+    def of_event(self, units: Group | None) -> int | None:
+        """Return base steps of what an event asks for, which is no grant and has no quota: it happens as it is, or not at all.
+
+        One that says no amount is one unit of a service that is counted in units of its own. Of octets or time it says too
+        little to be rated: None.
+
+        Raises:
+            UnableToReadMessage: INVALID_AVP_VALUE when that is too much, or an AVP cannot be read.
+        """
+        found = None if units is None else self._units(units)
+        if found is None:
+            return self.step if self.terms.measured_in == "service_units" else None
+        return self._bounded(found * self.step)
+
     def used(self, units: Iterable[Group]) -> int:
         """Return base steps of Used-Service-Units together, before and after changes of tariff.
 
         Raises:
             UnableToReadMessage: INVALID_AVP_VALUE when that is too much, or an AVP cannot be read.
         """
-        found = sum(self._units(each) or 0 for each in units) * self.step
-        if found > QUANTITY_MAX:
-            raise UnableToReadMessage(Result.INVALID_AVP_VALUE, f"{found} base steps are too many")
-        return found
+        return self._bounded(sum(self._units(each) or 0 for each in units) * self.step)
+
+    @staticmethod
+    def _bounded(steps: int) -> int:
+        if steps > QUANTITY_MAX:
+            raise UnableToReadMessage(Result.INVALID_AVP_VALUE, f"{steps} base steps are too many")
+        return steps
 
     def _units(self, units: Group) -> int | None:
         found: int | None = units.get(self.measure)

@@ -196,6 +196,20 @@ def test_events(gateway: Gateway) -> None:
     assert gateway.ask(**said, action=3, session="costs", requested=three).get("Result-Code") == 4012
 
 
+def test_an_event_is_what_it_says_and_without_an_amount_one(gateway: Gateway) -> None:
+    said: dict[str, Any] = {"type": EVENT, "context": "32274@3gpp.org", "whose": WHOSE, "action": 0}
+    one = gateway.ask(**said, session="one", services=[{"Rating-Group": 1}])
+    [part] = one.all("Multiple-Services-Credit-Control")
+    assert part.get("Granted-Service-Unit").get("CC-Service-Specific-Units") == 1
+    assert gateway.balance() == (7, 0)
+    gateway.ask(**said, session="many", requested={"CC-Service-Specific-Units": 11})  # a grant has at most 10
+    assert gateway.balance() == (Decimal("1.5"), 0)
+    for action in (0, 3):  # how many octets is anybody's guess
+        answer = gateway.ask(type=EVENT, whose=WHOSE, action=action, session="octets", services=[{"Rating-Group": 1}])
+        assert told(answer) == {1: (5031, None, False)}
+    assert gateway.balance() == (Decimal("1.5"), 0)
+
+
 def test_what_cannot_be_charged(gateway: Gateway) -> None:
     stranger = [{"Subscription-Id-Type": 0, "Subscription-Id-Data": "44"}]
     nai = [{"Subscription-Id-Type": 3, "Subscription-Id-Data": "a@b"}]
