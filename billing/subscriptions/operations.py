@@ -235,6 +235,9 @@ def do_what_is_due(changes: Changes) -> list[str]:
     told = []
     for one in store.due_actions(changes.connection, changes.at):
         row = _required(changes, one["subscription_id"])
+        # in the order of time, whenever this runs: but what is planned for the very end of a term comes before that end
+        told += _end_term(changes, row, one["due_at"] - 1)
+        row = _required(changes, one["subscription_id"])
         life = _life(changes, row)
         try:
             after = applied(changes, row, life, Action(one["action"]), one["due_at"], one["details"])
@@ -247,20 +250,25 @@ def do_what_is_due(changes: Changes) -> list[str]:
         store.set_outcome(changes, one["id"], "DONE")
         told.append(f"{row['code']}: {after.status.value}")
     for row in store.ended_terms(changes.connection, changes.at):
-        life, term = _life(changes, row), store.term_of(row)
-        try:
-            due = term_due(life, term, changes.at, store.began_at(changes.connection, row))
-        except UnableToKeepSubscription as error:  # one life that cannot go on must not stop the others
-            told.append(f"{row['code']}: its term ended, which failed: {error}")
-            continue
-        if due is not None:
-            store.update_life(changes, row, life, due[0])
-            told.append(f"{row['code']}: {'renewed' if due[1] is None else due[0].status.value}")
+        told += _end_term(changes, row, changes.at)
     for row in store.notices(changes.connection):
         if notice_due(_life(changes, row), store.term_of(row), changes.at, row["told_of"]):
             store.set_told(changes, row)
             told.append(f"{row['code']}: its term ends")
     return told
+
+
+def _end_term(changes: Changes, row: dict[str, Any], at: int) -> list[str]:
+    """Renew or end the term of a subscription where it has ended by an instant; say what was done."""
+    life, term = _life(changes, row), store.term_of(row)
+    try:
+        due = term_due(life, term, at, store.began_at(changes.connection, row))
+    except UnableToKeepSubscription as error:  # one life that cannot go on must not stop the others
+        return [f"{row['code']}: its term ended, which failed: {error}"]
+    if due is None:
+        return []
+    store.update_life(changes, row, life, due[0])
+    return [f"{row['code']}: {'renewed' if due[1] is None else due[0].status.value}"]
 
 
 def define_reason(changes: Changes, reason: TerminationReason) -> None:

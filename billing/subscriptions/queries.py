@@ -72,5 +72,6 @@ def compiled(database: Database, *, keep_levels: bool) -> Published:
                 for action, due, details in planned.get(identifier, ())
             )
             life = store.life_of(row, suspensions.get(identifier, ()))
-            bought.append(Bought(row, life, store.term_of(row), later, tuple(points.get(identifier, ()))))
+            began = store.began_at(connection, row) if later and row["successor_of"] is not None else None
+            bought.append(Bought(row, life, store.term_of(row), later, tuple(points.get(identifier, ())), began))
     return published(accounts, bought, keep_levels=keep_levels)

@@ -18,12 +18,13 @@ from hashlib import sha256
 from typing import Any
 
 from billing.accounts.models import INHERITED, Kind
-from billing.subscriptions.models import Action, EndOfTerm, SubscriptionStatus, Term
+from billing.subscriptions.models import Action, SubscriptionStatus, Term
 from billing.subscriptions.rules_lifecycle import (
     Life,
     Period,
     UnableToKeepSubscription,
     own_periods,
+    term_due,
     terminated,
     transformed,
 )
@@ -51,7 +52,7 @@ class Bought:
 
     Attributes:
         row: columns of the store. life: where it is, without what is planned. planned: (action, at, apply_agreement), in order.
-        points: (identifier, start, end, shared).
+        points: (identifier, start, end, shared). began_at: when its term began, where that was with a predecessor.
     """
 
     row: Mapping[str, Any]
@@ -59,6 +60,7 @@ class Bought:
     term: Term | None = None
     planned: tuple[tuple[Action, int, bool], ...] = ()
     points: tuple[tuple[str, int | None, int | None, int], ...] = ()
+    began_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ def foreseen(bought: Bought) -> Life:
     """
     life = bought.life
     for action, at, apply_agreement in bought.planned:
+        life = _behind_terms(bought, life, at - 1)  # what is planned for the end of a term comes before that end
         try:
             if action is Action.TERMINATE:
                 life = terminated(life, at, apply_agreement=apply_agreement)
@@ -84,11 +87,15 @@ def foreseen(bought: Bought) -> Life:
                 life = transformed(life, action, at, bought.term)
         except UnableToKeepSubscription:
             continue
-    term, end = bought.term, life.term_end_at
-    ends = term is not None and not term.renews and term.then is EndOfTerm.TERMINATE
-    if ends and end is not None and life.status is SubscriptionStatus.ACTIVE:
-        with suppress(UnableToKeepSubscription):
-            life = terminated(life, end, apply_agreement=False)
+    renews = bought.term is None or bought.term.renews
+    return life if renews or life.term_end_at is None else _behind_terms(bought, life, life.term_end_at)
+
+
+def _behind_terms(bought: Bought, life: Life, at: int) -> Life:
+    """Return a life after the ends of its terms up to an instant."""
+    with suppress(UnableToKeepSubscription):
+        due = term_due(life, bought.term, at, bought.began_at)
+        life = life if due is None else due[0]
     return life
 
 

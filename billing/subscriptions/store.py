@@ -256,7 +256,7 @@ def subscriptions(
 
 _TOLD = (
     "id", "code", "account_id", "offer", "status", "zone", "group_code", "term",
-    "start_at", "terminated_at", "charged_until_at", "term_end_at", "agreement_end_at",
+    "start_at", "terminated_at", "charged_until_at", "term_end_at", "agreement_end_at", "successor_of",
 )  # fmt: skip
 
 

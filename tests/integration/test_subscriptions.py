@@ -146,6 +146,31 @@ def test_a_life_is_the_catalogs(database: Database, tmp_path: Path) -> None:
     assert points(loaded(database, tmp_path / "closed")) == ahead  # late usage is still its own
 
 
+@pytest.mark.parametrize("days", [(50,), (35, 50), (30, 31, 40, 50)])
+@pytest.mark.parametrize(
+    ("term", "done", "told"),
+    [
+        ({"months": 1, "then": "TERMINATE"}, ["one: TERMINATED", "one: suspend failed"], [("+331", "one", 0, 30)]),
+        ({"months": 1, "then": "SUSPEND"}, ["one: SUSPENDED", "one: suspend failed"], [("+331", "one", 0, 30)]),
+        ({"months": 1, "renews": True}, ["one: renewed", "one: SUSPENDED"], [("+331", "one", 0, 40)]),
+    ],
+)
+def test_it_does_not_matter_when_what_is_due_is_done(
+    database: Database, tmp_path: Path, days: tuple[int, ...], term: dict[str, Any], done: list[str], told: list[Any]
+) -> None:
+    """A term ends on day 30, and a suspension is planned for day 40."""
+    with made(database) as changes:
+        add_subscription(changes, bought("one", "+331", term=term), activate=True)
+        act(changes, "one", Action.SUSPEND, at=NOW + 40 * DAY)
+    assert points(loaded(database, tmp_path / "before")) == told
+    said = list[str]()
+    for day in days:
+        with made(database, NOW + day * DAY) as changes:
+            said += do_what_is_due(changes)
+    assert [one[: len(wanted)] for one, wanted in zip(said, done, strict=True)] == done
+    assert points(loaded(database, tmp_path / "after")) == told
+
+
 def test_what_can_no_longer_be_done_is_told_once(database: Database) -> None:
     with made(database) as changes:
         add_subscription(changes, bought("one", "+331"), activate=True)
