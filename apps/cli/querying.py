@@ -63,6 +63,8 @@ def query(
     from apps.embedded.access import reach
 
     asked = ask(sql, name, parameters, tenant=settings.tenant, limit=limit)
+    if name:
+        directory.check_tenant(settings.tenant)
     with reach(directory, settings, say) as access:
         found = access.query(*asked)
     if name and found.num_rows > limit:
@@ -155,6 +157,8 @@ def export(
     from apps.embedded.access import reach
 
     asked = ask(sql, name, parameters, tenant=settings.tenant, limit=None)
+    if name:
+        directory.check_tenant(settings.tenant)
     with (
         reach(directory, settings, say) as access,
         access.scan(*asked) as batches,

@@ -35,8 +35,9 @@ LAYOUT = MIGRATIONS[-1].version
 NEVER = frozenset({"owner.lock", "owner.sock", MANIFEST})
 """Not part of what is backed up: they belong to the process that has the directory open, or to a backup."""
 _NAMED = ("secret", "tenant")
-_APART = ("control.db", "tenants/", "publish.lock", ".candidate-")
-"""Changed by others than the owner: the tenant's business is copied by its database, other tenants by backups of their own."""
+_APART = ("control.db", "tenants/", "publish.lock", ".candidate-", ".scan-")
+"""Changed by others than the owner: the tenant's business is copied by its database, other tenants by backups of their own;
+results on their way to someone belong to nobody else."""
 _TREES = ("catalog", "images")
 _UNCHANGING = ("archive/", "images/")
 _CHUNK = 8 << 20

@@ -120,6 +120,15 @@ class DataDirectory:
                 "set it back, or take another data directory"
             )
 
+    def check_tenant(self, tenant: str) -> None:
+        """Check that what is there, if anything, is `tenant`'s: queries that have a name would find nothing of another one.
+
+        Raises:
+            TenantDiffers: when it is another tenant's.
+        """
+        if (self.root / "tenant").exists():
+            self.bind(tenant)
+
     def secret(self) -> bytes:
         """Return the installation's 16 secret bytes, made before the first claim; identities are hashed with them.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from ipaddress import IPv6Address
@@ -18,6 +20,8 @@ _TEXT_OF: dict[str, Callable[[bytes], str]] = {
     "IPv6": lambda value: str(IPv6Address(value)),
 }
 """Types without an Arrow type of their own."""
+END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
+"""Of Arrow IPC: a message that has no bytes."""
 
 
 def has_plain_bytes(rows: pa.Table) -> bool:
@@ -52,6 +56,19 @@ def with_binary(rows: pa.Table) -> pa.Table:
                 chunks = [chunk.view(pa.binary()) for chunk in column.chunks]
                 rows = rows.set_column(index, field.name, pa.chunked_array(chunks, pa.binary()))
     return rows
+
+
+def check_whole(path: Path) -> None:
+    """Check that a file of Arrow IPC streams ends with the mark that ends a stream: a full disk may cut it between two batches.
+
+    Raises:
+        OSError: when it does not.
+    """
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - len(END_OF_STREAM), 0))
+        if file.read() != END_OF_STREAM:
+            raise OSError(errno.ENOSPC, f"the result was cut short after {size:,} bytes", str(path))
 
 
 def batches_of(path: Path) -> Iterator[pa.RecordBatch]:

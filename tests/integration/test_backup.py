@@ -41,7 +41,12 @@ def worked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_directory_at_rest_is_restored_as_it_was_and_goes_on(worked: Path, tmp_path: Path) -> None:
+    left = worked / ".scan-left"  # by a command that died while it wrote a result
+    left.mkdir()
+    (left / "result").write_bytes(b"much")
     told = octroi("backup", tmp_path / "backup", "--data", worked, "--json").ok().json
+    shutil.rmtree(left)
+    assert not (tmp_path / "backup" / ".scan-left").exists()
     assert told["store"]
     assert told["facts"]["fact_usage"] == content(worked).hashes["fact_usage"][0] - 1 > 5  # but for the open segment
     assert (tmp_path / "backup" / "secret").stat().st_mode & 0o777 == 0o600

@@ -56,6 +56,17 @@ def test_reading_commands_answer_while_the_owner_runs(owned: Path) -> None:
     assert balanced(owned)["records"][0]["received"] == 3
 
 
+def test_a_query_that_has_a_name_is_not_asked_of_another_tenant(
+    owned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OCTROI_TENANT", "somebody")
+    named = ["--name", "usage-by-day", "--param", "from=2026-01-01", "--param", "to=2027-01-01"]
+    for command in (["query"], ["export", "--to", tmp_path / "none.csv"]):
+        told = octroi(*command, *named, "--data", owned)
+        assert (told.code, "belongs to tenant" in told.err) == (3, True)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_results_of_any_size_are_written_while_the_owner_runs(owned: Path, tmp_path: Path) -> None:
     named = ["--name", "usage-by-day", "--param", "from=2026-01-01", "--param", "to=2027-01-01"]
     rows = octroi("query", *named, "--data", owned, "--json").ok().json  # more of them after other tests
