@@ -92,6 +92,9 @@ _EXIT_CODES = {
     "UnableToKeepSubscription": USAGE,
     "UnableToPublish": CONFIGURATION,
     "UnableToReadSheet": USAGE,
+    "UnableToReadInvoice": USAGE,
+    "UnableToRenderInvoice": CONFIGURATION,
+    "UnableToWriteInvoice": USAGE,
     "WrongUsage": USAGE,
 }
 """By name, because importing the classes would import what they guard."""

@@ -19,6 +19,7 @@ from apps.cli import (
     explaining,
     fees,
     files,
+    invoices,
     notifying,
     processing,
     querying,
@@ -60,6 +61,7 @@ rating.add_to(app)
 catalogs.add_to(app)
 rerating.add_to(app)
 billing.add_to(app)
+invoices.add_to(app)
 fees.add_to(app)
 energy.add_to(app)
 simulating.add_to(app)
