@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rating_strategies import yaml_of
 from rating_world import catalog_from, instant
 
@@ -165,3 +168,33 @@ def test_what_was_asked_before_scopes_were_noted_is_kept(april_and_may: pl.DataF
     )
     then = _catalog(_sub("one", "calls", "2026-04-01T00:00:00Z"), _sub("old", "frame", "2026-04-01T00:00:00Z"))
     assert _paid(_ask(then, legacy, "2026-07-01")) == FIRST | {"old 2026-06-01": "30"}
+
+
+OLD = ("one", "two", "three")
+
+
+@cache
+def _paid_by(payer: str) -> Catalog:
+    """Return a catalog in which one of three subscriptions, all as old, pays."""
+    return _catalog(*(_sub(code, "frame" if code == payer else "calls", "2026-04-01T00:00:00Z") for code in OLD))
+
+
+@settings(max_examples=8)
+@given(
+    payers=st.lists(st.sampled_from(OLD), min_size=6, max_size=6),
+    used=st.lists(st.integers(0, 45), min_size=6, max_size=6),
+)
+def test_each_month_is_asked_once_whoever_pays_in_turn(payers: list[str], used: list[int]) -> None:
+    usage = [("smith", "voice", f"2026-{month:02}-10T00:00:00Z", amount) for month, amount in enumerate(used, 4)]
+    asked = NOTHING
+    for month, payer in enumerate(payers, 5):
+        asked = _ask(_paid_by(payer), asked, f"2026-{month:02}-01", usage[: month - 4])
+    expected = {
+        f"{payer} 2026-{month:02}-01": str(30 - amount)
+        for month, (payer, amount) in enumerate(zip(payers, used, strict=True), 4)
+        if amount < 30
+    }
+    assert _paid(asked) == dict(sorted(expected.items()))
+    # done again, whoever pays by then: nothing of all that is asked again
+    for payer in OLD:
+        assert _paid(_ask(_paid_by(payer), asked, "2026-10-01", usage)) == _paid(asked)
