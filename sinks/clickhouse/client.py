@@ -18,7 +18,7 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, OperationalError
 
-from sinks.clickhouse.results import check_whole, has_plain_bytes, with_binary, with_texts
+from sinks.clickhouse.results import check_whole, has_plain_bytes, note_types, schema_of, with_binary, with_texts
 from sinks.clickhouse.table import quoted
 
 WRITER_SETTINGS: Final[Mapping[str, Any]] = {
@@ -191,12 +191,13 @@ class Connection:
             if self._embedded:
                 into = f"{statement}\nINTO OUTFILE {quoted(str(path))}"
                 self._client.raw_query(into, bound, fmt="ArrowStream")
-                check_whole(path)
-                return
-            with self._client.raw_stream(statement, bound, fmt="ArrowStream") as stream, path.open("xb") as file:
-                shutil.copyfileobj(stream, file, 1 << 20)
+            else:
+                with self._client.raw_stream(statement, bound, fmt="ArrowStream") as stream, path.open("xb") as file:
+                    shutil.copyfileobj(stream, file, 1 << 20)
             check_whole(path)
-        except (ClickHouseError, OSError) as error:
+            if has_plain_bytes(schema_of(path).empty_table()):
+                note_types(path, self._types(statement, bound))
+        except (ClickHouseError, OSError, pa.ArrowInvalid) as error:
             path.unlink(missing_ok=True)
             raise UnableToQuery(str(error)) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -75,10 +76,35 @@ def batches_of(path: Path) -> Iterator[pa.RecordBatch]:
     """Yield the record batches of a file of Arrow IPC streams that follow one another; of a result without rows one
     batch without rows.
     """
+    noted = _beside(path)
+    types = json.loads(noted.read_text()) if noted.exists() else []
     with pa.memory_map(str(path)) as file:
         while file.tell() < file.size():
             with pa.ipc.open_stream(file) as stream:
                 found = iter(stream)
                 first = next(found, None)
-                yield pa.RecordBatch.from_pylist([], stream.schema) if first is None else first
-                yield from found
+                yield _texts_in(pa.RecordBatch.from_pylist([], stream.schema) if first is None else first, types)
+                for batch in found:
+                    yield _texts_in(batch, types)
+
+
+def schema_of(path: Path) -> pa.Schema:
+    """Return what columns a file for `batches_of` has."""
+    with path.open("rb") as file, pa.ipc.open_stream(file) as stream:
+        return stream.schema
+
+
+def note_types(path: Path, types: Sequence[str]) -> None:
+    """Keep beside a file for `batches_of` what the ClickHouse types of its columns are, so that plain bytes become text."""
+    _beside(path).write_text(json.dumps(list(types)))
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.types")
+
+
+def _texts_in(batch: pa.RecordBatch, types: Sequence[str]) -> pa.RecordBatch:
+    if not types:
+        return batch
+    table = with_texts(pa.Table.from_batches([batch]), types)
+    return pa.RecordBatch.from_arrays([column.combine_chunks() for column in table.columns], schema=table.schema)

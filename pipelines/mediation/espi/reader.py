@@ -20,7 +20,7 @@ from schemas.source_meters import MeterRecords
 FLOW = "ESPI"
 HOLD_FROM_S = 3600
 """Intervals that are longer wait until the end of the file, for finer ones that say the same."""
-HELD_MAX = 50_000
+HELD_MAX = 20_000
 """Of the other intervals so many wait, too; of more the shortest are judged first, so that only the rest waits."""
 RANGES_MAX = 100_000
 SUMMARIES = ("UsageSummary", "ElectricPowerUsageSummary")

@@ -231,6 +231,13 @@ def test_a_large_result_comes_in_batches(store: Store, tmp_path: Path) -> None:
     with store.long.scan("SELECT number FROM numbers(10) WHERE number > 10", tmp_path) as batches:
         (empty,) = batches
     assert (empty.num_rows, empty.schema.names) == (0, ["number"])
+    large = "SELECT toInt128(-5) AS a, toIPv6('::1') AS b, number AS c, if(number > 1, toUInt256(7), NULL) AS d FROM numbers({})"
+    with store.long.scan(large.format(3), tmp_path) as batches:
+        rows = [row for batch in batches for row in batch.to_pylist()]
+    assert rows == store.query(large.format(3)).to_pylist()
+    assert rows[2] == {"a": "-5", "b": "::1", "c": 2, "d": "7"}
+    with store.long.scan(large.format(0), tmp_path) as batches:
+        assert [str(batch.schema.field("a").type) for batch in batches] == ["string"]
     assert list(tmp_path.iterdir()) == []
     for wrong in ("DROP TABLE fact_usage", "SELECT nothing", "SELECT 1 INTO OUTFILE 'x'"):
         with pytest.raises(UnableToQuery), store.long.scan(wrong, tmp_path):
