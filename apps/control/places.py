@@ -207,10 +207,12 @@ def delete(settings: Settings, code: str) -> Place:
         if find_tenant(database).status is not TenantStatus.SUSPENDED:
             raise UnableToManageTenant(f"tenant {code} is active: suspend it first")
     root = place.directory.root
+    # under another name first: what is half removed is no tenant any more, and one that was half removed before goes, too
+    gone = root.with_name(f".{root.name}.deleted")
+    if gone.exists():
+        shutil.rmtree(gone)
     if root.exists():
         with OwnerLock(place.directory.lock):
-            # under another name first: what is half removed is no tenant any more
-            gone = root.with_name(f".{root.name}.deleted")
             root.rename(gone)
         shutil.rmtree(gone)
     if place.address is not None:

@@ -42,7 +42,7 @@ def set_status(changes: Changes, database: Database, status: TenantStatus) -> Te
     Raises:
         UnableToManageTenant: when it is so already.
     """
-    tenant = select_tenant(changes.connection, database)
+    tenant = select_tenant(changes.connection, database, locked=True)
     if tenant.status is status:
         raise UnableToManageTenant(f"tenant {tenant.code} is {status.lower()} already")
     tenant = replace(tenant, status=status)
@@ -56,7 +56,7 @@ def set_clock(changes: Changes, database: Database, frozen_at: int | None) -> Te
     Raises:
         UnableToManageTenant: when it would go back: what has happened by it would lie ahead.
     """
-    tenant = select_tenant(changes.connection, database)
+    tenant = select_tenant(changes.connection, database, locked=True)
     if frozen_at is not None and tenant.frozen_at is not None and frozen_at < tenant.frozen_at:
         raise UnableToManageTenant(f"the clock of tenant {tenant.code} only goes forward")
     tenant = replace(tenant, frozen_at=frozen_at)

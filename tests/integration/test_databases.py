@@ -241,3 +241,20 @@ def test_a_copy_that_would_differ_is_not_kept(databases: Databases) -> None:
     with target.reading() as connection:
         assert connection.execute(select(AUDIT)).first() is None
     target.close()
+
+
+def test_two_changes_of_a_tenant_at_once_both_stay(databases: Databases) -> None:
+    database = databases.tenant()
+
+    def suspend() -> None:
+        with made(database) as changes:
+            set_status(changes, database, TenantStatus.SUSPENDED)
+
+    other = threading.Thread(target=suspend)
+    with made(database) as changes:
+        set_clock(changes, database, NOW + 10)
+        other.start()
+        other.join(0.3)  # it waits for this change, or would have read the tenant without it
+    other.join()
+    tenant = find_tenant(database)
+    assert (tenant.frozen_at, tenant.status) == (NOW + 10, TenantStatus.SUSPENDED)

@@ -62,8 +62,12 @@ def test_the_life_of_a_tenant(data: Path) -> None:
     assert octroi("tenant", "export", "acme", "--to", data / "acme.db", "--data", data).code == 2
     with OwnerLock(own / "owner.lock"):
         assert octroi("tenant", "delete", "acme", "--yes", "--data", data).code == 4
+    left = own.with_name(".acme.deleted")  # by a deletion of another acme that was killed
+    left.mkdir()
+    (left / "half").write_text("removed")
     octroi("tenant", "delete", "acme", "--yes", "--data", data).ok()
     assert not own.exists()
+    assert not left.exists()
     assert [row["tenant"] for row in octroi("tenant", "list", "--data", data, "--json").json] == ["main"]
     assert "octroi tenant add acme" in octroi("tenant", "config", "--tenant", "acme", "--data", data).err
     kept = octroi("tenant", "delete", "main", "--yes", "--data", data)

@@ -37,13 +37,14 @@ def is_taken(connection: Connection) -> bool:
     return connection.execute(select(TENANT.c.code)).first() is not None
 
 
-def select_tenant(connection: Connection, database: Database) -> Tenant:
-    """Return the tenant of a database.
+def select_tenant(connection: Connection, database: Database, *, locked: bool = False) -> Tenant:
+    """Return the tenant of a database; `locked` for who is going to change it, so that two changes at once both stay.
 
     Raises:
         UnableToOpenDatabase: when it is nobody's, or another one's.
     """
-    rows = connection.execute(select(TENANT)).mappings().all()
+    asked = select(TENANT)
+    rows = connection.execute(asked.with_for_update() if locked else asked).mappings().all()
     if [row["code"] for row in rows] != [database.tenant]:
         held = rows[0]["code"] if rows else None
         raise UnableToOpenDatabase(f"{database.place} is {'nobody' if held is None else f'tenant {held}'}'s")
