@@ -1,4 +1,6 @@
-"""What usage is measured in, which no later catalog may change: quantities are stored, counted and waiting in base steps."""
+"""What no later catalog may change: what usage is measured in, as quantities are stored, counted and waiting in base steps, and
+how indexes of a source become usage, as it would be usage again.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ from apps.embedded.ports import FactStore
 from rating.levels import unit_of
 from schemas.catalog import Catalog
 from schemas.quantity import BUILT_IN_UNITS, Unit
+from schemas.source import EnedisSource, SourceBase
 
 _MEASURED = "SELECT code, unit, step_count FROM dim_event_type ORDER BY code"
 
@@ -21,7 +24,7 @@ def check_measures(catalog: Catalog, active: Catalog | None, store: FactStore) -
         active: the catalog in force, None for none. store: knows the event types of all catalogs.
 
     Raises:
-        UnableToActivate: with every event type and counter that does not.
+        UnableToActivate: with every event type and counter that does not; and with sources that would bill their history again.
     """
     told = []
     for row in store.query(_MEASURED).to_pylist():
@@ -33,8 +36,23 @@ def check_measures(catalog: Catalog, active: Catalog | None, store: FactStore) -
         if active is not None and known is not None:
             before, now = unit_of(known, active.units), unit_of(counter, catalog.units)
             told += _told(f'the counter "{code}"', before, now)
+    for code, source in catalog.sources.items():
+        earlier = active.sources.get(code) if active is not None else None
+        if _keeps(source) and earlier is not None and _has_billed_differences(earlier):
+            told.append(
+                f'the source "{code}" made usage of what its indexes differ by (`cumulative`), and with `differences_to` '
+                "all of it would be usage once more. Give the source that keeps indexes another code, and drop later files in"
+            )
     if told:
         raise UnableToActivate("; ".join(told))
+
+
+def _keeps(source: SourceBase) -> bool:
+    return isinstance(source, EnedisSource) and source.differences_to is not None
+
+
+def _has_billed_differences(source: SourceBase) -> bool:
+    return isinstance(source, EnedisSource) and source.mapping.quantity.cumulative is not None
 
 
 def _unit(code: str, step_count: int) -> Unit:

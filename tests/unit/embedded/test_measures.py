@@ -10,6 +10,7 @@ import pytest
 from apps.embedded.measures import UnableToActivate, check_measures
 from apps.embedded.ports import NoStore
 from billing.catalog.store import load_catalog
+from billing.catalog.templates import source_templates
 from schemas.catalog import Catalog
 
 DECLARED = """\
@@ -86,3 +87,20 @@ def test_another_unit_of_the_dimension_is_the_same_measure(tmp_path: Path) -> No
     check_measures(one, None, NoStore())
     # what no catalog has any more may come back as it was
     check_measures(catalog_of(tmp_path / "3", "{kind: event_type, code: voice, unit: s}\n"), one, Knowing(one))
+
+
+def test_a_source_that_billed_its_indexes_does_not_begin_to_keep_them(tmp_path: Path) -> None:
+    indexes, differences = (
+        next(template.text for template in source_templates() if template.name == name)
+        for name in ("enedis_indexes", "enedis_differences")
+    )
+    kept = catalog_of(tmp_path / "kept", differences)
+    for code, told in (("enedis_readings", 'the source "enedis_readings" made usage'), ("enedis_indexes", "")):
+        before = catalog_of(tmp_path / code, indexes.replace("code: enedis_indexes", f"code: {code}"))
+        if told:
+            with pytest.raises(UnableToActivate, match=told):
+                check_measures(kept, before, Knowing(before))
+        else:
+            check_measures(kept, before, Knowing(before))
+        check_measures(before, kept, Knowing(kept))
+        check_measures(kept, kept, Knowing(kept))
