@@ -21,10 +21,13 @@ from hypothesis import HealthCheck, settings  # noqa: E402
 
 sys.path.append(str(Path(__file__).parent / "support"))  # helpers that tests of several folders share
 
+from compile_once import compile_once  # noqa: E402
 from control_world import Databases, opened_databases  # noqa: E402
 from shared_postgres import shared_postgres  # noqa: E402
 
 from benchmarks.postgres.server import UnableToStartServer  # noqa: E402
+
+compile_once()
 
 # CI is deterministic: the same commit gives the same verdict. No deadline anywhere: the first example pays for compiling.
 settings.register_profile(
