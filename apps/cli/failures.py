@@ -95,6 +95,8 @@ _EXIT_CODES = {
     "UnableToReadInvoice": USAGE,
     "UnableToRenderInvoice": CONFIGURATION,
     "UnableToWriteInvoice": USAGE,
+    "UnableToMakeFacturX": CONFIGURATION,
+    "BreaksRules": MISMATCH,
     "WrongUsage": USAGE,
 }
 """By name, because importing the classes would import what they guard."""

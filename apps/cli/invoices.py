@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,11 +12,14 @@ from apps.cli.options import AsJson, Data, read_settings
 from apps.cli.output import count, print_json, print_table
 
 if TYPE_CHECKING:
-    from connectors.einvoice.checking import Checked
+    from connectors.einvoice.checking import Checked, Finding
+    from connectors.einvoice.documents import Form
+    from connectors.einvoice.writing import Profile
     from schemas.invoice import Invoice
 
 TEMPLATE = Path("templates") / "invoice.typ"
 """Where a tenant's own template is, in its data directory."""
+FONTS = Path("templates") / "fonts"
 FILE_BYTES_MAX = 64 * 1024 * 1024
 
 invoices = typer.Typer(help="Write invoices as Factur-X, CII or UBL, and check them.", no_args_is_help=True)
@@ -50,24 +53,23 @@ def render(
     if form == "facturx" and profile != "en16931":
         raise WrongUsage("a Factur-X is of the profile en16931; extended-ctc-fr is --format cii or ubl")
     invoice = _read(file)
-    told = None if invoice.number is None and xml is None else _checked_xml(invoice, form, profile)
+    told = None if invoice.number is None and xml is None else _checked(invoice, form, profile)
     if xml is not None and told is not None:
         xml.write_bytes(told)
         print(f"{xml}: {'UBL' if form == 'ubl' else 'CII'}, {profile}")
     if pdf is not None:
-        from connectors.einvoice.containers import as_facturx
-        from connectors.einvoice.paper import render_pdf
+        from connectors.einvoice.documents import paper
 
-        own = template or _template(data)
-        attached = told if form == "facturx" else None
-        paper = render_pdf(invoice, language, xml=attached, template=own.read_text("utf-8") if own else None)
-        pdf.write_bytes(paper if attached is None else as_facturx(paper))
-        print(f"{pdf}: {'PDF/A-3b' if attached is None else 'Factur-X'}, {'French' if language == 'fr' else 'English'}")
+        held_at = read_settings(data).data_dir
+        own = template or _existing(held_at / TEMPLATE)
+        text = own.read_text("utf-8") if own else None
+        pdf.write_bytes(paper(invoice, form, language, xml=told, template=text, fonts=_existing(held_at / FONTS)))
+        held = form == "facturx" and told is not None
+        print(f"{pdf}: {'Factur-X' if held else 'PDF/A-3b'}, {'French' if language == 'fr' else 'English'}")
 
 
-def _template(data: Path | None) -> Path | None:
-    own = read_settings(data).data_dir / TEMPLATE
-    return own if own.exists() else None
+def _existing(place: Path) -> Path | None:
+    return place if place.exists() else None
 
 
 def _bytes(file: Path) -> bytes:
@@ -88,17 +90,15 @@ def _read(file: Path) -> Invoice:
         raise WrongUsage(f"{file} is no invoice: {'; '.join(said)}") from None
 
 
-def _checked_xml(invoice: Invoice, form: str, profile: Any) -> bytes:
-    from connectors.einvoice.checking import check_xml
-    from connectors.einvoice.writing import write_xml
+def _checked(invoice: Invoice, form: Form, profile: Profile) -> bytes:
+    from connectors.einvoice.documents import BreaksRules, checked_xml
 
-    xml = write_xml(invoice, "ubl" if form == "ubl" else "cii", profile)
-    checked = check_xml(xml)
-    if not checked.valid:
-        _show("", checked)
-        say("it breaks official rules, and was not written")
-        raise typer.Exit(MISMATCH)
-    return xml
+    try:
+        return checked_xml(invoice, form, profile)
+    except BreaksRules as error:
+        _show_findings(error.findings)
+        say(f"{invoice.number} breaks official rules, and was not written")
+        raise typer.Exit(MISMATCH) from None
 
 
 @honest
@@ -134,9 +134,13 @@ def check(
 def _show(name: str, checked: Checked) -> None:
     broken = sum(each.fatal for each in checked.findings)
     verdict = "keeps all rules" if checked.valid else f"breaks {count(broken, 'rule')}"
-    print(f"{name + ': ' if name else ''}{checked.syntax.upper()}, {checked.profile}, {verdict}")
-    if checked.findings:
-        rows = [[each.rule, "error" if each.fatal else "warning", each.text] for each in checked.findings]
+    print(f"{name}: {checked.syntax.upper()}, {checked.profile}, {verdict}")
+    _show_findings(checked.findings)
+
+
+def _show_findings(findings: tuple[Finding, ...]) -> None:
+    if findings:
+        rows = [[each.rule, "error" if each.fatal else "warning", each.text] for each in findings]
         print_table("", ["rule", "", "says"], rows)
 
 

@@ -11,7 +11,7 @@ import typer
 from apps.cli.failures import MISMATCH, WrongUsage, honest
 from apps.cli.options import AsJson
 
-BENCHES = ("end_to_end", "energy", "mediation", "rating", "store", "stream", "wallets")
+BENCHES = ("end_to_end", "energy", "invoices", "mediation", "rating", "store", "stream", "wallets")
 
 
 @honest
@@ -45,7 +45,8 @@ def bench(
         str,
         typer.Option(
             metavar="SUITES",
-            help="Of `mediation`, `energy` [all but large_file], `rating` [shapes], `store`, `stream`, `wallets`, by commas.",
+            help="Of `mediation`, `energy` [all but large_file], `invoices`, `rating` [shapes], `store`, `stream`,"
+            " `wallets`, by commas.",
         ),
     ] = "",
     large_bytes: Annotated[
@@ -71,6 +72,11 @@ def bench(
         agreed = bench_energy(
             only=suites, records=records, large_bytes=large_bytes, seed=seed, runs=runs, json_file=json_file
         )
+    elif name == "invoices":
+        from apps.bench_invoices import INVOICE_SUITES, bench_invoices
+
+        _expect_suites(suites, INVOICE_SUITES)
+        agreed = bench_invoices(only=suites, records=records, seed=seed, runs=runs, json_file=json_file)
     elif name == "mediation":
         from apps.bench_mediation import SUITES, bench_mediation
 

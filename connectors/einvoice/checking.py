@@ -146,7 +146,10 @@ def _by_schema(tree: Any, name: str) -> list[Finding]:
 
 @cache
 def _saxon() -> PySaxonProcessor:
-    return PySaxonProcessor(license=False)
+    processor = PySaxonProcessor(license=False)
+    # lists of codes are a file beside the rules: read once, when they are compiled, rather than for each document
+    processor.set_configuration_property("http://saxon.sf.net/feature/preEvaluateDocFunction", "true")
+    return processor
 
 
 @cache

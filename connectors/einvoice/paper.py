@@ -11,16 +11,18 @@ from decimal import Decimal
 from functools import cache
 from importlib import resources
 from itertools import groupby
+from pathlib import Path
 from typing import Any, Final
 
 import typst
 
-from connectors.einvoice.wording import UNITS, WORDS, Language, day_text, number_text
+from connectors.einvoice.wording import WORDS, Language, day_text, number_text, unit_text
 from schemas.invoice import Invoice
 from schemas.invoice_parts import InvoiceLine, LineTax, Party, Period, UsageChart, last_day
 from schemas.money import CURRENCY_DECIMALS
 
 STANDARD: Final = "a-3b"
+_NO_GLYPH = "could not be displayed with font"
 BAR_HEIGHT = 250
 """Height of the tallest bar of a chart, in tenths of a millimetre."""
 
@@ -35,28 +37,40 @@ def own_template() -> str:
 
 
 def render_pdf(
-    invoice: Invoice, language: Language = "fr", *, xml: bytes | None = None, template: str | None = None
+    invoice: Invoice,
+    language: Language = "fr",
+    *,
+    xml: bytes | None = None,
+    template: str | None = None,
+    fonts: Path | None = None,
 ) -> bytes:
     """Return an invoice as PDF/A-3b, with its XML attached as factur-x.xml where given.
 
+    Args:
+        fonts: a folder of more fonts; those of typst know Latin, Greek and Cyrillic letters.
+
     Raises:
-        UnableToRenderInvoice: when the template fails, in the words of typst.
+        UnableToRenderInvoice: when the template fails, in the words of typst; also where no font has a letter of a text.
     """
     told = {"data": json.dumps(paper_data(invoice, language), ensure_ascii=False), "xml": (xml or b"").decode()}
     try:
-        pdf = _compiler().compile(
+        pdf = _compiler(fonts).compile(
             (template or own_template()).encode(), format="pdf", pdf_standards=[STANDARD], sys_inputs=told
         )
     except typst.TypstError as error:
-        raise UnableToRenderInvoice(f"the template does not compile: {error}") from error
+        hint = (
+            "; a font that has it is missing (templates/fonts of the data directory)" if _NO_GLYPH in str(error) else ""
+        )
+        raise UnableToRenderInvoice(f"the template does not compile: {error}{hint}") from error
     if not isinstance(pdf, bytes):
         raise UnableToRenderInvoice("the template made no document")
     return pdf
 
 
 @cache
-def _compiler() -> typst.Compiler:
-    return typst.Compiler(ignore_system_fonts=True, root=str(resources.files("connectors.einvoice") / "templates"))
+def _compiler(fonts: Path | None = None) -> typst.Compiler:
+    root = str(resources.files("connectors.einvoice") / "templates")
+    return typst.Compiler(ignore_system_fonts=True, root=root, font_paths=[] if fonts is None else [str(fonts)])
 
 
 def paper_data(invoice: Invoice, language: Language) -> dict[str, Any]:
@@ -138,7 +152,7 @@ def _sections(invoice: Invoice, words: dict[str, Any], language: Language) -> li
 
 
 def _line(line: InvoiceLine, invoice: Invoice, words: dict[str, Any], language: Language) -> dict[str, Any]:
-    unit = UNITS.get(line.unit, line.unit)
+    unit = unit_text(line.unit, language)
     notes = [line.description or "", line.note or ""]
     notes.append(_period(line.period, words, language) if line.period else "")
     notes += [f"{each.name}: {each.value}" for each in line.attributes]

@@ -11,6 +11,7 @@ UNITS = {
     "C62": "", "KWH": "kWh", "MWH": "MWh", "MIN": "min", "SEC": "s", "HUR": "h", "DAY": "d", "MON": "mo", "ANN": "a",
     "E34": "GB", "4L": "MB", "MTQ": "m³", "LS": "", "E48": "", "KVA": "kVA", "KWT": "kW",
 }  # fmt: skip
+FRENCH_UNITS = {"DAY": "j", "MON": "mois", "ANN": "an", "E34": "Go", "4L": "Mo"}
 WORDS: dict[str, dict[str, Any]] = {
     "en": {
         "380": "Invoice", "381": "Credit note", "384": "Corrected invoice", "draft": "DRAFT, not an invoice",
@@ -52,3 +53,9 @@ def number_text(value: Decimal, language: Language, decimals: int | None = None)
     if decimals is None and "." in text:
         text = text.rstrip("0").rstrip(".")
     return text.replace(",", "\u202f").replace(".", ",") if language == "fr" else text
+
+
+def unit_text(code: str, language: Language) -> str:
+    """Return a unit as people write it; the code of Recommendation 20 where we know no better."""
+    french = FRENCH_UNITS.get(code) if language == "fr" else None
+    return french or UNITS.get(code, code)

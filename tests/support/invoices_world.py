@@ -1,16 +1,21 @@
-"""A dozen invoices that we wrote ourselves, one for each thing that an invoice may have to say."""
+"""A dozen invoices that we wrote ourselves, one for each thing that an invoice may have to say.
+
+`python tests/support/invoices_world.py` writes their XML to tests/unit/connectors/einvoice_golden, for a human to read the difference.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 from schemas.invoice import Invoice, invoice_of
 from schemas.invoice_parts import AllowanceCharge, InvoiceLine, LineTax
 from schemas.invoice_sums import Exemption, line_amount
 
+SYNTAXES: tuple[Literal["cii", "ubl"], ...] = ("cii", "ubl")
 FULL = LineTax(category="S", rate=Decimal(20))
 REDUCED = LineTax(category="S", rate=Decimal("5.5"))
 NONE = Decimal(0)
@@ -166,3 +171,19 @@ CASES: dict[str, Callable[[], Invoice]] = {
 def _exempt() -> Invoice:
     reasons = {"E": Exemption("Exonération, article 261 C du CGI", "VATEX-FR-CGI261C-2")}
     return invoice(line(1, "Assurance", "1", "C62", "15", LineTax(category="E", rate=NONE)), reasons=reasons)  # type: ignore[arg-type]
+
+
+GOLDEN = Path(__file__).resolve().parents[1] / "unit" / "connectors" / "einvoice_golden"
+
+
+def _write_golden() -> None:
+    from connectors.einvoice.writing import write_xml
+
+    GOLDEN.mkdir(exist_ok=True)
+    for name, make in CASES.items():
+        for syntax in SYNTAXES:
+            (GOLDEN / f"{name}.{syntax}.xml").write_bytes(write_xml(make(), syntax))
+
+
+if __name__ == "__main__":
+    _write_golden()

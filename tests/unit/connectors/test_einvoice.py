@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
 from decimal import Decimal
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -12,17 +14,19 @@ from cli_octroi import octroi
 from facturx import get_facturx_xml_from_pdf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from invoices_world import BUYER, CASES, FULL, REDUCED, invoice, line
+from invoices_world import BUYER, CASES, FULL, GOLDEN, REDUCED, SYNTAXES, invoice, line
 from pypdf import PdfReader
 
+from apps.bench_invoices import bench_invoices
 from connectors.einvoice.checking import UnableToReadInvoice, check_xml
-from connectors.einvoice.containers import as_facturx, attached_xml
+from connectors.einvoice.containers import UnableToMakeFacturX, as_facturx, attached_xml
+from connectors.einvoice.documents import BreaksRules, checked_xml
 from connectors.einvoice.paper import UnableToRenderInvoice, render_pdf
 from connectors.einvoice.terms import UnableToWriteInvoice, terms_of
 from connectors.einvoice.writing import write_xml
 from schemas.invoice import Invoice
+from schemas.invoice_parts import Address
 
-SYNTAXES = ("cii", "ubl")
 FRENCH = ("standard", "several_rates", "credit_note", "energy", "adjusted")
 
 
@@ -36,7 +40,7 @@ def test_the_official_rules_accept_what_we_write(case: str, syntax: str) -> None
     told = CASES[case]()
     xml = write_xml(told, syntax)
     assert fatal(xml) == []
-    assert xml == write_xml(told, syntax)
+    assert xml == (GOLDEN / f"{case}.{syntax}.xml").read_bytes()
     if case in FRENCH:
         assert fatal(write_xml(told, syntax, "extended-ctc-fr")) == []
 
@@ -129,10 +133,54 @@ def test_a_factur_x_holds_its_xml_and_shows_texts_as_they_are(language: str, tmp
     metadata = reader.root_object["/Metadata"].get_object().get_data().decode()
     assert "<fx:ConformanceLevel>EN 16931</fx:ConformanceLevel>" in metadata
     assert "<pdfaid:part>3</pdfaid:part>" in metadata
+    assert metadata.count("<pdfaExtension:schemas>") == 1
+    assert metadata.startswith("<?xpacket begin")
     text = "\n".join(page.extract_text() for page in reader.pages)
     for word in (hostile, "Abonnement", "14123456789012", {"fr": "estimé", "en": "estimated"}[language], "40 €"):
         assert word in text
     assert {"fr": "Net à payer", "en": "To be paid"}[language] in text
+
+
+@pytest.mark.parametrize("pdf", [b"%PDF-1.7", b"%PDF-1.7\ntrailer<</Root 1 0 R>>\nstartxref\n0\n%%EOF", b""])
+def test_what_is_no_factur_x_is_refused(pdf: bytes) -> None:
+    with pytest.raises(UnableToReadInvoice):
+        attached_xml(pdf)
+    with pytest.raises(UnableToMakeFacturX):
+        as_facturx(pdf)
+
+
+def test_a_pdf_without_xml_is_no_factur_x() -> None:
+    with pytest.raises(UnableToReadInvoice, match=r"factur-x\.xml"):
+        attached_xml(render_pdf(CASES["standard"]()))
+
+
+def test_a_text_that_no_font_shows_is_refused_not_left_out(tmp_path: Path) -> None:
+    with pytest.raises(UnableToRenderInvoice, match="templates/fonts"):
+        render_pdf(CASES["yen"](), fonts=tmp_path)
+
+
+def test_a_long_invoice_has_pages_and_a_draft_no_number() -> None:
+    told = invoice(*(line(number, "Appel", "1", "MIN", "0.1", FULL, section="Appels") for number in range(1, 121)))
+    reader = PdfReader(BytesIO(render_pdf(told.model_copy(update={"number": None}), "fr")))
+    texts = [page.extract_text() for page in reader.pages]
+    assert len(texts) > 2
+    assert f"Page {len(texts)} / {len(texts)}" in texts[-1]
+    assert "PROJET" in texts[0]
+    assert "Sous-total" in texts[-1]
+
+
+def test_what_breaks_rules_comes_out_of_a_process_as_it_is() -> None:
+    told = CASES["standard"]()
+    with pytest.raises(BreaksRules, match=r"BR-CL-14|FX-SCH-A-") as raised:
+        checked_xml(told.model_copy(update={"buyer": told.buyer.model_copy(update={"address": Address(country="XX")})}))
+    again = pickle.loads(pickle.dumps(raised.value))
+    assert (str(again), again.findings) == (str(raised.value), raised.value.findings)
+
+
+def test_the_benchmark_recounts(tmp_path: Path) -> None:
+    assert bench_invoices(only=["pdf", "einvoice_ubl"], records=20, seed=7, runs=1, json_file=tmp_path / "b.json")
+    results = json.loads((tmp_path / "b.json").read_text())["results"]
+    assert [each["name"] for each in results] == ["billing.pdf", "billing.einvoice_ubl"]
 
 
 def test_a_template_that_is_wrong_says_so() -> None:
