@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -43,6 +44,7 @@ def render(
         typer.Option(metavar="FILE", help="Preview a template (default: templates/invoice.typ of the data directory)."),
     ] = None,
     data: Data = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write an invoice as PDF and as XML; XML that does not keep the official rules is not written.
 
@@ -54,9 +56,10 @@ def render(
         raise WrongUsage("a Factur-X is of the profile en16931; extended-ctc-fr is --format cii or ubl")
     invoice = _read(file)
     told = None if invoice.number is None and xml is None else _checked(invoice, form, profile)
+    written: dict[str, str] = {}
     if xml is not None and told is not None:
         xml.write_bytes(told)
-        print(f"{xml}: {'UBL' if form == 'ubl' else 'CII'}, {profile}")
+        written[str(xml)] = f"{'UBL' if form == 'ubl' else 'CII'}, {profile}"
     if pdf is not None:
         from connectors.einvoice.documents import paper
 
@@ -65,7 +68,12 @@ def render(
         text = own.read_text("utf-8") if own else None
         pdf.write_bytes(paper(invoice, form, language, xml=told, template=text, fonts=_existing(held_at / FONTS)))
         held = form == "facturx" and told is not None
-        print(f"{pdf}: {'Factur-X' if held else 'PDF/A-3b'}, {'French' if language == 'fr' else 'English'}")
+        written[str(pdf)] = f"{'Factur-X' if held else 'PDF/A-3b'}, {'French' if language == 'fr' else 'English'}"
+    if as_json:
+        print_json(written)
+        return
+    for name, what in written.items():
+        print(f"{name}: {what}")
 
 
 def _existing(place: Path) -> Path | None:
@@ -145,12 +153,15 @@ def _show_findings(findings: tuple[Finding, ...]) -> None:
 
 
 @honest
-def schema() -> None:
+def schema(
+    as_json: Annotated[bool, typer.Option("--json", help="On one line.")] = False,
+) -> None:
     """Print the JSON Schema of an invoice."""
     from billing.catalog.json_schema import DIALECT
     from schemas.invoice import Invoice
 
-    print_json({"$schema": DIALECT, **Invoice.model_json_schema(mode="validation")})
+    told = {"$schema": DIALECT, **Invoice.model_json_schema(mode="validation")}
+    print(json.dumps(told, indent=None if as_json else 2))
 
 
 def add_to(app: typer.Typer) -> None:
