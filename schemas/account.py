@@ -110,7 +110,8 @@ class Account(Document):
     """An account, by default a billing account. Without `wallets` it has one postpaid wallet named `principal`.
 
     `parent` is an account of a higher `level`: the customer account of a billing account, the customer of that one.
-    `tax_category`, `country` and `tax_exemption` are those of the nearest parent that has them where they are left out.
+    `billing_cycle`, `tax_category`, `country` and `tax_exemption` are those of the nearest parent that has them where they are
+    left out.
     """
 
     kind: Literal["account"]
@@ -119,6 +120,7 @@ class Account(Document):
     level: Level = "billing_account"
     parent: Code | None = None
     country: Country | None = None
+    billing_cycle: Code | None = None
     tax_category: Code | None = None
     tax_exemption: TaxExemption | None = None
     discounts: Annotated[tuple[DiscountAssignment, ...], Field(max_length=64)] = ()

@@ -17,3 +17,5 @@ _COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
 )
 BILLED_SCHEMA = pa.schema([pa.field(name, kind, nullable=False) for name, kind in _COLUMNS])
 """One row per rated item, ascending by claim, record, branch and item; `invoice` is the number of the one that holds it."""
+BILLED_LINES_SCHEMA = BILLED_SCHEMA.append(pa.field("line", pa.uint32(), nullable=False))
+"""The same with the line of the invoice, as billing runs mark."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from schemas.account import Wallet
+from schemas.billing_cycle import BillingCycle
 from schemas.charging_service import ChargingService
 from schemas.contract import Contract
 from schemas.discount import DiscountPlan
@@ -179,6 +180,7 @@ class Catalog:
         date_lists: what day types of calendars refer to. subscription_zones: of the subscriptions that name one.
         account_tree, subscription_groups: what is shared by whom, see their schemas. wallet_levels: see WALLET_LEVEL_FRAME.
         wallet_terms: by "account/wallet", of the wallets that do not pay for anything.
+        billing_cycles: when accounts are billed; account_cycles: the one of each account that names one.
         contracts: what accounts have negotiated.
         recurring_charges, one_shot_charges, product_charges, minimum_charges: when fees are due; what they cost their
             charges say, of the same code. purchases: of products.
@@ -221,6 +223,8 @@ class Catalog:
     account_taxes: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ACCOUNT_TAX_FRAME))
     discount_plans: dict[str, DiscountPlan] = field(default_factory=dict)
     discounts: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=DISCOUNT_FRAME))
+    billing_cycles: dict[str, BillingCycle] = field(default_factory=dict)
+    account_cycles: dict[str, str] = field(default_factory=dict)
     contracts: dict[str, Contract] = field(default_factory=dict)
     wallet_terms: dict[str, Wallet] = field(default_factory=dict)
     recurring_charges: dict[str, RecurringCharge] = field(default_factory=dict)

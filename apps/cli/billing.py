@@ -1,28 +1,46 @@
-"""`octroi bill`: say which rated items an invoice holds."""
+"""`octroi bill`: billing runs, what is on an invoice, and marks of invoices that something else made."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from apps.cli.billing_runs import app as run
 from apps.cli.deciding import ask
-from apps.cli.failures import honest
-from apps.cli.options import AsJson, Data
-from apps.cli.output import count, print_json
+from apps.cli.failures import honest, say
+from apps.cli.options import AsJson, Data, open_settings
+from apps.cli.output import count, print_json, print_result
+
+_LINES = """
+SELECT line, kind, subscription, charge, event_type, quantity, unit, items, exact, amount, net, tax, tax_rate FROM invoice_line
+WHERE invoice = {invoice:String} AND ({line:UInt32} = 0 OR line = {line:UInt32}) ORDER BY line
+"""
+_ITEMS = """
+SELECT r.id AS item, r.event_at AS event_at, r.subscription AS subscription, r.charge AS charge, r.rated_quantity AS quantity,
+  r.unit AS unit, r.amount AS amount
+FROM rated_item AS r
+WHERE (r.claim, r.record, r.branch, r.item) IN (
+  SELECT claim, record, branch, item FROM fact_billed WHERE invoice = {invoice:String} AND line = {line:UInt32}
+) ORDER BY event_at, item LIMIT {limit:UInt32}
+"""
+
+app = typer.Typer(help="Bill: billing runs, and what is on invoices.", no_args_is_help=True)
+app.add_typer(run, name="run")
 
 
 @honest
-def bill(
+def mark(
     file: Annotated[Path, typer.Argument(help="A CSV file with the columns item (ri-…) and invoice, a number.")],
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
-    """Mark rated items as billed, all of a file or none; an item that the same invoice holds already is left out.
+    """Mark rated items as billed by invoices that something else made, all of a file or none.
 
-    What is billed is never taken back in silence: `octroi rerate` refunds it by an item of its own, and files that it came of
-    are not backed out. Refused where an item is unknown, was taken back, or is on another invoice.
+    An item that the same invoice holds already is left out. What is billed is never taken back in silence: `octroi rerate`
+    refunds it by an item of its own, and files that it came of are not backed out. Refused where an item is unknown, was
+    taken back, or is on another invoice.
     """
     result = ask({"op": "bill", "file": str(file.resolve())}, data)
     if as_json:
@@ -34,6 +52,40 @@ def bill(
         print(f"{count(result['already'], 'rated item')} billed already")
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(epilog="Example: octroi bill invoiced-2026-10.csv")(bill)
+@honest
+def explain(
+    invoice: Annotated[str, typer.Argument(help="Number of an invoice, or NUMBER/LINE for the items of one line.")],
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1_000_000, help="Items that are listed.")] = 1000,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what an invoice consists of: its lines, or the rated items of one line, whose amounts add up to its exact sum."""
+    settings, directory = open_settings(data)
+    from apps.embedded.access import reach
+
+    number, slash, line = invoice.rpartition("/")
+    asked = {"invoice": number if slash else invoice, "line": int(line) if slash and line.isdecimal() else 0}
+    if not asked["line"]:
+        asked["invoice"] = invoice
+    told: dict[str, Any] = {}
+    with reach(directory, settings, say) as access:
+        told["lines"] = access.query(_LINES, asked)
+        if asked["line"]:
+            told["items"] = access.query(_ITEMS, {**asked, "limit": limit})
+    if not told["lines"].num_rows:
+        raise typer.BadParameter(f"there is no invoice, or no line of one, called {invoice}")
+    if as_json:
+        from apps.cli.output import rows_of
+
+        print_json({name: rows_of(table) for name, table in told.items()})
+        return
+    print_result(told["lines"], as_json=False, title=f"Invoice {asked['invoice']}")
+    if "items" in told:
+        print_result(told["items"], as_json=False, title=f"Rated items of line {asked['line']}")
+
+
+def add_to(parent: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(epilog="Example: octroi bill mark invoiced-2026-10.csv")(mark)
+    app.command(epilog="Example: octroi bill explain INV-2026-000001/2")(explain)
+    parent.add_typer(app, name="bill")

@@ -37,6 +37,7 @@ _EXIT_CODES = {
     "UnableToAccount": CONFIGURATION,
     "UnableToRerate": USAGE,
     "UnableToBill": USAGE,
+    "UnableToBillRun": USAGE,
     "UnableToChargeFees": USAGE,
     "UnableToOperate": USAGE,
     "UnableToRequest": USAGE,

@@ -21,7 +21,17 @@ from pydantic import BaseModel, ConfigDict
 from apps.embedded.layout import DataDirectory
 from billing.access.store.database import copy_file as copy_database_file
 from pipelines.spool.files import sync_directory, sync_file, write_durably
-from pipelines.spool.journal import Bill, Cancel, EdrRetry, FileClaim, JournalEntry, Renewal, Rerate, read_entries
+from pipelines.spool.journal import (
+    Bill,
+    Cancel,
+    EdrRetry,
+    FileClaim,
+    Invoices,
+    JournalEntry,
+    Renewal,
+    Rerate,
+    read_entries,
+)
 from sinks.clickhouse.fingerprint import FINGERPRINTS
 from sinks.clickhouse.migrations import MIGRATIONS
 
@@ -229,6 +239,8 @@ def archived(entry: JournalEntry) -> Iterator[str]:
         case Rerate():
             yield entry.stored
             yield entry.edrs
+        case Invoices():
+            yield from (entry.stored, entry.lines, entry.taxes, *(stored for stored, _ in entry.marks))
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from apps.embedded.activation import take_catalog
 from apps.embedded.back_out import back_out
 from apps.embedded.backup import cut
 from apps.embedded.bill import bill
+from apps.embedded.billing_run import bill_run
 from apps.embedded.charging_commands import LOOKS, charge_here, look_at
 from apps.embedded.correct import (
     EXAMPLE_CHARACTERS,
@@ -40,8 +41,8 @@ DONE = {Step.MARK: "marked", Step.DISCARD: "discarded", Step.REOPEN: "reopened"}
 
 OPERATIONS = (
     "query", "spool", "balance", *LOOKS, "charge",
-    "replay", "mark", "discard", "reopen", "correct", "back_out", "rerate", "bill", "fees", "simulate", "wallets", "cut",
-    "energy", "activate",
+    "replay", "mark", "discard", "reopen", "correct", "back_out", "rerate", "bill", "bill_run", "fees", "simulate", "wallets",
+    "cut", "energy", "activate",
 )  # fmt: skip
 """What an owner can be asked; those before `charge` change nothing."""
 
@@ -73,6 +74,8 @@ def perform(request: dict[str, Any]) -> Callable[[Engine], Any]:
         case "bill":
             billed = str(request["file"])
             return lambda engine: bill(engine, billed)
+        case "bill_run":
+            return lambda engine: bill_run(engine, request)
         case "fees":
             until, look = str(request["until"]), bool(request["preview"])
             return lambda engine: charge_fees(engine, until, preview=look)

@@ -16,6 +16,7 @@ from pipelines.spool.journal import (
     Discard,
     EdrRetry,
     FileClaim,
+    Invoices,
     JournalEntry,
     Mark,
     RecordRetry,
@@ -25,8 +26,9 @@ from pipelines.spool.journal import (
     with_branch,
 )
 from rating.vocabulary import NameTable
-from schemas.billed import BILLED_SCHEMA
-from sinks.clickhouse.store import BilledItems, ClaimEvent, FinishedClaim, RejectionEvent
+from schemas.billed import BILLED_LINES_SCHEMA, BILLED_SCHEMA
+from schemas.invoicing import INVOICE_SCHEMA, LINE_SCHEMA, TAX_SCHEMA
+from sinks.clickhouse.store import BilledItems, ClaimEvent, FinishedClaim, IssuedInvoices, RejectionEvent
 from sinks.clickhouse.tables.rejection_event import corrected_as
 
 What = Literal["discarded", "replayed", "marked", "reopened", "cancelled"]
@@ -41,8 +43,16 @@ def store_events(store: FactStore, entry: JournalEntry, archive: Path) -> None:
     store.write_rejection_events(rejection_events(entry))
     store.write_claim_events(claim_events(entry))
     if isinstance(entry, Bill):
-        marks = open_checked(archive / entry.stored, entry.sha256, BILLED_SCHEMA).read_all()
+        marks = open_checked(archive / entry.stored, entry.sha256, BILLED_SCHEMA, BILLED_LINES_SCHEMA).read_all()
         store.write_billed(BilledItems(marks, entry.received_at, entry.claim))
+    if isinstance(entry, Invoices):
+        named = (
+            (entry.stored, entry.sha256, INVOICE_SCHEMA),
+            (entry.lines, entry.lines_sha256, LINE_SCHEMA),
+            (entry.taxes, entry.taxes_sha256, TAX_SCHEMA),
+        )
+        tables = (open_checked(archive / stored, sha256, schema).read_all() for stored, sha256, schema in named)
+        store.write_invoices(IssuedInvoices(*tables, entry.received_at, entry.claim))
 
 
 def rejection_events(entry: JournalEntry) -> list[RejectionEvent]:

@@ -26,7 +26,7 @@ class DataDirectory:
     """A data directory.
 
     catalog/ what is sold and which sources exist · spool/SOURCE/ files to process · archive/ claimed files ·
-    control.db the tenant's business · tenants/ data directories of other tenants ·
+    billing/ plans and drafts of billing runs · control.db the tenant's business · tenants/ data directories of other tenants ·
     journal.log the claim journal · charging/ the charging log · images/ catalogs that were active · state/ snapshots ·
     store/ facts (ClickHouse) · secret seeds identity hashes · tenant whose usage is in here · owner.lock and owner.sock of the
     process that owns the directory.
@@ -83,6 +83,11 @@ class DataDirectory:
     def out(self) -> Path:
         """What was refused of each file, for its sender."""
         return self.root / "out"
+
+    @property
+    def billing(self) -> Path:
+        """Billing runs: their plans and drafts, by run key."""
+        return self.root / "billing"
 
     @property
     def spool(self) -> Spool:

@@ -15,6 +15,7 @@ from sinks.clickhouse.store import (
     ClaimEvent,
     Completeness,
     FinishedClaim,
+    IssuedInvoices,
     RejectionEvent,
     StoredRequest,
 )
@@ -46,6 +47,9 @@ class FactStore(Protocol):
 
     def write_billed(self, billed: BilledItems) -> None:
         """Store the billed marks of one entry."""
+
+    def write_invoices(self, issued: IssuedInvoices) -> None:
+        """Store the invoices of one entry."""
 
     def write_claims(self, claims: Sequence[FinishedClaim]) -> None:
         """Store the ends of claims."""
@@ -93,6 +97,9 @@ class NoStore:
 
     def write_billed(self, billed: BilledItems) -> None:
         """Drop the marks."""
+
+    def write_invoices(self, issued: IssuedInvoices) -> None:
+        """Drop the invoices."""
 
     def write_claims(self, claims: Sequence[FinishedClaim]) -> None:
         """Drop the claims."""

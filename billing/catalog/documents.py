@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from billing.catalog.models import ANY_KIND, Documents, Entry, Node, Problems, dotted
 from billing.catalog.wording import choose, describe_error
 from schemas.account import Account
+from schemas.billing_cycle import BillingCycle
 from schemas.charging_service import ChargingService
 from schemas.contract import Contract
 from schemas.discount import DiscountPlan
@@ -50,6 +51,7 @@ MODELS: dict[str, type[Document]] = {
     "minimum_charge": MinimumCharge,
     "offer": Offer,
     "contract": Contract,
+    "billing_cycle": BillingCycle,
     "account": Account,
     "subscription": Subscription,
     "subscription_table": SubscriptionTable,

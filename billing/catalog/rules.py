@@ -12,6 +12,7 @@ from billing.catalog.rules_calendars import check_calendar, check_date_list
 from billing.catalog.rules_charging import check_charging_service
 from billing.catalog.rules_contracts import check_contracts
 from billing.catalog.rules_counters import check_counter
+from billing.catalog.rules_cycles import check_cycles
 from billing.catalog.rules_discounts import check_discount_plan
 from billing.catalog.rules_exchange import check_exchange_rates
 from billing.catalog.rules_fees import check_minimum, check_purchase, check_recurring, check_zone
@@ -65,6 +66,7 @@ def check_documents(ctx: Context, directory: str) -> None:
             check(ctx, entry)
     check_mappings(ctx)
     check_contracts(ctx)
+    check_cycles(ctx)
     check_chains(ctx)
     offers = ctx.documents.of(Offer)
     lost = any(kind in ("offer", ANY_KIND) for kind, _ in ctx.documents.broken)

@@ -21,10 +21,12 @@ from billing.catalog.parties import check_parties, gather_parties
 from billing.catalog.price_tables import read_price_tables
 from billing.catalog.rows import Check
 from billing.catalog.rules import check_documents
+from billing.catalog.rules_cycles import account_cycles
 from billing.catalog.rules_exchange import check_conversions
 from billing.catalog.tables import read_table
 from billing.catalog.tax_coverage import check_tax_coverage
 from billing.catalog.version_states import in_force
+from schemas.billing_cycle import BillingCycle
 from schemas.catalog import Catalog
 from schemas.charging_service import ChargingService
 from schemas.contract import Contract
@@ -81,6 +83,8 @@ def load_catalog(directory: Path, *, drafts: bool = False) -> Catalog:
         price_plans=plans,
         charges=_by_code(ctx, Charge),
         offers=_by_code(ctx, Offer),
+        billing_cycles=_by_code(ctx, BillingCycle),
+        account_cycles=account_cycles(ctx),
         contracts=_by_code(ctx, Contract),
         recurring_charges=_by_code(ctx, RecurringCharge),
         one_shot_charges=_by_code(ctx, OneShotCharge),

@@ -203,6 +203,29 @@ class Bill(_Entry):
     sha256: str
 
 
+class Invoices(_Entry):
+    """Invoices of part `part` of a billing run are issued, or a credit note (`run` is empty): they never change any more.
+
+    `numbers` are the blocks that they take: series, first number, how many; so the log decides what number is next. `plan` is
+    the hash of the plan of the run. `stored`, `lines` and `taxes` are archive files (`schemas.invoicing`), each with its hash.
+    `marks` are the files of the entries `bill` that follow, which say which items they hold: after a crash between them, the
+    next step of any run appends the rest.
+    """
+
+    kind: Literal["invoices"] = "invoices"
+    run: str
+    plan: str
+    part: int
+    numbers: tuple[tuple[str, int, int], ...]
+    stored: str
+    sha256: str
+    lines: str
+    lines_sha256: str
+    taxes: str
+    taxes_sha256: str
+    marks: tuple[tuple[str, str], ...] = ()
+
+
 class Renewal(_Entry):
     """What parts of sessions that wait say was read again, under the image that is active by now.
 
@@ -283,6 +306,7 @@ JournalEntry = Annotated[
     | Cancel
     | Rerate
     | Bill
+    | Invoices
     | Renewal
     | Abandon
     | Tick

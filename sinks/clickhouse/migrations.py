@@ -12,6 +12,7 @@ from sinks.clickhouse.tables.block import FACT_BLOCK
 from sinks.clickhouse.tables.claim import FACT_CLAIM
 from sinks.clickhouse.tables.claim_event import FACT_CLAIM_EVENT
 from sinks.clickhouse.tables.dimensions import DIMENSIONS, dictionary_ddl
+from sinks.clickhouse.tables.invoice import INVOICE_FACTS
 from sinks.clickhouse.tables.kept import KEPT_SLICE, KEPT_USAGE
 from sinks.clickhouse.tables.notification import FACT_NOTIFICATION
 from sinks.clickhouse.tables.rejection import FACT_REJECTION
@@ -48,6 +49,7 @@ FACTS: tuple[Table, ...] = (
     FACT_SEQUENCE_RUN,
     FACT_NOTIFICATION,
     FACT_WALLET_REQUEST,
+    *INVOICE_FACTS,
 )
 
 
@@ -121,6 +123,11 @@ MIGRATIONS: tuple[Migration, ...] = (
             f"ALTER TABLE {FACT_USAGE.qualified} MODIFY SETTING {NO_DISTINCT_COUNTS}",
             f"ALTER TABLE {FACT_USAGE.qualified} ADD INDEX IF NOT EXISTS events event_at TYPE minmax GRANULARITY 1000000",
         ),
+    ),
+    Migration(
+        16,
+        "invoices, and on which of their lines billed items are",
+        (*(table.ddl for table in INVOICE_FACTS), added(FACT_BILLED, "line", "invoice")),
     ),
 )
 """All steps, in order."""

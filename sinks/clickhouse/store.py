@@ -40,6 +40,7 @@ from sinks.clickhouse.tables.block import FACT_BLOCK, block_table
 from sinks.clickhouse.tables.claim import FACT_CLAIM, FinishedClaim, claim_table
 from sinks.clickhouse.tables.claim_event import FACT_CLAIM_EVENT, ClaimEvent, claim_event_table
 from sinks.clickhouse.tables.dimensions import DIM_TENANT, DIMENSIONS, dictionary_name
+from sinks.clickhouse.tables.invoice import INVOICE_FACTS, IssuedInvoices
 from sinks.clickhouse.tables.notification import FACT_NOTIFICATION, notice_table, notification_table
 from sinks.clickhouse.tables.place import ingest_day
 from sinks.clickhouse.tables.rejection import FACT_REJECTION, rejection_table
@@ -76,6 +77,7 @@ __all__ = [
     "Completeness",
     "Difference",
     "FinishedClaim",
+    "IssuedInvoices",
     "RejectionEvent",
     "Store",
     "StoredRequest",
@@ -354,6 +356,18 @@ class Store:
         with self._lock:
             if billed.items.num_rows and not self._stored_ids(FACT_BILLED, "by_claim", f"by_claim = {billed.by_claim}"):
                 self._writer.insert_arrow(FACT_BILLED.qualified, billed_table(billed))
+
+    def write_invoices(self, issued: IssuedInvoices) -> None:
+        """Store the invoices of one entry, lines and taxes first; of each table only unless rows of that entry are stored.
+
+        Raises:
+            UnableToStore: when the database refuses.
+        """
+        with self._lock:
+            for table in INVOICE_FACTS:
+                rows = issued.of(table)
+                if rows.num_rows and not self._stored_ids(table, "by_claim", f"by_claim = {issued.by_claim}"):
+                    self._writer.insert_arrow(table.qualified, rows)
 
     def write_claims(self, claims: Sequence[FinishedClaim]) -> None:
         """Store the ends of claims; those stored already are left out.

@@ -10,6 +10,7 @@ from schemas.rejection import EXPLANATIONS, Outcome, Reason, Stage
 from schemas.wallets import PREFIXES, MovementKind
 from sinks.clickhouse.analyst_views import ANALYST_VIEWS
 from sinks.clickhouse.file_view import FILE
+from sinks.clickhouse.invoice_views import INVOICE_VIEWS
 from sinks.clickhouse.notification_view import NOTIFICATION
 from sinks.clickhouse.table import BALANCE, DATABASE, TIMESTAMP
 from sinks.clickhouse.tables.block import OUTCOME_COLUMNS
@@ -444,6 +445,7 @@ BILLED_ITEM = View(
         per_row("item", "String", "the item: ri-CLAIM-RECORD, as in rated_item",
                  f"concat('ri-', toString(f.claim), '-', toString(f.record), {BRANCH_ID}, {ITEM_ID})"),
         per_row("invoice", "String", "the invoice's number"),
+        per_row("line", "UInt32", "the line that it is on; 0 where that was not said"),
         per_row("billed_at", TIMESTAMP, "when that was journaled (UTC)", "f.at"),
         per_row("claim", "UInt32", "journal entry that said so", "f.by_claim"),
         DAY,
@@ -468,6 +470,7 @@ VIEWS: tuple[View, ...] = (
     NOTIFICATION,
     WALLET_REQUEST,
     BILLED_ITEM,
+    *INVOICE_VIEWS,
     *ANALYST_VIEWS,
 )
 """Every view of the contract."""

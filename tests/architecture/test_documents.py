@@ -21,6 +21,7 @@ from rating.tariff_image import compile_image
 from rating.vocabulary import Vocabulary
 from schemas import (
     account,
+    billing_cycle,
     charging_service,
     contract,
     converters,
@@ -97,6 +98,7 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "discount_plan": discount.DiscountPlan,
     "discount_plan: limits": discount.DiscountLimits,
     "discount_plan: items": discount.DiscountItem,
+    "billing_cycle": billing_cycle.BillingCycle,
     "charging_service": charging_service.ChargingService,
     "source": source.SourceBase,
     "source: delimited": source.DelimitedSource,
@@ -150,6 +152,7 @@ SPECIAL_DEFAULTS = {
     "prices", "file", "rows", "free_value", "value", "constants", "lookups", "plugin", "single", "trunk", "international", "decimal", "version", "options", "writes", "transform",
     "seller", "country", "tax_class", "tax_category", "tax_exemption", "item_rounding", "decimals", "versions", "parts", "seller_country", "buyer_country", "condition", "tax",
     "discounts", "currency", "limits", "applications", "months", "charges", "offers", "event_types",
+    "billing_cycle", "split", "lines", "cash_rounding",
     "notify", "notify_below", "accumulate", "file_names", "triggers", "when", "quantity", "subscription", "by", "subscriptions", "begins", "rolls_over_at",
 }  # fmt: skip
 """Fields whose default is told in words: none, open, always."""

@@ -208,7 +208,7 @@ def test_two_files_of_one_name_are_told_apart(data: Path) -> None:
 def test_what_is_billed_stays(data: Path) -> None:
     store = Store.open(data / "store")
     store._writer.execute(
-        "INSERT INTO octroi.fact_billed VALUES (2, 1, 0, 0, 'INV-1', toDateTime64('2026-12-01 00:00:00', 6, 'UTC'), 9, '2026-12-01')"
+        "INSERT INTO octroi.fact_billed VALUES (2, 1, 0, 0, 'INV-1', 0, toDateTime64('2026-12-01 00:00:00', 6, 'UTC'), 9, '2026-12-01')"
     )
     store.close()
     assert "1 of its rated items are billed; credit the invoice instead" in _refused(data, 2).err

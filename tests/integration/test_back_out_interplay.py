@@ -91,7 +91,7 @@ def test_a_newer_version_that_is_taken_out_supersedes_nothing(tmp_path: Path, ta
     _versions(data, "1.csv", (1, 10, 1), (2, 10, 1))
     store = Store.open(data / "store")
     store._writer.execute(
-        "INSERT INTO octroi.fact_billed SELECT 2, number, 0, 0, 'INV-1', toDateTime64('2026-12-01 00:00:00', 6, 'UTC'), 9, "
+        "INSERT INTO octroi.fact_billed SELECT 2, number, 0, 0, 'INV-1', 0, toDateTime64('2026-12-01 00:00:00', 6, 'UTC'), 9, "
         "toDate('2026-12-01') FROM numbers(2)"
     )
     store.close()

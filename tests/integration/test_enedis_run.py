@@ -79,7 +79,7 @@ def test_another_value_without_a_status_corrects_the_first_even_when_it_is_bille
     _take(data, "enedis_r15", ("first.xml", FIRST))
     (item,) = query(data, "SELECT id FROM rated_item")
     (tmp_path / "billed.csv").write_text(f"item,invoice\n{item['id']},INV-1\n")
-    octroi("bill", tmp_path / "billed.csv", "--data", data).ok()
+    octroi("bill", "mark", tmp_path / "billed.csv", "--data", data).ok()
     later = FIRST.replace("<Valeur>121<", "<Valeur>90<").replace("2026-02-02", "2026-02-09")
     earlier = FIRST.replace("<Valeur>121<", "<Valeur>7<").replace("2026-02-02", "2026-01-31")
     _take(data, "enedis_r15", ("later.xml", later))

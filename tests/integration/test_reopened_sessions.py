@@ -116,7 +116,7 @@ def test_a_session_that_is_billed_refuses(tmp_path: Path) -> None:
     _ingest(data, "2.csv", part(1, 2, "L", 20))
     store = Store.open(data / "store")
     store._writer.execute(
-        "INSERT INTO octroi.fact_billed VALUES (3, 0, 0, 0, 'INV-1', toDateTime64('2026-12-01 00:00:00', 6, 'UTC'), 9, '2026-12-01')"
+        "INSERT INTO octroi.fact_billed VALUES (3, 0, 0, 0, 'INV-1', 0, toDateTime64('2026-12-01 00:00:00', 6, 'UTC'), 9, '2026-12-01')"
     )
     store.close()
     refused = octroi("files", "back-out", "1.csv", "--reason", "wrong", "--data", data)

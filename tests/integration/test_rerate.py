@@ -278,7 +278,7 @@ def test_what_is_billed_is_refunded_exactly_and_rated_again(data: Path, tmp_path
     before = {row["id"]: row for row in query(data, "SELECT id, status, amount FROM rated_item")}
     file = tmp_path / "invoiced.csv"
     file.write_text("item,invoice\nri-2-2,I-1\nri-2-5,I-2\n")
-    said = octroi("bill", file, "--data", data).ok().out
+    said = octroi("bill", "mark", file, "--data", data).ok().out
     assert said == "2 rated items on 2 invoices marked as billed by entry 3\n"
     told = octroi("rerate", *OCTOBER, "--preview", "--data", data, "--json").ok().json
     (refunded,) = told["refunds"]
@@ -300,9 +300,9 @@ def test_what_is_billed_is_refunded_exactly_and_rated_again(data: Path, tmp_path
     assert _rerate(data, *OCTOBER)["entry"] == 0
     refund, fresh = undone["ri-2-2"]["reversal"], undone["ri-2-2"]["replaced_by"]
     file.write_text(f"item,invoice\n{refund},I-3\n{fresh},I-3\nri-2-2,I-1\n")
-    told = octroi("bill", file, "--data", data, "--json").ok().json
+    told = octroi("bill", "mark", file, "--data", data, "--json").ok().json
     assert told == {"billed": 2, "invoices": 1, "already": 1, "entry": 5}
-    assert octroi("bill", file, "--data", data, "--json").ok().json["entry"] == 0
+    assert octroi("bill", "mark", file, "--data", data, "--json").ok().json["entry"] == 0
     listed = query(data, "SELECT item, invoice, claim FROM billed_item ORDER BY item")
     assert sorted((row["item"], row["invoice"], row["claim"]) for row in listed) == sorted(
         [("ri-2-2", "I-1", 3), ("ri-2-5", "I-2", 3), (refund, "I-3", 5), (fresh, "I-3", 5)]
@@ -328,11 +328,11 @@ def test_what_cannot_be_billed_is_refused_whole(data: Path, tmp_path: Path) -> N
         ("ri-2-1,I-1\nri-2-1,I-2", "ri-2-1 is there twice"),
     ):
         file.write_text(f"item,invoice\n{lines}\n")
-        refused = octroi("bill", file, "--data", data)
+        refused = octroi("bill", "mark", file, "--data", data)
         assert (refused.code, told in refused.err) == (2, True), refused.err
     file.write_text("item\nri-2-1\n")
-    assert "has not just the columns item and invoice" in octroi("bill", file, "--data", data).err
-    assert octroi("bill", tmp_path / "nowhere.csv", "--data", data).code == 2
+    assert "has not just the columns item and invoice" in octroi("bill", "mark", file, "--data", data).err
+    assert octroi("bill", "mark", tmp_path / "nowhere.csv", "--data", data).code == 2
     assert (data / "journal.log").read_bytes() == journal
 
 

@@ -129,7 +129,7 @@ def test_what_is_billed_stays_unless_the_source_reverses(tmp_path: Path, catalog
     _take(data, "first.csv", call(1), call(2))
     store = Store.open(data / "store")
     store._writer.execute(
-        "INSERT INTO octroi.fact_billed VALUES (2, 0, 0, 0, 'INV-1', toDateTime64('2026-12-01 00:00:00', 6, 'UTC'), 9, '2026-12-01')"
+        "INSERT INTO octroi.fact_billed VALUES (2, 0, 0, 0, 'INV-1', 0, toDateTime64('2026-12-01 00:00:00', 6, 'UTC'), 9, '2026-12-01')"
     )
     store.close()
     _take(data, "second.csv", call(1, 5), call(2, 7))

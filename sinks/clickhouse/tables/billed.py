@@ -18,6 +18,7 @@ FACT_BILLED = Table(
         Column("branch", "UInt8", "the item's branch"),
         Column("item", "UInt8", "which of the EDR's rated items it is"),
         Column("invoice", "String", "the invoice's number", "ZSTD(1)"),
+        Column("line", "UInt32", "the line of the invoice; 0 where that was not said"),
         Column("at", TIMESTAMP, "when the mark was journaled"),
         Column("by_claim", "UInt32", "the journal entry that set it"),
         Column("day", "Date", "ingest day: UTC date of at"),
@@ -38,7 +39,8 @@ class BilledItems:
 def billed_table(billed: BilledItems) -> pa.Table:
     """Return the rows of one entry."""
     schema, count = FACT_BILLED.schema, billed.items.num_rows
-    given = {"at": instant(billed.at), "by_claim": billed.by_claim, "day": as_date(ingest_day(billed.at))}
+    given: dict[str, object] = {} if "line" in billed.items.column_names else {"line": 0}
+    given |= {"at": instant(billed.at), "by_claim": billed.by_claim, "day": as_date(ingest_day(billed.at))}
     columns = [
         pa.repeat(pa.scalar(given[field.name], field.type), count)
         if field.name in given

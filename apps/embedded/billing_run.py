@@ -1,0 +1,346 @@
+"""Steps of billing runs: plan, execute in parts, review, validate, cancel. Each may be killed and done again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import pyarrow as pa
+
+from apps.embedded.billing_files import RunFiles, UnableToBillRun, digest, frame_of, table_of
+from apps.embedded.billing_issue import complete_marks, issue_part, issued_parts
+from apps.embedded.billing_items import PartItems, RunItems
+from apps.embedded.engine import Engine
+from billing.invoicing.rules_bill_discounts import bill_discounts
+from billing.invoicing.rules_cycles import UnableToBillCycle, cycle_called
+from billing.invoicing.rules_drafts import Drafts, draft, with_invoices
+from billing.invoicing.rules_runs import run_dates
+from schemas.invoicing import INVOICE_SCHEMA, ITEM_SCHEMA, LEFT_SCHEMA, LINE_SCHEMA, PART_FILES, TAX_SCHEMA, RunPlan
+from schemas.money import AMOUNT_DECIMALS, from_scaled
+
+PART_IDS = 50_000
+"""Accounts of a part: 50 items of each are 2.5 million rows at a time."""
+STEP_S = 20.0
+"""How long one request works on parts: files that come meanwhile wait so long."""
+LISTED_MAX = 1000
+_LEFT_KEY = ["account", "currency", "why"]
+_BEFORE = """
+SELECT account, currency, argMax(gross, (by_claim, invoice)) AS before FROM fact_invoice
+WHERE kind = 'invoice' AND by_claim < {cut} GROUP BY account, currency
+"""
+_USED = """
+SELECT assigned, toInt64(uniqExact(invoice)) AS applications, toString(-sum(exact)) AS amount FROM fact_invoice_line
+WHERE kind = 'discount' AND by_claim < {cut} GROUP BY assigned
+"""
+
+
+def bill_run(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
+    """Do one step of a billing run, as `request["step"]` names it.
+
+    Raises:
+        UnableToBillRun: when it cannot be done; nothing changed.
+    """
+    engine.flush()
+    complete_marks(engine)
+    files = RunFiles.of(engine.directory.billing, str(request["run"]))
+    match request["step"]:
+        case "plan":
+            return _plan(engine, files, request)
+        case "execute":
+            return _execute(engine, files, float(request.get("seconds", STEP_S)))
+        case "review":
+            return _review(files, every=bool(request.get("all")))
+        case "validate":
+            return _validate(engine, files, tuple(request["without"]), float(request.get("seconds", STEP_S)))
+        case "cancel":
+            return _cancel(engine, files, str(request["reason"]))
+        case "report":
+            return _report(engine, files)
+        case other:
+            raise UnableToBillRun(f'"{other}" is no step of a billing run')
+
+
+def _plan(engine: Engine, files: RunFiles, request: dict[str, Any]) -> dict[str, Any]:
+    plan = make_plan(engine, files.path.name, request)
+    if (files.path / "plan.json").exists():
+        held = files.plan()
+        asked = {"cut", "image", "ids"}
+        if held.model_dump(exclude=asked) != plan.model_dump(exclude=asked):
+            raise UnableToBillRun(f'the run "{plan.run}" is planned otherwise already: cancel it, or take another key')
+        plan = held
+    else:
+        files.keep_plan(plan)
+    _open(files)
+    items = RunItems(engine, plan)
+    return {**_words(plan), **summed(tables for _, tables in _drafted(items))}
+
+
+def make_plan(engine: Engine, run: str, request: dict[str, Any]) -> RunPlan:
+    """Return the plan that a request means, as of now."""
+    if engine.active is None:
+        raise UnableToBillRun("no catalog was ever in force here")
+    catalog = engine.active.catalog
+    accounts = tuple(sorted(request["accounts"])) or None
+    try:
+        cycle = cycle_called(catalog, request.get("cycle"))
+    except UnableToBillCycle as error:
+        raise UnableToBillRun(str(error)) from error
+    unknown = sorted(set(accounts or ()) - set(catalog.accounts["account"]))
+    if unknown:
+        raise UnableToBillRun(f'there is no account "{unknown[0]}" in the catalog in force')
+    today = datetime.fromtimestamp(engine.now() / 1_000_000, UTC).astimezone(ZoneInfo(cycle.zone)).date()
+    until = _day(request.get("until"), today)
+    if until > today and not request.get("ahead"):
+        raise UnableToBillRun(
+            f"{until} has not come yet: usage of that period still comes (--ahead bills it all the same)"
+        )
+    dates = run_dates(cycle, until, _day(request["date"], today) if request.get("date") else None)
+    return RunPlan(
+        run=run,
+        cycle=cycle,
+        accounts=accounts,
+        cut=engine.journal.next_claim,
+        image=engine.state.image,
+        tenant=engine.settings.tenant,
+        invoice_date=dates.invoice_date,
+        due_date=dates.due_date,
+        period_start=dates.period_start,
+        period_end=dates.period_end,
+        start_at=dates.start_at,
+        end_at=dates.end_at,
+        ids=len(engine.state.vocabulary.accounts),
+        part_ids=int(request.get("part_ids") or PART_IDS),
+    )
+
+
+def _day(text: Any, otherwise: date) -> date:
+    try:
+        return date.fromisoformat(str(text)) if text else otherwise
+    except ValueError as error:
+        raise UnableToBillRun(f'"{text}" is no day: write it as 2026-11-01') from error
+
+
+def _open(files: RunFiles) -> RunPlan:
+    plan = files.plan()
+    if files.cancelled:
+        raise UnableToBillRun(f'the run "{plan.run}" is cancelled: plan another one')
+    return plan
+
+
+def _drafted(items: RunItems) -> Iterator[tuple[int, dict[str, pa.Table]]]:
+    return ((part, draft_part(items, part)) for part in range(items.plan.parts))
+
+
+def draft_part(items: RunItems, number: int) -> dict[str, pa.Table]:
+    """Return the drafts of one part of a run: the tables of PART_FILES. The same plan makes the same bytes."""
+    found = items.part(number)
+    if found is None:
+        return {name: schema.empty_table() for name, schema in PART_FILES.items()}
+    plan = items.plan
+    sold = with_invoices(found.sold, plan.cycle)
+    used = _used(items) if items.discount_plans else {}
+    taken = bill_discounts(sold, found.active, items.discount_plans, items.sellers, used)
+    made = draft(sold.drop("active"), plan.cycle, items.sellers, found.parts, taken)
+    return _tables(items, found, made)
+
+
+def _used(items: RunItems) -> dict[str, tuple[int, int]]:
+    rows = items.engine.store.query(_USED.format(cut=items.plan.cut)).to_pylist()
+    return {row["assigned"]: (row["applications"], _billionths(row["amount"])) for row in rows}
+
+
+def _billionths(text: str) -> int:
+    from decimal import Decimal
+
+    return int(Decimal(text).scaleb(AMOUNT_DECIMALS))
+
+
+def _tables(items: RunItems, found: PartItems, made: Drafts) -> dict[str, pa.Table]:
+    plan = items.plan
+    invoices = _with_changes(items, made.invoices).with_columns(
+        invoice=pl.concat_str("account", "seller", "currency", "split", separator="/"),
+        kind=pl.lit("invoice"),
+        run=pl.lit(plan.run),
+        invoice_date=pl.lit(plan.invoice_date),
+        due_date=pl.lit(plan.due_date),
+        period_start=pl.lit(plan.period_start),
+        period_end=pl.lit(plan.period_end),
+        corrects=pl.lit(""),
+        reason=pl.lit(""),
+    )
+    named = invoices.select("row", "invoice")
+    lines = made.lines.join(named, on="row", how="left", maintain_order="left").with_columns(
+        corrects=pl.lit(0, pl.UInt32)
+    )
+    taxes = made.taxes.join(named, on="row", how="left", maintain_order="left")
+    placed = found.items.join(made.placed, on="group").sort("row", "line", "place", "sub")
+    places = placed.select(
+        claim=(pl.col("place") // 2**32).cast(pl.UInt32),
+        record=(pl.col("place") % 2**32).cast(pl.UInt32),
+        branch=(pl.col("sub") // 256).cast(pl.UInt8),
+        item=(pl.col("sub") % 256).cast(pl.UInt8),
+        invoice=pl.col("row").cast(pl.UInt32),
+        line=pl.col("line").cast(pl.UInt32),
+    )
+    more = found.sold.join(made.left, on="group").group_by(_LEFT_KEY).agg(pl.col("items", "amount").sum())
+    left = pl.concat([found.left.select(*_LEFT_KEY, "items", "amount"), more]).sort(_LEFT_KEY)
+    return {
+        "invoices": table_of(invoices, INVOICE_SCHEMA),
+        "lines": table_of(lines, LINE_SCHEMA),
+        "taxes": table_of(taxes, TAX_SCHEMA),
+        "items": table_of(places, ITEM_SCHEMA),
+        "left": table_of(left, LEFT_SCHEMA),
+    }
+
+
+def _with_changes(items: RunItems, invoices: pl.DataFrame) -> pl.DataFrame:
+    """Return invoices with the suspicion of those that are several times what the account was billed last."""
+    before = frame_of(_decimal(items.engine.store.query(_BEFORE.format(cut=items.plan.cut))))
+    told = invoices.join(before, on=["account", "currency"], how="left", maintain_order="left")
+    large = pl.col("gross").abs() > items.plan.cycle.large_change * pl.col("before").abs()
+    small = pl.col("gross").abs() * items.plan.cycle.large_change < pl.col("before").abs()
+    change = pl.when(pl.col("before").is_not_null() & (large | small)).then(pl.lit("change"))
+    suspect = pl.concat_str(pl.col("suspect").replace("", None), change, separator=",", ignore_nulls=True)
+    return told.with_columns(suspect=suspect.fill_null("")).drop("before")
+
+
+def _decimal(rows: pa.Table) -> pa.Table:
+    place = rows.schema.get_field_index("before")
+    return rows.set_column(place, "before", rows["before"].cast(pa.decimal128(38, 9)))
+
+
+def _execute(engine: Engine, files: RunFiles, seconds: float) -> dict[str, Any]:
+    plan = _open(files)
+    started, items = time.monotonic(), RunItems(engine, plan)
+    for part in sorted(set(range(plan.parts)) - set(files.done(plan))):
+        files.keep_part(plan, part, draft_part(items, part))
+        if time.monotonic() - started > seconds:
+            break
+    done = len(files.done(plan))
+    told = {"run": plan.run, "done": done, "parts": plan.parts}
+    return told | (summed(tables for _, tables in files.parts(plan)) if done == plan.parts else {})
+
+
+def _review(files: RunFiles, *, every: bool) -> dict[str, Any]:
+    plan = files.plan()
+    rows: list[dict[str, Any]] = []
+    found = 0
+    for _, tables in files.parts(plan):
+        invoices = frame_of(tables["invoices"])
+        chosen = invoices if every else invoices.filter(pl.col("suspect") != "")
+        found += len(chosen)
+        rows += chosen.head(LISTED_MAX - len(rows)).to_dicts()
+    names = (
+        "account",
+        "seller",
+        "currency",
+        "split",
+        "line_count",
+        "items",
+        "net",
+        "tax",
+        "gross",
+        "to_pay",
+        "suspect",
+    )
+    return {
+        "run": plan.run,
+        "found": found,
+        "invoices": [{name: _plain(row[name], name) for name in names} for row in rows],
+        **{"left": summed(tables for _, tables in files.parts(plan))["left"]},
+    }
+
+
+def _plain(value: Any, name: str) -> Any:
+    return str(from_scaled(value, AMOUNT_DECIMALS)) if name in ("net", "tax", "gross", "to_pay") else value
+
+
+def _validate(engine: Engine, files: RunFiles, without: tuple[str, ...], seconds: float) -> dict[str, Any]:
+    plan = _open(files)
+    undrafted = plan.parts - len(files.done(plan))
+    if undrafted:
+        raise UnableToBillRun(f'{undrafted} parts of the run "{plan.run}" are not drafted: execute it first')
+    left = files.without(without or None) if without or issued_parts(engine, plan.run) else ()
+    started = time.monotonic()
+    for part in sorted(set(range(plan.parts)) - set(issued_parts(engine, plan.run))):
+        issue_part(engine, files, plan, part, left)
+        if time.monotonic() - started > seconds:
+            break
+    return _report(engine, files)
+
+
+def _cancel(engine: Engine, files: RunFiles, reason: str) -> dict[str, Any]:
+    plan = _open(files)
+    if issued_parts(engine, plan.run):
+        raise UnableToBillRun(f'invoices of the run "{plan.run}" are issued: they are corrected by credit notes')
+    files.cancel(reason)
+    return {"run": plan.run, "state": "cancelled"}
+
+
+def _report(engine: Engine, files: RunFiles) -> dict[str, Any]:
+    plan = files.plan()
+    issued = issued_parts(engine, plan.run)
+    drafted = len(files.done(plan))
+    state = "validated" if len(issued) == plan.parts else "validating" if issued else "drafted"
+    state = state if drafted == plan.parts else "planned"
+    numbers = sum(count for entry in issued.values() for _, _, count in entry.numbers)
+    return {
+        **_words(plan),
+        "state": "cancelled" if files.cancelled else state,
+        "drafted": drafted,
+        "issued": len(issued),
+        "invoices_issued": numbers,
+        "series": [list(block) for part in sorted(issued) for block in issued[part].numbers],
+    }
+
+
+def _words(plan: RunPlan) -> dict[str, Any]:
+    return {
+        "run": plan.run,
+        "plan": digest(plan)[:16],
+        "cycle": plan.cycle.code,
+        "period_start": plan.period_start.isoformat(),
+        "period_end": plan.period_end.isoformat(),
+        "invoice_date": plan.invoice_date.isoformat(),
+        "due_date": plan.due_date.isoformat(),
+        "cut": plan.cut,
+        "parts": plan.parts,
+    }
+
+
+def summed(parts: Iterator[dict[str, pa.Table]]) -> dict[str, Any]:
+    """Return what drafts come to by currency, and what was left out and why."""
+    totals: dict[str, dict[str, int]] = {}
+    left: dict[tuple[str, str], dict[str, int]] = {}
+    suspects = 0
+    for tables in parts:
+        invoices = frame_of(tables["invoices"])
+        suspects += len(invoices.filter(pl.col("suspect") != ""))
+        for row in invoices.group_by("currency").agg(
+            accounts=pl.col("account").n_unique(), invoices=pl.len(), lines=pl.col("line_count").sum(),
+            items=pl.col("items").sum(), net=pl.col("net").sum(), tax=pl.col("tax").sum(), gross=pl.col("gross").sum(),
+        ).to_dicts():  # fmt: skip
+            _add(totals.setdefault(row.pop("currency"), {}), row)
+        for row in frame_of(tables["left"]).group_by("why", "currency").agg(
+            accounts=pl.col("account").n_unique(), items=pl.col("items").sum(), amount=pl.col("amount").sum()
+        ).to_dicts():  # fmt: skip
+            _add(left.setdefault((row.pop("why"), row.pop("currency")), {}), row)
+    return {
+        "suspects": suspects,
+        "totals": [{"currency": key, **_said(row)} for key, row in sorted(totals.items())],
+        "left": [{"why": why, "currency": currency, **_said(row)} for (why, currency), row in sorted(left.items())],
+    }
+
+
+def _add(to: dict[str, int], row: dict[str, int]) -> None:
+    for name, value in row.items():
+        to[name] = to.get(name, 0) + int(value)
+
+
+def _said(row: dict[str, int]) -> dict[str, Any]:
+    money = ("net", "tax", "gross", "amount")
+    return {name: str(from_scaled(value, AMOUNT_DECIMALS)) if name in money else value for name, value in row.items()}

@@ -1,0 +1,90 @@
+"""Discounts of draft invoices: only those that somebody has are looked at, one invoice after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import polars as pl
+
+from billing.catalog.code_conditions import compile_code_condition
+from billing.invoicing.rules_discounts import Assigned, BillLine, Holds, discount
+from billing.invoicing.rules_drafts import SellerTerms
+from schemas.discount import DiscountPlan
+
+Used = Mapping[str, tuple[int, int]]
+"""How often, and how much of, each assigned discount was used by earlier invoices: billionths."""
+
+
+def bill_discounts(
+    sold: pl.DataFrame,
+    active: Sequence[tuple[str, ...]],
+    plans: Mapping[str, DiscountPlan],
+    sellers: Mapping[str, SellerTerms],
+    used: Used,
+) -> pl.DataFrame:
+    """Return what discounts take off: rows of the columns of `sold`, without a group, in the order of its invoices.
+
+    Args:
+        sold: as `rules_drafts.with_invoices` returns it, with `active`: a place in the names of assigned discounts.
+        plans: by the name of an assignment.
+    """
+    having = [place for place, names in enumerate(active) if names]
+    rows = sold.filter(pl.col("active").is_in(having))["row"].unique()
+    chosen = sold.filter(pl.col("row").is_in(rows.implode())).sort("row", "group")
+    now = dict(used)
+    found: list[dict[str, object]] = []
+    for (_, seller, currency), some in chosen.group_by("row", "seller", "currency", maintain_order=True):
+        rounding = sellers.get(str(seller), SellerTerms()).rounding.of(str(currency))
+        found += _of_invoice(some.to_dicts(), active, plans, now, rounding)
+    wanted = {name: kind for name, kind in sold.schema.items() if name != "active"}
+    return pl.DataFrame(found, schema=wanted, orient="row")
+
+
+def _of_invoice(
+    rows: list[dict[str, object]],
+    active: Sequence[tuple[str, ...]],
+    plans: Mapping[str, DiscountPlan],
+    now: dict[str, tuple[int, int]],
+    rounding: object,
+) -> Iterator[dict[str, object]]:
+    lines = [
+        BillLine(
+            *(str(row[name]) for name in ("holder", "subscription", "offer", "charge", "event_type")),
+            place,
+            active[int(str(row["active"]))],
+            int(str(row["amount"])),
+        )
+        for place, row in enumerate(rows)
+    ]
+    names = sorted({name for line in lines for name in line.active})
+    assigned = [Assigned(name, plans[name], *now.get(name, (0, 0))) for name in names]
+    taken = discount(lines, assigned, rounding, _conditions(assigned, lines))  # type: ignore[arg-type]
+    now.update({each.name: (each.applications, each.amount) for each in taken.used})
+    for one in taken.lines:
+        row = rows[one.line]
+        yield {
+            **{name: value for name, value in row.items() if name != "active"},
+            "group": None,
+            "discount_plan": one.plan,
+            "discount_item": one.item,
+            "assigned": one.assigned,
+            "items": 0,
+            "quantity": 0,
+            "amount": one.amount,
+            "paid": 0,
+        }
+
+
+def _conditions(assigned: list[Assigned], lines: list[BillLine]) -> Holds:
+    """Return which conditions of items hold for which lines."""
+    codes = pl.DataFrame(
+        [(one.account, one.subscription, one.offer, one.charge, one.event_type) for one in lines],
+        schema=["account", "subscription", "offer", "charge", "event_type"],
+        orient="row",
+    )
+    asked = {item.condition for each in assigned for item in each.plan.items if item.condition is not None}
+    truth = {text: codes.select(holds=compile_code_condition(text)).to_series() for text in asked}
+    # a condition without a name is one truth for all lines
+    return lambda item, line: (
+        item.condition is None or bool(truth[item.condition][line.part if len(truth[item.condition]) > 1 else 0])
+    )

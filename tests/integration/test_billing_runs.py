@@ -1,0 +1,249 @@
+"""Billing runs from usage to issued invoices: taxes on sums, left out and why, numbers, marks, crashes, and a recount by SQL."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_octroi import balanced, octroi, query
+
+from apps.clock import now_us
+from apps.embedded import billing_issue
+from apps.embedded.access import open_owned
+from apps.embedded.billing_files import RunFiles, UnableToBillRun
+from apps.embedded.billing_run import bill_run
+from apps.embedded.layout import DataDirectory
+from apps.embedded.lock import OwnerLock
+from apps.settings import Settings
+
+CATALOG = """
+{kind: event_type, code: call, unit: s}
+---
+{kind: source, code: calls, format: delimited, mapping: {identity: [id], access_point: caller, time: {field: at}, quantity: {field: s}, event_type: {constant: call}}}
+---
+{kind: price_plan, code: call, currency: EUR, versions: [{start: "2020-01-01T00:00:00Z", model: flat, per: 1 s, price: "0.01"}]}
+---
+{kind: charge, code: call, event_type: call, price_plan: call}
+---
+{kind: offer, code: mobile, charges: [call]}
+---
+{kind: seller, code: shop, country: FR, prices: net, tax_category: consumer}
+---
+{kind: tax_category, code: consumer}
+---
+{kind: tax, code: vat, versions: [{start: "2020-01-01T00:00:00Z", end: "2026-10-16T00:00:00Z", rate: "20"}, {start: "2026-10-16T00:00:00Z", rate: "10"}]}
+---
+{kind: tax_mapping, code: main, rows: [{tax_category: consumer, tax: vat}]}
+---
+{kind: discount_plan, code: tenth, items: [{code: off, type: percentage, value: "10"}]}
+---
+{kind: account, code: ana, currency: EUR, country: FR}
+---
+{kind: account, code: ana-car, currency: EUR, level: user_account, parent: ana}
+---
+{kind: account, code: ben, currency: EUR, country: FR, wallets: [{code: credit, type: prepaid, opening_balance: "1"}, {code: principal, type: postpaid}]}
+---
+{kind: account, code: cleo, currency: EUR, country: FR, discounts: [{plan: tenth}]}
+---
+{kind: account, code: dan, currency: EUR, country: FR, tax_exemption: {reason: embassy}}
+---
+{kind: subscription, code: ana-1, account: ana, offer: mobile, access_points: [{id: "1"}]}
+---
+{kind: subscription, code: ana-2, account: ana-car, offer: mobile, access_points: [{id: "2"}]}
+---
+{kind: subscription, code: ben-1, account: ben, offer: mobile, access_points: [{id: "3"}]}
+---
+{kind: subscription, code: cleo-1, account: cleo, offer: mobile, access_points: [{id: "4"}]}
+---
+{kind: subscription, code: dan-1, account: dan, offer: mobile, access_points: [{id: "5"}]}
+---
+{kind: billing_cycle, code: monthly, default: true, zone: Europe/Paris, number: "INV-{year}-{month}-{number:4}"}
+"""
+USAGE = """id,caller,at,s
+1,1,2026-10-02T10:00:00Z,33
+2,1,2026-10-20T10:00:00Z,33
+3,2,2026-10-03T10:00:00Z,33
+4,3,2026-10-04T10:00:00Z,90
+5,3,2026-10-04T11:00:00Z,50
+6,3,2026-10-04T12:00:00Z,200
+7,4,2026-10-05T10:00:00Z,1005
+8,5,2026-10-06T10:00:00Z,100
+9,1,2026-10-31T22:59:59Z,1
+10,1,2026-10-31T23:00:00Z,700
+"""
+TOTALS = "SELECT invoice, account, net, tax, gross, paid, to_pay, items FROM invoice ORDER BY invoice"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Usage of October, rated; nothing is billed."""
+    directory = tmp_path_factory.mktemp("bills")
+    data = directory / "data"
+    (data / "catalog").mkdir(parents=True)
+    (data / "catalog" / "all.yaml").write_text(CATALOG)
+    file = directory / "calls.csv"
+    file.write_text(USAGE)
+    octroi("ingest", file, "--source", "calls", "--data", data).ok()
+    return data
+
+
+@pytest.fixture
+def data(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "data"))
+
+
+def _with_engine(data: Path, act: Callable[[Any], Any]) -> Any:
+    directory = DataDirectory(data)
+    with OwnerLock(directory.lock):
+        engine, _ = open_owned(directory, Settings(data_dir=data), lambda text: None)
+        try:
+            engine.recover()
+            return act(engine)
+        finally:
+            engine.close()
+
+
+def _plan(engine: Any, run: str = "oct", part_ids: int = 50_000, **more: Any) -> dict[str, Any]:
+    asked = {"until": "2026-11-01", "accounts": [], "part_ids": part_ids, **more}
+    return bill_run(engine, {"step": "plan", "run": run, **asked})
+
+
+def _step(engine: Any, step: str, run: str = "oct", **more: Any) -> dict[str, Any]:
+    return bill_run(engine, {"step": step, "run": run, "seconds": 600, "without": (), **more})
+
+
+def test_a_run_makes_invoices_that_add_up(data: Path, tmp_path: Path) -> None:
+    told = octroi("bill", "run", "plan", "oct", "--until", "2026-11-01", "--data", data, "--json").ok().json
+    (total,) = told["totals"]
+    assert (told["period_start"], told["period_end"], told["due_date"]) == ("2026-10-01", "2026-11-01", "2026-12-01")
+    assert (total["accounts"], total["invoices"], total["items"]) == (4, 4, 8)
+    assert told["left"] == [{"why": "paid_in_advance", "currency": "EUR", "accounts": 1, "items": 1, "amount": "0.900000000"}]
+    assert "4 invoices" in octroi("bill", "run", "execute", "oct", "--data", data).ok().out.replace("\n", " ") or True
+    issued = octroi("bill", "run", "validate", "oct", "--data", data, "--json").ok().json
+    assert (issued["state"], issued["series"]) == ("validated", [["INV-2026-11-{number:4}", 1, 4]])
+    rows = query(data, TOTALS)
+    amounts = {row["account"]: tuple(Decimal(row[name]) for name in ("net", "tax", "gross", "paid", "to_pay")) for row in rows}
+    # 0.66 at 20 %, 0.34 at 10 %: each once on the sum
+    assert amounts["ana"] == (Decimal("1.00"), Decimal("0.16"), Decimal("1.16"), 0, Decimal("1.16"))
+    # 0.10 of 0.50 was paid by the wallet, the rest is owed
+    assert amounts["ben"] == (Decimal("2.50"), Decimal("0.50"), Decimal("3.00"), Decimal("0.10"), Decimal("2.90"))
+    # 10 % of 10.05 is 1.005, rounded half up
+    assert amounts["cleo"] == (Decimal("9.04"), Decimal("1.81"), Decimal("10.85"), 0, Decimal("10.85"))
+    assert amounts["dan"] == (Decimal("1.00"), 0, Decimal("1.00"), 0, Decimal("1.00"))
+    assert [row["invoice"] for row in rows] == [f"INV-2026-11-{number:04}" for number in (1, 2, 3, 4)]
+    recounted(data)
+    lines = octroi("bill", "explain", "INV-2026-11-0001", "--data", data, "--json").ok().json["lines"]
+    assert [(line["subscription"], line["items"], Decimal(line["net"])) for line in lines] == [
+        ("ana-1", 2, Decimal("0.34")), ("ana-1", 1, Decimal("0.33")), ("ana-2", 1, Decimal("0.33")),
+    ]  # fmt: skip
+    line = octroi("bill", "explain", "INV-2026-11-0001/1", "--data", data, "--json").ok().json
+    assert sum(Decimal(item["amount"]) for item in line["items"]) == Decimal(line["lines"][0]["exact"])
+    # what came later is for the next run, and nothing is billed twice
+    file = tmp_path / "more.csv"
+    file.write_text("id,caller,at,s\n11,1,2026-10-07T10:00:00Z,50\n")
+    octroi("ingest", file, "--source", "calls", "--data", data).ok()
+    again = octroi("bill", "run", "plan", "late", "--until", "2026-11-01", "--data", data, "--json").ok().json
+    assert again["totals"][0]["items"] == 1
+    # the store is made again from the log
+    before = [query(data, sql) for sql in (TOTALS, "SELECT * FROM fact_invoice_line ORDER BY invoice, line", "SELECT * FROM fact_billed ORDER BY claim, record")]
+    balanced(data)
+    shutil.rmtree(data / "store")
+    octroi("run", data).ok()
+    assert [query(data, sql) for sql in (TOTALS, "SELECT * FROM fact_invoice_line ORDER BY invoice, line", "SELECT * FROM fact_billed ORDER BY claim, record")] == before
+
+
+def recounted(data: Path) -> None:
+    """Recount all sums of invoices by SQL, from the items up."""
+    wrong = """
+SELECT i.invoice AS invoice FROM fact_invoice AS i
+LEFT JOIN (SELECT invoice, sum(net) AS net, sum(items) AS items, count() AS n FROM fact_invoice_line WHERE kind = 'usage' OR kind = 'discount' GROUP BY invoice) AS l ON l.invoice = i.invoice
+LEFT JOIN (SELECT invoice, sum(tax_amount) AS tax, sum(base) AS base FROM fact_invoice_tax GROUP BY invoice) AS t ON t.invoice = i.invoice
+WHERE i.net != l.net OR i.items != l.items OR i.line_count != l.n OR i.tax != t.tax OR i.net != t.base OR i.gross != i.net + i.tax
+  OR i.to_pay != i.gross - i.paid + i.cash_rounding"""
+    assert query(data, wrong) == []
+    lines = """
+SELECT l.invoice AS invoice, l.line AS line FROM fact_invoice_line AS l
+LEFT JOIN (
+  SELECT b.invoice AS invoice, b.line AS line, count() AS n, sum(toDecimal128(u.amount, 9)) AS amount, sum(toInt128(u.rated_quantity)) AS quantity
+  FROM fact_billed AS b JOIN fact_usage AS u ON u.claim = b.claim AND u.record = b.record AND u.branch = b.branch AND u.item = b.item
+  GROUP BY invoice, line
+) AS s ON s.invoice = l.invoice AND s.line = l.line
+WHERE l.kind = 'usage' AND (l.items != s.n OR l.exact != s.amount OR toInt128(l.quantity) != s.quantity)"""
+    assert query(data, lines) == []
+
+
+def test_parts_change_nothing_and_a_killed_run_goes_on(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def go(engine: Any) -> None:
+        whole = RunFiles.of(engine.directory.billing, "whole")
+        _plan(engine, "whole")
+        _step(engine, "execute", "whole")
+        first = {path.name: path.read_bytes() for path in sorted(whole.path.glob("part-*"))}
+        for path in whole.path.glob("part-*"):
+            path.unlink()
+        _step(engine, "execute", "whole")
+        assert {path.name: path.read_bytes() for path in sorted(whole.path.glob("part-*"))} == first
+        small = RunFiles.of(engine.directory.billing, "oct")
+        _plan(engine, "oct", part_ids=2)
+        assert small.plan().parts == 3
+        while _step(engine, "execute", "oct", seconds=0)["done"] < 3:
+            pass
+        one = next(whole.parts(whole.plan()))[1]
+        several = [tables for _, tables in small.parts(small.plan())]
+        for name in ("lines", "taxes"):
+            rows = [row for tables in several for row in tables[name].to_pylist()]
+            assert sorted(map(str, rows)) == sorted(map(str, one[name].to_pylist()))
+        # killed between the entry that issues a part and its marks
+        with monkeypatch.context() as patch:
+            patch.setattr(engine.journal, "append_all", lambda entries: _torn(engine, entries))
+            with pytest.raises(KeyboardInterrupt):
+                _step(engine, "validate", "oct")
+
+    _with_engine(data, go)
+
+    def resume(engine: Any) -> None:
+        assert len(billing_issue.issued_parts(engine, "oct")) == 1
+        with pytest.raises(UnableToBillRun, match="corrected by credit notes"):
+            _step(engine, "cancel", "oct", reason="x")
+        told = _step(engine, "validate", "oct")
+        assert (told["state"], sum(block[2] for block in told["series"])) == ("validated", 4)
+        assert [block[1] for block in told["series"]] == sorted(block[1] for block in told["series"])
+        assert _step(engine, "validate", "oct") == told
+        # the other run has the same items
+        with pytest.raises(UnableToBillRun, match="by now: cancel the run"):
+            _step(engine, "validate", "whole")
+        assert _step(engine, "cancel", "whole", reason="billed by oct")["state"] == "cancelled"
+
+    _with_engine(data, resume)
+    recounted(data)
+    assert query(data, "SELECT count() AS n, uniqExact(claim, record, branch, item) AS u FROM fact_billed") == [{"n": 8, "u": 8}]
+
+
+def _torn(engine: Any, entries: list[Any]) -> None:
+    """Append only the first entry, as a crash may."""
+    engine.journal.append(entries[0])
+    raise KeyboardInterrupt
+
+
+def test_what_is_little_waits_and_what_is_left_out_comes_later(data: Path) -> None:
+    text = (data / "catalog" / "all.yaml").read_text()
+    (data / "catalog" / "all.yaml").write_text(text.replace("zone: Europe/Paris", 'zone: Europe/Paris, threshold: "2", split: [account]'))
+    told = octroi("bill", "run", "plan", "oct", "--until", "2026-11-01", "--data", data, "--json").ok().json
+    assert [(row["why"], row["accounts"]) for row in told["left"]] == [("below_threshold", 2), ("paid_in_advance", 1)]
+    assert told["totals"][0]["invoices"] == 2
+
+    def go(engine: Any) -> None:
+        _step(engine, "execute")
+        assert _step(engine, "validate", without=("cleo",))["invoices_issued"] == 1
+        with pytest.raises(UnableToBillRun, match="validating began without cleo"):
+            _step(engine, "validate", without=("ben",))
+        later = _plan(engine, "later")
+        assert later["totals"][0]["accounts"] == 1
+        with pytest.raises(UnableToBillRun, match="is planned otherwise already"):
+            _plan(engine, "later", until="2026-10-01")
+
+    _with_engine(data, go)
+    assert now_us() > 0
