@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
-from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
 from schemas.money import AMOUNT_DECIMALS
-from schemas.price_plan import CivilDate, Code, Document, Price
+from schemas.price_plan import CivilDate, Code, Document, ExactDecimal, Price
 
 LineKey = Literal["subscription", "offer", "charge", "price_plan", "day", "month"]
 """What tells lines of an invoice apart, besides their tax, and the event type and unit of what they count."""
@@ -47,7 +46,7 @@ class BillingCycle(Document):
     threshold_of: Literal["invoice", "account"] = "invoice"
     zero: Literal["invoice", "leave_out"] = "invoice"
     prepaid: Literal["leave_out", "invoice"] = "leave_out"
-    cash_rounding: Annotated[Decimal, Field(gt=0, le=1000, decimal_places=AMOUNT_DECIMALS)] | None = None
+    cash_rounding: Annotated[ExactDecimal, Field(gt=0, le=1000, decimal_places=AMOUNT_DECIMALS)] | None = None
     large_change: Annotated[int, Field(ge=2, le=1000)] = 3
     number: NumberPattern = "INV-{year}-{number:6}"
     credit_number: NumberPattern = "CN-{year}-{number:6}"

@@ -54,6 +54,8 @@ ACCOUNT_TREE_FRAME = pl.Schema({"account": pl.String, "level": pl.String, "paren
 """Of the accounts that have a parent or are no billing accounts."""
 SUBSCRIPTION_GROUP_FRAME = pl.Schema({"subscription": pl.String, "group": pl.String})
 """Of the subscriptions that are in a group."""
+ACCOUNT_CYCLE_FRAME = pl.Schema({"account": pl.String, "billing_cycle": pl.String})
+"""Of the accounts that name a billing cycle."""
 ACCOUNT_TAX_FRAME = pl.Schema(
     {
         "account": pl.String,
@@ -224,7 +226,7 @@ class Catalog:
     discount_plans: dict[str, DiscountPlan] = field(default_factory=dict)
     discounts: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=DISCOUNT_FRAME))
     billing_cycles: dict[str, BillingCycle] = field(default_factory=dict)
-    account_cycles: dict[str, str] = field(default_factory=dict)
+    account_cycles: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ACCOUNT_CYCLE_FRAME))
     contracts: dict[str, Contract] = field(default_factory=dict)
     wallet_terms: dict[str, Wallet] = field(default_factory=dict)
     recurring_charges: dict[str, RecurringCharge] = field(default_factory=dict)

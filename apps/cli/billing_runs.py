@@ -88,9 +88,7 @@ def review(
 @honest
 def validate(
     run: Run,
-    without: Annotated[
-        list[str] | None, typer.Option("--without", help="Leave this account for a later run.")
-    ] = None,
+    without: Annotated[list[str] | None, typer.Option("--without", help="Leave this account for a later run.")] = None,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:

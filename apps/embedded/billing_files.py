@@ -73,7 +73,7 @@ class RunFiles:
         for path in sorted(self.path.glob("part-*")):
             path.unlink()
 
-    def without(self, accounts: tuple[str, ...] | None) -> tuple[str, ...]:
+    def without(self, accounts: tuple[str, ...]) -> tuple[str, ...]:
         """Return the accounts that validating leaves out, and keep them when it begins.
 
         Raises:
@@ -82,11 +82,9 @@ class RunFiles:
         path = self.path / WITHOUT
         if path.exists():
             held = tuple(json.loads(path.read_bytes()))
-            if accounts is not None and tuple(sorted(accounts)) != held:
+            if accounts and tuple(sorted(accounts)) != held:
                 raise UnableToBillRun(f"validating began without {', '.join(held) or 'leaving anything out'}: go on so")
             return held
-        if accounts is None:
-            return ()
         write_durably(path, json.dumps(sorted(accounts)).encode())
         return tuple(sorted(accounts))
 

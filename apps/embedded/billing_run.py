@@ -264,7 +264,7 @@ def _validate(engine: Engine, files: RunFiles, without: tuple[str, ...], seconds
     undrafted = plan.parts - len(files.done(plan))
     if undrafted:
         raise UnableToBillRun(f'{undrafted} parts of the run "{plan.run}" are not drafted: execute it first')
-    left = files.without(without or None) if without or issued_parts(engine, plan.run) else ()
+    left = files.without(without)
     started = time.monotonic()
     for part in sorted(set(range(plan.parts)) - set(issued_parts(engine, plan.run))):
         issue_part(engine, files, plan, part, left)

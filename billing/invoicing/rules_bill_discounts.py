@@ -10,6 +10,7 @@ from billing.catalog.code_conditions import compile_code_condition
 from billing.invoicing.rules_discounts import Assigned, BillLine, Holds, discount
 from billing.invoicing.rules_drafts import SellerTerms
 from schemas.discount import DiscountPlan
+from schemas.price_plan import Rounding
 
 Used = Mapping[str, tuple[int, int]]
 """How often, and how much of, each assigned discount was used by earlier invoices: billionths."""
@@ -45,7 +46,7 @@ def _of_invoice(
     active: Sequence[tuple[str, ...]],
     plans: Mapping[str, DiscountPlan],
     now: dict[str, tuple[int, int]],
-    rounding: object,
+    rounding: Rounding,
 ) -> Iterator[dict[str, object]]:
     lines = [
         BillLine(
@@ -58,7 +59,7 @@ def _of_invoice(
     ]
     names = sorted({name for line in lines for name in line.active})
     assigned = [Assigned(name, plans[name], *now.get(name, (0, 0))) for name in names]
-    taken = discount(lines, assigned, rounding, _conditions(assigned, lines))  # type: ignore[arg-type]
+    taken = discount(lines, assigned, rounding, _conditions(assigned, lines))
     now.update({each.name: (each.applications, each.amount) for each in taken.used})
     for one in taken.lines:
         row = rows[one.line]

@@ -66,7 +66,7 @@ def payers(holders: pl.Series, catalog: Catalog, cycle: str, named: Sequence[str
 
 def _billed(accounts: pl.Series, catalog: Catalog, cycle: str, named: Sequence[str] | None) -> pl.Series:
     told = pl.DataFrame({"account": accounts, "at": accounts, "cycle": pl.Series([None], dtype=pl.String)})
-    said = pl.DataFrame(list(catalog.account_cycles.items()), schema={"at": pl.String, "said": pl.String}, orient="row")
+    said = catalog.account_cycles.select(at="account", said="billing_cycle")
     parents = catalog.account_tree.select(at="account", parent="parent")
     for _ in LEVELS if len(said) else ():
         told = (

@@ -179,7 +179,7 @@ def _lines(kept: pl.DataFrame, terms: BillingCycle) -> tuple[pl.DataFrame, pl.Da
             first_at=pl.col("first_at").min(),
             last_at=pl.col("last_at").max(),
         )
-        .sort("row", "order", *_ORDER[1:], "step_count")
+        .sort("row", "order", *_ORDER[1:], "step_count", "tax_parts")
         .with_columns(line=(pl.int_range(pl.len()).over("row") + 1).cast(pl.UInt32))
     )
     placed = keyed.drop_nulls("group").join(lines.select(*keys, "line"), on=keys).select("group", "row", "line")

@@ -152,7 +152,7 @@ SPECIAL_DEFAULTS = {
     "prices", "file", "rows", "free_value", "value", "constants", "lookups", "plugin", "single", "trunk", "international", "decimal", "version", "options", "writes", "transform",
     "seller", "country", "tax_class", "tax_category", "tax_exemption", "item_rounding", "decimals", "versions", "parts", "seller_country", "buyer_country", "condition", "tax",
     "discounts", "currency", "limits", "applications", "months", "charges", "offers", "event_types",
-    "billing_cycle", "split", "lines", "cash_rounding",
+    "billing_cycle", "lines", "cash_rounding",
     "notify", "notify_below", "accumulate", "file_names", "triggers", "when", "quantity", "subscription", "by", "subscriptions", "begins", "rolls_over_at",
 }  # fmt: skip
 """Fields whose default is told in words: none, open, always."""

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from cli_octroi import balanced, octroi, query
 
-from apps.clock import now_us
 from apps.embedded import billing_issue
 from apps.embedded.access import open_owned
 from apps.embedded.billing_files import RunFiles, UnableToBillRun
@@ -19,6 +18,7 @@ from apps.embedded.billing_run import bill_run
 from apps.embedded.layout import DataDirectory
 from apps.embedded.lock import OwnerLock
 from apps.settings import Settings
+from pipelines.spool.journal import Journal
 
 CATALOG = """
 {kind: event_type, code: call, unit: s}
@@ -93,7 +93,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def data(made: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(made, tmp_path / "data"))
+    return Path(shutil.copytree(made, tmp_path / "data", symlinks=True))
 
 
 def _with_engine(data: Path, act: Callable[[Any], Any]) -> Any:
@@ -121,12 +121,16 @@ def test_a_run_makes_invoices_that_add_up(data: Path, tmp_path: Path) -> None:
     (total,) = told["totals"]
     assert (told["period_start"], told["period_end"], told["due_date"]) == ("2026-10-01", "2026-11-01", "2026-12-01")
     assert (total["accounts"], total["invoices"], total["items"]) == (4, 4, 8)
-    assert told["left"] == [{"why": "paid_in_advance", "currency": "EUR", "accounts": 1, "items": 1, "amount": "0.900000000"}]
-    assert "4 invoices" in octroi("bill", "run", "execute", "oct", "--data", data).ok().out.replace("\n", " ") or True
+    assert told["left"] == [
+        {"why": "paid_in_advance", "currency": "EUR", "accounts": 1, "items": 1, "amount": "0.900000000"}
+    ]
+    assert octroi("bill", "run", "execute", "oct", "--data", data).ok().out.startswith("run oct: 1 part drafted\n")
     issued = octroi("bill", "run", "validate", "oct", "--data", data, "--json").ok().json
     assert (issued["state"], issued["series"]) == ("validated", [["INV-2026-11-{number:4}", 1, 4]])
     rows = query(data, TOTALS)
-    amounts = {row["account"]: tuple(Decimal(row[name]) for name in ("net", "tax", "gross", "paid", "to_pay")) for row in rows}
+    amounts = {
+        row["account"]: tuple(Decimal(row[name]) for name in ("net", "tax", "gross", "paid", "to_pay")) for row in rows
+    }
     # 0.66 at 20 %, 0.34 at 10 %: each once on the sum
     assert amounts["ana"] == (Decimal("1.00"), Decimal("0.16"), Decimal("1.16"), 0, Decimal("1.16"))
     # 0.10 of 0.50 was paid by the wallet, the rest is owed
@@ -149,11 +153,25 @@ def test_a_run_makes_invoices_that_add_up(data: Path, tmp_path: Path) -> None:
     again = octroi("bill", "run", "plan", "late", "--until", "2026-11-01", "--data", data, "--json").ok().json
     assert again["totals"][0]["items"] == 1
     # the store is made again from the log
-    before = [query(data, sql) for sql in (TOTALS, "SELECT * FROM fact_invoice_line ORDER BY invoice, line", "SELECT * FROM fact_billed ORDER BY claim, record")]
+    before = [
+        query(data, sql)
+        for sql in (
+            TOTALS,
+            "SELECT * FROM fact_invoice_line ORDER BY invoice, line",
+            "SELECT * FROM fact_billed ORDER BY claim, record",
+        )
+    ]
     balanced(data)
     shutil.rmtree(data / "store")
     octroi("run", data).ok()
-    assert [query(data, sql) for sql in (TOTALS, "SELECT * FROM fact_invoice_line ORDER BY invoice, line", "SELECT * FROM fact_billed ORDER BY claim, record")] == before
+    assert [
+        query(data, sql)
+        for sql in (
+            TOTALS,
+            "SELECT * FROM fact_invoice_line ORDER BY invoice, line",
+            "SELECT * FROM fact_billed ORDER BY claim, record",
+        )
+    ] == before
 
 
 def recounted(data: Path) -> None:
@@ -219,18 +237,22 @@ def test_parts_change_nothing_and_a_killed_run_goes_on(data: Path, monkeypatch: 
 
     _with_engine(data, resume)
     recounted(data)
-    assert query(data, "SELECT count() AS n, uniqExact(claim, record, branch, item) AS u FROM fact_billed") == [{"n": 8, "u": 8}]
+    assert query(data, "SELECT count() AS n, uniqExact(claim, record, branch, item) AS u FROM fact_billed") == [
+        {"n": 8, "u": 8}
+    ]
 
 
 def _torn(engine: Any, entries: list[Any]) -> None:
     """Append only the first entry, as a crash may."""
-    engine.journal.append(entries[0])
+    Journal.append_all(engine.journal, entries[:1])
     raise KeyboardInterrupt
 
 
 def test_what_is_little_waits_and_what_is_left_out_comes_later(data: Path) -> None:
     text = (data / "catalog" / "all.yaml").read_text()
-    (data / "catalog" / "all.yaml").write_text(text.replace("zone: Europe/Paris", 'zone: Europe/Paris, threshold: "2", split: [account]'))
+    (data / "catalog" / "all.yaml").write_text(
+        text.replace("zone: Europe/Paris", 'zone: Europe/Paris, threshold: "2", split: [account]')
+    )
     told = octroi("bill", "run", "plan", "oct", "--until", "2026-11-01", "--data", data, "--json").ok().json
     assert [(row["why"], row["accounts"]) for row in told["left"]] == [("below_threshold", 2), ("paid_in_advance", 1)]
     assert told["totals"][0]["invoices"] == 2
@@ -246,4 +268,3 @@ def test_what_is_little_waits_and_what_is_left_out_comes_later(data: Path) -> No
             _plan(engine, "later", until="2026-10-01")
 
     _with_engine(data, go)
-    assert now_us() > 0

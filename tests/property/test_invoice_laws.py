@@ -27,7 +27,9 @@ PARTS = ((), (("vat", 20_000_000),), (("low", 5_500_000),), (("a", 1_000_000), (
 
 @given(st.lists(st.tuples(st.integers(0, 3), AMOUNTS), min_size=1, max_size=12), ROUNDINGS)
 def test_lines_add_up_to_the_rounded_sum(rows: list[tuple[int, int]], rounding: Rounding) -> None:
-    frame = pl.DataFrame({"group": [group for group, _ in rows], "exact": pl.Series([exact for _, exact in rows]).cast(pl.Int128)})
+    frame = pl.DataFrame(
+        {"group": [group for group, _ in rows], "exact": pl.Series([exact for _, exact in rows]).cast(pl.Int128)}
+    )
     told = rounded_columns(frame, rounding)
     for group in {group for group, _ in rows}:
         exact = [each for place, each in rows if place == group]
@@ -41,7 +43,9 @@ def test_lines_add_up_to_the_rounded_sum(rows: list[tuple[int, int]], rounding: 
 @given(st.lists(AMOUNTS, min_size=1, max_size=8), st.integers(-(10**7), 10**7), ROUNDINGS)
 def test_lines_add_up_to_any_whole(exact: list[int], steps: int, rounding: Rounding) -> None:
     whole = steps * 10 ** (9 - rounding.decimals)
-    frame = pl.DataFrame({"group": [0] * len(exact), "exact": pl.Series(exact).cast(pl.Int128)}).with_columns(whole=pl.lit(whole, pl.Int128))
+    frame = pl.DataFrame({"group": [0] * len(exact), "exact": pl.Series(exact).cast(pl.Int128)}).with_columns(
+        whole=pl.lit(whole, pl.Int128)
+    )
     told = parts_of(frame, rounding)["part"].to_list()
     assert told == to_whole(exact, whole, rounding)
     assert sum(told) == whole
@@ -62,11 +66,15 @@ def _sold(rows: list[tuple[str, str, int, int]]) -> pl.DataFrame:
     return pl.DataFrame(told, schema=SOLD, orient="row")
 
 
-BOUGHT = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xyz"), st.integers(0, 3), AMOUNTS), min_size=1, max_size=12)
+BOUGHT = st.lists(
+    st.tuples(st.sampled_from("abc"), st.sampled_from("xyz"), st.integers(0, 3), AMOUNTS), min_size=1, max_size=12
+)
 
 
 @given(BOUGHT, st.sampled_from(["net", "gross"]), st.sampled_from(list(RoundingMode)))
-def test_invoices_are_what_the_rules_of_one_invoice_say(rows: list[tuple[str, str, int, int]], prices: str, mode: RoundingMode) -> None:
+def test_invoices_are_what_the_rules_of_one_invoice_say(
+    rows: list[tuple[str, str, int, int]], prices: str, mode: RoundingMode
+) -> None:
     terms = {"shop": SellerTerms(prices, TaxRounding(mode=mode))}  # type: ignore[arg-type]
     cycle = BillingCycle(code="monthly")
     made = _drafted(rows, cycle, terms)
@@ -84,7 +92,10 @@ def test_invoices_are_what_the_rules_of_one_invoice_say(rows: list[tuple[str, st
         assert lines["exact"].sum() == sum(one.amount for one in sums)
     assert sorted(made.placed["group"].to_list()) == list(range(len(rows)))
     # whatever accounts come together, and in whatever order, come to the same
-    alone = [_drafted([row for row in rows if row[0] == account], cycle, terms) for account in sorted({row[0] for row in rows})]
+    alone = [
+        _drafted([row for row in rows if row[0] == account], cycle, terms)
+        for account in sorted({row[0] for row in rows})
+    ]
     assert pl.concat([each.invoices.drop("row") for each in alone]).equals(made.invoices.drop("row"))
     other = _drafted(rows[::-1], cycle, terms)
     assert other.lines.drop("first_at", "last_at").equals(made.lines.drop("first_at", "last_at"))
@@ -105,7 +116,11 @@ def test_golden_rounding() -> None:
     assert ten.invoices.select("net", "tax").row(0) == (833 * cent, 167 * cent)  # G4, business to consumer
     half = _drafted([("a", "x", 1, 10_005_000_000)], BillingCycle(code="m"), net)
     assert half.invoices.select("net", "gross").row(0) == (1001 * cent, 1201 * cent)  # G4, between businesses
-    zero = _drafted([("a", name, 1, each * cent) for name, each in (("v", 72081), ("x", 1), ("y", -72081), ("z", -1))], BillingCycle(code="m"), net)
+    zero = _drafted(
+        [("a", name, 1, each * cent) for name, each in (("v", 72081), ("x", 1), ("y", -72081), ("z", -1))],
+        BillingCycle(code="m"),
+        net,
+    )
     assert zero.invoices.select("net", "tax", "suspect").row(0) == (0, 0, "zero")
     coins = _drafted([("a", "x", 0, 1013 * cent)], BillingCycle(code="m", cash_rounding="0.05"), net)
     assert coins.invoices.select("gross", "cash_rounding", "to_pay").row(0) == (1013 * cent, 2 * cent, 1015 * cent)
@@ -141,7 +156,13 @@ def test_thresholds_and_splits(terms: dict[str, object], kept: list[str]) -> Non
         ({"every": "2 week", "anchor": "2026-01-05", "delay_days": 3, "due_days": 10, "due_end_of_month": True}, (2026, 1, 19), (2026, 1, 5), (2026, 1, 19), (2026, 2, 28)),
     ],
 )  # fmt: skip
-def test_periods_and_due_days(terms: dict[str, object], until: tuple[int, int, int], start: tuple[int, int, int], end: tuple[int, int, int], due: tuple[int, int, int]) -> None:
+def test_periods_and_due_days(
+    terms: dict[str, object],
+    until: tuple[int, int, int],
+    start: tuple[int, int, int],
+    end: tuple[int, int, int],
+    due: tuple[int, int, int],
+) -> None:
     dates = run_dates(BillingCycle.model_validate({"code": "m", **terms}), date(*until))
     assert (dates.period_start, dates.period_end, dates.due_date) == (date(*start), date(*end), date(*due))
 
@@ -150,7 +171,10 @@ def test_numbers_have_no_gap() -> None:
     series = series_of("{seller}/{year}/{month}/{number:4}", seller="shop", day=date(2026, 4, 14))
     assert number_in(series, 1) == "shop/2026/04/0001"
     numbers, blocks = reserve([series, "CN-{number}", series], {series: 5})
-    assert (numbers, blocks) == (["shop/2026/04/0005", "CN-1", "shop/2026/04/0006"], [(series, 5, 2), ("CN-{number}", 1, 1)])
+    assert (numbers, blocks) == (
+        ["shop/2026/04/0005", "CN-1", "shop/2026/04/0006"],
+        [(series, 5, 2), ("CN-{number}", 1, 1)],
+    )
     assert next_numbers([(series, 1, 4), *blocks]) == {series: 7, "CN-{number}": 2}
     with pytest.raises(UnableToNumber, match="goes on with 3, and 2 is next"):
         next_numbers([("s", 1, 1), ("s", 3, 1)])
