@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import polars as pl
 import pyarrow as pa
@@ -140,13 +140,13 @@ def keep_table(path: Path, rows: pa.Table) -> None:
         writer.write_table(rows.combine_chunks())
 
 
-def decimals(column: pl.Series, scale: int) -> pa.Array:
+def decimals(column: pl.Series, scale: int) -> pa.Array[Any]:
     """Return an Int128 column as Decimal(38, scale) of the same digits."""
     exact = column.cast(pl.Decimal(38, 0)).rechunk().to_arrow()
     return pa.Array.from_buffers(pa.decimal128(38, scale), len(exact), exact.buffers(), offset=exact.offset)
 
 
-def integers(column: pa.ChunkedArray) -> pl.Series:
+def integers(column: pa.ChunkedArray[Any]) -> pl.Series:
     """Return a column of Decimal(38, any scale) as Int128 of the same digits."""
     whole = column.combine_chunks()
     chunk = whole if isinstance(whole, pa.Array) else whole.chunk(0)

@@ -51,8 +51,10 @@ def store_events(store: FactStore, entry: JournalEntry, archive: Path) -> None:
             (entry.lines, entry.lines_sha256, LINE_SCHEMA),
             (entry.taxes, entry.taxes_sha256, TAX_SCHEMA),
         )
-        tables = (open_checked(archive / stored, sha256, schema).read_all() for stored, sha256, schema in named)
-        store.write_invoices(IssuedInvoices(*tables, entry.received_at, entry.claim))
+        invoices, lines, taxes = (
+            open_checked(archive / stored, sha256, schema).read_all() for stored, sha256, schema in named
+        )
+        store.write_invoices(IssuedInvoices(invoices, lines, taxes, entry.received_at, entry.claim))
 
 
 def rejection_events(entry: JournalEntry) -> list[RejectionEvent]:

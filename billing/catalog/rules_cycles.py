@@ -40,9 +40,9 @@ def check_cycles(ctx: Context) -> None:
     for entry in defaults[1:]:
         message = f'"{defaults[0].document.code}" is the default already ({defaults[0].place(("default",))})'
         ctx.problems.at(entry, ("default",), message, "keep one default")
-    for entry in ctx.documents.of(Account).values():
-        if entry.document.billing_cycle is not None:
-            ctx.reference(entry, ("billing_cycle",), BillingCycle, "billing_cycle", entry.document.billing_cycle)
+    for account in ctx.documents.of(Account).values():
+        if account.document.billing_cycle is not None:
+            ctx.reference(account, ("billing_cycle",), BillingCycle, "billing_cycle", account.document.billing_cycle)
 
 
 def account_cycles(ctx: Context) -> pl.DataFrame:

@@ -50,10 +50,14 @@ def _of_invoice(
 ) -> Iterator[dict[str, object]]:
     lines = [
         BillLine(
-            *(str(row[name]) for name in ("holder", "subscription", "offer", "charge", "event_type")),
-            place,
-            active[int(str(row["active"]))],
-            int(str(row["amount"])),
+            account=str(row["holder"]),
+            subscription=str(row["subscription"]),
+            offer=str(row["offer"]),
+            charge=str(row["charge"]),
+            event_type=str(row["event_type"]),
+            part=place,
+            active=active[int(str(row["active"]))],
+            amount=int(str(row["amount"])),
         )
         for place, row in enumerate(rows)
     ]

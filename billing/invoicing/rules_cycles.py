@@ -65,7 +65,7 @@ def payers(holders: pl.Series, catalog: Catalog, cycle: str, named: Sequence[str
 
 
 def _billed(accounts: pl.Series, catalog: Catalog, cycle: str, named: Sequence[str] | None) -> pl.Series:
-    told = pl.DataFrame({"account": accounts, "at": accounts, "cycle": pl.Series([None], dtype=pl.String)})
+    told = pl.DataFrame({"account": accounts, "at": accounts}).with_columns(cycle=pl.lit(None, pl.String))
     said = catalog.account_cycles.select(at="account", said="billing_cycle")
     parents = catalog.account_tree.select(at="account", parent="parent")
     for _ in LEVELS if len(said) else ():
