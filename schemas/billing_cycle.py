@@ -30,7 +30,7 @@ class BillingCycle(Document):
     What prepaid wallets paid is left out, or on the invoice (`invoice`). `cash_rounding` is the step of what is to be paid.
     """
 
-    kind: Literal["billing_cycle"] = "billing_cycle"
+    kind: Literal["billing_cycle"]
     code: Code
     default: bool = False
     every: Annotated[str, StringConstraints(pattern=r"^[1-9]\d{0,2} (day|week|month|year)$")] = "1 month"

@@ -11,7 +11,7 @@ from schemas.billing_cycle import BillingCycle
 from schemas.catalog import Catalog
 from schemas.price_plan import LEVELS
 
-BUILT_IN = BillingCycle(code="monthly", default=True)
+BUILT_IN = BillingCycle(kind="billing_cycle", code="monthly", default=True)
 """The cycle of a catalog that declares none."""
 
 

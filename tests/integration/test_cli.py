@@ -22,10 +22,16 @@ from apps.cli.output import plain, printable
 
 def _commands() -> Iterator[tuple[str, ...]]:
     """Every command, as it is typed."""
-    group = typer.main.get_command(app)
-    for name, command in group.commands.items():  # type: ignore[attr-defined]
-        inner = getattr(command, "commands", None)
-        yield from [(name,)] if inner is None else [(name, each) for each in inner]
+    yield from _within(typer.main.get_command(app), ())
+
+
+def _within(command: object, words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        yield words
+    else:
+        for name, each in inner.items():
+            yield from _within(each, (*words, name))
 
 
 COMMANDS = sorted(_commands())

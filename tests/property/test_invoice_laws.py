@@ -76,7 +76,7 @@ def test_invoices_are_what_the_rules_of_one_invoice_say(
     rows: list[tuple[str, str, int, int]], prices: str, mode: RoundingMode
 ) -> None:
     terms = {"shop": SellerTerms(prices, TaxRounding(mode=mode))}  # type: ignore[arg-type]
-    cycle = BillingCycle(code="monthly")
+    cycle = BillingCycle(kind="billing_cycle", code="monthly")
     made = _drafted(rows, cycle, terms)
     for invoice in made.invoices.to_dicts():
         sums = [TaxedSum(PARTS[parts], amount) for account, _, parts, amount in rows if account == invoice["account"]]
@@ -110,19 +110,21 @@ def test_golden_rounding() -> None:
     net = {"shop": SellerTerms()}
     gross = {"shop": SellerTerms("gross")}
     cent = 10_000_000
-    three = _drafted([("a", name, 1, 33 * cent) for name in "xyz"], BillingCycle(code="m"), net)
+    three = _drafted([("a", name, 1, 33 * cent) for name in "xyz"], BillingCycle(kind="billing_cycle", code="m"), net)
     assert three.invoices.select("net", "tax").row(0) == (99 * cent, 20 * cent)  # G5: not 3 x 0.07
-    ten = _drafted([("a", "x", 1, 1000 * cent)], BillingCycle(code="m"), gross)
+    ten = _drafted([("a", "x", 1, 1000 * cent)], BillingCycle(kind="billing_cycle", code="m"), gross)
     assert ten.invoices.select("net", "tax").row(0) == (833 * cent, 167 * cent)  # G4, business to consumer
-    half = _drafted([("a", "x", 1, 10_005_000_000)], BillingCycle(code="m"), net)
+    half = _drafted([("a", "x", 1, 10_005_000_000)], BillingCycle(kind="billing_cycle", code="m"), net)
     assert half.invoices.select("net", "gross").row(0) == (1001 * cent, 1201 * cent)  # G4, between businesses
     zero = _drafted(
         [("a", name, 1, each * cent) for name, each in (("v", 72081), ("x", 1), ("y", -72081), ("z", -1))],
-        BillingCycle(code="m"),
+        BillingCycle(kind="billing_cycle", code="m"),
         net,
     )
     assert zero.invoices.select("net", "tax", "suspect").row(0) == (0, 0, "zero")
-    coins = _drafted([("a", "x", 0, 1013 * cent)], BillingCycle(code="m", cash_rounding="0.05"), net)
+    coins = _drafted(
+        [("a", "x", 0, 1013 * cent)], BillingCycle(kind="billing_cycle", code="m", cash_rounding="0.05"), net
+    )
     assert coins.invoices.select("gross", "cash_rounding", "to_pay").row(0) == (1013 * cent, 2 * cent, 1015 * cent)
 
 
@@ -140,7 +142,7 @@ def test_golden_rounding() -> None:
 def test_thresholds_and_splits(terms: dict[str, object], kept: list[str]) -> None:
     euro = 1_000_000_000
     rows = [("a", "x", 1, 4 * euro), ("a", "y", 1, 3 * euro), ("b", "x", 1, 5 * euro), ("b", "x", 1, -2 * euro)]
-    made = _drafted(rows, BillingCycle.model_validate({"code": "m", **terms}), {})
+    made = _drafted(rows, BillingCycle.model_validate({"kind": "billing_cycle", "code": "m", **terms}), {})
     assert made.invoices["account"].to_list() == kept
     assert len(made.placed) + len(made.left) == len(rows)
 
@@ -163,7 +165,7 @@ def test_periods_and_due_days(
     end: tuple[int, int, int],
     due: tuple[int, int, int],
 ) -> None:
-    dates = run_dates(BillingCycle.model_validate({"code": "m", **terms}), date(*until))
+    dates = run_dates(BillingCycle.model_validate({"kind": "billing_cycle", "code": "m", **terms}), date(*until))
     assert (dates.period_start, dates.period_end, dates.due_date) == (date(*start), date(*end), date(*due))
 
 
