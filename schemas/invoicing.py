@@ -114,7 +114,8 @@ class RunPlan(BaseModel):
 
     Attributes:
         run: its key. accounts: the billing accounts that were named, None for all of the cycle.
-        cut: usage, marks and reversals of entries before this one count. image: the catalog that decides about taxes.
+        cut: usage, marks and reversals of entries before this one count, and of `segment`, the entry whose segment of the
+            charging log was open then, only the blocks before `block`. image: the catalog that decides about taxes.
         period_end: exclusive, a day of the zone of the cycle; end_at: when it begins, microseconds UTC.
         ids, part_ids: accounts known at the cut, and how many of them a part has.
     """
@@ -126,6 +127,8 @@ class RunPlan(BaseModel):
     cycle: BillingCycle
     accounts: tuple[str, ...] | None
     cut: int
+    segment: int = 0
+    block: int = 0
     image: str
     tenant: str
     invoice_date: date

@@ -29,6 +29,8 @@ def check_pattern(pattern: str) -> None:
     unknown = sorted(set(names) - _NAMES)
     if unknown or "{" in rest or "}" in rest or ":" in rest:
         raise UnableToNumber(f'"{pattern}" is no pattern: it may name {", ".join(sorted(_NAMES))} in braces')
+    if re.search(r"([0-9]|\{seller[^}]*\})\{number|\{number[^}]*\}([0-9]|\{)", pattern):
+        raise UnableToNumber(f'"{pattern}" may say one number of two series: write - or / before and after {{number}}')
     if names.count("number") != 1:
         raise UnableToNumber(f'"{pattern}" has no number, or several: write {{number}} once')
 
@@ -49,6 +51,11 @@ def number_in(series: str, number: int) -> str:
     return _FIELD.sub(lambda found: str(number).zfill(int(found[2] or 0)), series)
 
 
+def counted_as(series: str) -> str:
+    """Return what the numbers of a series are counted by: leading zeros make no other numbers."""
+    return _FIELD.sub("{number}", series)
+
+
 def next_numbers(blocks: Iterable[tuple[str, int, int]]) -> dict[str, int]:
     """Return the next number of each series, of what was reserved: (series, first, count) in the order of the log.
 
@@ -57,10 +64,11 @@ def next_numbers(blocks: Iterable[tuple[str, int, int]]) -> dict[str, int]:
     """
     following: dict[str, int] = {}
     for series, first, count in blocks:
-        expected = following.get(series, 1)
+        key = counted_as(series)
+        expected = following.get(key, 1)
         if first != expected:
             raise UnableToNumber(f"the series {series} goes on with {first}, and {expected} is next")
-        following[series] = first + count
+        following[key] = first + count
     return following
 
 
@@ -69,8 +77,8 @@ def reserve(wanted: Iterable[str], following: Mapping[str, int]) -> tuple[list[s
     starts: dict[str, int] = {}
     counts: dict[str, int] = {}
     numbers = []
-    for series in wanted:
-        first = starts.setdefault(series, following.get(series, 1))
+    for series in wanted:  # all of one run, hence of one pattern
+        first = starts.setdefault(series, following.get(counted_as(series), 1))
         numbers.append(number_in(series, first + counts.get(series, 0)))
         counts[series] = counts.get(series, 0) + 1
     return numbers, [(series, first, counts[series]) for series, first in starts.items()]

@@ -69,7 +69,11 @@ def explain(
         asked["invoice"] = invoice
     told: dict[str, Any] = {}
     with reach(directory, settings, say) as access:
-        told["lines"] = access.query(_LINES, asked)
+        told["lines"] = access.query(_LINES, {"invoice": invoice, "line": 0})  # numbers may have a slash
+        if told["lines"].num_rows:
+            asked = {"invoice": invoice, "line": 0}
+        else:
+            told["lines"] = access.query(_LINES, asked)
         if asked["line"]:
             told["items"] = access.query(_ITEMS, {**asked, "limit": limit})
     if not told["lines"].num_rows:

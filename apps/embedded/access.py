@@ -129,6 +129,7 @@ class _Local:
         if request["op"] == "balance":
             return differences_as_json(self._opened())
         from apps.embedded.activation import take_catalog
+        from apps.embedded.billing_issue import complete_marks
         from apps.embedded.commands import perform
         from apps.embedded.supersede import settle_newer
 
@@ -139,6 +140,7 @@ class _Local:
             engine.recover()
             if request["op"] in ("simulate", "show_account", "cut"):  # leaves no trace
                 return action(engine)
+            complete_marks(engine)  # before anything asks what is billed
             take_catalog(engine)
             result = action(engine)
             settle_newer(engine)

@@ -131,7 +131,7 @@ class RunFiles:
 
 def digest(plan: RunPlan) -> str:
     """Return the hash of a plan: drafts are named by it."""
-    return hashlib.sha256(plan.model_dump_json().encode()).hexdigest()
+    return hashlib.sha256(plan.model_dump_json(exclude_defaults=True).encode()).hexdigest()
 
 
 def keep_table(path: Path, rows: pa.Table) -> None:

@@ -29,6 +29,12 @@ WHERE by_claim >= {cut} AND by_claim NOT IN ({own})
 """
 
 
+def expect_own(engine: Engine, plan: RunPlan) -> None:
+    """Refuse a plan whose key another plan issued invoices under: the log outlives the files of runs."""
+    if any(entry.plan != digest(plan) for entry in issued_parts(engine, plan.run).values()):
+        raise UnableToBillRun(f'invoices of another plan are issued as "{plan.run}": take another key')
+
+
 def issued_parts(engine: Engine, run: str) -> dict[int, Invoices]:
     """Return the entries that issued parts of a run, by part."""
     return {

@@ -156,7 +156,8 @@ class RunItems:
             accounts = f"({accounts} OR account IN ({', '.join(map(str, outside))}))"
         asked = f"(SELECT id FROM dim_tenant WHERE code = '{plan.tenant}')"
         until = f"event_at < fromUnixTimestamp64Micro({plan.end_at}, 'UTC')"
-        return f"tenant IN {asked} AND {accounts} AND claim < {plan.cut} AND {until}"
+        cut = f"claim < {plan.cut} AND (claim != {plan.segment} OR block < {plan.block})"
+        return f"tenant IN {asked} AND {accounts} AND {cut} AND {until}"
 
     def _standing(self, found: pl.DataFrame, billed: pl.DataFrame, where: str) -> pl.DataFrame:
         """Return items that no invoice holds, with `taken`: whether they were taken back, or take one back that is on none."""
@@ -169,17 +170,20 @@ class RunItems:
         )
         if not len(undone):
             return told.with_columns(taken=pl.lit(value=False))
-        refund = undone.join(marked, left_on=["back", "back_sub"], right_on=_ITEM_KEY, how="left")
-        told = told.join(
-            undone.select(place="back", sub="back_sub", gone=pl.lit(value=True)),
-            on=_ITEM_KEY,
-            how="left",
-            maintain_order="left",
-        ).join(
-            refund.select("place", undoes=pl.col("held").is_null()).unique("place"),
-            on="place",
-            how="left",
-            maintain_order="left",
+        # items that one refund takes back share its record; each has the number of the item that it takes back
+        refund = undone.join(marked, left_on=["back", "back_sub"], right_on=_ITEM_KEY, how="left").select(
+            "place", number=pl.col("back_sub") % 256, undoes=pl.col("held").is_null()
+        )
+        told = (
+            told.join(
+                undone.select(place="back", sub="back_sub", gone=pl.lit(value=True)),
+                on=_ITEM_KEY,
+                how="left",
+                maintain_order="left",
+            )
+            .with_columns(number=pl.col("sub") % 256)
+            .join(refund, on=["place", "number"], how="left", maintain_order="left")
+            .drop("number")
         )
         taken = pl.col("gone").fill_null(value=False) | pl.col("undoes").fill_null(value=False)
         return told.with_columns(taken=taken).drop("gone", "undoes")

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pyarrow as pa
 
-from apps.embedded.billing_files import RunFiles, UnableToBillRun, digest, frame_of, table_of
-from apps.embedded.billing_issue import complete_marks, issue_part, issued_parts
+from apps.embedded.billing_files import WITHOUT, RunFiles, UnableToBillRun, digest, frame_of, table_of
+from apps.embedded.billing_issue import complete_marks, expect_own, issue_part, issued_parts
 from apps.embedded.billing_items import PartItems, RunItems
 from apps.embedded.engine import Engine
 from billing.invoicing.rules_bill_discounts import bill_discounts
@@ -68,11 +68,12 @@ def _plan(engine: Engine, files: RunFiles, request: dict[str, Any]) -> dict[str,
     plan = make_plan(engine, files.path.name, request)
     if (files.path / "plan.json").exists():
         held = files.plan()
-        asked = {"cut", "image", "ids"}
+        asked = {"cut", "segment", "block", "image", "ids"}
         if held.model_dump(exclude=asked) != plan.model_dump(exclude=asked):
             raise UnableToBillRun(f'the run "{plan.run}" is planned otherwise already: cancel it, or take another key')
         plan = held
     else:
+        expect_own(engine, plan)
         files.keep_plan(plan)
     _open(files)
     items = RunItems(engine, plan)
@@ -104,6 +105,8 @@ def make_plan(engine: Engine, run: str, request: dict[str, Any]) -> RunPlan:
         cycle=cycle,
         accounts=accounts,
         cut=engine.journal.next_claim,
+        segment=engine.state.charging.segment,
+        block=engine.state.charging.block,
         image=engine.state.image,
         tenant=engine.settings.tenant,
         invoice_date=dates.invoice_date,
@@ -261,9 +264,15 @@ def _plain(value: Any, name: str) -> Any:
 
 def _validate(engine: Engine, files: RunFiles, without: tuple[str, ...], seconds: float) -> dict[str, Any]:
     plan = _open(files)
+    expect_own(engine, plan)
     undrafted = plan.parts - len(files.done(plan))
     if undrafted:
         raise UnableToBillRun(f'{undrafted} parts of the run "{plan.run}" are not drafted: execute it first')
+    if without and not (files.path / WITHOUT).exists():
+        drafted = {account for _, tables in files.parts(plan) for account in tables["invoices"]["account"].to_pylist()}
+        unknown = sorted(set(without) - drafted)
+        if unknown:
+            raise UnableToBillRun(f'no draft of the run "{plan.run}" is of the account {unknown[0]}')
     left = files.without(without)
     started = time.monotonic()
     for part in sorted(set(range(plan.parts)) - set(issued_parts(engine, plan.run))):

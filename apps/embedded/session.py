@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from apps.embedded.access import open_owned, take_over
 from apps.embedded.activation import take_catalog
+from apps.embedded.billing_issue import complete_marks
 from apps.embedded.commands import SUMMED
 from apps.embedded.engine import Engine
 from apps.embedded.heal import heal
@@ -196,6 +197,7 @@ def _work(
     report.open_s = opened - started
     for claim in engine.recover():
         intake.claimed(claim)
+    complete_marks(engine)  # before anything asks what is billed
     replayed = time.monotonic()
     report.replay_s = replayed - opened
     take_catalog(engine)

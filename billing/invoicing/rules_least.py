@@ -93,6 +93,10 @@ def _owed(
     held = _held(catalog, scope)
     by: Literal["subscription", "account"] = "subscription" if held is None else "account"
     without = not_counted(catalog, asked, scope)
+    selling: dict[str, set[str]] = {}
+    for code, sells in varied.offers.items():
+        for charge in sells.charges:
+            selling.setdefault(own_code(charge), set()).add(code)
     rows: list[tuple[object, ...]] = []
     compared = [pl.DataFrame(schema=_COMPARED)]
     having = [pl.DataFrame(schema={"subscription": pl.String, FEE: pl.String})]
@@ -103,7 +107,8 @@ def _owed(
                 continue
             having.append(terms.select("subscription", pl.lit(fee.code).alias(FEE)))
             plan = varied.price_plans[varied.charges[charge].price_plan]
-            periods = _periods(fee, terms, until, sold, held, asked)
+            paying = bought.filter(pl.col("offer").is_in(sorted(selling[fee.code])))
+            periods = _periods(fee, terms, paying, until, sold, held, asked)
             found_of = [FEE, "key_at", FIRST_DAY, DAY_AFTER, "over", "counted"]
             compared.append(periods.with_columns(pl.lit(fee.code).alias(FEE)).select("subscription", *found_of))
             for (key_at, begin, after, of), due in periods.group_by(
@@ -122,6 +127,7 @@ def _owed(
 def _periods(
     fee: MinimumCharge,
     terms: pl.DataFrame,
+    paying: pl.DataFrame,
     until: date,
     sold: pl.DataFrame,
     held: pl.DataFrame | None,
@@ -141,7 +147,7 @@ def _periods(
         return found.with_columns(
             over=pl.lit(None, pl.String), counted=pl.col("was_counted").fill_null(of), count_from="key_at"
         )
-    found = periods_to_pay(fee, terms, until, sold, held, asked)
+    found = periods_to_pay(fee, terms, paying, until, sold, held, asked)
     days = found[FIRST_DAY].unique().to_list()
     begins = pl.DataFrame(
         {FIRST_DAY: days, "day_at": [first_instant(day, fee.zone) for day in days]},

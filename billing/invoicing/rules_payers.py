@@ -2,7 +2,7 @@
 
 Such a minimum is over an account, and one of its subscriptions pays it. Which one, and over which account, may change with the
 catalog; a period that was asked stays with whom it was asked of, over the account and the charges of then. Only usage still
-corrects it.
+corrects it, or terms of a payer that are changed afterwards: days that it has no more may then be asked of others.
 """
 
 from __future__ import annotations
@@ -23,31 +23,44 @@ _TERMS = ["subscription", "account", "start_at", "end_at"]
 
 
 def periods_to_pay(
-    fee: MinimumCharge, terms: pl.DataFrame, until: date, sold: pl.DataFrame, held: pl.DataFrame, asked: pl.DataFrame
+    fee: MinimumCharge,
+    terms: pl.DataFrame,
+    paying: pl.DataFrame,
+    until: date,
+    sold: pl.DataFrame,
+    held: pl.DataFrame,
+    asked: pl.DataFrame,
 ) -> pl.DataFrame:
     """Return the periods that subscriptions have of a minimum, as `recurring_shares` does, and what is known of each.
 
     That is `at_level`, the account that it is over, `asked_before`, and `was_counted`: null where that was not noted.
 
     Args:
-        terms: `subscription`, `account`, `start_at`, `end_at` of those that have it. sold: `subscription`, `account` of all.
-        held: `account`, `at_level`. asked: ASKED_FRAME.
+        terms: `subscription`, `account`, `start_at`, `end_at` of those that have it. paying: of those of other offers, too.
+        sold: `subscription`, `account` of all. held: `account`, `at_level`. asked: ASKED_FRAME.
     """
     whose = sold.join(held, on="account").select("subscription", now="at_level")
     before = asked.filter(pl.col(FEE) == fee.code).join(whose, on="subscription", how="left", maintain_order="left")
     before = before.with_columns(over=pl.coalesce("over", "now")).drop("now")
-    terms = terms.select(_TERMS)
-    found = recurring_shares(fee, terms, until, []).with_columns(pl.lit(fee.code).alias(FEE))
-    left = _without_others(fee, terms.join(held, on="account", how="left"), before)
-    if left is not None:
-        kept = found.join(before, on=KEY, how="semi")
-        more = recurring_shares(fee, left, until, []).with_columns(pl.lit(fee.code).alias(FEE))
-        found = pl.concat([kept, more.select(kept.columns)]).unique(KEY, keep="first", maintain_order=True)
     known = before.group_by(KEY, maintain_order=True).agg(
-        pl.col("over").first(), was_counted=pl.col("counted").first(), asked_before=pl.lit(True)
+        pl.col("over").first(), pl.col(_DAYS).last(), was_counted=pl.col("counted").first(), asked_before=pl.lit(True)
     )
+    terms = terms.select(_TERMS)
+    found = _periods_of(fee, terms, until)
+    left = _without_others(fee, terms.join(held, on="account", how="left"), _taken(fee, paying, until, known))
+    if left is not None:
+        kept = found.join(known, on=KEY, how="semi")
+        same = kept.join(known, on=[*KEY, *_DAYS], how="semi")
+        more = _periods_of(fee, left, until).select(kept.columns)
+        mine = same.select("subscription", low=FIRST_DAY, high=DAY_AFTER)
+        twice = more.join(mine, on="subscription").filter(
+            pl.col(FIRST_DAY) < pl.col("high"), pl.col("low") < pl.col(DAY_AFTER)
+        )
+        more = more.join(twice, on=KEY, how="anti")
+        # what is kept is as it was asked; where its terms have changed, it is without the days of others, too
+        found = pl.concat([same, more, kept]).unique(KEY, keep="first", maintain_order=True)
     return (
-        found.join(known, on=KEY, how="left", maintain_order="left")
+        found.join(known.drop(_DAYS), on=KEY, how="left", maintain_order="left")
         .join(held, on="account", how="left", maintain_order="left")
         .with_columns(
             at_level=pl.coalesce("over", "at_level"), asked_before=pl.col("asked_before").fill_null(value=False)
@@ -56,9 +69,21 @@ def periods_to_pay(
     )
 
 
-def _without_others(fee: MinimumCharge, terms: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame | None:
+def _periods_of(fee: MinimumCharge, terms: pl.DataFrame, until: date) -> pl.DataFrame:
+    return recurring_shares(fee, terms, until, []).with_columns(pl.lit(fee.code).alias(FEE))
+
+
+def _taken(fee: MinimumCharge, paying: pl.DataFrame, until: date, known: pl.DataFrame) -> pl.DataFrame:
+    """Return `over`, days and `other`, of whom they were asked: who has the minimum still pays what it has of them."""
+    has = _periods_of(fee, paying.select(_TERMS), until).select(*KEY, *_DAYS)
+    still = known.drop(_DAYS).join(has, on=KEY)
+    gone = known.join(paying, on="subscription", how="anti")
+    columns = ["over", *_DAYS, pl.col("subscription").alias("other")]
+    return pl.concat([still.select(columns), gone.select(columns)]).unique()
+
+
+def _without_others(fee: MinimumCharge, terms: pl.DataFrame, taken: pl.DataFrame) -> pl.DataFrame | None:
     """Return the terms without the days that others were asked for over the same account; None where there are none."""
-    taken = before.select("over", *_DAYS, other="subscription").unique()
     met = terms.join(taken, left_on="at_level", right_on="over").filter(pl.col("subscription") != pl.col("other"))
     if met.is_empty():
         return None

@@ -54,6 +54,8 @@ SCAN_SETTINGS: Final[Mapping[str, Any]] = {
     "max_bytes_before_external_group_by": 1 << 30,
     "max_bytes_before_external_sort": 1 << 30,
     "max_execution_time": 3600,
+    # a part of a billing run names accounts that lie outside its range
+    "max_query_size": 64 << 20,
     "prefer_column_name_to_alias": 1,
     "readonly": 1,
 }
@@ -202,7 +204,7 @@ class Connection:
             raise UnableToQuery(str(error)) from error
 
     def _types(self, statement: str, parameters: Mapping[str, Any] | None) -> list[str]:
-        data = self._client.raw_query(f"DESCRIBE TABLE ({statement})", dict(parameters or {}), fmt="ArrowStream")
+        data = self._client.raw_query(f"DESCRIBE TABLE (\n{statement}\n)", dict(parameters or {}), fmt="ArrowStream")
         return [row["type"] for row in pa.ipc.open_stream(data).read_all().to_pylist()]
 
     def rows(self, sql: str) -> list[dict[str, Any]]:

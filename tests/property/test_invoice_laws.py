@@ -16,7 +16,7 @@ from billing.invoicing.rules_taxes import TaxedSum, invoice_taxes
 from rating.amounts import rounded
 from schemas.billing_cycle import BillingCycle
 from schemas.money import RoundingMode
-from schemas.numbering import UnableToNumber, check_pattern, next_numbers, number_in, reserve, series_of
+from schemas.numbering import UnableToNumber, check_pattern, counted_as, next_numbers, number_in, reserve, series_of
 from schemas.price_plan import Rounding
 from schemas.tax import TaxRounding
 
@@ -172,14 +172,17 @@ def test_periods_and_due_days(
 def test_numbers_have_no_gap() -> None:
     series = series_of("{seller}/{year}/{month}/{number:4}", seller="shop", day=date(2026, 4, 14))
     assert number_in(series, 1) == "shop/2026/04/0001"
-    numbers, blocks = reserve([series, "CN-{number}", series], {series: 5})
+    numbers, blocks = reserve([series, "CN-{number}", series], {counted_as(series): 5})
     assert (numbers, blocks) == (
         ["shop/2026/04/0005", "CN-1", "shop/2026/04/0006"],
         [(series, 5, 2), ("CN-{number}", 1, 1)],
     )
-    assert next_numbers([(series, 1, 4), *blocks]) == {series: 7, "CN-{number}": 2}
+    assert next_numbers([(series, 1, 4), *blocks]) == {counted_as(series): 7, "CN-{number}": 2}
     with pytest.raises(UnableToNumber, match="goes on with 3, and 2 is next"):
         next_numbers([("s", 1, 1), ("s", 3, 1)])
-    for wrong in ("INV", "{number}{number}", "{name}-{number}", "{number", "INV-{number:0}"):
+    # leading zeros make no other numbers, and what two series could both say is no pattern
+    assert next_numbers([("INV-{number:6}", 1, 5), ("INV-{number:4}", 6, 1)]) == {"INV-{number}": 7}
+    touching = ("{seller}{number}", "{number}{seller}", "A1{number}", "{number}1")
+    for wrong in ("INV", "{number}{number}", "{name}-{number}", "{number", "INV-{number:0}", *touching):
         with pytest.raises(UnableToNumber):
             check_pattern(wrong)

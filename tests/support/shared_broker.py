@@ -35,11 +35,11 @@ class SharedBroker:
     def clean(self) -> None:
         """Remove all topics and groups that another test left."""
         admin = AdminClient({"bootstrap.servers": self.address})
-        topics = [name for name in admin.list_topics(timeout=30).topics if not name.startswith("__")]
+        topics = [name for name in admin.list_topics(timeout=120).topics if not name.startswith("__")]
         for future in admin.delete_topics(topics).values() if topics else ():
             future.result(30)
-        deadline = time.monotonic() + 60
-        while not set(topics).isdisjoint(admin.list_topics(timeout=30).topics):  # brokers hear of it a little later
+        deadline = time.monotonic() + 300
+        while not set(topics).isdisjoint(admin.list_topics(timeout=120).topics):  # brokers hear of it a little later
             assert time.monotonic() < deadline, topics
             time.sleep(0.05)
         groups = [group.group_id for group in admin.list_consumer_groups().result(30).valid]

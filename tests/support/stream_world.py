@@ -83,9 +83,9 @@ class Stream:
         producer = Producer({"bootstrap.servers": self.address, "partitioner": "murmur2_random", **settings})
         for key, value in messages:
             producer.produce(raw_topic(source), value, key=key)
-        assert producer.flush(30) == 0
+        assert producer.flush(300) == 0
 
-    def await_some(self, stored: int, within_s: float = 300.0) -> None:
+    def await_some(self, stored: int, within_s: float = 900.0) -> None:
         """Wait until the sink has committed so many output blocks."""
         consumer = Consumer({"bootstrap.servers": self.address, "group.id": "octroi.sink"})
         places = [TopicPartition(RATED, partition) for partition in range(self.partitions)]
@@ -101,11 +101,11 @@ class Stream:
     def _committed(consumer: Consumer, places: list[TopicPartition]) -> list[int]:
         """Return committed offsets, zeros while the broker begins to coordinate: those who wait have a deadline."""
         try:
-            return [max(place.offset, 0) for place in consumer.committed(places, timeout=30)]
+            return [max(place.offset, 0) for place in consumer.committed(places, timeout=120)]
         except KafkaException:
             return [0] * len(places)
 
-    def await_sheet(self, worker: subprocess.Popen[bytes], stored: int, within_s: float = 300.0) -> None:
+    def await_sheet(self, worker: subprocess.Popen[bytes], stored: int, within_s: float = 900.0) -> None:
         """Wait until the sink has committed everything there is, and that is at least so many blocks."""
         consumer = Consumer({"bootstrap.servers": self.address, "group.id": "octroi.sink"})
         places = [TopicPartition(RATED, partition) for partition in range(self.partitions)]
@@ -114,7 +114,7 @@ class Stream:
             while time.monotonic() < deadline:
                 assert worker.poll() is None, self.said(worker)
                 committed = self._committed(consumer, places)
-                ends = [consumer.get_watermark_offsets(place, timeout=30)[1] for place in places]
+                ends = [consumer.get_watermark_offsets(place, timeout=120)[1] for place in places]
                 behind = self.behind(consumer)
                 quiet = quiet + 1 if committed == ends and sum(ends) >= stored and not behind else 0
                 if quiet == 2:
@@ -138,7 +138,7 @@ class Stream:
         from confluent_kafka.admin import AdminClient
 
         admin, total = AdminClient({"bootstrap.servers": self.address}), 0
-        topics = [name for name in admin.list_topics(timeout=30).topics if name.startswith("usage.")]
+        topics = [name for name in admin.list_topics(timeout=120).topics if name.startswith("usage.")]
         for group in ("octroi.collect", "octroi.decode", "octroi.resource", "octroi.account"):
             found = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])[group].result(30)
             known = {(place.topic, place.partition): place.offset for place in found.topic_partitions or []}
@@ -146,7 +146,7 @@ class Stream:
                 if not _reads(group, topic):
                     continue
                 for partition in range(RAW_PARTITIONS if topic.endswith(".raw.v1") else self.partitions):
-                    end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=30)[1]
+                    end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=120)[1]
                     total += max(end - max(known.get((topic, partition), 0), 0), 0)
         return total
 

@@ -134,6 +134,32 @@ def test_a_successor_in_the_middle_of_a_day_loses_no_hour() -> None:
     assert _paid(asked) == {"one 2026-04-01": "15", "two 2026-04-16": "12"}
 
 
+def test_a_term_that_is_changed_afterwards_hands_its_days_on() -> None:
+    """They are refunded to who had them and asked of who has them now; no day is asked twice, and none of nobody."""
+    all_april, rest = _sub("one", "frame", "2026-04-01T00:00:00Z"), _sub("two", "frame", "2026-04-16T00:00:00Z")
+    half = {**all_april, "end": "2026-04-16T00:00:00Z"}
+    asked = _ask(_catalog(all_april), NOTHING, "2026-05-01", [])
+    shared = {"one 2026-04-01": "15", "two 2026-04-16": "15"}
+    assert _paid(_ask(_catalog(half, rest), asked, "2026-05-01", [])) == shared
+    later = _ask(_catalog(half), asked, "2026-05-01", [])
+    assert _paid(_ask(_catalog(half, rest), later, "2026-05-01", [])) == shared
+    never = _sub("one", "frame", "2026-05-01T00:00:00Z")
+    whole = _sub("two", "frame", "2026-04-01T00:00:00Z", "2026-05-01T00:00:00Z")
+    assert _paid(_ask(_catalog(never, whole), asked, "2026-05-01", [])) == {"two 2026-04-01": "30"}
+    # the other way round: the end is withdrawn, and the successor has the minimum no more
+    both = _ask(_catalog(half, rest), NOTHING, "2026-05-01", [])
+    assert _paid(_ask(_catalog(all_april, {**rest, "offer": "calls"}), both, "2026-05-01", [])) == shared
+
+
+def test_who_moves_to_an_account_that_was_asked_is_asked_for_no_day_of_it() -> None:
+    half, two = _sub("one", "frame", "2026-04-01T00:00:00Z", "2026-04-16T00:00:00Z"), "2026-04-01T00:00:00Z"
+    asked = _ask(_catalog(half, _sub("two", "frame", two, account="jones")), NOTHING, "2026-05-01", [])
+    before = {"one 2026-04-01": "15", "two 2026-04-01": "30"}
+    assert _paid(asked) == before
+    moved = _catalog(_sub("one", "calls", "2026-04-01T00:00:00Z"), _sub("two", "frame", two))
+    assert _paid(_ask(moved, asked, "2026-05-01", [])) == before
+
+
 def test_a_charge_that_is_sold_no_more_still_counts_where_it_did(april_and_may: pl.DataFrame) -> None:
     """Also a minimum of a narrower scope; one of the same scope never does."""
     gone = [each for each in SOLD if each["code"] not in ("calls",)]

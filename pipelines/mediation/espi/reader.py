@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import chain
 from typing import BinaryIO
 
 from pipelines.mediation.columns.rows import Row
@@ -90,7 +91,8 @@ class EspiReader:
     summaries: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     local: words.LocalTime | None = None
     _waiting: list[tuple[str, Reading]] = field(default_factory=list)
-    _held: list[tuple[int, Row, Decimal]] = field(default_factory=list)
+    _held: dict[int, list[tuple[int, Row, Decimal]]] = field(default_factory=dict)
+    _holding: int = 0
     _long: list[tuple[int, Row, Decimal]] = field(default_factory=list)
     _covered: dict[tuple[str, str], Coverage] = field(default_factory=dict)
     _others: bool = False
@@ -112,7 +114,7 @@ class EspiReader:
         waiting, self._waiting = self._waiting, []
         for href, reading in waiting:
             yield from self._read(href, reading, made, last=True)
-        for step_s, row, start in sorted([*self._held, *self._long], key=lambda item: item[0]):
+        for step_s, row, start in sorted([*chain(*self._held.values()), *self._long], key=lambda item: item[0]):
             yield self._judged(row, start, step_s)
         if not self._found:
             told = "the feed has no interval blocks" if not self._others else f"the feed has no {self.records}"
@@ -159,17 +161,17 @@ class EspiReader:
                 )
             self._long.append((step_s, row, start))
         else:
-            self._held.append((step_s, row, start))
-            if len(self._held) >= HELD_MAX:
+            self._held.setdefault(step_s, []).append((step_s, row, start))
+            self._holding += 1
+            if self._holding >= HELD_MAX:
                 yield from self._shortest()
 
     def _shortest(self) -> Iterator[Row]:
         """Yield those of the held intervals that are the shortest: nothing that waits can say the same in more detail."""
-        least = min(step_s for step_s, _, _ in self._held)
-        held, self._held = self._held, [item for item in self._held if item[0] != least]
+        held = self._held.pop(min(self._held))
+        self._holding -= len(held)
         for step_s, row, start in held:
-            if step_s == least:
-                yield self._judged(row, start, step_s)
+            yield self._judged(row, start, step_s)
 
     def _judged(self, row: Row, start: Decimal, step_s: int) -> Row:
         """Return an interval; one whose time intervals of another length have told of is never billed."""
