@@ -63,18 +63,14 @@ def explain(
     settings, directory = open_settings(data)
     from apps.embedded.access import reach
 
-    number, slash, line = invoice.rpartition("/")
-    asked = {"invoice": number if slash else invoice, "line": int(line) if slash and line.isdecimal() else 0}
-    if not asked["line"]:
-        asked["invoice"] = invoice
-    told: dict[str, Any] = {}
+    number, _, line = invoice.rpartition("/")
+    asked: dict[str, Any] = {"invoice": invoice, "line": 0}
     with reach(directory, settings, say) as access:
-        told["lines"] = access.query(_LINES, {"invoice": invoice, "line": 0})  # numbers may have a slash
-        if told["lines"].num_rows:
-            asked = {"invoice": invoice, "line": 0}
-        else:
+        told = {"lines": access.query(_LINES, asked)}
+        # numbers may have a slash: what is behind it is a line only where there is no such number
+        if number and not told["lines"].num_rows and line.isdecimal() and int(line):
+            asked = {"invoice": number, "line": int(line)}
             told["lines"] = access.query(_LINES, asked)
-        if asked["line"]:
             told["items"] = access.query(_ITEMS, {**asked, "limit": limit})
     if not told["lines"].num_rows:
         raise typer.BadParameter(f"there is no invoice, or no line of one, called {invoice}")

@@ -44,6 +44,16 @@ class RunFiles:
         return cls(billing / run)
 
     @property
+    def planned(self) -> bool:
+        """Whether there is a plan."""
+        return (self.path / PLAN).exists()
+
+    @property
+    def validating(self) -> bool:
+        """Whether validating began, so that what it leaves out is decided."""
+        return (self.path / WITHOUT).exists()
+
+    @property
     def cancelled(self) -> bool:
         """Whether the run was cancelled."""
         return (self.path / CANCELLED).exists()

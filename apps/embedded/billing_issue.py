@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from apps.embedded.billing_files import RunFiles, UnableToBillRun, digest, frame_of, keep_table, table_of
+from apps.embedded.billing_items import scanned
 from apps.embedded.engine import Engine
 from apps.embedded.files import sha256_of
 from pipelines.spool.journal import Bill, Invoices, JournalEntry
@@ -20,7 +21,6 @@ from schemas.billed import BILLED_LINES_SCHEMA, INVOICE_MAX, ITEMS_MAX
 from schemas.ids import RatedItemId
 from schemas.invoicing import INVOICE_SCHEMA, LINE_SCHEMA, TAX_SCHEMA, RunPlan
 from schemas.numbering import next_numbers, reserve, series_of
-from sinks.clickhouse.store import Store
 
 _PLACE = ["claim", "record", "branch", "item"]
 _HELD = """
@@ -37,11 +37,7 @@ def expect_own(engine: Engine, plan: RunPlan) -> None:
 
 def issued_parts(engine: Engine, run: str) -> dict[int, Invoices]:
     """Return the entries that issued parts of a run, by part."""
-    return {
-        entry.part: entry
-        for entry in engine.journal.entries
-        if isinstance(entry, Invoices) and run and entry.run == run
-    }
+    return {entry.part: entry for entry in engine.journal.entries if isinstance(entry, Invoices) and entry.run == run}
 
 
 def following_numbers(engine: Engine) -> dict[str, int]:
@@ -145,9 +141,7 @@ def _expect_free(engine: Engine, plan: RunPlan, items: pl.DataFrame) -> None:
     if len(own) == len(marks):
         return
     asked = _HELD.format(cut=plan.cut, own=", ".join(map(str, sorted(own))) or "0")
-    with cast(Store, engine.store).long.scan(asked, engine.directory.root) as batches:
-        held = cast(pl.DataFrame, pl.from_arrow(pa.Table.from_batches(batches), rechunk=True)).clone()
-    both = items.join(held, on=_PLACE)
+    both = items.join(scanned(engine, asked), on=_PLACE)
     if len(both):
         row = both.sort(_PLACE).row(0, named=True)
         item = RatedItemId(row["claim"], row["record"], row["branch"], row["item"])

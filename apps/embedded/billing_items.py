@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from apps.embedded.billing_files import frame_of
 from apps.embedded.engine import Engine
 from apps.embedded.images import archived_catalog
 from billing.catalog.discounting import Discounting
@@ -20,7 +22,7 @@ from billing.invoicing.rules_drafts import SOLD, Parts, SellerTerms
 from rating.contracts import VARIANT
 from schemas.catalog import TIME_MAX, TIME_MIN, Catalog
 from schemas.invoicing import RunPlan
-from schemas.money import CURRENCY_DECIMALS
+from schemas.money import AMOUNT_DECIMALS, CURRENCY_DECIMALS, to_scaled
 from sinks.clickhouse.store import Store
 
 _PLACE = "bitOr(bitShiftLeft(toUInt64({0}claim), 32), toUInt64({0}record))"
@@ -45,6 +47,14 @@ FROM fact_wallet_operation
 WHERE claim < {{cut}} AND kind IN (0, 2)
   AND (claim, record) IN (SELECT claim, record FROM fact_usage WHERE {{where}} AND wallet = -1)
 """
+_BEFORE = """
+SELECT account, currency, argMax(gross, (by_claim, invoice)) AS before FROM fact_invoice
+WHERE kind = 'invoice' AND by_claim < {cut} GROUP BY account, currency
+"""
+_USED = """
+SELECT assigned, toInt64(uniqExact(invoice)) AS applications, toString(-sum(exact)) AS amount FROM fact_invoice_line
+WHERE kind = 'discount' AND by_claim < {cut} GROUP BY assigned
+"""
 _ITEM_KEY = ["place", "sub"]
 _GROUP_KEY = ("account", "subscription", "charge_version", "era", "bucket")
 
@@ -64,6 +74,12 @@ class PartItems:
     active: list[tuple[str, ...]]
     parts: Parts
     left: pl.DataFrame
+
+
+def scanned(engine: Engine, sql: str) -> pl.DataFrame:
+    """Return the rows of a query of any size."""
+    with cast(Store, engine.store).long.scan(sql, engine.directory.root) as batches:
+        return cast(pl.DataFrame, pl.from_arrow(pa.Table.from_batches(batches), rechunk=True)).clone()
 
 
 class RunItems:
@@ -115,11 +131,21 @@ class RunItems:
         asked = "SELECT toInt32(id) AS wallet FROM dim_wallet WHERE prepaid = 1 AND position(code, '#') = 0"
         return self._read(asked).with_columns(prepaid=True)
 
+    @cached_property
+    def used(self) -> Mapping[str, tuple[int, int]]:
+        """How often, and how much of, each assigned discount was used by invoices before the cut: billionths."""
+        rows = self.engine.store.query(_USED.format(cut=self.plan.cut)).to_pylist()
+        return {
+            row["assigned"]: (row["applications"], to_scaled(Decimal(row["amount"]), AMOUNT_DECIMALS)) for row in rows
+        }
+
+    @cached_property
+    def before(self) -> pl.DataFrame:
+        """`account`, `currency` and `before`: what the last invoice before the cut came to, billionths."""
+        return frame_of(self.engine.store.query(_BEFORE.format(cut=self.plan.cut)))
+
     def _read(self, sql: str) -> pl.DataFrame:
-        long = cast(Store, self.engine.store).long
-        with long.scan(sql, self.engine.directory.root) as batches:
-            table = pa.Table.from_batches(batches)
-            return cast(pl.DataFrame, pl.from_arrow(table, rechunk=True)).clone()
+        return scanned(self.engine, sql)
 
     def part(self, number: int) -> PartItems | None:
         """Return what a part may bill; None where none of its accounts is in the run."""
@@ -127,10 +153,9 @@ class RunItems:
         if not len(members) or not members["billed"].any():
             return None
         plan = self.plan
-        found = self._read(_ITEMS.format(where=self._where(number, members)))
-        found = found.join(members.select(account="id", payer="account", billed="billed"), on="account")
-        found = found.filter("billed").drop("billed", "payer")
         where = self._where(number, members)
+        found = self._read(_ITEMS.format(where=where))
+        found = found.join(members.filter("billed").select(account="id"), on="account", how="semi")
         billed = (
             self._read(_BILLED.format(cut=plan.cut, where=where))
             if self._any_billed

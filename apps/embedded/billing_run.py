@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pyarrow as pa
 
-from apps.embedded.billing_files import WITHOUT, RunFiles, UnableToBillRun, digest, frame_of, table_of
+from apps.embedded.billing_files import RunFiles, UnableToBillRun, digest, frame_of, table_of
 from apps.embedded.billing_issue import complete_marks, expect_own, issue_part, issued_parts
 from apps.embedded.billing_items import PartItems, RunItems
 from apps.embedded.engine import Engine
@@ -28,14 +28,6 @@ STEP_S = 20.0
 """How long one request works on parts: files that come meanwhile wait so long."""
 LISTED_MAX = 1000
 _LEFT_KEY = ["account", "currency", "why"]
-_BEFORE = """
-SELECT account, currency, argMax(gross, (by_claim, invoice)) AS before FROM fact_invoice
-WHERE kind = 'invoice' AND by_claim < {cut} GROUP BY account, currency
-"""
-_USED = """
-SELECT assigned, toInt64(uniqExact(invoice)) AS applications, toString(-sum(exact)) AS amount FROM fact_invoice_line
-WHERE kind = 'discount' AND by_claim < {cut} GROUP BY assigned
-"""
 
 
 def bill_run(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
@@ -66,7 +58,7 @@ def bill_run(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
 
 def _plan(engine: Engine, files: RunFiles, request: dict[str, Any]) -> dict[str, Any]:
     plan = make_plan(engine, files.path.name, request)
-    if (files.path / "plan.json").exists():
+    if files.planned:
         held = files.plan()
         asked = {"cut", "segment", "block", "image", "ids"}
         if held.model_dump(exclude=asked) != plan.model_dump(exclude=asked):
@@ -145,21 +137,10 @@ def draft_part(items: RunItems, number: int) -> dict[str, pa.Table]:
         return {name: schema.empty_table() for name, schema in PART_FILES.items()}
     plan = items.plan
     sold = with_invoices(found.sold, plan.cycle)
-    used = _used(items) if items.discount_plans else {}
+    used = items.used if items.discount_plans else {}
     taken = bill_discounts(sold, found.active, items.discount_plans, items.sellers, used)
     made = draft(sold.drop("active"), plan.cycle, items.sellers, found.parts, taken)
     return _tables(items, found, made)
-
-
-def _used(items: RunItems) -> dict[str, tuple[int, int]]:
-    rows = items.engine.store.query(_USED.format(cut=items.plan.cut)).to_pylist()
-    return {row["assigned"]: (row["applications"], _billionths(row["amount"])) for row in rows}
-
-
-def _billionths(text: str) -> int:
-    from decimal import Decimal
-
-    return int(Decimal(text).scaleb(AMOUNT_DECIMALS))
 
 
 def _tables(items: RunItems, found: PartItems, made: Drafts) -> dict[str, pa.Table]:
@@ -202,18 +183,12 @@ def _tables(items: RunItems, found: PartItems, made: Drafts) -> dict[str, pa.Tab
 
 def _with_changes(items: RunItems, invoices: pl.DataFrame) -> pl.DataFrame:
     """Return invoices with the suspicion of those that are several times what the account was billed last."""
-    before = frame_of(_decimal(items.engine.store.query(_BEFORE.format(cut=items.plan.cut))))
-    told = invoices.join(before, on=["account", "currency"], how="left", maintain_order="left")
+    told = invoices.join(items.before, on=["account", "currency"], how="left", maintain_order="left")
     large = pl.col("gross").abs() > items.plan.cycle.large_change * pl.col("before").abs()
     small = pl.col("gross").abs() * items.plan.cycle.large_change < pl.col("before").abs()
     change = pl.when(pl.col("before").is_not_null() & (large | small)).then(pl.lit("change"))
     suspect = pl.concat_str(pl.col("suspect").replace("", None), change, separator=",", ignore_nulls=True)
     return told.with_columns(suspect=suspect.fill_null("")).drop("before")
-
-
-def _decimal(rows: pa.Table) -> pa.Table:
-    place = rows.schema.get_field_index("before")
-    return rows.set_column(place, "before", rows["before"].cast(pa.decimal128(38, 9)))
 
 
 def _execute(engine: Engine, files: RunFiles, seconds: float) -> dict[str, Any]:
@@ -230,36 +205,26 @@ def _execute(engine: Engine, files: RunFiles, seconds: float) -> dict[str, Any]:
 
 def _review(files: RunFiles, *, every: bool) -> dict[str, Any]:
     plan = files.plan()
+    parts = [tables for _, tables in files.parts(plan)]
     rows: list[dict[str, Any]] = []
     found = 0
-    for _, tables in files.parts(plan):
+    for tables in parts:
         invoices = frame_of(tables["invoices"])
         chosen = invoices if every else invoices.filter(pl.col("suspect") != "")
         found += len(chosen)
         rows += chosen.head(LISTED_MAX - len(rows)).to_dicts()
-    names = (
-        "account",
-        "seller",
-        "currency",
-        "split",
-        "line_count",
-        "items",
-        "net",
-        "tax",
-        "gross",
-        "to_pay",
-        "suspect",
-    )
+    sums = ("net", "tax", "gross", "to_pay")
+    names = ("account", "seller", "currency", "split", "line_count", "items", *sums, "suspect")
     return {
         "run": plan.run,
         "found": found,
-        "invoices": [{name: _plain(row[name], name) for name in names} for row in rows],
-        **{"left": summed(tables for _, tables in files.parts(plan))["left"]},
+        "invoices": [{name: _plain(row[name]) if name in sums else row[name] for name in names} for row in rows],
+        "left": summed(iter(parts))["left"],
     }
 
 
-def _plain(value: Any, name: str) -> Any:
-    return str(from_scaled(value, AMOUNT_DECIMALS)) if name in ("net", "tax", "gross", "to_pay") else value
+def _plain(amount: int) -> str:
+    return str(from_scaled(amount, AMOUNT_DECIMALS))
 
 
 def _validate(engine: Engine, files: RunFiles, without: tuple[str, ...], seconds: float) -> dict[str, Any]:
@@ -268,7 +233,7 @@ def _validate(engine: Engine, files: RunFiles, without: tuple[str, ...], seconds
     undrafted = plan.parts - len(files.done(plan))
     if undrafted:
         raise UnableToBillRun(f'{undrafted} parts of the run "{plan.run}" are not drafted: execute it first')
-    if without and not (files.path / WITHOUT).exists():
+    if without and not files.validating:
         drafted = {account for _, tables in files.parts(plan) for account in tables["invoices"]["account"].to_pylist()}
         unknown = sorted(set(without) - drafted)
         if unknown:
