@@ -13,12 +13,14 @@ from starlette.responses import JSONResponse, Response
 from apps.api.charging import Charges
 from apps.api.charging_description import balance_operation, charging_operation
 from apps.api.description import complete, events_operation, state_operation
+from apps.api.desk import Desk
 from apps.api.events import Events
 from apps.api.gate import Gate
 from apps.api.keys import Keys
 from apps.api.problems import Problem, of_status
 from apps.api.wallets_description import CHANGES, change_operation, wallets_operation
 from apps.settings import Settings
+from billing.access.store.database import UnableToOpenDatabase
 from schemas.charging import ChargingKind
 
 
@@ -31,7 +33,7 @@ def make_app(settings: Settings, gate: Gate, *, version: str) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    keys = Keys(settings.api_keys)
+    keys = Keys(settings.api_keys, Desk(settings))
     events, charges = Events(settings, keys, gate), Charges(keys, gate)
 
     async def health() -> Response:
@@ -79,6 +81,7 @@ def make_app(settings: Settings, gate: Gate, *, version: str) -> FastAPI:
     app.add_api_route("/readyz", ready, methods=["GET"], response_class=Response, **state_operation("readyz"))
     app.add_exception_handler(Problem, _refuse)
     app.add_exception_handler(HTTPException, _refuse_by_status)
+    app.add_exception_handler(UnableToOpenDatabase, _unopened)
     app.add_exception_handler(Exception, _fail)
     _describe_with(app, complete)
     return app
@@ -104,6 +107,11 @@ async def _refuse(request: Request, error: Exception) -> Response:
 async def _refuse_by_status(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return of_status(error.status_code, error.headers).response()
+
+
+async def _unopened(request: Request, error: Exception) -> Response:
+    told = "the database does not answer: send the request again later"
+    return Problem("unavailable", told, headers={"Retry-After": "5"}).response()
 
 
 async def _fail(request: Request, error: Exception) -> Response:

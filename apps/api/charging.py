@@ -23,6 +23,8 @@ from schemas.charging import ChargingKind
 
 BODY_BYTES_MAX = 64 << 10
 BODY_TIMEOUT_S = 10.0
+CHANGE_ACTIONS = {"top_up": "wallet:top_up", "adjustment": "wallet:adjust", "transfer": "wallet:transfer"}
+"""What a key needs for each kind of change."""
 _PROBLEMS = {
     "UNKNOWN_WALLET": "unknown-name",
     "INSUFFICIENT_BALANCE": "insufficient-balance",
@@ -48,7 +50,7 @@ class Charges:
         """Return what serves one kind of request."""
 
         async def post(request: Request) -> Response:
-            self._permit(request)
+            await self._permit(request, f"charging:{kind.name.lower()}")
             with self._gate.admit() as admission:
                 body = await self._read(request)
                 admission.grow(BODY_BYTES_MAX)
@@ -62,7 +64,7 @@ class Charges:
         """Return what serves one kind of change of wallets without usage."""
 
         async def post(request: Request) -> Response:
-            self._permit(request)
+            await self._permit(request, CHANGE_ACTIONS[kind])
             with self._gate.admit() as admission:
                 body = await self._read(request)
                 admission.grow(BODY_BYTES_MAX)
@@ -79,7 +81,7 @@ class Charges:
 
     async def balance(self, request: Request) -> Response:
         """Answer what the wallets of an account hold."""
-        self._permit(request)
+        await self._permit(request, "wallet:read")
         account = request.path_params["account"]
         with self._gate.admit():
             desk = self._gate.require_open().charging
@@ -88,18 +90,18 @@ class Charges:
 
     async def wallets(self, request: Request) -> Response:
         """Answer what an account has: wallets, and counters in their present periods."""
-        self._permit(request)
+        await self._permit(request, "wallet:read")
         account = request.path_params["account"]
         with self._gate.admit():
             desk = self._gate.require_open().charging
             found = await self._wait(lambda: desk.look(lambda engine: show_account(engine, account)))
         return JSONResponse(found)
 
-    def _permit(self, request: Request) -> None:
+    async def _permit(self, request: Request, action: str) -> None:
         self._gate.require_open()
-        caller = self._keys.caller(request.headers.get("authorization"))
+        caller = await self._keys.called(request.headers.get("authorization"))
         note(request.scope, key=caller.name)
-        caller.require_all()
+        caller.require_charging(action)
 
     def _submit(self, kind: ChargingKind, body: Any) -> Future[Any]:
         engine = self._gate.require_open()

@@ -13,6 +13,7 @@ from schemas.charging import CODE_WORDS, ChargingKind
 _DETAILS = {
     "bad-request": "quantity: '5' is no quantity, write \"NUMBER UNIT\"",
     "unauthorized": "the key is not known",
+    "forbidden": "no role of the key 'shop' (care) permits charging:reserve",
     "source-not-permitted": "the key 'gateway' is limited to sources, and may not charge",
     "body-timeout": "the body was not whole after 10 s",
     "body-too-large": "the body has more than 65536 bytes",

@@ -58,6 +58,7 @@ _ANSWER: dict[str, Any] = {
 _DETAILS = {
     "bad-request": "name one source, by `?source=CODE` or by the header `octroi-source`",
     "unauthorized": "the key is not known",
+    "forbidden": "no role of the key 'shop' (care) permits event:create",
     "source-not-permitted": "the key 'gateway' may not send to 'calls'",
     "body-timeout": "the body was not whole after 120 s",
     "request-in-progress": "the first request with this key is not answered yet",
@@ -196,7 +197,11 @@ def complete(schema: dict[str, Any]) -> dict[str, Any]:
     """Return the generated description with what is common to all operations."""
     components = schema.setdefault("components", {})
     components["securitySchemes"] = {
-        "key": {"type": "http", "scheme": "bearer", "description": "a key of the setting `api_keys`"}
+        "key": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "a key of `octroi key add`, or of the setting `api_keys`",
+        }
     }
     components.setdefault("schemas", {})["Problem"] = {
         "type": "object",

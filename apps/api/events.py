@@ -45,7 +45,7 @@ class Events:
             Problem: when it is refused.
         """
         self._gate.require_open()
-        caller = self._keys.caller(request.headers.get("authorization"))
+        caller = await self._keys.called(request.headers.get("authorization"))
         note(request.scope, key=caller.name)
         code = _source_of(request)
         caller.require(code)

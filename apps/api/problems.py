@@ -25,6 +25,7 @@ class Kind:
 KINDS: Mapping[str, Kind] = {
     "bad-request": Kind(400, "The request cannot be understood"),
     "unauthorized": Kind(401, "A valid API key is needed"),
+    "forbidden": Kind(403, "The API key has no role that permits this"),
     "source-not-permitted": Kind(403, "The API key may not send to this source"),
     "not-found": Kind(404, "There is nothing at this address"),
     "method-not-allowed": Kind(405, "This address knows other methods"),

@@ -89,6 +89,7 @@ _EXIT_CODES = {
     "UnableToManageTenant": USAGE,
     "TenantIsSuspended": USAGE,
     "UnableToChange": USAGE,
+    "UnableToGrant": USAGE,
     "UnableToKeepAccount": USAGE,
     "UnableToKeepSubscription": USAGE,
     "UnableToPublish": CONFIGURATION,

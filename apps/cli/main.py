@@ -20,6 +20,7 @@ from apps.cli import (
     fees,
     files,
     invoices,
+    keys,
     notifying,
     processing,
     querying,
@@ -69,6 +70,7 @@ trying.add_to(app)
 backing_up.add_to(app)
 streaming.add_to(app)
 tenants.add_to(app)
+keys.add_to(app)
 accounts.add_to(app)
 subscriptions.add_to(app)
 databases.add_to(app)

@@ -24,13 +24,15 @@ def serve(
 ) -> None:
     """Do what `octroi run --follow` does, and take usage over HTTP, until Ctrl-C or SIGTERM.
 
-    POST /v1/events?source=CODE answers 202 once everything in the body is durable. Who may send is in the setting api_keys.
+    POST /v1/events?source=CODE answers 202 once everything in the body is durable. Who may send: `octroi key add`.
     """
     settings, directory = open_settings(data)
-    if not settings.api_keys:
+    from apps.control.keys import has_keys
+
+    if not settings.api_keys and not has_keys(settings):
         raise NoApiKeys(
-            "the setting api_keys is empty, so nobody could send anything: put the SHA-256 of a key into octroi.toml, "
-            "as docs/operations.md says"
+            "there is no API key, so nobody could send anything: make one with `octroi key add`, or put the SHA-256 of one "
+            "into the setting api_keys, as docs/operations.md says"
         )
     require_catalog(directory)
     from apps.api.server import serving

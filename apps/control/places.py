@@ -113,11 +113,21 @@ def business(settings: Settings, code: str | None, by: str | None) -> Iterator[t
         UnableToOpenDatabase: when there is no such tenant.
         TenantIsSuspended: when it may not be changed.
     """
-    with opened(settings, code) as database:
-        tenant = find_tenant(database)
-        check_changeable(tenant)
-        with making(database, by, tenant) as changes:
-            yield database, changes
+    with opened(settings, code) as database, of_business(database, by) as changes:
+        yield database, changes
+
+
+@contextmanager
+def of_business(database: Database, by: str | None) -> Iterator[Changes]:
+    """Yield changes of the business of a tenant whose database is open.
+
+    Raises:
+        TenantIsSuspended: when it may not be changed.
+    """
+    tenant = find_tenant(database)
+    check_changeable(tenant)
+    with making(database, by, tenant) as changes:
+        yield changes
 
 
 def product_configuration(settings: Settings) -> dict[str, Any]:

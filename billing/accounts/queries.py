@@ -49,6 +49,19 @@ def find_account(database: Database, named: str) -> Account | None:
         return store.from_row_account(row, parent[0]["code"] if parent else None)
 
 
+def chain_of_ids(database: Database, named: str) -> tuple[str, ...]:
+    """Return the ids of an account, by code, id or external id, and of those above it, nearest first.
+
+    Raises:
+        UnableToKeepAccount: when there is none.
+    """
+    with database.reading() as connection:
+        row = store.find_row(connection, named)
+        if row is None:
+            raise UnableToKeepAccount("", f"there is no account {named}")
+        return tuple(one["id"] for one in store.chain_of(connection, row["id"]))
+
+
 def list_accounts(
     database: Database, *, kind: Kind | None = None, below: str | None = None, after: str = "", limit: int = LIST_MAX
 ) -> list[dict[str, Any]]:

@@ -58,6 +58,14 @@ ROWS: dict[str, dict[str, dict[str, Any]]] = {
         },
     },
     "0004": {},
+    "0005": {
+        "role": {"code": "desk", "description": "x", "grants": '["account:read"]', "revision": 1},
+        "api_key": {
+            "id": "key_1", "name": "shop", "secret_sha256": "00", "roles": '["desk"]', "accounts": '["cus_1"]', "sources": None,
+            "created_at": NOW, "expires_at": None, "revoked_at": NOW, "revision": 2,
+        },
+        "api_key_use": {"key_id": "key_1", "used_at": NOW},
+    },
 }  # fmt: skip
 """What each revision could hold first: a row of every table that it made. A revision adds its own, and changes none."""
 

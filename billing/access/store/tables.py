@@ -1,10 +1,10 @@
-"""The tables of this room: whose database it is, what it is configured to, and what was ever changed in it."""
+"""The tables of this room: whose database it is, what it is configured to, who may use it, and what was ever changed in it."""
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Column, Index
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index
 
-from billing.access.store.columns import INT64, TEXT, key, table
+from billing.access.store.columns import INT64, TEXT, key, masked, table
 
 TENANT = table(
     "tenant",
@@ -39,3 +39,34 @@ AUDIT = table(
     Index("audit_by_key", "entity", "key"),
 )
 """What was ever changed; the database itself refuses to change or remove a row."""
+
+ROLE = table(
+    "role",
+    key("code"),
+    Column("description", TEXT, nullable=False),
+    Column("grants", TEXT, nullable=False),  # JSON
+    Column("revision", INT64, nullable=False),
+)
+"""What a tenant's own roles permit, beside those that every tenant has."""
+
+API_KEY = table(
+    "api_key",
+    key(),
+    Column("name", TEXT, nullable=False, unique=True),
+    masked("secret_sha256", nullable=False),
+    Column("roles", TEXT, nullable=False),  # JSON
+    Column("accounts", TEXT),  # JSON: ids
+    Column("sources", TEXT),  # JSON: codes
+    Column("created_at", INT64, nullable=False),
+    Column("expires_at", INT64),
+    Column("revoked_at", INT64),
+    Column("revision", INT64, nullable=False),
+)
+"""Who may ask over HTTP: the hash of a key's secret, never the secret."""
+
+API_KEY_USE = table(
+    "api_key_use",
+    Column("key_id", TEXT, ForeignKey("api_key.id"), primary_key=True),
+    Column("used_at", INT64, nullable=False),
+)
+"""When a key was last used, to about a minute: no change of anything, so it is in no audit log."""

@@ -1,0 +1,81 @@
+"""The desk between requests and the tenant's database: opened once, asked in threads, so that the server goes on meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TypeVar
+
+from apps.api.problems import Problem
+from apps.control.places import place_of
+from apps.settings import Settings
+from billing.access.queries import find_tenant
+from billing.access.store.database import Database, UnableToOpenDatabase
+from billing.access.store.migrating import current, expect_current
+
+THREADS = 4
+"""Requests that read or change the database at the same time; others wait for one of these."""
+Returned = TypeVar("Returned")
+
+
+class Desk:
+    """The database of the tenant whose engine this process owns."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open nothing yet."""
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._database: Database | None = None
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
+        self._aside = ThreadPoolExecutor(1, thread_name_prefix="aside")
+
+    @property
+    def settings(self) -> Settings:
+        """What is configured."""
+        return self._settings
+
+    def database(self) -> Database:
+        """Return the database; it is opened when it is first asked for, also when the tenant was added after the start.
+
+        Raises:
+            Problem: unavailable, when there is none, or it does not answer.
+        """
+        with self._lock:
+            if self._database is None:
+                self._database = self._opened()
+            return self._database
+
+    def _opened(self) -> Database:
+        place = place_of(self._settings)
+        try:
+            database = place.database()
+            try:
+                if current(database) is None:
+                    told = f"there is no database of tenant {place.code}: `octroi tenant add {place.code}` makes one"
+                    raise Problem("unavailable", told)
+                expect_current(database)
+                find_tenant(database)
+            except BaseException:
+                database.close()
+                raise
+        except UnableToOpenDatabase as error:
+            raise Problem("unavailable", f"the database of tenant {place.code} cannot be used") from error
+        return database
+
+    def has_database(self) -> bool:
+        """Return whether there is a database that can be used."""
+        with suppress(Problem):
+            self.database()
+            return True
+        return False
+
+    async def run(self, action: Callable[[], Returned]) -> Returned:
+        """Return what an action says, run in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, action)
+
+    def aside(self, action: Callable[[], object]) -> None:
+        """Run an action some time, for which nobody waits; that it fails does not matter."""
+        self._aside.submit(action)
