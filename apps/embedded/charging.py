@@ -1,7 +1,8 @@
 """The desk of online charging: requests that wait, frames that are logged and applied, answers.
 
-The owner's main loop serves it between two blocks, and at once while it has nothing else to do. A frame is durable before it is
-applied, and applied before anybody is answered; a replay applies it at the same place between the blocks.
+The owner's main loop serves it between two blocks, and at once while it has nothing else to do. A frame is written before it is
+applied, and applied while it is synced; it is durable before anybody is answered and before the store has anything of it. A
+replay applies it at the same place between the blocks.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from pipelines.account.charging import Ground, answer_again, take_frame
 from pipelines.spool.charging_log import Frame, Segment, UnableToReadChargingLog, UnableToWriteChargingLog, read_frames
 from pipelines.spool.journal import Charging
 from schemas.charging import CHARGING_SOURCE, ChargingKind, Rows
+from schemas.output import OutputBlock
 
 if TYPE_CHECKING:
     from apps.embedded.engine import Engine
@@ -124,8 +126,9 @@ class ChargingDesk:
     def replay(self, engine: Engine) -> None:
         """Apply the frames that were applied here before."""
         while self._frames and self._frames[0].position == engine.state.position:
-            frame = self._frames.popleft()
-            self._apply(engine, frame)
+            _, blocks = self._apply(engine, self._frames.popleft())
+            for block in blocks:
+                engine.emit(block)
 
     def recovered(self, engine: Engine) -> None:
         """End the replay.
@@ -209,7 +212,18 @@ class ChargingDesk:
         except UnableToWriteChargingLog as error:
             self._refuse(answered, str(error))
             raise
-        for future, answer in zip(answered, answers_of(self._apply(engine, frame)), strict=True):
+        applied, blocks = self._apply(engine, frame)
+        found = answers_of(applied)
+        try:
+            self._segment.synced()
+        except (
+            UnableToWriteChargingLog
+        ) as error:  # the state is that of a frame which may be lost: nobody may go on with it
+            self._refuse(answered, str(error))
+            raise
+        for block in blocks:
+            engine.emit(block)
+        for future, answer in zip(answered, found, strict=True):
             future.set_result(answer)
 
     def _ending(
@@ -309,7 +323,8 @@ class ChargingDesk:
             self._encoder = Encoder(active, engine.state.vocabulary, engine.secret)
         return self._encoder.encode(requests, at)
 
-    def _apply(self, engine: Engine, frame: Frame) -> Rows:
+    def _apply(self, engine: Engine, frame: Frame) -> tuple[Rows, list[OutputBlock]]:
+        """Apply a frame to the state; return its answers and facts, which nobody may have before it is durable."""
         state = engine.state
         entry = engine.journal.entries[state.charging.segment - 1]
         assert isinstance(entry, Charging)
@@ -318,7 +333,5 @@ class ChargingDesk:
         image, tenant = engine.active.image, engine.settings.tenant
         ground = Ground(image, state.account, state.vocabulary, tenant, source, entry.keep_s)
         answers, blocks = take_frame(frame.requests, frame.at, state.charging, ground)
-        for block in blocks:
-            engine.emit(block)
         engine.snapshots.records += len(frame.requests)
-        return answers
+        return answers, blocks

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipelines.spool.beside import SyncBeside
 from pipelines.spool.files import sync_directory
 from schemas.charging import REQUEST, Rows
 
@@ -140,7 +141,7 @@ def segment_path(directory: Path, segment: int) -> Path:
 
 
 class Segment:
-    """The open end of the log. One process appends; frames are durable when `append` returns."""
+    """The open end of the log. One thread appends; a frame is durable when `synced` returns after it."""
 
     def __init__(self, directory: Path, number: int, *, fresh: bool = False) -> None:
         """Open the segment of an entry, cutting off a torn last frame; a `fresh` one is made when it is not there.
@@ -170,31 +171,49 @@ class Segment:
         for frame, end in _frames(self._path, content):
             self.size, self.frames = end, frame.number + 1
         self._handle = os.open(self._path, os.O_WRONLY)
+        self._beside = SyncBeside(self._handle)
         if self.size < len(content):
             os.ftruncate(self._handle, self.size)
             os.fsync(self._handle)
 
     def append(self, frame: Frame) -> None:
-        """Append one frame durably.
+        """Append one frame, and begin to sync it: it is durable once `synced` returns, and no other one comes before that.
 
         Raises:
             OSError: when it cannot be written; the segment is then as it was before.
             UnableToWriteChargingLog: when it cannot even be taken back; the process must end.
-            ValueError: when its number does not follow.
+            ValueError: when its number does not follow, or the one before was not synced.
         """
         if frame.number != self.frames or len(frame.requests) > REQUESTS_MAX:
             raise ValueError(f"frame {frame.number} of {len(frame.requests)} cannot follow {self.frames} frames")
+        if self._beside.is_under_way:
+            raise ValueError(f"frame {frame.number} cannot follow one that is not synced")
         packed = pack_frame(frame)
         try:
             written = os.pwrite(self._handle, packed, self.size)
             while written < len(packed):
                 written += os.pwrite(self._handle, packed[written:], self.size + written)
-            os.fdatasync(self._handle)
         except OSError as error:
             self._take_back(error)
             raise
+        self._beside.begin()
         self.size += len(packed)
         self.frames += 1
+
+    def synced(self) -> None:
+        """Wait until what was appended is durable.
+
+        Raises:
+            UnableToWriteChargingLog: when it is not known whether it is; the process must end. What a system could not sync it
+                may take for synced the next time, so nothing is tried again.
+        """
+        try:
+            self._beside.wait()
+        except OSError as error:
+            raise UnableToWriteChargingLog(
+                f"{self._path}: it is not known whether frame {self.frames - 1} is on the disk ({error.strerror}); "
+                "start again when the disk is well"
+            ) from error
 
     def _take_back(self, failure: OSError) -> None:
         try:
@@ -208,5 +227,6 @@ class Segment:
 
     def close(self) -> None:
         """Close the file."""
+        self._beside.close()
         with suppress(OSError):
             os.close(self._handle)

@@ -24,7 +24,7 @@ from apps.embedded.layout import DataDirectory
 from apps.embedded.rerate import rerate
 from apps.embedded.rerate_scope import UsageSelection
 from apps.settings import Settings
-from pipelines.spool.charging_log import UnableToReadChargingLog
+from pipelines.spool.charging_log import UnableToReadChargingLog, UnableToWriteChargingLog
 from schemas.charging import ChargingCode, ChargingKind
 from sinks.clickhouse.client import UnableToStore
 
@@ -215,11 +215,35 @@ def test_a_full_disk_refuses_and_the_next_request_is_taken(data: Path) -> None:
     with engine_of(data) as engine:
         ask(engine, reserve("a", 1))
         future = engine.charging.submit(reserve("b", 1))
-        with mock.patch("os.fdatasync", side_effect=OSError(28, "No space left on device")):
+        with mock.patch("os.pwrite", side_effect=OSError(28, "No space left on device")):
             engine.charging.serve(engine)
         with pytest.raises(UnableToRequest, match="No space left"):
             future.result()
         assert ask(engine, reserve("b", 1))[0].code is ChargingCode.DONE
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_a_disk_that_fails_to_sync_ends_it_and_nothing_was_answered_or_stored(data: Path, is_lost: bool) -> None:
+    charge = ChargingRequest(ChargingKind.CHARGE, "b", "", "1", "call", 1)
+    with engine_of(data) as engine:
+        ask(engine, reserve("a", 1))
+        future = engine.charging.submit(charge)
+        with (
+            mock.patch("os.fdatasync", side_effect=OSError(5, "Input/output error")),
+            mock.patch("apps.embedded.engine.Engine.emit") as emit,
+            pytest.raises(UnableToWriteChargingLog, match="not known whether frame 1 is on the disk"),
+        ):
+            engine.charging.serve(engine)
+        emit.assert_not_called()
+        with pytest.raises(UnableToRequest, match="start again when the disk is well"):
+            future.result(0)
+    (segment,) = (data / "charging").iterdir()
+    whole = segment.read_bytes()
+    segment.write_bytes(whole[:-1] if is_lost else whole)
+    with engine_of(data) as engine:
+        assert engine.state.charging.frame == (1 if is_lost else 2)
+        assert ask(engine, charge)[0].code is ChargingCode.DONE
+        assert engine.state.charging.frame == 2
 
 
 def test_a_disk_that_is_full_before_the_first_segment_refuses_and_the_next_request_is_taken(data: Path) -> None:

@@ -20,7 +20,7 @@ from kill_world import Nursery, content, nursery
 
 POINTS = (
     "before journal charging", "half journal charging", "after journal charging", "before frame", "half frame", "after frame",
-    "before insert fact_usage", "after insert fact_usage", "after insert fact_block", "before snapshot", "half array",
+    "before synced frame", "after synced frame", "before insert fact_usage", "after insert fact_usage", "after insert fact_block", "before snapshot", "half array",
 )  # fmt: skip
 SOURCE = """
 ---

@@ -63,6 +63,7 @@ def install(reach: Reach) -> None:
     wrap(Journal, "append", lambda _, entry: f"journal {entry.kind}", _half_entry)
     wrap(Journal, "append_all", lambda _, entries: "journal files" if entries else "journal nothing", _half_entries)
     wrap(Segment, "append", lambda *_: "frame", _half_frame)
+    wrap(Segment, "synced", lambda *_: "synced frame")
     wrap(claims, "copy_durably", lambda *_: "copy", lambda source, path: _half_file(path, source.read()))
     wrap(engine, "archive_catalog", lambda *_: "keep catalog")
     wrap(engine.Engine, "recover", lambda _: "recover")

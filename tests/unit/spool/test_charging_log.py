@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from pathlib import Path
 from unittest import mock
 
@@ -39,6 +40,7 @@ def directory(tmp_path: Path) -> Path:
     segment = Segment(tmp_path / "charging", 3, fresh=True)
     for number in range(FRAMES):
         segment.append(frame(number, number))
+        segment.synced()
     segment.close()
     return tmp_path / "charging"
 
@@ -88,17 +90,61 @@ def test_a_segment_that_is_gone_is_refused(directory: Path) -> None:
 def test_a_frame_that_fails_is_taken_back(directory: Path) -> None:
     segment = Segment(directory, 3)
     full = OSError(errno.ENOSPC, "no space")
-    with mock.patch("os.fdatasync", side_effect=full), pytest.raises(OSError, match="no space"):
+    write, calls = os.pwrite, iter([True, False])
+
+    def half(handle: int, data: bytes, at: int) -> int:
+        if next(calls):
+            return write(handle, data[:50], at)
+        raise full
+
+    with mock.patch("os.pwrite", side_effect=half), pytest.raises(OSError, match="no space"):
         segment.append(frame(FRAMES))
+    assert segment_path(directory, 3).stat().st_size == segment.size
     assert len(read_frames(directory, 3)) == FRAMES
     segment.append(frame(FRAMES))
+    segment.synced()
     assert len(read_frames(directory, 3)) == FRAMES + 1
     with (
-        mock.patch("os.fdatasync", side_effect=full),
+        mock.patch("os.pwrite", side_effect=full),
         mock.patch("os.ftruncate", side_effect=full),
         pytest.raises(UnableToWriteChargingLog, match="cannot be taken back"),
     ):
         segment.append(frame(FRAMES + 1))
+    segment.close()
+
+
+def test_a_frame_that_cannot_be_synced_is_in_doubt(directory: Path) -> None:
+    segment = Segment(directory, 3)
+    with mock.patch("os.fdatasync", side_effect=OSError(errno.EIO, "broken")):
+        segment.append(frame(FRAMES))
+        with pytest.raises(
+            UnableToWriteChargingLog, match=f"not known whether frame {FRAMES} is on the disk \\(broken"
+        ):
+            segment.synced()
+    segment.close()
+
+
+def test_a_frame_is_durable_once_its_sync_is_over_and_not_before(directory: Path) -> None:
+    segment, called, let = Segment(directory, 3), threading.Event(), threading.Event()
+
+    def slow(_: int) -> None:
+        called.set()
+        assert let.wait(60)
+
+    with mock.patch("os.fdatasync", side_effect=slow):
+        segment.append(frame(FRAMES))  # returns while it is synced
+        assert called.wait(60)
+        with pytest.raises(ValueError, match="one that is not synced"):
+            segment.append(frame(FRAMES + 1))
+        ended = threading.Thread(target=segment.synced)
+        ended.start()
+        ended.join(0.05)
+        assert ended.is_alive()
+        let.set()
+        ended.join(60)
+        assert not ended.is_alive()
+    segment.synced()  # nothing is left
+    segment.close()
 
 
 def test_a_write_that_is_cut_short_goes_on(directory: Path) -> None:
@@ -106,4 +152,5 @@ def test_a_write_that_is_cut_short_goes_on(directory: Path) -> None:
     write = os.pwrite
     with mock.patch("os.pwrite", side_effect=lambda handle, data, at: write(handle, data[:50], at)):
         segment.append(frame(FRAMES))
+    segment.close()
     assert told(read_frames(directory, 3))[-1] == told([frame(FRAMES)])[0]
