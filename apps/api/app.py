@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from apps.api.charging import Charges
+from apps.api.charging import CHANGE_ACTIONS, Charges
 from apps.api.charging_description import balance_operation, charging_operation
 from apps.api.description import complete, events_operation, state_operation
 from apps.api.desk import Desk
@@ -18,6 +18,9 @@ from apps.api.events import Events
 from apps.api.gate import Gate
 from apps.api.keys import Keys
 from apps.api.problems import Problem, of_status
+from apps.api.resource_description import operation, schemas_of
+from apps.api.resources import Resources
+from apps.api.routes import ROUTES
 from apps.api.wallets_description import CHANGES, change_operation, wallets_operation
 from apps.settings import Settings
 from billing.access.store.database import UnableToOpenDatabase
@@ -33,7 +36,9 @@ def make_app(settings: Settings, gate: Gate, *, version: str) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    keys = Keys(settings.api_keys, Desk(settings))
+    desk = Desk(settings)
+    keys = Keys(settings.api_keys, desk)
+    resources = Resources(settings, keys, desk)
     events, charges = Events(settings, keys, gate), Charges(keys, gate)
 
     async def health() -> Response:
@@ -45,7 +50,13 @@ def make_app(settings: Settings, gate: Gate, *, version: str) -> FastAPI:
         gate.require_open()
         return JSONResponse({"status": "ready"})
 
-    app.add_api_route("/v1/events", events.post, methods=["POST"], response_class=Response, **events_operation())
+    app.add_api_route(
+        "/v1/events",
+        events.post,
+        methods=["POST"],
+        response_class=Response,
+        **_needing("event:create", events_operation()),
+    )
     for kind in ChargingKind:
         name = kind.name.lower()
         app.add_api_route(
@@ -53,21 +64,21 @@ def make_app(settings: Settings, gate: Gate, *, version: str) -> FastAPI:
             charges.route(kind),
             methods=["POST"],
             response_class=Response,
-            **charging_operation(kind),
+            **_needing(f"charging:{name}", charging_operation(kind)),
         )
     app.add_api_route(
         "/v1/accounts/{account}/balance",
         charges.balance,
         methods=["GET"],
         response_class=Response,
-        **balance_operation(),
+        **_needing("wallet:read", balance_operation()),
     )
     app.add_api_route(
         "/v1/accounts/{account}/wallets",
         charges.wallets,
         methods=["GET"],
         response_class=Response,
-        **wallets_operation(),
+        **_needing("wallet:read", wallets_operation()),
     )
     for change in CHANGES:
         app.add_api_route(
@@ -75,16 +86,24 @@ def make_app(settings: Settings, gate: Gate, *, version: str) -> FastAPI:
             charges.change(change),
             methods=["POST"],
             response_class=Response,
-            **change_operation(change),
+            **_needing(CHANGE_ACTIONS[change], change_operation(change)),
         )
+    for route in ROUTES:
+        serve = resources.served(route)
+        app.add_api_route(route.path, serve, methods=[route.method], response_class=Response, **operation(route))
     app.add_api_route("/healthz", health, methods=["GET"], response_class=Response, **state_operation("healthz"))
     app.add_api_route("/readyz", ready, methods=["GET"], response_class=Response, **state_operation("readyz"))
     app.add_exception_handler(Problem, _refuse)
     app.add_exception_handler(HTTPException, _refuse_by_status)
     app.add_exception_handler(UnableToOpenDatabase, _unopened)
     app.add_exception_handler(Exception, _fail)
-    _describe_with(app, complete)
+    _describe_with(app, lambda schema: complete(schema, schemas_of(ROUTES)))
     return app
+
+
+def _needing(action: str, described: dict[str, Any]) -> dict[str, Any]:
+    """Return what describes a route with what a key needs for it."""
+    return described | {"openapi_extra": described.get("openapi_extra", {}) | {"x-permission": action}}
 
 
 def _describe_with(app: FastAPI, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:

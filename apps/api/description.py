@@ -193,9 +193,10 @@ def state_operation(name: str) -> dict[str, Any]:
     }
 
 
-def complete(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the generated description with what is common to all operations."""
+def complete(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    """Return the generated description with what is common to all operations, and schemas by name."""
     components = schema.setdefault("components", {})
+    components.setdefault("schemas", {}).update(schemas)
     components["securitySchemes"] = {
         "key": {
             "type": "http",
@@ -221,6 +222,15 @@ def complete(schema: dict[str, Any]) -> dict[str, Any]:
                 "description": "media types that the source reads",
             },
             "bytes_max": {"type": "integer"},
+            "errors": {
+                "type": "array",
+                "description": "what is wrong with the body, by JSON Pointer",
+                "items": {
+                    "type": "object",
+                    "required": ["pointer", "detail"],
+                    "properties": {"pointer": {"type": "string"}, "detail": {"type": "string"}},
+                },
+            },
         },
     }
     return schema

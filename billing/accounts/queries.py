@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
+from billing.access.store.changes import Changes
 from billing.access.store.database import Database
 from billing.accounts import store
 from billing.accounts.importing import account_row
@@ -21,22 +22,40 @@ def show_account(database: Database, named: str) -> dict[str, Any]:
         UnableToKeepAccount: when there is none.
     """
     with database.reading() as connection:
-        row = store.find_row(connection, named)
-        if row is None:
-            raise UnableToKeepAccount("", f"there is no account {named}")
-        chain = store.chain_of(connection, row["id"])
-        found = store.from_row_account(row, chain[1]["code"] if len(chain) > 1 else None)
-        parent_kind = Kind(chain[1]["kind"]) if len(chain) > 1 else None
-        return {
-            "id": row["id"],
-            **found.model_dump(mode="json"),
-            "role": role_of(found.kind, parent_kind),
-            "above": [one["code"] for one in chain[1:]],
-            "holds": {name: {"value": value, "of": code} for name, (value, code) in inherited(chain).items()},
-            "created_at": row["created_at"],
-            "revision": row["revision"],
-            **store.attachments_of(connection, row["id"]),
-        }
+        told = _told(connection, named)
+        return told | store.attachments_of(connection, told["id"])
+
+
+def account_as_changed(changes: Changes, named: str) -> dict[str, Any]:
+    """Return what `show_account` does, without what is attached, as of within a transaction.
+
+    Raises:
+        UnableToKeepAccount: when there is none.
+    """
+    return _told(changes.connection, named)
+
+
+def _told(connection: Any, named: str) -> dict[str, Any]:
+    row = store.find_row(connection, named)
+    if row is None:
+        raise UnableToKeepAccount("", f"there is no account {named}")
+    chain = store.chain_of(connection, row["id"])
+    found = store.from_row_account(row, chain[1]["code"] if len(chain) > 1 else None)
+    parent_kind = Kind(chain[1]["kind"]) if len(chain) > 1 else None
+    return {
+        "id": row["id"],
+        **found.model_dump(mode="json"),
+        "role": role_of(found.kind, parent_kind),
+        "above": [one["code"] for one in chain[1:]],
+        "holds": {name: {"value": value, "of": code} for name, (value, code) in inherited(chain).items()},
+        "created_at": row["created_at"],
+        "revision": row["revision"],
+    }
+
+
+def attached_to(changes: Changes, account_id: str) -> dict[str, list[dict[str, Any]]]:
+    """Return all that is attached to an account by its id, by table, as of within a transaction."""
+    return store.attachments_of(changes.connection, account_id)
 
 
 def find_account(database: Database, named: str) -> Account | None:
@@ -63,9 +82,18 @@ def chain_of_ids(database: Database, named: str) -> tuple[str, ...]:
 
 
 def list_accounts(
-    database: Database, *, kind: Kind | None = None, below: str | None = None, after: str = "", limit: int = LIST_MAX
+    database: Database,
+    *,
+    kind: Kind | None = None,
+    below: str | None = None,
+    within: Collection[str] | None = None,
+    after: str = "",
+    limit: int = LIST_MAX,
 ) -> list[dict[str, Any]]:
-    """Return accounts by code, behind the code `after`; `below`: those directly below an account.
+    """Return accounts by code, behind the code `after`.
+
+    Args:
+        below: those directly below an account. within: ids; those accounts and all below them, None: all there are.
 
     Raises:
         UnableToKeepAccount: when there is no account `below`.
@@ -77,7 +105,7 @@ def list_accounts(
             if row is None:
                 raise UnableToKeepAccount("", f"there is no account {below}")
             parent_id = row["id"]
-        return list(store.accounts(connection, kind=kind, parent_id=parent_id, after=after, limit=limit))
+        return list(store.accounts(connection, kind=kind, parent_id=parent_id, within=within, after=after, limit=limit))
 
 
 def exported(database: Database) -> Iterator[dict[str, Any]]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Column, Connection, ForeignKey, Index, Table, select, text
+from sqlalchemy import CheckConstraint, Column, Connection, ForeignKey, Index, Select, Table, select, text
 
 from billing.access.store.changes import Changes
 from billing.access.store.columns import INT64, TEXT, key, masked, table, to_json
@@ -240,6 +240,7 @@ def accounts(
     *,
     kind: Kind | None = None,
     parent_id: str | None = None,
+    within: Collection[str] | None = None,
     after: str = "",
     limit: int | None = None,
 ) -> Iterator[dict[str, Any]]:
@@ -251,10 +252,19 @@ def accounts(
         asked = asked.where(ACCOUNT.c.kind == kind.value)
     if parent_id is not None:
         asked = asked.where(ACCOUNT.c.parent_id == parent_id)
+    if within is not None:
+        asked = asked.where(ACCOUNT.c.id.in_(ids_within(within)))
     if limit is not None:
         asked = asked.limit(limit)
     for row in connection.execution_options(yield_per=5000).execute(asked).mappings():
         yield dict(row)
+
+
+def ids_within(accounts: Collection[str]) -> Select[Any]:
+    """Return what selects the ids of some accounts and of all below them."""
+    scope = select(ACCOUNT.c.id).where(ACCOUNT.c.id.in_(sorted(accounts))).cte("scope", recursive=True)
+    scope = scope.union(select(ACCOUNT.c.id).join(scope, ACCOUNT.c.parent_id == scope.c.id))
+    return select(scope.c.id)
 
 
 def rows_by_id(connection: Connection) -> dict[str, dict[str, Any]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from billing.access.sheets import Fault
-from billing.access.store.changes import Changes
+from billing.access.store.changes import ChangedMeanwhile, Changes
 from billing.accounts.models import Kind, Status
 from billing.accounts.store import by_code
 from billing.subscriptions import store
@@ -143,14 +143,23 @@ def add_subscription(changes: Changes, bought: Subscription, *, activate: bool) 
 
 
 def act(
-    changes: Changes, named: str, action: Action, *, at: int | None = None, reason: str | None = None
+    changes: Changes,
+    named: str,
+    action: Action,
+    *,
+    at: int | None = None,
+    reason: str | None = None,
+    revision: int | None = None,
 ) -> SubscriptionChanged:
     """Do something to a subscription as of an instant: now when none is given. What lies ahead is planned.
 
     Raises:
         UnableToKeepSubscription: when there is none, or it cannot be done to it as things are planned.
+        ChangedMeanwhile: when it has another `revision`.
     """
     row = _required(changes, named)
+    if revision is not None and revision != row["revision"]:
+        raise ChangedMeanwhile(f"subscription {row['code']} was changed meanwhile: read it again")
     when = changes.at if at is None else at
     details = {} if reason is None else {"reason": reason}
     life = _life(changes, row)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
 
+from billing.access.store.changes import Changes
 from billing.access.store.database import Database
 from billing.accounts.store import chain_of, find_row, rows_by_id
 from billing.subscriptions import store
@@ -22,24 +24,45 @@ def show_subscription(database: Database, named: str) -> dict[str, Any]:
         UnableToKeepSubscription: when there is none.
     """
     with database.reading() as connection:
-        row = store.find_subscription(connection, named)
-        if row is None:
-            raise UnableToKeepSubscription("", f"there is no subscription {named}")
-        account = chain_of(connection, row["account_id"])[0]["code"]
-        return {
-            **row,
-            "account": account,
-            "term": None if row["term"] is None else json.loads(row["term"]),
-            "access_points": store.points_of(connection, row["id"]),
-            "suspensions": store.suspensions_of(connection, row["id"]),
-            "planned": store.planned_of(connection, row["id"]),
-        }
+        return _told(connection, named)
+
+
+def subscription_as_changed(changes: Changes, named: str) -> dict[str, Any]:
+    """Return what `show_subscription` does, as of within a transaction.
+
+    Raises:
+        UnableToKeepSubscription: when there is none.
+    """
+    return _told(changes.connection, named)
+
+
+def _told(connection: Any, named: str) -> dict[str, Any]:
+    row = store.find_subscription(connection, named)
+    if row is None:
+        raise UnableToKeepSubscription("", f"there is no subscription {named}")
+    account = chain_of(connection, row["account_id"])[0]["code"]
+    return {
+        **row,
+        "account": account,
+        "term": None if row["term"] is None else json.loads(row["term"]),
+        "access_points": store.points_of(connection, row["id"]),
+        "suspensions": store.suspensions_of(connection, row["id"]),
+        "planned": store.planned_of(connection, row["id"]),
+    }
 
 
 def list_subscriptions(
-    database: Database, *, account: str | None = None, after: str = "", limit: int = LIST_MAX
+    database: Database,
+    *,
+    account: str | None = None,
+    within: Collection[str] | None = None,
+    after: str = "",
+    limit: int = LIST_MAX,
 ) -> list[dict[str, Any]]:
-    """Return subscriptions by code, behind the code `after`; those of one account only, where it is named.
+    """Return subscriptions by code, behind the code `after`.
+
+    Args:
+        account: those of one account. within: ids; those of these accounts and of all below them, None: all there are.
 
     Raises:
         UnableToKeepSubscription: when there is no such account.
@@ -51,7 +74,20 @@ def list_subscriptions(
             if row is None:
                 raise UnableToKeepSubscription("account", f"there is no account {account}")
             identifier = row["id"]
-        return list(store.subscriptions(connection, account_id=identifier, after=after, limit=limit))
+        return list(store.subscriptions(connection, account_id=identifier, within=within, after=after, limit=limit))
+
+
+def access_points(
+    database: Database,
+    identifier: str,
+    *,
+    within: Collection[str] | None = None,
+    after: str = "",
+    limit: int = LIST_MAX,
+) -> list[dict[str, Any]]:
+    """Return whose an access point is and was, by what usage names, behind the id `after`."""
+    with database.reading() as connection:
+        return store.points_named(connection, identifier, within=within, after=after, limit=limit)
 
 
 def compiled(database: Database, *, keep_levels: bool) -> Published:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import CheckConstraint, Column, Connection, ForeignKey, Index, select
 
 from billing.access.store.changes import Changes
 from billing.access.store.columns import INT64, TEXT, key, table, to_json
-from billing.accounts.store import ACCOUNT
+from billing.accounts.store import ACCOUNT, ids_within
 from billing.subscriptions.models import SubscriptionStatus, Suspended, Term, TerminationReason
 from billing.subscriptions.rules_lifecycle import Life
 
@@ -112,6 +112,21 @@ def points_of(connection: Connection, subscription_id: str) -> list[dict[str, An
     """Return the access points of a subscription, in the order in which they came."""
     asked = select(ACCESS_POINT).where(ACCESS_POINT.c.subscription_id == subscription_id).order_by(ACCESS_POINT.c.id)
     return [dict(row) for row in connection.execute(asked).mappings()]
+
+
+def points_named(
+    connection: Connection, identifier: str, *, within: Collection[str] | None, after: str, limit: int
+) -> list[dict[str, Any]]:
+    """Return access points by what usage names, with their subscription and account as `subscription` and `account`."""
+    asked = (
+        select(ACCESS_POINT, SUBSCRIPTION.c.code.label("subscription"), ACCOUNT.c.code.label("account"))
+        .join(SUBSCRIPTION, ACCESS_POINT.c.subscription_id == SUBSCRIPTION.c.id)
+        .join(ACCOUNT, SUBSCRIPTION.c.account_id == ACCOUNT.c.id)
+        .where(ACCESS_POINT.c.identifier == identifier, ACCESS_POINT.c.id > after)
+    )
+    if within is not None:
+        asked = asked.where(ACCOUNT.c.id.in_(ids_within(within)))
+    return [dict(row) for row in connection.execute(asked.order_by(ACCESS_POINT.c.id).limit(limit)).mappings()]
 
 
 def life_of(row: Mapping[str, Any], suspensions: Iterable[Mapping[str, Any]]) -> Life:
@@ -239,7 +254,12 @@ def set_reason(changes: Changes, reason: TerminationReason) -> None:
 
 
 def subscriptions(
-    connection: Connection, *, account_id: str | None = None, after: str = "", limit: int | None = None
+    connection: Connection,
+    *,
+    account_id: str | None = None,
+    within: Collection[str] | None = None,
+    after: str = "",
+    limit: int | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield subscriptions by code, with the code of their account as `account`."""
     asked = select(SUBSCRIPTION, ACCOUNT.c.code.label("account")).join(
@@ -248,6 +268,8 @@ def subscriptions(
     asked = asked.where(SUBSCRIPTION.c.code > after).order_by(SUBSCRIPTION.c.code)
     if account_id is not None:
         asked = asked.where(SUBSCRIPTION.c.account_id == account_id)
+    if within is not None:
+        asked = asked.where(SUBSCRIPTION.c.account_id.in_(ids_within(within)))
     if limit is not None:
         asked = asked.limit(limit)
     for row in connection.execution_options(yield_per=5000).execute(asked).mappings():

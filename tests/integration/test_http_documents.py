@@ -20,6 +20,7 @@ from apps.api.app import make_app
 from apps.api.gate import Gate
 from apps.api.media import BY_FORMAT
 from apps.api.problems import KINDS
+from apps.api.routes import ROUTES
 from apps.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,14 +90,15 @@ def test_the_interface_describes_itself_completely(app: FastAPI) -> None:
     charging = {f"/v1/charging/{name}" for name in ("reserve", "confirm", "cancel", "charge", "refund")}
     accounts = {f"/v1/accounts/{{account}}/{name}" for name in ("balance", "wallets")}
     changes = {f"/v1/wallets/{name}" for name in ("top-up", "adjustment", "transfer")}
-    assert set(described["paths"]) == {"/v1/events", "/healthz", "/readyz"} | charging | accounts | changes
+    resources = {route.path for route in ROUTES}
+    assert set(described["paths"]) == {"/v1/events", "/healthz", "/readyz"} | charging | accounts | changes | resources
     for path in charging:
         assert described["paths"][path]["post"]["security"] == [{"key": []}]
         assert {"200", "422", "503"} <= set(described["paths"][path]["post"]["responses"])
     operation = described["paths"]["/v1/events"]["post"]
-    assert {str(kind.status) for name, kind in KINDS.items() if kind.status not in (404, 405)} | {"202"} == set(
-        operation["responses"]
-    )
+    assert {str(kind.status) for name, kind in KINDS.items() if kind.status not in (404, 405, 412, 428)} | {
+        "202"
+    } == set(operation["responses"])
     assert {parameter["name"] for parameter in operation["parameters"]} == {
         "source", "octroi-source", "Idempotency-Key", "Content-Encoding",
     }  # fmt: skip

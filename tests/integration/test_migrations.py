@@ -66,6 +66,11 @@ ROWS: dict[str, dict[str, dict[str, Any]]] = {
         },
         "api_key_use": {"key_id": "key_1", "used_at": NOW},
     },
+    "0006": {
+        "answered_request": {
+            "request": "00", "content": "01", "status": 201, "headers": "{}", "body": '{"a":1}', "answered_at": NOW,
+        },
+    },
 }  # fmt: skip
 """What each revision could hold first: a row of every table that it made. A revision adds its own, and changes none."""
 

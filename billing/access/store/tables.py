@@ -70,3 +70,15 @@ API_KEY_USE = table(
     Column("used_at", INT64, nullable=False),
 )
 """When a key was last used, to about a minute: no change of anything, so it is in no audit log."""
+
+ANSWERED = table(
+    "answered_request",
+    key("request"),
+    Column("content", TEXT, nullable=False),
+    Column("status", INT64, nullable=False),
+    Column("headers", TEXT, nullable=False),  # JSON
+    Column("body", TEXT, nullable=False),
+    Column("answered_at", INT64, nullable=False),
+    Index("answered_request_by_time", "answered_at"),
+)
+"""What was answered to requests with an idempotency key: written with the change itself, dropped after some hours."""

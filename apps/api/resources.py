@@ -1,0 +1,281 @@
+"""Routes of what a tenant keeps: each declares what it needs, and is served by one function that reads or changes.
+
+A change, its entries of the audit log and, with an `Idempotency-Key`, its answer are one transaction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from apps.api.access_log import note
+from apps.api.desk import Desk
+from apps.api.json_bodies import read_json
+from apps.api.keys import Caller, Keys
+from apps.api.problems import Problem
+from apps.control.places import of_business
+from apps.settings import Settings
+from billing.access.permissions import UnableToGrant
+from billing.access.rules import TenantIsSuspended
+from billing.access.store.answers import Answered, find_answer, keep_answer
+from billing.access.store.changes import ChangedMeanwhile, Changes, UnableToChange
+from billing.access.store.database import Database
+from billing.accounts.rules import UnableToKeepAccount
+from billing.subscriptions.rules_lifecycle import UnableToKeepSubscription
+
+LIMIT, LIMIT_MAX = 100, 1000
+NAME_MAX = 255
+_ETAG = re.compile(r'"([1-9][0-9]{0,17})"')
+_IDEMPOTENCY_KEY = re.compile(r'"?([\x21\x23-\x7e][\x20-\x21\x23-\x7e]{0,254})"?')
+_HOUR_US = 3_600_000_000
+Body = TypeVar("Body", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is answered: a body for JSON, and the revision of what it shows, which becomes the ETag."""
+
+    body: Any = None
+    status: int = 200
+    revision: int | None = None
+    location: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request that may be served.
+
+    Attributes:
+        caller: who. path, query: what is named there. body: what it says. changes: to change with, in requests that do.
+        revision: of `If-Match`, None when any will do.
+    """
+
+    caller: Caller
+    database: Database
+    settings: Settings
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Any = None
+    revision: int | None = None
+    changes: Changes | None = None
+
+    def changing(self) -> Changes:
+        """Return what changes; only requests that change have it."""
+        assert self.changes is not None
+        return self.changes
+
+    def read(self, model: type[Body]) -> Body:
+        """Return the body as a model.
+
+        Raises:
+            Problem: invalid-body, with what is wrong by field, and nothing of what was said.
+        """
+        try:
+            return model.model_validate(self.body)
+        except ValidationError as error:
+            faults = [
+                {
+                    "pointer": "".join(f"/{part}" for part in one["loc"]),
+                    "detail": str(one["msg"]).removeprefix("Value error, "),
+                }
+                for one in error.errors(include_url=False, include_input=False, include_context=False)[:20]
+            ]
+            raise Problem(
+                "invalid-body", "; ".join(f"{one['pointer']}: {one['detail']}" for one in faults), errors=faults
+            ) from None
+
+    @property
+    def limit(self) -> int:
+        """How many rows are asked for."""
+        return int(self.query.get("limit", LIMIT))
+
+    @property
+    def after(self) -> str:
+        """Behind what."""
+        return self.query.get("starting_after", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route.
+
+    Attributes:
+        action: what a key needs, `account:read`. whole: whether it concerns the whole tenant, and no limited key.
+        query: names of parameters with what they mean, beside those of a list. body: the model of the body, for its
+            description and its check. is_list: whether it answers rows; has_pages: by pages. matches: whether `If-Match` is
+            heeded; needs_match: whether it must be there.
+        secret: whether the answer holds a secret, so that it is never kept.
+    """
+
+    method: str
+    path: str
+    action: str
+    summary: str
+    serve: Callable[[Ask], Reply]
+    answer: type[BaseModel] | None = None
+    body: type[BaseModel] | None = None
+    status: int = 200
+    whole: bool = False
+    query: Mapping[str, str] = field(default_factory=dict)
+    is_list: bool = False
+    has_pages: bool = False
+    matches: bool = False
+    needs_match: bool = False
+    secret: bool = False
+
+    @property
+    def changes(self) -> bool:
+        """Whether it may change something."""
+        return self.method != "GET"
+
+    @property
+    def name(self) -> str:
+        """The name of the operation."""
+        words = re.sub(r"\{(\w+)\}", r"by_\1", self.path.removeprefix("/v1/"))
+        return f"{self.method.lower()}_{re.sub(r'[^a-z0-9]+', '_', words)}"
+
+
+def page(ask: Ask, rows: list[dict[str, Any]], path: str, cursor: str) -> Reply:
+    """Return one page of rows, of which one more than asked for was read."""
+    shown = rows[: ask.limit]
+    has_more = len(rows) > ask.limit
+    following = None
+    if has_more:
+        kept = {**ask.query, "starting_after": shown[-1][cursor], "limit": str(ask.limit)}
+        following = f"{path}?{urlencode(kept)}"
+    return Reply({"data": shown, "has_more": has_more, "next": following})
+
+
+class Resources:
+    """Serves routes of what a tenant keeps."""
+
+    def __init__(self, settings: Settings, keys: Keys, desk: Desk) -> None:
+        """Take what is configured, who may ask, and the desk before the database."""
+        self._settings = settings
+        self._keys = keys
+        self._desk = desk
+
+    def served(self, route: Route) -> Callable[[Request], Awaitable[Response]]:
+        """Return what serves a route."""
+
+        async def serve(request: Request) -> Response:
+            caller = await self._keys.called(request.headers.get("authorization"))
+            note(request.scope, key=caller.name)
+            if route.action:  # any key may ask what it may
+                caller.require_whole(route.action) if route.whole else caller.require_action(route.action)
+            path = {name: _name(value) for name, value in request.path_params.items()}
+            query = _query(route, request)
+            raw, said = await read_json(request) if route.body is not None else (b"", None)
+            revision = _revision(route, request.headers.get("if-match"))
+            key = _key(request.headers.get("idempotency-key")) if route.changes else None
+            if key is not None and route.secret:
+                raise Problem("bad-request", "this answer holds a secret, which is not kept: send no Idempotency-Key")
+
+            def work() -> Response:
+                ask = Ask(caller, self._desk.database(), self._settings, path, query, said, revision)
+                if not route.changes:
+                    return _response(_answered(route.serve(ask), ""))
+                content = _digest(route.method, str(request.url.path), str(request.url.query), str(revision), raw.hex())
+                mine = None if key is None else _digest(caller.principal.id, key)
+                return self._changed(route, ask, mine, content)
+
+            try:
+                return await self._desk.run(work)
+            except (UnableToKeepAccount, UnableToKeepSubscription) as error:
+                raise Problem("refused", str(error), code=error.column or None) from error
+            except UnableToGrant as error:
+                raise Problem("refused", str(error)) from error
+            except ChangedMeanwhile as error:
+                raise Problem("precondition-failed", "it was changed since: read it again") from error
+            except TenantIsSuspended as error:
+                raise Problem("conflict", "the tenant is suspended: its business stays as it is") from error
+            except UnableToChange as error:
+                raise Problem(
+                    "conflict", "another row stands against it: a name is taken, or something refers to it"
+                ) from error
+
+        return serve
+
+    def _changed(self, route: Route, ask: Ask, key: str | None, content: str) -> Response:
+        with of_business(ask.database, f"key {ask.caller.name}") as changes:
+            since = changes.recorded_at - self._settings.http_idempotency_hours * _HOUR_US
+            if key is not None and (before := find_answer(changes, key, since)) is not None:
+                if before.content != content:
+                    told = "take another key for another request, or send the same one again"
+                    raise Problem("idempotency-key-reused", told)
+                return _response(before)
+            answer = _answered(route.serve(replace(ask, changes=changes)), content)
+            if key is not None:
+                keep_answer(changes, key, answer, since)
+        return _response(answer)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _answered(reply: Reply, content: str) -> Answered:
+    headers = {} if reply.revision is None else {"ETag": f'"{reply.revision}"'}
+    if reply.location is not None:
+        headers["Location"] = reply.location
+    body = "" if reply.body is None else json.dumps(reply.body, ensure_ascii=False, allow_nan=False)
+    return Answered(content, reply.status, headers, body)
+
+
+def _response(answer: Answered) -> Response:
+    kind = "application/json" if answer.body else None
+    return Response(answer.body or None, answer.status, dict(answer.headers), kind)
+
+
+def _name(value: str) -> str:
+    if not 0 < len(value) <= NAME_MAX or not value.isprintable():
+        raise Problem("not-found", "there is nothing of this name")
+    return value
+
+
+def _query(route: Route, request: Request) -> dict[str, str]:
+    known = [*route.query, *(("limit", "starting_after") if route.has_pages else ())]
+    found: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name not in known:
+            raise Problem("bad-request", f"there is no parameter of this name; there are {', '.join(known) or 'none'}")
+        if name in found or len(value) > NAME_MAX or not value.isprintable():
+            raise Problem("bad-request", f"{name} is named twice, too long, or no line of text")
+        found[name] = value
+    limit = found.get("limit", "1")
+    if not limit.isascii() or not limit.isdigit() or len(limit) > 4 or not 1 <= int(limit) <= LIMIT_MAX:
+        raise Problem("bad-request", f"limit is a number from 1 to {LIMIT_MAX}")
+    return found
+
+
+def _revision(route: Route, header: str | None) -> int | None:
+    if header is None:
+        if route.needs_match:
+            raise Problem("precondition-required", "send the ETag of what you read as `If-Match`, or `*`")
+        return None
+    if not route.matches:
+        raise Problem("bad-request", "this is not done to a revision: send no `If-Match`")
+    if header.strip() == "*":
+        return None
+    found = _ETAG.fullmatch(header.strip())
+    if found is None:
+        raise Problem("precondition-failed", "this is no ETag of here: read it again")
+    return int(found[1])
+
+
+def _key(header: str | None) -> str | None:
+    if header is None:
+        return None
+    found = _IDEMPOTENCY_KEY.fullmatch(header.strip())
+    if found is None:
+        raise Problem("bad-request", "the header `Idempotency-Key` must be 1 to 255 printable ASCII characters")
+    return found[1]

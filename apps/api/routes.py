@@ -1,0 +1,7 @@
+"""All routes of what a tenant keeps."""
+
+from __future__ import annotations
+
+from apps.api import access, accounts, subscriptions
+
+ROUTES = [*accounts.ROUTES, *subscriptions.ROUTES, *access.ROUTES]

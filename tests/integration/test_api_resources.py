@@ -1,0 +1,342 @@
+"""Accounts, subscriptions, keys and the audit log over HTTP: by the same rules as everywhere, in pages, once, and by revision."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+from api_world import Api, api, client_of
+
+from apps.api.json_bodies import BODY_BYTES_MAX
+from billing.access.queries import audit_log
+
+IBAN = "FR1420041010050500013M02606"
+
+
+@pytest.fixture
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    with api(tmp_path_factory.mktemp("api")) as found:
+        yield found
+
+
+def problem(answer: Any) -> tuple[int, str]:
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    assert answer.json()["status"] == answer.status_code
+    return answer.status_code, answer.json()["type"].removeprefix("urn:octroi:problem:")
+
+
+def test_an_account_from_its_making_to_its_change(world: Api) -> None:
+    body = {
+        "kind": "customer",
+        "code": "cléo",
+        "parent": "acme",
+        "name": "Cléo",
+        "external_id": "crm 9",
+        "country": "FR",
+    }
+    body["code"] = "cleo"
+    made = world.ask("POST", "/v1/accounts", body)
+    assert made.status_code == 201
+    assert made.headers["etag"] == '"1"'
+    assert made.headers["location"] == f"/v1/accounts/{made.json()['id']}"
+    assert made.json()["holds"]["currency"] == {"value": "EUR", "of": "acme"}
+    for named in ("cleo", "crm 9", made.json()["id"]):
+        read = world.ask("GET", f"/v1/accounts/{named}")
+        assert (read.status_code, read.json(), read.headers["etag"]) == (200, made.json(), '"1"')
+    changed = world.ask("PATCH", "/v1/accounts/cleo", {"name": None, "language": "fr"}, If_Match='"1"')
+    assert (changed.status_code, changed.headers["etag"], changed.json()["name"]) == (200, '"2"', None)
+    assert problem(world.ask("PATCH", "/v1/accounts/cleo", {"name": "x"}, If_Match='"1"')) == (
+        412,
+        "precondition-failed",
+    )
+    assert problem(world.ask("PATCH", "/v1/accounts/cleo", {"name": "x"}, If_Match='W/"2"')) == (
+        412,
+        "precondition-failed",
+    )
+    assert problem(world.ask("PATCH", "/v1/accounts/cleo", {"name": "x"})) == (428, "precondition-required")
+    assert world.ask("PATCH", "/v1/accounts/cleo", {"name": "x"}, If_Match="*").json()["revision"] == 3
+    assert problem(world.ask("POST", "/v1/accounts", body)) == (422, "refused")
+    assert problem(world.ask("PATCH", "/v1/accounts/cleo", {"code": "x"}, If_Match="*")) == (422, "refused")
+    assert problem(world.ask("PATCH", "/v1/accounts/cleo", {"parent": ["x"]}, If_Match="*")) == (422, "refused")
+    assert problem(world.ask("PATCH", "/v1/accounts/cleo", [1], If_Match="*")) == (400, "bad-request")
+    told = world.ask("GET", f"/v1/audit-log?entity=account&key={made.json()['id']}").json()["data"]
+    assert [(one["by"], one["deed"]) for one in told] == [("key admin", "CREATED")] + [("key admin", "CHANGED")] * 2
+
+
+def test_wrong_fields_are_told_by_pointer_and_not_repeated(world: Api) -> None:
+    refused = world.ask(
+        "POST", "/v1/accounts", {"kind": "customer", "code": "x", "currency": "secret", "wallets": [{}]}
+    )
+    assert problem(refused) == (422, "invalid-body")
+    assert {one["pointer"] for one in refused.json()["errors"]} >= {"/currency", "/wallets/0/code"}
+    assert "secret" not in refused.text
+
+
+def test_lists_come_in_pages(world: Api) -> None:
+    found: list[str] = []
+    following: str | None = "/v1/accounts?limit=2"
+    while following:
+        answer = world.ask("GET", following).json()
+        found += [one["code"] for one in answer["data"]]
+        assert len(answer["data"]) <= 2
+        assert answer["has_more"] is (answer["next"] is not None)
+        following = answer["next"]
+    assert found == ["acme", "ana", "ana-ba", "ana-ca", "bob", "bob-ba", "bob-ca"]
+    assert [one["code"] for one in world.ask("GET", "/v1/accounts?kind=customer").json()["data"]] == ["ana", "bob"]
+    assert [one["code"] for one in world.ask("GET", "/v1/accounts?below=ana").json()["data"]] == ["ana-ca"]
+    assert world.ask("GET", "/v1/accounts?below=nobody").json()["data"] == []
+    for wrong in (
+        "limit=0",
+        "limit=1001",
+        "limit=x",
+        "limit=²",
+        "kind=x",
+        "fly=1",
+        "kind=seller&kind=seller",
+        "limit=00001",
+    ):
+        assert problem(world.ask("GET", f"/v1/accounts?{wrong}")) == (400, "bad-request"), wrong
+
+
+def test_attachments(world: Api) -> None:
+    method = {"type": "DIRECTDEBIT", "reference": IBAN, "holder": "Ana", "preferred": True}
+    made = world.ask("POST", "/v1/accounts/ana-ba/payment-methods", method)
+    assert made.status_code == 201
+    listed = world.ask("GET", "/v1/accounts/ana-ba/payment-methods").json()["data"]
+    assert (listed[0]["id"], listed[0]["reference"], listed[0]["preferred"]) == (made.json()["id"], "…2606", True)
+    assert problem(world.ask("DELETE", f"/v1/accounts/bob-ba/payment-methods/{made.json()['id']}")) == (
+        404,
+        "not-found",
+    )
+    assert problem(world.ask("DELETE", f"/v1/accounts/ana-ba/contacts/{made.json()['id']}")) == (404, "not-found")
+    gone = world.ask("DELETE", f"/v1/accounts/ana-ba/payment-methods/{made.json()['id']}")
+    assert (gone.status_code, gone.content) == (204, b"")
+    assert world.ask("GET", "/v1/accounts/ana-ba/payment-methods").json()["data"] == []
+    for plural, body in (
+        ("contacts", {"name": "Ana", "email": "ana@example.org"}),
+        ("addresses", {"line1": "1 rue X", "city": "Paris"}),
+        ("notes", {"text": "likes mornings"}),
+    ):
+        assert world.ask("POST", f"/v1/accounts/ana-ba/{plural}", body, key="limited").status_code == 201
+        (one,) = world.ask("GET", f"/v1/accounts/ana-ba/{plural}", key="limited").json()["data"]
+        assert one.items() >= body.items()
+    card = {"type": "CARD", "reference": "4111 1111 1111 1111"}
+    refused = world.ask("POST", "/v1/accounts/ana-ba/payment-methods", card)
+    assert problem(refused) == (422, "refused")
+    assert "4111" not in refused.text
+
+
+def test_custom_fields(world: Api) -> None:
+    definition = {"type": "object", "properties": {"size": {"type": "integer"}}, "additionalProperties": False}
+    assert world.ask("PUT", "/v1/custom-fields/customer", {"definition": definition}).status_code == 200
+    assert world.ask("GET", "/v1/custom-fields").json()["data"] == [{"kind": "customer", "definition": definition}]
+    assert world.ask("PATCH", "/v1/accounts/ana", {"custom": {"size": 3}}, If_Match="*").json()["custom"] == {"size": 3}
+    assert problem(world.ask("PATCH", "/v1/accounts/ana", {"custom": {"size": "x"}}, If_Match="*")) == (422, "refused")
+    assert problem(world.ask("PUT", "/v1/custom-fields/dog", {"definition": {}})) == (404, "not-found")
+
+
+def test_a_subscription_lives(world: Api) -> None:
+    line = {"code": "one", "account": "ana-ba", "offer": "mobile", "activate": False, "access_points": [{"id": "+331"}]}
+    made = world.ask("POST", "/v1/subscriptions", line | {"term": {"months": 12}})
+    assert (made.status_code, made.json()["status"], made.json()["term"]) == (201, "CREATED", {"months": 12})
+    assert made.json()["access_points"][0]["identifier"] == "+331"
+    assert problem(world.ask("POST", "/v1/subscriptions/one/suspend")) == (422, "refused")
+    active = world.ask("POST", "/v1/subscriptions/one/activate", {"at": "2026-01-01T00:00:00Z"}, If_Match='"1"')
+    assert (active.json()["status"], active.json()["start_at"]) == ("ACTIVE", "2026-01-01T00:00:00Z")
+    assert active.json()["term_end_at"].startswith("2027-01-01")
+    assert problem(world.ask("POST", "/v1/subscriptions/one/suspend", If_Match='"1"')) == (412, "precondition-failed")
+    assert world.ask("POST", "/v1/subscriptions/one/suspend").json()["status"] == "SUSPENDED"
+    later = world.ask("POST", "/v1/subscriptions/one/resume", {"at": "2998-12-31T23:00:00Z"})
+    assert [one["due_at"] for one in later.json()["planned"]] == ["2998-12-31T23:00:00Z"]
+    assert [one["code"] for one in world.ask("GET", "/v1/subscriptions?account=ana").json()["data"]] == []
+    listed = world.ask("GET", "/v1/subscriptions?account=ana-ba&limit=1").json()
+    assert ([one["code"] for one in listed["data"]], listed["has_more"]) == (["ana-line"], True)
+    (whose,) = world.ask("GET", "/v1/access-points?identifier=%2B331").json()["data"]
+    assert (whose["subscription"], whose["account"]) == ("one", "ana-ba")
+    ended = world.ask("POST", "/v1/subscriptions/one/terminate", {"at": "2998-12-31T23:00:00.000001Z"})
+    assert [one["action"] for one in ended.json()["planned"]] == ["RESUME", "TERMINATE"]
+    moved = world.ask("POST", "/v1/subscriptions/ana-line/change-offer", {"offer": "big", "code": "ana-line-2"})
+    assert (moved.status_code, moved.json()["offer"]) == (201, "big")
+    assert world.ask("GET", "/v1/subscriptions/ana-line").json()["status"] == "TERMINATED"
+    assert problem(world.ask("POST", "/v1/subscriptions/ana-line-2/terminate", {"reason": "none"})) == (422, "refused")
+
+
+def test_a_request_with_an_idempotency_key_is_done_once(world: Api) -> None:
+    body = {"kind": "customer", "code": "dan", "parent": "acme"}
+    first = world.ask("POST", "/v1/accounts", body, Idempotency_Key="k1")
+    again = world.ask("POST", "/v1/accounts", body, Idempotency_Key='"k1"')
+    assert (again.status_code, again.content, again.headers["etag"]) == (201, first.content, '"1"')
+    assert again.headers["location"] == first.headers["location"]
+    other = world.ask("POST", "/v1/accounts", body | {"code": "eve"}, Idempotency_Key="k1")
+    assert problem(other) == (422, "idempotency-key-reused")
+    assert problem(world.ask("POST", "/v1/subscriptions/ana-line/suspend", Idempotency_Key="k1")) == (
+        422,
+        "idempotency-key-reused",
+    )
+    limited = world.ask("POST", "/v1/accounts/ana/notes", {"text": "x"}, "limited", Idempotency_Key="k1")
+    assert limited.status_code == 201  # another caller's key is another key
+    assert problem(world.ask("POST", "/v1/accounts", body, Idempotency_Key="k2")) == (422, "refused")
+    done = world.ask("POST", "/v1/accounts", body | {"code": "fay"}, Idempotency_Key="k2")
+    assert done.status_code == 201  # a refusal changed nothing, and is not kept
+    assert problem(world.ask("POST", "/v1/accounts", body, Idempotency_Key="")) == (400, "bad-request")
+    for _ in range(2):
+        gone = world.ask("DELETE", f"/v1/accounts/ana/notes/{limited.json()['id']}", Idempotency_Key="k3")
+        assert gone.status_code == 204
+    with api_again(world) as fresh:
+        assert fresh.ask("POST", "/v1/accounts", body, Idempotency_Key="k1").content == first.content
+
+
+def api_again(world: Api) -> Any:
+    """The same database behind another application, as after a restart."""
+    from contextlib import contextmanager
+
+    from apps.api.app import make_app
+    from apps.api.gate import Gate
+
+    @contextmanager
+    def restarted() -> Iterator[Api]:
+        app = make_app(world.settings, Gate(world.settings), version="1")
+        with client_of(app) as client:
+            yield Api(app, client, world.settings, world.ids, world.tokens)
+
+    return restarted()
+
+
+def test_a_limited_key_sees_its_own(world: Api) -> None:
+    def ask(method: str, path: str, body: Any = None, **headers: str) -> Any:
+        return world.ask(method, path, body, "limited", **headers)
+
+    assert [one["code"] for one in ask("GET", "/v1/accounts").json()["data"]] == ["ana", "ana-ba", "ana-ca"]
+    assert [one["code"] for one in ask("GET", "/v1/subscriptions").json()["data"]] == ["ana-line"]
+    ana = ask("GET", "/v1/accounts/ana").json()
+    assert (ana["parent"], ana["above"], ana["holds"]["currency"]) == (None, [], {"value": "EUR", "of": None})
+    assert ask("GET", "/v1/accounts").json()["data"][0]["parent"] is None
+    assert ask("GET", "/v1/accounts/ana-ba").json()["above"] == ["ana-ca", "ana"]
+    foreign = [
+        "/v1/accounts/bob",
+        f"/v1/accounts/{world.ids['bob']}",
+        "/v1/accounts/acme",
+        "/v1/subscriptions/bob-line",
+    ]
+    missing = ask("GET", "/v1/accounts/nobody")
+    assert problem(missing) == (404, "not-found")
+    for path in foreign:
+        assert (ask("GET", path).status_code, ask("GET", path).content) == (404, missing.content)
+    assert ask("GET", "/v1/access-points?identifier=%2B33-bob").json()["data"] == []
+    assert len(ask("GET", "/v1/access-points?identifier=%2B33-ana").json()["data"]) == 1
+    for field, value in (("parent", "bob-ba"), ("parent", "nobody-ba")):
+        refused = ask("POST", "/v1/accounts", {"kind": "user_account", "code": "u", field: value})
+        assert problem(refused) == (422, "refused")
+        assert refused.json()["detail"] == f"parent: there is no account {value}"
+    assert problem(ask("PATCH", "/v1/accounts/ana-ba", {"parent": "bob-ca"}, If_Match="*")) == (422, "refused")
+    assert problem(ask("PATCH", "/v1/accounts/ana", {"parent": None}, If_Match="*")) == (403, "forbidden")
+    assert ask("PATCH", "/v1/accounts/ana", {"name": "Anna"}, If_Match="*").json()["name"] == "Anna"
+    assert ask("POST", "/v1/accounts", {"kind": "user_account", "code": "u", "parent": "ana-ba"}).status_code == 201
+    for account in ("bob-ba", "nobody"):
+        line = {"code": "s", "account": account, "offer": "mobile"}
+        assert ask("POST", "/v1/subscriptions", line).json()["detail"] == f"account: there is no account {account}"
+
+
+def test_keys_and_roles(world: Api) -> None:
+    made = world.ask("POST", "/v1/keys", {"name": "shop", "roles": ["care"], "accounts": ["bob"]})
+    assert made.status_code == 201
+    world.tokens["shop"] = made.json()["key"]
+    assert [one["code"] for one in world.ask("GET", "/v1/accounts?kind=customer", key="shop").json()["data"]] == ["bob"]
+    listed = {one["name"]: one for one in world.ask("GET", "/v1/keys").json()["data"]}
+    assert listed["shop"]["accounts"] == [world.ids["bob"]]
+    assert made.json()["key"] not in json.dumps(listed)
+    assert problem(world.ask("POST", "/v1/keys", {"name": "x", "roles": ["care"]}, Idempotency_Key="k")) == (
+        400,
+        "bad-request",
+    )
+    role = {"description": "Makes keys", "grants": ["api_key:*", "role:*", "account:read"]}
+    assert world.ask("PUT", "/v1/roles/minter", role).json()["own"] is True
+    world.tokens["minter"] = world.ask("POST", "/v1/keys", {"name": "minter", "roles": ["minter"]}).json()["key"]
+    assert problem(world.ask("POST", "/v1/keys", {"name": "y", "roles": ["admin"]}, "minter")) == (422, "refused")
+    assert problem(world.ask("PUT", "/v1/roles/all", {"description": "x", "grants": ["*"]}, "minter")) == (
+        422,
+        "refused",
+    )
+    assert world.ask("POST", "/v1/keys", {"name": "z", "roles": ["minter"]}, "minter").status_code == 201
+    assert problem(world.ask("POST", "/v1/keys", {"name": "q", "roles": ["care"]}, "boss")) == (403, "forbidden")
+    assert world.ask("POST", "/v1/keys/shop/revoke").json()["name"] == "shop"
+    assert problem(world.ask("POST", "/v1/keys/shop/revoke")) == (422, "refused")
+    assert problem(world.ask("POST", "/v1/keys/nobody/revoke")) == (404, "not-found")
+    assert problem(world.ask("DELETE", "/v1/roles/admin")) == (404, "not-found")
+    assert world.ask("DELETE", "/v1/roles/minter").status_code == 204
+    why = world.ask("GET", "/v1/why?action=account:read&account=ana", key="limited").json()
+    assert why == {"allowed": True, "roles": ["care"], "why": "the role care permits account:read"}
+    assert world.ask("GET", "/v1/why?action=audit:list", key="limited").json()["allowed"] is False
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        (b"{", (400, "bad-request")),
+        (b"[" * 100_000, (400, "bad-request")),
+        (b'{"a":' * 33 + b"1" + b"}" * 33, (400, "bad-request")),
+        (b'{"kind":"seller","kind":"seller"}', (400, "bad-request")),
+        (b'{"code":"\\ud800"}', (400, "bad-request")),
+        (b'{"code":"\\u0000"}', (400, "bad-request")),
+        (b'{"custom":{"a":NaN}}', (400, "bad-request")),
+        (b'{"custom":{"a":1e999}}', (400, "bad-request")),
+        (b'{"custom":{"a":' + b"9" * 5000 + b"}}", (400, "bad-request")),
+        (b"\xff\xfe", (400, "bad-request")),
+        (b" " * (BODY_BYTES_MAX + 1), (413, "body-too-large")),
+        (b"null", (422, "invalid-body")),
+    ],
+    ids=range(12),
+)
+def test_bodies_that_bite(world: Api, raw: bytes, told: tuple[int, str]) -> None:
+    headers = {"Authorization": f"Bearer {world.tokens['admin']}", "Content-Type": "application/json"}
+    assert problem(world.client.request("POST", "/v1/accounts", content=raw, headers=headers)) == told
+
+    async def chunks() -> AsyncIterator[bytes]:  # without a length
+        for start in range(0, len(raw), 100_000):
+            yield raw[start : start + 100_000]
+
+    assert problem(world.client.request("POST", "/v1/accounts", content=chunks(), headers=headers)) == told
+
+
+def test_names_that_bite(world: Api) -> None:
+    bites = [
+        "..%2f..%2fetc%2fpasswd",
+        "%00",
+        "' OR '1'='1",
+        "ana'--",
+        "x" * 300,
+        "%F0%9F%98%80",
+        '";DROP TABLE account;',
+        "%25",
+        "%ff",
+    ]
+    for bite in bites:
+        assert problem(world.ask("GET", f"/v1/accounts/{bite}"))[0] == 404, bite
+        answer = world.ask("GET", f"/v1/accounts?below={bite}&starting_after={bite}")
+        assert answer.status_code in (200, 400), bite
+        assert answer.status_code == 400 or answer.json()["data"] == []
+    assert len(world.ask("GET", "/v1/accounts").json()["data"]) == 7
+    media = world.client.request(
+        "POST",
+        "/v1/accounts",
+        content=b"{}",
+        headers={"Authorization": f"Bearer {world.tokens['admin']}", "Content-Type": "text/csv"},
+    )
+    assert problem(media) == (415, "unsupported-media-type")
+
+
+def test_a_suspended_tenant_is_read_and_not_changed(world: Api) -> None:
+    from apps.control.places import making, opened
+    from billing.access.models import TenantStatus
+    from billing.access.operations import set_status
+
+    with opened(world.settings) as database:
+        with making(database, "test") as changes:
+            set_status(changes, database, TenantStatus.SUSPENDED)
+        before = len(audit_log(database))
+    assert world.ask("GET", "/v1/accounts/ana").status_code == 200
+    assert problem(world.ask("POST", "/v1/accounts/ana/notes", {"text": "x"})) == (409, "conflict")
+    with opened(world.settings) as database:
+        assert len(audit_log(database)) == before
