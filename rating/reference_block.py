@@ -18,7 +18,7 @@ from rating.reference_exchange import converted_version, is_without_rate
 from rating.reference_formula import triggered_quantity
 from rating.reference_shapes import steps, what_fits
 from rating.reference_tables import Said, values_said, with_lookups, with_row
-from rating.reference_wallets import ReferenceWallet, covered, pays_for, shares, wallets_by_account
+from rating.reference_wallets import ReferenceWallet, ReferenceWallets, covered, pays_for, shares
 from rating.vocabulary import Vocabulary
 from schemas.account import unit_mark
 from schemas.catalog import Catalog
@@ -147,7 +147,7 @@ class ReferenceRater:
         self._groups = {row["subscription"]: row["group"] for row in catalog.subscription_groups.to_dicts()}
         self._tree = {row["account"]: row for row in catalog.account_tree.to_dicts()}
         self._currencies = dict(catalog.accounts.iter_rows())
-        self._wallets = wallets_by_account(catalog)
+        self._wallets = ReferenceWallets(catalog)
         for row in catalog.wallets.to_dicts():
             name = f"{row['account']}/{row['wallet']}"
             terms = catalog.wallet_terms.get(name)
@@ -406,5 +406,5 @@ class ReferenceRater:
         """Return the wallets that a charge of a usage may draw, in order."""
         account, offer = usage.contract["account"], usage.contract["offer"]
         asked: dict[str, Any] = {"said": usage.said, "quantity": usage.quantity, "event_at": usage.event_at}
-        mine = self._wallets.get(account, [])
+        mine = self._wallets.of(account)
         return [wallet for wallet in mine if pays_for(wallet, self._catalog, offer, charge, **asked)]

@@ -28,31 +28,41 @@ class ReferenceWallet:
     unit: str | None = None
 
 
-def wallets_by_account(catalog: Catalog) -> dict[str, list[ReferenceWallet]]:
-    """Return the wallets that every account may draw, in the order in which they are drawn."""
-    rows = catalog.wallets.to_dicts()
-    tree = {row["account"]: row for row in catalog.account_tree.to_dicts()}
-    found: dict[str, list[ReferenceWallet]] = {}
-    for account in catalog.accounts["account"].to_list():
+class ReferenceWallets:
+    """The wallets that each account may draw: its own, and those that are shared with it."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        """Put an account's own wallets beside it, and those that are shared beside the account whose members share them."""
+        self._tree = {row["account"]: row for row in catalog.account_tree.to_dicts()}
+        self._terms = catalog.wallet_terms
+        self._own: dict[str, list[dict[str, Any]]] = {}
+        self._shared: dict[tuple[Level, str], list[dict[str, Any]]] = {}
+        for row in catalog.wallets.to_dicts():
+            self._own.setdefault(row["account"], []).append(row)
+            terms = self._terms.get(f"{row['account']}/{row['wallet']}")
+            if terms is not None and terms.shared_by != "account":
+                among = terms.shared_by, _holder(row["account"], terms.shared_by, self._tree)
+                self._shared.setdefault(among, []).append(row)
+        self._levels = {level for level, _ in self._shared}
+
+    def of(self, account: str) -> list[ReferenceWallet]:
+        """Return the wallets that an account may draw, in the order in which they are drawn."""
+        rows = list(self._own.get(account, ()))
+        for level in self._levels:
+            among = self._shared.get((level, _holder(account, level, self._tree)), ())
+            rows += [row for row in among if row["account"] != account]
         mine: list[tuple[tuple[bool, bool, int, bool, int, str], ReferenceWallet]] = []
         for row in rows:
             name = f"{row['account']}/{row['wallet']}"
-            terms = catalog.wallet_terms.get(name)
-            shared_by = terms.shared_by if terms is not None else "account"
-            own = row["account"] == account
-            if not own and (
-                shared_by == "account" or _holder(account, shared_by, tree) != _holder(row["account"], shared_by, tree)
-            ):
-                continue
-            distance = -1 if own else LEVELS.index(_level(row["account"], tree))
+            terms = self._terms.get(name)
+            distance = -1 if row["account"] == account else LEVELS.index(_level(row["account"], self._tree))
             only, unit = (terms.pays_for, terms.unit) if terms is not None else ((), None)
             priority = row["priority"] if row["prepaid"] else 0
             order = not row["prepaid"], unit is None, priority, not only, distance, row["wallet"]
             mine.append((order, ReferenceWallet(name + unit_mark(unit), row["overdraft"], only, unit)))
         mine.sort(key=lambda each: (*each[0], each[1].name))
         postpaid = sorted((order[4], wallet.name) for order, wallet in mine if order[0])
-        found[account] = [wallet for order, wallet in mine if not order[0] or wallet.name == postpaid[0][1]]
-    return found
+        return [wallet for order, wallet in mine if not order[0] or wallet.name == postpaid[0][1]]
 
 
 def _level(account: str, tree: Mapping[str, Mapping[str, Any]]) -> Level:
