@@ -38,7 +38,7 @@ def make_app(settings: Settings, gate: Gate, *, version: str) -> FastAPI:
     )
     desk = Desk(settings)
     keys = Keys(settings.api_keys, desk)
-    resources = Resources(settings, keys, desk)
+    resources = Resources(settings, keys, desk, gate)
     events, charges = Events(settings, keys, gate), Charges(keys, gate)
 
     async def health() -> Response:

@@ -44,6 +44,8 @@ def operation(route: Route) -> dict[str, Any]:
         details |= _BODY
     if route.changes:
         details |= _CHANGE
+    if route.reads:
+        details |= {name: _CHANGE[name] for name in ("conflict", "refused")}
     if route.needs_match:
         details |= {"precondition-required": "send the ETag of what you read as `If-Match`, or `*`"}
     if not route.action:
@@ -87,7 +89,15 @@ def _answer(route: Route) -> dict[str, Any]:
                 "next": {"type": ["string", "null"], "description": "where the next page is"},
             },
         }
-    told["content"] = {JSON: {"schema": schema}}
+    told["content"] = {JSON: {"schema": schema}} | {
+        kind: {"schema": {"type": "string", "format": "binary"}} for kind in route.kinds
+    }
+    if route.kinds:
+        more = {
+            "schema": {"type": "string"},
+            "description": "true when there are more rows than asked for; of kinds but JSON",
+        }
+        told["headers"] = {"octroi-has-more": more}
     if "revision" in route.answer.model_fields and not route.is_list:
         told["headers"] = {"ETag": {"schema": {"type": "string"}, "description": "the revision, for `If-Match`"}}
     return told

@@ -19,10 +19,12 @@ from starlette.responses import Response
 
 from apps.api.access_log import note
 from apps.api.desk import Desk
+from apps.api.gate import Gate
 from apps.api.json_bodies import read_json
 from apps.api.keys import Caller, Keys
 from apps.api.problems import Problem
 from apps.control.places import of_business
+from apps.embedded.engine import Engine
 from apps.settings import Settings
 from billing.access.permissions import UnableToGrant
 from billing.access.rules import TenantIsSuspended
@@ -41,6 +43,15 @@ Body = TypeVar("Body", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """A body of another kind than JSON: bytes, or rows of which each is a line of JSON; whether there are more rows."""
+
+    media: str
+    data: bytes | list[Any]
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What is answered: a body for JSON, and the revision of what it shows, which becomes the ETag."""
 
@@ -56,7 +67,8 @@ class Ask:
 
     Attributes:
         caller: who. path, query: what is named there. body: what it says. changes: to change with, in requests that do.
-        revision: of `If-Match`, None when any will do.
+        revision: of `If-Match`, None when any will do. gate: before the engine. accepts: the kind of body that is wanted, of
+            those that the route has; empty for JSON.
     """
 
     caller: Caller
@@ -67,6 +79,17 @@ class Ask:
     body: Any = None
     revision: int | None = None
     changes: Changes | None = None
+    gate: Gate | None = None
+    accepts: str = ""
+
+    def engine(self) -> Engine:
+        """Return the engine.
+
+        Raises:
+            Problem: unavailable, when it starts or stops.
+        """
+        assert self.gate is not None
+        return self.gate.require_open()
 
     def changing(self) -> Changes:
         """Return what changes; only requests that change have it."""
@@ -113,7 +136,8 @@ class Route:
         query: names of parameters with what they mean, beside those of a list. body: the model of the body, for its
             description and its check. is_list: whether it answers rows; has_pages: by pages. matches: whether `If-Match` is
             heeded; needs_match: whether it must be there.
-        secret: whether the answer holds a secret, so that it is never kept.
+        secret: whether the answer holds a secret, so that it is never kept. reads: whether it changes no row, for all its
+            method. kinds: of body beside JSON that it answers.
     """
 
     method: str
@@ -131,11 +155,13 @@ class Route:
     matches: bool = False
     needs_match: bool = False
     secret: bool = False
+    reads: bool = False
+    kinds: tuple[str, ...] = ()
 
     @property
     def changes(self) -> bool:
-        """Whether it may change something."""
-        return self.method != "GET"
+        """Whether it may change rows."""
+        return self.method != "GET" and not self.reads
 
     @property
     def name(self) -> str:
@@ -158,9 +184,10 @@ def page(ask: Ask, rows: list[dict[str, Any]], path: str, cursor: str) -> Reply:
 class Resources:
     """Serves routes of what a tenant keeps."""
 
-    def __init__(self, settings: Settings, keys: Keys, desk: Desk) -> None:
-        """Take what is configured, who may ask, and the desk before the database."""
+    def __init__(self, settings: Settings, keys: Keys, desk: Desk, gate: Gate) -> None:
+        """Take what is configured, who may ask, the desk before the database and the gate before the engine."""
         self._settings = settings
+        self._gate = gate
         self._keys = keys
         self._desk = desk
 
@@ -176,14 +203,17 @@ class Resources:
             query = _query(route, request)
             raw, said = await read_json(request) if route.body is not None else (b"", None)
             revision = _revision(route, request.headers.get("if-match"))
+            accepts = _accepted(route, request.headers.get("accept", ""))
             key = _key(request.headers.get("idempotency-key")) if route.changes else None
             if key is not None and route.secret:
                 raise Problem("bad-request", "this answer holds a secret, which is not kept: send no Idempotency-Key")
 
             def work() -> Response:
                 ask = Ask(caller, self._desk.database(), self._settings, path, query, said, revision)
+                ask = replace(ask, gate=self._gate, accepts=accepts)
                 if not route.changes:
-                    return _response(_answered(route.serve(ask), ""))
+                    reply = route.serve(ask)
+                    return _content(reply.body) if isinstance(reply.body, Content) else _response(_answered(reply, ""))
                 content = _digest(route.method, str(request.url.path), str(request.url.query), str(revision), raw.hex())
                 mine = None if key is None else _digest(caller.principal.id, key)
                 return self._changed(route, ask, mine, content)
@@ -234,6 +264,18 @@ def _answered(reply: Reply, content: str) -> Answered:
 def _response(answer: Answered) -> Response:
     kind = "application/json" if answer.body else None
     return Response(answer.body or None, answer.status, dict(answer.headers), kind)
+
+
+def _content(body: Content) -> Response:
+    data = body.data
+    if not isinstance(data, bytes):
+        data = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in data).encode("utf-8", "replace")
+    return Response(data, 200, {"octroi-has-more": "true" if body.has_more else "false"}, body.media)
+
+
+def _accepted(route: Route, header: str) -> str:
+    wanted = [one.partition(";")[0].strip().lower() for one in header.split(",")]
+    return next((kind for kind in wanted if kind in route.kinds), "")
 
 
 def _name(value: str) -> str:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from apps.api import access, accounts, subscriptions
+from apps.api import access, accounts, store, subscriptions
 
-ROUTES = [*accounts.ROUTES, *subscriptions.ROUTES, *access.ROUTES]
+ROUTES = [*accounts.ROUTES, *subscriptions.ROUTES, *access.ROUTES, *store.ROUTES]

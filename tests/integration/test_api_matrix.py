@@ -27,6 +27,7 @@ OWN = {
     "kind": "customer",
     "key": "nobody",
     "role": "nobody",
+    "query": "revenue",
 }
 FOREIGN = OWN | {"account": "bob", "subscription": "bob-line"}
 MISSING = OWN | {"account": "nobody", "subscription": "no-line"}

@@ -340,3 +340,12 @@ def test_a_suspended_tenant_is_read_and_not_changed(world: Api) -> None:
     assert problem(world.ask("POST", "/v1/accounts/ana/notes", {"text": "x"})) == (409, "conflict")
     with opened(world.settings) as database:
         assert len(audit_log(database)) == before
+
+
+def test_queries_are_listed_and_need_the_engine(world: Api) -> None:
+    names = {one["name"]: one for one in world.ask("GET", "/v1/queries", key="viewer").json()["data"]}
+    assert names["revenue"]["parameters"][0].items() >= {"name": "from", "type": "date", "required": True}.items()
+    assert problem(world.ask("POST", "/v1/queries/nothing", {})) == (404, "not-found")
+    assert problem(world.ask("POST", "/v1/queries/revenue", {"limit": 0})) == (422, "invalid-body")
+    assert problem(world.ask("POST", "/v1/queries/revenue", {"limit": 1})) == (503, "unavailable")  # nothing runs here
+    assert problem(world.ask("POST", "/v1/catalog/publish", {})) == (503, "unavailable")
