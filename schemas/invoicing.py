@@ -117,7 +117,8 @@ class RunPlan(BaseModel):
         cut: usage, marks and reversals of entries before this one count, and of `segment`, the entry whose segment of the
             charging log was open then, only the blocks before `block`. image: the catalog that decides about taxes.
         period_end: exclusive, a day of the zone of the cycle; end_at: when it begins, microseconds UTC.
-        ids, part_ids: accounts known at the cut, and how many of them a part has.
+        ids: accounts known at the cut. bounds: the first account id of each part after part 0, ascending, chosen by how much
+            usage there is. part_ids: accounts of a part in plans of before; 0: bounds say it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -138,9 +139,19 @@ class RunPlan(BaseModel):
     start_at: int
     end_at: int
     ids: int
-    part_ids: int
+    part_ids: int = 0
+    bounds: tuple[int, ...] = ()
 
     @property
     def parts(self) -> int:
         """How many parts it has."""
+        if not self.part_ids:
+            return len(self.bounds) + 1
         return max(1, -(-self.ids // self.part_ids))
+
+    def ids_of(self, part: int) -> tuple[int, int]:
+        """Return the first account id of a part, and the one after its last."""
+        if self.part_ids:
+            return part * self.part_ids, (part + 1) * self.part_ids
+        edges = (0, *self.bounds, max(self.ids, *self.bounds, 1))
+        return edges[part], edges[part + 1]

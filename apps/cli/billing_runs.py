@@ -43,13 +43,14 @@ def plan(
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
-    """Freeze what a billing run bills, and say what that comes to. Nothing is billed; a plan that is there is kept.
+    """Freeze what a billing run bills, and draft it to say what that comes to. Nothing is billed; a plan that is there is kept.
 
     A plan fixes usage (of entries of the log before now), period, dates, the terms of the cycle and the catalog that decides
     about taxes. Later usage goes to the next run.
     """
     asked = {"until": until, "cycle": cycle, "accounts": account or [], "date": date, "ahead": ahead}
     told = ask({"op": "bill_run", "step": "plan", "run": run, **asked}, data)
+    told |= _until_done(run, {"step": "execute"}, "done", data)
     _print(told, f"planned as {told['plan']}", as_json=as_json)
 
 
@@ -105,12 +106,19 @@ def validate(
 def cancel(
     run: Run,
     reason: Annotated[str, typer.Option("--reason", help="Why.")],
+    rest: Annotated[
+        bool, typer.Option("--rest", help="Of a run that is issued in part, the rest: what was issued stays.")
+    ] = False,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
-    """Drop a run of which nothing was issued: its usage is free for another run, of another key."""
-    told = ask({"op": "bill_run", "step": "cancel", "run": run, "reason": reason}, data)
-    print_json(told) if as_json else print(f"run {run} cancelled: {reason}")
+    """Drop a run, or what of it is not issued: its usage is free for another run, of another key."""
+    told = ask({"op": "bill_run", "step": "cancel", "run": run, "reason": reason, "rest": rest}, data)
+    if as_json:
+        print_json(told)
+        return
+    kept = f", {told['issued']} of {count(told['parts'], 'part')} issued before" if told["issued"] else ""
+    print(f"run {run} {told['state']}: {reason}{kept}")
 
 
 @app.command(epilog="Example: octroi bill run report 2026-10")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
+from apps.embedded.billing_files import decided_runs
 from apps.embedded.layout import DataDirectory
 from billing.access.store.database import copy_file as copy_database_file
 from pipelines.spool.files import sync_directory, sync_file, write_durably
@@ -116,6 +117,7 @@ def cut(engine: Engine) -> dict[str, Any]:
         "without": engine.state.charging.segment,
         "journal": directory.journal.stat().st_size,
         "charging": {path.name: path.stat().st_size for path in segments},
+        "billing": decided_runs(directory.billing),
     }
 
 
@@ -221,6 +223,7 @@ def _logs(directory: DataDirectory, found: dict[str, Any]) -> Iterator[tuple[str
     for tree in _TREES:
         for path, size in _whole(directory.root / tree):
             yield f"{tree}/{path}", size
+    yield from ((f"billing/{name}", None) for name in found.get("billing", ()))
     content = directory.journal.read_bytes()[: found["journal"]]
     entries = read_entries(directory.journal)[: content.count(b"\n")]
     for name in dict.fromkeys(name for entry in entries for name in archived(entry)):

@@ -18,19 +18,23 @@ from schemas.ids import RatedItemId
 COLUMNS = ("item", "invoice")
 PLACE = ["claim", "record", "branch", "item"]
 CLAIMS_ASKED_MAX = 10_000
+INVOICES_ASKED_MAX = 1_000
+_ISSUED = "SELECT invoice FROM fact_invoice WHERE invoice IN {invoices:Array(String)} ORDER BY invoice LIMIT 1"
 _STORED = "SELECT claim, record, branch, item FROM fact_usage WHERE claim IN ({claims})"
 _TAKEN = """
 SELECT reversed_claim AS claim, reversed_record AS record, reversed_branch AS branch, reversed_item AS item
 FROM fact_reversal
 WHERE reversed_claim IN ({claims})
 UNION ALL
-SELECT claim, record, toUInt8(0) AS branch, toUInt8(0) AS item
+SELECT claim, record, toUInt8(0) AS branch, reversed_item AS item
 FROM fact_reversal WHERE claim IN ({claims})
   AND (reversed_claim, reversed_record, reversed_branch, reversed_item) NOT IN (
     SELECT claim, record, branch, item FROM fact_billed
   )
 """
-"""Items that were taken back, and those that took one back which no invoice holds: together they are nothing."""
+"""Items that were taken back, and those that took one back which no invoice holds: together they are nothing.
+
+What takes items back has their numbers, and may share one record."""
 _BILLED = "SELECT claim, record, branch, item, invoice AS held FROM fact_billed WHERE claim IN ({claims})"
 
 
@@ -57,12 +61,21 @@ def bill(engine: Engine, file: str) -> dict[str, Any]:
             more = f", and {len(first) - 1:,} more" if len(first) > 1 else ""
             raise UnableToBill(f"{first['id'][0]} cannot be billed: {what}{more}")
     fresh = found.filter(pl.col("held").is_null())
+    _expect_not_issued(engine, fresh["invoice"].unique().sort())
     return {
         "billed": len(fresh),
         "invoices": fresh["invoice"].n_unique(),
         "already": len(found) - len(fresh),
         "entry": _journal(engine, fresh) if len(fresh) else 0,
     }
+
+
+def _expect_not_issued(engine: Engine, invoices: pl.Series) -> None:
+    """Refuse numbers of invoices that billing runs issued: what those hold never changes."""
+    for some in invoices.to_frame().iter_slices(INVOICES_ASKED_MAX):
+        ours = engine.store.query(_ISSUED, {"invoices": some["invoice"].to_list()})
+        if ours.num_rows:
+            raise UnableToBill(f"{ours['invoice'][0]} was issued here: what it holds never changes")
 
 
 def _read(path: Path) -> pl.DataFrame:

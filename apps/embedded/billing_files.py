@@ -139,6 +139,12 @@ class RunFiles:
         return ((part, self.part(plan, part)) for part in range(plan.parts))
 
 
+def decided_runs(billing: Path) -> list[str]:
+    """Return the files that say what was decided about runs, drafts left out: those are made again. None ever changes."""
+    names = (PLAN, CANCELLED, WITHOUT)
+    return sorted(f"{path.parent.name}/{path.name}" for name in names for path in billing.glob(f"*/{name}"))
+
+
 def digest(plan: RunPlan) -> str:
     """Return the hash of a plan: drafts are named by it."""
     return hashlib.sha256(plan.model_dump_json(exclude_defaults=True).encode()).hexdigest()

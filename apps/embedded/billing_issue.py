@@ -7,13 +7,13 @@ by the entry, so that a crash between them leaves a list of what is to be append
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import polars as pl
 import pyarrow as pa
 
 from apps.embedded.billing_files import RunFiles, UnableToBillRun, digest, frame_of, keep_table, table_of
-from apps.embedded.billing_items import scanned
+from apps.embedded.billing_items import batches
 from apps.embedded.engine import Engine
 from apps.embedded.files import sha256_of
 from pipelines.spool.journal import Bill, Invoices, JournalEntry
@@ -27,6 +27,7 @@ _HELD = """
 SELECT claim, record, branch, item, invoice AS held FROM fact_billed
 WHERE by_claim >= {cut} AND by_claim NOT IN ({own})
 """
+_MARKED = "SELECT DISTINCT invoice FROM fact_billed WHERE line = 0 AND startsWith(invoice, {begin:String})"
 
 
 def expect_own(engine: Engine, plan: RunPlan) -> None:
@@ -78,6 +79,7 @@ def issue_part(engine: Engine, files: RunFiles, plan: RunPlan, part: int, withou
     long = next((number for number in numbers if len(number) > INVOICE_MAX), None)
     if long is not None:
         raise UnableToBillRun(f"the number {long} has more than {INVOICE_MAX} characters: shorten the pattern")
+    _expect_new(engine, plan, numbers)
     named = invoices.select("row", draft="invoice").with_columns(number=pl.Series(numbers, dtype=pl.String))
     stem = f"{plan.run}-{digest(plan)[:16]}-{part:05}"
     kept: list[tuple[str, str]] = []
@@ -133,6 +135,23 @@ def _mark(engine: Engine, after: int, stored: str, sha256: str) -> Bill:
     return Bill(claim=claim, received_at=at, stored=stored, sha256=sha256)
 
 
+def _place_of(row: dict[str, Any]) -> tuple[int, int, int, int]:
+    return row["claim"], row["record"], row["branch"], row["item"]
+
+
+def _expect_new(engine: Engine, plan: RunPlan, numbers: list[str]) -> None:
+    """Refuse numbers that invoices of another program have: marks of theirs name no line."""
+    begin = plan.cycle.number.partition("{")[0]
+    given = pl.DataFrame({"invoice": numbers}, schema={"invoice": pl.String})
+    for some in batches(engine, _MARKED, {"begin": begin}):
+        both = given.join(some, on="invoice", how="semi")
+        if len(both):
+            raise UnableToBillRun(
+                f"the number {both['invoice'].sort()[0]} is of an invoice that `octroi bill mark` told of: give the cycle "
+                f'"{plan.cycle.code}" another pattern, cancel the run "{plan.run}" and plan another one'
+            )
+
+
 def _expect_free(engine: Engine, plan: RunPlan, items: pl.DataFrame) -> None:
     """Refuse a part of which another invoice holds an item by now."""
     marks = [entry for entry in engine.journal.entries[plan.cut - 1 :] if isinstance(entry, Bill)]
@@ -141,8 +160,8 @@ def _expect_free(engine: Engine, plan: RunPlan, items: pl.DataFrame) -> None:
     if len(own) == len(marks):
         return
     asked = _HELD.format(cut=plan.cut, own=", ".join(map(str, sorted(own))) or "0")
-    both = items.join(scanned(engine, asked), on=_PLACE)
-    if len(both):
-        row = both.sort(_PLACE).row(0, named=True)
-        item = RatedItemId(row["claim"], row["record"], row["branch"], row["item"])
+    both = [some.join(items, on=_PLACE, how="semi") for some in batches(engine, asked)]
+    row = min((each.sort(_PLACE).row(0, named=True) for each in both if len(each)), key=_place_of, default=None)
+    if row is not None:
+        item = RatedItemId(*_place_of(row))
         raise UnableToBillRun(f'{item} is on {row["held"]} by now: cancel the run "{plan.run}" and plan another one')

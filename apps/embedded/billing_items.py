@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -76,10 +76,33 @@ class PartItems:
     left: pl.DataFrame
 
 
+def bounds_of(leads: np.ndarray[Any, Any], rows: np.ndarray[Any, Any], rows_max: int) -> tuple[int, ...]:
+    """Return the ids at which parts after the first begin: as many rows as there may be together, or those of one id.
+
+    Args:
+        leads: (n,) ids, ascending. rows: (n,) int64, above zero.
+    """
+    after = np.cumsum(rows)
+    bounds: list[int] = []
+    place = 0
+    while place < len(leads):
+        before = int(after[place - 1]) if place else 0
+        place = max(place + 1, int(np.searchsorted(after, before + rows_max, side="right")))
+        if place < len(leads):
+            bounds.append(int(leads[place]))
+    return tuple(bounds)
+
+
 def scanned(engine: Engine, sql: str) -> pl.DataFrame:
     """Return the rows of a query of any size."""
     with cast(Store, engine.store).long.scan(sql, engine.directory.root) as batches:
         return cast(pl.DataFrame, pl.from_arrow(pa.Table.from_batches(batches), rechunk=True)).clone()
+
+
+def batches(engine: Engine, sql: str, parameters: Mapping[str, Any] | None = None) -> Iterator[pl.DataFrame]:
+    """Yield the rows of a query of any size, some at a time."""
+    with cast(Store, engine.store).long.scan(sql, engine.directory.root, parameters) as found:
+        yield from (cast(pl.DataFrame, pl.from_arrow(some)) for some in found)
 
 
 class RunItems:
@@ -114,8 +137,15 @@ class RunItems:
         told = told.join(found, on="holder", how="left", maintain_order="left")
         lead = told.select(account="holder", lead="id")
         told = told.join(lead, on="account", how="left", maintain_order="left")
-        part = pl.coalesce("lead", "id") // self.plan.part_ids
-        return told.with_columns(part=part.cast(pl.UInt32)).drop("lead")
+        lead_id = pl.coalesce("lead", "id")
+        if self.plan.part_ids:
+            part = lead_id // self.plan.part_ids
+        else:
+            part = pl.lit(0, pl.UInt32)
+            if self.plan.bounds:
+                edges = pl.Series(self.plan.bounds, dtype=pl.UInt32)
+                part = pl.lit(edges).search_sorted(lead_id, side="right")
+        return told.with_columns(part=part.cast(pl.UInt32), lead=lead_id)
 
     @cached_property
     def _versions(self) -> pl.DataFrame:
@@ -173,16 +203,28 @@ class RunItems:
         return bool(self.engine.store.query(asked)["n"][0].as_py())
 
     def _where(self, number: int, members: pl.DataFrame) -> str:
+        first, after = self.plan.ids_of(number)
+        own = members.filter("billed")["id"]
+        # a range is quicker than a list; where others lie between, their usage would be read for nothing
+        whole = own.len() == after - first and own.is_between(first, after, closed="left").all()
+        listed = ", ".join(map(str, own.to_list()))
+        accounts = f"account >= {first} AND account < {after}" if whole else f"account IN ({listed})"
+        return f"{accounts} AND {self._counted()}"
+
+    def _counted(self) -> str:
+        """Return what tells usage before the cut and the period's end."""
         plan = self.plan
-        first, after = number * plan.part_ids, (number + 1) * plan.part_ids
-        outside = members.filter(~pl.col("id").is_between(first, after, closed="left"))["id"].to_list()
-        accounts = f"account >= {first} AND account < {after}"
-        if outside:
-            accounts = f"({accounts} OR account IN ({', '.join(map(str, outside))}))"
         asked = f"(SELECT id FROM dim_tenant WHERE code = '{plan.tenant}')"
         until = f"event_at < fromUnixTimestamp64Micro({plan.end_at}, 'UTC')"
         cut = f"claim < {plan.cut} AND (claim != {plan.segment} OR block < {plan.block})"
-        return f"tenant IN {asked} AND {accounts} AND {cut} AND {until}"
+        return f"tenant IN {asked} AND {cut} AND {until}"
+
+    def bounds(self, rows_max: int) -> tuple[int, ...]:
+        """Return where parts begin, so that each reads so many rated items at most, of any age, or is one billing account."""
+        asked = f"SELECT account AS id, count() AS rows FROM fact_usage WHERE {self._counted()} GROUP BY account"
+        rows = self._read(asked).with_columns(pl.col("id").cast(pl.UInt32), pl.col("rows").cast(pl.Int64))
+        told = self.payers.filter("billed").join(rows, on="id").group_by("lead").agg(pl.col("rows").sum()).sort("lead")
+        return bounds_of(told["lead"].to_numpy(), told["rows"].to_numpy(), rows_max)
 
     def _standing(self, found: pl.DataFrame, billed: pl.DataFrame, where: str) -> pl.DataFrame:
         """Return items that no invoice holds, with `taken`: whether they were taken back, or take one back that is on none."""

@@ -15,15 +15,15 @@ from apps.embedded.billing_files import RunFiles, UnableToBillRun, digest, frame
 from apps.embedded.billing_issue import complete_marks, expect_own, issue_part, issued_parts
 from apps.embedded.billing_items import PartItems, RunItems
 from apps.embedded.engine import Engine
-from billing.invoicing.rules_bill_discounts import bill_discounts
+from billing.invoicing.rules_bill_discounts import discounts_of_kept
 from billing.invoicing.rules_cycles import UnableToBillCycle, cycle_called
 from billing.invoicing.rules_drafts import Drafts, draft, with_invoices
 from billing.invoicing.rules_runs import run_dates
 from schemas.invoicing import INVOICE_SCHEMA, ITEM_SCHEMA, LEFT_SCHEMA, LINE_SCHEMA, PART_FILES, TAX_SCHEMA, RunPlan
 from schemas.money import AMOUNT_DECIMALS, from_scaled
 
-PART_IDS = 50_000
-"""Accounts of a part: 50 items of each are 2.5 million rows at a time."""
+PART_ROWS = 2_500_000
+"""Rated items that a part reads, whatever their age: what it needs of memory does not grow with history."""
 STEP_S = 20.0
 """How long one request works on parts: files that come meanwhile wait so long."""
 LISTED_MAX = 1000
@@ -49,7 +49,7 @@ def bill_run(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
         case "validate":
             return _validate(engine, files, tuple(request["without"]), float(request.get("seconds", STEP_S)))
         case "cancel":
-            return _cancel(engine, files, str(request["reason"]))
+            return _cancel(engine, files, str(request["reason"]), rest=bool(request.get("rest")))
         case "report":
             return _report(engine, files)
         case other:
@@ -60,7 +60,7 @@ def _plan(engine: Engine, files: RunFiles, request: dict[str, Any]) -> dict[str,
     plan = make_plan(engine, files.path.name, request)
     if files.planned:
         held = files.plan()
-        asked = {"cut", "segment", "block", "image", "ids"}
+        asked = {"cut", "segment", "block", "image", "ids", "bounds"}
         if held.model_dump(exclude=asked) != plan.model_dump(exclude=asked):
             raise UnableToBillRun(f'the run "{plan.run}" is planned otherwise already: cancel it, or take another key')
         plan = held
@@ -68,8 +68,7 @@ def _plan(engine: Engine, files: RunFiles, request: dict[str, Any]) -> dict[str,
         expect_own(engine, plan)
         files.keep_plan(plan)
     _open(files)
-    items = RunItems(engine, plan)
-    return {**_words(plan), **summed(tables for _, tables in _drafted(items))}
+    return _words(plan)
 
 
 def make_plan(engine: Engine, run: str, request: dict[str, Any]) -> RunPlan:
@@ -92,7 +91,7 @@ def make_plan(engine: Engine, run: str, request: dict[str, Any]) -> RunPlan:
             f"{until} has not come yet: usage of that period still comes (--ahead bills it all the same)"
         )
     dates = run_dates(cycle, until, _day(request["date"], today) if request.get("date") else None)
-    return RunPlan(
+    plan = RunPlan(
         run=run,
         cycle=cycle,
         accounts=accounts,
@@ -108,8 +107,8 @@ def make_plan(engine: Engine, run: str, request: dict[str, Any]) -> RunPlan:
         start_at=dates.start_at,
         end_at=dates.end_at,
         ids=len(engine.state.vocabulary.accounts),
-        part_ids=int(request.get("part_ids") or PART_IDS),
     )
+    return plan.model_copy(update={"bounds": RunItems(engine, plan).bounds(int(request.get("part_rows") or PART_ROWS))})
 
 
 def _day(text: Any, otherwise: date) -> date:
@@ -126,10 +125,6 @@ def _open(files: RunFiles) -> RunPlan:
     return plan
 
 
-def _drafted(items: RunItems) -> Iterator[tuple[int, dict[str, pa.Table]]]:
-    return ((part, draft_part(items, part)) for part in range(items.plan.parts))
-
-
 def draft_part(items: RunItems, number: int) -> dict[str, pa.Table]:
     """Return the drafts of one part of a run: the tables of PART_FILES. The same plan makes the same bytes."""
     found = items.part(number)
@@ -138,7 +133,7 @@ def draft_part(items: RunItems, number: int) -> dict[str, pa.Table]:
     plan = items.plan
     sold = with_invoices(found.sold, plan.cycle)
     used = items.used if items.discount_plans else {}
-    taken = bill_discounts(sold, found.active, items.discount_plans, items.sellers, used)
+    taken = discounts_of_kept(sold, found.active, items.discount_plans, items.sellers, used, plan.cycle)
     made = draft(sold.drop("active"), plan.cycle, items.sellers, found.parts, taken)
     return _tables(items, found, made)
 
@@ -247,12 +242,14 @@ def _validate(engine: Engine, files: RunFiles, without: tuple[str, ...], seconds
     return _report(engine, files)
 
 
-def _cancel(engine: Engine, files: RunFiles, reason: str) -> dict[str, Any]:
+def _cancel(engine: Engine, files: RunFiles, reason: str, *, rest: bool) -> dict[str, Any]:
     plan = _open(files)
-    if issued_parts(engine, plan.run):
-        raise UnableToBillRun(f'invoices of the run "{plan.run}" are issued: they are corrected by credit notes')
+    issued = len(issued_parts(engine, plan.run))
+    if issued == plan.parts or (issued and not rest):
+        more = "" if issued == plan.parts else f"; --rest cancels the {plan.parts - issued} other parts"
+        raise UnableToBillRun(f'invoices of the run "{plan.run}" are issued: they are corrected by credit notes{more}')
     files.cancel(reason)
-    return {"run": plan.run, "state": "cancelled"}
+    return {"run": plan.run, "state": "closed" if issued else "cancelled", "issued": issued, "parts": plan.parts}
 
 
 def _report(engine: Engine, files: RunFiles) -> dict[str, Any]:
@@ -264,7 +261,7 @@ def _report(engine: Engine, files: RunFiles) -> dict[str, Any]:
     numbers = sum(count for entry in issued.values() for _, _, count in entry.numbers)
     return {
         **_words(plan),
-        "state": "cancelled" if files.cancelled else state,
+        "state": ("closed" if issued else "cancelled") if files.cancelled else state,
         "drafted": drafted,
         "issued": len(issued),
         "invoices_issued": numbers,

@@ -8,10 +8,12 @@ import polars as pl
 
 from billing.catalog.code_conditions import compile_code_condition
 from billing.invoicing.rules_discounts import Assigned, BillLine, Holds, discount
-from billing.invoicing.rules_drafts import SellerTerms
+from billing.invoicing.rules_drafts import SellerTerms, rows_left_out
+from schemas.billing_cycle import BillingCycle
 from schemas.discount import DiscountPlan
 from schemas.price_plan import Rounding
 
+_LimitedBy = ("applications", "amount")
 Used = Mapping[str, tuple[int, int]]
 """How often, and how much of, each assigned discount was used by earlier invoices: billionths."""
 
@@ -39,6 +41,35 @@ def bill_discounts(
         found += _of_invoice(some.to_dicts(), active, plans, now, rounding)
     wanted = {name: kind for name, kind in sold.schema.items() if name != "active"}
     return pl.DataFrame(found, schema=wanted, orient="row")
+
+
+def discounts_of_kept(
+    sold: pl.DataFrame,
+    active: Sequence[tuple[str, ...]],
+    plans: Mapping[str, DiscountPlan],
+    sellers: Mapping[str, SellerTerms],
+    used: Used,
+    terms: BillingCycle,
+) -> pl.DataFrame:
+    """Return what `bill_discounts` does, but so that invoices which the cycle leaves out use up no limit.
+
+    What they would have used is there for the invoices after them. With more taken off, these may be left out as well, so it is
+    done again until all that is left out is known: each turn leaves out at least one more.
+    """
+    taken = bill_discounts(sold, active, plans, sellers, used)
+    limited = {name for name, plan in plans.items() if any(getattr(plan.limits, one) is not None for one in _LimitedBy)}
+    without: list[pl.DataFrame] = []
+    kept, now = sold, taken
+    while limited & set(now["assigned"].to_list()):
+        left = rows_left_out(kept.drop("active"), terms, now)
+        using = now.filter(pl.col("row").is_in(list(left)), pl.col("assigned").is_in(list(limited)))
+        if not len(using):
+            break
+        gone = list(left)
+        without.append(now.filter(pl.col("row").is_in(gone)))
+        kept = kept.filter(~pl.col("row").is_in(gone))
+        now = bill_discounts(kept, active, plans, sellers, used)
+    return pl.concat([now, *without]).sort("row", maintain_order=True) if without else taken
 
 
 def _of_invoice(

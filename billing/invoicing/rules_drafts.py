@@ -109,10 +109,7 @@ def draft(
     Args:
         sold: as `with_invoices` returns it. discounts: rows of the same columns, negative, without a group.
     """
-    told = pl.concat([sold, discounts.select(sold.columns)]).with_columns(
-        kind=pl.when(pl.col("discount_plan") == "").then(pl.lit("usage")).otherwise(pl.lit("discount"))
-    )
-    kept, left = _without_what_is_too_little(told, terms)
+    kept, left = _without_what_is_too_little(_with_discounts(sold, discounts), terms)
     rows = kept.select("row", *INVOICE_KEY).unique("row").sort("row").with_row_index("place")
     kept = kept.join(rows.select("row", "place"), on="row").drop("row").rename({"place": "row"})
     lines, placed = _lines(kept, terms)
@@ -128,6 +125,18 @@ def draft(
     told_rows = told_rows.with_columns(prices=pl.col("seller").replace_strict(prices, return_dtype=pl.String))
     invoices = _invoices(told_rows, lines, taxes, terms)
     return Drafts(invoices, lines.drop("seller", "currency", "parts"), taxes, placed, left)
+
+
+def rows_left_out(sold: pl.DataFrame, terms: BillingCycle, discounts: pl.DataFrame) -> set[int]:
+    """Return the `row` of each invoice that `draft` leaves out."""
+    every = _with_discounts(sold, discounts)
+    kept, _ = _without_what_is_too_little(every, terms)
+    return set(every["row"].to_list()) - set(kept["row"].to_list())
+
+
+def _with_discounts(sold: pl.DataFrame, discounts: pl.DataFrame) -> pl.DataFrame:
+    kind = pl.when(pl.col("discount_plan") == "").then(pl.lit("usage")).otherwise(pl.lit("discount"))
+    return pl.concat([sold, discounts.select(sold.columns)]).with_columns(kind=kind)
 
 
 def _without_what_is_too_little(told: pl.DataFrame, terms: BillingCycle) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -282,12 +291,12 @@ def _invoices(rows: pl.DataFrame, lines: pl.DataFrame, taxes: pl.DataFrame, term
     decimals = {code: 10 ** (AMOUNT_DECIMALS - places) for code, places in CURRENCY_DECIMALS.items()}
     step = pl.col("currency").replace_strict(decimals, return_dtype=pl.Int64).cast(pl.Int128)
     due = pl.col("gross") - pl.col("paid")
-    if terms.cash_rounding is not None:
-        coin = pl.lit(to_scaled(terms.cash_rounding, AMOUNT_DECIMALS), pl.Int128)
-        coins = due.sign() * ((2 * due.abs() + coin) // (2 * coin)) * coin
-    else:  # what wallets paid has more decimals than what can be paid
-        coins = due.sign() * ((2 * due.abs() + step) // (2 * step)) * step
-        coins = pl.when(pl.col("paid") == 0).then(due).otherwise(coins)
+    # what wallets paid, and what a seller rounds finer, has more decimals than what can be paid
+    coin = step
+    if terms.cash_rounding is not None:  # coins are of one currency: 0.05 is no part of what is paid in yen
+        asked = pl.lit(to_scaled(terms.cash_rounding, AMOUNT_DECIMALS), pl.Int128)
+        coin = pl.when(asked % step == 0).then(asked).otherwise(step)
+    coins = due.sign() * ((2 * due.abs() + coin) // (2 * coin)) * coin
     told = told.with_columns(to_pay=coins).with_columns(cash_rounding=pl.col("to_pay") - due)
     odd = [
         pl.when(pl.col("gross") == 0).then(pl.lit("zero")),

@@ -113,9 +113,9 @@ FROM (
     UNION ALL
     SELECT r.reversed_claim, r.reversed_record, r.reversed_branch, r.reversed_item, u.quantity, u.amount
     FROM {FACT_REVERSAL.qualified} AS r INNER JOIN (
-      SELECT claim, record, quantity, amount FROM {FACT_USAGE.qualified}
+      SELECT claim, record, item, quantity, amount FROM {FACT_USAGE.qualified}
       WHERE claim IN (SELECT claim FROM {FACT_REVERSAL.qualified})
-    ) AS u ON u.claim = r.claim AND u.record = r.record
+    ) AS u ON u.claim = r.claim AND u.record = r.record AND u.item = r.reversed_item
   ) GROUP BY reversed_claim, reversed_record, reversed_branch, reversed_item HAVING steps != 0 OR money != 0 OR rows != 2
 ) GROUP BY reversed_claim ORDER BY reversed_claim"""
 

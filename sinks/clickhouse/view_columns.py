@@ -62,8 +62,9 @@ BILLED = f"(SELECT claim, record, branch, item FROM {DATABASE}.fact_billed)"
 ITEM_STATUS = per_row(
     "status", "String", "rated; billed: an invoice holds it, even if it was taken back since; reversed: taken back; reversal: "
     "takes one back, with negative quantity and amount; refund: takes one back that an invoice holds, for the next invoice",
-    f"multiIf((f.claim, f.record, f.branch, f.item) IN {BILLED}, 'billed', (f.claim, f.record) IN (SELECT claim, record "
-    f"FROM {DATABASE}.fact_reversal WHERE (reversed_claim, reversed_record, reversed_branch, reversed_item) IN {BILLED}), "
+    f"multiIf((f.claim, f.record, f.branch, f.item) IN {BILLED}, 'billed', (f.claim, f.record, f.item) IN (SELECT claim, "
+    f"record, reversed_item FROM {DATABASE}.fact_reversal WHERE (reversed_claim, reversed_record, reversed_branch, "
+    f"reversed_item) IN {BILLED}), "
     f"'refund', {STATUS.expression})",
 )  # fmt: skip
 

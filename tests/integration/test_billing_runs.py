@@ -13,6 +13,8 @@ from cli_octroi import balanced, octroi, query
 
 from apps.embedded import billing_issue
 from apps.embedded.access import open_owned
+from apps.embedded.backup import cut
+from apps.embedded.bill import UnableToBill, bill
 from apps.embedded.billing_files import RunFiles, UnableToBillRun
 from apps.embedded.billing_run import bill_run
 from apps.embedded.layout import DataDirectory
@@ -107,8 +109,8 @@ def _with_engine(data: Path, act: Callable[[Any], Any]) -> Any:
             engine.close()
 
 
-def _plan(engine: Any, run: str = "oct", part_ids: int = 50_000, **more: Any) -> dict[str, Any]:
-    asked = {"until": "2026-11-01", "accounts": [], "part_ids": part_ids, **more}
+def _plan(engine: Any, run: str = "oct", **more: Any) -> dict[str, Any]:
+    asked = {"until": "2026-11-01", "accounts": [], **more}
     return bill_run(engine, {"step": "plan", "run": run, **asked})
 
 
@@ -205,7 +207,7 @@ def test_parts_change_nothing_and_a_killed_run_goes_on(data: Path, monkeypatch: 
         _step(engine, "execute", "whole")
         assert {path.name: path.read_bytes() for path in sorted(whole.path.glob("part-*"))} == first
         small = RunFiles.of(engine.directory.billing, "oct")
-        _plan(engine, "oct", part_ids=2)
+        _plan(engine, "oct", part_rows=4)
         assert small.plan().parts == 3
         while _step(engine, "execute", "oct", seconds=0)["done"] < 3:
             pass
@@ -234,6 +236,9 @@ def test_parts_change_nothing_and_a_killed_run_goes_on(data: Path, monkeypatch: 
         with pytest.raises(UnableToBillRun, match="by now: cancel the run"):
             _step(engine, "validate", "whole")
         assert _step(engine, "cancel", "whole", reason="billed by oct")["state"] == "cancelled"
+        assert cut(engine)["billing"] == [
+            "oct/plan.json", "oct/without.json", "whole/cancelled.json", "whole/plan.json", "whole/without.json",
+        ]  # fmt: skip
 
     _with_engine(data, resume)
     recounted(data)
@@ -262,9 +267,34 @@ def test_what_is_little_waits_and_what_is_left_out_comes_later(data: Path) -> No
         assert _step(engine, "validate", without=("cleo",))["invoices_issued"] == 1
         with pytest.raises(UnableToBillRun, match="validating began without cleo"):
             _step(engine, "validate", without=("ben",))
-        later = _plan(engine, "later")
-        assert later["totals"][0]["accounts"] == 1
+        _plan(engine, "later")
+        assert _step(engine, "execute", "later")["totals"][0]["accounts"] == 1
         with pytest.raises(UnableToBillRun, match="is planned otherwise already"):
             _plan(engine, "later", until="2026-10-01")
+        # a run that is issued in part, and whose rest will not be
+        _plan(engine, "rest", part_rows=1, date="2026-12-01")
+        _step(engine, "execute", "rest")
+        assert _step(engine, "validate", "rest", seconds=0)["issued"] == 1
+        with pytest.raises(UnableToBillRun, match="--rest cancels the"):
+            _step(engine, "cancel", "rest", reason="x")
+        told = _step(engine, "cancel", "rest", reason="x", rest=True)
+        assert (told["state"], told["issued"]) == ("closed", 1)
+        assert _step(engine, "report", "rest")["state"] == "closed"
+        with pytest.raises(UnableToBillRun, match="plan another one"):
+            _step(engine, "validate", "rest")
+        # numbers of others are not given again, and ours are not theirs
+        (item,) = engine.store.query(
+            "SELECT id FROM rated_item WHERE status = 'rated' AND account = 'ana' ORDER BY id LIMIT 1"
+        )["id"].to_pylist()
+        marks = data / "marks.csv"
+        marks.write_text(f"item,invoice\n{item},INV-2026-11-0001\n")
+        with pytest.raises(UnableToBill, match="INV-2026-11-0001 was issued here"):
+            bill(engine, str(marks))
+        marks.write_text(f"item,invoice\n{item},INV-2026-11-0002\n")
+        bill(engine, str(marks))
+        _plan(engine, "again")
+        _step(engine, "execute", "again")
+        with pytest.raises(UnableToBillRun, match="number INV-2026-11-0002 is of an invoice that `octroi bill mark`"):
+            _step(engine, "validate", "again")
 
     _with_engine(data, go)

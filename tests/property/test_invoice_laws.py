@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
+from itertools import pairwise
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.embedded.billing_items import bounds_of
+from billing.invoicing.rules_bill_discounts import discounts_of_kept
 from billing.invoicing.rules_drafts import SOLD, SellerTerms, draft, with_invoices
 from billing.invoicing.rules_residue import parts_of, rounded_columns, rounded_lines, to_whole
 from billing.invoicing.rules_runs import run_dates
 from billing.invoicing.rules_taxes import TaxedSum, invoice_taxes
 from rating.amounts import rounded
 from schemas.billing_cycle import BillingCycle
+from schemas.discount import DiscountPlan
 from schemas.money import RoundingMode
 from schemas.numbering import UnableToNumber, check_pattern, counted_as, next_numbers, number_in, reserve, series_of
 from schemas.price_plan import Rounding
@@ -126,6 +132,53 @@ def test_golden_rounding() -> None:
         [("a", "x", 0, 1013 * cent)], BillingCycle(kind="billing_cycle", code="m", cash_rounding="0.05"), net
     )
     assert coins.invoices.select("gross", "cash_rounding", "to_pay").row(0) == (1013 * cent, 2 * cent, 1015 * cent)
+    # a seller that rounds finer than what can be paid, and coins of another currency
+    fine = {"shop": SellerTerms(rounding=TaxRounding(decimals=4))}
+    odd = _drafted([("a", "x", 0, 1_234_600_000)], BillingCycle(kind="billing_cycle", code="m"), fine)
+    assert odd.invoices.select("gross", "cash_rounding", "to_pay").row(0) == (1_234_600_000, -4_600_000, 123 * cent)
+    yen = with_invoices(
+        _sold([("a", "x", 0, 1013 * cent)]).with_columns(currency=pl.lit("JPY")),
+        BillingCycle(kind="billing_cycle", code="m"),
+    )
+    told = draft(
+        yen, BillingCycle(kind="billing_cycle", code="m", cash_rounding="0.05"), fine, PARTS, yen.head(0)
+    ).invoices
+    assert told.select("gross", "cash_rounding", "to_pay").row(0) == (1013 * cent, -13 * cent, 10 * 100 * cent)
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 40)), max_size=20), st.integers(1, 60))
+def test_parts_hold_what_fits(rows: list[tuple[int, int]], rows_max: int) -> None:
+    leads = np.cumsum([step for step, _ in rows], dtype=np.int64)
+    counts = np.array([count for _, count in rows], dtype=np.int64)
+    bounds = bounds_of(leads, counts, rows_max)
+    edges = [0, *bounds, 10**6]
+    assert edges == sorted(set(edges))
+    held = [counts[(leads >= first) & (leads < after)] for first, after in pairwise(edges)]
+    assert all(each.sum() <= rows_max or len(each) == 1 for each in held)
+    # no two parts beside each other would fit together with one account more
+    assert all(one.sum() + (two[0] if len(two) else 0) > rows_max for one, two in pairwise(held))
+
+
+def test_what_is_left_out_uses_up_no_limit() -> None:
+    euro = 1_000_000_000
+    plan = DiscountPlan.model_validate(
+        {"kind": "discount_plan", "code": "d", "limits": {"applications": 1}, "items": [{"code": "off", "type": "percentage", "value": "10"}]}
+    )  # fmt: skip
+    cycle = BillingCycle.model_validate(
+        {"kind": "billing_cycle", "code": "m", "split": ["subscription"], "threshold": "5"}
+    )
+    rows = [("a", "x", 1, 3 * euro), ("a", "y", 1, 10 * euro), ("a", "z", 1, 20 * euro)]
+    sold = with_invoices(_sold(rows), cycle).with_columns(active=pl.lit(1, pl.UInt32))
+    named = [(), ("account/a/d",)]
+    taken = discounts_of_kept(sold, named, {"account/a/d": plan}, {}, {}, cycle)
+    made = draft(sold.drop("active"), cycle, {}, PARTS, taken)
+    assert made.invoices.select("split", "discount").rows() == [("subscription=y", -euro), ("subscription=z", 0)]
+    # the first turn makes the second invoice too small as well
+    more = cycle.model_copy(update={"threshold": Decimal("9.5")})
+    taken = discounts_of_kept(sold, named, {"account/a/d": plan}, {}, {}, more)
+    made = draft(sold.drop("active"), more, {}, PARTS, taken)
+    assert made.invoices.select("split", "discount").rows() == [("subscription=z", -2 * euro)]
+    assert sorted(made.left["group"].to_list()) == [0, 1]
 
 
 @pytest.mark.parametrize(

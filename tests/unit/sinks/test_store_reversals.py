@@ -6,10 +6,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from types import ModuleType
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
+from schemas.billed import BILLED_SCHEMA
 from schemas.output import OutputBlock
+from schemas.rated_item import ItemRows
 from sinks.clickhouse.store import ClaimEvent, Store, UnableToStore
+from sinks.clickhouse.tables.billed import BilledItems
 
 
 @pytest.fixture
@@ -39,6 +44,34 @@ def test_what_is_taken_back_and_what_takes_it_back_net_to_zero(
     (revenue,) = store.query("SELECT sum(items) AS items FROM revenue").to_pylist()
     assert revenue["items"] == 0
     assert [found for found in store.balance_check() if not found.what.startswith("balance of")] == []
+
+
+def test_items_whose_refunds_share_a_record_are_told_apart(
+    store: Store, made: ModuleType, blocks: tuple[OutputBlock, OutputBlock]
+) -> None:
+    """An online refund takes back all items of its usage at once; an invoice holds only some of them."""
+    reversal = blocks[1]
+    pair, number = np.arange(40) // 2, (np.arange(40) % 2).astype(np.uint8)
+    several = [
+        replace(
+            each,
+            edrs=replace(each.edrs, record=pair),
+            rated=replace(
+                each.rated,
+                items=ItemRows(np.arange(40), number, each.edrs.quantity, None),
+            ),
+        )
+        for each in blocks
+    ]
+    assert reversal.reversals is not None
+    several[1] = replace(several[1], reversals=replace(reversal.reversals, record=pair, item=number))
+    store.write_names(made.names())
+    store.write(several)
+    held = pa.table({"claim": [2], "record": [0], "branch": [0], "item": [1], "invoice": ["INV-1"]})
+    store.write_billed(BilledItems(held.cast(BILLED_SCHEMA), 1_790_000_000_000_000, 4))
+    assert _statuses(store) == {"billed": 1, "reversed": 39, "refund": 1, "reversal": 39}
+    told = [found.what for found in store.balance_check() if "taken back" in found.what]
+    assert told == []
 
 
 def test_a_reversal_that_does_not_undo_its_item_is_noticed(
