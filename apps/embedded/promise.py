@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from typing import TypeVar
 
 T = TypeVar("T")
+_FINISHED = "FINISHED"
 
 
 class Promise(Future[T]):
@@ -22,8 +23,21 @@ class Promise(Future[T]):
         self._waiters = []
         self._done_callbacks: list[Callable[[Future[T]], object]] = []
 
+    def set_result(self, result: T) -> None:
+        """Give the result, once. Nobody waits for the shared lock, so nobody is to be woken there. Raises as `Future` does."""
+        with self._condition:
+            if self._state not in ("PENDING", "RUNNING"):
+                raise InvalidStateError(f"{self._state}: {self!r}")
+            self._result = result
+            self._state = _FINISHED
+            for waiter in self._waiters:
+                waiter.add_result(self)
+        self._invoke_callbacks()  # type: ignore[attr-defined]
+
     def result(self, timeout: float | None = None) -> T:
         """Return the result once it is there. Raises what `Future.result` does."""
+        if self._state == _FINISHED and self._exception is None:
+            return self._result  # type: ignore[return-value]
         self._wait(timeout)
         return super().result(0)
 

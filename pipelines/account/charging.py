@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pipelines.account.chain import Chain
 from pipelines.account.charging_items import edrs_of, rated_block, refund_block
 from pipelines.account.charging_rating import INSUFFICIENT, RatedRequests, rate_requests, without_accumulators
 from pipelines.account.kept import KEPT, SECOND_US, Items, KeptRequests
@@ -184,7 +185,7 @@ class _Taken:
         ends = np.flatnonzero(live & (target >= 0))
         held = kept.items(target[ends])  # what the requests that end others move back, or make final
         wallets = self._wallets(requests["subscription"][live], ended["request"]["subscription"][ends], held)
-        before = ground.account.open_balances(wallets)
+        chain = Chain.of(wallets, ground.account)
 
         granted = np.where(ended["standing"] == OPEN, ended["answer"]["granted"], -1)
         confirms, cancels = live & (kind == CONFIRM), live & (kind == CANCEL)
@@ -214,7 +215,6 @@ class _Taken:
         of_row = np.full(len(requests), len(items.ptr) - 1)
         of_row[rows], of_row[equal] = np.arange(len(rows)), len(rows) + np.arange(len(equal))
         self._answer(rows, kind, rated, equal, final, refunded, refunds, ended)
-        chain = dict(before)
         blocks = self._facts(rows, equal, kind, rated, items, of_row, usage, confirms, chain)
         if len(refunded):
             blocks += self._refunds(refunded, refunds, returned, target, chain, len(blocks))
@@ -225,7 +225,7 @@ class _Taken:
             (target[refunded], Standing.REFUNDED),
         ):
             kept.set_standing(places, standing)
-        if chain != ground.account.open_balances(wallets):
+        if not chain.holds_as(ground.account):
             raise UnableToCharge("what the facts of a frame say is not what its wallets lost")
         return blocks
 
@@ -364,7 +364,7 @@ class _Taken:
         of_row: Int64Array,
         usage: Mapping[str, Any],
         confirms: BoolArray,
-        chain: dict[int, int],
+        chain: Chain,
     ) -> list[OutputBlock]:
         """Return the block of what is final: usage that was confirmed or charged, also when it could not be rated."""
         requests, answers, state = self.requests, self.answers, self.state
@@ -396,7 +396,7 @@ class _Taken:
         items: Items,
         returned: ReversedItems,
         target: Int64Array,
-        chain: dict[int, int],
+        chain: Chain,
         block: int,
     ) -> list[OutputBlock]:
         """Return the blocks of what was given back, one for each image that had rated it."""

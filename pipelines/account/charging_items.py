@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 
 from pipelines.account.cancel import reversal_header
+from pipelines.account.chain import Chain
 from pipelines.account.kept import ITEM, PART, Items
 from pipelines.account.stage import ClaimContext
 from pipelines.refusals import NOTHING_REFUSED
 from rating.reversal import find_counters
-from rating.state import MASK
 from rating.tariff_image import TariffImage
-from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt16Array, UInt64Array
+from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt16Array
 from schemas.cdr import ATTRIBUTE_SLOTS, BlockPosition
 from schemas.charging import Rows
 from schemas.edr import EdrBlock
 from schemas.output import OutputBlock, ReversalBlock
-from schemas.rated_item import WALLET_NONE, WALLET_SPLIT, ItemRows, RatedBlock
+from schemas.rated_item import WALLET_NONE, ItemRows, RatedBlock
 from schemas.values import VALUE_ABSENT
 
 
@@ -73,7 +73,7 @@ def rated_block(
     reason: UInt16Array,
     refused_version: Int32Array,
     refused_before: Int64Array,
-    chain: dict[int, int],
+    chain: Chain,
 ) -> RatedBlock:
     """Return the items of n requests as one block of facts; `chain` is what each wallet holds before, and then after them.
 
@@ -92,10 +92,9 @@ def rated_block(
     column["charge_version"][refused] = refused_version[of[refused]]
     column["counter_before"][refused] = refused_before[of[refused]]
     column["wallet"][refused] = WALLET_NONE
-    alone, parts = _chained(items, chain, -1)
+    alone_hi, alone_lo, split_hi, split_lo = chain.follow(items, is_back=False)
     balance_hi, balance_lo = np.zeros(n, np.int64), np.zeros(n, np.uint64)
-    balance_hi[place], balance_lo[place] = _halves(alone)
-    split_hi, split_lo = _halves(parts)
+    balance_hi[place], balance_lo[place] = alone_hi, alone_lo
     return RatedBlock(
         reason=reason,
         charge_version=column["charge_version"].astype(np.int32),
@@ -136,7 +135,7 @@ def refund_block(
     record: Int64Array,
     context: ClaimContext,
     image: TariffImage,
-    chain: dict[int, int],
+    chain: Chain,
 ) -> OutputBlock:
     """Return the facts of taking back the items (m,) of n requests, all rated by one image.
 
@@ -147,9 +146,7 @@ def refund_block(
     mine = _item_rows(items, whole)
     n, of = len(mine.row), mine.row
     request, answer = kept["request"][of], kept["answer"][of]
-    alone, parts = _chained(items, chain, 1)
-    balance_hi, balance_lo = _halves(alone)
-    split_hi, split_lo = _halves(parts)
+    balance_hi, balance_lo, split_hi, split_lo = chain.follow(items, is_back=True)
     rows = items.rows
     taken = edrs_of(request, -mine.quantity, position, record[of])
     edrs = replace(taken, attributes=np.zeros((n, ATTRIBUTE_SLOTS), np.int32), values=None)
@@ -188,26 +185,3 @@ def refund_block(
     )
     rest = mine.quantity - whole[of]
     return OutputBlock(header, edrs, account, rated, NOTHING_REFUSED, reversals, rest=rest)
-
-
-def _chained(items: Items, chain: dict[int, int], sign: int) -> tuple[list[int], list[int]]:
-    """Return what wallets hold after each item that one wallet paid (0 for others), and after each part; moves `chain`."""
-    alone, after = [], []
-    parts = iter(items.parts.tolist())
-    for wallet, amount, count in items.rows[["wallet", "amount", "part_count"]].tolist():
-        if wallet == WALLET_SPLIT:
-            for _ in range(count):
-                drawn_from, part = next(parts)
-                chain[drawn_from] += sign * part
-                after.append(chain[drawn_from])
-        elif wallet != WALLET_NONE:
-            chain[wallet] += sign * amount
-        alone.append(chain[wallet] if wallet >= 0 else 0)
-    return alone, after
-
-
-def _halves(values: list[int]) -> tuple[Int64Array, UInt64Array]:
-    """Return the upper and the lower 64 bits of 128-bit integers."""
-    return np.array([value >> 64 for value in values], np.int64), np.array(
-        [value & MASK for value in values], np.uint64
-    )

@@ -31,6 +31,7 @@ SUBSETS = {
         "tests/unit/resource/test_neighbours.py::test_a_record_is_known_across_midnight",
         "tests/property/test_resource_assembly.py::test_the_order_of_parts_and_of_blocks_changes_no_edr",
         "tests/property/test_reversal_twin.py",
+        "tests/property/test_chain.py",
     ),
     "rating": (
         "tests/property/test_rating_twin.py::test_kernels_and_twin_agree",
