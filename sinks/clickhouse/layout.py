@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sinks.clickhouse.client import Connection, UnableToOpenStore, UnableToQuery, UnableToStore
-from sinks.clickhouse.migrations import FACTS, KEPT, MIGRATIONS, SCHEMA_MIGRATION
+from sinks.clickhouse.migrations import FACTS, KEPT, MIGRATIONS, SCHEMA_MIGRATION, Migration, adds_column
 from sinks.clickhouse.table import DATABASE, Table
 from sinks.clickhouse.tables.dimensions import DIMENSIONS
 from sinks.clickhouse.views import VIEWS
@@ -38,22 +40,47 @@ def apply_migrations(connection: Connection) -> None:
             full for a step.
     """
     try:
-        if not connection.rows(f"SELECT name FROM system.tables WHERE {_OURS} AND name = '{SCHEMA_MIGRATION.name}'"):
-            _expect_room(connection)
-            connection.execute(SCHEMA_MIGRATION.ddl)
-        applied = _applied(connection)
-        for migration in MIGRATIONS:
-            if migration.version in applied:
-                continue
-            _expect_room(connection)
-            for statement in migration.statements:
-                connection.execute(statement)
-            row = f"VALUES ({migration.version}, '{migration.name}')"
-            connection.execute(f"INSERT INTO {SCHEMA_MIGRATION.qualified} (version, name) {row}")
+        tables = {row["name"] for row in connection.rows(f"SELECT name FROM system.tables WHERE {_OURS}")}
+        if not tables:
+            _make(connection)
+        else:
+            _apply_missing(connection, recorded=SCHEMA_MIGRATION.name in tables)
         _check_tables(connection)
         _replace_views(connection)
     except (UnableToStore, UnableToQuery) as error:
         raise UnableToOpenStore(f"cannot bring the store to this release's layout: {error}") from error
+
+
+def _make(connection: Connection) -> None:
+    """Make this release's layout where there is nothing: a table made as it is declared has the columns that steps add.
+
+    After a crash on the way there are tables and no recorded step, so that the steps are applied to them.
+    """
+    _expect_room(connection)
+    steps = (statement for migration in MIGRATIONS for statement in migration.statements)
+    for statement in dict.fromkeys(statement for statement in steps if not adds_column(statement)):
+        connection.execute(statement)
+    connection.execute(SCHEMA_MIGRATION.ddl)
+    _record(connection, MIGRATIONS)
+
+
+def _apply_missing(connection: Connection, *, recorded: bool) -> None:
+    if not recorded:
+        _expect_room(connection)
+        connection.execute(SCHEMA_MIGRATION.ddl)
+    applied = _applied(connection)
+    for migration in MIGRATIONS:
+        if migration.version in applied:
+            continue
+        _expect_room(connection)
+        for statement in migration.statements:
+            connection.execute(statement)
+        _record(connection, (migration,))
+
+
+def _record(connection: Connection, migrations: Sequence[Migration]) -> None:
+    rows = ", ".join(f"({migration.version}, '{migration.name}')" for migration in migrations)
+    connection.execute(f"INSERT INTO {SCHEMA_MIGRATION.qualified} (version, name) VALUES {rows}")
 
 
 def _expect_room(connection: Connection) -> None:
@@ -80,8 +107,9 @@ def _replace_views(connection: Connection) -> None:
     other = [view for view in VIEWS if definitions.get(view.name) != line[plain[view.name]]]
     if other:
         _expect_room(connection)
-    for view in other:
-        connection.execute(view.ddl)
+    for view in other:  # what is not there yet need not be exchanged, which takes twice as long
+        verb = "CREATE OR REPLACE VIEW" if view.name in definitions else "CREATE VIEW IF NOT EXISTS"
+        connection.execute(view.ddl.replace("CREATE OR REPLACE VIEW", verb, 1))
 
 
 def _applied(connection: Connection) -> set[int]:

@@ -56,6 +56,8 @@ FACTS: tuple[Table, ...] = (
 KEPT: tuple[Table, ...] = (KEPT_USAGE, KEPT_SLICE)
 """Sums of facts: nothing is lost with them."""
 
+_ADD = "ADD COLUMN IF NOT EXISTS"
+
 NO_DISTINCT_COUNTS = "auto_statistics_types = 'basic'"
 """A merge would count the different values of every column, a fifth of what it costs; lowest and highest say enough."""
 
@@ -63,7 +65,12 @@ NO_DISTINCT_COUNTS = "auto_statistics_types = 'basic'"
 def added(table: Table, name: str, after: str) -> str:
     """Return the statement that adds a column of `table` to one made before it had it; rows have 0 there."""
     (column,) = (column for column in table.columns if column.name == name)
-    return f"ALTER TABLE {table.qualified} ADD COLUMN IF NOT EXISTS {column.ddl} AFTER `{after}`"
+    return f"ALTER TABLE {table.qualified} {_ADD} {column.ddl} AFTER `{after}`"
+
+
+def adds_column(statement: str) -> bool:
+    """Return whether a statement is one of `added`."""
+    return statement.startswith("ALTER TABLE ") and f" {_ADD} " in statement
 
 
 @dataclass(frozen=True, slots=True)

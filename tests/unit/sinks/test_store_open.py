@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from sinks.clickhouse.migrations import MIGRATIONS
+from sinks.clickhouse.migrations import MIGRATIONS, SCHEMA_MIGRATION
 from sinks.clickhouse.store import Store, UnableToOpenStore
 from sinks.clickhouse.views import VIEWS
 
@@ -38,6 +38,18 @@ def test_each_step_is_recorded_once(store: Store) -> None:
     store.migrate()
     found = store.query("SELECT version, count() AS n FROM schema_migration GROUP BY version ORDER BY version")
     assert found.to_pylist() == [{"version": step.version, "n": 1} for step in MIGRATIONS]
+
+
+def test_a_layout_made_at_once_is_the_one_that_the_steps_make(store: Store, tmp_path: Path) -> None:
+    sql = "SELECT name, create_table_query AS ddl FROM system.tables WHERE database = 'octroi' ORDER BY name"
+    at_once = store.query(sql).to_pylist()
+    store.close()
+    stepped = Store.open(tmp_path / "stepped")
+    stepped._writer.execute(SCHEMA_MIGRATION.ddl)
+    stepped.migrate()
+    by_steps = stepped.query(sql).to_pylist()
+    stepped.close()
+    assert at_once == by_steps
 
 
 def test_an_interrupted_step_is_done_again(store: Store) -> None:
