@@ -12,9 +12,12 @@ Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@+-]{
 
 
 class Document(BaseModel):
-    """Base of all catalog documents: unknown fields are refused, instances are frozen."""
+    """Base of all catalog documents: unknown fields are refused, instances are frozen.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    What checks a document is built when the first of its kind is read: a process meets few of all the kinds there are.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 def _instant_text(value: Any) -> Any:
