@@ -11,7 +11,7 @@ import typer
 from apps.cli.failures import MISMATCH, WrongUsage, honest
 from apps.cli.options import AsJson
 
-BENCHES = ("end_to_end", "energy", "invoices", "mediation", "rating", "store", "stream", "wallets")
+BENCHES = ("billing", "end_to_end", "energy", "invoices", "mediation", "rating", "store", "stream", "wallets")
 
 
 @honest
@@ -65,7 +65,13 @@ def bench(
 
     prepare_cache()
     suites = [suite.strip() for suite in only.split(",") if suite.strip()]
-    if name == "energy":
+    if name in ("billing", "end_to_end") and only:
+        raise WrongUsage(f"{name} has no suites to choose from")
+    if name == "billing":
+        from apps.bench_billing import bench_billing
+
+        agreed = bench_billing(records=records, seed=seed, runs=runs, json_file=json_file)
+    elif name == "energy":
         from apps.bench_energy import ENERGY_SUITES, bench_energy
 
         _expect_suites(suites, ENERGY_SUITES)
@@ -104,8 +110,6 @@ def bench(
 
         _expect_suites(suites, STREAM_SUITES)
         agreed = bench_stream(only=suites, records=records, seed=seed, runs=runs, json_file=json_file)
-    elif only:
-        raise WrongUsage(f"{name} has no suites to choose from")
     else:
         from apps.bench import bench_end_to_end
 
