@@ -93,6 +93,14 @@ def bounds_of(leads: np.ndarray[Any, Any], rows: np.ndarray[Any, Any], rows_max:
     return tuple(bounds)
 
 
+def exact_sum(column: pl.Series) -> pl.Expr:
+    """Return the sum of integers of a group, of 128 bits; computed in 64, which is quicker, where none could overflow."""
+    least, most = column.min(), column.max()
+    furthest = max(abs(int(cast(int, least))), abs(int(cast(int, most)))) if least is not None else 0
+    wide = pl.Int64 if furthest * len(column) < 2**63 else pl.Int128
+    return pl.col(column.name).cast(wide).sum().cast(pl.Int128)
+
+
 def scanned(engine: Engine, sql: str) -> pl.DataFrame:
     """Return the rows of a query of any size."""
     with cast(Store, engine.store).long.scan(sql, engine.directory.root) as batches:
@@ -157,6 +165,11 @@ class RunItems:
         return told.with_columns(pl.col("charge", "price_plan").str.split(VARIANT).list.first())
 
     @cached_property
+    def _in_units(self) -> pl.Series:
+        """The charge versions that price in units."""
+        return self._versions.filter(~pl.col("currency").is_in(list(CURRENCY_DECIMALS)))["charge_version"]
+
+    @cached_property
     def _prepaid(self) -> pl.DataFrame:
         asked = "SELECT toInt32(id) AS wallet FROM dim_wallet WHERE prepaid = 1 AND position(code, '#') = 0"
         return self._read(asked).with_columns(prepaid=True)
@@ -185,21 +198,26 @@ class RunItems:
         plan = self.plan
         where = self._where(number, members)
         found = self._read(_ITEMS.format(where=where))
-        found = found.join(members.filter("billed").select(account="id"), on="account", how="semi")
         billed = (
             self._read(_BILLED.format(cut=plan.cut, where=where))
             if self._any_billed
             else found.select(_ITEM_KEY).head(0)
         )
         found = self._standing(found, billed, where)
-        found = self._paid(found, where).join(self._versions, on="charge_version", how="left", maintain_order="left")
-        found = found.with_columns(why=self._why())
+        found = self._paid(found, where).with_columns(why=self._why())
         bought = self.catalog.subscriptions.select("subscription", "offer")
         return self._summed(found, members, bought)
 
     @cached_property
     def _any_billed(self) -> bool:
-        asked = f"SELECT count() AS n FROM fact_billed WHERE by_claim < {self.plan.cut}"
+        return self._any("fact_billed WHERE by_claim")
+
+    @cached_property
+    def _any_reversed(self) -> bool:
+        return self._any("fact_reversal WHERE claim")
+
+    def _any(self, which: str) -> bool:
+        asked = f"SELECT count() AS n FROM {which} < {self.plan.cut}"
         return bool(self.engine.store.query(asked)["n"][0].as_py())
 
     def _where(self, number: int, members: pl.DataFrame) -> str:
@@ -229,12 +247,10 @@ class RunItems:
     def _standing(self, found: pl.DataFrame, billed: pl.DataFrame, where: str) -> pl.DataFrame:
         """Return items that no invoice holds, with `taken`: whether they were taken back, or take one back that is on none."""
         marked = billed.with_columns(held=True)
+        told = found.join(marked, on=_ITEM_KEY, how="anti") if len(marked) else found
+        if not self._any_reversed:
+            return told.with_columns(taken=pl.lit(value=False))
         undone = self._read(_REVERSED.format(cut=self.plan.cut, where=where))
-        told = (
-            found.join(marked, on=_ITEM_KEY, how="left", maintain_order="left")
-            .filter(pl.col("held").is_null())
-            .drop("held")
-        )
         if not len(undone):
             return told.with_columns(taken=pl.lit(value=False))
         # items that one refund takes back share its record; each has the number of the item that it takes back
@@ -257,18 +273,18 @@ class RunItems:
 
     def _paid(self, found: pl.DataFrame, where: str) -> pl.DataFrame:
         """Return items with `paid`: what prepaid wallets paid of each."""
-        told = found.join(self._prepaid, on="wallet", how="left", maintain_order="left").with_columns(
-            paid=pl.when("prepaid").then("amount").otherwise(pl.lit(0, pl.Int64))
-        )
-        if (told["wallet"] == -1).any():
+        prepaid = pl.col("wallet").is_in(self._prepaid["wallet"].implode())
+        told = found.with_columns(paid=pl.when(prepaid).then("amount").otherwise(pl.lit(0, pl.Int64)))
+        several = pl.col("wallet") == -1
+        shared = told.filter(several)
+        if len(shared):
             drawn = self._read(_SEVERAL.format(cut=self.plan.cut, where=where)).with_columns(
                 pl.col("wallet").cast(pl.Int32)
             )
-            several = drawn.join(self._prepaid, on="wallet").group_by(_ITEM_KEY).agg(pl.col("drawn").sum())
-            told = told.join(several, on=_ITEM_KEY, how="left", maintain_order="left").with_columns(
-                paid=pl.when(pl.col("wallet") == -1).then(pl.col("drawn").fill_null(0)).otherwise("paid")
-            )
-        return told.select(*found.columns, "paid")
+            sums = drawn.join(self._prepaid, on="wallet").group_by(_ITEM_KEY).agg(pl.col("drawn").sum())
+            shared = shared.join(sums, on=_ITEM_KEY, how="left").with_columns(paid=pl.col("drawn").fill_null(0))
+            told = pl.concat([told.filter(~several), shared.select(told.columns)])
+        return told
 
     def _why(self) -> pl.Expr:
         """Return why an item is not billed, null where it is."""
@@ -276,7 +292,7 @@ class RunItems:
         return (
             pl.when("taken")
             .then(pl.lit("taken_back"))
-            .when(~pl.col("currency").is_in(list(CURRENCY_DECIMALS)))
+            .when(pl.col("charge_version").is_in(self._in_units.implode()))
             .then(pl.lit("in_units"))
             .when(ahead & pl.lit(self.plan.cycle.prepaid == "leave_out"))
             .then(pl.lit("paid_in_advance"))
@@ -285,24 +301,26 @@ class RunItems:
     def _summed(self, found: pl.DataFrame, members: pl.DataFrame, bought: pl.DataFrame) -> PartItems:
         kept = found.filter(pl.col("why").is_null())
         edges = self._edges(kept)
-        kept = kept.with_columns(
-            era=pl.Series(np.searchsorted(edges, kept["event_at"].to_numpy(), side="right"), dtype=pl.UInt32),
-            bucket=self._bucket(),
-        )
+        era = np.searchsorted(edges, kept["event_at"].to_numpy(), side="right") if len(edges) else None
+        told_apart = {"era": pl.Series(era, dtype=pl.UInt32) if era is not None else pl.lit(0, pl.UInt32)}
+        told_apart |= {"bucket": self._bucket()}
+        # what is the same of all items makes grouping slower, and nothing else
+        same = [name for name, is_same in (("era", era is None), ("bucket", not self._bucket_form)) if is_same]
+        keys = [name for name in _GROUP_KEY if name not in same]
+        kept = kept.with_columns(**{name: value for name, value in told_apart.items() if name not in same})
         groups = (
-            kept.group_by(_GROUP_KEY)
+            kept.group_by(keys)
             .agg(
                 items=pl.len().cast(pl.UInt64),
-                quantity=pl.col("quantity").cast(pl.Int128).sum(),
-                amount=pl.col("amount").cast(pl.Int128).sum(),
-                paid=pl.col("paid").cast(pl.Int128).sum(),
+                **{name: exact_sum(kept[name]) for name in ("quantity", "amount", "paid")},
                 first_at=pl.col("event_at").min(),
                 last_at=pl.col("event_at").max(),
             )
-            .sort(_GROUP_KEY)
+            .sort(keys)
             .with_row_index("group")
+            .with_columns(**{name: told_apart[name] for name in same})
         )
-        items = kept.select(*_ITEM_KEY, *_GROUP_KEY).join(groups.select("group", *_GROUP_KEY), on=_GROUP_KEY)
+        items = kept.select(*_ITEM_KEY, *keys).join(groups.select("group", *keys), on=keys)
         names = self.engine.state.vocabulary.subscriptions.names
         named = (
             groups.rename({"account": "id"})
@@ -326,17 +344,25 @@ class RunItems:
 
     def _left(self, found: pl.DataFrame, members: pl.DataFrame, unknown: pl.DataFrame) -> pl.DataFrame:
         within = found.filter(pl.col("why").is_not_null(), pl.col("event_at") >= self.plan.start_at)
-        told = within.join(members.select(account="id", payer="account"), on="account").group_by(
-            "payer", "currency", "why"
+        whose = members.select(account="id", payer="account")
+        priced = self._versions.select("charge_version", "currency")
+        told = (
+            within.join(whose, on="account")
+            .join(priced, on="charge_version", how="left")
+            .group_by("payer", "currency", "why")
         )
         sums = told.agg(items=pl.len().cast(pl.UInt64), amount=pl.col("amount").cast(pl.Int128).sum())
         lost = unknown.group_by(payer="account", currency="currency").agg(pl.col("items", "amount").sum())
         lost = lost.select("payer", "currency", pl.lit("not_in_catalog").alias("why"), "items", "amount")
         return pl.concat([sums, lost]).rename({"payer": "account"}).sort("account", "currency", "why")
 
-    def _bucket(self) -> pl.Expr:
+    @property
+    def _bucket_form(self) -> str | None:
         asked = {"day": "%Y-%m-%d", "month": "%Y-%m"}
-        form = next((asked[key] for key in ("day", "month") if key in self.plan.cycle.lines), None)
+        return next((asked[key] for key in ("day", "month") if key in self.plan.cycle.lines), None)
+
+    def _bucket(self) -> pl.Expr:
+        form = self._bucket_form
         if form is None:
             return pl.lit("")
         at = pl.col("event_at").cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(self.plan.cycle.zone)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from operator import itemgetter
+
 import polars as pl
 
 from schemas.catalog import TIME_MIN, Catalog
@@ -38,13 +41,12 @@ class Discounting:
         )
         places: dict[tuple[str, ...], int] = {(): 0}
         begun: list[tuple[str, int, int]] = []
-        for (subscription,), rows in (
-            held.sort("subscription", "name").partition_by("subscription", as_dict=True).items()
-        ):
-            periods = list(rows.select("name", "start_at", "end_at").iter_rows())
+        every = held.sort("subscription", "name").iter_rows()
+        for subscription, rows in groupby(every, key=itemgetter(0)):
+            periods = [(name, start, end) for _, name, start, end in rows]
             for edge in sorted({TIME_MIN, *(each for _, start, end in periods for each in (start, end))}):
                 names = tuple(name for name, start, end in periods if start <= edge < end)
-                begun.append((str(subscription), edge, places.setdefault(names, len(places))))
+                begun.append((subscription, edge, places.setdefault(names, len(places))))
         since = pl.DataFrame(
             begun, schema={"subscription": pl.String, "event_at": pl.Int64, "active": pl.UInt32}, orient="row"
         )

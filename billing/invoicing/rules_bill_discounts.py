@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
 
 import polars as pl
 
 from billing.catalog.code_conditions import compile_code_condition
-from billing.invoicing.rules_discounts import Assigned, BillLine, Holds, discount
+from billing.invoicing.rules_discounts import Assigned, BillLine, DiscountLine, Holds, discount
 from billing.invoicing.rules_drafts import SellerTerms, rows_left_out
 from schemas.billing_cycle import BillingCycle
 from schemas.discount import DiscountPlan
 from schemas.price_plan import Rounding
 
 _LimitedBy = ("applications", "amount")
+_ASKED = ("row", "seller", "currency", "holder", "subscription", "offer", "charge", "event_type", "active", "amount")
+_TAKEN = pl.Schema(
+    {
+        "place": pl.UInt32,
+        "discount_plan": pl.String,
+        "discount_item": pl.String,
+        "assigned": pl.String,
+        "amount": pl.Int128,
+    }
+)
 Used = Mapping[str, tuple[int, int]]
 """How often, and how much of, each assigned discount was used by earlier invoices: billionths."""
 
@@ -35,12 +48,22 @@ def bill_discounts(
     rows = sold.filter(pl.col("active").is_in(having))["row"].unique()
     chosen = sold.filter(pl.col("row").is_in(rows.implode())).sort("row", "group")
     now = dict(used)
-    found: list[dict[str, object]] = []
-    for (_, seller, currency), some in chosen.group_by("row", "seller", "currency", maintain_order=True):
-        rounding = sellers.get(str(seller), SellerTerms()).rounding.of(str(currency))
-        found += _of_invoice(some.to_dicts(), active, plans, now, rounding)
-    wanted = {name: kind for name, kind in sold.schema.items() if name != "active"}
-    return pl.DataFrame(found, schema=wanted, orient="row")
+    taken: list[tuple[int, str, str, str, int]] = []
+    first = 0
+    for (_, seller, currency), some in groupby(chosen.select(_ASKED).iter_rows(), key=itemgetter(0, 1, 2)):
+        rounding = sellers.get(seller, SellerTerms()).rounding.of(currency)
+        lines = list(some)
+        taken += (
+            (first + one.line, one.plan, one.item, one.assigned, one.amount)
+            for one in _of_invoice(lines, active, plans, now, rounding)
+        )
+        first += len(lines)
+    told = pl.DataFrame(taken, schema=_TAKEN, orient="row")
+    return chosen.drop("active")[told["place"]].with_columns(
+        told.drop("place"),
+        group=pl.lit(None, sold.schema["group"]),
+        **{name: pl.lit(0, sold.schema[name]) for name in ("items", "quantity", "paid")},
+    )
 
 
 def discounts_of_kept(
@@ -73,52 +96,34 @@ def discounts_of_kept(
 
 
 def _of_invoice(
-    rows: list[dict[str, object]],
+    rows: list[tuple[Any, ...]],
     active: Sequence[tuple[str, ...]],
     plans: Mapping[str, DiscountPlan],
     now: dict[str, tuple[int, int]],
     rounding: Rounding,
-) -> Iterator[dict[str, object]]:
+) -> tuple[DiscountLine, ...]:
+    """Return what is taken off one invoice, and count it as used. Args: rows: _ASKED."""
     lines = [
-        BillLine(
-            account=str(row["holder"]),
-            subscription=str(row["subscription"]),
-            offer=str(row["offer"]),
-            charge=str(row["charge"]),
-            event_type=str(row["event_type"]),
-            part=place,
-            active=active[int(str(row["active"]))],
-            amount=int(str(row["amount"])),
-        )
-        for place, row in enumerate(rows)
+        BillLine(*codes, part=place, active=active[held], amount=amount)
+        for place, (_, _, _, *codes, held, amount) in enumerate(rows)
     ]
     names = sorted({name for line in lines for name in line.active})
     assigned = [Assigned(name, plans[name], *now.get(name, (0, 0))) for name in names]
     taken = discount(lines, assigned, rounding, _conditions(assigned, lines))
     now.update({each.name: (each.applications, each.amount) for each in taken.used})
-    for one in taken.lines:
-        row = rows[one.line]
-        yield {
-            **{name: value for name, value in row.items() if name != "active"},
-            "group": None,
-            "discount_plan": one.plan,
-            "discount_item": one.item,
-            "assigned": one.assigned,
-            "items": 0,
-            "quantity": 0,
-            "amount": one.amount,
-            "paid": 0,
-        }
+    return taken.lines
 
 
 def _conditions(assigned: list[Assigned], lines: list[BillLine]) -> Holds:
     """Return which conditions of items hold for which lines."""
+    asked = {item.condition for each in assigned for item in each.plan.items if item.condition is not None}
+    if not asked:
+        return lambda item, line: True
     codes = pl.DataFrame(
         [(one.account, one.subscription, one.offer, one.charge, one.event_type) for one in lines],
         schema=["account", "subscription", "offer", "charge", "event_type"],
         orient="row",
     )
-    asked = {item.condition for each in assigned for item in each.plan.items if item.condition is not None}
     truth = {text: codes.select(holds=compile_code_condition(text)).to_series() for text in asked}
     # a condition without a name is one truth for all lines
     return lambda item, line: (
