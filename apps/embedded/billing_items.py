@@ -190,12 +190,17 @@ class RunItems:
     def _read(self, sql: str) -> pl.DataFrame:
         return scanned(self.engine, sql)
 
-    def part(self, number: int) -> PartItems | None:
-        """Return what a part may bill; None where none of its accounts is in the run."""
-        members = self.payers.filter(pl.col("part") == number)
+    def _members(self, number: int) -> pl.DataFrame:
+        return self.payers.filter(pl.col("part") == number)
+
+    def read(self, number: int) -> pl.DataFrame | None:
+        """Return the items of a part, with `paid` and `why` they are not billed; None where none of its accounts is in the run.
+
+        Another thread may read a part meanwhile, or sum one up.
+        """
+        members, plan = self._members(number), self.plan
         if not len(members) or not members["billed"].any():
             return None
-        plan = self.plan
         where = self._where(number, members)
         found = self._read(_ITEMS.format(where=where))
         billed = (
@@ -204,9 +209,12 @@ class RunItems:
             else found.select(_ITEM_KEY).head(0)
         )
         found = self._standing(found, billed, where)
-        found = self._paid(found, where).with_columns(why=self._why())
+        return self._paid(found, where).with_columns(why=self._why())
+
+    def part(self, number: int, found: pl.DataFrame) -> PartItems:
+        """Return what a part may bill of the items that were read."""
         bought = self.catalog.subscriptions.select("subscription", "offer")
-        return self._summed(found, members, bought)
+        return self._summed(found, self._members(number), bought)
 
     @cached_property
     def _any_billed(self) -> bool:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, date, datetime
+from itertools import zip_longest
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -125,12 +128,15 @@ def _open(files: RunFiles) -> RunPlan:
     return plan
 
 
-def draft_part(items: RunItems, number: int) -> dict[str, pa.Table]:
-    """Return the drafts of one part of a run: the tables of PART_FILES. The same plan makes the same bytes."""
-    found = items.part(number)
-    if found is None:
+def draft_part(items: RunItems, number: int, rows: pl.DataFrame | None) -> dict[str, pa.Table]:
+    """Return the drafts of one part of a run: the tables of PART_FILES. The same plan makes the same bytes.
+
+    Args:
+        rows: as `items.read` returns them.
+    """
+    if rows is None:
         return {name: schema.empty_table() for name, schema in PART_FILES.items()}
-    plan = items.plan
+    found, plan = items.part(number, rows), items.plan
     sold = with_invoices(found.sold, plan.cycle)
     used = items.used if items.discount_plans else {}
     taken = discounts_of_kept(sold, found.active, items.discount_plans, items.sellers, used, plan.cycle)
@@ -188,14 +194,34 @@ def _with_changes(items: RunItems, invoices: pl.DataFrame) -> pl.DataFrame:
 
 def _execute(engine: Engine, files: RunFiles, seconds: float) -> dict[str, Any]:
     plan = _open(files)
-    started, items = time.monotonic(), RunItems(engine, plan)
-    for part in sorted(set(range(plan.parts)) - set(files.done(plan))):
-        files.keep_part(plan, part, draft_part(items, part))
-        if time.monotonic() - started > seconds:
-            break
+    _draft_parts(files, RunItems(engine, plan), seconds)
     done = len(files.done(plan))
     told = {"run": plan.run, "done": done, "parts": plan.parts}
     return told | (summed(tables for _, tables in files.parts(plan)) if done == plan.parts else {})
+
+
+def _draft_parts(files: RunFiles, items: RunItems, seconds: float) -> None:
+    """Draft parts that are not drafted yet, at least one of them: the next one is read, and the one before kept, meanwhile."""
+    started, longest, plan = time.monotonic(), 0.0, items.plan
+    left = sorted(set(range(plan.parts)) - set(files.done(plan)))
+    with ThreadPoolExecutor(1, "read") as reading, ThreadPoolExecutor(1, "keep") as keeping:
+        ahead = deque(reading.submit(items.read, part) for part in left[:1])
+        keep: Future[None] | None = None
+        for part, following in zip_longest(left, left[1:]):
+            begun = time.monotonic()
+            rows = ahead.popleft().result()
+            # what this step will not come to would be read for nothing
+            if following is not None and begun - started + longest < seconds:
+                ahead.append(reading.submit(items.read, following))
+            tables = draft_part(items, part, rows)
+            if keep is not None:
+                keep.result()
+            keep = keeping.submit(files.keep_part, plan, part, tables)
+            longest = max(longest, time.monotonic() - begun)
+            if not ahead or time.monotonic() - started > seconds:
+                break
+        if keep is not None:
+            keep.result()
 
 
 def _review(files: RunFiles, *, every: bool) -> dict[str, Any]:

@@ -49,9 +49,12 @@ def bill_discounts(
     chosen = sold.filter(pl.col("row").is_in(rows.implode())).sort("row", "group")
     now = dict(used)
     taken: list[tuple[int, str, str, str, int]] = []
+    roundings: dict[tuple[str, str], Rounding] = {}
     first = 0
     for (_, seller, currency), some in groupby(chosen.select(_ASKED).iter_rows(), key=itemgetter(0, 1, 2)):
-        rounding = sellers.get(seller, SellerTerms()).rounding.of(currency)
+        rounding = roundings.get((seller, currency))
+        if rounding is None:
+            rounding = roundings[seller, currency] = sellers.get(seller, SellerTerms()).rounding.of(currency)
         lines = list(some)
         taken += (
             (first + one.line, one.plan, one.item, one.assigned, one.amount)
@@ -91,8 +94,25 @@ def discounts_of_kept(
         gone = list(left)
         without.append(now.filter(pl.col("row").is_in(gone)))
         kept = kept.filter(~pl.col("row").is_in(gone))
-        now = bill_discounts(kept, active, plans, sellers, used)
+        again = _sharing(kept, active, limited, set(using["assigned"]))
+        more = bill_discounts(kept.filter(pl.col("row").is_in(again)), active, plans, sellers, used)
+        now = pl.concat([now.filter(~pl.col("row").is_in([*gone, *again])), more]).sort("row", maintain_order=True)
     return pl.concat([now, *without]).sort("row", maintain_order=True) if without else taken
+
+
+def _sharing(sold: pl.DataFrame, active: Sequence[tuple[str, ...]], limited: set[str], names: set[str]) -> list[int]:
+    """Return the rows of invoices whose discounts depend on what is used of these: they, or one that does, share them."""
+    having = [limited.intersection(each) for each in active]
+    asked = sold.filter(pl.col("active").is_in([place for place, mine in enumerate(having) if mine]))
+    held: dict[int, set[str]] = {}
+    for row, place in asked.select("row", "active").unique().iter_rows():
+        held.setdefault(row, set()).update(having[place])
+    while True:
+        rows = [row for row, mine in held.items() if mine & names]
+        grown = names.union(*(held[row] for row in rows))
+        if grown == names:
+            return sorted(rows)
+        names = grown
 
 
 def _of_invoice(
@@ -104,8 +124,8 @@ def _of_invoice(
 ) -> tuple[DiscountLine, ...]:
     """Return what is taken off one invoice, and count it as used. Args: rows: _ASKED."""
     lines = [
-        BillLine(*codes, part=place, active=active[held], amount=amount)
-        for place, (_, _, _, *codes, held, amount) in enumerate(rows)
+        BillLine(account, subscription, offer, charge, event_type, place, active[held], amount)
+        for place, (_, _, _, account, subscription, offer, charge, event_type, held, amount) in enumerate(rows)
     ]
     names = sorted({name for line in lines for name in line.active})
     assigned = [Assigned(name, plans[name], *now.get(name, (0, 0))) for name in names]

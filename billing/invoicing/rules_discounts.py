@@ -142,8 +142,11 @@ def _chosen(each: Assigned, lines: Sequence[BillLine], places: list[int], holds:
 
 
 def _targets(item: DiscountItem, line: BillLine) -> bool:
-    asked = ((item.charges, line.charge), (item.offers, line.offer), (item.event_types, line.event_type))
-    return all(not codes or code in codes for codes, code in asked)
+    return (
+        (not item.charges or line.charge in item.charges)
+        and (not item.offers or line.offer in item.offers)
+        and (not item.event_types or line.event_type in item.event_types)
+    )
 
 
 def _percentage(item: DiscountItem, bases: Mapping[int, int], rounding: Rounding) -> dict[int, int]:

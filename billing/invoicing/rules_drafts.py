@@ -185,14 +185,15 @@ def _lines(kept: pl.DataFrame, terms: BillingCycle) -> tuple[pl.DataFrame, pl.Da
         keyed.group_by(keys)
         .agg(
             pl.col("items", "quantity", "amount", "paid").sum(),
+            group=pl.col("group"),
             first_at=pl.col("first_at").min(),
             last_at=pl.col("last_at").max(),
         )
         .sort("row", "order", *_ORDER[1:], "step_count", "tax_parts")
         .with_columns(line=(pl.int_range(pl.len()).over("row") + 1).cast(pl.UInt32))
     )
-    placed = keyed.drop_nulls("group").join(lines.select(*keys, "line"), on=keys).select("group", "row", "line")
-    return lines.drop("order").rename({"amount": "exact", "tax_parts": "parts"}), placed.sort("group")
+    placed = lines.select("group", "row", "line").explode("group").drop_nulls("group")
+    return lines.drop("order", "group").rename({"amount": "exact", "tax_parts": "parts"}), placed.sort("group")
 
 
 def _amounts(

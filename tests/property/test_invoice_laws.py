@@ -9,12 +9,12 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from apps.embedded.billing_items import bounds_of
-from billing.invoicing.rules_bill_discounts import discounts_of_kept
-from billing.invoicing.rules_drafts import SOLD, SellerTerms, draft, with_invoices
+from billing.invoicing.rules_bill_discounts import bill_discounts, discounts_of_kept
+from billing.invoicing.rules_drafts import SOLD, SellerTerms, draft, rows_left_out, with_invoices
 from billing.invoicing.rules_residue import parts_of, rounded_columns, rounded_lines, to_whole
 from billing.invoicing.rules_runs import run_dates
 from billing.invoicing.rules_taxes import TaxedSum, invoice_taxes
@@ -179,6 +179,56 @@ def test_what_is_left_out_uses_up_no_limit() -> None:
     made = draft(sold.drop("active"), more, {}, PARTS, taken)
     assert made.invoices.select("split", "discount").rows() == [("subscription=z", -2 * euro)]
     assert sorted(made.left["group"].to_list()) == [0, 1]
+
+
+_NAMED: list[tuple[str, ...]] = [(), ("a",), ("b",), ("a", "b"), ("b", "c"), ("free",)]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("uvw"), st.sampled_from("xyz"), st.integers(0, 5), st.integers(-3, 40)), min_size=1, max_size=14),
+    st.sampled_from([{"applications": 1}, {"amount": "4"}]),
+    st.booleans(),
+    st.sampled_from([{}, {"threshold_of": "account"}, {"threshold_on": "before_discount"}]),
+)  # fmt: skip
+# the first invoice gives back some of a, so that the second uses less of b, and the third gets more of that
+@example([("u", "x", 1, 8), ("v", "x", 3, 20), ("w", "x", 2, 20)], {"amount": "4"}, True, {})
+@example([("u", "x", 1, 8), ("v", "x", 1, 20), ("v", "x", 2, 20), ("w", "x", 2, 20)], {"amount": "4"}, True, {})
+def test_only_what_shares_a_limit_is_discounted_again(
+    bought: list[tuple[str, str, int, int]], limit: dict[str, object], cascading: bool, more: dict[str, object]
+) -> None:
+    cycle = BillingCycle.model_validate(
+        {"kind": "billing_cycle", "code": "m", "split": ["subscription"], "threshold": "9", **more}
+    )
+    plans = {
+        name: DiscountPlan.model_validate(
+            {
+                "kind": "discount_plan",
+                "code": name,
+                "currency": "EUR",
+                "limits": {} if name == "free" else limit,
+                "cascading": cascading,
+            }
+            | {"items": [{"code": "off", "type": "percentage", "value": "15"}]}
+        )
+        for name in ("a", "b", "c", "free")
+    }
+    rows = [(account, subscription, 1, amount * 10**9) for account, subscription, _, amount in bought]
+    active = pl.Series([place for _, _, place, _ in bought], dtype=pl.UInt32)
+    sold = with_invoices(_sold(rows).with_columns(active=active), cycle)
+    taken = discounts_of_kept(sold, _NAMED, plans, {}, {}, cycle)
+    assert taken.equals(_all_again(sold, plans, cycle))
+
+
+def _all_again(sold: pl.DataFrame, plans: dict[str, DiscountPlan], cycle: BillingCycle) -> pl.DataFrame:
+    """The twin: all that is kept is discounted again, turn by turn, until what uses a limit is not left out."""
+    kept, without = sold, list[pl.DataFrame]()
+    while True:
+        now = bill_discounts(kept, _NAMED, plans, {}, {})
+        left = rows_left_out(kept.drop("active"), cycle, now)
+        if not len(now.filter(pl.col("row").is_in(list(left)), pl.col("assigned") != "free")):
+            return pl.concat([now, *without]).sort("row", maintain_order=True)
+        without.append(now.filter(pl.col("row").is_in(list(left))))
+        kept = kept.filter(~pl.col("row").is_in(list(left)))
 
 
 @pytest.mark.parametrize(
