@@ -14,6 +14,8 @@ from rating.image_triggers import compile_trigger_programs
 from rating.vocabulary import Vocabulary
 from schemas.catalog import Catalog
 from schemas.expressions import UnableToParse
+from schemas.price_plan import EventType
+from schemas.quantity import Unit
 
 
 def compile_conditions(catalog: Catalog, code_of: Callable[[str], int]) -> dict[str, Program]:
@@ -37,25 +39,24 @@ def compile_conditions(catalog: Catalog, code_of: Callable[[str], int]) -> dict[
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What may be asked of usage of one event type: its values, and the charges that have conditions, with them."""
+    """What may be asked of usage of one event type: what it says in which unit, and the charges with conditions, with them."""
 
-    values: tuple[str, ...]
+    event_type: EventType
+    unit: Unit
     conditions: tuple[tuple[str, str], ...]
 
 
 def asked_of(catalog: Catalog, vocabulary: Vocabulary) -> dict[int, Asked]:
     """Return what may be asked of usage by the ids of event types."""
+    conditions: dict[str, list[tuple[str, str]]] = {}
+    for _, charge in sorted(catalog.charges.items()):
+        if charge.condition is not None:
+            conditions.setdefault(charge.event_type, []).append((charge.code, charge.condition))
     return {
         vocabulary.event_types.id(code): Asked(
-            tuple(event_type.values),
-            tuple(
-                (charge.code, charge.condition)
-                for _, charge in sorted(catalog.charges.items())
-                if charge.event_type == code and charge.condition is not None
-            ),
+            event_type, catalog.units[event_type.unit], tuple(conditions.get(code, ()))
         )
         for code, event_type in sorted(catalog.event_types.items())
-        if event_type.values
     }
 
 

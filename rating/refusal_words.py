@@ -5,20 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rating.explanation import plain_quantity
+from rating.image_conditions import Asked
 from rating.tariff_image import ChargeVersion, TariffImage
 from rating.vocabulary import Vocabulary
 from schemas.edr import EdrBlock
 from schemas.quantity import Unit
 from schemas.rated_item import RatedBlock
 from schemas.rejection import EXPLANATIONS, Reason
-from schemas.values import VALUE_ABSENT, VALUE_SLOTS
+from schemas.values import VALUE_ABSENT, VALUE_SLOTS, value_text
 
-TOLD = frozenset({Reason.CONDITION_UNDECIDED, Reason.FORMULA_UNUSABLE})
-"""Reasons that tell more than their code."""
-
-
-USED_UP = frozenset({Reason.COUNTER_USED_UP, Reason.NO_MATCHING_CHARGE})
-"""Reasons that a counter's ceiling may have led to."""
+UNDECIDED = frozenset({Reason.CONDITION_UNDECIDED, Reason.FORMULA_UNUSABLE})
+"""Reasons that an expression led to: what usage does not say may be why."""
+OF_ATTRIBUTES = frozenset({Reason.NO_MATCHING_CHARGE, Reason.NO_MATRIX_PRICE})
+"""Reasons that an attribute may have led to by being absent, or none that anything names."""
+OF_VALUES = UNDECIDED | {Reason.NO_DESTINATION_PRICE, Reason.NO_MATRIX_PRICE, Reason.VALUE_UNUSABLE}
+"""Reasons that a value may have led to by being absent."""
+UNNAMED = "(none that a charge or a price names)"
 
 
 def used_up(version: ChargeVersion, counted: int) -> str:
@@ -40,6 +42,30 @@ def triggered_fault(rated: RatedBlock, row: int, vocabulary: Vocabulary) -> str 
     return f"{vocabulary.event_types.name(event_type)} of {whose}, which it triggers"
 
 
+def usage_words(edrs: EdrBlock, row: int, asked: Asked, reason: Reason, vocabulary: Vocabulary) -> list[str]:
+    """Return whose usage an EDR is, how much of what it says and when, and its attributes and values.
+
+    Those that it does not have are named where they may be why it stays unrated.
+    """
+    event_type, subscription = asked.event_type, int(edrs.subscription[row])
+    words = [f"subscription {vocabulary.subscriptions.name(subscription)}"] if subscription >= 0 else []
+    quantity = plain_quantity(int(edrs.quantity[row]), asked.unit)
+    at = value_text(int(edrs.event_at[row]), "instant")
+    values = [VALUE_ABSENT] * VALUE_SLOTS if edrs.values is None else edrs.values[row].tolist()
+    words.append(f"{quantity} {asked.unit.code} of {event_type.code} at {at}")
+    words += [
+        f"{name} {vocabulary.attribute_values.name(int(code)) or UNNAMED}"
+        for name, code in zip(event_type.attributes, edrs.attributes[row], strict=False)
+        if code or reason in OF_ATTRIBUTES
+    ]
+    words += [
+        f"{name} {value_text(value, kind.type, kind.decimals) or '(none)'}"
+        for (name, kind), value in zip(event_type.values.items(), values, strict=False)
+        if value != VALUE_ABSENT or reason in OF_VALUES
+    ]
+    return words
+
+
 @dataclass(frozen=True, slots=True)
 class RefusalWords:
     """The words for one block."""
@@ -56,27 +82,20 @@ class RefusalWords:
 
     def _of_triggered(self, row: int) -> str:
         reason, version = Reason(int(self.rated.reason[row])), int(self.rated.charge_version[row])
-        if version < 0:
-            return EXPLANATIONS[reason]
-        found = self.image.describe_charge_version(version)
-        return f"{EXPLANATIONS[reason]}; {used_up(found, int(self.rated.counter_before[row]))}"
+        return "; ".join([EXPLANATIONS[reason], *self._charge(row, version)])
 
     def _of_itself(self, row: int) -> str:
-        reason = Reason(int(self.rated.reason[row]))
-        if reason in USED_UP and self.rated.charge_version[row] >= 0:
-            found = self.image.describe_charge_version(int(self.rated.charge_version[row]))
-            return f"{EXPLANATIONS[reason]}; {used_up(found, int(self.rated.counter_before[row]))}"
-        if reason not in TOLD:
-            return EXPLANATIONS[reason]
+        reason, version = Reason(int(self.rated.reason[row])), int(self.rated.charge_version[row])
+        told = [EXPLANATIONS[reason], *self._charge(row, version)]
         asked = self.image.asked.get(int(self.edrs.event_type[row]))
-        names = asked.values if asked is not None else ()
-        values = [VALUE_ABSENT] * VALUE_SLOTS if self.edrs.values is None else self.edrs.values[row].tolist()
-        absent = [name for name, value in zip(names, values, strict=False) if value == VALUE_ABSENT]
-        version = int(self.rated.charge_version[row])
-        if version >= 0:
-            found = self.image.describe_charge_version(version)
-            told = [f"charge {found.charge}, price plan {found.price_plan}"]
-        else:
-            told = [f"charge {code}: {text}" for code, text in asked.conditions] if asked is not None else []
-        told.append(f"absent: {', '.join(absent) or 'nothing'}")
-        return f"{EXPLANATIONS[reason]}; {'; '.join(told)}"
+        if asked is None:  # an earlier catalog named it
+            return "; ".join(told)
+        if version < 0 and reason in UNDECIDED:
+            told += [f"charge {code}: {text}" for code, text in asked.conditions]
+        told.append(", ".join(usage_words(self.edrs, row, asked, reason, self.vocabulary)))
+        return "; ".join(told)
+
+    def _charge(self, row: int, version: int) -> list[str]:
+        if version < 0:
+            return []
+        return [used_up(self.image.describe_charge_version(version), int(self.rated.counter_before[row]))]

@@ -64,7 +64,7 @@ class TariffImage:
         wallets_max: most wallets of one account, at least 1.
         wallet_count, counter_count: how much state `rating.state.AccountState` must hold.
         charge_versions: what the ids of charge versions mean, in the order of charges and starts.
-        derived: what event types look up. plugins: price plug-ins. asked: what event types with values are asked for.
+        derived: what event types look up. plugins: price plug-ins. asked: what event types say and are asked for.
         opening: opening balances. opening_readings: opening indexes. items: which usage may become several items.
         rolls: (counters, ROLL_COLUMNS) what rolls over, None where nothing does.
         accumulators: what grows without pricing anything. accumulator_count: how much state that needs. notices: levels at

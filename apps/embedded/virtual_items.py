@@ -22,7 +22,7 @@ from rating.explanation import Explanation
 from rating.reference import find_charge_version, price
 from rating.reference_conditions import follows, matching_charges
 from rating.reference_tables import Said, UnableToPrice, values_said, with_lookups
-from rating.refusal_words import triggered_fault, used_up
+from rating.refusal_words import UNDECIDED, triggered_fault, usage_words, used_up
 from schemas.arrays import Int32Array, Int64Array
 from schemas.catalog import Catalog
 from schemas.edr import EdrBlock, values_of
@@ -31,7 +31,6 @@ from schemas.price_plan import Charge, PriceVersion
 from schemas.quantity import Unit, describe_quantity
 from schemas.rated_item import RatedBlock
 from schemas.rejection import EXPLANATIONS, Reason
-from schemas.values import VALUE_ABSENT, value_text
 
 COLUMNS = (
     "record",
@@ -63,16 +62,8 @@ COLUMNS = (
 SCHEMA = {name: pl.Int64 if name in ("record", "tier") else pl.String for name in COLUMNS}
 
 
-VALUE_REASONS = (
-    Reason.NO_DESTINATION_PRICE,
-    Reason.NO_MATRIX_PRICE,
-    Reason.VALUE_UNUSABLE,
-    Reason.CONDITION_UNDECIDED,
-    Reason.FORMULA_UNUSABLE,
-)
 TRIGGER_COLUMNS = ("triggered_by",)
 """Of an item, where the catalog has triggers: the charge of the item that triggered its usage, null where none did."""
-UNNAMED = "(none that a charge or a price names)"
 
 
 class ItemWriter:
@@ -258,31 +249,14 @@ class ItemWriter:
         """Return why an EDR stays unrated, with what made it so."""
         edrs, fault = usage.edrs, triggered_fault(usage.rated, row, self._words)
         reason = Reason(int(usage.rated.reason[row]))
-        event_type = self._catalog.event_types[self._words.event_types.name(int(edrs.event_type[row]))]
-        said = [
-            f"{name} {self._words.attribute_values.name(int(code)) or UNNAMED}"
-            for name, code in zip(event_type.attributes, edrs.attributes[row], strict=False)
-            if code or reason in (Reason.NO_MATCHING_CHARGE, Reason.NO_MATRIX_PRICE)
-        ]
-        said += [
-            f"{name} {value_text(value, kind.type, kind.decimals) or '(none)'}"
-            for (name, kind), value in zip(event_type.values.items(), values_of(edrs)[row].tolist(), strict=False)
-            if value != VALUE_ABSENT or reason in VALUE_REASONS
-        ]
-        subscription = self._words.subscriptions.name(int(edrs.subscription[row]))
-        unit = self._catalog.units[event_type.unit]
-        quantity = plain(describe_quantity(int(edrs.quantity[row]), unit))
-        parts = [
-            f"subscription {subscription}",
-            f"{quantity} {unit.code} of {event_type.code} at {instant_texts(edrs.event_at[row : row + 1])[0]}",
-            *said,
-        ]
+        asked = self._rating.image.asked[int(edrs.event_type[row])]
+        parts = usage_words(edrs, row, asked, reason, self._words)
         version = int(usage.rated.charge_version[row])
         if version >= 0:
             parts.insert(0, used_up(self._versions[version], int(usage.rated.counter_before[row])))
         if fault is not None:
             parts.insert(0, fault)
-        elif reason in (Reason.CONDITION_UNDECIDED, Reason.FORMULA_UNUSABLE):
+        elif reason in UNDECIDED:
             parts.insert(0, self._expression(usage, row))
         return f"{EXPLANATIONS[reason]}: {', '.join(parts)}"
 
