@@ -84,11 +84,11 @@ def test_a_refusal_says_what_it_lacks(data: Path) -> None:
     told = query(data, "SELECT reason, detail FROM rejection ORDER BY record")
     assert [row["reason"] for row in told] == ["CONDITION_UNDECIDED", "FORMULA_UNUSABLE"]
     assert told[0]["detail"].endswith(
-        "; charge shared: has(usage.parts) && size >= 1.5; subscription ana, 7 event of session at 2026-10-05T10:00:00Z, "
+        "; charge shared: has(usage.parts) && size >= 1.5; subscription ana, 7 B of session at 2026-10-05T12:00:00Z, "
         "network 20801, size (none), parts 3"
     )
     assert told[1]["detail"].endswith(
-        "; charge shared, price plan shared; subscription ana, 7 event of session at 2026-10-05T10:00:00Z, "
+        "; charge shared, price plan shared; subscription ana, 7 B of session at 2026-10-05T12:00:00Z, "
         "network 20801, size 2, parts 0"
     )
 
