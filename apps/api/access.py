@@ -102,6 +102,10 @@ def _new_key(ask: Ask) -> Reply:
     key = ApiKey("", "", "", (), *limited, 0, None, None)
     granted = frozenset[str]().union(*(expanded(known[code].grants) for code in said.roles))
     check_no_more(ask.caller.policies, ask.caller.principal, granted, key.principal())
+    expires_at = None if said.expires_at is None else utc_microseconds(said.expires_at)
+    own = find_key(ask.database, ask.caller.principal.id)
+    if own.expires_at is not None and (expires_at is None or expires_at > own.expires_at):
+        raise UnableToGrant(f"the key {own.name!r} expires, and can make none that opens for longer")
     made, token = add_key(
         ask.changing(),
         said.name,
@@ -109,7 +113,7 @@ def _new_key(ask: Ask) -> Reply:
         secret=secrets.token_bytes(SECRET_BYTES),
         accounts=accounts,
         sources=said.sources,
-        expires_at=None if said.expires_at is None else utc_microseconds(said.expires_at),
+        expires_at=expires_at,
     )
     return Reply({"id": made.id, "name": made.name, "key": token}, 201)
 

@@ -35,6 +35,7 @@ def make_app(settings: Settings, gate: Gate, *, version: str) -> FastAPI:
         summary="Usage in, receipts out",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # behind TLS it would send keys on to http://
     )
     desk = Desk(settings)
     keys = Keys(settings.api_keys, desk)

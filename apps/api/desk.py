@@ -6,7 +6,6 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import TypeVar
 
 from apps.api.problems import Problem
@@ -18,6 +17,8 @@ from billing.access.store.migrating import current, expect_current
 
 THREADS = 4
 """Requests that read or change the database at the same time; others wait for one of these."""
+KEY_THREADS = 2
+"""Look-ups of keys at the same time: they wait for no request, so that usage is taken while others wait for the database."""
 Returned = TypeVar("Returned")
 
 
@@ -30,6 +31,7 @@ class Desk:
         self._lock = threading.Lock()
         self._database: Database | None = None
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
+        self._keys = ThreadPoolExecutor(KEY_THREADS, thread_name_prefix="keys")
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="aside")
 
     @property
@@ -62,19 +64,39 @@ class Desk:
                 database.close()
                 raise
         except UnableToOpenDatabase as error:
-            raise Problem("unavailable", f"the database of tenant {place.code} cannot be used") from error
+            raise Problem(
+                "unavailable", f"the database of tenant {place.code} cannot be used", headers={"Retry-After": "5"}
+            ) from error
         return database
 
     def has_database(self) -> bool:
-        """Return whether there is a database that can be used."""
-        with suppress(Problem):
-            self.database()
-            return True
-        return False
+        """Return whether there is a database.
+
+        Raises:
+            Problem: unavailable, when there is one that cannot be used: who asks cannot be known now.
+        """
+        with self._lock:
+            if self._database is not None:
+                return True
+        place = place_of(self._settings)
+        try:
+            database = place.database()
+            try:
+                return current(database) is not None
+            finally:
+                database.close()
+        except UnableToOpenDatabase as error:
+            raise Problem(
+                "unavailable", f"the database of tenant {place.code} cannot be used", headers={"Retry-After": "5"}
+            ) from error
 
     async def run(self, action: Callable[[], Returned]) -> Returned:
         """Return what an action says, run in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, action)
+
+    async def recognise(self, action: Callable[[], Returned]) -> Returned:
+        """Return who asks, looked up in a thread that no other request holds."""
+        return await asyncio.get_running_loop().run_in_executor(self._keys, action)
 
     def aside(self, action: Callable[[], object]) -> None:
         """Run an action some time, for which nobody waits; that it fails does not matter."""

@@ -127,7 +127,7 @@ class Keys:
             return found
         if self._desk is None:
             return self._looked_up(token)
-        return await self._desk.run(lambda: self._looked_up(token))
+        return await self._desk.recognise(lambda: self._looked_up(token))
 
     def _at_hand(self, token: str) -> Caller | None:
         given = hashlib.sha256(token.encode("latin-1", "replace")).digest()

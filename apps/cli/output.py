@@ -67,6 +67,10 @@ def print_json(value: Any) -> None:
     print(text)
 
 
+_AT_ONCE = 1024
+"""Rows that are converted in one call, which no other thread interrupts: the main loop charges usage meanwhile."""
+
+
 def rows_of(table: pa.Table) -> list[dict[str, Any]]:
     """Return the rows of an Arrow table; a column name that comes again gets a number, so that no column is lost."""
     names: list[str] = []
@@ -76,7 +80,9 @@ def rows_of(table: pa.Table) -> list[dict[str, Any]]:
             number += 1
             free = f"{name}_{number}"
         names.append(free)
-    rows: list[dict[str, Any]] = table.rename_columns(names).to_pylist()
+    rows: list[dict[str, Any]] = []
+    for batch in table.rename_columns(names).to_batches(max_chunksize=_AT_ONCE):
+        rows += batch.to_pylist()
     return rows
 
 

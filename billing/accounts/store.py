@@ -116,8 +116,11 @@ def from_row_account(row: Mapping[Any, Any], parent: str | None) -> Account:
 
 
 def find_row(connection: Connection, named: str) -> dict[str, Any] | None:
-    """Return the row of an account by its code, its id or its external id, in this order; None when there is none."""
-    for column in (ACCOUNT.c.code, ACCOUNT.c.id, ACCOUNT.c.external_id):
+    """Return the row of an account by its id, its code or its external id, in this order; None when there is none.
+
+    Ids come first: a code that looks like the id of another account must not stand for it.
+    """
+    for column in (ACCOUNT.c.id, ACCOUNT.c.code, ACCOUNT.c.external_id):
         found = connection.execute(select(ACCOUNT).where(column == named)).mappings().first()
         if found is not None:
             return dict(found)

@@ -76,8 +76,8 @@ _ASKED = 500
 
 
 def find_subscription(connection: Connection, named: str) -> dict[str, Any] | None:
-    """Return the row of a subscription by code or id, None when there is none."""
-    for column in (SUBSCRIPTION.c.code, SUBSCRIPTION.c.id):
+    """Return the row of a subscription by id or code, None when there is none; ids first, as of accounts."""
+    for column in (SUBSCRIPTION.c.id, SUBSCRIPTION.c.code):
         row = connection.execute(select(SUBSCRIPTION).where(column == named)).mappings().first()
         if row is not None:
             return dict(row)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import httpx
 import pytest
 from api_world import Api, api, client_of
 
+from apps.api.app import make_app
+from apps.api.desk import THREADS
+from apps.api.gate import Gate
 from apps.api.json_bodies import BODY_BYTES_MAX
+from apps.control.places import opened
 from billing.access.queries import audit_log
 
 IBAN = "FR1420041010050500013M02606"
@@ -349,3 +356,62 @@ def test_queries_are_listed_and_need_the_engine(world: Api) -> None:
     assert problem(world.ask("POST", "/v1/queries/revenue", {"limit": 0})) == (422, "invalid-body")
     assert problem(world.ask("POST", "/v1/queries/revenue", {"limit": 1})) == (503, "unavailable")  # nothing runs here
     assert problem(world.ask("POST", "/v1/catalog/publish", {})) == (503, "unavailable")
+
+
+def test_a_code_does_not_stand_for_the_id_of_another_row(world: Api) -> None:
+    foreign = world.ids["bob-ba"]
+    account = {"kind": "customer_account", "code": foreign, "parent": "ana"}
+    assert world.ask("POST", "/v1/accounts", account, "limited").status_code == 201
+    line = world.ask("GET", "/v1/subscriptions/bob-line").json()["id"]
+    own = {"code": line, "account": "ana-ba", "offer": "mobile"}
+    assert world.ask("POST", "/v1/subscriptions", own, "limited").status_code == 201
+    for path in (f"accounts/{foreign}", "subscriptions/bob-line", f"subscriptions/{line}"):
+        assert problem(world.ask("GET", f"/v1/{path}", key="limited")) == (404, "not-found"), path
+    assert problem(world.ask("POST", "/v1/subscriptions/bob-line/terminate", {}, "limited")) == (404, "not-found")
+    assert world.ask("GET", f"/v1/accounts/{foreign}").json()["code"] == "bob-ba"
+    assert world.ask("GET", f"/v1/subscriptions/{line}").json()["code"] == "bob-line"
+
+
+def test_who_asks_is_known_while_all_others_wait_for_the_writer(world: Api) -> None:
+    def sent(method: str, path: str, key: str, **more: Any) -> httpx.Request:
+        return client.build_request(method, path, headers={"Authorization": f"Bearer {world.tokens[key]}"}, **more)
+
+    async def asked() -> tuple[int, list[int]]:
+        await client.send(sent("GET", "/v1/why?action=account:read", "admin"))
+        with opened(world.settings) as database, database.writing():
+            notes = [sent("POST", "/v1/accounts/ana/notes", "admin", json={"text": "x"}) for _ in range(THREADS)]
+            waiting = [asyncio.create_task(client.send(one)) for one in notes]
+            await asyncio.sleep(0.2)
+            refused = await asyncio.wait_for(client.send(sent("GET", "/v1/accounts", "sender")), 10)
+            assert not any(one.done() for one in waiting)
+        return refused.status_code, [one.status_code for one in await asyncio.gather(*waiting)]
+
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(world.app), base_url="http://octroi", trust_env=False)
+    assert asyncio.run(asked()) == (403, [201] * THREADS)
+
+
+def test_a_database_that_cannot_be_used_makes_no_key_unknown(world: Api) -> None:
+    with sqlite3.connect(world.settings.data_dir / "control.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    with client_of(make_app(world.settings, Gate(world.settings), version="1")) as client:
+        headers = {"Authorization": f"Bearer {world.tokens['admin']}"}
+        answer = client.request("GET", "/v1/accounts", headers=headers)
+        assert problem(answer) == (503, "unavailable")
+        assert answer.headers["retry-after"] == "5"
+        nobody = client.request("GET", "/v1/accounts", headers={"Authorization": "Bearer x"})
+        assert problem(nobody) == (401, "unauthorized")
+
+
+def test_a_key_that_expires_makes_none_that_opens_for_longer(world: Api) -> None:
+    at = "2998-01-01T00:00:00Z"
+    made = world.ask("POST", "/v1/keys", {"name": "short", "roles": ["admin"], "expires_at": at})
+    world.tokens["short"] = made.json()["key"]
+    body = {"name": "heir", "roles": ["sender"]}
+    for more in ({}, {"expires_at": "2998-01-01T00:00:00.000001Z"}):
+        assert problem(world.ask("POST", "/v1/keys", body | more, "short")) == (422, "refused")
+    assert world.ask("POST", "/v1/keys", body | {"expires_at": at}, "short").status_code == 201
+
+
+def test_no_address_sends_keys_elsewhere(world: Api) -> None:
+    assert problem(world.ask("GET", "/v1/accounts/")) == (404, "not-found")
+    assert problem(world.ask("POST", "/v1/accounts/", {}, Host="elsewhere")) == (404, "not-found")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +18,7 @@ from billing.access.permissions import (
     Resource,
     Role,
     UnableToGrant,
+    _is_allowed,
     check_no_more,
     check_role,
     expanded,
@@ -101,3 +104,21 @@ def test_nobody_gives_away_more_than_they_have() -> None:
         with pytest.raises(UnableToGrant):
             check_no_more(policies, care, frozenset(granted), within)
     check_no_more(policies, Principal("key_2", "root", ("admin",)), ACTIONS, Principal("", "", ()))
+
+
+def test_many_limits_cost_no_more_than_one() -> None:
+    many = frozenset(("Account", f"cus_{number}") for number in range(1000))
+    principal = Principal("key_1", "shop", ("care",), many)
+    policies = Policies(ROLES)
+    before = _is_allowed.cache_info().misses
+    for number in (1, 2):
+        below = Resource("Account", "bac_1", (("Account", f"cus_{number}"),))
+        assert policies.decide(principal, "account:read", below).allowed
+        assert policies.decide(
+            replace(principal, within=many - {("Account", f"cus_{number}")}), "account:read", below
+        ).outside
+    assert policies.decide(principal, "account:read", Resource("Account", "cus_x")).outside
+    fewer = replace(principal, within=frozenset({("Account", "cus_1")}))
+    below = Resource("Account", "bac_1", (("Account", "cus_1"),))
+    assert policies.decide(fewer, "account:read", below).allowed  # known already: what is far matters not
+    assert _is_allowed.cache_info().misses == before + 5
