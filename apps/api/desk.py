@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 from apps.api.problems import Problem
@@ -30,6 +31,8 @@ class Desk:
         self._settings = settings
         self._lock = threading.Lock()
         self._database: Database | None = None
+        self._requests = 0
+        self._waiting_aside: set[str] = set()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
         self._keys = ThreadPoolExecutor(KEY_THREADS, thread_name_prefix="keys")
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="aside")
@@ -90,14 +93,42 @@ class Desk:
                 "unavailable", f"the database of tenant {place.code} cannot be used", headers={"Retry-After": "5"}
             ) from error
 
+    @contextmanager
+    def admit(self) -> Iterator[None]:
+        """Count a request, with what it holds, among those that are on their way; called by the server's thread alone.
+
+        Raises:
+            Problem: too-many-requests.
+        """
+        if self._requests >= self._settings.http_waiting_requests_max:
+            raise Problem(
+                "too-many-requests", f"{self._requests} requests are on their way", headers={"Retry-After": "1"}
+            )
+        self._requests += 1
+        try:
+            yield
+        finally:
+            self._requests -= 1
+
     async def run(self, action: Callable[[], Returned]) -> Returned:
         """Return what an action says, run in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, action)
 
     async def recognise(self, action: Callable[[], Returned]) -> Returned:
         """Return who asks, looked up in a thread that no other request holds."""
-        return await asyncio.get_running_loop().run_in_executor(self._keys, action)
+        with self.admit():
+            return await asyncio.get_running_loop().run_in_executor(self._keys, action)
 
-    def aside(self, action: Callable[[], object]) -> None:
-        """Run an action some time, for which nobody waits; that it fails does not matter."""
-        self._aside.submit(action)
+    def aside(self, name: str, action: Callable[[], object]) -> None:
+        """Run an action some time, unless one of this name waits already: nobody waits for it, and it may fail."""
+        with self._lock:
+            if name in self._waiting_aside:
+                return
+            self._waiting_aside.add(name)
+
+        def act() -> None:
+            with self._lock:
+                self._waiting_aside.discard(name)
+            action()
+
+        self._aside.submit(act)

@@ -159,7 +159,7 @@ class Keys:
                 self._known.clear()
             self._known[hashlib.sha256(token.encode("latin-1", "replace")).digest()] = (until, caller)
         if key.used_at is None or now - key.used_at > _USE_US:
-            desk.aside(lambda: keys.note_use(database, key, now))
+            desk.aside(key.id, lambda: keys.note_use(database, key, now))
         return caller
 
 

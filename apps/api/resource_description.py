@@ -17,6 +17,7 @@ _DETAILS = {
     "bad-request": "limit is a number from 1 to 1000",
     "unauthorized": "the key is not known",
     "forbidden": "no role of the key 'shop' (viewer) permits account:create",
+    "too-many-requests": "1000 requests are on their way",
     "unavailable": "the database does not answer: send the request again later",
 }
 _NAMED = {"not-found": "there is nothing of this name"}

@@ -197,6 +197,10 @@ class Resources:
         async def serve(request: Request) -> Response:
             caller = await self._keys.called(request.headers.get("authorization"))
             note(request.scope, key=caller.name)
+            with self._desk.admit():
+                return await answered(request, caller)
+
+        async def answered(request: Request, caller: Caller) -> Response:
             if route.action:  # any key may ask what it may
                 caller.require_whole(route.action) if route.whole else caller.require_action(route.action)
             path = {name: _name(value) for name, value in request.path_params.items()}
@@ -214,7 +218,13 @@ class Resources:
                 if not route.changes:
                     reply = route.serve(ask)
                     return _content(reply.body) if isinstance(reply.body, Content) else _response(_answered(reply, ""))
-                content = _digest(route.method, str(request.url.path), str(request.url.query), str(revision), raw.hex())
+                content = _digest(
+                    route.method,
+                    str(request.url.path),
+                    str(request.url.query),
+                    str(revision),
+                    hashlib.sha256(raw).hexdigest(),
+                )
                 mine = None if key is None else _digest(caller.principal.id, key)
                 return self._changed(route, ask, mine, content)
 

@@ -25,6 +25,7 @@ from billing.subscriptions.models import Action, Subscription
 from billing.subscriptions.operations import act, add_subscription, change_offer
 from billing.subscriptions.queries import (
     access_points,
+    expect_within,
     list_subscriptions,
     show_subscription,
     subscription_as_changed,
@@ -133,6 +134,9 @@ def _create(ask: Ask) -> Reply:
         raise UnableToKeepSubscription("account", f"there is no account {said.account}") from error
     code = account_as_changed(ask.changing(), chain[0])["code"]
     bought = Subscription(**{name: getattr(said, name) for name in Subscription.model_fields} | {"account": code})
+    within = ask.caller.principal.accounts
+    if within is not None:  # what is bought must change nothing for others, whose usage and bundles it would share
+        expect_within(ask.changing(), bought, within)
     done = add_subscription(ask.changing(), bought, activate=said.activate)
     return _changed(ask, done.id, status=201, location=f"/v1/subscriptions/{done.id}")
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jsonschema
+import polars as pl
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
@@ -167,18 +168,52 @@ def check_schema(schema: Any) -> None:
         raise UnableToKeepAccount("", f"this is no JSON Schema: {error.message}") from error
     if outside := [ref for ref in _references(schema) if not ref.startswith("#")]:
         raise UnableToKeepAccount("", f"a JSON Schema refers to nothing outside of itself, not to {outside[0]}")
+    if any(True for _ in _said_by(schema, "patternProperties")):
+        raise UnableToKeepAccount("", "custom fields are named one by one, not by patternProperties")
+    for pattern in _said_by(schema, "pattern"):
+        if isinstance(pattern, str):
+            _matches(pattern, "")
 
 
 def _references(schema: Any) -> Iterator[str]:
+    for keyword in ("$ref", "$dynamicRef"):
+        yield from (value for value in _said_by(schema, keyword) if isinstance(value, str))
+
+
+def _said_by(schema: Any, keyword: str) -> Iterator[Any]:
     if isinstance(schema, dict):
         for name, value in schema.items():
-            if name in ("$ref", "$dynamicRef") and isinstance(value, str):
+            if name == keyword:
                 yield value
-            else:
-                yield from _references(value)
+            yield from _said_by(value, keyword)
     elif isinstance(schema, list):
         for value in schema:
-            yield from _references(value)
+            yield from _said_by(value, keyword)
+
+
+def _matches(pattern: str, text: str) -> bool:
+    """Return whether a regular expression finds something in a text, in time that grows with the text and no faster.
+
+    Python's own may take years for `^(a+)+$` and thirty letters, while nothing else of the process runs.
+
+    Raises:
+        UnableToKeepAccount: when it is none, or one that looks around, looks back or is too large.
+    """
+    try:
+        return bool(pl.Series([text], dtype=pl.String).str.contains(pattern)[0])
+    except pl.exceptions.ComputeError as error:
+        told = "a regular expression without look-around and back-references, and no huge one"
+        raise UnableToKeepAccount("", f"the pattern {json.dumps(pattern)[:200]} is not {told}") from error
+
+
+def _pattern(validator: Any, pattern: str, value: Any, _: Any) -> Iterator[jsonschema.ValidationError]:
+    if validator.is_type(value, "string") and not _matches(pattern, value):
+        yield jsonschema.ValidationError("does not match")
+
+
+_Validator: Any = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
+    jsonschema.Draft202012Validator, {"pattern": _pattern}
+)
 
 
 class CustomFields:
@@ -186,7 +221,7 @@ class CustomFields:
 
     def __init__(self, schema: Mapping[str, Any] | None) -> None:
         """Take a schema that `check_schema` has passed; None when a kind has no custom fields."""
-        self._validator = None if schema is None else jsonschema.Draft202012Validator(schema, registry=Registry())
+        self._validator = None if schema is None else _Validator(schema, registry=Registry())
 
     def check(self, values: Mapping[str, Any]) -> None:
         """Check the custom fields of an account.

@@ -10,7 +10,7 @@ from billing.access.store.changes import Changes
 from billing.access.store.database import Database
 from billing.accounts.store import chain_of, find_row, rows_by_id
 from billing.subscriptions import store
-from billing.subscriptions.models import Action
+from billing.subscriptions.models import Action, Subscription
 from billing.subscriptions.rules_catalog import Bought, Published, published
 from billing.subscriptions.rules_lifecycle import UnableToKeepSubscription
 
@@ -34,6 +34,22 @@ def subscription_as_changed(changes: Changes, named: str) -> dict[str, Any]:
         UnableToKeepSubscription: when there is none.
     """
     return _told(changes.connection, named)
+
+
+def expect_within(changes: Changes, bought: Subscription, within: Collection[str]) -> None:
+    """Expect that nobody else has what a subscription is to have: its access points, at any time, and its group.
+
+    Args:
+        within: ids of accounts; what they and all below them have may be had.
+
+    Raises:
+        UnableToKeepSubscription: when somebody has.
+    """
+    identifiers = {point.id for point in bought.access_points}
+    held = store.held_outside(changes.connection, identifiers, bought.group, within)
+    if held is not None:
+        column = "access_points" if held in identifiers else "group"
+        raise UnableToKeepSubscription(column, f"{held} is not for accounts within these limits")
 
 
 def _told(connection: Any, named: str) -> dict[str, Any]:

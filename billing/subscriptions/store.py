@@ -114,6 +114,23 @@ def points_of(connection: Connection, subscription_id: str) -> list[dict[str, An
     return [dict(row) for row in connection.execute(asked).mappings()]
 
 
+def held_outside(
+    connection: Connection, identifiers: Collection[str], group: str | None, within: Collection[str]
+) -> str | None:
+    """Return an access point of `identifiers`, or the group, that a subscription of no account `within` has; None for none."""
+    inside = ids_within(within)
+    points = (
+        select(ACCESS_POINT.c.identifier)
+        .join(SUBSCRIPTION, ACCESS_POINT.c.subscription_id == SUBSCRIPTION.c.id)
+        .where(ACCESS_POINT.c.identifier.in_(sorted(identifiers)), SUBSCRIPTION.c.account_id.not_in(inside))
+    )
+    groups = select(SUBSCRIPTION.c.group_code).where(
+        SUBSCRIPTION.c.group_code == group, SUBSCRIPTION.c.account_id.not_in(inside)
+    )
+    found: str | None = connection.scalar(points.limit(1)) or connection.scalar(groups.limit(1))
+    return found
+
+
 def points_named(
     connection: Connection, identifier: str, *, within: Collection[str] | None, after: str, limit: int
 ) -> list[dict[str, Any]]:

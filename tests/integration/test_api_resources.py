@@ -415,3 +415,40 @@ def test_a_key_that_expires_makes_none_that_opens_for_longer(world: Api) -> None
 def test_no_address_sends_keys_elsewhere(world: Api) -> None:
     assert problem(world.ask("GET", "/v1/accounts/")) == (404, "not-found")
     assert problem(world.ask("POST", "/v1/accounts/", {}, Host="elsewhere")) == (404, "not-found")
+
+
+def test_a_limited_key_sells_nothing_that_others_have(world: Api) -> None:
+    family = {"code": "bob-2", "account": "bob-ba", "offer": "mobile", "group": "bobs"}
+    assert world.ask("POST", "/v1/subscriptions", family).status_code == 201
+    line = {"code": "ana-2", "account": "ana-ba", "offer": "mobile"}
+    for more in (
+        {"access_points": [{"id": "+33-bob"}]},
+        {"access_points": [{"id": "+33-bob", "end": "2001-01-01T00:00:00Z"}]},
+        {"group": "bobs"},
+    ):
+        assert problem(world.ask("POST", "/v1/subscriptions", line | more, "limited")) == (422, "refused")
+    more = {"access_points": [{"id": "+33-ana-2"}], "group": "anas"}
+    assert world.ask("POST", "/v1/subscriptions", line | more, "limited").status_code == 201
+
+
+def test_only_so_many_requests_are_on_their_way(world: Api) -> None:
+    most = 8
+    app = make_app(
+        world.settings.model_copy(update={"http_waiting_requests_max": most}), Gate(world.settings), version="1"
+    )
+    headers = {"Authorization": f"Bearer {world.tokens['admin']}"}
+
+    async def asked() -> list[int]:
+        client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://octroi", trust_env=False)
+        await client.get("/v1/accounts", headers=headers)  # who asks is known from here on
+        with opened(world.settings) as database, database.writing():
+            sent = [
+                asyncio.create_task(client.post("/v1/accounts/ana/notes", headers=headers, json={"text": "x"}))
+                for _ in range(most + 3)
+            ]
+            await asyncio.sleep(0.5)
+            done = [one.result() for one in sent if one.done()]
+            assert [problem(one) for one in done] == [(429, "too-many-requests")] * 3
+        return [one.status_code for one in await asyncio.gather(*sent)]
+
+    assert sorted(asyncio.run(asked())) == [201] * most + [429] * 3

@@ -127,6 +127,9 @@ SCHEMA = {"properties": {"floor": {"type": "integer"}}, "required": ["floor"], "
         (SCHEMA, {}, r'^custom: the JSON Schema says required: \["floor"\]$'),
         (SCHEMA, {"floor": 1, "colour": "red"}, "additionalProperties: false"),
         ({"properties": {"a": {"$ref": "#/$defs/gone"}}}, {"a": 1}, "refers to what it has not"),
+        ({"properties": {"a": {"pattern": "^[0-9]{5}$"}}}, {"a": "75001"}, None),
+        ({"properties": {"a": {"pattern": "^[0-9]{5}$"}}}, {"a": "7500"}, 'custom.a: the JSON Schema says pattern: "'),
+        ({"properties": {"a": {"pattern": "^(a+)+$"}}}, {"a": "a" * 10_000 + "b"}, "says pattern"),
     ],
 )
 def test_custom_fields(schema: dict[str, Any] | None, values: dict[str, Any], wrong: str | None) -> None:
@@ -146,6 +149,9 @@ def test_custom_fields(schema: dict[str, Any] | None, values: dict[str, Any], wr
         ({"properties": {"a": [{"$ref": "https://example.org/a.json"}]}}, "no JSON Schema|nothing outside"),
         ({"properties": {"a": {"anyOf": [{"$ref": "file:///etc/a.json"}]}}}, "nothing outside"),
         ({"description": "x" * 70_000}, "at most 65536 bytes"),
+        ({"patternProperties": {"^a": {}}}, "not by patternProperties"),
+        ({"properties": {"a": {"pattern": "(?=a)"}}}, "without look-around"),
+        ({"properties": {"a": {"pattern": "(a{1000}){1000}"}}}, "no huge one"),
     ],
 )
 def test_what_is_no_schema_of_custom_fields(schema: Any, wrong: str) -> None:
