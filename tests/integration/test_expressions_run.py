@@ -89,7 +89,7 @@ def test_a_refusal_says_what_it_lacks(data: Path) -> None:
     )
     assert told[1]["detail"].endswith(
         "; charge shared, price plan shared; subscription ana, 7 B of session at 2026-10-05T12:00:00Z, "
-        "network 20801, size 2, parts 0"
+        "network 20801, size 2.00, parts 0"
     )
 
 
