@@ -83,7 +83,9 @@ def discounts_of_kept(
     done again until all that is left out is known: each turn leaves out at least one more.
     """
     taken = bill_discounts(sold, active, plans, sellers, used)
-    limited = {name for name, plan in plans.items() if any(getattr(plan.limits, one) is not None for one in _LimitedBy)}
+    # of these accounts only: all assignments of a catalog are many more than those of a part
+    held = {name for names in active for name in names}
+    limited = {name for name in held if any(getattr(plans[name].limits, one) is not None for one in _LimitedBy)}
     without: list[pl.DataFrame] = []
     kept, now = sold, taken
     while limited & set(now["assigned"].to_list()):
