@@ -46,7 +46,7 @@ def test_a_view_of_another_release_is_replaced(store: Store, statements: list[st
     store.migrate()
     assert [sql.split("(")[0].strip() for sql in statements] == [
         "CREATE OR REPLACE VIEW octroi.edr",
-        "CREATE OR REPLACE VIEW octroi.revenue",
+        "CREATE VIEW IF NOT EXISTS octroi.revenue",
     ]
     assert _columns(store, "edr") == expected
 
