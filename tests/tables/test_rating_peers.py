@@ -17,9 +17,9 @@ bands: [{name: peak, start: "08:00", end: "20:00"}, {name: off}]
 """
 SIXTY = "increments: {first: 60 s, next: 60 s}"
 BANDS = 'per: 1 min, calendar: week, price: {peak: "0.20", off: "0.10"}'
-FIRST_MINUTE = "increments: {first: 60 s, next: 1 s}"
+FIRST_BLOCK = "increments: {first: 120 s, next: 1 s}"
 
-# (question, peer, unit, version, usages, what they cost)
+# (question, peer, unit, version, usages, what they cost); usage starts 90 s before a band ends
 ANSWERS = [
     ("zero usage", "Lago, OpenMeter: the first tier's fee", "event", 'model: stair_step, zero_usage: charged, tiers: [{up_to: 10 event, amount: "5"}, {amount: "9"}]', ["0 event"], ["5"]),
     ("zero usage", "Meteroid, Flexprice: nothing", "event", 'model: stair_step, tiers: [{up_to: 10 event, amount: "5"}, {amount: "9"}]', ["0 event"], ["0"]),
@@ -42,9 +42,9 @@ ANSWERS = [
     ("band change", "Oracle BRM, CGRateS: split, then round", "s", f"model: flat, {BANDS}, {SIXTY}, crossing: split_then_round", ["240 s"], ["0.7"]),
     ("band change", "increment by increment", "s", f"model: flat, {BANDS}, {SIXTY}, crossing: each_increment", ["240 s"], ["0.6"]),
     ("band change", "second by second", "s", f"model: flat, {BANDS}, {SIXTY}, crossing: per_second", ["240 s"], ["0.55"]),
-    ("band change inside the first minute", "each part has a first minute", "s", f"model: flat, {BANDS}, {FIRST_MINUTE}, crossing: split_then_round", ["110 s"], ["0.4"]),
-    ("band change inside the first minute", "the block keeps the price of its start", "s", f"model: flat, {BANDS}, increments: {{first: 120 s, next: 1 s}}, crossing: each_increment", ["110 s"], ["0.4"]),
-    ("band change inside the first minute", "the block is divided", "s", f"model: flat, {BANDS}, increments: {{first: 120 s, next: 1 s}}, crossing: per_second", ["110 s"], ["0.35"]),
+    ("band change inside the first minute", "each part has a first minute", "s", f"model: flat, {BANDS}, {FIRST_BLOCK}, crossing: split_then_round", ["110 s"], ["0.6"]),
+    ("band change inside the first minute", "the block keeps the price of its start", "s", f"model: flat, {BANDS}, {FIRST_BLOCK}, crossing: each_increment", ["110 s"], ["0.4"]),
+    ("band change inside the first minute", "the block is divided", "s", f"model: flat, {BANDS}, {FIRST_BLOCK}, crossing: per_second", ["110 s"], ["0.35"]),
 ]  # fmt: skip
 
 
