@@ -20,7 +20,7 @@ LATE = """{{kind: subscription, code: late, account: mobile-account-00000000, of
 
 FIRST_START = (
     "before statement CREATE DATABASE", "after statement CREATE TABLE", "after statement CREATE DICTIONARY",
-    "before statement INSERT INTO", "after statement CREATE OR", "after keep catalog", "half journal image",
+    "before statement INSERT INTO", "after statement CREATE VIEW", "after keep catalog", "half journal image",
     "after journal image", "after insert dim_account", "after insert fact_wallet_operation",
 )  # fmt: skip
 CLAIMING = (
