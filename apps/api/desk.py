@@ -10,11 +10,9 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from apps.api.problems import Problem
-from apps.control.places import place_of
+from apps.control.places import open_tenant
 from apps.settings import Settings
-from billing.access.queries import find_tenant
-from billing.access.store.database import Database, UnableToOpenDatabase
-from billing.access.store.migrating import current, expect_current
+from billing.access.store.database import Database, UnableToOpenDatabase, UnknownTenant
 
 THREADS = 4
 """Requests that read or change the database at the same time; others wait for one of these."""
@@ -42,56 +40,33 @@ class Desk:
         """What is configured."""
         return self._settings
 
-    def database(self) -> Database:
-        """Return the database; it is opened when it is first asked for, also when the tenant was added after the start.
+    def find(self) -> Database | None:
+        """Return the database, None when there is none; it is opened when it is first asked for and there.
 
         Raises:
-            Problem: unavailable, when there is none, or it does not answer.
+            Problem: unavailable, when there is one that cannot be used.
         """
         with self._lock:
             if self._database is None:
-                self._database = self._opened()
+                try:
+                    self._database = open_tenant(self._settings)
+                except UnknownTenant:
+                    return None
+                except UnableToOpenDatabase as error:
+                    told = f"the database of tenant {self._settings.tenant} cannot be used"
+                    raise Problem("unavailable", told, headers={"Retry-After": "5"}) from error
             return self._database
 
-    def _opened(self) -> Database:
-        place = place_of(self._settings)
-        try:
-            database = place.database()
-            try:
-                if current(database) is None:
-                    told = f"there is no database of tenant {place.code}: `octroi tenant add {place.code}` makes one"
-                    raise Problem("unavailable", told)
-                expect_current(database)
-                find_tenant(database)
-            except BaseException:
-                database.close()
-                raise
-        except UnableToOpenDatabase as error:
-            raise Problem(
-                "unavailable", f"the database of tenant {place.code} cannot be used", headers={"Retry-After": "5"}
-            ) from error
-        return database
-
-    def has_database(self) -> bool:
-        """Return whether there is a database.
+    def database(self) -> Database:
+        """Return the database.
 
         Raises:
-            Problem: unavailable, when there is one that cannot be used: who asks cannot be known now.
+            Problem: unavailable, when there is none, or none that can be used.
         """
-        with self._lock:
-            if self._database is not None:
-                return True
-        place = place_of(self._settings)
-        try:
-            database = place.database()
-            try:
-                return current(database) is not None
-            finally:
-                database.close()
-        except UnableToOpenDatabase as error:
-            raise Problem(
-                "unavailable", f"the database of tenant {place.code} cannot be used", headers={"Retry-After": "5"}
-            ) from error
+        found, code = self.find(), self._settings.tenant
+        if found is None:
+            raise Problem("unavailable", f"there is no database of tenant {code}: `octroi tenant add {code}` makes one")
+        return found
 
     @contextmanager
     def admit(self) -> Iterator[None]:

@@ -143,13 +143,11 @@ class Keys:
 
     def _looked_up(self, token: str) -> Caller:
         desk, now = self._desk, now_us()
-        found = None
-        if desk is not None and token.startswith("octroi_") and desk.has_database():
-            found = keys.recognised(desk.database(), token, now)
-        if found is None or desk is None:
+        database = desk.find() if desk is not None and token.startswith("octroi_") else None
+        found = None if database is None else keys.recognised(database, token, now)
+        if desk is None or database is None or found is None:
             raise unauthorized("the key is not known")
         key, policies = found
-        database = desk.database()
         caller = Caller(key.principal(), policies, database.tenant)
         until = time.monotonic() + FRESH_S
         if key.expires_at is not None:

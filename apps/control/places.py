@@ -28,7 +28,7 @@ from billing.access.store.changes import Changes, changing
 from billing.access.store.copying import Copied, UnableToCopyDatabase, copy_database
 from billing.access.store.database import (
     Database,
-    UnableToOpenDatabase,
+    UnknownTenant,
     drop_schema,
     open_file,
     open_schema,
@@ -67,22 +67,33 @@ def place_of(settings: Settings, code: str | None = None) -> Place:
     return Place(wanted, DataDirectory(root), address)
 
 
-@contextmanager
-def opened(settings: Settings, code: str | None = None) -> Iterator[Database]:
-    """Yield a tenant's database, in the form that this version reads.
+def open_tenant(settings: Settings, code: str | None = None) -> Database:
+    """Return a tenant's database, in the form that this version reads.
 
     Raises:
-        UnableToOpenDatabase: when there is no such tenant, or its database is another one's or of another version.
+        UnknownTenant: when there is no such tenant.
+        UnableToOpenDatabase: when its database does not answer, or is another one's or of another version.
     """
     place = place_of(settings, code)
     database = place.database()
     try:
         if current(database) is None:
-            raise UnableToOpenDatabase(
+            raise UnknownTenant(
                 f"there is no tenant {place.code} in {database.place}: `octroi tenant add {place.code}` makes one"
             )
         expect_current(database)
         find_tenant(database)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+@contextmanager
+def opened(settings: Settings, code: str | None = None) -> Iterator[Database]:
+    """Yield what `open_tenant` returns, which raises what it does."""
+    database = open_tenant(settings, code)
+    try:
         yield database
     finally:
         database.close()

@@ -24,6 +24,10 @@ class UnableToOpenDatabase(Exception):
     """There is no such database, it does not answer, or it is not as this version expects it."""
 
 
+class UnknownTenant(UnableToOpenDatabase):
+    """There is no database of this tenant yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Database:
     """The database of one tenant; nothing in it is of another one.
