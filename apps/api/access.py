@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from apps.api.accounts import missing, reached
+from apps.api.accounts import reached
 from apps.api.problems import Problem
-from apps.api.resources import Ask, Reply, Route, page
+from apps.api.resources import Ask, Reply, Route, missing, page, whole_list
 from apps.api.views import AuditView, KeyMade, KeyView, RoleView, Why, instant
 from apps.clock import now_us
 from billing.access.api_keys import SECRET_BYTES, ApiKey
@@ -27,12 +27,12 @@ from billing.access.permissions import (
     ACTIONS,
     ROLES,
     Principal,
-    Resource,
     Role,
     UnableToGrant,
     check_no_more,
     check_roles,
     expanded,
+    of_account,
 )
 from billing.access.queries import audit_log
 from billing.accounts.rules import UnableToKeepAccount
@@ -136,8 +136,7 @@ class Revoked(BaseModel):
 
 
 def _roles(ask: Ask) -> Reply:
-    rows = [_role(role) for role in known_roles(ask.database).values()]
-    return Reply({"data": rows, "has_more": False, "next": None})
+    return whole_list([_role(role) for role in known_roles(ask.database).values()])
 
 
 def _role(role: Role) -> dict[str, Any]:
@@ -194,7 +193,7 @@ def _why(ask: Ask) -> Reply:
     resource = ask.caller.whole
     if "account" in ask.query:
         chain = reached(ask, "account:read", ask.query["account"])
-        resource = Resource("Account", chain[0], tuple(("Account", one) for one in chain[1:]))
+        resource = of_account(chain)
     found = ask.caller.policies.decide(ask.caller.principal, action, resource)
     return Reply({"allowed": found.allowed, "roles": list(found.roles), "why": found.why})
 

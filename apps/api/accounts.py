@@ -7,10 +7,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, create_model
 
 from apps.api.problems import Problem
-from apps.api.resources import Ask, Reply, Route, page
+from apps.api.resources import Ask, Reply, Route, missing, page, whole_list
 from apps.api.views import AccountRow, AccountView, Attached, Identified, Schema, instant
 from apps.control.places import reseller_levels
-from billing.access.permissions import Resource
+from billing.access.permissions import of_account
 from billing.access.store.changes import masked_text
 from billing.accounts.models import Account, Address, Attachment, Contact, Kind, Note, PaymentMethod
 from billing.accounts.operations import add_account, attach, change_account, define_fields
@@ -59,14 +59,9 @@ def reached(ask: Ask, action: str, named: str) -> tuple[str, ...]:
         chain = chain_of_ids(ask.database, named)
     except UnableToKeepAccount as error:
         raise missing() from error
-    if not ask.caller.may(action, Resource("Account", chain[0], tuple(("Account", one) for one in chain[1:]))):
+    if not ask.caller.may(action, of_account(chain)):
         raise missing()
     return chain
-
-
-def missing() -> Problem:
-    """Return what is said of what there is not, and of what a key may not see."""
-    return Problem("not-found", "there is nothing of this name")
 
 
 def _told(ask: Ask, found: dict[str, Any], chain: tuple[str, ...]) -> dict[str, Any]:
@@ -187,7 +182,7 @@ def _attachments(plural: str) -> list[Route]:
             | {"created_at": instant(row["created_at"])}
             for row in rows
         ]
-        return Reply({"data": told, "has_more": False, "next": None})
+        return whole_list(told)
 
     def add(ask: Ask) -> Reply:
         chain = reached(ask, f"{entity}:create", ask.path["account"])

@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import Any
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from apps.api.access_log import note
 from apps.api.gate import Gate
+from apps.api.json_bodies import read_body
 from apps.api.keys import Keys
 from apps.api.problems import Problem
 from apps.embedded.charging_looks import check_balance
@@ -22,7 +23,6 @@ from apps.embedded.wallet_looks import show_account
 from schemas.charging import ChargingKind
 
 BODY_BYTES_MAX = 64 << 10
-BODY_TIMEOUT_S = 10.0
 CHANGE_ACTIONS = {"top_up": "wallet:top_up", "adjustment": "wallet:adjust", "transfer": "wallet:transfer"}
 """What a key needs for each kind of change."""
 _PROBLEMS = {
@@ -118,18 +118,7 @@ class Charges:
 
     @staticmethod
     async def _read(request: Request) -> Any:
-        body = bytearray()
-        try:
-            async with asyncio.timeout(BODY_TIMEOUT_S):
-                async for chunk in request.stream():
-                    body += chunk
-                    if len(body) > BODY_BYTES_MAX:
-                        told = f"the body has more than {BODY_BYTES_MAX} bytes"
-                        raise Problem("body-too-large", told, bytes_max=BODY_BYTES_MAX)
-        except TimeoutError as error:
-            raise Problem("body-timeout", f"the body was not whole after {BODY_TIMEOUT_S:g} s") from error
-        except ClientDisconnect as error:
-            raise Problem("bad-request", "the connection ended before the body did") from error
+        body = await read_body(request, BODY_BYTES_MAX)
         try:
             said = json.loads(body)
         except (ValueError, RecursionError) as error:

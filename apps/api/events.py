@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,6 +13,7 @@ from apps.api.access_log import note
 from apps.api.answers import accepted
 from apps.api.bodies import Body, write_body
 from apps.api.gate import Admission, Gate, Waiting
+from apps.api.idempotency import idempotency_key
 from apps.api.keys import Caller, Keys
 from apps.api.media import encoding_of, media_of
 from apps.api.problems import Problem
@@ -24,8 +24,6 @@ from pipelines.spool.claims import Arrival
 BODY_TIMEOUT_S = 120.0
 WRITERS = 8
 """Threads that expand and write bodies: they mostly wait for the disk, which syncs several files at once."""
-_IDEMPOTENCY_KEY = re.compile(r'"?([\x21\x23-\x7e][\x20-\x21\x23-\x7e]{0,254})"?')
-"""A string of RFC 8941, as draft-ietf-httpapi-idempotency-key-header-07 §2.1 asks for, or the same without quotes."""
 
 
 class Events:
@@ -53,7 +51,7 @@ class Events:
         note(request.scope, source=code)
         media = media_of(request.headers.get("content-type"), source)
         encoding = encoding_of(request.headers.get("content-encoding"))
-        key = _idempotency_key(request.headers.get("idempotency-key"))
+        key = idempotency_key(request.headers.get("idempotency-key"))
         with self._gate.admit() as admission:
             raw = await self._read(request, admission)
             note(request.scope, bytes=len(raw))
@@ -132,12 +130,3 @@ def _source_of(request: Request) -> str:
         told = "name one source, by `?source=CODE` or by the header `octroi-source`"
         raise Problem("bad-request", told)
     return asked.pop()
-
-
-def _idempotency_key(header: str | None) -> str | None:
-    if header is None:
-        return None
-    found = _IDEMPOTENCY_KEY.fullmatch(header.strip())
-    if found is None:
-        raise Problem("bad-request", "the header `Idempotency-Key` must be 1 to 255 printable ASCII characters")
-    return found[1]

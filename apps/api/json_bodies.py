@@ -24,7 +24,7 @@ async def read_json(request: Request) -> tuple[bytes, Any]:
     Raises:
         Problem: unsupported-media-type, body-too-large, body-timeout or bad-request.
     """
-    raw = await _read(request)
+    raw = await read_body(request, BODY_BYTES_MAX)
     if not raw:
         return raw, {}
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -36,16 +36,21 @@ async def read_json(request: Request) -> tuple[bytes, Any]:
     return raw, parse(raw)
 
 
-async def _read(request: Request) -> bytes:
-    too_large = Problem("body-too-large", f"the body has more than {BODY_BYTES_MAX} bytes", bytes_max=BODY_BYTES_MAX)
-    if int(request.headers.get("content-length", "0")) > BODY_BYTES_MAX:  # the server has refused what is no number
+async def read_body(request: Request, bytes_max: int) -> bytes:
+    """Return a body of at most so many bytes.
+
+    Raises:
+        Problem: body-too-large, body-timeout, or bad-request when there is none.
+    """
+    too_large = Problem("body-too-large", f"the body has more than {bytes_max} bytes", bytes_max=bytes_max)
+    if int(request.headers.get("content-length", "0")) > bytes_max:  # the server has refused what is no number
         raise too_large
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > BODY_BYTES_MAX:
+                if len(body) > bytes_max:
                     raise too_large
     except TimeoutError as error:
         raise Problem("body-timeout", f"the body was not whole after {BODY_TIMEOUT_S:g} s") from error

@@ -20,6 +20,7 @@ from starlette.responses import Response
 from apps.api.access_log import note
 from apps.api.desk import Desk
 from apps.api.gate import Gate
+from apps.api.idempotency import idempotency_key
 from apps.api.json_bodies import read_json
 from apps.api.keys import Caller, Keys
 from apps.api.problems import Problem
@@ -37,17 +38,16 @@ from billing.subscriptions.rules_lifecycle import UnableToKeepSubscription
 LIMIT, LIMIT_MAX = 100, 1000
 NAME_MAX = 255
 _ETAG = re.compile(r'"([1-9][0-9]{0,17})"')
-_IDEMPOTENCY_KEY = re.compile(r'"?([\x21\x23-\x7e][\x20-\x21\x23-\x7e]{0,254})"?')
 _HOUR_US = 3_600_000_000
 Body = TypeVar("Body", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A body of another kind than JSON: bytes, or rows of which each is a line of JSON; whether there are more rows."""
+    """A body that is written already, of any kind; whether there are more rows than it has."""
 
     media: str
-    data: bytes | list[Any]
+    data: bytes
     has_more: bool
 
 
@@ -181,6 +181,16 @@ def page(ask: Ask, rows: list[dict[str, Any]], path: str, cursor: str) -> Reply:
     return Reply({"data": shown, "has_more": has_more, "next": following})
 
 
+def whole_list(rows: list[dict[str, Any]]) -> Reply:
+    """Return all rows of a list that has no pages."""
+    return Reply({"data": rows, "has_more": False, "next": None})
+
+
+def missing() -> Problem:
+    """Return what is said of what there is not, and of what a key may not see."""
+    return Problem("not-found", "there is nothing of this name")
+
+
 class Resources:
     """Serves routes of what a tenant keeps."""
 
@@ -208,7 +218,7 @@ class Resources:
             raw, said = await read_json(request) if route.body is not None else (b"", None)
             revision = _revision(route, request.headers.get("if-match"))
             accepts = _accepted(route, request.headers.get("accept", ""))
-            key = _key(request.headers.get("idempotency-key")) if route.changes else None
+            key = idempotency_key(request.headers.get("idempotency-key")) if route.changes else None
             if key is not None and route.secret:
                 raise Problem("bad-request", "this answer holds a secret, which is not kept: send no Idempotency-Key")
 
@@ -277,10 +287,7 @@ def _response(answer: Answered) -> Response:
 
 
 def _content(body: Content) -> Response:
-    data = body.data
-    if not isinstance(data, bytes):
-        data = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in data).encode("utf-8", "replace")
-    return Response(data, 200, {"octroi-has-more": "true" if body.has_more else "false"}, body.media)
+    return Response(body.data, 200, {"octroi-has-more": "true" if body.has_more else "false"}, body.media)
 
 
 def _accepted(route: Route, header: str) -> str:
@@ -290,7 +297,7 @@ def _accepted(route: Route, header: str) -> str:
 
 def _name(value: str) -> str:
     if not 0 < len(value) <= NAME_MAX or not value.isprintable():
-        raise Problem("not-found", "there is nothing of this name")
+        raise missing()
     return value
 
 
@@ -322,12 +329,3 @@ def _revision(route: Route, header: str | None) -> int | None:
     if found is None:
         raise Problem("precondition-failed", "this is no ETag of here: read it again")
     return int(found[1])
-
-
-def _key(header: str | None) -> str | None:
-    if header is None:
-        return None
-    found = _IDEMPOTENCY_KEY.fullmatch(header.strip())
-    if found is None:
-        raise Problem("bad-request", "the header `Idempotency-Key` must be 1 to 255 printable ASCII characters")
-    return found[1]

@@ -8,10 +8,9 @@ from typing import Annotated, Any
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from apps.api.accounts import missing
 from apps.api.media import ARROW_STREAM, CSV, JSON, NDJSON
 from apps.api.problems import Problem
-from apps.api.resources import Ask, Content, Reply, Route
+from apps.api.resources import Ask, Content, Reply, Route, missing, whole_list
 from apps.api.views import View
 from apps.cli.output import plain, rows_of
 from apps.control.places import place_of
@@ -69,18 +68,7 @@ class PublishedView(View):
 
 
 def _queries(ask: Ask) -> Reply:
-    rows = [
-        {
-            "name": one.name,
-            "meaning": one.meaning,
-            "parameters": [
-                {"name": each.name, "type": each.type, "meaning": each.meaning, "required": each.default is None}
-                for each in one.parameters
-            ],
-        }
-        for one in NAMED.values()
-    ]
-    return Reply({"data": rows, "has_more": False, "next": None})
+    return whole_list([one.as_dict() for one in NAMED.values()])
 
 
 def _query(ask: Ask) -> Reply:
@@ -106,11 +94,11 @@ def _query(ask: Ask) -> Reply:
     rows = [plain(row) for row in rows_of(table)]
     if ask.accepts == CSV:
         return Reply(Content(CSV, csv_bytes(table.column_names, rows), has_more))
-    if ask.accepts == NDJSON:
-        return Reply(Content(NDJSON, rows, has_more))
     # row by row: one call of json for all of them holds up every other thread for as long as it takes
-    told = ", ".join([json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows])
-    data = f'{{"data": [{told}], "has_more": {json.dumps(has_more)}}}'.encode("utf-8", "replace")
+    told = [json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows]
+    if ask.accepts == NDJSON:
+        return Reply(Content(NDJSON, "".join([f"{one}\n" for one in told]).encode("utf-8", "replace"), has_more))
+    data = f'{{"data": [{", ".join(told)}], "has_more": {json.dumps(has_more)}}}'.encode("utf-8", "replace")
     return Reply(Content(JSON, data, has_more))
 
 

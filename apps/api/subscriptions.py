@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from apps.api.accounts import missing, reached
+from apps.api.accounts import reached
 from apps.api.problems import Problem
-from apps.api.resources import Ask, Reply, Route, page
+from apps.api.resources import Ask, Reply, Route, missing, page
 from apps.api.views import (
     PauseView,
     PlannedView,
@@ -19,7 +19,7 @@ from apps.api.views import (
     SubscriptionView,
     instant,
 )
-from billing.access.permissions import Resource
+from billing.access.permissions import Resource, accounts_of
 from billing.accounts.queries import account_as_changed, chain_of_ids
 from billing.subscriptions.models import Action, Subscription
 from billing.subscriptions.operations import act, add_subscription, change_offer
@@ -97,7 +97,7 @@ def _found(ask: Ask, action: str) -> dict[str, Any]:
     except UnableToKeepSubscription as error:
         raise missing() from error
     chain = chain_of_ids(ask.database, found["account_id"])
-    if not ask.caller.may(action, Resource("Subscription", found["id"], tuple(("Account", one) for one in chain))):
+    if not ask.caller.may(action, Resource("Subscription", found["id"], accounts_of(chain))):
         raise missing()
     return found
 

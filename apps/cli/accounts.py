@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from apps.cli.failures import WrongUsage, honest
-from apps.cli.options import AsJson, By, Data, Tenant, read_settings
+from apps.cli.options import AsJson, By, Data, Limit, Tenant, read_settings
 from apps.cli.output import print_json, print_table, printable
 from apps.cli.sheets import report, write_rows
 from apps.cli.tenants import show_rows
@@ -146,7 +146,7 @@ def show_list(
     kind: Annotated[str | None, typer.Option("--kind", "-k", help="Of this kind only.")] = None,
     below: Annotated[str | None, typer.Option(help="Directly below this account only.")] = None,
     after: Annotated[str, typer.Option(help="Behind this code.")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 100,
+    limit: Limit = 100,
     tenant: Tenant = None,
     data: Data = None,
     as_json: AsJson = False,

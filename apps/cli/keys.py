@@ -8,7 +8,7 @@ import typer
 
 from apps.cli.failures import honest
 from apps.cli.instants import instant_of, shown_instant
-from apps.cli.options import AsJson, By, Data, Tenant, read_settings
+from apps.cli.options import AsJson, By, Data, Limit, Tenant, read_settings
 from apps.cli.output import print_json, printable
 from apps.cli.tenants import show_rows
 
@@ -74,7 +74,7 @@ def add(
 @honest
 def show_list(
     after: Annotated[str, typer.Option(help="Behind this id.")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 100,
+    limit: Limit = 100,
     tenant: Tenant = None,
     data: Data = None,
     as_json: AsJson = False,
@@ -118,7 +118,7 @@ def why(
     """Say whether a key may do something, and why."""
     from apps.control.places import opened
     from billing.access.keys import find_key, known_roles
-    from billing.access.permissions import Policies, Resource, check_action
+    from billing.access.permissions import Policies, Resource, check_action, of_account
     from billing.accounts.queries import chain_of_ids
 
     check_action(action)
@@ -126,8 +126,7 @@ def why(
         principal = find_key(database, named).principal()
         policies = Policies(known_roles(database))
         if account is not None:
-            first, *above = chain_of_ids(database, account)
-            resource = Resource("Account", first, tuple(("Account", one) for one in above))
+            resource = of_account(chain_of_ids(database, account))
         elif source is not None:
             resource = Resource("Source", source)
         else:

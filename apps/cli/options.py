@@ -25,6 +25,7 @@ Tenant = Annotated[
 By = Annotated[
     str | None, typer.Option("--by", metavar="NAME", help="Who does it, for the audit log (default: who is logged in).")
 ]
+Limit = Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")]
 
 
 def read_settings(data: Path | None) -> Settings:

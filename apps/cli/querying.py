@@ -101,19 +101,7 @@ def show_names(*, as_json: bool) -> None:
     from sinks.clickhouse.named import NAMED
 
     if as_json:
-        print_json(
-            [
-                {
-                    "name": each.name,
-                    "meaning": each.meaning,
-                    "parameters": [
-                        {"name": one.name, "type": one.type, "meaning": one.meaning, "required": one.default is None}
-                        for one in each.parameters
-                    ],
-                }
-                for each in NAMED.values()
-            ]
-        )
+        print_json([each.as_dict() for each in NAMED.values()])
         return
     rows = [
         [

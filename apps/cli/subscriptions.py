@@ -10,7 +10,7 @@ import typer
 from apps.cli.accounts import said
 from apps.cli.failures import honest
 from apps.cli.instants import instant_of, shown_instant
-from apps.cli.options import AsJson, By, Data, Tenant, read_settings
+from apps.cli.options import AsJson, By, Data, Limit, Tenant, read_settings
 from apps.cli.output import print_json, print_table, printable
 from apps.cli.sheets import report
 from apps.cli.tenants import show_rows
@@ -251,7 +251,7 @@ def due(tenant: Tenant = None, by: By = None, data: Data = None, as_json: AsJson
 def show_list(
     account: Annotated[str | None, typer.Option(help="Of this account only.")] = None,
     after: Annotated[str, typer.Option(help="Behind this code.")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 100,
+    limit: Limit = 100,
     tenant: Tenant = None,
     data: Data = None,
     as_json: AsJson = False,

@@ -10,7 +10,7 @@ import typer
 
 from apps.cli.failures import WrongUsage, honest
 from apps.cli.instants import instant_of, shown_instant
-from apps.cli.options import AsJson, By, Data, Tenant, read_settings
+from apps.cli.options import AsJson, By, Data, Limit, Tenant, read_settings
 from apps.cli.output import count, print_json, print_table, printable
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ def audit(
     entity: Annotated[str | None, typer.Option(help="Of rows of this table only.")] = None,
     key: Annotated[str | None, typer.Option(help="Of this row only.")] = None,
     after: Annotated[str, typer.Option(help="Behind this entry.")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 100,
+    limit: Limit = 100,
     tenant: Tenant = None,
     data: Data = None,
     as_json: AsJson = False,

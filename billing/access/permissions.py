@@ -114,6 +114,16 @@ class Resource:
     above: tuple[tuple[str, str], ...] = ()
 
 
+def of_account(chain: Sequence[str]) -> Resource:
+    """Return an account as a resource; `chain`: its id and those of the accounts above it, nearest first."""
+    return Resource("Account", chain[0], accounts_of(chain[1:]))
+
+
+def accounts_of(chain: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Return what something is part of that belongs to an account; `chain`: ids of accounts, nearest first."""
+    return tuple(("Account", one) for one in chain)
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """Whether something is permitted, by which roles, and in words; `outside`: only a limit of the key stands against it."""

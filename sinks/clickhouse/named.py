@@ -50,6 +50,17 @@ class NamedQuery:
     order: str
     parameters: tuple[Parameter, ...]
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return what whoever asks it has to know."""
+        return {
+            "name": self.name,
+            "meaning": self.meaning,
+            "parameters": [
+                {"name": one.name, "type": one.type, "meaning": one.meaning, "required": one.default is None}
+                for one in self.parameters
+            ],
+        }
+
     def statement(self) -> str:
         """Return its SQL, in which `tenant`, `rows` and the parameters stand for what is asked."""
         where = self.where.format_map({each.name: f"{{{each.name}:{_TYPES[each.type]}}}" for each in self.parameters})
