@@ -77,16 +77,11 @@ class RefusalWords:
 
     def __call__(self, row: int) -> str:
         """Return why an EDR of the block stays unrated."""
-        fault = triggered_fault(self.rated, row, self.vocabulary)
-        return self._of_itself(row) if fault is None else f"{fault}: {self._of_triggered(row)}"
-
-    def _of_triggered(self, row: int) -> str:
-        reason, version = Reason(int(self.rated.reason[row])), int(self.rated.charge_version[row])
-        return "; ".join([EXPLANATIONS[reason], *self._charge(row, version)])
-
-    def _of_itself(self, row: int) -> str:
         reason, version = Reason(int(self.rated.reason[row])), int(self.rated.charge_version[row])
         told = [EXPLANATIONS[reason], *self._charge(row, version)]
+        fault = triggered_fault(self.rated, row, self.vocabulary)
+        if fault is not None:
+            return f"{fault}: {'; '.join(told)}"
         asked = self.image.asked.get(int(self.edrs.event_type[row]))
         if asked is None:  # an earlier catalog named it
             return "; ".join(told)

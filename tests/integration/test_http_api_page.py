@@ -5,24 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow as pa
 from document_texts import blocks, sections
+from shell_run import free_port, run_shell
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "http-api.md").read_text()
 
 
 def test_the_first_ten_minutes(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = str(listener.getsockname()[1])
-    script = "set -e\n" + "".join(blocks(sections(PAGE)["The first ten minutes"], "sh")).replace("8080", port)
+    script = "set -e\n" + "".join(blocks(sections(PAGE)["The first ten minutes"], "sh")).replace(
+        "8080", str(free_port())
+    )
     asked = script[script.index("ask /v1/queries/revenue") : script.index("kill -TERM")]
     others = "".join(
         asked.replace("text/csv", kind).replace("revenue.csv", f"revenue.{ending}")
@@ -33,22 +29,7 @@ def test_the_first_ten_minutes(tmp_path: Path) -> None:
         )
     )
     script = script.replace("kill -TERM", f"{others}kill -TERM")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("OCTROI_DATA")}
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    process = subprocess.Popen(
-        ["bash", "-m", "-c", script + "wait\n"],
-        cwd=tmp_path,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        out, err = process.communicate(timeout=600)
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
+    out, err = run_shell(script, tmp_path, 600)
 
     def told(name: str) -> dict[str, object]:
         found: dict[str, object] = json.loads((tmp_path / f"{name}.json").read_text())

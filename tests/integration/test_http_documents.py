@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from document_texts import blocks, named_files, rows, sections, write_files
 from fastapi import FastAPI
+from shell_run import free_port, run_shell
 
 from apps.api.answers import Answer
 from apps.api.app import make_app
@@ -34,32 +30,11 @@ def app() -> FastAPI:
     return make_app(Settings(), Gate(Settings()), version="1")
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
 def test_the_tour_over_http_ends_as_readme_says(tmp_path: Path) -> None:
     section = sections(README)["Send events over HTTP"]
     (script,), (expected,) = blocks(section, "sh"), blocks(section, "json")
     write_files(named_files(README), tmp_path)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("OCTROI_DATA")}
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    process = subprocess.Popen(
-        ["bash", "-m", "-c", script.replace("8080", str(_free_port())) + "wait\n"],
-        cwd=tmp_path,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        out, err = process.communicate(timeout=900)
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
+    out, err = run_shell(script.replace("8080", str(free_port())), tmp_path, 900)
     told = next(line for line in out.replace('{"status":"ready"}', "").splitlines() if line.startswith("{"))
     answer, shown = json.loads(told), json.loads(expected)
     assert shown["claim"] == 8  # after the tour; here nothing came before but the catalog
