@@ -143,6 +143,7 @@ class Explanation(BaseModel):
         rounding_mode, rounding_decimals: how it was rounded, once.
         amount: billionths of the currency unit; may exceed what a rated item can hold.
         converted: where the price is in another currency: what it was there.
+        worth: what units are that a catalog says are so many of others: "1 therm is 29.3001 kWh".
     """
 
     model_config = ConfigDict(frozen=True)
@@ -179,6 +180,7 @@ class Explanation(BaseModel):
     formula: str | None = None
     contract: str | None = None
     converted: ConvertedFrom | None = None
+    worth: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """Return the explanation in words, one step per line."""
@@ -200,6 +202,7 @@ class Explanation(BaseModel):
                 f"time band {self.band.name} of calendar {self.band.calendar}: it was "
                 f"{self.band.local_time:%a %Y-%m-%d %H:%M:%S} in {self.band.zone}"
             )
+        told.extend(self.worth)
         if self.row is not None:
             told.append(f"price table {self.row}")
         if self.minimum_quantity is not None:

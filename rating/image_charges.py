@@ -24,7 +24,7 @@ from rating.image_lookup import LookupTables, join_tables
 from rating.image_matrix import matrix_codes
 from rating.image_prices import UnableToCompileImage
 from rating.image_programs import ProgramTables, pack_programs
-from rating.image_tables import compile_tables
+from rating.image_tables import TERMS, compile_tables
 from rating.image_triggers import TriggerTables, chosen_texts, compile_trigger_programs, compile_triggers
 from rating.image_versions import (
     PricedVersion,
@@ -53,6 +53,7 @@ from schemas.price_plan import (
     Tier,
     utc_microseconds,
 )
+from schemas.quantity import Unit, converted_units
 
 _HASH_DIGITS = 8
 COMPANION = "#left"
@@ -189,6 +190,9 @@ def version_name(charge: Charge, version: PriceVersion, catalog: Catalog, said: 
         }
     if version.prices is not None:
         content["prices"] = catalog.price_tables[version.prices].digest
+    converted = _converted(content, version, catalog)
+    if converted:
+        content["units"] = {each.code: each.step_count for each in converted}
     if contract is not None:
         content["contract"] = contract
     if conversion is not None:
@@ -201,6 +205,14 @@ def version_name(charge: Charge, version: PriceVersion, catalog: Catalog, said: 
     sold_in = catalog.price_plans[plan]
     mark = unit_mark(sold_in.currency if sold_in.in_units else None) or converted_mark(conversion)
     return f"{own_code(charge.code)}/{plan}@{start_text(version.start)}#{digest}{mark}"
+
+
+def _converted(content: dict[str, Any], version: PriceVersion, catalog: Catalog) -> list[Unit]:
+    """Return the multiples of units in which a version writes quantities: what they are worth makes its price."""
+    if all(unit.of is None for unit in catalog.units.values()):
+        return []
+    rows = catalog.price_tables[version.prices].frame.select(TERMS[:3]).unique() if version.prices is not None else None
+    return converted_units([content, [] if rows is None else rows.rows()], catalog.units)
 
 
 def _said(document: Calendar | Counter, said: Said) -> dict[str, Any]:

@@ -46,6 +46,7 @@ from rating.reference_tables import Said, UnableToPrice, with_row
 from schemas.catalog import Catalog
 from schemas.money import AMOUNT_DECIMALS, RoundingMode
 from schemas.price_plan import Calendar, Charge, Counter, EventType, PriceVersion
+from schemas.quantity import Unit, converted_units
 from schemas.rejection import Reason
 
 __all__ = [
@@ -176,7 +177,22 @@ def price(
         row=found.words,
         condition=charge.condition,
         formula=formula,
+        worth=_worth(version, counter, unit, catalog),
     )
+
+
+def _worth(version: PriceVersion, counter: Counter | None, unit: Unit, catalog: Catalog) -> tuple[str, ...]:
+    """Return what the units are that a price is written in, where they are so many of others."""
+    if all(each.of is None for each in catalog.units.values()):
+        return ()
+    said = [version.model_dump(mode="json"), counter.ceiling if counter is not None else None, f"1 {unit.code}"]
+    waiting, told = converted_units(said, catalog.units), []
+    for each in waiting:
+        told.append(f"1 {each.code} is {each.factor} {each.of}")
+        base = catalog.units[str(each.of)]
+        if base.of is not None and base not in waiting:
+            waiting.append(base)
+    return tuple(told)
 
 
 def _measured(

@@ -35,6 +35,12 @@ def _date_text(value: Any) -> Any:
     raise ValueError('write a date, such as "2026-07-14"')
 
 
+def _factor_text(value: Any) -> Any:
+    """Read a whole number as text; refuse floats."""
+    value = _decimal_text(value)
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 ExactDecimal = Annotated[Decimal, BeforeValidator(_decimal_text), Field(allow_inf_nan=False)]
 Price = Annotated[
     Decimal, BeforeValidator(_decimal_text), Field(ge=0, allow_inf_nan=False, decimal_places=PRICE_DECIMALS_MAX)
@@ -54,12 +60,26 @@ Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 """ISO 3166-1, two capital letters."""
 
 
+Factor = Annotated[
+    str,
+    BeforeValidator(_factor_text, json_schema_input_type=str | int),
+    StringConstraints(pattern=r"^\d{1,18}(\.\d{1,18})?(/\d{1,18}(\.\d{1,18})?)?$"),
+]
+"""An exact ratio: "29.3001", "1/3.6"."""
+
+
 class UnitDocument(Document):
-    """Another unit of measure, its own dimension: quantities are kept with `decimals` decimals (one step = 10**-decimals)."""
+    """Another unit of measure: its own dimension, whose quantities are kept with `decimals` decimals, or `factor` times `of`.
+
+    One step of a dimension of its own is 10**-decimals. A unit `of` another one has the steps of that one's dimension and
+    converts into all of its units; it is worth a whole number of steps.
+    """
 
     kind: Literal["unit"]
     code: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_./-]{0,31}$")]
     decimals: Annotated[int, Field(ge=0, le=15)] = 0
+    of: UnitCode | None = None
+    factor: Factor | None = None
 
 
 class ValueType(Document):

@@ -6,9 +6,10 @@ holds seconds, bytes, watt-hours and events without a float anywhere.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, DecimalException
+from typing import Any
 
 from schemas.money import EXACT
 
@@ -24,11 +25,14 @@ class Unit:
         code: what catalogs and sources write ("min", "kWh", "GB").
         dimension: units of one dimension convert into each other.
         step_count: how many base steps one unit is worth (exact).
+        of, factor: the unit that a catalog says it is so many of, as written there; None where it is nothing but itself.
     """
 
     code: str
     dimension: str
     step_count: int
+    of: str | None = None
+    factor: str | None = None
 
 
 def _family(dimension: str, **steps: int) -> dict[str, Unit]:
@@ -47,7 +51,31 @@ BUILT_IN_UNITS: dict[str, Unit] = {
     # countable things: base step 1
     **_family("count", event=1),
 }
-"""Units every installation has. A catalog may declare more (`kind: unit`), each its own dimension, with its decimals."""
+"""Units every installation has. A catalog may declare more (`kind: unit`), each its own dimension, with its decimals, or so
+many of another one."""
+STEPS_MAX = 10**15
+"""Base steps that a declared unit is worth at most."""
+
+
+def converted_units(said: Any, units: Mapping[str, Unit]) -> list[Unit]:
+    """Return the units with a factor in which quantities ("3 therm") are written in JSON data, in order of code."""
+    declared = {code for code, unit in units.items() if unit.of is not None}
+    return (
+        [units[code] for code in sorted(declared & {text.partition(" ")[2] for text in _texts(said)})]
+        if declared
+        else []
+    )
+
+
+def _texts(said: Any) -> Iterator[str]:
+    if isinstance(said, str):
+        yield said
+    elif isinstance(said, Mapping):
+        for value in said.values():
+            yield from _texts(value)
+    elif isinstance(said, (list, tuple)):
+        for value in said:
+            yield from _texts(value)
 
 
 def describe_quantity(steps: int, unit: Unit) -> Decimal:

@@ -4,6 +4,8 @@ how indexes of a source become usage, as it would be usage again.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from apps.embedded.ports import FactStore
 from rating.levels import unit_of
 from schemas.catalog import Catalog
@@ -28,13 +30,15 @@ def check_measures(catalog: Catalog, active: Catalog | None, store: FactStore) -
     """
     told = []
     for row in store.query(_MEASURED).to_pylist():
-        code, before = row["code"], _unit(row["unit"], row["step_count"])
+        code, before = row["code"], _unit(row["unit"], row["step_count"], (catalog, active))
         if code in catalog.event_types:
             told += _told(f'the event type "{code}"', before, catalog.units[catalog.event_types[code].unit])
     for code, counter in catalog.counters.items():
         known = active.counters.get(code) if active is not None else None
         if active is not None and known is not None:
             before, now = unit_of(known, active.units), unit_of(counter, catalog.units)
+            if "amount" not in (known.function, counter.function):
+                before = _unit(before.code, before.step_count, (catalog, active))
             told += _told(f'the counter "{code}"', before, now)
     for code, source in catalog.sources.items():
         earlier = active.sources.get(code) if active is not None else None
@@ -55,8 +59,15 @@ def _has_billed_differences(source: SourceBase) -> bool:
     return isinstance(source, EnedisSource) and source.mapping.quantity.cumulative is not None
 
 
-def _unit(code: str, step_count: int) -> Unit:
-    """Return a unit as it was: one that a catalog declared is a dimension of its own."""
+def _unit(code: str, step_count: int, catalogs: Iterable[Catalog | None]) -> Unit:
+    """Return a unit as it was, of the dimension that the first of `catalogs` says that has it worth so many steps.
+
+    One that none has is a dimension of its own.
+    """
+    for catalog in catalogs:
+        known = catalog.units.get(code) if catalog is not None else None
+        if known is not None and known.step_count == step_count:
+            return known
     return BUILT_IN_UNITS.get(code, Unit(code, f"unit/{code}", step_count))
 
 
@@ -64,5 +75,10 @@ def _told(what: str, before: Unit, now: Unit) -> list[str]:
     other_step = before.code == now.code and before.step_count != now.step_count
     if before.dimension == now.dimension and not other_step:
         return []
-    how = f"in {before.code} with another number of decimals" if other_step else f"in {before.code}, not in {now.code}"
+    if not other_step:
+        how = f"in {before.code}, not in {now.code}"
+    elif before.of is None and now.of is None:
+        how = f"in {before.code} with another number of decimals"
+    else:
+        how = f"in {before.code} of another worth ({before.step_count} steps, not {now.step_count})"
     return [f"{what} was measured {how}: what is stored and counted would mean something else. Give it another code"]

@@ -13,8 +13,7 @@ from billing.catalog.models import D, Documents, Entry, Path, Problems
 from billing.catalog.wording import choose
 from schemas.catalog import PriceRows
 from schemas.money import CURRENCY_DECIMALS, to_scaled
-from schemas.price_plan import UnitDocument
-from schemas.quantity import BUILT_IN_UNITS, Unit, parse_quantity
+from schemas.quantity import Unit, parse_quantity
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,14 +151,3 @@ def fits(value: Decimal, decimals: int) -> bool:
 def units_of(dimension: str, units: Mapping[str, Unit]) -> str:
     """Return the codes of the units of a dimension, for messages."""
     return ", ".join(code for code, unit in units.items() if unit.dimension == dimension)
-
-
-def known_units(documents: Documents, problems: Problems) -> dict[str, Unit]:
-    """Return built-in and declared units by code. A declared unit is its own dimension, named "unit/CODE"."""
-    units = dict(BUILT_IN_UNITS)
-    for code, entry in sorted(documents.of(UnitDocument).items()):
-        if code in BUILT_IN_UNITS:
-            problems.at(entry, ("code",), f'the unit "{code}" is built in', "remove the document, or rename the unit")
-        else:
-            units[code] = Unit(code, f"unit/{code}", 10**entry.document.decimals)
-    return units

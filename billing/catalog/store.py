@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from billing.catalog.checking import Context, known_units
+from billing.catalog.checking import Context
 from billing.catalog.fees import add_fees, by_share, fee_plans, gather_units
 from billing.catalog.files import CatalogFiles, content_hash, read_files, yaml_names
 from billing.catalog.models import D, Problems
@@ -25,6 +25,7 @@ from billing.catalog.rules_cycles import account_cycles
 from billing.catalog.rules_exchange import check_conversions
 from billing.catalog.tables import read_table
 from billing.catalog.tax_coverage import check_tax_coverage
+from billing.catalog.units import known_units
 from billing.catalog.version_states import in_force
 from schemas.billing_cycle import BillingCycle
 from schemas.catalog import Catalog

@@ -21,6 +21,7 @@ QUANTITY = 'write a number, one blank and a unit, such as "60 s"'
 CODE = "use letters, digits and . _ : @ + - (at most 128, the first a letter or digit)"
 _QUANTITY_FIELDS = frozenset({"per", "up_to", "first", "next", "index", "free", "minimum_quantity", "increment"})
 _PATTERN_STARTS = (
+    (r"^\d{1,18}(", 'write an exact number or ratio in quotes, such as "29.3001" or "1/3.6"'),
     (r"^\d+", QUANTITY),
     ("^[A-Z]{2}$", 'write the two capital letters of ISO 3166, such as "FR"'),
     ("^[A-Z]{3}", 'write the three capital letters of ISO 4217, such as "EUR"'),

@@ -23,6 +23,12 @@ DECLARED = """\
 {kind: counter, code: month, unit: min}
 ---
 {kind: counter, code: stored, unit: GBh}
+---
+{kind: unit, code: therm, of: kWh, factor: "29.3001"}
+---
+{kind: event_type, code: gas, unit: therm}
+---
+{kind: counter, code: burnt, unit: therm}
 """
 
 
@@ -64,6 +70,11 @@ def catalog_of(directory: Path, text: str) -> Catalog:
         ("voice, unit: s", "voice, unit: B", ['event type "voice" was measured in s, not in B']),
         ("month, unit: min", "month, unit: MB", ['counter "month" was measured in min, not in MB']),
         ("storage, unit: GBh", "storage, unit: GB", ['event type "storage" was measured in GBh, not in GB']),
+        (
+            "29.3001",
+            "29.3",
+            ['event type "gas" was measured in therm of another worth (29300100 steps, not 29300000)', '"burnt"'],
+        ),
     ],
 )
 def test_what_was_measured_otherwise_refuses_a_catalog(
@@ -81,9 +92,13 @@ def test_another_unit_of_the_dimension_is_the_same_measure(tmp_path: Path) -> No
     other = catalog_of(
         tmp_path / "2",
         DECLARED.replace("voice, unit: s", "voice, unit: min").replace("month, unit: min", "month, unit: h")
+        .replace("gas, unit: therm", "gas, unit: kWh").replace("burnt, unit: therm", "burnt, unit: MWh")
         + "---\n{kind: event_type, code: data, unit: B}\n",
-    )
+    )  # fmt: skip
     check_measures(other, one, Knowing(one))
+    check_measures(one, other, Knowing(other))
+    # a therm of as many steps is a therm, whatever else it converts into
+    check_measures(catalog_of(tmp_path / "4", DECLARED.replace("of: kWh", "of: GBh")), one, Knowing(one))
     check_measures(one, None, NoStore())
     # what no catalog has any more may come back as it was
     check_measures(catalog_of(tmp_path / "3", "{kind: event_type, code: voice, unit: s}\n"), one, Knowing(one))
