@@ -8,30 +8,57 @@ from pipelines.mediation.context import DecodeContext
 from pipelines.snapshot import StageState
 from rating.image_accounts import OpeningCredits
 from rating.tariff_image import TariffImage, compile_image
+from rating.vocabulary import Counts, Names, Vocabulary
 from schemas.catalog import Catalog
 
 
 @dataclass(frozen=True, slots=True)
-class BroughtIn:
-    """The image of a catalog that took effect, and the opening credits of wallets that were seen for the first time."""
+class PreparedImage:
+    """A catalog that was compiled, beside whatever goes on: nothing has changed yet.
 
+    Attributes:
+        known: how many names there were. added: those that the catalog brings, which get the next ids.
+    """
+
+    catalog: Catalog
     image: TariffImage
-    opening: OpeningCredits
+    known: Counts
+    added: Names
 
 
-def bring_in(catalog: Catalog, state: StageState) -> BroughtIn:
-    """Compile a catalog and make it the active image of `state`, opening balances and registers included."""
-    known_wallets = len(state.vocabulary.wallets)
-    image = compile_image(catalog, state.vocabulary)
+def prepare(catalog: Catalog, vocabulary: Vocabulary) -> PreparedImage:
+    """Compile a catalog as the next one after those that gave `vocabulary` its names, which stays as it is.
+
+    Raises:
+        UnableToCompileImage, rating.zones.UnableToReadZone: as `rating.tariff_image.compile_image` does.
+    """
+    words = vocabulary.copied()
+    image, known = compile_image(catalog, words), vocabulary.counts()
+    return PreparedImage(catalog, image, known, words.beyond(known))
+
+
+def bring_in(prepared: PreparedImage, state: StageState) -> OpeningCredits:
+    """Make a prepared image the active one of `state`, opening balances and registers included.
+
+    It takes as long as there are new names and opening balances, however large the catalog is. Returns the credits of wallets
+    that were seen for the first time.
+
+    Raises:
+        ValueError: when another image took effect since it was prepared; nothing changed.
+    """
+    if state.vocabulary.counts() != prepared.known:
+        raise ValueError(f"image {prepared.image.content_hash} was prepared for other names than there are")
+    image = prepared.image
+    state.vocabulary.append(prepared.added)
     state.account.grow(state.vocabulary)
-    opening = image.opening_credits(known_wallets)
+    opening = image.opening_credits(prepared.known["wallets"])
     state.account.credit(opening.wallet, opening.amount)
     state.account.allow(*image.overdrafts())
     readings = image.opening_readings
     if len(readings.series_hi):
         state.resource.registers.open(readings.series_hi, readings.series_lo, readings.at, readings.index)
-    state.image = catalog.content_hash
-    return BroughtIn(image, opening)
+    state.image = image.content_hash
+    return opening
 
 
 def decode_context(catalog: Catalog, source: str, state: StageState, *, tenant: str, secret: bytes) -> DecodeContext:

@@ -39,10 +39,14 @@ class NameTable:
         added = given.filter(self.ids(given) < 0) if len(self._names) else given
         if not (added.is_sorted() and (added == added.shift(1)).any() is False):
             added = added.unique().sort()
-        if len(added):
+        self.append(added)
+
+    def append(self, names: pl.Series) -> None:
+        """Give the next ids to names, none of which is known, in the order in which they are given."""
+        if len(names):
             if self._single is not None:  # to begin anew would take seconds of ten million names
-                self._single.update(zip(added.to_list(), range(len(self), len(self) + len(added)), strict=True))
-            self._names = pl.concat([self._names, added])
+                self._single.update(zip(names.to_list(), range(len(self), len(self) + len(names)), strict=True))
+            self._names = pl.concat([self._names, names])
 
     def ids(self, names: pl.Series) -> Int32Array:
         """Return (n,) the id of each name, -1 where unknown."""
@@ -82,6 +86,12 @@ def _hashes(names: pl.Series) -> UInt64Array:
 
 def _with_blank() -> NameTable:
     return NameTable(pl.Series("name", [""], pl.String))
+
+
+Counts = dict[str, int]
+"""Name table -> how many names."""
+Names = dict[str, pl.Series]
+"""Name table -> names in the order of their ids."""
 
 
 @dataclass
@@ -125,6 +135,19 @@ class Vocabulary:
     def tables(self) -> dict[str, NameTable]:
         """Return each table by what it names."""
         return {item.name: getattr(self, item.name) for item in fields(self)}
+
+    def counts(self) -> Counts:
+        """Return how many names each table has."""
+        return {kind: len(table) for kind, table in self.tables().items()}
+
+    def beyond(self, counts: Counts) -> Names:
+        """Return the names that came after so many."""
+        return {kind: table.names.slice(counts[kind]) for kind, table in self.tables().items()}
+
+    def append(self, names: Names) -> None:
+        """Give the next ids to names, in their order; none of them is known."""
+        for kind, table in self.tables().items():
+            table.append(names[kind])
 
     @classmethod
     def from_tables(cls, tables: dict[str, pa.Table]) -> Vocabulary:

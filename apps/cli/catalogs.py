@@ -1,4 +1,4 @@
-"""`octroi catalog list|diff|template|schema`: what was in force, what differs, published tariffs, and what is written."""
+"""`octroi catalog list|activate|diff|template|schema`: what was in force, what differs, published tariffs."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import Annotated
 
 import typer
 
-from apps.cli.failures import honest
+from apps.cli.failures import honest, say
 from apps.cli.options import AsJson, Data, open_settings
 from apps.cli.output import print_json, print_table, printable
 from apps.cli.publishing import publish
 from apps.cli.templates import show_template, show_templates
 
 catalogs = typer.Typer(
-    help="Catalogs that were in force, what differs between two, and published tariffs.", no_args_is_help=True
+    help="Catalogs that were in force or shall be, what differs between two, and published tariffs.",
+    no_args_is_help=True,
 )
 _WHICH = "`current`, the beginning of a kept image's hash, or a directory."
 Old = Annotated[str, typer.Argument(metavar="OLD", help=_WHICH)]
@@ -47,6 +48,24 @@ def show_list(data: Data = None, as_json: AsJson = False) -> None:
         print("no catalog was ever in force here")
     else:
         print_table("", list(rows[0]), [list(row.values()) for row in rows])
+
+
+@catalogs.command("activate", epilog="Example: octroi catalog activate")
+@honest
+def activate(data: Data = None, as_json: AsJson = False) -> None:
+    """Take the catalog directory into force, in a running octroi without stopping it; without one, at once.
+
+    A running octroi loads and compiles it beside what it does. A catalog that is wrong changes nothing.
+    """
+    settings, directory = open_settings(data)
+    from apps.embedded.access import reach
+
+    with reach(directory, settings, say) as access:
+        told = access.command({"op": "activate"})
+    if as_json:
+        print_json(told)
+    else:
+        print(f"in force: image {told['image'][:12]}")
 
 
 @catalogs.command("diff", epilog="Example: octroi catalog diff current octroi-data/catalog")

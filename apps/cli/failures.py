@@ -53,6 +53,7 @@ _EXIT_CODES = {
     "UnableToWriteChargingLog": UNAVAILABLE,
     "UnableToWriteJournal": UNAVAILABLE,
     "UnableToReadImage": UNAVAILABLE,
+    "UnableToPrepare": UNAVAILABLE,
     "UnableToReadArchive": UNAVAILABLE,
     "DamagedKeys": UNAVAILABLE,
     "UnableToOpenStore": UNAVAILABLE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from apps.embedded.activation import take_catalog
+from apps.embedded.activation import take_catalog, told
 from apps.embedded.back_out import back_out
 from apps.embedded.backup import cut
 from apps.embedded.bill import bill
@@ -111,8 +111,7 @@ def activated(engine: Engine) -> dict[str, Any]:
         billing.catalog.store.UnableToLoadCatalog: when it is invalid; nothing changed.
     """
     take_catalog(engine)
-    engine.directory.spool.prepare(engine.sources)
-    return {"image": engine.state.image, "entry": engine.state.claim - 1}
+    return told(engine)
 
 
 def _replayed(reports: list[ClaimReport], tried: int, left: int) -> dict[str, Any]:

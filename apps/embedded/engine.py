@@ -27,9 +27,8 @@ from apps.embedded.files import (
     unknown_source,
 )
 from apps.embedded.holding import held
-from apps.embedded.images import ActiveImage, activate, archive_catalog, recompile
+from apps.embedded.images import ActiveImage, PreparedActivation, activate, recompile
 from apps.embedded.layout import DataDirectory
-from apps.embedded.measures import check_measures
 from apps.embedded.ports import FactStore
 from apps.embedded.reports import ClaimReport, StageTimes
 from apps.embedded.rerated import replaced_places, rerated_blocks
@@ -42,7 +41,6 @@ from apps.embedded.wallet_desk import WalletDesk
 from apps.embedded.wallet_entries import change_wallets, expire_credit
 from apps.settings import Settings
 from billing.catalog.fees import FEE_SOURCE
-from billing.catalog.store import is_copy, load_catalog
 from pipelines.account.stage import ClaimContext, finish_records
 from pipelines.mediation.decode import Decoder, describe
 from pipelines.resource.dedup import open_period_days
@@ -67,7 +65,6 @@ from pipelines.spool.journal import (
     WalletChange,
 )
 from schemas.arrays import Int64Array, UInt16Array
-from schemas.catalog import Catalog
 from schemas.cdr import CdrBlock, select_records
 from schemas.output import BlockHeader, OutputBlock
 
@@ -121,7 +118,7 @@ class Engine:
     snapshots: Snapshots = field(default_factory=Snapshots)
     _hashes: dict[str, int] = field(default_factory=dict)
     _unsettled: Unsettled = field(init=False)
-    _loaded: Catalog | None = None
+    _prepared: PreparedActivation | None = None
 
     def __post_init__(self) -> None:
         """Nothing is finished yet."""
@@ -170,28 +167,19 @@ class Engine:
         self.complete = frozenset()
         return reports
 
-    def take_catalog(self) -> ClaimReport | None:
-        """Activate the catalog directory when it differs from the active image.
-
-        Raises:
-            billing.catalog.store.UnableToLoadCatalog: when it is invalid; nothing changed.
-            UnableToActivate: when it measures something otherwise than before; nothing changed.
-        """
-        if self.state.image and is_copy(self.directory.catalog, self.directory.images / self.state.image):
-            return None
-        catalog = load_catalog(self.directory.catalog)
-        if catalog.content_hash == self.state.image:
-            return None
-        check_measures(catalog, self.active.catalog if self.active else None, self.store)
-        archive_catalog(self.directory, catalog)
+    def put_into_force(self, prepared: PreparedActivation) -> ClaimReport:
+        """Journal and process the activation of a catalog that is archived, and that was prepared for what is in force now."""
         entry = ImageClaim(
             claim=self.journal.next_claim,
             received_at=self.journal.stage_time(self.now()),
-            content_hash=catalog.content_hash,
+            content_hash=prepared.prepared.catalog.content_hash,
         )
         self.journal.append(entry)
-        self._loaded = catalog
-        return self.process(entry)
+        self._prepared = prepared
+        try:
+            return self.process(entry)
+        finally:
+            self._prepared = None
 
     def process(self, entry: JournalEntry) -> ClaimReport:
         """Take the next entry of the log through the stages; the state moves past it."""
@@ -214,9 +202,10 @@ class Engine:
             report = ClaimReport(entry, tuple(self._emit_all(ended)))
         else:
             if isinstance(entry, ImageClaim):
-                activation = activate(self.directory, entry, self.state, self.active, self._loaded)
+                activation = activate(self.directory, entry, self.state, self.active, self._prepared)
                 self.active = activation.active
-                activation.store(self.store, entry, self.state, tenant=self.settings.tenant)
+                words, tenant = self.state.vocabulary, self.settings.tenant
+                self.writer.then(partial(activation.store, self.store, entry, words, tenant=tenant))
             elif isinstance(entry, Renewal):
                 revise(self.state.resource.assembly, open_renewal(self.directory.spool.archive, entry))
             elif isinstance(entry, WalletChange):
@@ -343,7 +332,7 @@ class Engine:
                 superseding_file=superseding,
                 source=context.source,
                 tolerance_us=source.tolerance_us,
-                sent_once=source is FEE_SOURCE,
+                sent_once=source == FEE_SOURCE,
             )
             self.newer_came |= result.settles
             between = time.monotonic()

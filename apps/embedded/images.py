@@ -6,19 +6,21 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from apps.embedded.layout import DataDirectory
-from apps.embedded.names import Counts, counts_of, new_names
+from apps.embedded.names import new_image, new_names
 from apps.embedded.ports import FactStore
 from apps.embedded.source_check import check_sources
 from billing.catalog.models import UnableToLoadCatalog
 from billing.catalog.store import copy_catalog, load_catalog
-from pipelines.activation import bring_in, decode_context
+from pipelines.activation import PreparedImage, bring_in, decode_context, prepare
 from pipelines.mediation.context import DecodeContext
 from pipelines.resource.transfers import access_transfers
 from pipelines.snapshot import StageState
 from pipelines.spool.journal import ImageClaim
 from rating.tariff_image import TariffImage, compile_image
+from rating.vocabulary import Vocabulary
 from schemas.catalog import Catalog
 from schemas.wallets import WalletMovement
 from sinks.clickhouse.store import AccessTransfers
@@ -72,23 +74,51 @@ def archived_catalog(directory: DataDirectory, content_hash: str) -> Catalog:
 
 
 @dataclass(frozen=True, slots=True)
-class Activation:
-    """What an activation brought: names, the opening credits of wallets seen for the first time, and transfers.
+class PreparedActivation:
+    """All that comes of a catalog's activation, before anything has changed.
 
-    `transfers` are the periods in which access points change hands, as `pipelines.resource.transfers.TRANSFER_FRAME`: none
-    for the first catalog, which finds nothing to change.
+    Attributes:
+        names: rows of the store's dimensions for new names. transfers: the periods in which access points change hands, as
+            `pipelines.resource.transfers.TRANSFER_FRAME`: none for the first catalog, which finds nothing to change.
     """
 
+    prepared: PreparedImage
+    names: dict[str, pa.Table]
+    transfers: pl.DataFrame
+
+
+def prepare_activation(catalog: Catalog, vocabulary: Vocabulary, before: pl.DataFrame | None) -> PreparedActivation:
+    """Compile a catalog, and work out what it changes.
+
+    Args:
+        vocabulary: the names of all images that were in force, which it leaves as they are.
+        before: access points of the catalog in force, in ACCESS_POINT_FRAME, None for the first one.
+
+    Raises:
+        UnableToCompileImage, rating.zones.UnableToReadZone: as `rating.tariff_image.compile_image` does.
+    """
+    prepared = prepare(catalog, vocabulary)
+    words = vocabulary.copied()
+    words.append(prepared.added)
+    names = new_names(catalog, prepared.image, words, prepared.known)
+    points = catalog.access_points
+    return PreparedActivation(prepared, names, access_transfers(points if before is None else before, points))
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """What an activation brought: names, the opening credits of wallets seen for the first time, and transfers."""
+
     active: ActiveImage
-    before: Counts
+    names: dict[str, pa.Table]
     credits: tuple[WalletMovement, ...]
     transfers: pl.DataFrame
 
-    def store(self, store: FactStore, entry: ImageClaim, state: StageState, *, tenant: str) -> None:
-        """Store the names, the credits and the transfers; what is stored already is left out."""
-        store.write_names(new_names(self.active.catalog, self.active.image, state.vocabulary, self.before, entry))
+    def store(self, store: FactStore, entry: ImageClaim, words: Vocabulary, *, tenant: str) -> None:
+        """Store the names, the credits and the transfers, in any thread; what is stored already is left out."""
+        store.write_names(self.names)
         store.write_movements(self.credits, tenant=tenant)
-        words, moved = state.vocabulary, self.transfers
+        moved = self.transfers
         store.write_transfers(
             AccessTransfers(
                 entry.claim,
@@ -108,29 +138,29 @@ def activate(
     entry: ImageClaim,
     state: StageState,
     previous: ActiveImage | None = None,
-    loaded: Catalog | None = None,
+    found: PreparedActivation | None = None,
 ) -> Activation:
-    """Compile an archived catalog and make it the active image of `state`, opening balances and registers included.
+    """Make the image that an entry names the active one of `state`, opening balances and registers included.
 
-    `previous` is the image that was active before, None for the first one. `loaded` is a catalog that was just loaded: if it is
-    the one that was archived, it is not loaded once more.
+    Args:
+        previous: the image that was active before, None for the first one.
+        found: what was prepared; if it is another image's, or there is none, the archived catalog is compiled.
     """
-    if loaded is not None and loaded.content_hash == entry.content_hash:
-        catalog = loaded
-    else:
+    if found is None or found.prepared.catalog.content_hash != entry.content_hash:
         catalog = archived_catalog(directory, entry.content_hash)
-    before = counts_of(state.vocabulary)
-    brought = bring_in(catalog, state)
-    image, opening = brought.image, brought.opening
+        found = prepare_activation(
+            catalog, state.vocabulary, None if previous is None else previous.catalog.access_points
+        )
+    prepared = found.prepared
+    opening = bring_in(prepared, state)
     moved = zip(opening.account.tolist(), opening.wallet.tolist(), opening.amount.tolist(), strict=True)
     credits = tuple(
         WalletMovement(entry.claim, row, account, wallet, amount, amount, entry.received_at)
         for row, (account, wallet, amount) in enumerate(moved)
         if amount
     )
-    points = catalog.access_points
-    transfers = access_transfers(points if previous is None else previous.catalog.access_points, points)
-    return Activation(ActiveImage(catalog, image), before, credits, transfers)
+    names = found.names | new_image(state.vocabulary, prepared.known, entry)
+    return Activation(ActiveImage(prepared.catalog, prepared.image), names, credits, found.transfers)
 
 
 def recompile(directory: DataDirectory, content_hash: str, state: StageState) -> ActiveImage:

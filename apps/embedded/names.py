@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,18 +10,10 @@ import pyarrow as pa
 
 from pipelines.spool.journal import ImageClaim
 from rating.tariff_image import TariffImage
-from rating.vocabulary import NameTable, Vocabulary
+from rating.vocabulary import Counts, NameTable, Vocabulary
 from schemas.account import IN_UNIT
 from schemas.catalog import Catalog
 from sinks.clickhouse.tables.dimensions import DIMENSIONS
-
-Counts = dict[str, int]
-"""Name table -> how many names it had."""
-
-
-def counts_of(vocabulary: Vocabulary) -> Counts:
-    """Return how many names each table of the vocabulary has."""
-    return {item.name: len(getattr(vocabulary, item.name)) for item in fields(vocabulary)}
 
 
 def _fresh(table: NameTable, before: int) -> pl.DataFrame:
@@ -34,10 +25,8 @@ def _instant(microseconds: int) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
 
 
-def new_names(
-    catalog: Catalog, image: TariffImage, vocabulary: Vocabulary, before: Counts, entry: ImageClaim
-) -> dict[str, pa.Table]:
-    """Return the rows of every dimension for the ids that `entry`'s activation added to the vocabulary."""
+def new_names(catalog: Catalog, image: TariffImage, vocabulary: Vocabulary, before: Counts) -> dict[str, pa.Table]:
+    """Return the rows of every dimension but that of images for the ids that an activation adds to the vocabulary."""
     accounts = _fresh(vocabulary.accounts, before["accounts"]).join(
         catalog.accounts, left_on="code", right_on="account", how="left", maintain_order="left"
     )
@@ -61,14 +50,19 @@ def new_names(
             for unit in [catalog.event_types[row["code"]].unit]
         ],
         "dim_charge_version": _charge_versions(image, before["charge_versions"]),
-        "dim_image": [
-            {"id": row["id"], "code": row["code"], "claim": entry.claim, "at": _instant(entry.received_at)}
-            for row in _fresh(vocabulary.images, before["images"]).to_dicts()
-        ],
     }
-    return tables | {
-        name: pa.Table.from_pylist(found, DIMENSIONS[name].schema) for name, found in rows.items() if found
-    }
+    return tables | {name: _listed(name, found) for name, found in rows.items() if found}
+
+
+def new_image(vocabulary: Vocabulary, before: Counts, entry: ImageClaim) -> dict[str, pa.Table]:
+    """Return the row of the dimension of images for an image that `entry` put into force first."""
+    fresh = _fresh(vocabulary.images, before["images"]).to_dicts()
+    rows = [{**row, "claim": entry.claim, "at": _instant(entry.received_at)} for row in fresh]
+    return {"dim_image": _listed("dim_image", rows)} if rows else {}
+
+
+def _listed(name: str, rows: list[dict[str, Any]]) -> pa.Table:
+    return pa.Table.from_pylist(rows, DIMENSIONS[name].schema)
 
 
 def _wallets(catalog: Catalog, vocabulary: Vocabulary, before: int) -> pl.DataFrame:

@@ -18,6 +18,7 @@ from apps.embedded.commands import OPERATIONS, perform
 from apps.embedded.engine import Engine
 from apps.embedded.facts import differences_as_json
 from apps.embedded.intake import Intake
+from apps.embedded.preparing import Preparer
 from apps.embedded.protocol import UnableToTalk, reachable, receive_frame, send_answer
 from sinks.clickhouse.store import Store
 
@@ -33,6 +34,7 @@ class OwnerServer:
         self._path = path
         self._store = store
         self._intake = intake
+        self._preparer = Preparer(intake.engine.directory, store)
         path.unlink(missing_ok=True)
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         with reachable(path) as address:
@@ -48,6 +50,7 @@ class OwnerServer:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._path.unlink(missing_ok=True)
+        self._preparer.close()
         self._thread.join()
 
     def _serve(self) -> None:
@@ -86,6 +89,8 @@ class OwnerServer:
             found = differences_as_json(self._store) and self._intake.submit(self._balance).result()
             return {"result": found}, None
         engine = self._intake.engine
+        if request["op"] == "activate":  # nothing waits until a large catalog is loaded
+            return {"result": self._preparer.activate(self._intake)}, None
         if request["op"] == "charge":  # between two blocks, rather than two claims
             return {"result": told(submitted(engine, [dict(one) for one in request["requests"]]))}, None
         action: Callable[[Engine], Any] = perform(request)

@@ -69,6 +69,10 @@ class Ahead(Generic[Item]):
         self._thread.join()
 
 
+Work = Callable[[], None]
+"""Stores something that is no block."""
+
+
 class WriterIsClosed(Exception):
     """The writer was closed; nothing is stored any more."""
 
@@ -92,7 +96,7 @@ class Writer:
         flush_records: a flush starts when this many records are waiting.
         flush_s: or when the oldest has waited this long.
         backlog_records: `put` waits while more than this is waiting or being stored.
-        given: blocks handed over so far.
+        given: blocks and works handed over so far.
     """
 
     store: Callable[[list[OutputBlock]], None]
@@ -100,10 +104,11 @@ class Writer:
     flush_s: float
     backlog_records: int
     figures: WriterFigures = field(default_factory=WriterFigures)
-    _waiting: list[OutputBlock] = field(default_factory=list)
+    _waiting: list[OutputBlock | Work] = field(default_factory=list)
     _waiting_records: int = 0
     _storing_records: int = 0
     given: int = 0
+    _done: int = 0
     _oldest: float = 0.0
     _wanted: int = 0
     _closing: bool = False
@@ -123,15 +128,22 @@ class Writer:
             Exception: whatever the store raised; nothing more is stored after that.
             WriterIsClosed: when it was closed.
         """
+        self._put(block, max(block.header.received, 1))
+
+    def then(self, work: Work) -> None:
+        """Have something else stored behind what was handed over until now, and before what comes; raises as `put` does."""
+        self._put(work, 1)
+
+    def _put(self, item: OutputBlock | Work, records: int) -> None:
         with self._changed:
             while self._is_running and self._waiting_records + self._storing_records > self.backlog_records:
                 self._changed.wait()
             self._raise()
             if not self._waiting:
                 self._oldest = time.monotonic()
-            self._waiting.append(block)
+            self._waiting.append(item)
             self.given += 1
-            self._waiting_records += max(block.header.received, 1)
+            self._waiting_records += records
             self._changed.notify_all()
 
     def flush(self, meanwhile: Callable[[], None] | None = None) -> None:
@@ -139,14 +151,14 @@ class Writer:
         self.reach(self.given, meanwhile)
 
     def reach(self, given: int, meanwhile: Callable[[], None] | None = None) -> None:
-        """Wait, in any thread, until so many of the blocks that were `given` are stored; as `flush` in all else."""
+        """Wait, in any thread, until so many of what was `given` are stored; as `flush` in all else."""
         while True:
             with self._changed:
                 self._wanted = max(self._wanted, given)
                 self._changed.notify_all()
-                if self._is_running and self.figures.blocks < given:
+                if self._is_running and self._done < given:
                     self._changed.wait(None if meanwhile is None else _MEANWHILE_S)
-                if not self._is_running or self.figures.blocks >= given:
+                if not self._is_running or self._done >= given:
                     self._raise()
                     return
             if meanwhile is not None:
@@ -174,26 +186,42 @@ class Writer:
         if not self._waiting:
             return False
         return (
-            self.figures.blocks < self._wanted
+            self._done < self._wanted
             or self._waiting_records >= self.flush_records
             or time.monotonic() - self._oldest >= self.flush_s
         )
 
-    def _take(self) -> list[OutputBlock] | None:
+    def _take(self) -> list[OutputBlock | Work] | None:
         with self._changed:
             while not self._closing and not self._due():
                 self._changed.wait(timeout=self._oldest + self.flush_s - time.monotonic() if self._waiting else None)
             if self._closing:
                 return None
-            blocks, self._waiting = self._waiting, []
+            items, self._waiting = self._waiting, []
             self._storing_records, self._waiting_records = self._waiting_records, 0
-            return blocks
+            return items
+
+    def _store(self, items: list[OutputBlock | Work]) -> int:
+        """Store everything in order, as many blocks at once as there are between works; return how many blocks."""
+        blocks: list[OutputBlock] = []
+        count = 0
+        for item in items:
+            if not callable(item):
+                blocks.append(item)
+                continue
+            if blocks:
+                self.store(blocks)
+                count, blocks = count + len(blocks), []
+            item()
+        if blocks:
+            self.store(blocks)
+        return count + len(blocks)
 
     def _run(self) -> None:
-        while (blocks := self._take()) is not None:
+        while (items := self._take()) is not None:
             started = time.monotonic()
             try:
-                self.store(blocks)
+                blocks = self._store(items)
             except BaseException as error:
                 with self._changed:
                     self._error = error
@@ -202,7 +230,8 @@ class Writer:
             with self._changed:
                 self.figures.busy_s += time.monotonic() - started
                 self.figures.flushes += 1
-                self.figures.blocks += len(blocks)
+                self.figures.blocks += blocks
+                self._done += len(items)
                 self.figures.records += self._storing_records
                 self._storing_records = 0
                 self._changed.notify_all()

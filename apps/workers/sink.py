@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 
-from apps.embedded.names import counts_of, new_names
+from apps.embedded.names import new_image, new_names
 from apps.workers.outbox import UnableToSend, letter_headers
 from apps.workers.progress import Progress
 from pipelines.agents.source import check_error, headers_of
@@ -74,12 +74,13 @@ class Names:
         """Write the names and the credits of every image up to a number; what is stored already is left out."""
         while self.image is None or self.image.number < number:
             following = 1 if self.image is None else self.image.number + 1
-            before, known = counts_of(self.state.vocabulary), len(self.state.vocabulary.wallets)
+            words, before = self.state.vocabulary, self.state.vocabulary.counts()
             found = in_force(self.image, following, self.state, self.shelf)
             claim, at = activation_claim(following), self.took_effect_at(following)
             entry = ImageClaim(claim=claim, received_at=at, content_hash=found.catalog.content_hash)
-            self.store.write_names(new_names(found.catalog, found.image, self.state.vocabulary, before, entry))
-            opening = found.image.opening_credits(known)
+            names = new_names(found.catalog, found.image, words, before)
+            self.store.write_names(names | new_image(words, before, entry))
+            opening = found.image.opening_credits(before["wallets"])
             moved = zip(opening.account.tolist(), opening.wallet.tolist(), opening.amount.tolist(), strict=True)
             credits = [
                 WalletMovement(claim, row, account, wallet, amount, amount, at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipelines.activation import bring_in
+from pipelines.activation import bring_in, prepare
 from pipelines.snapshot import StageState
 from rating.tariff_image import TariffImage, compile_image
 from schemas.catalog import Catalog
@@ -38,8 +38,9 @@ def in_force(current: ImageInForce | None, number: int, state: StageState, shelf
     """
     while current is None or current.number < number:
         following = 1 if current is None else current.number + 1
-        catalog = shelf(following)
-        current = ImageInForce(following, catalog, bring_in(catalog, state).image)
+        prepared = prepare(shelf(following), state.vocabulary)
+        bring_in(prepared, state)
+        current = ImageInForce(following, prepared.catalog, prepared.image)
     return current
 
 

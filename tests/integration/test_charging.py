@@ -14,6 +14,7 @@ from charging_twin import CATALOG
 from wallet_world import SOURCE, engine_of, write_wallets
 
 from apps.embedded.abandon import abandon
+from apps.embedded.activation import take_catalog
 from apps.embedded.charging_looks import check_balance, price_enquiry
 from apps.embedded.charging_port import charging_port
 from apps.embedded.charging_requests import ChargingAnswer, ChargingRequest, UnableToRequest
@@ -286,7 +287,7 @@ def test_the_next_catalog_begins_between_two_frames(data: Path) -> None:
         (old,) = ask(engine, reserve("a", 2))
         catalog = data / "catalog" / "catalog.yaml"
         catalog.write_text(CATALOG % 2 + SOURCE)
-        engine.take_catalog()
+        take_catalog(engine)
         new, ended = ask(engine, reserve("b", 1), confirm("a2", "a", 2))
         assert (old.amount, new.amount, ended.amount) == (2 * EURO, 2 * EURO, 4 * EURO)
         engine.flush()
@@ -337,7 +338,7 @@ def test_what_was_charged_online_is_rated_again_with_its_attributes(data: Path) 
         ended = ask(engine, confirm("a2", "a", 1), confirm("b2", "b", 1))
         assert [one.amount for one in ended] == [2 * EURO, EURO]
         catalog.write_text(text + far % 3)
-        engine.take_catalog()
+        take_catalog(engine)
         period = {"since": "2026-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z"}
         done = rerate(engine, UsageSelection(**period), "a dearer zone", preview=False)
         assert (done["selected"], done["changed"]) == (2, 1)
@@ -395,7 +396,7 @@ def test_what_was_taken_is_answered_again_by_a_catalog_that_no_longer_has_it(dat
         (taken,) = ask(engine, charge)
         catalog = data / "catalog" / "catalog.yaml"
         catalog.write_text(catalog.read_text().replace('access_points: [{id: "1"}]', 'access_points: [{id: "9"}]'))
-        engine.take_catalog()
+        take_catalog(engine)
         frames = engine.state.charging.frame
         assert ask(engine, charge) == [taken]
         assert engine.state.charging.frame == frames, "what is known needs no log"
@@ -408,7 +409,7 @@ def test_what_was_rated_again_is_not_refunded_as_it_was(data: Path) -> None:
         ask(engine, ChargingRequest(ChargingKind.CHARGE, "a", "", "1", "call", 1))
         catalog = data / "catalog" / "catalog.yaml"
         catalog.write_text(CATALOG % 2 + SOURCE)
-        engine.take_catalog()
+        take_catalog(engine)
         period = {"since": "2026-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z"}
         assert rerate(engine, UsageSelection(**period), "dearer", preview=False)["changed"] == 1
         (refund,) = ask(engine, ChargingRequest(ChargingKind.REFUND, "r", "a"))

@@ -69,6 +69,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "bill run report",
         "bill run review",
         "bill run validate",
+        "catalog activate",
         "catalog diff",
         "catalog list",
         "catalog publish",

@@ -199,6 +199,23 @@ def test_a_request_that_announces_too_much_is_not_waited_for(owned: Path) -> Non
         assert connection.recv(1) == b""
 
 
+def test_a_catalog_takes_effect_while_the_owner_runs(owned: Path) -> None:
+    before = octroi("catalog", "list", "--data", owned, "--json").ok().json[-1]["image"]
+    more = owned / "catalog" / "more.yaml"
+    more.write_text("{kind: offer, code: more, charges: [nothing]}\n")
+    told = octroi("catalog", "activate", "--data", owned)
+    assert (told.code, '"nothing"' in told.err) == (3, True)
+    more.write_text("{kind: account, code: zoe, currency: EUR}\n")
+    found = octroi("catalog", "activate", "--data", owned, "--json").ok().json
+    listed = octroi("catalog", "list", "--data", owned, "--json").ok().json
+    assert [row["image"] for row in listed][-2:] == [before, found["image"]]
+    assert query(owned, "SELECT count() AS n FROM dim_account WHERE code = 'zoe'") == [{"n": 1}]
+    again = octroi("catalog", "activate", "--data", owned).ok().out
+    assert again == f"in force: image {found['image'][:12]}\n"
+    assert octroi("catalog", "list", "--data", owned, "--json").ok().json == listed
+    balanced(owned)
+
+
 def test_a_second_owner_is_refused_by_name(owned: Path) -> None:
     told = octroi("run", owned)
     assert (told.code, told.out) == (4, "")

@@ -12,6 +12,7 @@ from typing import Any
 from diameter_peer import CREDIT
 
 from apps.embedded.access import open_owned
+from apps.embedded.activation import take_catalog
 from apps.embedded.charging_looks import check_balance
 from apps.embedded.engine import Engine
 from apps.embedded.layout import DataDirectory
@@ -101,7 +102,7 @@ def engine_of(data: Path, **settings: Any) -> Iterator[Engine]:
         engine, _ = open_owned(directory, Settings(data_dir=data, dedup_window_days="unlimited", **settings), print)
         try:
             engine.recover()
-            engine.take_catalog()
+            take_catalog(engine)
             yield engine
         finally:
             engine.close()

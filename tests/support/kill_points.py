@@ -28,6 +28,7 @@ DIED = 41
 
 def install(reach: Reach) -> None:
     """Wrap every boundary of the embedded engine."""
+    import apps.embedded.activation as activation
     import apps.embedded.back_out as back_out
     import apps.embedded.correct as correct
     import apps.embedded.engine as engine
@@ -65,7 +66,7 @@ def install(reach: Reach) -> None:
     wrap(Segment, "append", lambda *_: "frame", _half_frame)
     wrap(Segment, "synced", lambda *_: "synced frame")
     wrap(claims, "copy_durably", lambda *_: "copy", lambda source, path: _half_file(path, source.read()))
-    wrap(engine, "archive_catalog", lambda *_: "keep catalog")
+    wrap(activation, "archive_catalog", lambda *_: "keep catalog")
     wrap(engine.Engine, "recover", lambda _: "recover")
     wrap(engine.Engine, "process", lambda _, entry: f"process {entry.kind}")
     wrap(engine, "process", lambda *_, **__: "block")

@@ -10,6 +10,7 @@ from typing import Any
 from charging_twin import CATALOG
 
 from apps.embedded.access import open_owned
+from apps.embedded.activation import take_catalog
 from apps.embedded.engine import Engine
 from apps.embedded.layout import DataDirectory
 from apps.embedded.lock import OwnerLock
@@ -48,7 +49,7 @@ def engine_of(data: Path, **settings: Any) -> Iterator[Engine]:
         engine, _ = open_owned(directory, given, print)
         try:
             engine.recover()
-            engine.take_catalog()
+            take_catalog(engine)
             yield engine
         finally:
             engine.close()

@@ -9,9 +9,8 @@ import pytest
 from catalog_texts import CATALOG, write_catalog
 
 from apps.embedded import images
-from apps.embedded.images import UnableToReadImage, activate, archive_catalog, recompile
+from apps.embedded.images import UnableToReadImage, activate, archive_catalog, prepare_activation, recompile
 from apps.embedded.layout import DataDirectory
-from apps.embedded.names import counts_of, new_names
 from billing.catalog.store import UnableToCopyCatalog, load_catalog
 from pipelines.snapshot import StageState
 from pipelines.spool.journal import ImageClaim
@@ -66,16 +65,27 @@ def test_opening_balances_are_credited_once_each(directory: DataDirectory) -> No
     assert balances(state)["zoe/card"] == 7 * EURO
 
 
-def test_a_catalog_that_was_just_loaded_is_not_loaded_again(
-    directory: DataDirectory, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_prepared_is_not_compiled_again(directory: DataDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
     first = archive(directory)
     write_catalog(directory.catalog, {"more.yaml": MORE})
     second = archive(directory)
     monkeypatch.setattr(images, "archived_catalog", lambda directory, content_hash: second)
-    assert activate(directory, claim(first), StageState.empty(), None, first).active.catalog is first
-    assert activate(directory, claim(second), StageState.empty(), None, first).active.catalog is second
+    prepared = prepare_activation(first, StageState.empty().vocabulary, None)
+    assert activate(directory, claim(first), StageState.empty(), None, prepared).active.catalog is first
+    assert activate(directory, claim(second), StageState.empty(), None, prepared).active.catalog is second
     assert activate(directory, claim(second), StageState.empty()).active.catalog is second
+
+
+def test_what_was_prepared_for_other_names_changes_nothing(directory: DataDirectory) -> None:
+    state = StageState.empty()
+    first = archive(directory)
+    prepared = prepare_activation(first, state.vocabulary, None)
+    assert not any(state.vocabulary.counts()[kind] for kind in ("accounts", "wallets", "images"))
+    activate(directory, claim(first), state, None, prepared)
+    before = state.vocabulary.counts(), state.account.checksum()
+    with pytest.raises(ValueError, match="prepared for other names"):
+        activate(directory, claim(first, 2), state, None, prepared)
+    assert (state.vocabulary.counts(), state.account.checksum()) == before
 
 
 def test_opening_readings_open_their_registers_and_never_move_them(directory: DataDirectory) -> None:
@@ -95,10 +105,10 @@ def test_an_image_is_recompiled_after_a_restart_without_changing_the_state(direc
     catalog = archive(directory)
     active = activate(directory, claim(catalog), state).active
     shutil.rmtree(directory.catalog)  # the log needs the archived one only
-    before, names = state.account.checksum(), counts_of(state.vocabulary)
+    before, names = state.account.checksum(), state.vocabulary.counts()
     again = recompile(directory, state.image, state)
     assert again.image.content_hash == active.image.content_hash == catalog.content_hash
-    assert (state.account.checksum(), counts_of(state.vocabulary)) == (before, names)
+    assert (state.account.checksum(), state.vocabulary.counts()) == (before, names)
     for column in ("slots", "windows"):
         assert getattr(again.image.access, column).tolist() == getattr(active.image.access, column).tolist()
 
@@ -165,7 +175,7 @@ def test_only_new_names_are_told_to_the_store(directory: DataDirectory) -> None:
     state = StageState.empty()
     first = archive(directory)
     activation = activate(directory, claim(first), state)
-    tables = new_names(first, activation.active.image, state.vocabulary, activation.before, claim(first))
+    tables = activation.names
     accounts = {row["code"]: row["id"] for row in tables["dim_account"].to_pylist()}
     assert sorted(accounts) == ["ada", "bob", "house", "t1", "t2", "t3"]
     wallets = tables["dim_wallet"].to_pylist()
@@ -183,7 +193,7 @@ def test_only_new_names_are_told_to_the_store(directory: DataDirectory) -> None:
     write_catalog(directory.catalog, {"more.yaml": MORE})
     second = archive(directory)
     activation = activate(directory, claim(second, 2), state)
-    tables = new_names(second, activation.active.image, state.vocabulary, activation.before, claim(second, 2))
+    tables = activation.names
     assert {name: [row["code"] for row in table.to_pylist()] for name, table in tables.items()} == {
         "dim_account": ["zoe"],
         "dim_wallet": ["card"],
@@ -193,4 +203,4 @@ def test_only_new_names_are_told_to_the_store(directory: DataDirectory) -> None:
     assert tables["dim_account"].to_pylist()[0]["id"] == 6
 
     activation = activate(directory, claim(first, 3), state)  # nothing that was not told already
-    assert new_names(first, activation.active.image, state.vocabulary, activation.before, claim(first, 3)) == {}
+    assert activation.names == {}

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from catalog_texts import CATALOG, write_catalog
 
+from apps.embedded.activation import take_catalog
 from apps.embedded.engine import Engine, open_engine
 from apps.embedded.files import UnableToReadArchive
 from apps.embedded.layout import DataDirectory
@@ -23,7 +24,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     directory = DataDirectory(tmp_path)
     write_catalog(directory.catalog, CATALOG)
     opened = open_engine(directory, Settings(), NoStore(), now=lambda: 1_775_001_600_000_000, report=print)
-    opened.take_catalog()
+    take_catalog(opened)
     yield opened
     opened.close()
 

@@ -81,6 +81,36 @@ def test_everything_is_stored_in_order(writers: Callable[..., Writer]) -> None:
     assert (figures.blocks, figures.records, figures.flushes) == (100, 1000, len(store.writes))
 
 
+def test_works_are_done_in_order_with_blocks(writers: Callable[..., Writer]) -> None:
+    store = Store()
+    writer = writers(store, records=70)
+    done: list[list[int]] = []
+    writer.put(block(1))
+    writer.then(lambda: done.append(store.stored))
+    writer.then(lambda: done.append(store.stored))
+    writer.put(block(2))
+    writer.put(block(3))
+    writer.flush()
+    assert done == [[1], [1]]
+    assert store.writes == [[1], [2, 3]]
+    assert (writer.figures.blocks, writer.given) == (3, 5)
+
+
+def test_what_a_work_cannot_store_is_told_and_nothing_follows(writers: Callable[..., Writer]) -> None:
+    store = Store()
+    writer = writers(store)
+
+    def fail() -> None:
+        raise OSError("the disk is gone")
+
+    writer.put(block(1))
+    writer.then(fail)
+    writer.put(block(2))
+    with pytest.raises(OSError, match="the disk is gone"):
+        writer.flush()
+    assert store.stored == [1]
+
+
 def test_blocks_are_gathered_until_there_are_enough(writers: Callable[..., Writer]) -> None:
     store = Store()
     writer = writers(store, records=30)
