@@ -61,7 +61,7 @@ soak: setup services ## the long suites
 
 lock: setup ## resolve the versions again
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
-	  --group dev --extra kafka --extra postgres pyproject.toml -o requirements.lock
+	  --group dev --extra bench --extra kafka --extra postgres pyproject.toml -o requirements.lock
 
 clean: ## remove what was built
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info

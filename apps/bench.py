@@ -11,21 +11,19 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import typer
-
-from apps.cli.failures import honest, say
-from apps.cli.output import print_json
+from apps.bench_results import hand_over, tell
+from apps.cli.failures import say
 from apps.cli.progress import records_bar
 from apps.embedded.access import reach
 from apps.embedded.layout import DataDirectory
-from apps.memory import keep_freed_memory
 from apps.settings import Settings
 from benchmarks.catalogs.write import write_telephony_catalog
 from benchmarks.generate.telephony import write_telephony
 from benchmarks.recount.delimited import recount_telephony
 from benchmarks.recount.result import Recount
-from benchmarks.report import Result, report, write_report
+from benchmarks.report import Result, median_of, percentile_ms
 
+RECORDS = 2_000_000
 SUBSCRIBERS_PER_RECORD = 10
 SUBSCRIBERS_MAX = 1_000_000
 WARM_UP_RECORDS = 20_000
@@ -49,35 +47,32 @@ class UnableToMeasure(Exception):
     """A measured run failed or took too long."""
 
 
-def bench_end_to_end(*, records: int, seed: int, runs: int, json_file: Path | None) -> bool:
+def bench_end_to_end(*, records: int | None, seed: int, runs: int, json_file: Path | None) -> bool:
     """Run the benchmark and print it; return whether every run agreed with the recount."""
+    records = records or RECORDS
     with tempfile.TemporaryDirectory(prefix="octroi-bench-") as temporary:
         root = Path(temporary)
-        inputs = _generate(root / "input", records, seed)
-        _run_once(_prepare(root / "warm", _generate(root / "warm-input", WARM_UP_RECORDS, seed)))
+        inputs = generate(root / "input", records, seed)
+        run_once(prepare(root / "warm", generate(root / "warm-input", WARM_UP_RECORDS, seed)))
         measured, outcomes = [], []
         for number in range(runs):
             say(f"run {number + 1} of {runs}")
             # a run's directory stays until the end: ext4 is slow to give out the inodes of files deleted just before
-            directory = _prepare(root / f"run-{number + 1}", inputs)
-            measured.append(_run_once(directory))
-            outcomes.append(_read_back(directory))
+            directory = prepare(root / f"run-{number + 1}", inputs)
+            measured.append(run_once(directory))
+            outcomes.append(read_back(directory))
         say("recounting with polars, independently")
         expected = recount_telephony(sorted((inputs / "spool" / "telephony").iterdir()), inputs / "catalog")
         problems = [problem for outcome in outcomes for problem in compare(outcome, expected)]
     result = _result(records, seed, measured, outcomes, problems)
-    if json_file is None:
-        print_json(report([result]))
-    else:
-        write_report(json_file, [result])
-        say(f"{result.name}: {result.value:,.0f} {result.unit}, recount {'ok' if not problems else 'DIFFERS'}")
     for problem in problems:
         say(problem)
-    return not problems
+    return hand_over([tell(result)], json_file)
 
 
-def _generate(directory: Path, records: int, seed: int) -> Path:
-    subscribers = min(max(records // SUBSCRIBERS_PER_RECORD, 100), SUBSCRIBERS_MAX)
+def generate(directory: Path, records: int, seed: int, *, subscribers: int | None = None, bad: bool = True) -> Path:
+    """Write a catalog and usage for it, a record of a thousand spoilt if `bad`; return the directory of both."""
+    subscribers = subscribers or subscribers_of(records)
     write_telephony_catalog(directory / "catalog", subscribers=subscribers)
     with records_bar("generating", total=records) as progress:
         write_telephony(
@@ -85,13 +80,18 @@ def _generate(directory: Path, records: int, seed: int) -> Path:
             records=records,
             subscribers=subscribers,
             seed=seed,
-            bad=True,
+            bad=bad,
             on_records=progress,
         )
     return directory
 
 
-def _prepare(directory: Path, inputs: Path) -> DataDirectory:
+def subscribers_of(records: int) -> int:
+    """Return how many subscribers so many records are of."""
+    return min(max(records // SUBSCRIBERS_PER_RECORD, 100), SUBSCRIBERS_MAX)
+
+
+def prepare(directory: Path, inputs: Path) -> DataDirectory:
     """Return a fresh data directory with the inputs in its spool, as hard links, and the page cache warm."""
     for source in ("catalog", "spool/telephony"):
         (directory / source).mkdir(parents=True)
@@ -100,9 +100,9 @@ def _prepare(directory: Path, inputs: Path) -> DataDirectory:
     return DataDirectory(directory)
 
 
-def _run_once(directory: DataDirectory) -> dict[str, Any]:
+def run_once(directory: DataDirectory) -> dict[str, Any]:
     """Run `octroi run` in a process of its own; return its report and its peak memory."""
-    return measured_process("apps.bench", str(directory.root))
+    return measured_process("apps.bench_run", str(directory.root))
 
 
 def measured_process(module: str, *arguments: str, timeout_s: int = RUN_TIMEOUT_S) -> dict[str, Any]:
@@ -122,7 +122,8 @@ def measured_process(module: str, *arguments: str, timeout_s: int = RUN_TIMEOUT_
     return figures
 
 
-def _read_back(directory: DataDirectory) -> dict[str, Any]:
+def read_back(directory: DataDirectory) -> dict[str, Any]:
+    """Return what the store of a run says, for `compare`."""
     with reach(directory, Settings(data_dir=directory.root), say) as access:
         charges = access.query(_TOTALS).to_pylist()
         sheet = access.query(_SHEET).to_pylist()[0]
@@ -184,49 +185,15 @@ def _result(
             "measures": "claim of the first file to the last row readable; median run below",
             "seconds": middle["seconds"],
             "cpu_s": middle["cpu_s"],
-            "cpu_us_per_record": round(middle["cpu_s"] / records * 1e6, 3),
+            "cpu_us_per_record": median_of(run["process_cpu_s"] / records * 1e6 for run in measured),
+            **{
+                f"block_latency_p{q}_ms": median_of(percentile_ms(run["latency_s"], q) for run in measured)
+                for q in (50, 99)
+            },
+            "bytes_per_record": round(sum(file["bytes"] for file in middle["files"]) / records, 1),
             "process_wall_s": [run["wall_s"] for run in measured],
             "checksums": sorted({outcome["checksum"] for outcome in outcomes}),
             "amount_digest": hashlib.sha256(json.dumps(outcomes[0]["amount"], sort_keys=True).encode()).hexdigest(),
             "problems": problems,
         },
     )
-
-
-def measured_run(root: Path) -> dict[str, Any]:
-    """Run one session in this process; return its report with CPU seconds, wall seconds and peak memory."""
-    import resource
-    import time
-
-    started = time.monotonic()
-    from apps.jit import prepare_cache
-
-    prepare_cache()
-    from apps.embedded.session import run_session
-    from apps.embedded.stopping import stopping
-
-    settings = Settings(data_dir=root, dedup_window_days="unlimited")  # the usage is always of the same days
-    before = resource.getrusage(resource.RUSAGE_SELF)
-    with stopping() as stop:
-        done = run_session(
-            DataDirectory(root), settings, [], follow=False, stop=stop, say=say, progress=lambda records: None
-        )
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    return done.as_dict() | {
-        "cpu_s": round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 3),
-        "wall_s": round(time.monotonic() - started, 3),
-        "peak_memory_mib": after.ru_maxrss // 1024,
-    }
-
-
-def main() -> None:
-    """Be the process that `_run_once` measures."""
-    keep_freed_memory()
-    try:
-        print(json.dumps(honest(measured_run)(Path(sys.argv[1]))))
-    except typer.Exit as end:
-        sys.exit(end.exit_code)
-
-
-if __name__ == "__main__":
-    main()

@@ -22,13 +22,13 @@ import polars as pl
 
 from apps.bench import measured_process
 from apps.bench_keys import peak_mib
+from apps.bench_results import hand_over, tell
 from apps.cli.failures import say
-from apps.cli.output import print_json
 from apps.embedded.layout import DataDirectory
 from apps.settings import Settings
 from benchmarks.billing import UNTIL, accounts_of, write_billing
 from benchmarks.recount.billing import recount_billing
-from benchmarks.report import Result, report, write_report
+from benchmarks.report import Result
 
 RECORDS = 2_000_000
 TIMEOUT_S = 3600
@@ -52,7 +52,7 @@ def bench_billing(*, records: int | None, seed: int, runs: int, json_file: Path 
         say(f"usage of {accounts_of(records):,} accounts")
         write_billing(root / "input", records=records, seed=seed)
         directory = prepare(root)
-        taken = measured_process("apps.bench", str(directory.root), timeout_s=TIMEOUT_S)
+        taken = measured_process("apps.bench_run", str(directory.root), timeout_s=TIMEOUT_S)
         charged = _child({"what": "fees", "root": str(directory.root)})
         measured = []
         for number in range(runs):
@@ -66,15 +66,9 @@ def bench_billing(*, records: int | None, seed: int, runs: int, json_file: Path 
             for problem in compare(drafted(directory, f"run-{number + 1}"), measured[number], expected)
         ]
     result = _result(records, seed, {"run": taken["wall_s"], "fees": charged["seconds"]}, measured, expected, problems)
-    if json_file is None:
-        print_json(report([result]))
-    else:
-        write_report(json_file, [result])
-    agreed = "ok" if result.recount_ok else "DIFFERS"
-    say(f"{result.name}: {result.value:,.0f} {result.unit}, peak {result.peak_memory_mib:,.0f} MiB, recount {agreed}")
     for problem in problems:
         say(problem)
-    return not problems
+    return hand_over([tell(result)], json_file)
 
 
 def prepare(root: Path) -> DataDirectory:

@@ -15,11 +15,12 @@ import yaml
 from apps.bench import measured_process
 from apps.bench_abroad import ABROAD, ESPI, ESPI_BYTES, NEM12, NEM12_VALUES, bench_espi, bench_nem12
 from apps.bench_keys import peak_mib
+from apps.bench_results import hand_over
 from apps.cli.failures import say
-from apps.cli.output import print_json, print_table
+from apps.cli.output import print_table
 from benchmarks.energy import FLOWS, EnergyFlow, write_large
 from benchmarks.energy_abroad import READING_BYTES
-from benchmarks.report import Result, report, write_report
+from benchmarks.report import Result
 from billing.catalog.store import load_catalog
 from billing.catalog.templates import find_template
 from pipelines.mediation.container import open_container
@@ -54,16 +55,13 @@ def bench_energy(
             else:
                 results.append(_flow(root, FLOWS[name], records or FLOWS[name].records, seed, runs))
     if json_file is not None:
-        write_report(json_file, results)
         rows = [
             (result.name, f"{result.value:,.0f}", result.unit, f"{result.details['target']:,}",
              f"{result.peak_memory_mib:,.0f}", "ok" if result.recount_ok else "DIFFERS")
             for result in results
         ]  # fmt: skip
         print_table("Energy", ("suite", "median", "unit", "target", "peak MiB", "recount"), rows)
-    else:
-        print_json(report(results))
-    return all(result.recount_ok for result in results)
+    return hand_over(results, json_file)
 
 
 def _flow(root: Path, flow: EnergyFlow, records: int, seed: int, runs: int) -> Result:

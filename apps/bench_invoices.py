@@ -15,10 +15,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from apps.cli.failures import say
-from apps.cli.output import print_json
+from apps.bench_results import hand_over, tell
 from benchmarks.generate.invoices import make_invoices
-from benchmarks.report import Result, report, write_report
+from benchmarks.report import Result
 from schemas.invoice import Invoice
 
 INVOICE_SUITES = ("einvoice", "einvoice_ubl", "pdf")
@@ -49,14 +48,7 @@ def bench_invoices(*, only: Sequence[str], records: int | None, seed: int, runs:
             results.append(
                 Result(f"billing.{suite}", "documents/s", rates, recount_ok=set(sums) == {payable}, details=details)
             )
-    if json_file is None:
-        print_json(report(results))
-    else:
-        write_report(json_file, results)
-    for result in results:
-        agreed = "ok" if result.recount_ok else "DIFFERS"
-        say(f"{result.name}: {result.value:,.0f} {result.unit}, {result.details['cpu_ms']} ms each, recount {agreed}")
-    return all(result.recount_ok for result in results)
+    return hand_over([tell(result) for result in results], json_file)
 
 
 def _measured(suite: str, invoice: Invoice) -> tuple[Decimal, float]:

@@ -11,13 +11,14 @@ from typing import Any
 
 from apps.bench import measured_process
 from apps.bench_dedup import dedup_results
+from apps.bench_results import hand_over
 from apps.cli.failures import say
-from apps.cli.output import print_json, print_table
+from apps.cli.output import print_table
 from benchmarks.environment import describe_environment
 from benchmarks.mediation import FEEDS, SMALL, SUBSCRIBERS, Feed
 from benchmarks.recount.rules import read_rules
 from benchmarks.recount.stages import count_intake
-from benchmarks.report import Result, report, write_report
+from benchmarks.report import Result
 
 LARGE_BYTES = 5_000_000_000
 LARGE_MEMORY_MIB = 1024
@@ -34,11 +35,8 @@ def bench_mediation(
     """Run the suites named by `only` (all but the large file when empty); return whether all recounts agreed."""
     results = [result for name in only or DEFAULT for result in SUITES[name](records, large_bytes, seed, runs)]
     if json_file is not None:
-        write_report(json_file, results)
         _print(results)
-    else:
-        print_json(report(results))
-    return all(result.recount_ok is not False for result in results)
+    return hand_over(results, json_file)
 
 
 def _print(results: Sequence[Result]) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from apps.bench import measured_process
+from apps.bench_results import hand_over, tell
 from apps.cli.failures import say
-from apps.cli.output import print_json
-from benchmarks.report import Result, report, write_report
+from benchmarks.report import Result
 from benchmarks.store import INSERT_ROWS, ROWS_PER_ACCOUNT, Usage, recount
 
 STORE_SUITES = ("insert", "month_end", "point", "keep", "trace")
@@ -24,17 +24,10 @@ ALWAYS = (0, 1 << 62)
 
 def bench_store(*, only: list[str], records: int | None, seed: int, runs: int, json_file: Path | None) -> bool:
     """Run suites, all unless told otherwise, and print them; return whether every recount agreed."""
-    results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="octroi-bench-") as root:
-        for result in _measured(Path(root), only or list(STORE_SUITES), _whole(records or ROWS), seed, runs):
-            value = f"{result.value:,.0f}" if result.value >= 100 else f"{result.value:.3f}"
-            say(f"{result.name}: {value} {result.unit}, recount {'ok' if result.recount_ok else 'DIFFERS'}")
-            results.append(result)
-    if json_file is None:
-        print_json(report(results))
-    else:
-        write_report(json_file, results)
-    return all(result.recount_ok for result in results)
+        suites = only or list(STORE_SUITES)
+        results = [tell(result) for result in _measured(Path(root), suites, _whole(records or ROWS), seed, runs)]
+    return hand_over(results, json_file)
 
 
 def _measured(root: Path, suites: list[str], rows: int, seed: int, runs: int) -> Iterator[Result]:
@@ -59,7 +52,7 @@ def _measured(root: Path, suites: list[str], rows: int, seed: int, runs: int) ->
         found = _child(job | {"what": "keep"})
         details = _details(job, found, "all that was written summed up at once: what a session does as usage comes")
         yield Result("store.keep", "rows/s", [round(rows / found["seconds"])], found["peak_memory_mib"], found["agreed"],
-                     details | {"cells": found["cells"], "cpu_us_per_row": found["cpu_us_per_row"]})  # fmt: skip
+                     details | {"cells": found["cells"], "cpu_us_per_record": found["cpu_us_per_record"]})  # fmt: skip
         yield _month_end("store.month_end_kept", job, runs, "the same with sums that are kept; cold")
     if "trace" in suites:
         more = job | {"rows": rows * TRACE_FACTOR}
@@ -81,7 +74,7 @@ def _written(found: dict[str, Any], job: dict[str, Any]) -> Iterator[Result]:
     usage = Usage(job["rows"], job["seed"], job["accounts"])
     agreed = found["stored"] == found["rows"] == usage.rows and tuple(found["totals"]) == recount(usage, *ALWAYS).totals
     measures = "rows by the time of writing them, merges meanwhile included; making them and merging after it apart"
-    told = ("write_s", "make_s", "settle_s", "slowest_write_s", "cpu_us_per_row")
+    told = ("write_s", "make_s", "settle_s", "slowest_write_s", "cpu_us_per_record")
     yield Result(
         name="store.insert",
         unit="rows/s",

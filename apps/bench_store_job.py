@@ -83,7 +83,7 @@ def insert(directory: DataDirectory, usage: Usage, before: int) -> dict[str, Any
         "make_s": round(make_s, 3),
         "settle_s": round(settle_s, 3),
         "slowest_write_s": round(max(each), 3),
-        "cpu_us_per_row": round(cpu / written * 1e6, 3),
+        "cpu_us_per_record": round(cpu / written * 1e6, 3),
         "stored": int(size["rows"]),
         "bytes_per_row": round(size["bytes"] / size["rows"], 3),
         "parts": int(size["parts"]),
@@ -137,7 +137,7 @@ def keep(directory: DataDirectory, usage: Usage) -> dict[str, Any]:
     return {
         "seconds": round(seconds, 3),
         "cells": cells["n"],
-        "cpu_us_per_row": round(cpu / usage.rows * 1e6, 3),
+        "cpu_us_per_record": round(cpu / usage.rows * 1e6, 3),
         "agreed": made and not differences,
     }
 

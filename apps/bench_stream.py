@@ -21,14 +21,14 @@ import numpy as np
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from apps.bench import UnableToMeasure
+from apps.bench_results import hand_over, tell
 from apps.cli.failures import say
-from apps.cli.output import print_json
 from apps.workers.clients import PARTITIONER, producer_settings
 from benchmarks.broker.broker import start_broker
 from benchmarks.catalogs.write import write_telephony_catalog
 from benchmarks.generate.telephony import COLUMNS, write_telephony
 from benchmarks.recount.delimited import recount_telephony
-from benchmarks.report import Result, report, write_report
+from benchmarks.report import Result
 from schemas.frames import to_frame
 from schemas.stream_blocks import RawBlock
 from schemas.topics import BLOCKS, HEADER_SCHEMA, RATED, raw_topic, schema_of
@@ -57,20 +57,15 @@ def bench_stream(*, only: list[str], records: int | None, seed: int, runs: int, 
         measured = [_run(suite, records or RECORDS[suite], seed) for _ in range(runs)]
         middle = sorted(measured, key=lambda run: run.rate)[len(measured) // 2]
         problems = [problem for run in measured for problem in run.problems]
-        results.append(
-            Result(
-                name=f"stream.{suite}",
-                unit="records/s",
-                runs=[round(run.rate) for run in measured],
-                recount_ok=not problems,
-                details=middle.details | {"problems": problems},
-            )
+        result = Result(
+            name=f"stream.{suite}",
+            unit="records/s",
+            runs=[round(run.rate) for run in measured],
+            recount_ok=not problems,
+            details=middle.details | {"problems": problems},
         )
-    if json_file is None:
-        print_json(report(results))
-    else:
-        write_report(json_file, results)
-    return all(result.recount_ok for result in results)
+        results.append(tell(result))
+    return hand_over(results, json_file)
 
 
 @dataclass
@@ -151,7 +146,7 @@ def _run(suite: str, records: int, seed: int) -> _Run:
         say(f"{suite}: warming up")
         send(world, world.lines[:WARM_UP])
         _await_stored(world)
-        before = {name: _cpu_s(worker.pid) for name, worker in world.workers.items()}
+        before = {name: cpu_seconds(worker.pid) for name, worker in world.workers.items()}
         say(f"{suite}: measuring")
         started, spent = time.monotonic(), time.process_time()
         rest = world.lines[WARM_UP:]
@@ -159,7 +154,7 @@ def _run(suite: str, records: int, seed: int) -> _Run:
         producing, produced_s = time.process_time() - spent, time.monotonic() - started
         _await_stored(world)
         seconds = time.monotonic() - started
-        cpu = {name: round(_cpu_s(worker.pid) - before[name], 3) for name, worker in world.workers.items()}
+        cpu = {name: round(cpu_seconds(worker.pid) - before[name], 3) for name, worker in world.workers.items()}
         ages = _ages(ports["sink"])
         _stop(world)
         problems = _problems(world)
@@ -171,6 +166,7 @@ def _run(suite: str, records: int, seed: int) -> _Run:
             "produce_s": round(produced_s, 3),
             "cpu_s": cpu | {"producer": round(producing, 3)},
             "age_s_of_the_oldest_record_of_a_block": ages,
+            "cpu_us_per_record": round(sum(cpu.values()) / len(rest) * 1e6, 3),
             "peak_memory_mib_of_children": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024,
         }
         return _Run(len(rest) / seconds, problems, details)
@@ -244,7 +240,8 @@ def _is_done(consumer: Consumer, topic: str) -> bool:
     return True
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
+    """Return the seconds of CPU that a process has spent."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

@@ -6,7 +6,7 @@ import resource
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -15,15 +15,15 @@ from typing import Any
 
 import numpy as np
 
+from apps.bench_results import hand_over, tell
 from apps.cli.failures import say
-from apps.cli.output import print_json
 from apps.embedded.access import reach
 from apps.embedded.charging_port import ChargingPort, charging_port
 from apps.embedded.charging_requests import ChargingAnswer, ChargingRequest
 from apps.embedded.layout import DataDirectory
 from apps.settings import Settings
 from benchmarks.growing import ENTRIES, measure_growing
-from benchmarks.report import Result, report, write_report
+from benchmarks.report import Result, median_of, percentile_ms
 from benchmarks.wallet_snapshots import measure_snapshots
 from benchmarks.wallets import LOADS, World, measure_conservation, measure_load
 from schemas.charging import ChargingCode, ChargingKind
@@ -118,16 +118,11 @@ class _Load:
 
 def bench_wallets(*, only: list[str], records: int | None, seed: int, runs: int, json_file: Path | None) -> bool:
     """Run suites, all unless told otherwise, and print them; return whether every recount agreed."""
-    results: list[Result] = []
-    for result in _measured(only or list(WALLET_SUITES), records, seed, runs):
-        value = f"{result.value:,.0f}" if result.value >= 100 else f"{result.value:.2f}"
-        say(f"{result.name}: {value} {result.unit}, recount {'ok' if result.recount_ok else 'DIFFERS'}")
-        results.append(replace(result, peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024))
-    if json_file is None:
-        print_json(report(results))
-    else:
-        write_report(json_file, results)
-    return all(result.recount_ok for result in results)
+    results = [
+        replace(tell(result), peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+        for result in _measured(only or list(WALLET_SUITES), records, seed, runs)
+    ]
+    return hand_over(results, json_file)
 
 
 def _measured(suites: list[str], records: int | None, seed: int, runs: int) -> Iterator[Result]:
@@ -161,9 +156,8 @@ def _measure_requests(requests: int, seed: int, runs: int) -> Result:
             "in_flight": IN_FLIGHT,
             "seed": seed,
             "measures": "single requests over the Python port, each answered once it is synced; half reserve, half confirm",
-            "p50_ms": [round(float(np.percentile(run["latency_s"], 50)) * 1000, 3) for run in measured],
-            "p99_ms": [round(float(np.percentile(run["latency_s"], 99)) * 1000, 3) for run in measured],
-            "cpu_us_per_request": [round(run["cpu_s"] / requests * 1e6, 1) for run in measured],
+            **{f"latency_p{q}_ms": median_of(percentile_ms(run["latency_s"], q) for run in measured) for q in (50, 99)},
+            "cpu_us_per_record": median_of(run["cpu_s"] / requests * 1e6 for run in measured),
             "problems": problems,
         },
     )
@@ -172,7 +166,7 @@ def _measure_requests(requests: int, seed: int, runs: int) -> Result:
 def _run_once(requests: int, seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="octroi-bench-") as temporary:
         directory = DataDirectory(Path(temporary))
-        _write_catalog(directory.catalog)
+        write_charging_catalog(directory.catalog)
         settings = Settings(data_dir=directory.root)
         with charging_port(directory, settings, say=say) as port:
             warm = _Load(port, WARM_UP, ACCOUNTS, "w", seed)
@@ -181,36 +175,35 @@ def _run_once(requests: int, seed: int) -> dict[str, Any]:
             before = time.process_time()
             wall_s = load.run()
             cpu_s = time.process_time() - before
-        with reach(directory, settings, say) as access:
-            (found,) = access.query(_TOTALS).to_pylist()
-            differences = access.command({"op": "balance"})
-    return {
-        "wall_s": wall_s,
-        "cpu_s": cpu_s,
-        "latency_s": load.latency_s,
-        "problems": _problems([warm, load], found, differences),
-    }
+        problems = recounted(
+            directory,
+            settings,
+            items=warm.items + load.items,
+            used=warm.used + load.used,
+            refused=warm.refused + load.refused,
+        )
+    return {"wall_s": wall_s, "cpu_s": cpu_s, "latency_s": load.latency_s, "problems": problems}
 
 
-def _problems(loads: Sequence[_Load], found: dict[str, Any], differences: list[dict[str, Any]]) -> list[str]:
-    """Say where the store differs from what was used."""
-    used = sum(load.used for load in loads)
-    expected = {
-        "items": sum(load.items for load in loads),
-        "quantity": used,
-        "amount": used // MEGABYTE * PRICE,
-        "balances": ACCOUNTS * OPENING - used // MEGABYTE * PRICE,
-    }
+def recounted(
+    directory: DataDirectory, settings: Settings, *, items: int, used: int, refused: int, accounts: int = ACCOUNTS
+) -> list[str]:
+    """Say where the store differs from what was used: items of `used` octets in all, of which none was to be refused."""
+    with reach(directory, settings, say) as access:
+        (found,) = access.query(_TOTALS).to_pylist()
+        differences = access.command({"op": "balance"})
+    amount = used // MEGABYTE * PRICE
+    expected = {"items": items, "quantity": used, "amount": amount, "balances": accounts * OPENING - amount}
     told = [
         f"{name}: {found[name]} instead of {value}" for name, value in expected.items() if Decimal(found[name]) != value
     ]
-    refused = sum(load.refused for load in loads)
     return told + ([f"{refused} requests were refused"] if refused else []) + [str(row) for row in differences]
 
 
-def _write_catalog(catalog: Path) -> None:
+def write_charging_catalog(catalog: Path, *, accounts: int = ACCOUNTS, more: str = "") -> None:
+    """Write a catalog that sells data to accounts with a prepaid wallet; `more` documents follow."""
     catalog.mkdir(parents=True)
-    (catalog / "catalog.yaml").write_text(_DOCUMENTS)
-    rows = "".join(f"a{number},EUR,s{number},mobile,{number},{OPENING},false\n" for number in range(ACCOUNTS))
+    (catalog / "catalog.yaml").write_text(_DOCUMENTS + more)
+    rows = "".join(f"a{number},EUR,s{number},mobile,{number},{OPENING},false\n" for number in range(accounts))
     header = "account,currency,subscription,offer,access_point,prepaid_balance,postpaid\n"
     (catalog / "customers.csv").write_text(header + rows)

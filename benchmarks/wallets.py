@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from benchmarks.bench_rating import frame_of
 from benchmarks.durable import DurableLog, Passage, read_frames
-from benchmarks.report import Result
+from benchmarks.report import Result, median_of, percentile_ms
 from billing.catalog.store import load_catalog
 from pipelines.account.stage import ClaimContext, finish_edrs
 from rating.rate import check_conservation, exact_sum, rate
@@ -221,7 +221,7 @@ def measure_load(world: World, name: str, *, records: int | None, seed: int, run
     """Return records per second of one suite, of `runs` after one that is not counted, and whether the recount agrees."""
     load = LOADS[name]
     stage: Callable[[bytes], bytes] = world.to_output if load.outputs else world.debit
-    rates, p99, cpu, problems = [], [], [], list[str]()
+    rates, p50, p99, cpu, problems = [], [], [], [], list[str]()
     for run in range(runs + 1):
         count = records or load.records
         hot = len(world.megabytes) // 3 if load.hot else None
@@ -241,7 +241,8 @@ def measure_load(world: World, name: str, *, records: int | None, seed: int, run
         if run:
             rates.append(count / seconds)
             cpu.append(cpu_s / count * 1e6)
-            p99.append(float(np.percentile(passage.latency_s, 99)) * 1000)
+            p50.append(percentile_ms(passage.latency_s, 50))
+            p99.append(percentile_ms(passage.latency_s, 99))
     problems += world.recount()
     details: dict[str, Any] = {
         "records": records or load.records,
@@ -250,8 +251,9 @@ def measure_load(world: World, name: str, *, records: int | None, seed: int, run
         "in_flight": load.in_flight,
         "seed": seed,
         "measures": load.measures,
-        "block_p99_ms": [round(value, 3) for value in p99],
-        "cpu_us_per_record": [round(value, 3) for value in cpu],
+        "block_latency_p50_ms": median_of(p50),
+        "block_latency_p99_ms": median_of(p99),
+        "cpu_us_per_record": median_of(cpu),
         "bytes_per_account": world.bytes_per_account(),
         "problems": problems,
     }

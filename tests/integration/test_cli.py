@@ -252,7 +252,7 @@ def test_json_is_one_document_and_nothing_else(data: Path, arguments: list[str])
         (["rejects", "discard", "--all", "--reason", " ", "--data", "{data}"], 2, "a discard needs a reason"),
         (["explain", "2-0", "--data", "{data}"], 2, "they look like ri-12-3456"),
         (["explain", "ri-2-2", "--data", "{data}"], 2, "there is no rated item ri-2-2"),
-        (["bench", "nonsense"], 2, "there is no benchmark 'nonsense'; there is billing, end_to_end"),
+        (["bench", "nonsense"], 2, "there is no benchmark 'nonsense'; there is all, end_to_end"),
         (["demo", "--records", "1"], 2, "--records"),
         (["demo", "--data", "{data}"], 2, "is not an earlier demo's"),
     ],

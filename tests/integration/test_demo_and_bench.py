@@ -16,6 +16,7 @@ from apps import bench
 from apps.embedded.layout import DataDirectory
 from apps.embedded.lock import OwnerLock
 from benchmarks.recount import Recount, recount_cloud, recount_meters, recount_telephony
+from benchmarks.report import shape_problems
 
 RECORDS = 4000
 
@@ -129,6 +130,9 @@ def test_a_benchmark_file_has_the_agreed_shape(tmp_path: Path) -> None:
     assert result["value"] > 0
     assert 100 < result["peak_memory_mib"] < 2048
     assert (result["records"], result["seed"], len(result["checksums"])) == (20_000, 7, 1)
+    assert (shape_problems(written), result["bytes_per_record"] > 100) == ([], True)
+    assert 0 < result["block_latency_p50_ms"] <= result["block_latency_p99_ms"]
+    assert 0 < result["cpu_us_per_record"] < result["cpu_s"] / 20_000 * 1e6
     assert set(result["seconds"]) >= {"stage_decode", "stage_resource", "stage_account", "stage_store", "process"}
 
 
@@ -163,8 +167,9 @@ def _bench(monkeypatch: pytest.MonkeyPatch, out: Path, recount: Recount, said: d
     """Run the benchmark with a measured run and a store of the test's."""
     seconds = dict.fromkeys(("process", "stage_decode", "stage_resource", "stage_account", "stage_store"), 1.0)
     run = {"seconds": seconds, "totals": {"received": 4}, "cpu_s": 1.0, "wall_s": 1.0, "peak_memory_mib": 300}
-    monkeypatch.setattr(bench, "_run_once", lambda directory: run)
-    monkeypatch.setattr(bench, "_read_back", lambda directory: said)
+    run |= {"process_cpu_s": 0.5, "latency_s": [0.1, 0.3], "files": [{"bytes": 400}]}
+    monkeypatch.setattr(bench, "run_once", lambda directory: run)
+    monkeypatch.setattr(bench, "read_back", lambda directory: said)
     monkeypatch.setattr(bench, "recount_telephony", lambda files, catalog: recount)
     return octroi("bench", "--records", 1000, "--runs", 1, "--json", out)
 
@@ -199,7 +204,7 @@ def test_a_measured_run_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     def fail(directory: object) -> None:
         raise bench.UnableToMeasure("a measured run failed with 4: no space")
 
-    monkeypatch.setattr(bench, "_run_once", fail)
+    monkeypatch.setattr(bench, "run_once", fail)
     told = octroi("bench", "--records", 1000, "--runs", 1)
     assert (told.code, told.out) == (4, "")
     assert "a measured run failed with 4: no space" in told.err

@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from apps.bench import measured_run
 from apps.bench_billing import PHASES, compare, drafted, execute, fees, opened, prepare
+from apps.bench_run import measured_run
 from apps.embedded.layout import DataDirectory
 from benchmarks.billing import accounts_of, write_billing
 from benchmarks.recount.billing import recount_billing

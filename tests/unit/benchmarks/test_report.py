@@ -21,12 +21,13 @@ def test_file_has_the_agreed_shape(tmp_path: Path) -> None:
         "name": "end_to_end.csv",
         "unit": "records/s",
         "value": 2.5,
+        "spread": 0.8,
         "runs": [3.0, 1.0, 2.5],
         "peak_memory_mib": 900.5,
         "recount_ok": True,
         "records": 10,
     }
-    assert written["results"][1] == {"name": "help", "unit": "s", "value": 0.2, "runs": [0.2]}
+    assert written["results"][1] == {"name": "help", "unit": "s", "value": 0.2, "spread": 0.0, "runs": [0.2]}
 
 
 def test_environment_says_enough_and_names_no_machine() -> None:
