@@ -10,7 +10,8 @@ from typing import Any
 
 import faust
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from benchmarks.baselines.python_rater import Rater, Totals, read_usage
 
