@@ -151,7 +151,10 @@ def _change(ask: Ask) -> Reply:
         raise Problem("bad-request", "the body is no JSON object")
     changes = ask.changing()
     said = dict(ask.body)
-    if "parent" in said and said["parent"] != account_as_changed(changes, chain[0])["parent"]:
+    # compared with what the caller is told: who does not see the parent must not learn whether a guess is right
+    if "parent" in said and said["parent"] == _told(ask, account_as_changed(changes, chain[0]), chain)["parent"]:
+        del said["parent"]
+    if "parent" in said:
         if not isinstance(said["parent"], str | None):
             raise UnableToKeepAccount("parent", "this is no code")
         _may_be_below(ask, "account:update", said["parent"])

@@ -60,14 +60,15 @@ def add_accounts(changes: Changes, imported: Sequence[Imported], *, reseller_lev
     fields = {kind: CustomFields(store.schemas_of(connection).get(kind.value)) for kind in Kind}
     codes = [one.account.code for one in imported]
     known = store.by_code(connection, [*codes, *(one.account.parent for one in imported if one.account.parent)])
-    taken = store.external_ids(connection, (one.account.external_id for one in imported if one.account.external_id))
+    words = (word for one in imported for word in (one.account.code, one.account.external_id) if word)
+    taken = set(store.named(connection, words))  # one word names one account, whichever of its names it is
     above: dict[str, list[tuple[str, Kind]]] = {}
     rows, events, faults = [], [], []
     attached: dict[type[Attachment], list[tuple[str, Attachment]]] = {}
     for one in sorted(imported, key=lambda one: _ORDER.index(one.account.kind)):  # stable: rows keep their order
         account = one.account
         try:
-            if account.code in known:
+            if account.code in taken:
                 raise UnableToKeepAccount("code", f"there is an account {account.code} already")
             if account.external_id in taken:
                 raise UnableToKeepAccount("external_id", f"there is an account {account.external_id} already")
@@ -85,8 +86,7 @@ def add_accounts(changes: Changes, imported: Sequence[Imported], *, reseller_lev
         identifier = changes.ids.new(PREFIXES[account.kind])
         above[identifier] = [(identifier, account.kind), *chain]
         known[account.code] = (identifier, account.kind, account.status)
-        if account.external_id:
-            taken.add(account.external_id)
+        taken |= {account.code, account.external_id or account.code}
         rows.append(store.to_row_account(account, identifier=identifier, parent_id=parent_id, created_at=changes.at))
         events.append(AccountAdded(identifier, account.code, account.kind))
         for thing in one.attached:
@@ -158,6 +158,11 @@ def change_account(
         raise UnableToKeepAccount(fault.column, fault.reason) from error
     check_account(after)
     check_status(before.status, after.status)
+    if (
+        after.external_id
+        and store.named(connection, [after.external_id]).get(after.external_id, row["id"]) != row["id"]
+    ):
+        raise UnableToKeepAccount("external_id", f"there is an account {after.external_id} already")
     parent_id = row["parent_id"]
     if after.parent != before.parent:
         parent_id = _moved(changes, row, after, reseller_levels)

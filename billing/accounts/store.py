@@ -160,12 +160,16 @@ def by_code(connection: Connection, codes: Iterable[str]) -> dict[str, tuple[str
     return found
 
 
-def external_ids(connection: Connection, asked: Iterable[str]) -> set[str]:
-    """Return which of some external ids are taken."""
-    wanted, found = sorted(set(asked)), set()
+def named(connection: Connection, words: Iterable[str]) -> dict[str, str]:
+    """Return, of some words, those that name an account by its id, its code or its external id, with the id of it."""
+    wanted = sorted(set(words))
+    found: dict[str, str] = {}
     for start in range(0, len(wanted), _ASKED):
         part = wanted[start : start + _ASKED]
-        found |= set(connection.scalars(select(ACCOUNT.c.external_id).where(ACCOUNT.c.external_id.in_(part))))
+        for column in (ACCOUNT.c.external_id, ACCOUNT.c.code, ACCOUNT.c.id):
+            found |= {
+                word: own for word, own in connection.execute(select(column, ACCOUNT.c.id).where(column.in_(part)))
+            }
     return found
 
 

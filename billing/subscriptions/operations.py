@@ -171,7 +171,7 @@ def act(
         if one["due_at"] <= when:
             life = applied(changes, row, life, Action(one["action"]), one["due_at"], one["details"])
     applied(changes, row, life, action, when, details)  # as things are planned, it could be done
-    planned = store.insert_planned(changes, row["id"], when, action.value, details)
+    planned = store.insert_planned(changes, row, when, action.value, details)
     return SubscriptionChanged(row["id"], row["code"], life.status, planned)
 
 

@@ -213,17 +213,20 @@ def insert_subscriptions(
     changes.insert(ACCESS_POINT, points)
 
 
-def insert_planned(changes: Changes, subscription_id: str, due_at: int, action: str, details: Mapping[str, Any]) -> str:
-    """Keep what is to be done later; return its id."""
+def insert_planned(
+    changes: Changes, subscription: Mapping[str, Any], due_at: int, action: str, details: Mapping[str, Any]
+) -> str:
+    """Keep what is to be done to a subscription later, which is another revision of it; return its id."""
     identifier = changes.ids.new("act")
     row = {
         "id": identifier,
-        "subscription_id": subscription_id,
+        "subscription_id": subscription["id"],
         "due_at": due_at,
         "action": action,
         "details": to_json(dict(details)),
         "outcome": None,
     }
+    changes.count(SUBSCRIPTION, subscription["id"], subscription["revision"])
     changes.insert(PLANNED, [row])
     return identifier
 

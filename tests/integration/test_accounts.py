@@ -58,6 +58,37 @@ def imported(database: Database, data: bytes) -> tuple[Added, list[Fault]]:
         return add_accounts(changes, rows, reseller_levels=1), faults
 
 
+def test_one_word_names_one_account(database: Database) -> None:
+    identifier = show_account(database, "ana")["id"]
+
+    def kept(code: str, external_id: str | None = None) -> str:
+        with made(database) as changes:
+            try:
+                return add_account(
+                    changes, account("customer", code, "acme", external_id=external_id), reseller_levels=1
+                ).code
+            except UnableToKeepAccount as error:
+                return error.column
+
+    assert kept("eve", "c7") == "eve"
+    assert [kept("c7"), kept("ana"), kept(identifier)] == ["code"] * 3
+    assert [kept("bob", "crm 7"), kept("bob", "ana-ba"), kept("bob", identifier)] == ["external_id"] * 3
+    assert [kept("bob", "bob"), kept("carl", "bob"), kept("carl", "c8"), kept("c8")] == [
+        "bob", "external_id", "carl", "code",
+    ]  # fmt: skip
+    for taken in ("ana", "crm 7", identifier):
+        with made(database) as changes, pytest.raises(UnableToKeepAccount, match=f"there is an account {taken}"):
+            change_account(changes, "bob", {"external_id": taken}, reseller_levels=1)
+    with made(database) as changes:
+        change_account(changes, "ana", {"external_id": "ana"}, reseller_levels=1)
+        rows = [
+            Imported(1, account("customer", "x", "acme", external_id="y")),
+            Imported(2, account("customer", "y", "acme")),
+        ]
+        faults = add_accounts(changes, rows, reseller_levels=1).faults
+    assert [(fault.row, fault.column) for fault in faults] == [(2, "code")]
+
+
 def test_an_account_is_found_by_whatever_names_it(database: Database) -> None:
     shown = show_account(database, "ana-ba")
     assert (shown["kind"], shown["above"], shown["role"]) == ("billing_account", ["ana-ca", "ana", "acme"], "customer")

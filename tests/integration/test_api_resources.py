@@ -157,6 +157,9 @@ def test_a_subscription_lives(world: Api) -> None:
     assert world.ask("POST", "/v1/subscriptions/one/suspend").json()["status"] == "SUSPENDED"
     later = world.ask("POST", "/v1/subscriptions/one/resume", {"at": "2998-12-31T23:00:00Z"})
     assert [one["due_at"] for one in later.json()["planned"]] == ["2998-12-31T23:00:00Z"]
+    plan = {"at": "2999-01-01T00:00:00Z"}
+    stale = world.ask("POST", "/v1/subscriptions/one/suspend", plan, If_Match='"3"')  # what is planned is a change, too
+    assert problem(stale) == (412, "precondition-failed")
     assert [one["code"] for one in world.ask("GET", "/v1/subscriptions?account=ana").json()["data"]] == []
     listed = world.ask("GET", "/v1/subscriptions?account=ana-ba&limit=1").json()
     assert ([one["code"] for one in listed["data"]], listed["has_more"]) == (["ana-line"], True)
@@ -238,7 +241,15 @@ def test_a_limited_key_sees_its_own(world: Api) -> None:
         assert problem(refused) == (422, "refused")
         assert refused.json()["detail"] == f"parent: there is no account {value}"
     assert problem(ask("PATCH", "/v1/accounts/ana-ba", {"parent": "bob-ca"}, If_Match="*")) == (422, "refused")
-    assert problem(ask("PATCH", "/v1/accounts/ana", {"parent": None}, If_Match="*")) == (403, "forbidden")
+    for guess in ("acme", "nobody"):  # nothing tells whether a guess is right
+        refused = ask("PATCH", "/v1/accounts/ana", {"parent": guess}, If_Match="*")
+        assert (problem(refused), refused.json()["detail"]) == (
+            (422, "refused"),
+            f"parent: there is no account {guess}",
+        )
+    assert ask("PATCH", "/v1/accounts/ana", {"parent": None}, If_Match="*").json()["parent"] is None  # as it was told
+    assert world.ask("GET", "/v1/accounts/ana").json()["parent"] == "acme"
+    assert problem(ask("PATCH", "/v1/accounts/ana-ca", {"parent": None}, If_Match="*")) == (403, "forbidden")
     assert ask("PATCH", "/v1/accounts/ana", {"name": "Anna"}, If_Match="*").json()["name"] == "Anna"
     assert ask("POST", "/v1/accounts", {"kind": "user_account", "code": "u", "parent": "ana-ba"}).status_code == 201
     for account in ("bob-ba", "nobody"):
@@ -361,7 +372,7 @@ def test_queries_are_listed_and_need_the_engine(world: Api) -> None:
 def test_a_code_does_not_stand_for_the_id_of_another_row(world: Api) -> None:
     foreign = world.ids["bob-ba"]
     account = {"kind": "customer_account", "code": foreign, "parent": "ana"}
-    assert world.ask("POST", "/v1/accounts", account, "limited").status_code == 201
+    assert problem(world.ask("POST", "/v1/accounts", account, "limited")) == (422, "refused")
     line = world.ask("GET", "/v1/subscriptions/bob-line").json()["id"]
     own = {"code": line, "account": "ana-ba", "offer": "mobile"}
     assert world.ask("POST", "/v1/subscriptions", own, "limited").status_code == 201

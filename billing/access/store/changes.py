@@ -108,6 +108,18 @@ class Changes:
         self._log(Deed.CHANGED, table, logged)
         return len(values)
 
+    def count(self, table: Table, key: str, revision: int) -> None:
+        """Count one more revision of a row of which something changed that is kept elsewhere, and told there.
+
+        Raises:
+            ChangedMeanwhile: when it has another revision by now.
+        """
+        (name,) = table.primary_key
+        counting = table.update().where(name == key, table.c[REVISION] == revision)
+        done = self.connection.execute(counting.values({table.c[REVISION]: table.c[REVISION] + 1}))
+        if done.rowcount == 0:
+            raise ChangedMeanwhile(f"{table.name} {key} was changed meanwhile: read it again")
+
     def remove(self, table: Table, keys: Sequence[str]) -> None:
         """Remove rows.
 
