@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from schemas.invoice_parts import TaxCategory as VatCategory
+from schemas.invoice_terms import AccountInvoicing, VatReasonCode
 from schemas.price_plan import (
     LEVELS_MAX,
     Code,
@@ -99,19 +101,21 @@ class Wallet(Document):
 
 
 class TaxExemption(Document):
-    """Why, and from when until when, an account pays no tax."""
+    """Why, and from when until when, an account pays no tax; what VAT category that is on invoices, and its VATEX code."""
 
     reason: Annotated[str, StringConstraints(min_length=1, max_length=255, strip_whitespace=True)]
     start: Instant | None = None
     end: Instant | None = None
+    category: VatCategory = "E"
+    reason_code: VatReasonCode | None = None
 
 
 class Account(Document):
     """An account, by default a billing account. Without `wallets` it has one postpaid wallet named `principal`.
 
     `parent` is an account of a higher `level`: the customer account of a billing account, the customer of that one.
-    `billing_cycle`, `tax_category`, `country` and `tax_exemption` are those of the nearest parent that has them where they are
-    left out.
+    `billing_cycle`, `tax_category`, `country`, `tax_exemption` and `invoicing` are those of the nearest parent that has them
+    where they are left out.
     """
 
     kind: Literal["account"]
@@ -123,5 +127,6 @@ class Account(Document):
     billing_cycle: Code | None = None
     tax_category: Code | None = None
     tax_exemption: TaxExemption | None = None
+    invoicing: AccountInvoicing | None = None
     discounts: Annotated[tuple[DiscountAssignment, ...], Field(max_length=64)] = ()
     wallets: tuple[Wallet, ...] = (Wallet(code="principal", type="postpaid"),)

@@ -13,6 +13,7 @@ from schemas.contract import Contract
 from schemas.discount import DiscountPlan
 from schemas.exchange import ExchangeRates
 from schemas.fees import MinimumCharge, OneShotCharge, ProductCharge, Purchase, RecurringCharge
+from schemas.invoice_terms import AccountInvoicing, InvoiceWording, Untaxed
 from schemas.price_plan import Calendar, Charge, Counter, DateList, EventType, Offer, PricePlan
 from schemas.quantity import Unit
 from schemas.source import SourceBase
@@ -183,6 +184,7 @@ class Catalog:
         account_tree, subscription_groups: what is shared by whom, see their schemas. wallet_levels: see WALLET_LEVEL_FRAME.
         wallet_terms: by "account/wallet", of the wallets that do not pay for anything.
         billing_cycles: when accounts are billed; account_cycles: the one of each account that names one.
+        account_invoicing, invoice_wordings: what invoices say, see `schemas.invoice_terms`; exemption_categories: of reasons.
         contracts: what accounts have negotiated.
         recurring_charges, one_shot_charges, product_charges, minimum_charges: when fees are due; what they cost their
             charges say, of the same code. purchases: of products.
@@ -227,6 +229,9 @@ class Catalog:
     discounts: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=DISCOUNT_FRAME))
     billing_cycles: dict[str, BillingCycle] = field(default_factory=dict)
     account_cycles: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ACCOUNT_CYCLE_FRAME))
+    account_invoicing: dict[str, AccountInvoicing] = field(default_factory=dict)
+    exemption_categories: dict[str, Untaxed] = field(default_factory=dict)
+    invoice_wordings: dict[str, InvoiceWording] = field(default_factory=dict)
     contracts: dict[str, Contract] = field(default_factory=dict)
     wallet_terms: dict[str, Wallet] = field(default_factory=dict)
     recurring_charges: dict[str, RecurringCharge] = field(default_factory=dict)

@@ -6,6 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from schemas.invoice_parts import TaxCategory as VatCategory
+from schemas.invoice_parts import Text
+from schemas.invoice_terms import SellerInvoicing, VatReasonCode
 from schemas.money import AMOUNT_DECIMALS, CURRENCY_DECIMALS, RoundingMode
 from schemas.price_plan import Code, Country, Document, ExactDecimal, Instant, Rounding
 
@@ -35,7 +38,8 @@ class Seller(Document):
     """Who sells: where it is established, and what its prices are.
 
     `tax_category` is that of accounts which name none, and have no parent that does. The tax of a single item is rounded by
-    `item_rounding`; what an invoice says is computed once per tax on the sum, and rounded by `rounding`.
+    `item_rounding`; what an invoice says is computed once per tax on the sum, and rounded by `rounding`. `invoicing` is what
+    its invoices say of it; without that, they are no documents.
     """
 
     kind: Literal["seller"]
@@ -45,6 +49,7 @@ class Seller(Document):
     tax_category: Code | None = None
     rounding: TaxRounding = TaxRounding()
     item_rounding: Rounding = Rounding()
+    invoicing: SellerInvoicing | None = None
 
 
 class TaxClass(Document):
@@ -70,12 +75,19 @@ class TaxVersion(Document):
 
 
 class Tax(Document):
-    """A tax: its rate in dated versions; or, as `parts`, several taxes that are due together, each on the same base."""
+    """A tax: its rate in dated versions; or, as `parts`, several taxes that are due together, each on the same base.
+
+    On invoices it is of the VAT category `category` (EN 16931, BT-118): without one, S, or Z where its rate is 0. Where nothing
+    is due (AE, K, G, E, O), `reason` and `reason_code` say why.
+    """
 
     kind: Literal["tax"]
     code: Code
     versions: Annotated[tuple[TaxVersion, ...], Field(min_length=1)] | None = None
     parts: Annotated[tuple[Code, ...], Field(min_length=2, max_length=16)] | None = None
+    category: VatCategory | None = None
+    reason: Text | None = None
+    reason_code: VatReasonCode | None = None
 
 
 class TaxRow(Document):

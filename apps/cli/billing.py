@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from apps.cli.billing_documents import document
 from apps.cli.billing_runs import app as run
 from apps.cli.deciding import ask
 from apps.cli.failures import honest, say
@@ -88,4 +89,5 @@ def add_to(parent: typer.Typer) -> None:
     """Add the commands."""
     app.command(epilog="Example: octroi bill mark invoiced-2026-10.csv")(mark)
     app.command(epilog="Example: octroi bill explain INV-2026-000001/2")(explain)
+    app.command(epilog="Example: octroi bill document 2026-10 --out documents")(document)
     parent.add_typer(app, name="bill")

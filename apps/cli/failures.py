@@ -38,6 +38,8 @@ _EXIT_CODES = {
     "UnableToRerate": USAGE,
     "UnableToBill": USAGE,
     "UnableToBillRun": USAGE,
+    "UnableToDocument": USAGE,
+    "UnableToFindInvoice": USAGE,
     "UnableToChargeFees": USAGE,
     "UnableToOperate": USAGE,
     "UnableToRequest": USAGE,

@@ -38,6 +38,8 @@ SINGULAR = {
     "tax_categories": "tax category",
     "wallet_terms": "terms of wallet",
     "exchange_rates": "exchange rates",
+    "account_invoicing": "what invoices say of account",
+    "exemption_categories": "VAT category of exemption",
 }
 WRITTEN_MAX = 60
 NOT_SHOWN = ("source_places", "content_hash", "files")

@@ -16,6 +16,7 @@ from schemas.contract import Contract
 from schemas.discount import DiscountPlan
 from schemas.exchange import ExchangeRates
 from schemas.fees import MinimumCharge, OneShotCharge, ProductCharge, Purchase, RecurringCharge
+from schemas.invoice_terms import InvoiceWording
 from schemas.price_plan import (
     Calendar,
     Charge,
@@ -52,6 +53,7 @@ MODELS: dict[str, type[Document]] = {
     "offer": Offer,
     "contract": Contract,
     "billing_cycle": BillingCycle,
+    "invoice_wording": InvoiceWording,
     "account": Account,
     "subscription": Subscription,
     "subscription_table": SubscriptionTable,

@@ -16,6 +16,7 @@ from billing.catalog.rules_cycles import check_cycles
 from billing.catalog.rules_discounts import check_discount_plan
 from billing.catalog.rules_exchange import check_exchange_rates
 from billing.catalog.rules_fees import check_minimum, check_purchase, check_recurring, check_zone
+from billing.catalog.rules_invoicing import check_invoicing
 from billing.catalog.rules_pricing import (
     check_charge,
     check_event_type,
@@ -67,6 +68,7 @@ def check_documents(ctx: Context, directory: str) -> None:
     check_mappings(ctx)
     check_contracts(ctx)
     check_cycles(ctx)
+    check_invoicing(ctx)
     check_chains(ctx)
     offers = ctx.documents.of(Offer)
     lost = any(kind in ("offer", ANY_KIND) for kind, _ in ctx.documents.broken)

@@ -23,6 +23,7 @@ from billing.catalog.rows import Check
 from billing.catalog.rules import check_documents
 from billing.catalog.rules_cycles import account_cycles
 from billing.catalog.rules_exchange import check_conversions
+from billing.catalog.rules_invoicing import account_invoicing, exemption_categories
 from billing.catalog.tables import read_table
 from billing.catalog.tax_coverage import check_tax_coverage
 from billing.catalog.units import known_units
@@ -33,6 +34,7 @@ from schemas.charging_service import ChargingService
 from schemas.contract import Contract
 from schemas.discount import DiscountPlan
 from schemas.fees import MinimumCharge, OneShotCharge, ProductCharge, Purchase, RecurringCharge
+from schemas.invoice_terms import InvoiceWording
 from schemas.price_plan import Calendar, Charge, Counter, DateList, EventType, Offer, PricePlan
 from schemas.source import SourceBase
 from schemas.tax import Seller, Tax, TaxCategory, TaxClass, TaxMapping
@@ -86,6 +88,9 @@ def load_catalog(directory: Path, *, drafts: bool = False) -> Catalog:
         offers=_by_code(ctx, Offer),
         billing_cycles=_by_code(ctx, BillingCycle),
         account_cycles=account_cycles(ctx),
+        account_invoicing=account_invoicing(ctx),
+        exemption_categories=exemption_categories(ctx),
+        invoice_wordings=_by_code(ctx, InvoiceWording),
         contracts=_by_code(ctx, Contract),
         recurring_charges=_by_code(ctx, RecurringCharge),
         one_shot_charges=_by_code(ctx, OneShotCharge),

@@ -29,6 +29,7 @@ from schemas import (
     energy,
     exchange,
     fees,
+    invoice_terms,
     price_plan,
     price_table,
     source,
@@ -89,6 +90,10 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
     "subscription_table": price_plan.SubscriptionTable,
     "seller": tax.Seller,
     "seller: rounding": tax.TaxRounding,
+    "seller: invoicing": invoice_terms.SellerInvoicing,
+    "seller: untaxed": invoice_terms.Untaxed,
+    "account: invoicing": invoice_terms.AccountInvoicing,
+    "invoice_wording": invoice_terms.InvoiceWording,
     "tax_class": tax.TaxClass,
     "tax_category": tax.TaxCategory,
     "tax": tax.Tax,
@@ -152,7 +157,7 @@ SPECIAL_DEFAULTS = {
     "prices", "file", "rows", "free_value", "value", "constants", "lookups", "plugin", "single", "trunk", "international", "decimal", "version", "options", "writes", "transform",
     "seller", "country", "tax_class", "tax_category", "tax_exemption", "item_rounding", "decimals", "versions", "parts", "seller_country", "buyer_country", "condition", "tax",
     "discounts", "currency", "limits", "applications", "months", "charges", "offers", "event_types",
-    "billing_cycle", "lines", "cash_rounding",
+    "billing_cycle", "lines", "cash_rounding", "category", "reason", "payment", "language", "untaxed", "units", "invoicing", "notes", "price_plans", "reason_code",
     "notify", "notify_below", "accumulate", "file_names", "triggers", "when", "quantity", "subscription", "by", "subscriptions", "begins", "rolls_over_at",
 }  # fmt: skip
 """Fields whose default is told in words: none, open, always."""

@@ -3,119 +3,32 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from billing_world import make_usage, plan, step, with_engine
 from cli_octroi import balanced, octroi, query
 
 from apps.embedded import billing_issue
-from apps.embedded.access import open_owned
 from apps.embedded.backup import cut
 from apps.embedded.bill import UnableToBill, bill
 from apps.embedded.billing_files import RunFiles, UnableToBillRun
-from apps.embedded.billing_run import bill_run
-from apps.embedded.layout import DataDirectory
-from apps.embedded.lock import OwnerLock
-from apps.settings import Settings
 from pipelines.spool.journal import Journal
 
-CATALOG = """
-{kind: event_type, code: call, unit: s}
----
-{kind: source, code: calls, format: delimited, mapping: {identity: [id], access_point: caller, time: {field: at}, quantity: {field: s}, event_type: {constant: call}}}
----
-{kind: price_plan, code: call, currency: EUR, versions: [{start: "2020-01-01T00:00:00Z", model: flat, per: 1 s, price: "0.01"}]}
----
-{kind: charge, code: call, event_type: call, price_plan: call}
----
-{kind: offer, code: mobile, charges: [call]}
----
-{kind: seller, code: shop, country: FR, prices: net, tax_category: consumer}
----
-{kind: tax_category, code: consumer}
----
-{kind: tax, code: vat, versions: [{start: "2020-01-01T00:00:00Z", end: "2026-10-16T00:00:00Z", rate: "20"}, {start: "2026-10-16T00:00:00Z", rate: "10"}]}
----
-{kind: tax_mapping, code: main, rows: [{tax_category: consumer, tax: vat}]}
----
-{kind: discount_plan, code: tenth, items: [{code: off, type: percentage, value: "10"}]}
----
-{kind: account, code: ana, currency: EUR, country: FR}
----
-{kind: account, code: ana-car, currency: EUR, level: user_account, parent: ana}
----
-{kind: account, code: ben, currency: EUR, country: FR, wallets: [{code: credit, type: prepaid, opening_balance: "1"}, {code: principal, type: postpaid}]}
----
-{kind: account, code: cleo, currency: EUR, country: FR, discounts: [{plan: tenth}]}
----
-{kind: account, code: dan, currency: EUR, country: FR, tax_exemption: {reason: embassy}}
----
-{kind: subscription, code: ana-1, account: ana, offer: mobile, access_points: [{id: "1"}]}
----
-{kind: subscription, code: ana-2, account: ana-car, offer: mobile, access_points: [{id: "2"}]}
----
-{kind: subscription, code: ben-1, account: ben, offer: mobile, access_points: [{id: "3"}]}
----
-{kind: subscription, code: cleo-1, account: cleo, offer: mobile, access_points: [{id: "4"}]}
----
-{kind: subscription, code: dan-1, account: dan, offer: mobile, access_points: [{id: "5"}]}
----
-{kind: billing_cycle, code: monthly, default: true, zone: Europe/Paris, number: "INV-{year}-{month}-{number:4}"}
-"""
-USAGE = """id,caller,at,s
-1,1,2026-10-02T10:00:00Z,33
-2,1,2026-10-20T10:00:00Z,33
-3,2,2026-10-03T10:00:00Z,33
-4,3,2026-10-04T10:00:00Z,90
-5,3,2026-10-04T11:00:00Z,50
-6,3,2026-10-04T12:00:00Z,200
-7,4,2026-10-05T10:00:00Z,1005
-8,5,2026-10-06T10:00:00Z,100
-9,1,2026-10-31T22:59:59Z,1
-10,1,2026-10-31T23:00:00Z,700
-"""
 TOTALS = "SELECT invoice, account, net, tax, gross, paid, to_pay, items FROM invoice ORDER BY invoice"
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Usage of October, rated; nothing is billed."""
-    directory = tmp_path_factory.mktemp("bills")
-    data = directory / "data"
-    (data / "catalog").mkdir(parents=True)
-    (data / "catalog" / "all.yaml").write_text(CATALOG)
-    file = directory / "calls.csv"
-    file.write_text(USAGE)
-    octroi("ingest", file, "--source", "calls", "--data", data).ok()
-    return data
+    return make_usage(tmp_path_factory.mktemp("bills"))
 
 
 @pytest.fixture
 def data(made: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made, tmp_path / "data", symlinks=True))
-
-
-def _with_engine(data: Path, act: Callable[[Any], Any]) -> Any:
-    directory = DataDirectory(data)
-    with OwnerLock(directory.lock):
-        engine, _ = open_owned(directory, Settings(data_dir=data), lambda text: None)
-        try:
-            engine.recover()
-            return act(engine)
-        finally:
-            engine.close()
-
-
-def _plan(engine: Any, run: str = "oct", **more: Any) -> dict[str, Any]:
-    asked = {"until": "2026-11-01", "accounts": [], **more}
-    return bill_run(engine, {"step": "plan", "run": run, **asked})
-
-
-def _step(engine: Any, step: str, run: str = "oct", **more: Any) -> dict[str, Any]:
-    return bill_run(engine, {"step": step, "run": run, "seconds": 600, "without": (), **more})
 
 
 def test_a_run_makes_invoices_that_add_up(data: Path, tmp_path: Path) -> None:
@@ -199,17 +112,17 @@ WHERE l.kind = 'usage' AND (l.items != s.n OR l.exact != s.amount OR toInt128(l.
 def test_parts_change_nothing_and_a_killed_run_goes_on(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def go(engine: Any) -> None:
         whole = RunFiles.of(engine.directory.billing, "whole")
-        _plan(engine, "whole")
-        _step(engine, "execute", "whole")
+        plan(engine, "whole")
+        step(engine, "execute", "whole")
         first = {path.name: path.read_bytes() for path in sorted(whole.path.glob("part-*"))}
         for path in whole.path.glob("part-*"):
             path.unlink()
-        _step(engine, "execute", "whole")
+        step(engine, "execute", "whole")
         assert {path.name: path.read_bytes() for path in sorted(whole.path.glob("part-*"))} == first
         small = RunFiles.of(engine.directory.billing, "oct")
-        _plan(engine, "oct", part_rows=4)
+        plan(engine, "oct", part_rows=4)
         assert small.plan().parts == 3
-        while _step(engine, "execute", "oct", seconds=0)["done"] < 3:
+        while step(engine, "execute", "oct", seconds=0)["done"] < 3:
             pass
         one = next(whole.parts(whole.plan()))[1]
         several = [tables for _, tables in small.parts(small.plan())]
@@ -220,27 +133,27 @@ def test_parts_change_nothing_and_a_killed_run_goes_on(data: Path, monkeypatch: 
         with monkeypatch.context() as patch:
             patch.setattr(engine.journal, "append_all", lambda entries: _torn(engine, entries))
             with pytest.raises(KeyboardInterrupt):
-                _step(engine, "validate", "oct")
+                step(engine, "validate", "oct")
 
-    _with_engine(data, go)
+    with_engine(data, go)
 
     def resume(engine: Any) -> None:
         assert len(billing_issue.issued_parts(engine, "oct")) == 1
         with pytest.raises(UnableToBillRun, match="corrected by credit notes"):
-            _step(engine, "cancel", "oct", reason="x")
-        told = _step(engine, "validate", "oct")
+            step(engine, "cancel", "oct", reason="x")
+        told = step(engine, "validate", "oct")
         assert (told["state"], sum(block[2] for block in told["series"])) == ("validated", 4)
         assert [block[1] for block in told["series"]] == sorted(block[1] for block in told["series"])
-        assert _step(engine, "validate", "oct") == told
+        assert step(engine, "validate", "oct") == told
         # the other run has the same items
         with pytest.raises(UnableToBillRun, match="by now: cancel the run"):
-            _step(engine, "validate", "whole")
-        assert _step(engine, "cancel", "whole", reason="billed by oct")["state"] == "cancelled"
+            step(engine, "validate", "whole")
+        assert step(engine, "cancel", "whole", reason="billed by oct")["state"] == "cancelled"
         assert cut(engine)["billing"] == [
             "oct/plan.json", "oct/without.json", "whole/cancelled.json", "whole/plan.json", "whole/without.json",
         ]  # fmt: skip
 
-    _with_engine(data, resume)
+    with_engine(data, resume)
     recounted(data)
     assert query(data, "SELECT count() AS n, uniqExact(claim, record, branch, item) AS u FROM fact_billed") == [
         {"n": 8, "u": 8}
@@ -263,25 +176,25 @@ def test_what_is_little_waits_and_what_is_left_out_comes_later(data: Path) -> No
     assert told["totals"][0]["invoices"] == 2
 
     def go(engine: Any) -> None:
-        _step(engine, "execute")
-        assert _step(engine, "validate", without=("cleo",))["invoices_issued"] == 1
+        step(engine, "execute")
+        assert step(engine, "validate", without=("cleo",))["invoices_issued"] == 1
         with pytest.raises(UnableToBillRun, match="validating began without cleo"):
-            _step(engine, "validate", without=("ben",))
-        _plan(engine, "later")
-        assert _step(engine, "execute", "later")["totals"][0]["accounts"] == 1
+            step(engine, "validate", without=("ben",))
+        plan(engine, "later")
+        assert step(engine, "execute", "later")["totals"][0]["accounts"] == 1
         with pytest.raises(UnableToBillRun, match="is planned otherwise already"):
-            _plan(engine, "later", until="2026-10-01")
+            plan(engine, "later", until="2026-10-01")
         # a run that is issued in part, and whose rest will not be
-        _plan(engine, "rest", part_rows=1, date="2026-12-01")
-        _step(engine, "execute", "rest")
-        assert _step(engine, "validate", "rest", seconds=0)["issued"] == 1
+        plan(engine, "rest", part_rows=1, date="2026-12-01")
+        step(engine, "execute", "rest")
+        assert step(engine, "validate", "rest", seconds=0)["issued"] == 1
         with pytest.raises(UnableToBillRun, match="--rest cancels the"):
-            _step(engine, "cancel", "rest", reason="x")
-        told = _step(engine, "cancel", "rest", reason="x", rest=True)
+            step(engine, "cancel", "rest", reason="x")
+        told = step(engine, "cancel", "rest", reason="x", rest=True)
         assert (told["state"], told["issued"]) == ("closed", 1)
-        assert _step(engine, "report", "rest")["state"] == "closed"
+        assert step(engine, "report", "rest")["state"] == "closed"
         with pytest.raises(UnableToBillRun, match="plan another one"):
-            _step(engine, "validate", "rest")
+            step(engine, "validate", "rest")
         # numbers of others are not given again, and ours are not theirs
         (item,) = engine.store.query(
             "SELECT id FROM rated_item WHERE status = 'rated' AND account = 'ana' ORDER BY id LIMIT 1"
@@ -292,9 +205,9 @@ def test_what_is_little_waits_and_what_is_left_out_comes_later(data: Path) -> No
             bill(engine, str(marks))
         marks.write_text(f"item,invoice\n{item},INV-2026-11-0002\n")
         bill(engine, str(marks))
-        _plan(engine, "again")
-        _step(engine, "execute", "again")
+        plan(engine, "again")
+        step(engine, "execute", "again")
         with pytest.raises(UnableToBillRun, match="number INV-2026-11-0002 is of an invoice that `octroi bill mark`"):
-            _step(engine, "validate", "again")
+            step(engine, "validate", "again")
 
-    _with_engine(data, go)
+    with_engine(data, go)
