@@ -475,7 +475,7 @@ class SubscriptionTable(Document):
     (ISO 8601 with zone; empty = open), prepaid_balance (not empty: a prepaid wallet `prepaid` with that opening balance,
     drawn first), postpaid (true by default; false: no principal wallet), shared (false by default), zone and group (of the
     subscription), reseller and reseller_offer (an account that sold it, and what that one pays by), and parent,
-    country, tax_category and tax_exemption (of the account; the last says why it pays none).
+    country, tax_category, tax_exemption and billing_cycle (of the account; tax_exemption says why it pays none).
     """
 
     kind: Literal["subscription_table"]

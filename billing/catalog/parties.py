@@ -22,8 +22,10 @@ from billing.catalog.sharing import check_sharing
 from billing.catalog.windows import check_windows
 from billing.catalog.wording import choose
 from schemas.account import Account, Wallet
+from schemas.billing_cycle import BillingCycle
 from schemas.catalog import (
     ACCESS_POINT_FRAME,
+    ACCOUNT_CYCLE_FRAME,
     ACCOUNT_FRAME,
     ACCOUNT_TAX_FRAME,
     ACCOUNT_TREE_FRAME,
@@ -50,6 +52,7 @@ _SUBSCRIPTIONS = pl.Schema({**SUBSCRIPTION_FRAME, **_ORIGIN})
 _ZONES = pl.Schema({**SUBSCRIPTION_ZONE_FRAME, **_ORIGIN})
 _TREE = pl.Schema({**ACCOUNT_TREE_FRAME, **_ORIGIN})
 _TAXES = pl.Schema({**ACCOUNT_TAX_FRAME, **_ORIGIN})
+_CYCLES = pl.Schema({**ACCOUNT_CYCLE_FRAME, **_ORIGIN})
 _DISCOUNTS = pl.Schema({**DISCOUNT_FRAME, **_ORIGIN})
 _ASSIGNED = pl.Schema({"discount": pl.String(), "discount_start": pl.String(), **_ORIGIN})
 _GROUPS = pl.Schema({**SUBSCRIPTION_GROUP_FRAME, **_ORIGIN})
@@ -58,7 +61,7 @@ _ACCESS_POINTS = pl.Schema({**ACCESS_POINT_FRAME, "shared": pl.Boolean(), **_ORI
 
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """The frames of `schemas.catalog`, sorted, plus `origin` in the first eight and `shared` in `access_points`.
+    """The frames of `schemas.catalog`, sorted, plus `origin` in the first nine and `shared` in `access_points`.
 
     `resold_points` are those of resellers, who share all that they resell. `terms`: see `fees.gather_terms`.
     `assigned` is what lines of tables say of discounts: `discount`, `discount_start` and `origin`.
@@ -67,6 +70,7 @@ class Parties:
     accounts: pl.DataFrame
     tree: pl.DataFrame
     taxes: pl.DataFrame
+    cycles: pl.DataFrame
     discounts: pl.DataFrame
     assigned: pl.DataFrame
     subscriptions: pl.DataFrame
@@ -107,6 +111,9 @@ def gather_parties(ctx: Context, tables: list[pl.DataFrame], origins: Origins) -
         ),
         taxes=_together(_tax_rows(ctx, origins), _TAXES, [_exempted(table) for table in tables])
         .filter(pl.any_horizontal(pl.col("tax_category", "country", "exemption").is_not_null()))
+        .sort("account", "origin"),
+        cycles=_together(_cycle_rows(ctx, origins), _CYCLES, tables)
+        .drop_nulls("billing_cycle")
         .sort("account", "origin"),
         discounts=_together(
             discount_rows(ctx, origins), _DISCOUNTS, [discount_table(ctx, table) for table in tables]
@@ -247,6 +254,11 @@ def _tax_rows(ctx: Context, origins: Origins) -> list[tuple[Any, ...]]:
     return rows
 
 
+def _cycle_rows(ctx: Context, origins: Origins) -> list[tuple[Any, ...]]:
+    accounts = ((entry.document, entry) for entry in ctx.documents.of(Account).values())
+    return [(account.code, account.billing_cycle, origins.value(entry, ())) for account, entry in accounts]
+
+
 def _exempted(table: pl.DataFrame) -> pl.DataFrame:
     """Return the rows of a table as ACCOUNT_TAX_FRAME: an exemption in it holds at all times."""
     held = pl.col("tax_exemption").is_not_null()
@@ -268,8 +280,9 @@ def check_parties(ctx: Context, parties: Parties, origins: Origins) -> None:
     check.unique(parties.subscriptions, "subscription")
     _check_references(check, parties, origins)
     _check_zones(check, parties)
-    categories = parties.taxes.filter(pl.col("origin") >= FIRST_OF_TABLES)
-    _check_codes(check, categories, "tax_category", TaxCategory, "tax_category")
+    in_tables = pl.col("origin") >= FIRST_OF_TABLES
+    _check_codes(check, parties.taxes.filter(in_tables), "tax_category", TaxCategory, "tax_category")
+    _check_codes(check, parties.cycles.filter(in_tables), "billing_cycle", BillingCycle, "billing_cycle")
     _check_codes(check, parties.assigned, "discount", DiscountPlan, "discount_plan")
     check_limited(check, parties.assigned)
     check_triggered(check, parties.subscriptions)

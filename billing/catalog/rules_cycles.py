@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import polars as pl
-
 from billing.catalog.checking import Context
 from billing.catalog.models import Path
 from schemas.account import Account
 from schemas.billing_cycle import BillingCycle
-from schemas.catalog import ACCOUNT_CYCLE_FRAME
 from schemas.money import AMOUNT_DECIMALS, to_scaled
 from schemas.numbering import UnableToNumber, check_pattern
 
@@ -43,10 +40,3 @@ def check_cycles(ctx: Context) -> None:
     for account in ctx.documents.of(Account).values():
         if account.document.billing_cycle is not None:
             ctx.reference(account, ("billing_cycle",), BillingCycle, "billing_cycle", account.document.billing_cycle)
-
-
-def account_cycles(ctx: Context) -> pl.DataFrame:
-    """Return ACCOUNT_CYCLE_FRAME."""
-    accounts = (entry.document for entry in ctx.documents.of(Account).values())
-    rows = sorted((each.code, each.billing_cycle) for each in accounts if each.billing_cycle is not None)
-    return pl.DataFrame(rows, schema=ACCOUNT_CYCLE_FRAME, orient="row")

@@ -21,7 +21,6 @@ from billing.catalog.parties import check_parties, gather_parties
 from billing.catalog.price_tables import read_price_tables
 from billing.catalog.rows import Check
 from billing.catalog.rules import check_documents
-from billing.catalog.rules_cycles import account_cycles
 from billing.catalog.rules_exchange import check_conversions
 from billing.catalog.rules_invoicing import account_invoicing, exemption_categories
 from billing.catalog.tables import read_table
@@ -87,7 +86,7 @@ def load_catalog(directory: Path, *, drafts: bool = False) -> Catalog:
         charges=_by_code(ctx, Charge),
         offers=_by_code(ctx, Offer),
         billing_cycles=_by_code(ctx, BillingCycle),
-        account_cycles=account_cycles(ctx),
+        account_cycles=parties.cycles.drop("origin"),
         account_invoicing=account_invoicing(ctx),
         exemption_categories=exemption_categories(ctx),
         invoice_wordings=_by_code(ctx, InvoiceWording),

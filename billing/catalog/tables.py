@@ -21,7 +21,7 @@ from schemas.money import AMOUNT_DECIMALS, CURRENCY_DECIMALS, to_scaled
 from schemas.price_plan import utc_microseconds
 
 REQUIRED = ("account", "currency", "subscription", "offer", "access_point")
-OF_ACCOUNTS = ("country", "tax_category", "tax_exemption")
+OF_ACCOUNTS = ("country", "tax_category", "tax_exemption", "billing_cycle")
 RESOLD = ("reseller", "reseller_offer")
 OF_WALLETS = ("prepaid_balance", "notify_below", "postpaid")
 OPTIONAL = ("start", "end", *OF_WALLETS, "shared", "zone", "group", "parent", "discount", *RESOLD, *OF_ACCOUNTS)

@@ -35,11 +35,11 @@ HEADER = "# made from the database by octroi"
 """What the documents begin with that the database has made."""
 _COLUMNS = (
     "account", "currency", "subscription", "offer", "access_point", "start", "end", "shared", "zone", "group",
-    "country", "tax_category", "tax_exemption",
+    "country", "tax_category", "tax_exemption", "billing_cycle",
 )  # fmt: skip
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LEVELS = {Kind.USER_ACCOUNT, Kind.BILLING_ACCOUNT, Kind.CUSTOMER_ACCOUNT, Kind.CUSTOMER}
-_OF_ACCOUNTS = ("country", "tax_category", "tax_exemption")
+_OF_ACCOUNTS = ("country", "tax_category", "tax_exemption", "billing_cycle")
 
 
 class UnableToPublish(Exception):
@@ -241,6 +241,7 @@ def _account(row: Mapping[str, Any], holds: Mapping[str, Any], parent: str | Non
         "parent": parent,
         "country": holds["country"],
         "tax_category": holds["tax_category"],
+        "billing_cycle": holds["billing_cycle"],
         "tax_exemption": None if exemption is None else {"reason": exemption},
         "wallets": None if row["wallets"] is None else json.loads(row["wallets"]),
     }

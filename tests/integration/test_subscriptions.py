@@ -14,6 +14,7 @@ from billing.access.sheets import Fault, read_sheet
 from billing.access.store.database import Database
 from billing.accounts.models import Account
 from billing.accounts.operations import add_account, add_all_levels, change_account
+from billing.catalog.models import UnableToLoadCatalog
 from billing.catalog.store import load_catalog
 from billing.subscriptions.importing import COLUMNS, Ordered, read_subscription
 from billing.subscriptions.models import Action, Subscription, TerminationReason
@@ -99,6 +100,27 @@ def test_what_was_sold_is_a_catalog(database: Database, tmp_path: Path) -> None:
     assert catalog.accounts.rows() == [("ana-ba", "EUR"), ("ben-ba", "EUR")]
     assert [name for name in catalog.files if name.endswith(".csv")] != []
     assert compiled(database, keep_levels=False) == compiled(database, keep_levels=False)
+
+
+CYCLES = "".join(
+    f"---\n{{kind: billing_cycle, code: {code}, every: {every}}}\n"
+    for code, every in (("m", "1 month"), ("w", "1 week"))
+)
+
+
+def test_accounts_keep_the_billing_cycle_that_holds_for_them(database: Database, tmp_path: Path) -> None:
+    with made(database) as changes:
+        change_account(changes, "acme", {"billing_cycle": "m"}, reseller_levels=1)
+        change_account(changes, "ben-ca", {"billing_cycle": "w"}, reseller_levels=1)
+        add_subscription(changes, bought("one", "+331"), activate=True)
+        add_subscription(changes, bought("two", "+332", "+333", account="ben-ba"), activate=True)
+    catalog = loaded(database, tmp_path / "catalog", sold=SOLD + CYCLES)
+    assert catalog.account_cycles.rows() == [("ana-ba", "m"), ("ben-ba", "w")]  # a line of the table, and a document
+    with pytest.raises(UnableToLoadCatalog) as told:
+        loaded(database, tmp_path / "without")
+    assert {
+        (problem.field, '"m"' in problem.message or '"w"' in problem.message) for problem in told.value.problems
+    } == {("billing_cycle", True)}
 
 
 def test_levels_are_told_where_something_is_shared(database: Database, tmp_path: Path) -> None:
