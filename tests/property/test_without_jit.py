@@ -53,6 +53,18 @@ SUBSETS = {
         "tests/tables/test_rating_calendars.py",
         "tests/tables/test_rating_peers.py",
     ),
+    "features": (
+        "tests/property/test_mixed_catalogs.py",
+        "tests/property/test_items_twin.py::test_kernels_and_twin_agree",
+        "tests/property/test_triggers_twin.py::test_kernels_and_twin_agree",
+        "tests/property/test_roll_over_twin.py::test_kernels_and_twin_agree",
+        "tests/property/test_peak_twin.py::test_a_period_pays_for_its_largest_usage_in_any_order",
+        "tests/property/test_notify_twin.py::test_kernels_and_twin_tell_the_same",
+        "tests/property/test_contract_twin.py::test_contracts_agree_with_the_twin",
+        "tests/property/test_exchange_twin.py::test_conversions_agree_with_the_twin",
+        "tests/property/test_lookup_twin.py::test_what_is_looked_up_agrees_with_the_twin",
+        "tests/unit/rating/test_straight.py::test_both_ways_give_the_same_bytes",
+    ),
 }
 
 
