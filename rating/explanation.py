@@ -28,6 +28,7 @@ class TierPart(BaseModel):
         quantity: base steps. unit_price: price of `per`. amount: quantity * unit_price / per, as decimal text; "…" marks
             digits cut off in writing (nothing is cut in the computation).
         band: the time band whose price it is, where usage is split over bands.
+        rounded_from: the price as the plan writes it, "0.125 per 1 min", where it was rounded for `per`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -39,6 +40,7 @@ class TierPart(BaseModel):
     per: str
     amount: str
     band: str | None = None
+    rounded_from: str | None = None
 
 
 class FixedAmount(BaseModel):
@@ -258,7 +260,10 @@ class Explanation(BaseModel):
         name = flat if self.model == "flat" else f"tier {part.tier + 1}"
         bound = f" (below {part.up_to})" if part.up_to is not None else ""
         band = f" in {part.band}" if part.band is not None else ""
-        return f"{name}{bound}{band}: {self.units(part.quantity)} at {_plain(part.unit_price)} per {part.per} = {part.amount}"
+        price = f"{_plain(part.unit_price)} per {part.per}"
+        if part.rounded_from is not None:
+            price += f" (rounded, of {part.rounded_from})"
+        return f"{name}{bound}{band}: {self.units(part.quantity)} at {price} = {part.amount}"
 
     def _stretch_line(self, stretch: Stretch) -> str:
         counted = (

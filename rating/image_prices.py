@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
@@ -11,6 +11,7 @@ from math import gcd
 import numpy as np
 
 from rating.image_programs import Program
+from rating.image_rounding import common_quantity, rounded_for, rounded_price
 from rating.kernels import layout
 from schemas.arrays import Int64Array
 from schemas.catalog import TIME_MAX, Catalog
@@ -162,7 +163,10 @@ def compile_version(
     value_one = 10 ** _value_decimals(version, decimals_of or {}, where)
     per = steps(_needed(version.per, version, where), 1) if by_quantity else value_one
     priced = _tier_prices(version, tiers, where) if table is None else []
-    prices = [price for tier in priced for price in _band_prices(tier, calendar, where)]
+    banded = [_band_prices(tier, calendar, where) for tier in priced]
+    if by_quantity:
+        per, banded = _rounded(version, tiers, per, banded, lambda text: steps(text, 1), where)
+    prices = [price for tier in banded for price in tier]
     fees = table.fees if table is not None else ()
     fixed = [version.connection_fee, version.floor, version.cap, *(tier.amount for tier in tiers), *fees]
     amounts = [amount or Decimal(0) for amount in fixed]
@@ -211,6 +215,29 @@ def compile_version(
     )
     _require_headroom(compiled, where)
     return compiled
+
+
+def _rounded(
+    version: PriceVersion,
+    tiers: tuple[Tier, ...],
+    per: int,
+    prices: list[list[Decimal]],
+    steps: Callable[[str], int],
+    where: str,
+) -> tuple[int, list[list[Decimal]]]:
+    """Return what prices are for, in base steps, and the prices by tier and band, rounded where the version asks for it."""
+    try:
+        sold = rounded_for(version, tiers, steps)
+        if sold is None:
+            return per, prices
+        common = common_quantity(sold)
+        found = [
+            [rounded_price(version, price, per, of, common) for price in tier]
+            for tier, of in zip(prices, sold, strict=False)
+        ]
+    except ValueError as error:
+        raise UnableToCompileImage(f"{where}: {error}") from error
+    return common, found
 
 
 def _value_decimals(version: PriceVersion, decimals_of: Mapping[str, int], where: str) -> int:

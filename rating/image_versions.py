@@ -12,12 +12,14 @@ from rating.contracts import percentage_of
 from rating.image_calendars import CalendarTables
 from rating.image_derived import price_columns
 from rating.image_formulas import with_formula
-from rating.image_prices import CompiledVersion, compile_version, period_of
+from rating.image_prices import CompiledVersion, TablePrices, UnableToCompileImage, compile_version, period_of
+from rating.image_rounding import rounded_for, rounded_table
 from rating.image_tables import CompiledTable, TableKey, table_prices, variants_of
 from rating.kernels import layout
 from schemas.arrays import Int64Array
 from schemas.catalog import Catalog
 from schemas.price_plan import Charge, PriceVersion
+from schemas.quantity import parse_quantity
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,9 @@ def compile_priced(
             whole = with_formula(whole, document, event_type, measured, calendar, code_of, where=where)
         return PricedVersion(document, None, slot, whole, (), np.array(whole.price, np.int64), peak)
     table = tables[document.prices, charge.event_type]
-    found = table_prices(catalog.price_tables[document.prices], table, document, catalog)
+    found = _rounded(
+        table_prices(catalog.price_tables[document.prices], table, document, catalog), document, catalog, where
+    )
     whole, *variants = (
         compile_version(version, unit=measured, catalog=catalog, where=where, table=found, decimals_of=decimals)
         for version in [document, *variants_of(document, table)]
@@ -78,6 +82,21 @@ def compile_priced(
     prices = np.zeros((len(found.pico), max(1, len(whole.tier_upper)), found.pico.shape[1]), np.int64)
     prices[:, -1] = found.pico // whole.table_unit  # a free part is a tier before it that costs nothing
     return PricedVersion(document, table, slot, whole, tuple(variants), prices.reshape(-1), peak)
+
+
+def _rounded(found: TablePrices, document: PriceVersion, catalog: Catalog, where: str) -> TablePrices:
+    """Return the prices of a table, rounded as a version asks for."""
+
+    def steps(text: str) -> int:
+        return parse_quantity(text, catalog.units)[0]
+
+    try:
+        sold = rounded_for(document, (), steps)
+        if sold is None or document.per is None:
+            return found
+        return replace(found, pico=rounded_table(document, found.pico, steps(document.per), sold[0]))
+    except ValueError as error:
+        raise UnableToCompileImage(f"{where}: {error}") from error
 
 
 Compile = Callable[[Charge, PriceVersion, str], PricedVersion]

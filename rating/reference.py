@@ -41,6 +41,7 @@ from rating.reference_shapes import (
     tier_parts,
     tier_reached,
     tiers_of,
+    unit_price_of,
 )
 from rating.reference_tables import Said, UnableToPrice, with_row
 from schemas.catalog import Catalog
@@ -278,19 +279,23 @@ def _parts(
     for each in laid:
         split = calendar.bands[each.band].name if calendar is not None and each.band is not None else None
         cut = [(reached, each.rated)] if version.model == "volume" else tier_parts(each.rated, position, tiers, catalog)
-        found += [
-            TierPart(
-                tier=tier,
-                up_to=tiers[tier].up_to,
-                quantity=quantity,
-                unit_price=_price_of(tiers[tier].price, split or (band.name if band is not None else None)),
-                per=version.per,
-                amount="",
-                band=split,
+        for tier, quantity in cut:
+            if quantity <= 0:
+                continue
+            written = _price_of(tiers[tier].price, split or (band.name if band is not None else None))
+            price_, per = unit_price_of(version, tiers[tier], written, catalog)
+            found.append(
+                TierPart(
+                    tier=tier,
+                    up_to=tiers[tier].up_to,
+                    quantity=quantity,
+                    unit_price=price_,
+                    per=per,
+                    amount="",
+                    band=split,
+                    rounded_from=f"{written:f} per {version.per}" if per != version.per or price_ != written else None,
+                )
             )
-            for tier, quantity in cut
-            if quantity > 0
-        ]
         position += each.rated
     return found
 

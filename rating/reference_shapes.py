@@ -50,6 +50,21 @@ def round_fraction(value: Fraction, decimals: int, mode: RoundingMode) -> int:
     return -magnitude if value < 0 else magnitude
 
 
+def unit_price_of(version: PriceVersion, tier: Tier, price: Decimal, catalog: Catalog) -> tuple[Decimal, str]:
+    """Return a price of a version with a `per`, and for what quantity it is: rounded where the version asks for it."""
+    unit, increment = version.rounding.unit_price, version.rounding.increment
+    assert version.per is not None
+    if unit is not None:
+        per, decimals, mode = unit.per, unit.decimals, unit.mode
+    elif increment is not None:
+        step = version.increments.next if version.increments is not None else None
+        per, decimals, mode = tier.increment or step or version.per, increment.decimals, increment.mode
+    else:
+        return price, version.per
+    exact = Fraction(price) * steps(per, catalog) / steps(version.per, catalog)
+    return Decimal(round_fraction(exact, decimals, mode)).scaleb(-decimals, EXACT), per
+
+
 def in_increments(quantity: int, increments: Increments | None, catalog: Catalog) -> int:
     """Return a quantity in whole increments: how many are used, as a fraction, and that rounded."""
     if quantity == 0 or increments is None:

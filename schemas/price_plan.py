@@ -256,6 +256,28 @@ class Rounding(Document):
     decimals: Annotated[int, Field(ge=0, le=9)] = 6
 
 
+class UnitPriceRounding(Document):
+    """Prices are those of one `per`, rounded to `decimals`, before they price anything."""
+
+    per: QuantityText
+    decimals: Annotated[int, Field(ge=0, le=PRICE_DECIMALS_MAX)]
+    mode: RoundingMode = RoundingMode.HALF_UP
+
+
+class IncrementRounding(Document):
+    """What each increment costs is rounded to `decimals`, and an item costs its increments."""
+
+    decimals: Annotated[int, Field(ge=0, le=PRICE_DECIMALS_MAX)]
+    mode: RoundingMode = RoundingMode.HALF_UP
+
+
+class PriceRounding(Rounding):
+    """Where an amount is rounded, and whether prices of a unit or of each increment are before it is computed."""
+
+    unit_price: UnitPriceRounding | None = None
+    increment: IncrementRounding | None = None
+
+
 class Tier(Document):
     """A step of a plan: applies up to `up_to`, a bound of cumulated quantity; the last tier has none.
 
@@ -330,7 +352,7 @@ class PriceVersion(Document):
     zero_usage: Literal["free", "charged"] = "free"
     calendar: Code | None = None
     crossing: Crossing = "start"
-    rounding: Rounding = Rounding()
+    rounding: PriceRounding = PriceRounding()
 
 
 class PricePlan(Document):

@@ -56,7 +56,8 @@ def parts_of(
         before = np.where(back, before + rated, before)
         found = parts_of(version, catalog, bands, rated=np.abs(rated), before=before, tier=tier, band=band)
         return replace(found, free=np.where(back, -1, found.free))
-    if version.model not in MODELS or version.prices is not None:
+    rounds = version.rounding.unit_price is not None or version.rounding.increment is not None
+    if version.model not in MODELS or version.prices is not None or rounds:
         return Parts([], unknown, unknown, unknown)
     fee_text = plain(version.connection_fee) if version.connection_fee is not None else None
     fee = np.where(rated > 0, 0, -1) if fee_text is not None else unknown

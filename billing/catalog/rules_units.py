@@ -45,5 +45,8 @@ def _check_version(ctx: Context, entry: Entry[PricePlan], path: Path, version: P
     for name in sorted(version.model_fields_set - PRICED_BY):
         message = f"a plan that prices in units has no `{name}`"
         ctx.problems.at(entry, (*path, name), message, "remove it", key=True)
+    if version.rounding.unit_price is not None or version.rounding.increment is not None:
+        fix = "write `mode` and `decimals` only"
+        ctx.problems.at(entry, (*path, "rounding"), "what units cost is a quantity, and rounded as an amount", fix)
     if isinstance(version.price, dict):
         ctx.problems.at(entry, (*path, "price"), "units have one price, whatever the band", "write one price")

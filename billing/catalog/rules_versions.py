@@ -9,6 +9,7 @@ from billing.catalog.checking import Context, fits
 from billing.catalog.models import Entry, Path
 from billing.catalog.rules_counters import check_allowance, check_ceiling
 from billing.catalog.rules_expressions import check_formula
+from billing.catalog.rules_rounding import check_price_rounding
 from billing.catalog.rules_tables import PRICE_MAX, check_table_use
 from billing.catalog.wording import choose
 from schemas.money import AMOUNT_DECIMALS
@@ -99,6 +100,7 @@ def check_version(ctx: Context, entry: Entry[PricePlan], path: Path, version: Pr
         ctx.reference(entry, (*path, "calendar"), Calendar, "calendar", version.calendar)
     check_table_use(ctx, entry, path, version, dimension)
     check_formula(ctx, entry, path, version)
+    check_price_rounding(ctx, entry, path, version, dimension)
     _check_crossing(ctx, entry, path, version, dimension)
     _check_counter_unit(ctx, entry, path, version, dimension)
 

@@ -144,12 +144,29 @@ def versions(
     if draw(st.booleans()):
         mode = draw(st.sampled_from(["half_up", "half_even", "up", "down"]))
         version["rounding"] = {"mode": mode, "decimals": draw(st.integers(0, 9))}
+    if model in ("flat", "graduated", "volume") and draw(st.integers(0, 3)) == 0:
+        version["rounding"] = version.get("rounding", {}) | draw(price_roundings(version, unit))
     if version.get("rounding", {}).get("decimals", 6) >= 2:
         version |= draw(st.sampled_from(LIMITS))
     chargeable = model == "event" or (model in TIERED and not counted)
     if chargeable and draw(st.booleans()):
         version["zero_usage"] = "charged"
     return version
+
+
+@st.composite
+def price_roundings(draw: Any, version: dict[str, Any], unit: str) -> dict[str, Any]:
+    """Return what rounds the prices of a version before they price anything: of a unit, or of the increments that it has."""
+    how = {"decimals": draw(st.integers(0, 12)), "mode": draw(st.sampled_from(["half_up", "half_even", "up", "down"]))}
+    found = version.get("tiers", [version])
+    written = [one["price"] for one in found]
+    prices = [price for each in written for price in (each.values() if isinstance(each, dict) else [each])]
+    increments = version.get("increments")
+    if any(float(price) > 100 for price in prices) or draw(st.booleans()):
+        return {"unit_price": {"per": f"1 {unit}", **how}}
+    if increments is not None:
+        increments["first"] = increments["next"]
+    return {"increment": how} if increments is not None or any("increment" in one for one in found) else {}
 
 
 @st.composite

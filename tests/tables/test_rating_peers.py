@@ -8,7 +8,7 @@ import pytest
 from rating_tables import costs, world
 from rating_world import instant
 
-BLOCKS = "kind: unit\ncode: unit\n---\nkind: counter\ncode: running\nunit: unit\n---\nkind: counter\ncode: largest\nunit: unit\nfunction: max"
+BLOCKS = "kind: unit\ncode: unit\n---\nkind: counter\ncode: running\nunit: unit\n---\nkind: counter\ncode: largest\nunit: unit\nfunction: max\n---\nkind: counter\ncode: talk\nunit: s"
 PEAK = """
 kind: calendar
 code: week
@@ -34,8 +34,10 @@ ANSWERS = [
     ("rounding", "per item, to the cent", "s", 'model: flat, per: 1 min, price: "0.12", rounding: {decimals: 2}', ["1 s", "1 s", "1 s"], ["0", "0", "0"]),
     ("rounding", "up in each item", "s", 'model: flat, per: 1 min, price: "0.12", rounding: {mode: up, decimals: 2}', ["1 s", "1 s", "1 s"], ["0.01", "0.01", "0.01"]),
     ("rounding", "Lago: kept until the invoice", "s", 'model: flat, per: 1 min, price: "0.12", rounding: {decimals: 9}', ["1 s", "1 s", "1 s"], ["0.002", "0.002", "0.002"]),
-    ("rounding", "CGRateS: each increment, here of 6 s", "s", 'model: formula, formula: "ceil(quantity, 6) / 6 * round(rate / 10, 0.01)", constants: {rate: "0.125"}', ["61 s", "6 s"], ["0.11", "0.01"]),
-    ("rounding", "Opencell: the unit price, then the line", "s", 'model: formula, formula: "quantity * round(rate / 60, 0.0001)", constants: {rate: "0.125"}, rounding: {decimals: 2}', ["61 s"], ["0.13"]),
+    ("rounding", "CGRateS: each increment, here of 6 s", "s", 'model: flat, per: 1 min, price: "0.125", increments: {first: 6 s, next: 6 s}, rounding: {increment: {decimals: 2}}', ["61 s", "6 s"], ["0.11", "0.01"]),
+    ("rounding", "CGRateS: each increment, in two rates", "s", 'model: graduated, per: 1 min, rounding: {increment: {decimals: 2, mode: up}}, tiers: [{up_to: 60 s, price: "0.125", increment: 60 s}, {price: "0.125", increment: 1 s}]', ["59 s", "61 s", "70 s"], ["0.13", "0.14", "0.23"]),
+    ("rounding", "Opencell: the unit price, then the line", "s", 'model: flat, per: 1 min, price: "0.125", rounding: {decimals: 2, unit_price: {per: 1 s, decimals: 4}}', ["61 s", "100 s"], ["0.13", "0.21"]),
+    ("rounding", "Opencell: the unit price of each tier", "s", 'model: graduated, per: 1 min, counter: talk, tiers: [{up_to: 60 s, price: "0.125"}, {price: "0.1"}], rounding: {unit_price: {per: 1 s, decimals: 4}}', ["61 s", "10 s"], ["0.1277", "0.017"]),
     ("maximum of a window", "OpenMeter, Flexprice: what it raises the maximum by", "unit", 'model: flat, per: 1 unit, price: "2", counter: largest', ["3 unit", "5 unit", "4 unit"], ["6", "4", "0"]),
     ("maximum of a window", "the sum", "unit", 'model: flat, per: 1 unit, price: "2", counter: running', ["3 unit", "5 unit", "4 unit"], ["6", "10", "8"]),
     ("band change", "by the start", "s", f"model: flat, {BANDS}, {SIXTY}", ["240 s"], ["0.8"]),
