@@ -16,6 +16,11 @@ from schemas.document import Code as Code
 from schemas.document import Document as Document
 from schemas.document import Instant as Instant
 from schemas.money import AMOUNT_DECIMALS, CURRENCY_DECIMALS, PRICE_DECIMALS_MAX, RoundingMode
+from schemas.rounding import IncrementRounding as IncrementRounding
+from schemas.rounding import PriceRounding as PriceRounding
+from schemas.rounding import QuantityText as QuantityText
+from schemas.rounding import Rounding as Rounding
+from schemas.rounding import UnitPriceRounding as UnitPriceRounding
 from schemas.trigger import TRIGGERS_MAX, Trigger
 from schemas.unit_counts import UnitCounts
 from schemas.values import LOOKUP_SLOTS, VALUE_DECIMALS_MAX, VALUE_SLOTS, ValueKind
@@ -52,8 +57,6 @@ Constant = Annotated[
 ]
 """A number of a formula."""
 ConstantName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
-QuantityText = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)? [A-Za-z][A-Za-z0-9_./-]*$")]
-"""A number and a unit: "60 s", "1 GB"."""
 UnitCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_./-]{0,31}$")]
 """A unit of measure, or a currency."""
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
@@ -247,35 +250,6 @@ class Increments(Document):
     first: QuantityText
     next: QuantityText
     mode: RoundingMode = RoundingMode.UP
-
-
-class Rounding(Document):
-    """Where an amount is rounded: once per rated item, to `decimals` (at most 9)."""
-
-    mode: RoundingMode = RoundingMode.HALF_UP
-    decimals: Annotated[int, Field(ge=0, le=9)] = 6
-
-
-class UnitPriceRounding(Document):
-    """Prices are those of one `per`, rounded to `decimals`, before they price anything."""
-
-    per: QuantityText
-    decimals: Annotated[int, Field(ge=0, le=PRICE_DECIMALS_MAX)]
-    mode: RoundingMode = RoundingMode.HALF_UP
-
-
-class IncrementRounding(Document):
-    """What each increment costs is rounded to `decimals`, and an item costs its increments."""
-
-    decimals: Annotated[int, Field(ge=0, le=PRICE_DECIMALS_MAX)]
-    mode: RoundingMode = RoundingMode.HALF_UP
-
-
-class PriceRounding(Rounding):
-    """Where an amount is rounded, and whether prices of a unit or of each increment are before it is computed."""
-
-    unit_price: UnitPriceRounding | None = None
-    increment: IncrementRounding | None = None
 
 
 class Tier(Document):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
+import csv
 import json
 import math
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -138,3 +140,15 @@ def print_result(table: pa.Table, *, as_json: bool, title: str = "", empty: str 
     print_table(title, table.column_names, [list(row.values()) for row in rows_of(shown)])
     if table.num_rows > ROWS_SHOWN:
         print(f"… {count(table.num_rows - ROWS_SHOWN, 'more row')}; --json prints all")
+
+
+def write_rows(file: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows to a CSV file with a header, in place of what was there.
+
+    Raises:
+        OSError: when it cannot be written.
+    """
+    with file.open("w", encoding="utf-8", newline="") as text:
+        lines = csv.writer(text, lineterminator="\n")
+        lines.writerow(columns)
+        lines.writerows([row[name] for name in columns] for row in rows)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from apps.cli.deciding import ask
-from apps.cli.failures import WrongUsage, honest
+from apps.cli.failures import WrongUsage, honest, say
 from apps.cli.options import AsJson, Data
 from apps.cli.output import count, decimal_text, print_json, print_table, printable
 from apps.cli.usage_selecting import (
@@ -51,6 +52,9 @@ def rerate(
             "--expect", metavar="ENTRY", help="Do nothing unless this is the latest entry, as a preview said."
         ),
     ] = None,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write every account that changes to a CSV file.")
+    ] = None,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
@@ -73,12 +77,15 @@ def rerate(
         "preview": preview,
         "image": image,
         "expect": expect,
+        "csv": None if csv is None else str(csv.resolve()),
     }
     result = ask(request, data)
     if as_json:
         print_json(result)
-    else:
-        _print(result, preview=preview)
+        return
+    _print(result, preview=preview)
+    if csv is not None:
+        say(f"every account that changes is in {csv}")
 
 
 def _print(result: dict[str, Any], *, preview: bool) -> None:

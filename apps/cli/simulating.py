@@ -11,7 +11,7 @@ import typer
 from apps.cli.deciding import ask
 from apps.cli.failures import honest, say
 from apps.cli.options import AsJson, Data
-from apps.cli.output import count, print_json, print_table
+from apps.cli.output import count, print_json, print_table, write_rows
 from apps.cli.usage_selecting import (
     Account,
     Charge,
@@ -46,9 +46,17 @@ def simulate(
     account: Account = None,
     subscription: Subscription = None,
     source: Source = None,
-    top: Annotated[int, typer.Option(min=0, max=10_000, help="How many winners and losers to show.")] = 10,
+    top: Annotated[
+        int, typer.Option(min=0, max=10_000, help="How many winners, losers and largest accounts to show.")
+    ] = 10,
     csv: Annotated[
         Path | None, typer.Option("--csv", metavar="FILE", help="Write every account to a CSV file.")
+    ] = None,
+    charges_csv: Annotated[
+        Path | None, typer.Option("--charges-csv", metavar="FILE", help="Write every charge to a CSV file.")
+    ] = None,
+    offers_csv: Annotated[
+        Path | None, typer.Option("--offers-csv", metavar="FILE", help="Write every offer to a CSV file.")
     ] = None,
     data: Data = None,
     as_json: AsJson = False,
@@ -67,12 +75,18 @@ def simulate(
     }
     target = None if csv is None else str(csv.resolve())
     result = ask({"op": "simulate", "selection": selection, **told, "top": top, "csv": target, "drafts": drafts}, data)
+    written = {"account": csv, "charge": charges_csv, "offer": offers_csv}
+    for name, file in (("charge", charges_csv), ("offer", offers_csv)):
+        if file is not None:
+            columns = (name, "items_before", "items_after", *MONEY, "currency")
+            write_rows(file, columns, result[f"{name}s"])
     if as_json:
         print_json(result)
         return
     _print(result)
-    if csv is not None:
-        say(f"every account is in {csv}")
+    for name, file in written.items():
+        if file is not None:
+            say(f"every {name} is in {file}")
 
 
 def _print(result: dict[str, Any]) -> None:
@@ -89,6 +103,8 @@ def _print(result: dict[str, Any]) -> None:
         print(f"{count(number, 'account')} {words}")
         if result[name]:
             _table("", ("account", *MONEY, "currency"), result[name])
+    if result["largest"]:
+        _table("Largest accounts", ("account", *MONEY, "currency"), result["largest"])
 
 
 def _table(title: str, columns: tuple[str, ...], lines: list[dict[str, Any]]) -> None:

@@ -70,7 +70,8 @@ def perform(request: dict[str, Any]) -> Callable[[Engine], Any]:
         case "rerate":
             usage, why = UsageSelection.from_request(request["selection"]), str(request["reason"])
             preview, image, expect = bool(request["preview"]), request.get("image"), request.get("expect")
-            return lambda engine: rerate(engine, usage, why, preview=preview, image=image, expect=expect)
+            file_of = request.get("csv")
+            return lambda engine: rerate(engine, usage, why, preview=preview, image=image, expect=expect, csv=file_of)
         case "bill":
             billed = str(request["file"])
             return lambda engine: bill(engine, billed)

@@ -112,17 +112,19 @@ def rerate(
     preview: bool,
     image: str | None = None,
     expect: int | None = None,
+    csv: str | None = None,
 ) -> dict[str, Any]:
     """Rate usage again by the image in force, or another one that was; or say what that would do.
 
     Args:
         expect: the latest entry of the log that a preview has seen; when there are others by now, nothing is done.
+        csv: where to write every account with what it is charged before and after, None for nowhere.
 
     Raises:
         UnableToSelect, UnableToReadEdrs: when it is not known which usage is meant, or it is too much.
         UnableToRerate: when there is no reason, no such image, the log went on, the account state cannot give back what is
             stored.
-        UnableToReadArchive: when a file that usage is read from again is gone.
+        UnableToReadArchive: when a file that usage is read from again is gone. OSError: when the CSV cannot be written.
     """
     if not preview and not reason.strip():
         raise UnableToRerate("rating again needs a reason")
@@ -131,7 +133,7 @@ def rerate(
     if expect is not None and expect != latest:
         raise UnableToRerate(f"the log went on from entry {expect} to {latest}: look at a preview again")
     plan = plan_rerating(engine, selection, image)
-    result = deltas_of(engine, plan) | {"after": latest, "entry": 0}
+    result = deltas_of(engine, plan, csv) | {"after": latest, "entry": 0}
     if preview or not plan.taken.any():
         return result
     return result | {"entry": _journal(engine, plan, reason.strip(), latest)}

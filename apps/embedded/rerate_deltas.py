@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 
 from apps.embedded.engine import Engine
 from rating.rate import exact_sum
@@ -16,10 +18,27 @@ if TYPE_CHECKING:
     from apps.embedded.rerate import Plan
 
 ACCOUNTS_TOLD_MAX = 1000
+DELTAS = pl.Schema(
+    {
+        "account": pl.String,
+        "items_changed": pl.Int64,
+        "before": pl.String,
+        "after": pl.String,
+        "difference": pl.String,
+        "currency": pl.String,
+    }
+)
+"""What is told of an account; amounts are decimals."""
 
 
-def deltas_of(engine: Engine, plan: Plan) -> dict[str, Any]:
-    """Return, ready for JSON, what is selected, what changes, and amounts before and after by account and by currency."""
+def deltas_of(engine: Engine, plan: Plan, csv: str | None = None) -> dict[str, Any]:
+    """Return, ready for JSON, what is selected, what changes, and amounts before and after by account and by currency.
+
+    The first ACCOUNTS_TOLD_MAX accounts are told, by how much changes; every one goes to the file `csv`, None for nowhere.
+
+    Raises:
+        OSError: when the file cannot be written.
+    """
     edrs, after = plan.scope.edrs, plan.rated.reason == 0
     words = engine.state.vocabulary
     stood, stands = edrs.rated[plan.first], plan.rated_now
@@ -39,6 +58,8 @@ def deltas_of(engine: Engine, plan: Plan) -> dict[str, Any]:
         if items or old != new:
             accounts.append((payer, items, old, new, currency))
     accounts.sort(key=lambda row: (-abs(row[3] - row[2]), words.accounts.name(row[0])))
+    if csv is not None:
+        _accounts(engine, accounts).write_csv(Path(csv))
     unrated = np.bincount(plan.rated.reason[~after], minlength=1)
     return {
         "image": plan.reader.image.catalog.content_hash,
@@ -52,21 +73,28 @@ def deltas_of(engine: Engine, plan: Plan) -> dict[str, Any]:
         "refunds": _refunds(engine, plan),
         "newly_rated": int((plan.changed & ~stood).sum()),
         "no_longer_rated": int((plan.changed & ~stands).sum()),
-        "accounts": [
-            {
-                "account": words.accounts.name(account),
-                "items_changed": items,
-                **_money(old, new),
-                "currency": _currency(engine, currency),
-            }
-            for account, items, old, new, currency in accounts[:ACCOUNTS_TOLD_MAX]
-        ],
+        "accounts": _accounts(engine, accounts[:ACCOUNTS_TOLD_MAX]).to_dicts(),
         "accounts_changed": len(accounts),
         "totals": [
             {"currency": _currency(engine, currency), **_money(old, new)}
             for currency, (old, new) in sorted(totals.items())
         ],
     }
+
+
+def _accounts(engine: Engine, accounts: list[tuple[int, int, int, int, int]]) -> pl.DataFrame:
+    """Return a row for each (account, EDRs changed, amount before, amount after, currency): decimals as texts."""
+    names = engine.state.vocabulary.accounts
+    rows = [
+        {
+            "account": names.name(account),
+            "items_changed": items,
+            **_money(old, new),
+            "currency": _currency(engine, currency),
+        }
+        for account, items, old, new, currency in accounts
+    ]
+    return pl.DataFrame(rows, schema=DELTAS)
 
 
 def _in_money(plan: Plan, version: Int32Array, amount: Int64Array) -> Int64Array:

@@ -155,7 +155,14 @@ def told(ledger: Ledger, *, top: int) -> dict[str, Any]:
         "accounts_dearer": sum(each > 0 for each in change),
         "winners": [_account(ledger, row, before, after) for row in moved[:top] if change[row] < 0],
         "losers": [_account(ledger, row, before, after) for row in moved[::-1][:top] if change[row] > 0],
+        "largest": [_account(ledger, row, before, after) for row in _largest(before, after)[:top]],
     }
+
+
+def _largest(before: list[int], after: list[int]) -> list[int]:
+    """Return the accounts that pay anything, before or after, by what they pay under either, the most first."""
+    paying = (row for row, sums in enumerate(zip(before, after, strict=True)) if any(sums))
+    return sorted(paying, key=lambda row: (-max(before[row], after[row]), row))
 
 
 def _text(amount: int) -> str:

@@ -11,6 +11,8 @@ import pytest
 from cli_calls import ANA, BOB, CATALOG, STRANGER, call, write_calls, write_catalog
 from cli_octroi import Told, balanced, octroi, query
 
+from apps.embedded import rerate_deltas
+
 COUNTED = (
     CATALOG.replace(
         'model: flat, per: "1 min", price: "0.60"',
@@ -77,7 +79,9 @@ def _balances(data: Path) -> dict[str, Decimal]:
     return {f"{row['account']}/{row['wallet']}": Decimal(row["balance"]) for row in rows}
 
 
-def test_a_preview_says_what_it_would_do_and_does_nothing(data: Path) -> None:
+def test_a_preview_says_what_it_would_do_and_does_nothing(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = (data / "journal.log").read_bytes()
     one_day = ("--from", "2026-10-04", "--to", "2026-10-05")
     told = octroi("rerate", *one_day, "--preview", "--data", data, "--json").ok().json
@@ -87,7 +91,14 @@ def test_a_preview_says_what_it_would_do_and_does_nothing(data: Path) -> None:
         {"account": "ana", "items_changed": 2, "before": "3.000000000", "after": "3.000000000", "difference": "0.000000000",
          "currency": "EUR"}
     ]  # fmt: skip
-    text = octroi("rerate", *one_day, "--preview", "--data", data).ok().out
+    monkeypatch.setattr(rerate_deltas, "ACCOUNTS_TOLD_MAX", 0)
+    asked = octroi("rerate", *one_day, "--preview", "--data", data, "--csv", tmp_path / "accounts.csv").ok()
+    text = asked.out
+    assert "every account that changes is in" in asked.err
+    assert (tmp_path / "accounts.csv").read_text().splitlines() == [
+        "account,items_changed,before,after,difference,currency", "ana,2,3.000000000,3.000000000,0.000000000,EUR",
+    ]  # fmt: skip
+    assert "1 account, 1 not shown" in text
     assert "Preview at entry 2: nothing is done yet" in text
     assert "1 EDR selected, and 2 more in the counter periods that they touch" in text
     assert (data / "journal.log").read_bytes() == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,9 @@ def test_what_would_change_for_whom(world: tuple[Path, Path]) -> None:
     assert [line["account"] for line in told["winners"]] == ["ana"]
     assert [line["account"] for line in told["losers"]] == ["bob"]
     assert (told["accounts_cheaper"], told["accounts_dearer"]) == (1, 1)
+    assert [(line["account"], *_difference(line)[:2]) for line in told["largest"]] == [
+        ("bob", Decimal(1), Decimal(6)), ("ana", Decimal("1.8"), Decimal("0.9")),
+    ]  # fmt: skip
     assert (told["unrated_before"], told["unrated_after"]) == ({}, {})
 
 
@@ -100,13 +104,33 @@ def test_nothing_is_kept(world: tuple[Path, Path], tmp_path: Path) -> None:
         return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
     before, rows = left(), query(data, "SELECT count() AS n FROM fact_usage")
-    _simulate(world, "--csv", tmp_path / "accounts.csv")
+    files = {name: tmp_path / f"{name}.csv" for name in ("charges", "offers")}
+    options = [word for name, file in files.items() for word in (f"--{name}-csv", file)]
+    _simulate(world, "--csv", tmp_path / "accounts.csv", *options)
+    assert files["charges"].read_text().splitlines() == [
+        "charge,items_before,items_after,before,after,difference,currency",
+        "data,2,2,1.000000000,6.000000000,5.000000000,EUR", "voice,2,2,1.800000000,0.900000000,-0.900000000,EUR",
+    ]  # fmt: skip
+    assert files["offers"].read_text().splitlines()[1:] == [
+        "mobile,2,2,1.000000000,6.000000000,5.000000000,EUR", "small,2,2,1.800000000,0.900000000,-0.900000000,EUR",
+    ]  # fmt: skip
     assert (left(), query(data, "SELECT count() AS n FROM fact_usage")) == (before, rows)
     assert (tmp_path / "accounts.csv").read_text().splitlines() == [
         "account,items_before,items_after,unrated_before,unrated_after,before,after,difference,currency",
         "ana,2,2,0,0,1.800000000,0.900000000,-0.900000000,EUR",
         "bob,2,2,0,0,1.000000000,6.000000000,5.000000000,EUR",
     ]
+
+
+def test_a_catalog_that_was_in_force_is_named_by_its_hash(world: tuple[Path, Path], tmp_path: Path) -> None:
+    data, new = world
+    data = shutil.copytree(data, tmp_path / "data", symlinks=True)
+    (before,) = octroi("catalog", "list", "--data", data, "--json").ok().json
+    shutil.copytree(new, data / "catalog", dirs_exist_ok=True)
+    octroi("run", data).ok()
+    told = _simulate((data, new), "--old", before["image"][:10], "--new", "current")
+    assert told["old"] == before["image"] != told["new"]
+    assert told == _simulate(world)  # which compared the same two
 
 
 def test_counters_count_from_where_their_period_begins(world: tuple[Path, Path]) -> None:
