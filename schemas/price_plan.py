@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from schemas.document import Code as Code
 from schemas.document import Document as Document
@@ -391,15 +391,18 @@ class Charge(Document):
 
 
 class Offer(Document):
-    """What is sold: a set of charges, in one currency; by the `seller`, where the catalog has several.
+    """What is sold: charges, its own and those of its products, in one currency; by the `seller`, where there are several.
 
     All that its charges price grows the counters `accumulate`. With `exchange_rates`, accounts of any currency may buy it, and
     its charges may be priced in several: amounts are converted into the currency of the account.
     """
 
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["charges"]}, {"required": ["products"]}]})
+
     kind: Literal["offer"]
     code: Code
-    charges: Annotated[tuple[Code, ...], Field(min_length=1)]
+    charges: Annotated[tuple[Code, ...], Field(min_length=1)] = ()
+    products: Annotated[tuple[Code, ...], Field(min_length=1, max_length=64)] = ()
     seller: Code | None = None
     accumulate: Accumulated = ()
     exchange_rates: Code | None = None

@@ -31,6 +31,7 @@ from schemas.price_plan import (
     UnitDocument,
 )
 from schemas.price_table import DestinationTable, LookupTable, PriceMatrix
+from schemas.product import Product
 from schemas.source import SOURCE_MODELS, SourceBase
 from schemas.tax import Seller, Tax, TaxCategory, TaxClass, TaxMapping
 
@@ -50,6 +51,7 @@ MODELS: dict[str, type[Document]] = {
     "one_shot_charge": OneShotCharge,
     "product_charge": ProductCharge,
     "minimum_charge": MinimumCharge,
+    "product": Product,
     "offer": Offer,
     "contract": Contract,
     "billing_cycle": BillingCycle,

@@ -7,6 +7,7 @@ from typing import Any
 
 from billing.catalog.checking import Context
 from billing.catalog.models import ANY_KIND, Entry
+from billing.catalog.products import check_product
 from billing.catalog.rules_accounts import check_account, check_subscription
 from billing.catalog.rules_calendars import check_calendar, check_date_list
 from billing.catalog.rules_charging import check_charging_service
@@ -32,6 +33,7 @@ from schemas.discount import DiscountPlan
 from schemas.exchange import ExchangeRates
 from schemas.fees import MinimumCharge, OneShotCharge, ProductCharge, Purchase, RecurringCharge
 from schemas.price_plan import Calendar, Charge, Counter, DateList, Document, EventType, Offer, PricePlan, Subscription
+from schemas.product import Product
 from schemas.source import SourceBase
 from schemas.tax import Seller, Tax, TaxMapping
 
@@ -47,6 +49,7 @@ _CHECKS: tuple[tuple[type[Document], Callable[[Context, Entry[Any]], None]], ...
     (ProductCharge, check_zone),
     (MinimumCharge, check_minimum),
     (Purchase, check_purchase),
+    (Product, check_product),
     (Offer, check_offer),
     (ExchangeRates, check_exchange_rates),
     (Account, check_account),

@@ -19,6 +19,7 @@ from billing.catalog.models import D, Problems
 from billing.catalog.origins import Origins
 from billing.catalog.parties import check_parties, gather_parties
 from billing.catalog.price_tables import read_price_tables
+from billing.catalog.products import add_products
 from billing.catalog.rows import Check
 from billing.catalog.rules import check_documents
 from billing.catalog.rules_exchange import check_conversions
@@ -63,6 +64,7 @@ def load_catalog(directory: Path, *, drafts: bool = False) -> Catalog:
     origins = Origins()
     tables = _read_tables(files, origins, problems)
     add_fees(files.documents, problems)
+    add_products(files.documents, problems)
     units = known_units(files.documents, problems)
     price_tables = read_price_tables(files, units, origins, problems)
     ctx = Context(files.documents, units, frozenset(zoneinfo.available_timezones()), problems, price_tables.sound)
