@@ -13,9 +13,9 @@ from apps.api.problems import Problem
 from apps.api.resources import Ask, Content, Reply, Route, missing, whole_list
 from apps.api.views import View
 from apps.cli.output import plain, rows_of
-from apps.control.places import place_of
-from apps.control.publishing import publish
+from apps.control.publishing import publish_beside
 from apps.embedded.access import OwnerRefused, UnableToReach
+from apps.embedded.beside import EndedBeside
 from billing.access.queries import find_tenant
 from billing.access.rules import check_changeable
 from billing.access.sheets import csv_bytes
@@ -107,13 +107,12 @@ def _publish(ask: Ask) -> Reply:
     ask.engine()
     check_changeable(find_tenant(ask.database))
     try:
-        found, answer = publish(ask.database, place_of(ask.settings), ask.settings, lambda _: None)
-    except UnableToReach as error:
+        found = publish_beside(ask.settings)
+    except (UnableToReach, EndedBeside) as error:
         raise Problem("unavailable", "the engine does not answer", headers={"Retry-After": "5"}) from error
     except (UnableToPublish, UnableToLoadCatalog, OwnerRefused) as error:
         raise Problem("refused", str(error)) from error
-    image = None if answer is None else answer["image"]
-    return Reply({"accounts": found.accounts, "subscriptions": found.subscriptions, "image": image})
+    return Reply({"accounts": found.accounts, "subscriptions": found.subscriptions, "image": found.image})
 
 
 ROUTES = [

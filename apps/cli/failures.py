@@ -55,7 +55,7 @@ _EXIT_CODES = {
     "UnableToWriteChargingLog": UNAVAILABLE,
     "UnableToWriteJournal": UNAVAILABLE,
     "UnableToReadImage": UNAVAILABLE,
-    "UnableToPrepare": UNAVAILABLE,
+    "EndedBeside": UNAVAILABLE,
     "UnableToReadArchive": UNAVAILABLE,
     "DamagedKeys": UNAVAILABLE,
     "UnableToOpenStore": UNAVAILABLE,

@@ -18,10 +18,10 @@ def publish(tenant: Tenant = None, data: Data = None, as_json: AsJson = False) -
     from apps.control.publishing import publish as published
 
     with opened(settings, tenant) as database:
-        found, answer = published(database, place_of(settings, tenant), settings, say)
-    told = {"accounts": found.accounts, "subscriptions": found.subscriptions, "image": answer and answer["image"]}
+        found = published(database, place_of(settings, tenant), settings, say)
+    told = {"accounts": found.accounts, "subscriptions": found.subscriptions, "image": found.image}
     if as_json:
         print_json(told)
         return
-    effect = "takes effect at the first start" if answer is None else f"in force: image {answer['image'][:12]}"
+    effect = "takes effect at the first start" if found.image is None else f"in force: image {found.image[:12]}"
     print(f"{count(found.accounts, 'account')}, {count(found.subscriptions, 'subscription')} published; {effect}")

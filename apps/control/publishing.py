@@ -10,18 +10,29 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from apps.control.places import Place
+from apps.embedded.beside import beside
+from apps.embedded.packing import read_piece, write_piece
 from apps.settings import Settings
 from billing.access.store.database import Database
 from billing.subscriptions.queries import compiled
-from billing.subscriptions.rules_catalog import HEADER, NAME, Published, UnableToPublish
+from billing.subscriptions.rules_catalog import HEADER, NAME, UnableToPublish
 from pipelines.spool.files import sync_directory, write_durably
 
 _LEVELS = re.compile(rb"\b(user_account|billing_account|customer_account|customer|contract)\b")
 """Words without which no document shares anything among levels of accounts, or names an account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What was published; `image` is in force, None where the engine has never run, and takes it at its first start."""
+
+    accounts: int
+    subscriptions: int
+    image: str | None
 
 
 @contextmanager
@@ -31,13 +42,10 @@ def _alone(root: Path) -> Iterator[None]:
         yield
 
 
-def publish(
-    database: Database, place: Place, settings: Settings, say: Callable[[str], None]
-) -> tuple[Published, dict[str, Any] | None]:
+def publish(database: Database, place: Place, settings: Settings, say: Callable[[str], None]) -> Publication:
     """Write the catalog files of a tenant, once all of it loads, and let its engine take the catalog into force.
 
-    What was written by hand in the catalog directory stays; the database's files are those that begin with `control`. Returns
-    what was published, and the engine's answer: None where it has never run, and takes the catalog at its first start.
+    What was written by hand in the catalog directory stays; the database's files are those that begin with `control`.
 
     Raises:
         UnableToPublish: when there is no catalog directory with what is sold, an account lacks something, or a file that was
@@ -64,10 +72,26 @@ def publish(
         with _candidate(directory.catalog, found.files) as candidate:
             load_catalog(candidate)
         _replace(directory.catalog, found.files)
-        if not directory.journal.exists():
-            return found, None
-        with reach(directory, settings, say) as access:
-            return found, access.command({"op": "activate"})
+        image = None
+        if directory.journal.exists():
+            with reach(directory, settings, say) as access:
+                image = access.command({"op": "activate"})["image"]
+        return Publication(found.accounts, found.subscriptions, image)
+
+
+def publish_beside(settings: Settings) -> Publication:
+    """Do what `publish` does for the tenant of the settings in a process of its own: whoever asks has other things to do.
+
+    Raises:
+        EndedBeside: when the process was killed. Exception: as `publish` and `apps.control.places.open_tenant` do.
+    """
+    with beside("apps.control.publishing_process") as (asked, answer):
+        write_piece(asked, settings)
+        asked.flush()
+        done: Publication | Exception = read_piece(answer)
+    if isinstance(done, Exception):
+        raise done
+    return done
 
 
 def _ours(path: Path, root: Path) -> bool:

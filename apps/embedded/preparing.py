@@ -8,30 +8,24 @@ gigabyte, and may fail without taking the engine with it.
 from __future__ import annotations
 
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
 from apps.embedded.activation import told
+from apps.embedded.beside import beside
 from apps.embedded.engine import Engine
 from apps.embedded.images import ActiveImage, PreparedActivation
 from apps.embedded.layout import DataDirectory
 from apps.embedded.measures import check_measures
-from apps.embedded.packing import UnableToUnpack
 from apps.embedded.ports import FactStore
 from apps.embedded.preparing_words import Wanted, read_prepared, write_wanted
 from apps.embedded.renew_sessions import renew_sessions
 from billing.catalog.store import copy_catalog, is_copy
 from rating.vocabulary import Vocabulary
-
-
-class UnableToPrepare(Exception):
-    """The process that prepared a catalog ended before it had; nothing changed."""
 
 
 class MainLoop(Protocol):
@@ -85,7 +79,7 @@ class Preparer:
 
         Raises:
             UnableToLoadCatalog, UnableToCompileImage, UnableToActivate: when it is invalid; nothing changed.
-            UnableToPrepare: when the process was killed; nothing changed.
+            EndedBeside: when the process was killed; nothing changed.
         """
         with self._turn:
             while True:
@@ -103,33 +97,20 @@ class Preparer:
         if known and is_copy(directory.catalog, directory.images / known):
             return None
         points = None if found.active is None else found.active.catalog.access_points
-        command = [sys.executable, "-m", "apps.embedded.preparing_process"]
-        self._process = process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        asked, answer = process.stdin, process.stdout
-        assert asked is not None
-        assert answer is not None
         try:
-            write_wanted(asked, Wanted(directory.root, known, points), found.words)
-            # it stays open: its end would tell the process that nobody waits any more
-            prepared = read_prepared(answer)
-        except (UnableToUnpack, BrokenPipeError) as error:
-            process.kill()
-            why = (
-                f"the process that prepared the catalog ended before it had (status {process.wait()}): nothing changed"
-            )
-            raise UnableToPrepare(why) from error
+            with beside("apps.embedded.preparing_process", self._begun) as (asked, answer):
+                write_wanted(asked, Wanted(directory.root, known, points), found.words)
+                prepared = read_prepared(answer)
         finally:
             self._process = None
-            process.kill()
-            with suppress(BrokenPipeError):
-                asked.close()
-            answer.close()
-            process.wait()
         if prepared is not None:
             catalog = prepared.prepared.catalog
             check_measures(catalog, found.active.catalog if found.active else None, self.store)
             copy_catalog(directory.catalog, catalog, directory.images / catalog.content_hash)
         return prepared
+
+    def _begun(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
 
     def close(self) -> None:
         """End the process that prepares something, if there is one."""

@@ -21,11 +21,12 @@ from charging_twin import CATALOG
 from wallet_world import SOURCE, engine_of, take_calls, write_wallets
 
 from apps.embedded.activation import take_catalog
+from apps.embedded.beside import EndedBeside
 from apps.embedded.charging_requests import ChargingAnswer, ChargingRequest
 from apps.embedded.engine import Engine
 from apps.embedded.facts import differences_as_json
 from apps.embedded.images import prepare_activation
-from apps.embedded.preparing import Preparer, UnableToPrepare, in_force, put_prepared
+from apps.embedded.preparing import Preparer, in_force, put_prepared
 from apps.embedded.preparing_words import Wanted, write_wanted
 from billing.catalog.models import UnableToLoadCatalog
 from billing.catalog.store import load_catalog
@@ -191,7 +192,7 @@ def test_a_process_that_is_killed_is_told_and_changes_nothing(data: Path) -> Non
         while activating.preparer._process is None and not activating.answer.done():
             pass
         activating.preparer.close()
-        with pytest.raises(UnableToPrepare, match="nothing changed"):
+        with pytest.raises(EndedBeside, match="status -9"):
             activating.answer.result(PATIENCE_S)
         assert engine.state.claim == entry
         assert not (data / "images").joinpath(load_catalog(data / "catalog").content_hash).exists()
