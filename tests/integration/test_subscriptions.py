@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -191,6 +193,24 @@ def test_it_does_not_matter_when_what_is_due_is_done(
             said += do_what_is_due(changes)
     assert [one[: len(wanted)] for one, wanted in zip(said, done, strict=True)] == done
     assert points(loaded(database, tmp_path / "after")) == told
+
+
+def test_what_is_due_is_done_once_by_several_at_once(database: Database) -> None:
+    with made(database) as changes:
+        for code in ("one", "two", "three"):
+            add_subscription(changes, bought(code, f"+33-{code}"), activate=True)
+            act(changes, code, Action.SUSPEND, at=NOW + 5 * DAY)
+    together = Barrier(4)
+
+    def due(_: int) -> list[str]:
+        together.wait(60)
+        with made(database, NOW + 6 * DAY) as changes:
+            return do_what_is_due(changes)
+
+    with ThreadPoolExecutor(4) as threads:
+        said = list(threads.map(due, range(4)))
+    assert sorted(sum(said, [])) == ["one: SUSPENDED", "three: SUSPENDED", "two: SUSPENDED"]
+    assert sorted(map(len, said)) == [0, 0, 0, 3]
 
 
 def test_what_can_no_longer_be_done_is_told_once(database: Database) -> None:
