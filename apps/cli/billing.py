@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from apps.cli.billing_credits import credit
 from apps.cli.billing_documents import document
 from apps.cli.billing_runs import app as run
 from apps.cli.deciding import ask
@@ -15,8 +16,13 @@ from apps.cli.options import AsJson, Data, open_settings
 from apps.cli.output import count, print_json, print_result
 
 _LINES = """
-SELECT line, kind, subscription, charge, event_type, quantity, unit, items, exact, amount, net, tax, tax_rate FROM invoice_line
+SELECT line, kind, subscription, charge, event_type, quantity, unit, items, exact, amount, net, tax, tax_rate, corrects
+FROM invoice_line
 WHERE invoice = {invoice:String} AND ({line:UInt32} = 0 OR line = {line:UInt32}) ORDER BY line
+"""
+_CREDITED = """
+SELECT invoice, invoice_date, net, tax, gross, reason FROM invoice
+WHERE corrects = {invoice:String} ORDER BY claim
 """
 _ITEMS = """
 SELECT r.id AS item, r.event_at AS event_at, r.subscription AS subscription, r.charge AS charge, r.rated_quantity AS quantity,
@@ -60,7 +66,10 @@ def explain(
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what an invoice consists of: its lines, or the rated items of one line, whose amounts add up to its exact sum."""
+    """Say what an invoice consists of: its lines, or the rated items of one line, whose amounts add up to its exact sum.
+
+    Credit notes of an invoice are listed besides.
+    """
     settings, directory = open_settings(data)
     from apps.embedded.access import reach
 
@@ -73,6 +82,7 @@ def explain(
             asked = {"invoice": number, "line": int(line)}
             told["lines"] = access.query(_LINES, asked)
             told["items"] = access.query(_ITEMS, {**asked, "limit": limit})
+        told["credited"] = access.query(_CREDITED, {"invoice": asked["invoice"]})
     if not told["lines"].num_rows:
         raise typer.BadParameter(f"there is no invoice, or no line of one, called {invoice}")
     if as_json:
@@ -81,6 +91,8 @@ def explain(
         print_json({name: rows_of(table) for name, table in told.items()})
         return
     print_result(told["lines"], as_json=False, title=f"Invoice {asked['invoice']}")
+    if told["credited"].num_rows:
+        print_result(told["credited"], as_json=False, title="Credit notes")
     if "items" in told:
         print_result(told["items"], as_json=False, title=f"Rated items of line {asked['line']}")
 
@@ -89,5 +101,6 @@ def add_to(parent: typer.Typer) -> None:
     """Add the commands."""
     app.command(epilog="Example: octroi bill mark invoiced-2026-10.csv")(mark)
     app.command(epilog="Example: octroi bill explain INV-2026-000001/2")(explain)
+    app.command(epilog='Example: octroi bill credit INV-2026-000001 --line 2=1.50 --reason "as promised"')(credit)
     app.command(epilog="Example: octroi bill document 2026-10 --out documents")(document)
     parent.add_typer(app, name="bill")

@@ -153,6 +153,9 @@ def _print_sums(told: dict[str, Any]) -> None:
     if told.get("totals"):
         names = ["currency", "accounts", "invoices", "lines", "items", "net", "tax", "gross"]
         print_table("Invoices", names, [[row[name] for name in names] for row in told["totals"]])
+    if told.get("credited"):
+        names = ["currency", "credit_notes", "gross"]
+        print_table("Credited since", names, [[row[name] for name in names] for row in told["credited"]])
     if told.get("left"):
         names = ["why", "currency", "accounts", "items", "amount"]
         rows = [[WHY[row["why"]], *(row[name] for name in names[1:])] for row in told["left"]]

@@ -38,6 +38,7 @@ _EXIT_CODES = {
     "UnableToRerate": USAGE,
     "UnableToBill": USAGE,
     "UnableToBillRun": USAGE,
+    "UnableToCredit": USAGE,
     "UnableToDocument": USAGE,
     "UnableToFindInvoice": USAGE,
     "UnableToChargeFees": USAGE,

@@ -79,13 +79,14 @@ def issue_part(engine: Engine, files: RunFiles, plan: RunPlan, part: int, withou
     long = next((number for number in numbers if len(number) > INVOICE_MAX), None)
     if long is not None:
         raise UnableToBillRun(f"the number {long} has more than {INVOICE_MAX} characters: shorten the pattern")
-    _expect_new(engine, plan, numbers)
+    fix = f'give the cycle "{plan.cycle.code}" another pattern, cancel the run "{plan.run}" and plan another one'
+    expect_new(engine, pattern, numbers, fix)
     named = invoices.select("row", draft="invoice").with_columns(number=pl.Series(numbers, dtype=pl.String))
     stem = f"{plan.run}-{digest(plan)[:16]}-{part:05}"
     kept: list[tuple[str, str]] = []
     for name, schema in (("invoices", INVOICE_SCHEMA), ("lines", LINE_SCHEMA), ("taxes", TAX_SCHEMA)):
         rows = frame_of(tables[name]).join(named, left_on="invoice", right_on="draft", maintain_order="left")
-        kept.append(_keep(engine, f"{name}-{stem}.arrow", table_of(rows.with_columns(invoice="number"), schema)))
+        kept.append(keep_rows(engine, f"{name}-{stem}.arrow", table_of(rows.with_columns(invoice="number"), schema)))
     marks = _marks(engine, items, named, stem)
     entry = Invoices(
         claim=engine.journal.next_claim,
@@ -110,7 +111,8 @@ def issue_part(engine: Engine, files: RunFiles, plan: RunPlan, part: int, withou
     return entry
 
 
-def _keep(engine: Engine, name: str, rows: pa.Table) -> tuple[str, str]:
+def keep_rows(engine: Engine, name: str, rows: pa.Table) -> tuple[str, str]:
+    """Keep rows in the archive; return the name of the file and its hash."""
     path = engine.directory.spool.archive / name
     keep_table(path, rows)
     return name, sha256_of(path, path.stat().st_size)
@@ -124,7 +126,7 @@ def _marks(engine: Engine, items: pl.DataFrame, named: pl.DataFrame, stem: str) 
         .sort(_PLACE)
     )
     return [
-        _keep(engine, f"bill-{stem}-{place}.arrow", some.to_arrow().cast(BILLED_LINES_SCHEMA))
+        keep_rows(engine, f"bill-{stem}-{place}.arrow", some.to_arrow().cast(BILLED_LINES_SCHEMA))
         for place, some in enumerate(rows.iter_slices(ITEMS_MAX))
         if len(some)
     ]
@@ -139,17 +141,18 @@ def _place_of(row: dict[str, Any]) -> tuple[int, int, int, int]:
     return row["claim"], row["record"], row["branch"], row["item"]
 
 
-def _expect_new(engine: Engine, plan: RunPlan, numbers: list[str]) -> None:
-    """Refuse numbers that invoices of another program have: marks of theirs name no line."""
-    begin = plan.cycle.number.partition("{")[0]
+def expect_new(engine: Engine, pattern: str, numbers: list[str], fix: str) -> None:
+    """Refuse numbers that invoices of another program have: marks of theirs name no line.
+
+    Raises:
+        UnableToBillRun: with the first of them, and the fix.
+    """
     given = pl.DataFrame({"invoice": numbers}, schema={"invoice": pl.String})
-    for some in batches(engine, _MARKED, {"begin": begin}):
+    for some in batches(engine, _MARKED, {"begin": pattern.partition("{")[0]}):
         both = given.join(some, on="invoice", how="semi")
         if len(both):
-            raise UnableToBillRun(
-                f"the number {both['invoice'].sort()[0]} is of an invoice that `octroi bill mark` told of: give the cycle "
-                f'"{plan.cycle.code}" another pattern, cancel the run "{plan.run}" and plan another one'
-            )
+            number = both["invoice"].sort()[0]
+            raise UnableToBillRun(f"the number {number} is of an invoice that `octroi bill mark` told of: {fix}")
 
 
 def _expect_free(engine: Engine, plan: RunPlan, items: pl.DataFrame) -> None:

@@ -52,8 +52,8 @@ SELECT account, currency, argMax(gross, (by_claim, invoice)) AS before FROM fact
 WHERE kind = 'invoice' AND by_claim < {cut} GROUP BY account, currency
 """
 _USED = """
-SELECT assigned, toInt64(uniqExact(invoice)) AS applications, toString(-sum(exact)) AS amount FROM fact_invoice_line
-WHERE kind = 'discount' AND by_claim < {cut} GROUP BY assigned
+SELECT assigned, toInt64(uniqExactIf(invoice, corrects = 0)) AS applications, toString(-sum(exact)) AS amount
+FROM fact_invoice_line WHERE kind = 'discount' AND by_claim < {cut} GROUP BY assigned
 """
 _ITEM_KEY = ["place", "sub"]
 _GROUP_KEY = ("account", "subscription", "charge_version", "era", "bucket")
@@ -176,7 +176,7 @@ class RunItems:
 
     @cached_property
     def used(self) -> Mapping[str, tuple[int, int]]:
-        """How often, and how much of, each assigned discount was used by invoices before the cut: billionths."""
+        """How often, and how much of, each assigned discount was used before the cut, less what was credited: billionths."""
         rows = self.engine.store.query(_USED.format(cut=self.plan.cut)).to_pylist()
         return {
             row["assigned"]: (row["applications"], to_scaled(Decimal(row["amount"]), AMOUNT_DECIMALS)) for row in rows

@@ -30,6 +30,11 @@ PART_ROWS = 2_500_000
 STEP_S = 20.0
 """How long one request works on parts: files that come meanwhile wait so long."""
 LISTED_MAX = 1000
+_CREDITED = """
+SELECT currency, count() AS credit_notes, toString(-sum(gross)) AS gross FROM fact_invoice
+WHERE kind = 'credit_note' AND corrects IN (SELECT invoice FROM fact_invoice WHERE run = {run:String})
+GROUP BY currency ORDER BY currency
+"""
 _LEFT_KEY = ["account", "currency", "why"]
 
 
@@ -292,6 +297,7 @@ def _report(engine: Engine, files: RunFiles) -> dict[str, Any]:
         "issued": len(issued),
         "invoices_issued": numbers,
         "series": [list(block) for part in sorted(issued) for block in issued[part].numbers],
+        "credited": engine.store.query(_CREDITED, {"run": plan.run}).to_pylist() if issued else [],
     }
 
 

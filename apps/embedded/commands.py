@@ -9,6 +9,7 @@ from apps.embedded.activation import take_catalog, told
 from apps.embedded.back_out import back_out
 from apps.embedded.backup import cut
 from apps.embedded.bill import bill
+from apps.embedded.bill_credit import bill_credit
 from apps.embedded.billing_run import bill_run
 from apps.embedded.charging_commands import LOOKS, charge_here, look_at
 from apps.embedded.correct import (
@@ -42,7 +43,7 @@ DONE = {Step.MARK: "marked", Step.DISCARD: "discarded", Step.REOPEN: "reopened"}
 OPERATIONS = (
     "query", "spool", "balance", *LOOKS, "charge",
     "replay", "mark", "discard", "reopen", "correct", "back_out", "rerate", "bill", "bill_run", "fees", "simulate", "wallets",
-    "cut", "energy", "activate",
+    "bill_credit", "cut", "energy", "activate",
 )  # fmt: skip
 """What an owner can be asked; those before `charge` change nothing."""
 
@@ -77,6 +78,8 @@ def perform(request: dict[str, Any]) -> Callable[[Engine], Any]:
             return lambda engine: bill(engine, billed)
         case "bill_run":
             return lambda engine: bill_run(engine, request)
+        case "bill_credit":
+            return lambda engine: bill_credit(engine, request)
         case "fees":
             until, look = str(request["until"]), bool(request["preview"])
             return lambda engine: charge_fees(engine, until, preview=look)

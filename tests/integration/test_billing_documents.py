@@ -6,55 +6,18 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from billing_world import CATALOG, make_usage
+from billing_world import documented, make_usage
 from cli_octroi import octroi, query
 from lxml import etree
 
 from connectors.einvoice.checking import check_xml
 from connectors.einvoice.containers import attached_xml
 
-SELLER = """
-invoicing:
-  party: {name: Voltige SAS, vat_id: FR83404833048, legal_id: {value: "404833048", scheme: "0002"}, electronic_address: {value: "404833048", scheme: "0225"}, address: {lines: [1 rue de la Source], postcode: "69001", city: Lyon, country: FR}}
-  payment: {means: "58", iban: FR7630006000011234567890189}
-  business_process: S1
-  notes: [{subject: PMT, text: "Frais de recouvrement : 40 €."}, {subject: PMD, text: "Pénalités : trois fois le taux légal."}, {subject: AAB, text: "Pas d'escompte."}]
-"""
-WORDING = """
----
-{kind: invoice_wording, code: fr, language: fr, charges: {call: Appels}, discounts: {tenth/off: Remise fidélité}}
----
-{kind: invoice_wording, code: en, language: en, charges: {call: Calls}}
-"""
-
-
-def _party(name: str, more: str = "") -> str:
-    return f'invoicing: {{party: {{name: {name}, electronic_address: {{value: "552100554", scheme: "0225"}}, address: {{postcode: "75011", city: Paris, country: FR}}}}{more}}}'
-
-
-def _catalog(*, every: bool) -> str:
-    text = CATALOG.replace(
-        "{kind: seller, code: shop, country: FR, prices: net, tax_category: consumer}",
-        f"kind: seller\ncode: shop\ncountry: FR\nprices: net\ntax_category: consumer{SELLER}",
-    )
-    names = {
-        "ana": ("Ana & <Fils>", ""),
-        "ben": (
-            "Ben",
-            ", language: en, payment: {means: '59', mandate: RUM-1, debited_iban: FR7630006000011234567890189}",
-        ),
-        "cleo": ("Cléo", ", purchase_order: PO-7"),
-    } | ({"dan": ("Dan", "")} if every else {})
-    for code, (name, more) in names.items():
-        text = text.replace(f"{{kind: account, code: {code},", f"{{kind: account, code: {code}, {_party(name, more)},")
-    text = text.replace("{reason: embassy}", "{reason: embassy, category: E, reason_code: VATEX-EU-151}")
-    return text + WORDING
-
 
 @pytest.fixture(scope="module")
 def billed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of October, issued under a catalog that does not know where dan lives."""
-    data = make_usage(tmp_path_factory.mktemp("documents"), _catalog(every=False))
+    data = make_usage(tmp_path_factory.mktemp("documents"), documented(every=False))
     for step in (("plan", "oct", "--until", "2026-11-01"), ("validate", "oct")):
         octroi("bill", "run", *step, "--data", data).ok()
     return data
@@ -95,7 +58,7 @@ def test_documents_say_what_was_issued(billed: Path, tmp_path: Path) -> None:
 
 
 def test_other_forms_and_the_catalog_in_force(billed: Path, tmp_path: Path) -> None:
-    (billed / "catalog" / "all.yaml").write_text(_catalog(every=True))
+    (billed / "catalog" / "all.yaml").write_text(documented(every=True))
     asked = ("--words", "current", "--data", billed)
     octroi("bill", "document", "oct", "--out", tmp_path, "--format", "ubl", "--language", "en", *asked).ok()
     exempt = (tmp_path / "INV-2026-11-0004.xml").read_bytes()

@@ -61,6 +61,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "backup",
         "balance",
         "bench",
+        "bill credit",
         "bill document",
         "bill explain",
         "bill mark",

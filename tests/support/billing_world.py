@@ -70,6 +70,44 @@ USAGE = """id,caller,at,s
 10,1,2026-10-31T23:00:00Z,700
 """
 
+SELLER = """
+invoicing:
+  party: {name: Voltige SAS, vat_id: FR83404833048, legal_id: {value: "404833048", scheme: "0002"}, electronic_address: {value: "404833048", scheme: "0225"}, address: {lines: [1 rue de la Source], postcode: "69001", city: Lyon, country: FR}}
+  payment: {means: "58", iban: FR7630006000011234567890189}
+  business_process: S1
+  notes: [{subject: PMT, text: "Frais de recouvrement : 40 €."}, {subject: PMD, text: "Pénalités : trois fois le taux légal."}, {subject: AAB, text: "Pas d'escompte."}]
+"""
+WORDING = """
+---
+{kind: invoice_wording, code: fr, language: fr, charges: {call: Appels}, discounts: {tenth/off: Remise fidélité}}
+---
+{kind: invoice_wording, code: en, language: en, charges: {call: Calls}}
+"""
+
+
+def _party(name: str, more: str = "") -> str:
+    return f'invoicing: {{party: {{name: {name}, electronic_address: {{value: "552100554", scheme: "0225"}}, address: {{postcode: "75011", city: Paris, country: FR}}}}{more}}}'
+
+
+def documented(*, every: bool) -> str:
+    """Return CATALOG with what documents need: who sells, who buys, what things are called; of dan only where `every`."""
+    text = CATALOG.replace(
+        "{kind: seller, code: shop, country: FR, prices: net, tax_category: consumer}",
+        f"kind: seller\ncode: shop\ncountry: FR\nprices: net\ntax_category: consumer{SELLER}",
+    )
+    names = {
+        "ana": ("Ana & <Fils>", ""),
+        "ben": (
+            "Ben",
+            ", language: en, payment: {means: '59', mandate: RUM-1, debited_iban: FR7630006000011234567890189}",
+        ),
+        "cleo": ("Cléo", ", purchase_order: PO-7"),
+    } | ({"dan": ("Dan", "")} if every else {})
+    for code, (name, more) in names.items():
+        text = text.replace(f"{{kind: account, code: {code},", f"{{kind: account, code: {code}, {_party(name, more)},")
+    text = text.replace("{reason: embassy}", "{reason: embassy, category: E, reason_code: VATEX-EU-151}")
+    return text + WORDING
+
 
 def make_usage(directory: Path, catalog: str = CATALOG) -> Path:
     """Return a data directory with usage of October, rated; nothing is billed."""
