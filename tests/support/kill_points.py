@@ -30,6 +30,8 @@ def install(reach: Reach) -> None:
     """Wrap every boundary of the embedded engine."""
     import apps.embedded.activation as activation
     import apps.embedded.back_out as back_out
+    import apps.embedded.billing_files as billing_files
+    import apps.embedded.billing_issue as billing_issue
     import apps.embedded.correct as correct
     import apps.embedded.engine as engine
     import apps.embedded.rerate as rerate
@@ -81,6 +83,9 @@ def install(reach: Reach) -> None:
     wrap(retry, "write_durably", lambda *_: "keep EDRs", _half_file)
     wrap(back_out, "write_commands", lambda *_: "keep commands", lambda path, *_: _half_file(path, b"ARROW1" * 9))
     wrap(rerate, "write_commands", lambda *_: "keep reratings", lambda path, *_: _half_file(path, b"ARROW1" * 9))
+    wrap(billing_files, "write_durably", lambda path, _: f"keep {path.suffix} of run", _half_file)
+    wrap(billing_files, "keep_table", lambda *_: "keep drafts", lambda path, _: _half_file(path, b"ARROW1" * 9))
+    wrap(billing_issue, "keep_table", lambda *_: "keep invoices", lambda path, _: _half_file(path, b"ARROW1" * 9))
     wrap(shutil, "rmtree", lambda path, *_, **__: f"remove from {Path(path).parent.name}", _half_directory)
 
 
