@@ -9,6 +9,7 @@ import pytest
 from cli_octroi import octroi
 
 from apps import bench_image
+from apps.bench_activation import measure_activation
 from benchmarks.bench_image import measure_image, sample_agrees
 from benchmarks.generate.large_catalog import TABLE_PLANS, write_large_catalog
 from billing.catalog.store import load_catalog
@@ -46,11 +47,22 @@ def test_loading_and_compiling_are_measured_and_checked(directory: Path, monkeyp
     for step in bench_image.STEPS:
         assert measured[step]["seconds"] > 0
         assert measured[step]["cpu_s"] > 0
-    monkeypatch.setattr(bench_image, "_run_once", lambda folder, seed: measured | {"agrees": False})
+    more = measure_activation(directory, bench_image._dearer)
+    assert 0 < more["activation_stop"] < more["activation"]
+    more["activation_memory_mib"] = 1.0
+    monkeypatch.setattr(bench_image, "_run_once", lambda folder, seed: measured | more | {"agrees": False})
     told = octroi("bench", "rating", "--only", "image", "--records", 1000, "--runs", 1)
     assert (told.code, [result["name"] for result in told.json["results"]]) == (
         1,
-        ["image.load", "image.compile", "image.load_again", "image.compile_again"],
+        [
+            "image.load",
+            "image.compile",
+            "image.load_again",
+            "image.compile_again",
+            "image.activation",
+            "image.activation_stop",
+            "image.activation_gap",
+        ],
     )
     assert octroi("bench", "rating", "--only", "images").code == 2
 
