@@ -1,0 +1,88 @@
+"""A small data directory with invoices and credit notes, as one revision issues them, with what it says of them.
+
+`python tests/support/earlier_invoices.py NAME` packs one of the revision at hand into tests/integration/earlier_invoices/NAME.tar.xz.
+The rule is that of support/earlier.py: a revision that changes the form of `invoices` entries, of their files or of plans adds one
+of its parent before; none is ever made anew.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from billing_world import documented, make_usage
+from cli_octroi import octroi, query
+
+from apps.clock import now_us
+from apps.jit import prepare_cache
+
+EARLIER = Path(__file__).resolve().parents[1] / "integration" / "earlier_invoices"
+FACTS = {
+    "invoices": """SELECT invoice, kind, run, account, toString(invoice_date) AS date, toString(net) AS net, toString(tax) AS tax,
+        toString(to_pay) AS to_pay, corrects, reason FROM invoice ORDER BY invoice""",
+    "lines": "SELECT invoice, line, kind, subscription, items, toString(amount) AS amount, corrects FROM invoice_line ORDER BY invoice, line",
+    "taxes": "SELECT invoice, tax, toString(base) AS base, toString(tax_amount) AS amount FROM invoice_tax ORDER BY invoice, base, amount",
+    "marks": "SELECT claim, record, branch, item, invoice, line FROM fact_billed ORDER BY claim, record, branch, item",
+}
+
+
+def facts(data: Path) -> dict[str, Any]:
+    """Return what a store says of invoices, in words that do not change."""
+    return {name: query(data, sql) for name, sql in FACTS.items()}
+
+
+def live(directory: Path) -> dict[str, Any]:
+    """Bill October and credit a part of it, in `directory`/data; a November run is planned and drafted only."""
+    data = make_usage(directory, documented(every=True))
+    run = ("bill", "run")
+    octroi(*run, "plan", "oct", "--until", "2026-11-01", "--data", data).ok()
+    octroi(*run, "validate", "oct", "--without", "dan", "--data", data).ok()
+    octroi(
+        "bill",
+        "credit",
+        "INV-2026-11-0001",
+        "--line",
+        "1=0.11",
+        "--reason",
+        "dispute",
+        "--date",
+        "2026-11-20",
+        "--data",
+        data,
+    ).ok()
+    octroi(*run, "plan", "late", "--until", "2026-11-01", "--data", data).ok()
+    return {"at": now_us(), "facts": facts(data)}
+
+
+def main(name: str) -> None:
+    """Pack a data directory of this revision."""
+    prepare_cache()
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        mock.patch.dict("os.environ", {"OCTROI_DEDUP_WINDOW_DAYS": "unlimited"}),
+    ):
+        root = Path(scratch) / name
+        root.mkdir()
+        (root / "expected.json").write_text(json.dumps(live(root), indent=1))
+        for left in (root / "data" / "spool", root / "data" / "state", root / "data" / "store"):
+            shutil.rmtree(left, ignore_errors=True)  # state and store are of the log; support/earlier.py has them
+        (root / "data" / "owner.lock").unlink(missing_ok=True)
+        EARLIER.mkdir(exist_ok=True)
+        with tarfile.open(EARLIER / f"{name}.tar.xz", "w:xz", preset=9) as packed:
+            packed.add(root, name, filter=_anonymous)
+
+
+def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    return member
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
