@@ -26,11 +26,12 @@ from rating.kernels.layout import (
     ROLL_PERIODS,
     ZONE_BUCKETS,
 )
+from rating.kernels.local_time import DAY_US
 from rating.vocabulary import Vocabulary
 from rating.zones import zone_buckets, zone_transitions
 from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt16Array
 from schemas.catalog import Catalog
-from schemas.price_plan import Calendar
+from schemas.price_plan import Calendar, Counter
 from schemas.quantity import parse_quantity
 
 PERIOD_KINDS = {"day": PERIOD_DAY, "month": PERIOD_MONTH, "year": PERIOD_YEAR, "ever": PERIOD_EVER}
@@ -38,6 +39,8 @@ ROWS_MAX = 2**16
 SUBSCRIPTION_ZONE = "subscription"
 """Instead of a zone: that of the subscription."""
 NO_ZONE = "UTC"
+BEHIND = "#"
+"""Between a zone and days in the name of a clock; no zone has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +73,14 @@ def compile_calendars(catalog: Catalog) -> CalendarTables:
         rating.zones.UnableToReadZone: when a zone is unknown.
     """
     calendars, counters = tuple(sorted(catalog.calendars)), tuple(sorted(catalog.counters))
-    used = {catalog.counters[code].zone for code in counters}
+    used = {_clock_of(catalog.counters[code]) for code in counters}
     for code in calendars:
         if catalog.calendars[code].zone != SUBSCRIPTION_ZONE:
             used.add(catalog.calendars[code].zone)
         else:
             used |= {NO_ZONE, *catalog.subscription_zones["zone"].unique().to_list()}
     zones = tuple(sorted(used))
-    transitions = [zone_transitions(zone) for zone in zones]
+    transitions = [_transitions(zone) for zone in zones]
     sizes = [len(instants) for instants, _ in transitions]
     ptr = _int32(np.cumsum([0, *sizes]))
     bucket = np.zeros((len(zones), ZONE_BUCKETS), np.int32)
@@ -114,7 +117,7 @@ def compile_calendars(catalog: Catalog) -> CalendarTables:
         run=run,
         run_before=run_before,
         counter_kind=_int32(PERIOD_KINDS[catalog.counters[code].period] for code in counters),
-        counter_zone=_int32(zones.index(catalog.counters[code].zone) for code in counters),
+        counter_zone=_int32(zones.index(_clock_of(catalog.counters[code])) for code in counters),
         zone_ptr=ptr,
         zone_bucket=bucket,
         zone_instant=np.concatenate([np.zeros(0, np.int64), *(instants for instants, _ in transitions)]),
@@ -133,6 +136,21 @@ def _rolls(catalog: Catalog, counters: tuple[str, ...]) -> Int64Array | None:
             row[ROLL_LIMIT] = parse_quantity(rule.limit, catalog.units)[0] if rule.limit is not None else of
             row[ROLL_NEWEST] = rule.order == "newest_first"
     return rows if rows.any() else None
+
+
+def _clock_of(counter: Counter) -> str:
+    """Return the name of the clock by which a counter has its periods: its zone, or one that is days behind it.
+
+    Where months begin on the 15th, 14 days earlier it is the month of the calendar.
+    """
+    return counter.zone if counter.first_day == 1 else f"{counter.zone}{BEHIND}{counter.first_day - 1}"
+
+
+def _transitions(clock: str) -> tuple[Int64Array, Int64Array]:
+    """Return instants and offsets of a clock, as `zone_transitions` does of a zone."""
+    zone, _, days = clock.partition(BEHIND)
+    instants, offsets = zone_transitions(zone)
+    return (instants, offsets - int(days) * DAY_US) if days else (instants, offsets)
 
 
 def _zone_index(zone: str, zones: tuple[str, ...]) -> int:

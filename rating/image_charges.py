@@ -83,7 +83,7 @@ LATER: dict[type[Document], frozenset[str]] = {
     PriceRounding: frozenset({"unit_price", "increment"}),
     Calendar: frozenset({"day_types", "seasons"}),
     Band: frozenset({"seasons"}),
-    Counter: frozenset({"shared_by", "function", "roll_over", "notify", "by", "values", "ceiling"}),
+    Counter: frozenset({"first_day", "shared_by", "function", "roll_over", "notify", "by", "values", "ceiling"}),
 }
 """Fields that came later: a version that does not use them keeps the name that it had before they came."""
 _LATER_DEFAULTS = {

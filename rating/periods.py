@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -18,6 +18,10 @@ DAY_US = 86_400 * SECOND_US
 NO_CELL = -1
 MARGIN_US = DAY_US
 """Local days begin and end up to 14 hours from those of UTC."""
+
+
+LATE_US = 27 * DAY_US
+"""Months of a counter begin on the 28th at the latest."""
 
 
 def rolling_slots(counters: NameTable) -> Int32Array:
@@ -53,8 +57,12 @@ def owners_of_slots(tariff: Tariff, slots: Int64Array) -> Int32Array:
     return np.unique(owner).astype(np.int32)
 
 
-def extent_of(cells: Int64Array) -> tuple[int, int] | None:
-    """Return from when until when, microseconds UTC, the periods of k > 0 cells are at most; None when without end."""
+def extent_of(cells: Int64Array, *, months_may_begin_late: bool = False) -> tuple[int, int] | None:
+    """Return from when until when, microseconds UTC, the periods of k > 0 cells are at most; None when without end.
+
+    Args:
+        months_may_begin_late: whether months may begin, and so end, up to LATE_US later than those of the calendar.
+    """
     period = (cells & 0xFFFFFFFF).astype(np.uint32).view(np.int32) if len(cells) else np.zeros(0, np.int32)
     kind, number = period & 3, (period >> 2).astype(np.int64)
     if (kind == PERIOD_EVER).any():
@@ -64,7 +72,8 @@ def extent_of(cells: Int64Array) -> tuple[int, int] | None:
         chosen = number[kind == of]
         if len(chosen):
             low.append(_instant(int(chosen.min()), unit))
-            high.append(_instant(int(chosen.max()) + 1, unit))
+            late = LATE_US if months_may_begin_late and of == PERIOD_MONTH else 0
+            high.append(_instant(int(chosen.max()) + 1, unit) + late)
     return min(low) - MARGIN_US, max(high) + MARGIN_US
 
 
@@ -105,14 +114,15 @@ def slots_of(tariff: Tariff, subscriptions: Int64Array) -> Int64Array:
     return np.unique(tariff.counter_slot[np.flatnonzero(np.cumsum(mask)[:-1])]).astype(np.int64)
 
 
-def period_start(at: int, period: str, zone: str) -> int | None:
+def period_start(at: int, period: str, zone: str, first_day: int = 1) -> int | None:
     """Return from when, at most, the day, month or year of a zone is in which an instant lies; None for `ever`.
 
-    Both microseconds UTC.
+    Both microseconds UTC. Months begin on `first_day`.
     """
     units = {"day": "D", "month": "M", "year": "Y"}
     if period not in units:
         return None
-    local = datetime.fromtimestamp(at // SECOND_US, ZoneInfo(zone)).replace(tzinfo=None)
+    behind = timedelta(days=first_day - 1)
+    local = datetime.fromtimestamp(at // SECOND_US, ZoneInfo(zone)).replace(tzinfo=None) - behind
     begins = np.datetime64(local).astype(f"datetime64[{units[period]}]")
-    return int(begins.astype("datetime64[us]").astype(np.int64)) - MARGIN_US
+    return int(begins.astype("datetime64[us]").astype(np.int64)) + (first_day - 1) * DAY_US - MARGIN_US

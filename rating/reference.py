@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
@@ -55,6 +55,7 @@ __all__ = [
     "UnableToPrice",
     "find_charge_version",
     "period_at",
+    "period_local",
     "price",
     "round_fraction",
     "to_datetime",
@@ -399,6 +400,14 @@ def period_at(kind: PeriodKind, local: datetime) -> int:
     return local.year - 1970 if kind == "year" else 0
 
 
+def period_local(counter: Counter, at: datetime) -> datetime:
+    """Return a local time that lies in the calendar's period of the number that an instant has for a counter.
+
+    Of months that begin on the 15th, it is 14 days earlier.
+    """
+    return at.astimezone(ZoneInfo(counter.zone)) - timedelta(days=counter.first_day - 1)
+
+
 def zone_of(calendar: Calendar, zone: str | None) -> str:
     """Return the zone in which a calendar is read for a subscription in `zone`."""
     return (zone or "UTC") if calendar.zone == "subscription" else calendar.zone
@@ -412,9 +421,11 @@ def _band_use(calendar: Calendar, catalog: Catalog, instant: datetime, zone: str
 
 
 def _counter_use(counter: Counter, instant: datetime, before: int, rated: int) -> CounterUse:
-    local = instant.astimezone(ZoneInfo(counter.zone))
+    local = period_local(counter, instant)
     form = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}.get(counter.period)
     period = f"{counter.period} {local.strftime(form)} in {counter.zone}" if form is not None else "since ever"
+    if counter.first_day != 1:
+        period = f"month from {local:%Y-%m}-{counter.first_day:02d} in {counter.zone}"
     return CounterUse(
         counter=counter.code,
         period=period,

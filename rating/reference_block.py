@@ -7,11 +7,10 @@ from decimal import Decimal
 from fractions import Fraction
 from math import floor
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from rating.contracts import negotiate
 from rating.image_charges import version_name
-from rating.reference import UnableToPrice, period_at, price, to_datetime
+from rating.reference import UnableToPrice, period_at, period_local, price, to_datetime
 from rating.reference_carry import carried_into
 from rating.reference_conditions import follows, holds, matching_charges
 from rating.reference_exchange import converted_version, is_without_rate
@@ -388,7 +387,7 @@ class ReferenceRater:
         return f"account/{account}"
 
     def _cell(self, holder: str, counter: Counter, event_at: int) -> tuple[tuple[str, str, int], Cell]:
-        period = period_at(counter.period, to_datetime(event_at).astimezone(ZoneInfo(counter.zone)))
+        period = period_at(counter.period, period_local(counter, to_datetime(event_at)))
         return (holder, counter.code, period % PERIODS_KEPT), Cell(counter.period, period, 0)
 
     def _draw(self, charge: Charge, usage: Usage, amount: int) -> tuple[Movement, ...] | None:

@@ -210,7 +210,7 @@ Accumulated = Annotated[tuple[Code, ...], Field(max_length=ACCUMULATORS_MAX)]
 
 
 class Counter(Document):
-    """Consumption accumulated over the calendar period of the *event* date in `zone`.
+    """Consumption accumulated over the calendar period of the *event* date in `zone`; its months begin on `first_day`.
 
     `shared_by` says whose it is: that of one subscription, or of all that are of one group, of one account, or below one
     account of a level.
@@ -230,6 +230,7 @@ class Counter(Document):
     code: Code
     unit: str
     period: Literal["day", "month", "year", "ever"] = "month"
+    first_day: Annotated[int, Field(ge=1, le=28)] = 1
     zone: str = "UTC"
     shared_by: Sharing = "subscription"
     function: Literal["sum", "max", "amount"] = "sum"

@@ -40,6 +40,11 @@ def check_measures(catalog: Catalog, active: Catalog | None, store: FactStore) -
             if "amount" not in (known.function, counter.function):
                 before = _unit(before.code, before.step_count, (catalog, active))
             told += _told(f'the counter "{code}"', before, now)
+            if known.period == counter.period and known.first_day != counter.first_day:
+                told.append(
+                    f'the months of the counter "{code}" began on day {known.first_day}, not on day {counter.first_day}: what '
+                    "is counted would be of other months. Give it another code"
+                )
     for code, source in catalog.sources.items():
         earlier = active.sources.get(code) if active is not None else None
         if _keeps(source) and earlier is not None and _has_billed_differences(earlier):

@@ -18,6 +18,7 @@ from apps.embedded.renewal import renew_all
 from apps.embedded.selection import UnableToSelect, instant
 from apps.embedded.stored_edrs import StoredEdrs, first_of_each, join, read_rated, read_unrated
 from rating.history import begin
+from rating.image_charges import COMPANION
 from rating.kernels.layout import ACCOUNT
 from rating.periods import cells_of, extent_of, owners_of_slots, rolling_slots, shared_slots
 from rating.rate import account_of, rate
@@ -278,9 +279,9 @@ class ScopeReader:
 
     def _beside(self, touched: Int64Array) -> StoredEdrs:
         """Return everything of those who count in some cells, in the periods of these."""
-        extent = extent_of(touched)
-        since, until = extent if extent is not None else EVER
         slots = np.unique(touched >> 32)
+        extent = extent_of(touched, months_may_begin_late=self._may_begin_late(slots))
+        since, until = extent if extent is not None else EVER
         if shared_slots(self.engine.state.vocabulary.counters, slots):
             # whoever shared them then may not share them any more
             for image in (
@@ -292,6 +293,13 @@ class ScopeReader:
         subscriptions = np.unique(np.concatenate(owners))
         found = self._read(since, until, of_subscriptions(subscriptions))
         return found.take(np.flatnonzero(np.isin(found.edr, found.edr[np.isin(found.subscription, subscriptions)])))
+
+    def _may_begin_late(self, slots: Int64Array) -> bool:
+        """Return whether months of a counter in some slots begin later than those of the calendar, or that is not known."""
+        names = self.engine.state.vocabulary.counters.names.gather(slots).str.strip_suffix(COMPANION)
+        known = self.image.catalog.counters
+        codes = names.str.split("/").list.last().unique().to_list()
+        return any(code not in known or known[code].first_day != 1 for code in codes)
 
     # ---- counters
 

@@ -178,7 +178,8 @@ def _warm_up(run: _Run, since: int) -> int:
         used = {version.counter for plan in catalog.price_plans.values() for version in plan.versions}
         for code in sorted(name for name in used if name is not None):
             counter = catalog.counters[code]
-            begins = period_start(since, counter.period, counter.zone) if counter.roll_over is None else None
+            asked = since, counter.period, counter.zone, counter.first_day
+            begins = period_start(*asked) if counter.roll_over is None else None
             start = min(start, EVER[0] if begins is None else begins)
     return max(start, EVER[0])
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from rating.image_charges import COMPANION
 from rating.kernels.layout import ACCOUNT, PERIODS_KEPT
 from rating.levels import unit_of
 from rating.periods import slots_of
-from rating.reference import period_at
+from rating.reference import period_at, period_local
 from rating.vocabulary import NameTable
 from schemas.account import wallet_parts
 from schemas.arrays import Int32Array, Int64Array
@@ -110,7 +109,7 @@ def _counters(engine: Engine, active: ActiveImage, number: int, at: datetime) ->
         holder, called, counter = _named(table, slot, active)
         if counter is None:
             continue
-        local = at.astimezone(ZoneInfo(counter.zone))
+        local = period_local(counter, at)
         period = period_at(counter.period, local)
         cell = period % PERIODS_KEPT
         steps = 0

@@ -32,6 +32,11 @@ def check_counter(ctx: Context, entry: Entry[Counter]) -> None:
     else:
         unit = ctx.unit(entry, ("unit",), counter.unit)
         dimension = unit.dimension if unit is not None else None
+    if counter.first_day != 1 and counter.period != "month":
+        message = f"a {counter.period} has no day of the month on which it begins"
+        if counter.period == "ever":
+            message = "a counter without periods has no day on which they begin"
+        ctx.problems.at(entry, ("first_day",), message, "write `period: month`, or remove it", key=True)
     if counter.ceiling is not None:
         _check_ceiling(ctx, entry, counter, dimension)
     if counter.roll_over is not None:

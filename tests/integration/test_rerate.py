@@ -200,6 +200,24 @@ def test_periods_that_are_over_are_settled_as_well(data: Path, tmp_path: Path) -
     assert _prices(data)[-1][3] == Decimal("0.3")
 
 
+def test_a_month_that_begins_late_is_rated_again_to_its_end(tmp_path: Path) -> None:
+    data = write_catalog(tmp_path / "data", COUNTED.replace("period: month}", "period: month, first_day: 15}"))
+    use = (
+        call(1, 600, at="2026-11-12T12:00:00Z"),
+        call(2, 600, at="2026-10-16T12:00:00Z"),
+        call(3, 60, at="2026-11-15T12:00:00Z"),
+    )
+    octroi("ingest", write_calls(tmp_path / "calls.csv", *use), "--source", "calls", "--data", data).ok()
+    assert [row[3] for row in _prices(data)] == [0, Decimal(6), 0]
+    told = _rerate(data, "--from", "2026-10-16", "--to", "2026-10-17")
+    # the free minutes move to October, and the call of November pays, which is of the same month
+    assert (told["meant"], told["selected"], told["changed"]) == (1, 2, 2)
+    assert [row[3] for row in _prices(data) if row[2] == "rated"] == [0, 0, Decimal(6)]
+    november = ("--from", "2026-11-01", "--to", "2026-12-01")
+    same = octroi("simulate", *november, "--new", "current", "--data", data, "--json").ok().json
+    assert Decimal(same["totals"][0]["before"]) == Decimal(6)
+
+
 def test_what_rolls_over_is_rated_again_from_its_first_period(tmp_path: Path) -> None:
     rolling = COUNTED.replace("period: month}", 'period: month, roll_over: {of: "10 min"}}')
     data = write_catalog(tmp_path / "data", rolling)

@@ -222,6 +222,18 @@ def test_periods_are_looked_for_where_they_begin_in_their_zone(zone: str, day: s
     assert told == [*(instant(f"{one}T00:00:00Z") - MARGIN_US for one in begins), None]
 
 
+def test_months_that_begin_late_are_looked_for_where_they_do() -> None:
+    at = instant("2026-10-14T22:30:00Z")  # the 15th in Paris, the 14th in London
+    begins = {zone: period_start(at, "month", zone, 15) for zone in ("Europe/Paris", "Europe/London")}
+    assert begins == {
+        "Europe/Paris": instant("2026-10-15T00:00:00Z") - MARGIN_US,
+        "Europe/London": instant("2026-09-15T00:00:00Z") - MARGIN_US,
+    }
+    cells = np.array([7 << 32 | 681 * 4 + 1])
+    found = extent_of(cells, months_may_begin_late=True)
+    assert found == (instant("2026-09-30T00:00:00Z"), instant("2026-11-29T00:00:00Z"))
+
+
 @settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(-1, 5), st.integers(-1, 5)), max_size=12))
 def test_what_shares_a_number_is_in_one_component(pairs: list[tuple[int, int]]) -> None:

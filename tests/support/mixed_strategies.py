@@ -31,7 +31,7 @@ TYPES: list[dict[str, Any]] = [
     {"kind": "exchange_rates", "code": "bank", "dated": "day", "zone": "America/New_York", "rounding": {"decimals": 4}, "rows": [
         {"pair": "USD/EUR", "rate": "0.9137", "start": START, "end": "2026-03-30T00:00:00Z"},
         {"pair": "USD/EUR", "rate": "0.88", "start": "2026-03-30T00:00:00Z"}]},
-    {"kind": "counter", "code": "spent", "unit": "EUR", "function": "amount", "shared_by": "account", "notify": ["3 EUR"]},
+    {"kind": "counter", "code": "spent", "unit": "EUR", "function": "amount", "first_day": 15, "shared_by": "account", "notify": ["3 EUR"]},
     {"kind": "counter", "code": "zones", "unit": "s", "by": "zone", "values": ["EU"], "zone": "Europe/Paris"},
 ]  # fmt: skip
 UNIT_OF = {"call": "s", "data": "kB", "levy": "event"}
@@ -45,7 +45,7 @@ def _counters(draw: Any) -> dict[str, dict[str, Any]]:
     found = {}
     for of, unit in (("call", "s"), ("data", "kB"), ("levy", "event")):
         counter = {
-            "kind": "counter", "code": f"count-{of}", "unit": unit, "period": draw(st.sampled_from(["day", "month"])),
+            "kind": "counter", "code": f"count-{of}", "unit": unit, **draw(st.sampled_from([{"period": "day"}, {"period": "month"}, {"period": "month", "first_day": 28}])),
             "zone": draw(st.sampled_from(["UTC", "Europe/Paris"])), "shared_by": draw(shared),
         }  # fmt: skip
         rule = {"of": f"90 {unit}", "periods": 2, "order": draw(st.sampled_from(["oldest_first", "newest_first"]))}

@@ -74,6 +74,7 @@ SEASONS: list[dict[str, Any]] = [
     {"spring": [{"first": "02-29", "last": "05-31"}], "other": [{"first": "01-01", "last": "12-31"}]},
     {"edges": [{"first": "05-01", "last": "05-01"}, {"first": "12-31", "last": "01-01"}]},
 ]
+MID = {"period": "month", "first_day": 15}
 SHARED = ("group", "account", "billing_account", "customer_account", "customer")
 # from every billing account an account of each level above is reached
 TREES: list[dict[str, dict[str, str]]] = [
@@ -205,7 +206,9 @@ def catalogs(draw: Any) -> list[dict[str, Any]]:
             "kind": "counter",
             "code": f"count-{event_type}",
             "unit": unit,
-            "period": draw(st.sampled_from(["day", "month", "year", "ever"])),
+            **draw(
+                st.sampled_from([{"period": "day"}, {"period": "month"}, MID, {"period": "year"}, {"period": "ever"}])
+            ),
             "zone": draw(st.sampled_from(ZONES)),
             "shared_by": draw(st.sampled_from(["subscription", "subscription", *SHARED])),
         }

@@ -35,8 +35,9 @@ T3   special days                                               | tables/test_ra
 T4   447937 beats 447 beats 44 beats the default, dated         | tables/test_golden_telco.py     | test_the_longest_dated_prefix_beats_shorter_ones | 447937123456   2026-06-10T12:00:00Z  0.3
 T5   a ported number                                            | tables/test_golden_reference.py | test_a_ported_number_is_of_the_network_that_serves_it_then |
 T6   roaming: sessions and TAP files to bills                   | integration/test_roaming.py     | test_a_roaming_file_is_taken_once_and_refused_whole_when_its_sums_do_not_fit |
-T7   units before money, in order, shared, expiring             | tables/test_golden_units.py     | test_several_wallets_of_a_unit_are_drawn_in_order |
+T7   units before money, in order, shared                       | tables/test_golden_units.py     | test_several_wallets_of_a_unit_are_drawn_in_order |
 T7   whole increments are covered                               | tables/test_golden_units.py     | test_whole_increments_are_covered |
+T7   what expires first is drawn first, by when usage arrives   | integration/test_wallet_changes.py | test_credit_expires_by_stage_time_what_expires_first_is_drawn_first |
 T8   who shares a wallet has one writer                         | tables/test_golden_shared_wallets.py | test_all_below_a_customer_draw_its_wallet_and_nobody_else_does |
 T9   reserve, confirm, release, expire, refund                  | property/test_charging_stateful.py | test_charging_is_that_of_its_twin_for_ten_thousand_steps |
 T10  overdrafts, and levels that are told of                    | integration/test_notifications.py | test_what_was_crossed_is_listed_with_its_values |
@@ -46,6 +47,7 @@ T12  150,000 B three times: 2 2 2 blocks, or 2 1 2              | tables/test_go
 T12  octets over 32 bits: 4,294,972,296                         | unit/mediation/test_radius.py   | test_gigawords_carry_the_octets_over_four_gibibytes | 4_294_967_296 + 5_000
 T13  a zero-rated application is recorded and counted           | tables/test_golden_telco.py     | test_a_zero_rated_application_is_recorded_and_moves_the_fair_use_counter |
 T14  a threshold inside one usage: by unit 32, by slab 12       | tables/test_golden_telco.py     | test_a_rule_with_its_numbers | "600 min", "32"
+T14  a counter has the months of a billing cycle                | tables/test_rating_clocks.py    | test_counter_periods | month/15
 T15  a late record has its own price, and moves those after it  | tables/test_golden_telco.py     | test_a_late_record_has_the_price_of_its_own_time_and_changes_those_after_it |
 T15  rating again: free minutes move, twice is once             | integration/test_rerate.py      | test_free_minutes_move_to_the_calls_that_came_first |
 T16  received = the sum of what became of it                    | unit/account/test_account_stage.py | test_every_reason_ends_in_one_outcome_and_the_sheet_adds_up |

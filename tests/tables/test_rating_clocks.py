@@ -116,6 +116,9 @@ month  Europe/Paris      2026-10-31T22:59:59Z free    2026-10-31T23:00:00Z free 
 month  UTC               2026-03-31T22:00:00Z free    2026-03-31T23:59:59Z 1       2026-04-01T00:00:00Z free
 month  UTC               2026-12-31T23:59:59Z free    2027-01-01T00:00:00Z free    2026-12-01T00:00:00Z 1
 month  UTC               2026-05-01T00:00:00Z free    2026-02-28T23:59:59Z free    2026-01-31T23:59:59Z closed
+month/15 Europe/Paris    2026-03-14T22:59:59Z free    2026-03-14T23:00:00Z free    2026-04-14T21:59:59Z 1    2026-04-14T22:00:00Z free
+month/28 UTC             2026-02-27T23:59:59Z free    2026-02-28T00:00:00Z free    2026-03-27T23:59:59Z 1    2026-03-28T00:00:00Z free
+month/2 UTC              2027-01-01T23:59:59Z free    2026-12-02T00:00:00Z 1       2027-01-02T00:00:00Z free 2026-08-03T00:00:00Z closed
 month  UTC               2026-05-01T00:00:00Z free    2025-09-01T00:00:00Z closed  2026-05-02T00:00:00Z 1
 day    Europe/Paris      2026-10-24T22:00:00Z free    2026-10-25T22:59:59Z 1       2026-10-25T23:00:00Z free
 day    Europe/Paris      2026-03-28T23:00:00Z free    2026-03-29T21:59:59Z 1       2026-03-29T22:00:00Z free
@@ -129,7 +132,7 @@ ever   Europe/Paris      2000-01-01T12:00:00Z free    2099-12-31T12:00:00Z 1    
 @pytest.mark.parametrize("row", PERIODS.strip().splitlines())
 def test_counter_periods(row: str) -> None:
     period, zone, *calls = row.split()
-    place = counting(period, zone)
+    place = counting(period.replace("/", ", first_day: "), zone)
     uses = [Use("line", "call", instant(at), 60_000) for at in calls[::2]]
     items = place.items(place.rate(uses))
     assert items == place.rate_twin(uses)

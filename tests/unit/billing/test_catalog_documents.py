@@ -215,6 +215,15 @@ CASES = {
     "counter unknown": Case(
         P, "counter: month-data", "counter: month", "counter: month\n", V0 + "counter", "", "month-data"
     ),
+    "first day of a day": Case(
+        P,
+        "period: month",
+        "period: day\nfirst_day: 15",
+        "first_day",
+        "first_day",
+        "no day of the month",
+        "period: month",
+    ),
     "counter of another dimension": Case(
         P,
         "unit: MB",

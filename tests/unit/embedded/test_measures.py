@@ -69,6 +69,7 @@ def catalog_of(directory: Path, text: str) -> Catalog:
         ("decimals: 6", "decimals: 9", ['event type "storage" was measured in GBh with another', 'counter "stored"']),
         ("voice, unit: s", "voice, unit: B", ['event type "voice" was measured in s, not in B']),
         ("month, unit: min", "month, unit: MB", ['counter "month" was measured in min, not in MB']),
+        ("code: month, unit: min", "code: month, unit: min, first_day: 15", ['"month" began on day 1, not on day 15']),
         ("storage, unit: GBh", "storage, unit: GB", ['event type "storage" was measured in GBh, not in GB']),
         (
             "29.3001",

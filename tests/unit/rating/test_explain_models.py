@@ -157,3 +157,9 @@ def test_usage_that_is_too_long_to_be_split_has_no_price() -> None:
     version = 'model: flat, per: 1 min, calendar: week, price: "0.20", crossing: per_second'
     with pytest.raises(UnableToPrice, match="35 days"):
         explain("s", version, CALENDAR, quantity=36 * 86_400_000)
+
+
+def test_a_month_that_begins_late_is_told_by_its_first_day() -> None:
+    version = 'model: flat, per: 1 min, price: "1", counter: monthly'
+    told = explain("s", version, "kind: counter\ncode: monthly\nunit: min\nfirst_day: 20", quantity=60_000).lines()
+    assert "counter monthly (month from 2025-12-20 in UTC): 0 s before, 60 s after" in told
