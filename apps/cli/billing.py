@@ -9,6 +9,7 @@ import typer
 
 from apps.cli.billing_credits import credit
 from apps.cli.billing_documents import document
+from apps.cli.billing_journal import journal
 from apps.cli.billing_runs import app as run
 from apps.cli.deciding import ask
 from apps.cli.failures import honest, say
@@ -102,5 +103,8 @@ def add_to(parent: typer.Typer) -> None:
     app.command(epilog="Example: octroi bill mark invoiced-2026-10.csv")(mark)
     app.command(epilog="Example: octroi bill explain INV-2026-000001/2")(explain)
     app.command(epilog='Example: octroi bill credit INV-2026-000001 --line 2=1.50 --reason "as promised"')(credit)
+    app.command(epilog="Example: octroi bill journal --from 2026-01-01 --to 2027-01-01 --out 404833048FEC20261231.txt")(
+        journal
+    )
     app.command(epilog="Example: octroi bill document 2026-10 --out documents")(document)
     parent.add_typer(app, name="bill")

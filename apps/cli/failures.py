@@ -39,6 +39,7 @@ _EXIT_CODES = {
     "UnableToBill": USAGE,
     "UnableToBillRun": USAGE,
     "UnableToCredit": USAGE,
+    "UnableToKeepJournal": USAGE,
     "UnableToDocument": USAGE,
     "UnableToFindInvoice": USAGE,
     "UnableToChargeFees": USAGE,

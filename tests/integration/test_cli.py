@@ -64,6 +64,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "bill credit",
         "bill document",
         "bill explain",
+        "bill journal",
         "bill mark",
         "bill run cancel",
         "bill run execute",

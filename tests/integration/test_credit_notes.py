@@ -123,6 +123,36 @@ def test_documents_of_credit_notes_keep_the_rules(credited: Path, tmp_path: Path
             assert tree.xpath("//*[local-name() = 'CreditNoteTypeCode' or local-name() = 'TypeCode'][text() = '381']")
 
 
+def test_the_sales_journal_balances(credited: Path, tmp_path: Path) -> None:
+    out = tmp_path / "404833048FEC20261231.txt"
+    asked = ("bill", "journal", "--from", "2026-01-01", "--to", "2027-01-01", "--out", out, "--data", credited)
+    assert octroi(*asked).ok().out == f"9 entries, 28 lines written to {out}\n"
+    text = out.read_bytes().decode()
+    header, *lines = [line.split("\t") for line in text.removesuffix("\r\n").split("\r\n")]
+    assert (len(header), header[:3], header[-2:]) == (
+        18, ["JournalCode", "JournalLib", "EcritureNum"], ["Montantdevise", "Idevise"],
+    )  # fmt: skip
+    rows = [dict(zip(header, line, strict=True)) for line in lines]
+    sums: dict[tuple[str, str], Decimal] = {}
+    for row in rows:
+        amount = Decimal(row["Debit"].replace(",", ".")) - Decimal(row["Credit"].replace(",", "."))
+        for key in (("entry", row["EcritureNum"]), ("account", row["CompteNum"])):
+            sums[key] = sums.get(key, Decimal(0)) + amount
+    assert [sums["entry", str(number)] for number in range(1, 10)] == [0] * 9
+    (said,) = query(
+        credited, "SELECT sum(to_pay) AS owed, sum(net) AS net, sum(tax) AS tax, sum(paid) AS paid FROM invoice"
+    )
+    assert [sums["account", account] for account in ("411000", "706000", "445710", "419100")] == [
+        Decimal(said["owed"]), -Decimal(said["net"]), -Decimal(said["tax"]), Decimal(said["paid"]),
+    ]  # fmt: skip
+    first = rows[0]
+    assert [first[name] for name in ("PieceRef", "PieceDate", "CompAuxNum", "CompAuxLib", "EcritureLib", "Debit", "Credit")] == [
+        ANA, "20261101", "ana", "Ana & <Fils>", f"Facture {ANA}", "1,16", "0,00",
+    ]  # fmt: skip
+    wrong = octroi(*asked[:3], "soon", *asked[4:])
+    assert (wrong.code, '"soon" is no day' in wrong.err) == (2, True)
+
+
 def test_the_log_makes_the_same_credit_notes(credited: Path, tmp_path: Path) -> None:
     data = Path(shutil.copytree(credited, tmp_path / "data", symlinks=True))
     before = [query(data, sql) for sql in EVERYTHING]
