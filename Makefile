@@ -53,8 +53,9 @@ fmt: setup ## rewrite in the house style
 	$(BIN)/ruff check --fix --exit-zero .
 	$(BIN)/ruff format .
 
-bench: setup ## the end-to-end benchmark
-	$(BIN)/octroi bench end_to_end
+bench: setup services ## all benchmarks, and docs/performance.md of them
+	$(BIN)/octroi bench all --json bench.json
+	$(BIN)/python -m benchmarks.performance bench.json $$(date -u +%F)
 
 soak: setup services ## the long suites
 	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -m soak --timeout 0

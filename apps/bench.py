@@ -24,10 +24,13 @@ from benchmarks.recount.result import Recount
 from benchmarks.report import Result, median_of, percentile_ms
 
 RECORDS = 2_000_000
+FILES_MIN, RECORDS_PER_FILE = 4, 2_500_000
+PART_RECORDS = 10_000_000
+"""The recount holds so many records at a time."""
 SUBSCRIBERS_PER_RECORD = 10
 SUBSCRIBERS_MAX = 1_000_000
 WARM_UP_RECORDS = 20_000
-RUN_TIMEOUT_S = 1800
+RUN_TIMEOUT_S = 7200
 
 _TOTALS = """
 SELECT charge, count() AS rated, sum(quantity_steps) AS quantity, toString(toInt128(sum(amount) * 1000000000)) AS amount
@@ -62,7 +65,8 @@ def bench_end_to_end(*, records: int | None, seed: int, runs: int, json_file: Pa
             measured.append(run_once(directory))
             outcomes.append(read_back(directory))
         say("recounting with polars, independently")
-        expected = recount_telephony(sorted((inputs / "spool" / "telephony").iterdir()), inputs / "catalog")
+        files = sorted((inputs / "spool" / "telephony").iterdir())
+        expected = recount_telephony(files, inputs / "catalog", parts=-(-records // PART_RECORDS))
         problems = [problem for outcome in outcomes for problem in compare(outcome, expected)]
     result = _result(records, seed, measured, outcomes, problems)
     for problem in problems:
@@ -80,6 +84,7 @@ def generate(directory: Path, records: int, seed: int, *, subscribers: int | Non
             records=records,
             subscribers=subscribers,
             seed=seed,
+            files=max(FILES_MIN, records // RECORDS_PER_FILE),
             bad=bad,
             on_records=progress,
         )

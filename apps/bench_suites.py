@@ -76,6 +76,10 @@ SUITES = {
     "invoices": Suite(
         "apps.bench_invoices:bench_invoices", 20, "apps.bench_invoices:INVOICE_SUITES", ("einvoice", "pdf")
     ),
+    "limits": Suite("apps.bench_limits:bench_limits", 20_000),
+    "scaling": Suite(
+        "apps.bench_scaling:bench_scaling", 16_000, "apps.bench_scaling:SCALING_SUITES", ("accounts", "call_length")
+    ),
     "baselines": Suite(
         "apps.bench_baselines:bench_baselines",
         10_000,

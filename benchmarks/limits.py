@@ -6,8 +6,11 @@ possible.
 
 from __future__ import annotations
 
+import json
 import os
 import socket
+import sys
+import tempfile
 import threading
 import time
 import zlib
@@ -22,6 +25,14 @@ import pyarrow.csv as pa_csv
 
 PASSES = 3
 MIB = 1 << 20
+LOADS = 4_000_000
+SYNCS = 100
+INSERT_ROWS = 500_000
+UNITS = {
+    "memory_copy": "bytes/s", "memory_read": "bytes/s", "random_loads": "loads/s", "disk_write": "bytes/s",
+    "disk_syncs": "syncs/s", "loopback": "bytes/s", "gunzip": "bytes/s", "unzstd": "bytes/s", "arrow_csv": "bytes/s",
+    "arrow_write": "rows/s", "clickhouse_insert": "rows/s", "clickhouse_insert_cpu_us": "µs/row",
+}  # fmt: skip
 
 
 def best_rate(amount: float, once: Callable[[], object], passes: int = PASSES) -> float:
@@ -51,7 +62,8 @@ def random_loads(size: int, loads: int) -> float:
     """Return independent loads of 8 bytes a second, anywhere in `size` bytes, by one thread."""
     table = np.ones(size // 8, np.int64)
     at = np.random.default_rng(7).integers(0, len(table), loads)
-    return best_rate(loads, lambda: table.take(at))
+    found = np.empty(loads, np.int64)
+    return best_rate(loads, lambda: table.take(at, out=found, mode="clip"))
 
 
 def disk_write(directory: Path, size: int) -> float:
@@ -165,3 +177,39 @@ def clickhouse_insert(directory: Path, rows: pa.Table, types: dict[str, str], in
     assert stored == PASSES * len(rows), f"{stored} of {PASSES * len(rows)} rows were kept"
     client.close()
     return rate, cpu_us
+
+
+def measure_limits(rows: Path, types: dict[str, str], usage: Path, size: int) -> dict[str, float]:
+    """Return every limit by its name.
+
+    Args:
+        rows: facts that octroi stored, an Arrow file. types: of their columns in ClickHouse. usage: the CSV that they
+            came from.
+        size: bytes that are copied, sent and written; loads reach over twice as much.
+    """
+    with pa.memory_map(str(rows)) as file:
+        facts = pa.ipc.open_file(file).read_all()
+    with usage.open("rb") as file:
+        content = file.read(min(size, 64 * MIB))
+    content = content[: content.rindex(b"\n") + 1]
+    with tempfile.TemporaryDirectory(prefix="octroi-bench-") as temporary:
+        directory = Path(temporary)
+        inserted, cpu_us = clickhouse_insert(directory / "store", facts, types, INSERT_ROWS)
+        return {
+            "memory_copy": memory_copy(size),
+            "memory_read": memory_read(size),
+            "random_loads": random_loads(2 * size, LOADS),
+            "disk_write": disk_write(directory, size),
+            "disk_syncs": disk_syncs(directory, SYNCS),
+            "loopback": loopback(size),
+            "gunzip": gunzip(content),
+            "unzstd": unzstd(content),
+            "arrow_csv": arrow_csv(content),
+            "arrow_write": arrow_write(directory, facts),
+            "clickhouse_insert": inserted,
+            "clickhouse_insert_cpu_us": cpu_us,
+        }
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure_limits(Path(sys.argv[1]), json.loads(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))))

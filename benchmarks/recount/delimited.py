@@ -19,15 +19,21 @@ from benchmarks.recount.stages import Decoded, recount_events
 _SEPARATOR = "\x1f"
 
 
-def recount_telephony(files: Sequence[Path], catalog: Path, *, source: str = "telephony") -> Recount:
-    """Recount delimited files, read in the given order, with the source definition `source` of a catalog directory."""
+def recount_telephony(files: Sequence[Path], catalog: Path, *, source: str = "telephony", parts: int = 1) -> Recount:
+    """Recount delimited files, read in the given order, with the source definition `source` of a catalog directory.
+
+    Args:
+        parts: into how many the access points are shared out. All files are read for each, so that memory suffices: no record
+            of one access point matters to another's, where each has an account and identities of its own.
+    """
     rules = read_rules(catalog)
-    return recount_events(decode_delimited(files, rules, source=source), rules)
+    each = (decode_delimited(files, rules, source=source, part=(part, parts)) for part in range(parts))
+    return sum((recount_events(decoded, rules) for decoded in each), Recount())
 
 
-def decode_delimited(files: Sequence[Path], rules: Rules, *, source: str) -> Decoded:
-    """Return what a source definition makes of delimited files, read in the given order."""
-    reader = Reader(rules, rules.sources[source])
+def decode_delimited(files: Sequence[Path], rules: Rules, *, source: str, part: tuple[int, int] = (0, 1)) -> Decoded:
+    """Return what a source definition makes of delimited files, read in the given order; of one of so many parts of them."""
+    reader = Reader(rules, rules.sources[source], part)
     frames = [reader.read(path) for path in files]
     return Decoded(pl.concat(frames), tuple(reader.attributes), reader.records, reader.filtered, reader.rejected)
 
@@ -35,8 +41,9 @@ def decode_delimited(files: Sequence[Path], rules: Rules, *, source: str) -> Dec
 class Reader:
     """Reads files with one source definition, and counts what it refuses."""
 
-    def __init__(self, rules: Rules, source: Any) -> None:
+    def __init__(self, rules: Rules, source: Any, part: tuple[int, int] = (0, 1)) -> None:
         mapping = source["mapping"]
+        self._part, self._parts = part
         self.attributes: dict[str, str] = mapping.get("attributes", {})
         self.records = 0
         self.filtered = 0
@@ -58,6 +65,8 @@ class Reader:
     def read(self, path: Path) -> pl.DataFrame:
         """Return the usable records of a file."""
         table = self._table(path.read_bytes()).fill_null("")
+        if self._parts > 1:
+            table = table.filter(pl.col(self._access_point).hash(seed=7) % self._parts == self._part)
         keep = pl.lit(value=True)
         for rule in self._filters:
             value = pl.col(rule["field"])
@@ -79,7 +88,16 @@ class Reader:
         return pl.read_csv(text, separator=self._delimiter, columns=self._columns, infer_schema=False, quote_char=None)
 
     def _well_formed(self, data: bytes) -> bytes:
-        """Return the file without the lines that are no records, which are counted."""
+        """Return the file without the lines that are no records, which are counted, with the first part."""
+        if self._part:
+            counted = self.records, self.rejected.copy()
+            try:
+                return self._without_others(data)
+            finally:
+                self.records, self.rejected = counted
+        return self._without_others(data)
+
+    def _without_others(self, data: bytes) -> bytes:
         self.records += data.count(b"\n") - 1 + (not data.endswith(b"\n"))
         if b"\0" in data or not _is_utf8(data):
             lines = data.split(b"\n")

@@ -292,9 +292,9 @@ class Store:
         Raises:
             UnableToStore: when the database refuses.
         """
+        if not movements:
+            return  # as of most claims, which do not wait for the insert in hand
         with self._lock:
-            if not movements:
-                return
             (kind,) = {int(movement.kind) for movement in movements}
             where = f"kind = {kind} AND claim >= {min(movement.claim for movement in movements)}"
             stored = self._stored_ids(FACT_WALLET_OPERATION, "claim", where)
@@ -393,6 +393,8 @@ class Store:
         Raises:
             UnableToStore: when the database refuses.
         """
+        if not events:
+            return  # as of most claims, which do not wait for the insert in hand
         with self._lock:
             self._write_events(FACT_REJECTION_EVENT, events, rejection_event_table)
 
@@ -404,12 +406,12 @@ class Store:
         Raises:
             UnableToStore: when the database refuses.
         """
+        if not events:
+            return  # as of most claims, which do not wait for the insert in hand
         with self._lock:
             self._write_events(FACT_CLAIM_EVENT, events, claim_event_table)
 
     def _write_events(self, table: Table, events: Sequence[Event], rows: Callable[[list[Event]], pa.Table]) -> None:
-        if not events:
-            return
         stored = self._stored_ids(table, "by_claim", f"by_claim >= {min(event.by_claim for event in events)}")
         fresh = [event for event in events if event.by_claim not in stored]
         for day in sorted({ingest_day(event.at) for event in fresh}):

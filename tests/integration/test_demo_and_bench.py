@@ -170,7 +170,7 @@ def _bench(monkeypatch: pytest.MonkeyPatch, out: Path, recount: Recount, said: d
     run |= {"process_cpu_s": 0.5, "latency_s": [0.1, 0.3], "files": [{"bytes": 400}]}
     monkeypatch.setattr(bench, "run_once", lambda directory: run)
     monkeypatch.setattr(bench, "read_back", lambda directory: said)
-    monkeypatch.setattr(bench, "recount_telephony", lambda files, catalog: recount)
+    monkeypatch.setattr(bench, "recount_telephony", lambda files, catalog, parts: recount)
     return octroi("bench", "--records", 1000, "--runs", 1, "--json", out)
 
 

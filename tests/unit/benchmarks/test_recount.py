@@ -251,6 +251,7 @@ def test_generated_feeds_balance(tmp_path: Path) -> None:
     assert telephony.records == 30_000
     assert cloud.records == 20_000
     assert telephony.duplicates > 250
+    assert recount_telephony(calls, catalog, parts=3).differences(telephony) == {}
     assert cloud.duplicates > 180
     assert sum(telephony.rejected_by_reason.values()) == 30
     assert telephony.unrated > 0

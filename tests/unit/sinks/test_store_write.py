@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from decimal import Decimal
 from types import ModuleType
 
@@ -143,3 +144,18 @@ def test_two_tenants_get_two_ids_that_stay(store: Store, made: ModuleType) -> No
     store.write([made.Ledger(seed=2, tenant="acme").block(3, 0)])
     found = store.query("SELECT tenant, count() AS n FROM edr GROUP BY tenant ORDER BY tenant").to_pylist()
     assert found == [{"tenant": "acme", "n": 48}, {"tenant": "zeta", "n": 48}]
+
+
+def test_nothing_to_tell_waits_for_no_insert_in_hand(store: Store) -> None:
+    """The main loop tells of every claim, while a thread inserts: it would stand still for each insert."""
+
+    def write() -> None:
+        store.write_rejection_events([])
+        store.write_claim_events([])
+        store.write_movements([], tenant="main")
+
+    with store._lock:  # an insert is in hand, for ever
+        done = threading.Thread(target=write)
+        done.start()
+        done.join(20)
+        assert not done.is_alive()
