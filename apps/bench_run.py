@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from typing import Any
 
 import typer
 
+from apps.bench_keys import peak_mib
 from apps.cli.failures import honest, say
 from apps.embedded.layout import DataDirectory
 from apps.memory import keep_freed_memory
@@ -108,7 +108,7 @@ def measured_run(root: Path, profiles: Path | None = None) -> dict[str, Any]:
         "process_cpu_s": round(watch.cpu_s, 3),
         "wall_s": round(time.monotonic() - started, 3),
         "latency_s": watch.latency_s,
-        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "peak_memory_mib": peak_mib(),
     }
 
 
