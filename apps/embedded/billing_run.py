@@ -20,6 +20,7 @@ from apps.embedded.billing_items import PartItems, RunItems
 from apps.embedded.engine import Engine
 from billing.invoicing.rules_bill_discounts import discounts_of_kept
 from billing.invoicing.rules_cycles import UnableToBillCycle, cycle_called
+from billing.invoicing.rules_documents import unnamed
 from billing.invoicing.rules_drafts import Drafts, draft, with_invoices
 from billing.invoicing.rules_runs import run_dates
 from schemas.invoicing import INVOICE_SCHEMA, ITEM_SCHEMA, LEFT_SCHEMA, LINE_SCHEMA, PART_FILES, TAX_SCHEMA, RunPlan
@@ -151,7 +152,7 @@ def draft_part(items: RunItems, number: int, rows: pl.DataFrame | None) -> dict[
 
 def _tables(items: RunItems, found: PartItems, made: Drafts) -> dict[str, pa.Table]:
     plan = items.plan
-    invoices = _with_changes(items, made.invoices).with_columns(
+    invoices = _with_suspicions(items, made.invoices).with_columns(
         invoice=pl.concat_str("account", "seller", "currency", "split", separator="/"),
         kind=pl.lit("invoice"),
         run=pl.lit(plan.run),
@@ -187,13 +188,14 @@ def _tables(items: RunItems, found: PartItems, made: Drafts) -> dict[str, pa.Tab
     }
 
 
-def _with_changes(items: RunItems, invoices: pl.DataFrame) -> pl.DataFrame:
-    """Return invoices with the suspicion of those that are several times what the account was billed last."""
+def _with_suspicions(items: RunItems, invoices: pl.DataFrame) -> pl.DataFrame:
+    """Return invoices with the suspicion of those that differ much from the last one, or that nobody has a name for."""
     told = invoices.join(items.before, on=["account", "currency"], how="left", maintain_order="left")
     large = pl.col("gross").abs() > items.plan.cycle.large_change * pl.col("before").abs()
     small = pl.col("gross").abs() * items.plan.cycle.large_change < pl.col("before").abs()
     change = pl.when(pl.col("before").is_not_null() & (large | small)).then(pl.lit("change"))
-    suspect = pl.concat_str(pl.col("suspect").replace("", None), change, separator=",", ignore_nulls=True)
+    silent = pl.when(unnamed(items.catalog, invoices)).then(pl.lit("no_name"))
+    suspect = pl.concat_str(pl.col("suspect").replace("", None), change, silent, separator=",", ignore_nulls=True)
     return told.with_columns(suspect=suspect.fill_null("")).drop("before")
 
 

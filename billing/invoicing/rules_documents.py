@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import polars as pl
 from pydantic import ValidationError
 
 from schemas.catalog import Catalog
@@ -46,6 +47,28 @@ class Issued:
     lines: Sequence[Mapping[str, Any]]
     taxes: Sequence[Mapping[str, Any]]
     corrected: Mapping[str, Any] | None = None
+
+
+def unnamed(catalog: Catalog, invoices: pl.DataFrame) -> pl.Series:
+    """Return (n,) whether nobody says whose name an invoice has to bear, so that there could be no document of it.
+
+    A catalog that names no seller and no account has no documents, and misses none.
+
+    Args:
+        invoices: (n,) `seller` and `account`.
+    """
+    sellers = [code for code, seller in catalog.sellers.items() if seller.invoicing is not None]
+    named = list(catalog.account_invoicing)
+    if not sellers and not named:
+        return pl.repeat(False, len(invoices), eager=True)
+    tree = catalog.account_tree.select("account", "parent")
+    found = invoices.select("account").unique().with_columns(at="account", known=pl.col("account").is_in(named))
+    for _ in LEVELS:
+        above = found.join(tree, left_on="at", right_on="account", how="left")
+        known = pl.col("known") | pl.col("parent").is_in(named).fill_null(value=False)
+        found = above.select("account", at="parent", known=known)
+    told = invoices.select("seller", "account").join(found, on="account", how="left", maintain_order="left")
+    return told.select(~(pl.col("known") & pl.col("seller").is_in(sellers)))["known"]
 
 
 class Documents:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars as pl
 import pytest
-from billing_world import CATALOG
+from billing_world import CATALOG, documented
 
 from billing.catalog.models import UnableToLoadCatalog
 from billing.catalog.store import load_catalog
+from billing.invoicing.rules_documents import unnamed
 
 WRONG = {
     "{kind: tax, code: a, category: AE, versions: [{start: '2026-01-01T00:00:00Z', rate: 20}]}": "category AE has the rate 0",
@@ -40,3 +42,17 @@ def test_an_account_has_what_the_one_above_says(tmp_path: Path) -> None:
     more = f"{{kind: account, code: x, currency: EUR, level: customer, invoicing: {said}}}"
     (tmp_path / "all.yaml").write_text(f"{CATALOG}---\n{more}\n")
     assert list(load_catalog(tmp_path).account_invoicing) == ["x"]
+
+
+def test_who_has_no_name_to_be_invoiced_by_is_known_before(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(
+        documented(every=False) + "---\n{kind: account, code: eve, currency: EUR, parent: up}\n---\n"
+        "{kind: account, code: up, level: customer_account, currency: EUR, parent: top}\n---\n"
+        "{kind: account, code: top, level: customer, currency: EUR, invoicing: {party: {name: Top, address: {country: FR}}}}\n"
+    )
+    invoices = pl.DataFrame(
+        {"seller": ["shop", "shop", "shop", "none", "shop"], "account": ["dan", "ana", "eve", "ana", "dan"]}
+    )
+    assert unnamed(load_catalog(tmp_path), invoices).to_list() == [True, False, False, True, True]
+    (tmp_path / "c.yaml").write_text(CATALOG)
+    assert not unnamed(load_catalog(tmp_path), invoices).any()
