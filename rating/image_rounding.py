@@ -15,6 +15,7 @@ import numpy as np
 from schemas.arrays import Int64Array
 from schemas.money import EXACT, PRICE_DECIMALS_MAX, RoundingMode
 from schemas.price_plan import PriceVersion, Tier
+from schemas.quantity import QUANTITY_MAX
 
 PRICE_END = 9_000_000 * 10**PRICE_DECIMALS_MAX
 """What a price may be at most, in 10**-12 currency units, as catalogs write prices."""
@@ -39,8 +40,17 @@ def rounded_for(version: PriceVersion, tiers: Sequence[Tier], steps: Callable[[s
 
 
 def common_quantity(sold: Sequence[int]) -> int:
-    """Return the base steps for which all prices can be told in whole units, of what they are rounded for."""
-    return lcm(*sold)
+    """Return the base steps for which all prices can be told in whole units, of what they are rounded for.
+
+    Raises:
+        ValueError: when they are more than a quantity may be.
+    """
+    common = lcm(*sold)
+    if common > QUANTITY_MAX:
+        raise ValueError(
+            f"increments of {', '.join(map(str, sold))} steps have no common multiple that a quantity may be"
+        )
+    return common
 
 
 def rounded_price(version: PriceVersion, price: Decimal, per: int, sold: int, common: int) -> Decimal:

@@ -13,6 +13,10 @@ from schemas.billing_cycle import BillingCycle
 _AMOUNT, _STEPS = pa.decimal128(38, 9), pa.decimal128(38, 0)
 
 
+DAY_MIN, DAY_MAX = date(1970, 1, 1), date(2149, 6, 6)
+"""Days that the store can say (Date): an entry with another one could never be stored, and the log not be read beyond it."""
+
+
 def _schema(*columns: tuple[str, pa.DataType]) -> pa.Schema:
     return pa.schema([pa.field(name, kind, nullable=False) for name, kind in columns])
 

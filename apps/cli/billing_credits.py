@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated
 
 import typer
 
 from apps.cli.deciding import ask
-from apps.cli.failures import WrongUsage, honest
+from apps.cli.failures import WrongUsage, honest, say
 from apps.cli.options import AsJson, Data
 from apps.cli.output import print_json
 
@@ -53,5 +54,10 @@ def credit(
         return
     before = " (issued before)" if told["already"] else ""
     print(f"{told['credit_note']} of {told['date']} credits {told['invoice']}{before}: {told['reason']}")
-    names = ("net", "tax", "gross", "left")
+    names = ("net", "tax", "gross", "to_pay", "left")
     print("  " + ", ".join(f"{name} {told[name]} {told['currency']}" for name in names))
+    if Decimal(told["paid"]):
+        say(
+            f"{-Decimal(told['paid']):f} {told['currency']} of it were paid by wallets, which a credit note does not change: "
+            "give it back with `octroi wallet adjust`"
+        )

@@ -14,6 +14,8 @@ from apps.cli.failures import WrongUsage, honest, say
 from apps.cli.options import AsJson, Data, open_settings
 from apps.cli.output import count, print_json
 
+ENCODING = "iso8859-15"
+"""UTF-8 is none of what article A47 A-1 (III, 1°) allows; what it cannot say of a name is a question mark."""
 _INVOICES = """
 SELECT * FROM invoice WHERE invoice_date >= toDate({first:String}) AND invoice_date < toDate({after:String})
   AND ({seller:String} = '' OR seller = {seller:String})
@@ -47,6 +49,8 @@ def journal(
     as long as the period begins on the same day. Names of accounts are those of the catalog in force.
     """
     first, after = _day(start), _day(end)
+    if after <= first:
+        raise WrongUsage(f"there is no day from {first} to {after}: --to is the day after the last one")
     settings, directory = open_settings(data)
     from apps.embedded.access import reach
     from billing.catalog.store import load_catalog
@@ -61,6 +65,9 @@ def journal(
             for some in found:
                 for row in some.to_pylist():
                     taxes.setdefault(row["invoice"], []).append(row)
+    sellers = sorted({row["seller"] for row in invoices})
+    if len(sellers) > 1:
+        raise WrongUsage(f"books are of one seller, and {', '.join(sellers)} sold: say --seller")
     names = {code: said.party.name for code, said in load_catalog(directory.catalog).account_invoicing.items()}
     accounts = JournalAccounts(customers, sales, tax, prepaid=prepaid)
     lines = list(journal_lines([(row, taxes.get(row["invoice"], [])) for row in invoices], accounts, names))
@@ -68,12 +75,13 @@ def journal(
     writer = csv.writer(text, delimiter="\t", lineterminator="\r\n", quoting=csv.QUOTE_NONE, quotechar=None)
     writer.writerows([COLUMNS, *lines])
     partial = out.with_name(f".{out.name}.tmp")
-    partial.write_bytes(text.getvalue().encode())
+    partial.write_bytes(text.getvalue().encode(ENCODING, "replace"))
     partial.replace(out)
+    entries = len({line[2] for line in lines})
     if as_json:
-        print_json({"entries": len(invoices), "lines": len(lines), "file": str(out)})
+        print_json({"entries": entries, "lines": len(lines), "file": str(out)})
         return
-    print(f"{count(len(invoices), 'entry', 'entries')}, {count(len(lines), 'line')} written to {out}")
+    print(f"{count(entries, 'entry', 'entries')}, {count(len(lines), 'line')} written to {out}")
 
 
 def _day(text: str) -> date:

@@ -58,6 +58,7 @@ _EXIT_CODES = {
     "UnableToWriteJournal": UNAVAILABLE,
     "UnableToReadImage": UNAVAILABLE,
     "EndedBeside": UNAVAILABLE,
+    "OtherRelease": UNAVAILABLE,
     "UnableToReadArchive": UNAVAILABLE,
     "DamagedKeys": UNAVAILABLE,
     "UnableToOpenStore": UNAVAILABLE,

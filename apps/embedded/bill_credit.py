@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from apps.embedded.billing_files import RunFiles, frame_of, table_of
-from apps.embedded.billing_issue import complete_marks, expect_new, following_numbers, keep_rows
+from apps.embedded.billing_issue import complete_marks, expect_days, expect_new, following_numbers, keep_rows
 from apps.embedded.engine import Engine
 from apps.embedded.images import archived_catalog
 from billing.invoicing.rules_credits import Amounts, CreditLine, CreditTax, UnableToCredit, credit, summed
@@ -60,6 +60,7 @@ def bill_credit(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
     coin = 10 ** (AMOUNT_DECIMALS - CURRENCY_DECIMALS[row["currency"]])
     note = credit(whole, before, asked, gross=row["prices"] == "gross", rounding=rounding, coin=coin)
     day = _day(request.get("date"), engine, plan.cycle.zone)
+    expect_days(day)
     if day < row["invoice_date"]:
         raise UnableToCredit(f"{number} is of {row['invoice_date']}: a credit note of {day} would be before it")
     pattern = plan.cycle.credit_number
@@ -172,6 +173,7 @@ def _tables(
     of_line = {each["line"]: each for each in lines.to_dicts()}
     of_tax = {_tax(each): each for each in taxes.to_dicts()}
     told = [each for each in note.lines if each.amount or each.net]
+    due = {each.tax for each in told}  # of a tax whose lines were credited before, nothing is left, and nothing is said
     line_rows = [
         {
             **of_line[each.line],
@@ -179,7 +181,8 @@ def _tables(
             "line": place,
             "quantity": -of_line[each.line]["quantity"] if each.amount == of_line[each.line]["amount"] else 0,
             "items": 0,
-            "exact": -each.amount,
+            # of a whole line as it was, so that its price is that of the invoice, and nothing of a discount stays used
+            "exact": -(of_line[each.line]["exact"] if each.amount == of_line[each.line]["amount"] else each.amount),
             "amount": -each.amount,
             "net": -each.net,
             "corrects": each.line,
@@ -187,7 +190,9 @@ def _tables(
         for place, each in enumerate(told, 1)
     ]
     tax_rows = [
-        {**of_tax[each.tax], "invoice": name, "base": -each.base, "tax_amount": -each.amount} for each in note.taxes
+        {**of_tax[each.tax], "invoice": name, "base": -each.base, "tax_amount": -each.amount}
+        for each in note.taxes
+        if each.base or each.amount or each.tax in due
     ]
     net, tax = -sum(each.net for each in told), -sum(each.amount for each in note.taxes)
     discount = sum(each["amount"] for each in line_rows if each["kind"] == "discount")
@@ -229,7 +234,7 @@ def _words(engine: Engine, name: str, *, already: bool) -> dict[str, Any]:
     row = frame_of(engine.store.query(_NAMED, {"invoice": name})).row(0, named=True)
     whole = _only(engine, row["corrects"])
     notes = frame_of(engine.store.query(_NOTES, {"invoice": row["corrects"]}))
-    told = {each: str(from_scaled(row[each], AMOUNT_DECIMALS)) for each in ("net", "tax", "gross", "to_pay")}
+    told = {each: f"{from_scaled(row[each], AMOUNT_DECIMALS):f}" for each in ("net", "tax", "gross", "paid", "to_pay")}
     left = whole["gross"] + int(notes["gross"].cast(pl.Int128).sum())
     return {
         "credit_note": name,
@@ -238,7 +243,7 @@ def _words(engine: Engine, name: str, *, already: bool) -> dict[str, Any]:
         "date": row["invoice_date"].isoformat(),
         "reason": row["reason"],
         **told,
-        "left": str(from_scaled(left, AMOUNT_DECIMALS)),
+        "left": f"{from_scaled(left, AMOUNT_DECIMALS):f}",
         "already": already,
         "entry": row["by_claim"],
     }

@@ -19,7 +19,9 @@ from apps.embedded.billing_files import RunFiles
 from apps.embedded.images import archived_catalog
 from apps.embedded.layout import DataDirectory
 from billing.invoicing.rules_documents import Documents, Issued, UnableToDocument
+from connectors.einvoice.containers import UnableToMakeFacturX
 from connectors.einvoice.documents import BreaksRules, Form, checked_xml, paper
+from connectors.einvoice.paper import UnableToRenderInvoice
 from connectors.einvoice.terms import UnableToWriteInvoice
 from connectors.einvoice.writing import Profile
 from schemas.catalog import Catalog
@@ -174,9 +176,11 @@ def write_documents(making: Making, asked: tuple[str, InvoiceLanguage, Invoice |
     form: Form = making.form
     try:
         xml = checked_xml(invoice, form, making.profile)
+        pdf = paper(invoice, form, language, xml=xml, template=making.template, fonts=making.fonts)
     except (BreaksRules, UnableToWriteInvoice) as error:
         return Made(number, refused=str(error))
-    pdf = paper(invoice, form, language, xml=xml, template=making.template, fonts=making.fonts)
+    except (UnableToRenderInvoice, UnableToMakeFacturX) as error:  # no font for a name: one invoice's trouble
+        return Made(number, refused=f"{number}: {error}")
     files = () if form == "facturx" else (_keep(stem, "xml", xml),)
     return Made(number, (*files, _keep(stem, "pdf", pdf)))
 

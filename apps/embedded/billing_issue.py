@@ -7,6 +7,7 @@ by the entry, so that a crash between them leaves a list of what is to be append
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, cast
 
 import polars as pl
@@ -19,7 +20,7 @@ from apps.embedded.files import sha256_of
 from pipelines.spool.journal import Bill, Invoices, JournalEntry
 from schemas.billed import BILLED_LINES_SCHEMA, INVOICE_MAX, ITEMS_MAX
 from schemas.ids import RatedItemId
-from schemas.invoicing import INVOICE_SCHEMA, LINE_SCHEMA, TAX_SCHEMA, RunPlan
+from schemas.invoicing import DAY_MAX, DAY_MIN, INVOICE_SCHEMA, LINE_SCHEMA, TAX_SCHEMA, RunPlan
 from schemas.numbering import next_numbers, reserve, series_of
 
 _PLACE = ["claim", "record", "branch", "item"]
@@ -28,6 +29,17 @@ SELECT claim, record, branch, item, invoice AS held FROM fact_billed
 WHERE by_claim >= {cut} AND by_claim NOT IN ({own})
 """
 _MARKED = "SELECT DISTINCT invoice FROM fact_billed WHERE line = 0 AND startsWith(invoice, {begin:String})"
+
+
+def expect_days(*days: date) -> None:
+    """Refuse days that the store cannot say, before the log has them.
+
+    Raises:
+        UnableToBillRun: with the first of them.
+    """
+    wrong = next((day for day in days if not DAY_MIN <= day <= DAY_MAX), None)
+    if wrong is not None:
+        raise UnableToBillRun(f"{wrong} is no day for an invoice: they are from {DAY_MIN} to {DAY_MAX}")
 
 
 def expect_own(engine: Engine, plan: RunPlan) -> None:
@@ -67,6 +79,7 @@ def issue_part(engine: Engine, files: RunFiles, plan: RunPlan, part: int, withou
     Raises:
         UnableToBillRun: when another invoice holds one of its items by now; nothing changed.
     """
+    expect_days(plan.invoice_date, plan.due_date, plan.period_start, plan.period_end)
     tables = files.part(plan, part)
     items = cast(pl.DataFrame, pl.from_arrow(tables["items"]))
     invoices = frame_of(tables["invoices"]).with_row_index("row")

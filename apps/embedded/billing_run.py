@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 
 from apps.embedded.billing_files import RunFiles, UnableToBillRun, digest, frame_of, table_of
-from apps.embedded.billing_issue import complete_marks, expect_own, issue_part, issued_parts
+from apps.embedded.billing_issue import complete_marks, expect_days, expect_own, issue_part, issued_parts
 from apps.embedded.billing_items import PartItems, RunItems
 from apps.embedded.engine import Engine
 from billing.invoicing.rules_bill_discounts import discounts_of_kept
@@ -99,7 +99,10 @@ def make_plan(engine: Engine, run: str, request: dict[str, Any]) -> RunPlan:
         raise UnableToBillRun(
             f"{until} has not come yet: usage of that period still comes (--ahead bills it all the same)"
         )
-    dates = run_dates(cycle, until, _day(request["date"], today) if request.get("date") else None)
+    dated = _day(request["date"], today) if request.get("date") else None
+    expect_days(until, dated or until)
+    dates = run_dates(cycle, until, dated)
+    expect_days(dates.invoice_date, dates.due_date, dates.period_start, dates.period_end)
     plan = RunPlan(
         run=run,
         cycle=cycle,

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -105,9 +106,9 @@ class ChargingDesk:
         if sources.id(CHARGING_SOURCE) < 0:
             sources.extend(pl.Series([CHARGING_SOURCE], dtype=pl.String))
         number = sources.id(CHARGING_SOURCE)
-        engine.store.write_names(
-            {"dim_source": pa.table({"id": pa.array([number], pa.uint32()), "code": [CHARGING_SOURCE]})}
-        )
+        name = {"dim_source": pa.table({"id": pa.array([number], pa.uint32()), "code": [CHARGING_SOURCE]})}
+        # behind the names of catalogs, which have smaller ids and may still wait: what comes behind larger ones is left out
+        engine.writer.then(partial(engine.store.write_names, name))
         engine.state.charging.open_segment(entry.claim)
         if not self._is_live:
             self._read(engine, entry.claim, 0)

@@ -14,6 +14,7 @@ from typing import Any
 
 from apps.embedded.archive_files import ArchiveFiles
 from apps.embedded.engine import Engine
+from apps.embedded.protocol import UnableToTalk
 from apps.embedded.reports import ClaimReport
 from apps.embedded.sealed import archive_files
 from apps.embedded.supersede import settle_newer
@@ -28,6 +29,10 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 """Not the file's fault: the next one would fail as well."""
 
 Command = tuple[Callable[[Engine], Any], "Future[Any]"]
+
+
+def _ended() -> UnableToTalk:
+    return UnableToTalk("octroi is stopping")
 
 
 @dataclass(slots=True)
@@ -49,17 +54,30 @@ class Intake:
     failures: list[str] = field(default_factory=list)
     _refused: set[Path] = field(default_factory=set)
     _asked: threading.Event = field(default_factory=threading.Event)
+    _door: threading.Lock = field(default_factory=threading.Lock)
+    _is_shut: bool = False
 
     def __post_init__(self) -> None:
         """Wake up for what is charged online."""
         self.engine.charging.woken = self._asked.set
 
     def submit(self, action: Callable[[Engine], Any]) -> Future[Any]:
-        """Ask the main loop to run `action` between two claims; return its future."""
+        """Ask the main loop to run `action` between two claims; return its future, which fails once the loop has ended."""
         future: Future[Any] = Future()
-        self.commands.put((action, future))
+        with self._door:
+            if self._is_shut:
+                future.set_exception(_ended())
+            else:
+                self.commands.put((action, future))
         self._asked.set()
         return future
+
+    def shut(self) -> None:
+        """The main loop has ended: whoever waits for it, or asks it later, would wait for ever."""
+        with self._door:
+            self._is_shut = True
+        while not self.commands.empty():
+            self.commands.get_nowait()[1].set_exception(_ended())
 
     def adopt(self) -> None:
         """Journal and process what a crash left archived but not journaled."""

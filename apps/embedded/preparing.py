@@ -37,16 +37,20 @@ class MainLoop(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """What a catalog is prepared against: names, and the image in force, "" and None before the first one."""
+    """What a catalog is prepared against: names, and the image in force, "" and None before the first one.
+
+    `stored` waits, in another thread, until the store knows of all that was in force.
+    """
 
     content_hash: str
     words: Vocabulary
     active: ActiveImage | None
+    stored: Callable[[], None]
 
 
 def in_force(engine: Engine) -> InForce:
     """Return what is in force: names are only ever added, so that nothing is copied."""
-    return InForce(engine.state.image, engine.state.vocabulary.copied(), engine.active)
+    return InForce(engine.state.image, engine.state.vocabulary.copied(), engine.active, engine.settling())
 
 
 def put_prepared(
@@ -73,6 +77,7 @@ class Preparer:
     store: FactStore
     _turn: threading.Lock = field(default_factory=threading.Lock)
     _process: subprocess.Popen[bytes] | None = None
+    _is_closed: bool = False
 
     def activate(self, loop: MainLoop) -> dict[str, Any]:
         """Activate the catalog directory where it differs from what is in force; return what is in force.
@@ -105,15 +110,19 @@ class Preparer:
             self._process = None
         if prepared is not None:
             catalog = prepared.prepared.catalog
+            found.stored()  # the store knows what the catalogs before measured
             check_measures(catalog, found.active.catalog if found.active else None, self.store)
             copy_catalog(directory.catalog, catalog, directory.images / catalog.content_hash)
         return prepared
 
     def _begun(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
+        if self._is_closed:
+            process.kill()
 
     def close(self) -> None:
-        """End the process that prepares something, if there is one."""
+        """End the process that prepares something, if there is one, and each that is begun later."""
+        self._is_closed = True
         process = self._process
         if process is not None:
             process.kill()

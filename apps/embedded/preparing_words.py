@@ -10,6 +10,7 @@ import polars as pl
 
 from apps.embedded.images import PreparedActivation
 from apps.embedded.packing import read_fields, read_piece, write_fields, write_piece
+from apps.embedded.release import RELEASE
 from pipelines.activation import PreparedImage
 from rating.tariff_image import TariffImage
 from rating.vocabulary import NameTable, Vocabulary
@@ -18,11 +19,12 @@ from schemas.catalog import Catalog
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the process is told: the data directory, and the image and the access points in force."""
+    """What the process is told: the data directory, the image and access points in force, and whose kernels will read it."""
 
     root: Path
     known: str
     points: pl.DataFrame | None
+    release: str = RELEASE
 
 
 def write_wanted(stream: IO[bytes], wanted: Wanted, words: Vocabulary) -> None:

@@ -172,6 +172,7 @@ def run_session(
                     attendant=attendant,
                 )
             finally:
+                intake.shut()
                 server.close()
         finally:
             gc.unfreeze()

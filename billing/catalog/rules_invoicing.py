@@ -28,6 +28,11 @@ def check_invoicing(ctx: Context) -> None:
         if said is not None and said.untaxed.category in RATED:
             message = f"category {said.untaxed.category} has a rate, and here is none"
             ctx.problems.at(seller, ("invoicing", "untaxed", "category"), message, "write O, E, Z, AE, K or G")
+        if said is not None and said.untaxed.category == "E" and not (said.untaxed.reason or said.untaxed.reason_code):
+            message = "category E says why nothing is due"
+            ctx.problems.at(
+                seller, ("invoicing", "untaxed"), message, "add `reason: …`, `reason_code: VATEX-…`, or both"
+            )
     _check_exemptions(ctx)
     languages: dict[str, Entry[InvoiceWording]] = {}
     for entry in ctx.documents.of(InvoiceWording).values():

@@ -69,7 +69,10 @@ def _check_sizes(ctx: Context, entry: Entry[PricePlan], path: Path, version: Pri
         for price, of in _prices(ctx, version, sold):
             rounded_price(version, price, per, of, common)
     except ValueError:
-        message = f"a price becomes larger than {PRICE_MAX} when it is the price of what it is rounded for"
+        message = (
+            f"a price becomes larger than {PRICE_MAX} when it is the price of what it is rounded for, "
+            "or no quantity is a whole number of all increments"
+        )
         fix = "choose a smaller unit, or increments of which one measures the others"
         ctx.problems.at(entry, (*path, "rounding"), message, fix, key=True)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from billing.invoicing.rules_residue import to_whole
 from rating.amounts import rounded, rounding_step
 from schemas.price_plan import Rounding
+from schemas.tax import RATE_ONE
 
 TaxKey = tuple[str, str, int, str]
 """Status, tax, rate by 10**-8, reason."""
@@ -111,7 +112,22 @@ def credit(
             taxes.append(due)
             _expect_left(due, next(each for each in rest.taxes if each.tax == tax.tax))
     note = Amounts(tuple(sorted(lines, key=lambda each: each.line)), tuple(taxes), 0, 0)
-    return Amounts(note.lines, note.taxes, 0, _whole(note.gross, coin))
+    # of all that is credited so far, as taxes are: many parts of less than a coin are not a coin each
+    money, paid = _given_back(invoice, before.gross + note.gross, coin)
+    return Amounts(note.lines, note.taxes, paid - before.paid, money - before.to_pay)
+
+
+def _given_back(invoice: Amounts, credited: int, coin: int) -> tuple[int, int]:
+    """Return what is given back in money of all that is credited so far, and what of it wallets had paid.
+
+    In money no more than was to be paid in money; beyond that it is what wallets paid.
+    """
+    money = _whole(credited, coin)
+    owed = invoice.to_pay
+    if (money > owed >= 0) or (money < owed <= 0):
+        rest = credited - owed
+        return owed, min(rest, invoice.paid) if rest > 0 else max(rest, invoice.paid)
+    return money, 0
 
 
 def _rest(invoice: Amounts, before: Amounts) -> Amounts:
@@ -166,13 +182,16 @@ def _group(
     took = {each.line: each for each in before.lines}
     held = next((each for each in before.taxes if each.tax == tax.tax), CreditTax(tax.tax, 0, 0))
     new = sum(parts.get(each.line, 0) for each in own)
-    whole, so_far = sum(each.amount for each in own), sum(took[each.line].amount for each in own if each.line in took)
+    so_far = sum(took[each.line].amount for each in own if each.line in took)
+    # by the rate, as the invoice has it: by shares of its rounded amounts a part may be two units from base × rate, and
+    # documents have a place for one
+    rate = tax.tax[2]
     if gross:
-        base = _share(so_far + new, tax.base, whole, rounding) - held.base
+        base = rounded((so_far + new) * RATE_ONE, RATE_ONE + rate, rounding) - held.base
         amount = new - base
     else:
         base = new
-        amount = _share(held.base + base, tax.amount, tax.base, rounding) - held.amount
+        amount = rounded((held.base + base) * rate, RATE_ONE, rounding) - held.amount
     chosen = [each for each in own if parts.get(each.line)]
     ideal = [
         each.net - took[each.line].net if _is_last(each, took, parts) and each.line in took

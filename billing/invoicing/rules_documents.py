@@ -91,6 +91,13 @@ class Documents:
         Raises:
             UnableToDocument: when the catalog does not say what is needed, or the document would differ from what was issued.
         """
+        try:
+            return self._document(issued)
+        except ValidationError as error:
+            said = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}".removeprefix(": ") for each in error.errors()]
+            raise UnableToDocument(f"{issued.invoice['invoice']}: {'; '.join(said[:5])}") from None
+
+    def _document(self, issued: Issued) -> Invoice:
         row = issued.invoice
         number, seller, account = row["invoice"], self._seller(row), self._account(row)
         sign = -1 if row["kind"] == "credit_note" else 1
@@ -125,11 +132,7 @@ class Documents:
             fields["preceding"] = [
                 {"number": issued.corrected["invoice"], "issue_date": issued.corrected["invoice_date"]}
             ]
-        try:
-            told = Invoice(lines=lines, taxes=taxes, totals=_totals(row, lines, taxes, sign), **fields)
-        except ValidationError as error:
-            said = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}".removeprefix(": ") for each in error.errors()]
-            raise UnableToDocument(f"{number}: {'; '.join(said[:5])}") from None
+        told = Invoice(lines=lines, taxes=taxes, totals=_totals(row, lines, taxes, sign), **fields)
         _expect_same(told, issued, sign)
         return told
 

@@ -13,7 +13,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from schemas.invoice_sums import ZERO, total
+from schemas.invoice_sums import ZERO, rounded_amount, total
 from schemas.money import CURRENCY_DECIMALS, EXACT
 
 COLUMNS = (
@@ -54,10 +54,13 @@ def journal_lines(
     Raises:
         UnableToKeepJournal: for another currency than that of the books, and for amounts of more decimals than it has.
     """
-    for number, (row, taxes) in enumerate(issued, first):
+    number = first
+    for row, taxes in issued:
         if row["currency"] != BOOKS:
             raise UnableToKeepJournal(f"{row['invoice']} is in {row['currency']}, and the books are in {BOOKS}")
-        yield from _entry(number, row, taxes, accounts, names)
+        lines = list(_entry(number, row, taxes, accounts, names))
+        yield from lines
+        number += bool(lines)  # an invoice of nothing is no entry, and takes no number: the sequence has no gap
 
 
 def _entry(
@@ -70,9 +73,11 @@ def _entry(
     title = "Avoir" if row["kind"] == "credit_note" else "Facture"
     paid, coins = Decimal(row["paid"]), Decimal(row["cash_rounding"])
     step = Decimal(1).scaleb(-CURRENCY_DECIMALS[BOOKS])
-    if 2 * abs(coins) <= step and paid != paid.quantize(step):
-        # wallets pay finer than anybody can: that rounding is theirs, unless it is one to coins
-        paid, coins = EXACT.subtract(paid, coins), ZERO
+    whole = rounded_amount(paid, BOOKS)
+    if whole != paid:
+        # wallets pay finer than anybody can: that rounding is theirs; what is left of one to coins is one to coins
+        finer = coins if 2 * abs(coins) <= step else EXACT.subtract(paid, whole)
+        paid, coins = EXACT.subtract(paid, finer), EXACT.subtract(coins, finer)
     owed: list[tuple[str, str, str, str, Decimal]] = [
         (accounts.customers, "Clients", row["account"], names.get(row["account"], row["account"]), Decimal(row["to_pay"])),
         (accounts.prepaid, "Clients - avances et acomptes", row["account"], names.get(row["account"], row["account"]), paid),

@@ -36,6 +36,18 @@ def test_coins_and_wallets_have_lines() -> None:
     ]  # fmt: skip
     finer = _lines(to_pay="11.92", paid="0.103", cash_rounding="0.003")
     assert finer == [("411000", "11,92", "0,00"), ("419100", "0,10", "0,00"), *sold]
+    both = _lines(to_pay="10.75", paid="1.264", cash_rounding="-0.006")
+    assert both[1:4] == [("419100", "1,26", "0,00"), sold[0], ("658000", "0,01", "0,00")]
+
+
+def test_an_invoice_of_nothing_takes_no_number() -> None:
+    row = {
+        "invoice": "I-1", "kind": "invoice", "account": "ana", "currency": "EUR", "net": "1.00", "paid": "0", "cash_rounding": "0",
+        "to_pay": "1.00", "invoice_date": date(2026, 11, 1), "issued_at": datetime(2026, 11, 2, tzinfo=UTC),
+    }  # fmt: skip
+    nothing = {**row, "net": "0", "to_pay": "0"}
+    told = journal_lines([(row, []), (nothing, []), (row, [])], JournalAccounts(), {})
+    assert [line[2] for line in told] == ["1", "1", "2", "2"]
 
 
 @pytest.mark.parametrize(
