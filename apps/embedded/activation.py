@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from apps.embedded.engine import Engine
-from apps.embedded.images import archive_catalog, prepare_activation
+from apps.embedded.images import archive_catalog, former_catalog, prepare_activation
 from apps.embedded.measures import check_measures
 from apps.embedded.renew_sessions import renew_sessions
 from billing.catalog.store import is_copy, load_catalog
@@ -32,7 +33,8 @@ def take_catalog(engine: Engine) -> None:
         catalog = load_catalog(directory.catalog)
         if catalog.content_hash != state.image:
             engine.flush()  # the store knows what the catalogs before measured
-            check_measures(catalog, active.catalog if active else None, engine.store)
+            former = partial(former_catalog, directory, state.vocabulary)
+            check_measures(catalog, active.catalog if active else None, engine.store, former)
             archive_catalog(directory, catalog)
             points = active.catalog.access_points if active else None
             engine.put_into_force(prepare_activation(catalog, state.vocabulary, points))

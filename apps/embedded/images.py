@@ -73,6 +73,25 @@ def archived_catalog(directory: DataDirectory, content_hash: str) -> Catalog:
     return catalog
 
 
+def former_catalog(directory: DataDirectory, words: Vocabulary, counter: str) -> Catalog | None:
+    """Return the latest of the catalogs that were in force and had a counter, None when none had.
+
+    Args:
+        words: the names of them all: they tell at once that there was none, which is the rule.
+
+    Raises:
+        UnableToReadImage: when one of them is gone, or was changed since.
+    """
+    slot = f"/{counter}"
+    if not any(table.names.str.contains(slot, literal=True).any() for table in (words.counters, words.accumulators)):
+        return None
+    for content_hash in reversed(words.images.names.to_list()):
+        catalog = archived_catalog(directory, content_hash)
+        if counter in catalog.counters:
+            return catalog
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class PreparedActivation:
     """All that comes of a catalog's activation, before anything has changed.

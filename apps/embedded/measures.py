@@ -4,7 +4,7 @@ how indexes of a source become usage, as it would be usage again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from apps.embedded.ports import FactStore
 from rating.levels import unit_of
@@ -19,11 +19,21 @@ class UnableToActivate(Exception):
     """A catalog contradicts the ones before; it does not take effect."""
 
 
-def check_measures(catalog: Catalog, active: Catalog | None, store: FactStore) -> None:
+Former = Callable[[str], Catalog | None]
+"""Return the latest catalog that had a counter, None for none; asked of counters that the one in force does not have."""
+
+
+def nothing_before(code: str) -> Catalog | None:
+    """Know no catalog before the one in force."""
+    return None
+
+
+def check_measures(catalog: Catalog, active: Catalog | None, store: FactStore, former: Former = nothing_before) -> None:
     """Check that event types and counters still measure in the base steps in which they ever did.
 
     Args:
         active: the catalog in force, None for none. store: knows the event types of all catalogs.
+        former: knows the counters of those before: what they counted is kept.
 
     Raises:
         UnableToActivate: with every event type and counter that does not; and with sources that would bill their history again.
@@ -34,11 +44,12 @@ def check_measures(catalog: Catalog, active: Catalog | None, store: FactStore) -
         if code in catalog.event_types:
             told += _told(f'the event type "{code}"', before, catalog.units[catalog.event_types[code].unit])
     for code, counter in catalog.counters.items():
-        known = active.counters.get(code) if active is not None else None
-        if active is not None and known is not None:
-            before, now = unit_of(known, active.units), unit_of(counter, catalog.units)
+        last = active if active is not None and code in active.counters else former(code)
+        if last is not None:
+            known = last.counters[code]
+            before, now = unit_of(known, last.units), unit_of(counter, catalog.units)
             if "amount" not in (known.function, counter.function):
-                before = _unit(before.code, before.step_count, (catalog, active))
+                before = _unit(before.code, before.step_count, (catalog, last))
             told += _told(f'the counter "{code}"', before, now)
             if known.period == counter.period and known.first_day != counter.first_day:
                 told.append(

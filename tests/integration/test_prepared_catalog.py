@@ -26,6 +26,7 @@ from apps.embedded.charging_requests import ChargingAnswer, ChargingRequest
 from apps.embedded.engine import Engine
 from apps.embedded.facts import differences_as_json
 from apps.embedded.images import prepare_activation
+from apps.embedded.measures import UnableToActivate
 from apps.embedded.preparing import Preparer, in_force, put_prepared
 from apps.embedded.preparing_words import Wanted, write_wanted
 from billing.catalog.models import UnableToLoadCatalog
@@ -181,6 +182,28 @@ def test_a_wrong_catalog_is_told_and_changes_nothing(data: Path) -> None:
         assert [problem.field for problem in told.value.problems] == ["charges.0"]
         assert engine.state.claim == entry
         assert charge(engine, "a").amount == EURO
+
+
+def test_a_counter_that_was_away_comes_back_as_it_was(data: Path) -> None:
+    with engine_of(data) as engine:
+        assert charge(engine, "a").amount == EURO
+        path = data / "catalog" / "catalog.yaml"
+        said = path.read_text()
+        assert "counter: monthly, tiers" in said
+        without = said.replace(
+            "{kind: counter, code: monthly, unit: event}", "{kind: counter, code: other, unit: event}"
+        )
+        path.write_text(without.replace("counter: monthly, tiers", "counter: other, tiers"))
+        take_catalog(engine)
+        path.write_text(said.replace("code: monthly, unit: event", "code: monthly, unit: event, first_day: 15"))
+        with pytest.raises(UnableToActivate, match='the counter "monthly" began on day 1, not on day 15'):
+            take_catalog(engine)
+        activating = Activating(Loop(engine))
+        activating.loop.turn()
+        with pytest.raises(UnableToActivate, match="Give it another code"):
+            activating.answer.result(PATIENCE_S)
+        path.write_text(said)
+        take_catalog(engine)
 
 
 def test_a_process_that_is_killed_is_told_and_changes_nothing(data: Path) -> None:
