@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from billing.catalog.checking import Context, fits
@@ -12,6 +13,7 @@ from billing.catalog.rules_accumulators import converts
 from billing.catalog.rules_calendars import SUBSCRIPTION_ZONE
 from billing.catalog.rules_fees import FEE_DECIMALS_MAX
 from billing.catalog.rules_pricing import check_charge
+from billing.catalog.rules_rounding import may_be_rounded
 from billing.catalog.rules_tables import PRICE_MAX
 from schemas.contract import Contract, ContractItem
 from schemas.price_plan import Calendar, Charge, Counter, EventType, Offer, PricePlan, PriceVersion
@@ -28,7 +30,8 @@ class _Sold:
     """The charges of all offers: by offer, and by event type; those of more than one price, and those without any.
 
     `fine` are pairs of a plan and a charge of which the first may stand in the place of the second's. `fees` says of each plan
-    whether it prices fees, or anything else; `fee_codes` are the charges that are fees.
+    whether it prices fees, or anything else; `fee_codes` are the charges that are fees, `rounded`
+    those whose prices are rounded before they price anything.
     """
 
     by_offer: dict[str, frozenset[str]]
@@ -38,6 +41,7 @@ class _Sold:
     fine: set[tuple[str, str]]
     fees: dict[str, bool]
     fee_codes: set[str]
+    rounded: frozenset[str]
 
     def charges(self, ctx: Context, item: ContractItem) -> frozenset[str]:
         """Return the charges that an item is for."""
@@ -58,11 +62,15 @@ def _sold(ctx: Context) -> _Sold:
     }
     by_type: dict[str, set[str]] = {}
     models: dict[str, set[str]] = {}
+    rounded: set[str] = set()
     for code in frozenset().union(*by_offer.values()):
         charge = documents[code].document
         by_type.setdefault(charge.event_type, set()).add(code)
         plan = ctx.documents.of(PricePlan).get(charge.price_plan)
-        models[code] = {version.model for version in plan.document.versions} if plan is not None else set()
+        versions = plan.document.versions if plan is not None else ()
+        models[code] = {version.model for version in versions}
+        if any(version.rounding.unit_price or version.rounding.increment for version in versions):
+            rounded.add(code)
     return _Sold(
         by_offer,
         {event_type: frozenset(codes) for event_type, codes in by_type.items()},
@@ -71,6 +79,7 @@ def _sold(ctx: Context) -> _Sold:
         set(),
         {charge.document.price_plan: charge.document.code in fees for charge in documents.values()},
         fees,
+        frozenset(rounded),
     )
 
 
@@ -141,6 +150,10 @@ def _check_item(ctx: Context, entry: Entry[Contract], path: Path, item: Contract
         if getattr(item, name) is not None and charges & wrong:
             _refuse_model(ctx, entry, (*path, name), min(charges & wrong), lacks)
             return
+    if item.price is not None:
+        for charge in sorted(charges & sold.rounded):
+            if not _check_rounded(ctx, entry, (*path, "price"), item.price, charge):
+                return
     if isinstance(item.price, dict):
         for charge in sorted(charges):
             if not _check_bands(ctx, entry, (*path, "price"), item.price, charge):
@@ -157,6 +170,23 @@ def _check_price(ctx: Context, entry: Entry[Contract], path: Path, item: Contrac
             ctx.problems.at(
                 entry, (*path, "price"), message, "round it, or negotiate usage and fees in items of their own"
             )
+
+
+def _check_rounded(
+    ctx: Context, entry: Entry[Contract], path: Path, price: Decimal | dict[str, Decimal], charge: str
+) -> bool:
+    """Check that a price is none too large once it is that of what the versions in whose place it stands round theirs for."""
+    plan = _plan_of(ctx, charge)
+    prices = price.values() if isinstance(price, dict) else (price,)
+    for version in plan.versions if plan is not None else ():
+        if not may_be_rounded(ctx, version, prices):
+            assert plan is not None
+            message = (
+                f'the plan "{plan.code}" of the charge "{charge}" rounds prices for so much that this becomes too large'
+            )
+            ctx.problems.at(entry, path, message, "write a smaller price, or a plan of its own: `price_plan: …`")
+            return False
+    return True
 
 
 def _plan_of(ctx: Context, charge: str) -> PricePlan | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from billing.catalog.checking import Context
@@ -75,6 +75,24 @@ def _check_sizes(ctx: Context, entry: Entry[PricePlan], path: Path, version: Pri
         )
         fix = "choose a smaller unit, or increments of which one measures the others"
         ctx.problems.at(entry, (*path, "rounding"), message, fix, key=True)
+
+
+def may_be_rounded(ctx: Context, version: PriceVersion, prices: Iterable[Decimal]) -> bool:
+    """Return whether prices, in the place of those of a version, are no larger than prices may be once they are rounded."""
+    per = ctx.steps(version.per) if version.per is not None else None
+    if per is None:
+        return True
+    try:
+        sold = rounded_for(version, effective_tiers(version), lambda text: ctx.steps(text) or 1)
+        if sold is None:
+            return True
+        common = common_quantity(sold)
+        for price in prices:
+            for of in sold:
+                rounded_price(version, price, per, of, common)
+    except ValueError:
+        return False
+    return True
 
 
 def _prices(ctx: Context, version: PriceVersion, sold: list[int]) -> Iterator[tuple[Decimal, int]]:

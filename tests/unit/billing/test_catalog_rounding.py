@@ -83,3 +83,38 @@ def test_units_are_not_priced_by_rounded_prices() -> None:
     more = "kind: price_plan\ncode: units\ncurrency: s\nversions: [{start: 2000-01-01T00:00:00Z, model: flat, per: 1 s, price: '1', "
     with pytest.raises(UnableToLoadCatalog, match="what units cost is a quantity"):
         world("s", FLAT, more + UNIT + "}]")
+
+
+LARGE = """
+{kind: event_type, code: data, unit: B}
+---
+{kind: price_plan, code: p, currency: EUR, versions: [{start: 2000-01-01T00:00:00Z, model: flat, per: 1 kB, price: "0.1",
+  rounding: {decimals: 6, unit_price: {per: 1 GB, decimals: 2}}}]}
+---
+{kind: charge, code: c, event_type: data, price_plan: p}
+---
+{kind: offer, code: o, charges: [c]}
+---
+{kind: account, code: a, currency: EUR}
+---
+{kind: subscription, code: line, account: a, offer: o}
+---
+{kind: contract, code: k, account: a, start: 2026-01-01T00:00:00Z, items: [{charge: c, price: "PRICE"}]}
+"""
+
+
+def test_a_negotiated_price_is_rounded_as_the_one_in_whose_place_it_stands() -> None:
+    assert World(catalog_from(LARGE.replace("PRICE", "8")))
+    with pytest.raises(UnableToLoadCatalog) as told:
+        catalog_from(LARGE.replace("PRICE", "20"))
+    (problem,) = told.value.problems
+    assert (problem.field, "for so much that this becomes too large" in problem.message) == ("items.0.price", True)
+
+
+def test_increments_that_no_quantity_is_a_whole_number_of_are_told() -> None:
+    tiers = "{up_to: 2000000011 B, price: '1', increment: 2000000011 B}, {price: '1', increment: 2000000033 B}"
+    version = f"model: graduated, per: 1 GB, tiers: [{tiers}], rounding: {{decimals: 9, increment: {{decimals: 12}}}}"
+    start, end = LARGE.index("model: flat"), LARGE.index("}}]}")
+    with pytest.raises(UnableToLoadCatalog) as told:
+        catalog_from((LARGE[:start] + version + LARGE[end + 1 :]).replace("PRICE", "1"))
+    assert any("no quantity is a whole number of all increments" in problem.message for problem in told.value.problems)
