@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -45,12 +46,15 @@ def journal(
 ) -> None:
     """Write the sales journal of what was issued in a period: 18 columns between tabulators (article A47 A-1 LPF).
 
-    Each invoice or credit note is one entry that balances, numbered in the order of issuing, so that entries keep their numbers
-    as long as the period begins on the same day. Names of accounts are those of the catalog in force.
+    Each invoice or credit note is one entry that balances, numbered in the order of issuing: what is issued later for the
+    same period comes behind. Another period has other numbers. Names of accounts are those of the catalog in force.
     """
     first, after = _day(start), _day(end)
     if after <= first:
         raise WrongUsage(f"there is no day from {first} to {after}: --to is the day after the last one")
+    for account in (customers, sales, tax, prepaid):
+        if not re.fullmatch(r"[0-9]{3}[0-9A-Za-z]{0,17}", account):
+            raise WrongUsage(f'"{account}" is no account of the books: it begins with three digits, such as 411000')
     settings, directory = open_settings(data)
     from apps.embedded.access import reach
     from billing.catalog.store import load_catalog

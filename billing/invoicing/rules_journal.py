@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from schemas.invoice_sums import ZERO, rounded_amount, total
 from schemas.money import CURRENCY_DECIMALS, EXACT
@@ -22,6 +23,8 @@ COLUMNS = (
     "Montantdevise", "Idevise",
 )  # fmt: skip
 BOOKS = "EUR"
+ZONE = ZoneInfo("Europe/Paris")
+"""In which the day of an entry's validation is told: books are French."""
 
 
 class UnableToKeepJournal(Exception):
@@ -87,7 +90,7 @@ def _entry(
     ]  # fmt: skip
     if total(amount for *_, amount in owed):
         raise UnableToKeepJournal(f"{row['invoice']} does not balance")
-    day = _day(row["invoice_date"])
+    day, valid = _day(row["invoice_date"]), _day(row["issued_at"].astimezone(ZONE))
     for account, label, auxiliary, name, amount in owed:
         if not amount:
             continue
@@ -96,12 +99,12 @@ def _entry(
             _plain(field)
             for field in (
                 "VE", "Journal des ventes", str(number), day, account, label, auxiliary, name, row["invoice"], day,
-                f"{title} {row['invoice']}", _amount(debit, row), _amount(credit, row), "", "", _day(row["issued_at"]), "", "",
+                f"{title} {row['invoice']}", _amount(debit, row), _amount(credit, row), "", "", valid, "", "",
             )
         )  # fmt: skip
 
 
-def _day(day: date) -> str:
+def _day(day: date) -> str:  # an instant of the zone is one, too
     return f"{day:%Y%m%d}"
 
 
