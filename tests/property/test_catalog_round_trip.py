@@ -20,7 +20,7 @@ from rating.tariff_image import compile_image
 from rating.vocabulary import Vocabulary
 from schemas.account import Account, Wallet
 from schemas.catalog import Catalog
-from schemas.price_plan import Calendar, Counter, Increments, PricePlan, PriceVersion, Rounding, Tier
+from schemas.price_plan import Calendar, Counter, Increments, PricePlan, PriceRounding, PriceVersion, Tier
 
 BANDS = ("night", "noon", "rest")
 CALENDAR = Calendar.model_validate(
@@ -64,7 +64,9 @@ def price_versions(draw: st.DrawFn, start: datetime, end: datetime | None) -> Pr
         connection_fee=draw(st.none() | st.decimals(0, PRICE_MAX, places=9)),
         calendar="week",
         rounding=draw(
-            st.builds(Rounding, mode=st.sampled_from(list(Rounding().mode.__class__)), decimals=st.integers(0, 9))
+            st.builds(
+                PriceRounding, mode=st.sampled_from(list(PriceRounding().mode.__class__)), decimals=st.integers(0, 9)
+            )
         ),
     )
 
