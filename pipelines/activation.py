@@ -10,6 +10,7 @@ from rating.image_accounts import OpeningCredits
 from rating.tariff_image import TariffImage, compile_image
 from rating.vocabulary import Counts, Names, Vocabulary
 from schemas.catalog import Catalog
+from schemas.wallets import WalletMovement
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,16 @@ def bring_in(prepared: PreparedImage, state: StageState) -> OpeningCredits:
         state.resource.registers.open(readings.series_hi, readings.series_lo, readings.at, readings.index)
     state.image = image.content_hash
     return opening
+
+
+def opening_movements(opening: OpeningCredits, claim: int, at: int) -> tuple[WalletMovement, ...]:
+    """Return the opening credits that an entry brought as movements of wallets; at: microseconds UTC."""
+    moved = zip(opening.account.tolist(), opening.wallet.tolist(), opening.amount.tolist(), strict=True)
+    return tuple(
+        WalletMovement(claim, row, account, wallet, amount, amount, at)
+        for row, (account, wallet, amount) in enumerate(moved)
+        if amount
+    )
 
 
 def decode_context(catalog: Catalog, source: str, state: StageState, *, tenant: str, secret: bytes) -> DecodeContext:

@@ -13,7 +13,14 @@ import polars as pl
 import pyarrow as pa
 
 from apps.embedded.billing_files import RunFiles, frame_of, table_of
-from apps.embedded.billing_issue import complete_marks, expect_days, expect_new, following_numbers, keep_rows
+from apps.embedded.billing_issue import (
+    complete_marks,
+    expect_days,
+    expect_new,
+    following_numbers,
+    invoices_entry,
+    keep_rows,
+)
 from apps.embedded.engine import Engine
 from apps.embedded.images import archived_catalog
 from billing.invoicing.rules_credits import Amounts, CreditLine, CreditTax, UnableToCredit, credit, summed
@@ -71,20 +78,7 @@ def bill_credit(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
     tables = _tables(row, lines, taxes, note, name, day, reason)
     stem = f"credit-{said[:32]}"
     kept = [keep_rows(engine, f"{place}-{stem}.arrow", tables[place]) for place in ("invoices", "lines", "taxes")]
-    entry = Invoices(
-        claim=engine.journal.next_claim,
-        received_at=engine.journal.stage_time(engine.now()),
-        run="",
-        plan=said,
-        part=0,
-        numbers=tuple(blocks),
-        stored=kept[0][0],
-        sha256=kept[0][1],
-        lines=kept[1][0],
-        lines_sha256=kept[1][1],
-        taxes=kept[2][0],
-        taxes_sha256=kept[2][1],
-    )
+    entry = invoices_entry(engine, kept, blocks, run="", plan=said)
     engine.journal.append(entry)
     engine.process(entry)
     engine.flush()

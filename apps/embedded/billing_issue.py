@@ -7,6 +7,7 @@ by the entry, so that a crash between them leaves a list of what is to be append
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any, cast
 
@@ -101,27 +102,42 @@ def issue_part(engine: Engine, files: RunFiles, plan: RunPlan, part: int, withou
         rows = frame_of(tables[name]).join(named, left_on="invoice", right_on="draft", maintain_order="left")
         kept.append(keep_rows(engine, f"{name}-{stem}.arrow", table_of(rows.with_columns(invoice="number"), schema)))
     marks = _marks(engine, items, named, stem)
-    entry = Invoices(
-        claim=engine.journal.next_claim,
-        received_at=engine.journal.stage_time(engine.now()),
-        run=plan.run,
-        plan=digest(plan),
-        part=part,
-        numbers=tuple(blocks),
-        stored=kept[0][0],
-        sha256=kept[0][1],
-        lines=kept[1][0],
-        lines_sha256=kept[1][1],
-        taxes=kept[2][0],
-        taxes_sha256=kept[2][1],
-        marks=tuple(marks),
-    )
+    entry = invoices_entry(engine, kept, blocks, run=plan.run, plan=digest(plan), part=part, marks=marks)
     following: list[JournalEntry] = [entry, *(_mark(engine, place, *mark) for place, mark in enumerate(marks, 1))]
     engine.journal.append_all(following)
     for each in following:
         engine.process(each)
     engine.flush()
     return entry
+
+
+def invoices_entry(
+    engine: Engine,
+    kept: Sequence[tuple[str, str]],
+    blocks: Sequence[tuple[str, int, int]],
+    *,
+    run: str,
+    plan: str,
+    part: int = 0,
+    marks: Sequence[tuple[str, str]] = (),
+) -> Invoices:
+    """Return the next entry, of kept invoices, lines and taxes, each as `keep_rows` returns it."""
+    (stored, sha256), (lines, lines_sha256), (taxes, taxes_sha256) = kept
+    return Invoices(
+        claim=engine.journal.next_claim,
+        received_at=engine.journal.stage_time(engine.now()),
+        run=run,
+        plan=plan,
+        part=part,
+        numbers=tuple(blocks),
+        stored=stored,
+        sha256=sha256,
+        lines=lines,
+        lines_sha256=lines_sha256,
+        taxes=taxes,
+        taxes_sha256=taxes_sha256,
+        marks=tuple(marks),
+    )
 
 
 def keep_rows(engine: Engine, name: str, rows: pa.Table) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from apps.embedded.ports import FactStore
 from apps.embedded.source_check import check_sources
 from billing.catalog.models import UnableToLoadCatalog
 from billing.catalog.store import copy_catalog, load_catalog
-from pipelines.activation import PreparedImage, bring_in, decode_context, prepare
+from pipelines.activation import PreparedImage, bring_in, decode_context, opening_movements, prepare
 from pipelines.mediation.context import DecodeContext
 from pipelines.resource.transfers import access_transfers
 from pipelines.snapshot import StageState
@@ -172,12 +172,7 @@ def activate(
         )
     prepared = found.prepared
     opening = bring_in(prepared, state)
-    moved = zip(opening.account.tolist(), opening.wallet.tolist(), opening.amount.tolist(), strict=True)
-    credits = tuple(
-        WalletMovement(entry.claim, row, account, wallet, amount, amount, entry.received_at)
-        for row, (account, wallet, amount) in enumerate(moved)
-        if amount
-    )
+    credits = opening_movements(opening, entry.claim, entry.received_at)
     names = found.names | new_image(state.vocabulary, prepared.known, entry)
     return Activation(ActiveImage(prepared.catalog, prepared.image), names, credits, found.transfers)
 

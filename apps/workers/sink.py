@@ -19,6 +19,7 @@ from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPa
 from apps.embedded.names import new_image, new_names
 from apps.workers.outbox import UnableToSend, letter_headers
 from apps.workers.progress import Progress
+from pipelines.activation import opening_movements
 from pipelines.agents.source import check_error, headers_of
 from pipelines.partitions.images import ImageInForce, Shelf, in_force
 from pipelines.snapshot import StageState
@@ -37,7 +38,6 @@ from schemas.topics import (
     dead_letters,
     schema_of,
 )
-from schemas.wallets import WalletMovement
 from sinks.clickhouse.blocks import check_blocks
 from sinks.clickhouse.store import Store, UnableToQuery, UnableToStore
 
@@ -81,12 +81,7 @@ class Names:
             names = new_names(found.catalog, found.image, words, before)
             self.store.write_names(names | new_image(words, before, entry))
             opening = found.image.opening_credits(before["wallets"])
-            moved = zip(opening.account.tolist(), opening.wallet.tolist(), opening.amount.tolist(), strict=True)
-            credits = [
-                WalletMovement(claim, row, account, wallet, amount, amount, at)
-                for row, (account, wallet, amount) in enumerate(moved)
-                if amount
-            ]
+            credits = opening_movements(opening, claim, at)
             self.store.write_movements(credits, tenant=self.tenant)
             self.image = found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from itertools import product
 
 from billing.catalog.checking import Context
 from billing.catalog.models import Entry, Path
@@ -57,18 +58,7 @@ def _check_increments(ctx: Context, entry: Entry[PricePlan], here: Path, version
 
 def _check_sizes(ctx: Context, entry: Entry[PricePlan], path: Path, version: PriceVersion) -> None:
     """Check that prices are no larger than prices may be once they are those of what they are rounded for."""
-    per = ctx.steps(version.per) if version.per is not None else None
-    tiers = effective_tiers(version)
-    if per is None:
-        return
-    try:
-        sold = rounded_for(version, tiers, lambda text: ctx.steps(text) or 1)
-        if sold is None:
-            return
-        common = common_quantity(sold)
-        for price, of in _prices(ctx, version, sold):
-            rounded_price(version, price, per, of, common)
-    except ValueError:
+    if not may_be_rounded(ctx, version):
         message = (
             f"a price becomes larger than {PRICE_MAX} when it is the price of what it is rounded for, "
             "or no quantity is a whole number of all increments"
@@ -77,8 +67,8 @@ def _check_sizes(ctx: Context, entry: Entry[PricePlan], path: Path, version: Pri
         ctx.problems.at(entry, (*path, "rounding"), message, fix, key=True)
 
 
-def may_be_rounded(ctx: Context, version: PriceVersion, prices: Iterable[Decimal]) -> bool:
-    """Return whether prices, in the place of those of a version, are no larger than prices may be once they are rounded."""
+def may_be_rounded(ctx: Context, version: PriceVersion, negotiated: Iterable[Decimal] | None = None) -> bool:
+    """Return whether the prices of a version, or others in their place, are none too large once they are rounded."""
     per = ctx.steps(version.per) if version.per is not None else None
     if per is None:
         return True
@@ -87,9 +77,9 @@ def may_be_rounded(ctx: Context, version: PriceVersion, prices: Iterable[Decimal
         if sold is None:
             return True
         common = common_quantity(sold)
-        for price in prices:
-            for of in sold:
-                rounded_price(version, price, per, of, common)
+        pairs = _prices(ctx, version, sold) if negotiated is None else product(negotiated, sold)
+        for price, of in pairs:
+            rounded_price(version, price, per, of, common)
     except ValueError:
         return False
     return True

@@ -11,6 +11,7 @@ import shutil
 import sys
 import tarfile
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -136,8 +137,8 @@ def live(data: Path) -> dict[str, Any]:
     return {"at": now_us(), "answers": answers, "facts": facts(data)}
 
 
-def main(name: str) -> None:
-    """Pack a data directory of this revision."""
+def pack(into: Path, name: str, live: Callable[[Path], object], left_out: Sequence[str]) -> None:
+    """Pack a data directory of this revision, with what `live` expects of it; some of what is in it is not needed."""
     prepare_cache()
     with (
         tempfile.TemporaryDirectory() as scratch,
@@ -146,10 +147,11 @@ def main(name: str) -> None:
         root = Path(scratch) / name
         root.mkdir()
         (root / "expected.json").write_text(json.dumps(live(root / "data"), indent=1))
-        shutil.rmtree(root / "data" / "spool")
-        (root / "data" / "owner.lock").unlink()
-        EARLIER.mkdir(exist_ok=True)
-        with tarfile.open(EARLIER / f"{name}.tar.xz", "w:xz", preset=9) as packed:
+        for left in left_out:
+            shutil.rmtree(root / "data" / left, ignore_errors=True)
+        (root / "data" / "owner.lock").unlink(missing_ok=True)
+        into.mkdir(exist_ok=True)
+        with tarfile.open(into / f"{name}.tar.xz", "w:xz", preset=9) as packed:
             packed.add(root, name, filter=_anonymous)
 
 
@@ -160,4 +162,4 @@ def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    pack(EARLIER, sys.argv[1], live, ["spool"])

@@ -7,20 +7,15 @@ of its parent before; none is ever made anew.
 
 from __future__ import annotations
 
-import json
-import shutil
 import sys
-import tarfile
-import tempfile
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 from billing_world import documented, make_usage
 from cli_octroi import octroi, query
+from earlier import pack
 
 from apps.clock import now_us
-from apps.jit import prepare_cache
 
 EARLIER = Path(__file__).resolve().parents[1] / "integration" / "earlier_invoices"
 FACTS = {
@@ -60,29 +55,6 @@ def live(directory: Path) -> dict[str, Any]:
     return {"at": now_us(), "facts": facts(data)}
 
 
-def main(name: str) -> None:
-    """Pack a data directory of this revision."""
-    prepare_cache()
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        mock.patch.dict("os.environ", {"OCTROI_DEDUP_WINDOW_DAYS": "unlimited"}),
-    ):
-        root = Path(scratch) / name
-        root.mkdir()
-        (root / "expected.json").write_text(json.dumps(live(root), indent=1))
-        for left in (root / "data" / "spool", root / "data" / "state", root / "data" / "store"):
-            shutil.rmtree(left, ignore_errors=True)  # state and store are of the log; support/earlier.py has them
-        (root / "data" / "owner.lock").unlink(missing_ok=True)
-        EARLIER.mkdir(exist_ok=True)
-        with tarfile.open(EARLIER / f"{name}.tar.xz", "w:xz", preset=9) as packed:
-            packed.add(root, name, filter=_anonymous)
-
-
-def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    member.uid = member.gid = 0
-    member.uname = member.gname = ""
-    return member
-
-
 if __name__ == "__main__":
-    main(sys.argv[1])
+    # state and store are of the log; support/earlier.py has them
+    pack(EARLIER, sys.argv[1], lambda data: live(data.parent), ["spool", "state", "store"])
