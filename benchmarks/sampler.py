@@ -14,7 +14,13 @@ INTERVAL_S = 0.004
 SHOWN = 25
 DEPTH = 3
 """Callers that are told with a line."""
-_IDLE = ("threading.py", "queue.py", "selectors.py", "sampler.py")
+_IDLE = {
+    "threading.py": ("wait", "wait_for", "join", "_wait_for_tstate_lock", "acquire"),
+    "queue.py": ("get", "put", "join"),
+    "selectors.py": ("select",),
+    "sampler.py": ("_run",),
+}
+"""By file, the functions in which a thread waits; others there (`Event.is_set`, say) are work like any."""
 
 
 class Sampler:
@@ -53,7 +59,7 @@ class Sampler:
     def take(self, name: str, frame: FrameType) -> None:
         """Count one sample of a thread."""
         self.samples[name] += 1
-        if Path(frame.f_code.co_filename).name in _IDLE:
+        if frame.f_code.co_name in _IDLE.get(Path(frame.f_code.co_filename).name, ()):
             self._waiting[name] += 1
             return
         self._functions[name][_function(frame)] += 1
