@@ -226,6 +226,18 @@ class WalletHistory(RuleBasedStateMachine):
 TestWalletHistory = WalletHistory.TestCase
 TestWalletHistory.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
 
+
+def test_usage_backed_out_before_the_next_look_gives_back_what_expires() -> None:
+    history = WalletHistory()
+    history.overshoot("both/bill", 1)
+    history.reserve("both/gift", 1)
+    history.top_up("some/all", 1, 40)
+    history.use("some", 1)
+    history.pass_time(0)
+    history.back_out(0)
+    history.what_is_left_to_expire_is_there()
+
+
 # ---- how far below zero
 
 OVERDRAFT = """

@@ -55,7 +55,13 @@ class Purse:
         return drawn
 
     def expire(self, at: int, again_at: int) -> Decimal:
-        """Let what is due expire, but for what is reserved; return how much."""
+        """Let what is due expire, but for what is reserved; return how much.
+
+        A wallet of which nothing is due is not looked at: what usage drew of its lots comes back to them when the usage is backed
+        out before the next look.
+        """
+        if all(lot[0] > at for lot in self.lots):
+            return Decimal(0)
         self.look()
         gone = Decimal(0)
         for lot in self.lots:
