@@ -262,6 +262,8 @@ RECORDS: dict[RecordKind, type[EnergyRecord]] = {
 
 DIFFERENCE_KEY = ("point", "start", "grid", "time_class", "measure", "direction")
 """Columns of quantities that name what two indexes differ by: where it begins."""
+DEMAND_KEY = ("point", "channel", "start")
+"""Columns of intervals that name the demand of a window: where the last interval of the window begins."""
 
 
 def columns_of(kind: RecordKind) -> tuple[str, ...]:

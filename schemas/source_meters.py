@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from schemas.price_plan import Document
+from schemas.price_plan import Code, Document
 from schemas.source_base import EventMapping, FieldName, SourceBase
 
 MeterRecords = Literal["intervals", "readings"]
@@ -56,7 +56,9 @@ class MeterDataSource(SourceBase):
     """Meter data that is told from its shape: NEM12 and NEM13, Green Button (ESPI), MSCONS, P1 telegrams, or a `table`.
 
     `strict` refuses a file whole at its first fault; otherwise what can be read is, and what is beside a fault is parked.
-    `zone` is for instants without an offset. `demand_minutes`: each interval tells the mean power of that long until its end.
+    `zone` is for instants without an offset. `demand_minutes`: each interval tells the mean power of that long until its end;
+    `demand_windows`: which of these windows count, all of them or those that end on a multiple of their length since midnight.
+    `demand_to`: `octroi energy create` states the demand of windows over all files of this source as usage of that one.
     """
 
     format: Literal["meter_data"]
@@ -64,6 +66,8 @@ class MeterDataSource(SourceBase):
     strict: bool = True
     zone: str | None = None
     demand_minutes: Minutes | None = None
+    demand_windows: Literal["rolling", "fixed"] = "rolling"
+    demand_to: Code | None = None
     table: MeterTable | None = None
     mapping: EventMapping
 
@@ -71,6 +75,10 @@ class MeterDataSource(SourceBase):
     def _fits(self) -> MeterDataSource:
         if self.demand_minutes is not None and self.records != "intervals":
             raise ValueError("only intervals have a demand: leave `demand_minutes` out")
+        if self.demand_windows == "fixed" and (self.demand_minutes is None or 1440 % self.demand_minutes):
+            raise ValueError("fixed windows have `demand_minutes` that divide a day")
+        if self.demand_to is not None and (self.records != "intervals" or self.demand_minutes is not None):
+            raise ValueError("`demand_to` is of intervals, and `demand_minutes` of the source that it names")
         table = self.table
         if table is None:
             return self

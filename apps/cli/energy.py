@@ -64,7 +64,8 @@ def _step(data: Path | None, step: str, **more: Any) -> Any:
 def create(until: Until = None, data: Data = None, as_json: AsJson = False) -> None:
     """Take in what lies in the spool, and count the operations that come of it; fees that are due are operations, too.
 
-    Records of sources with `hold` wait. Done again, it changes nothing.
+    Demand is stated over all intervals that came (`demand_to`). Records of sources with `hold` wait.
+    Done again, it changes nothing.
     """
     settings, directory = open_settings(data)
     from apps.cli.processing import judge
@@ -74,15 +75,25 @@ def create(until: Until = None, data: Data = None, as_json: AsJson = False) -> N
     rows = [list(row.values()) for row in told["counts"] if row["operations"]]
     if as_json:
         print_json(told)
-    elif rows:
-        print_table("", ["kind", "status", "operations"], rows)
     else:
-        print("no operations")
+        _tell_windows(told)
+        if rows:
+            print_table("", ["kind", "status", "operations"], rows)
+        elif not told["windows"]:
+            print("no operations")
     if taken is not None:
         judge(taken, None)
     elif _lies_in(directory):
         say("not all that lies in the spool is counted: the process that owns the directory has not taken it yet")
         raise typer.Exit(PARTIAL)
+
+
+def _tell_windows(told: dict[str, Any]) -> None:
+    if told["windows"]:
+        print(f"{count(told['windows'], 'window')} of demand stated")
+    if told["windows_again"]:
+        again = f"{told['windows_again']:,} of them again, with another demand than before"
+        say(f"{again}: `octroi rerate` settles what the largest of their periods costs")
 
 
 def _taken_in(directory: DataDirectory, settings: Settings) -> RunReport | None:
@@ -115,6 +126,7 @@ def execute(until: Until = None, data: Data = None, as_json: AsJson = False) -> 
     if as_json:
         print_json(told)
         return
+    _tell_windows(told)
     if told["differences"]:
         print(f"{count(told['differences'], 'difference')} of indexes stated")
     refused = told["unrated"] + told["rejected"] + told["parked"]

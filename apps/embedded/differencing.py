@@ -31,7 +31,6 @@ from schemas.source_energy import EnedisSource
 
 READINGS_AT_ONCE = 1_000_000
 """Readings that are in memory at once, about a kilobyte each: beyond, points are taken in several passes."""
-_NAME = re.compile(r"differences-(\d{1,10})\.json")
 _CAME_TO_NOTHING = """
 SELECT claim FROM fact_claim WHERE status = 'quarantined' AND claim NOT IN (SELECT claim FROM fact_block)
 """
@@ -57,27 +56,39 @@ def _state(engine: Engine, target: str, codes: list[str]) -> int:
     assert isinstance(source, EnedisSource)
     claims = standing_claims(engine, codes)
     passes = 1 + _readings(engine, claims) // READINGS_AT_ONCE
+    return state(engine, target, "differences", _file(engine, source, claims, passes))
+
+
+def _file(engine: Engine, source: EnedisSource, claims: list[FileClaim], passes: int) -> Iterator[bytes]:
+    """Yield, in pieces, the file of what has to be stated; nothing where that is nothing."""
     version, count = engine.journal.next_claim, 0
+    for part in range(passes):
+        readings = (row for _, _, row in kept(engine, claims) if part_of(row, passes) == part)
+        wanted = as_asked(differences(readings), source)
+        for row in restated(wanted, _stated(engine, source.code, part, passes), version):
+            yield (b",\n" if count else b'{"quantities": [\n') + json.dumps(row, ensure_ascii=False).encode()
+            count += 1
+    if count:
+        yield b"\n]}\n"
+
+
+def state(engine: Engine, target: str, name: str, pieces: Iterator[bytes]) -> int:
+    """Claim a file of statements, as any other file is; return how many records it has, 0 without a file for no pieces."""
     spool = engine.directory.spool
-    path = spool.incoming / target / ".differences.json"
+    path = spool.incoming / target / f".{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
+    size = 0
     with durable_file(path) as handle:
-        handle.write(b'{"quantities": [')
-        for part in range(passes):
-            readings = (row for _, _, row in kept(engine, claims) if _part(row, passes) == part)
-            wanted = as_asked(differences(readings), source)
-            for row in restated(wanted, _stated(engine, target, part, passes), version):
-                handle.write((b",\n" if count else b"\n") + json.dumps(row, ensure_ascii=False).encode())
-                count += 1
-        handle.write(b"\n]}\n")
-    if not count:
+        for piece in pieces:
+            size += handle.write(piece)
+    if not size:
         path.unlink()
         return 0
-    arrival = Arrival(target, f"differences-{version}.json", path)
+    arrival = Arrival(target, f"{name}-{engine.journal.next_claim}.json", path)
     (entry,) = spool.claim_all(engine.journal, [arrival], now=engine.now(), terms=engine.terms)
-    engine.process(entry)
+    report = engine.process(entry)
     engine.flush()
-    return count
+    return report.total("received")
 
 
 def standing_claims(engine: Engine, codes: list[str]) -> list[FileClaim]:
@@ -113,7 +124,8 @@ def _refused(engine: Engine) -> set[int]:
     return set(claims)
 
 
-def _part(row: Row, passes: int) -> int:
+def part_of(row: Row, passes: int) -> int:
+    """Return in which of several passes the point of a row is taken."""
     return crc32(row.get("point", "").encode()) % passes
 
 
@@ -126,18 +138,28 @@ def _readings(engine: Engine, claims: list[FileClaim]) -> int:
 def _stated(engine: Engine, target: str, part: int, passes: int) -> dict[Key, Row]:
     """Return the latest statement of each difference that was made before; what was backed out has to be stated again."""
     found: dict[Key, Row] = {}
+    for claim, stands in own_files(engine, target, "differences"):
+        for row in _own_rows(engine, claim):
+            if row.get("flow") == FLOW and part_of(row, passes) == part:
+                remember(found, key_of(row), row, stands=stands)
+    return found
+
+
+def own_files(engine: Engine, target: str, name: str) -> Iterator[tuple[FileClaim, bool]]:
+    """Yield (file, whether it stands) of the files in which octroi stated something, in the order of the log."""
+    named = re.compile(rf"{name}-(\d{{1,10}})\.json")
     withdrawn, refused = _withdrawn(engine), _refused(engine)
     for claim in _files(engine, [target]):
-        if not _NAME.fullmatch(claim.name) or claim.corrects or claim.claim in refused:
-            continue
-        for row in _own_rows(engine, claim):
-            if row.get("flow") != FLOW or _part(row, passes) != part:
-                continue
-            if claim.claim in withdrawn:
-                found.pop(key_of(row), None)
-            else:
-                found[key_of(row)] = row
-    return found
+        if named.fullmatch(claim.name) and not claim.corrects and claim.claim not in refused:
+            yield claim, claim.claim not in withdrawn
+
+
+def remember(found: dict[Key, Row], key: Key, row: Row, *, stands: bool) -> None:
+    """Keep a statement as the latest of its key; of one that was backed out there is none, so that it is stated again."""
+    if stands:
+        found[key] = row
+    else:
+        found.pop(key, None)
 
 
 def _own_rows(engine: Engine, claim: FileClaim) -> list[Row]:

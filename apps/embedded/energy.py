@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from apps.embedded.demanding import demand_sources, state_demand
 from apps.embedded.differencing import kept, standing_claims, state_differences
 from apps.embedded.engine import Engine
 from apps.embedded.fees import charge_fees
@@ -100,28 +101,31 @@ def energy(engine: Engine, request: dict[str, Any]) -> Any:
 
 
 def energy_sources(engine: Engine) -> dict[str, EnergySource]:
-    """Return the sources of energy of the catalog in force.
+    """Return the sources of energy in France of the catalog in force; none where there is demand to state.
 
     Raises:
-        UnableToOperate: when there is none.
+        UnableToOperate: when there is neither.
     """
     catalog = engine.active.catalog if engine.active is not None else None
     found = {} if catalog is None else {c: s for c, s in catalog.sources.items() if isinstance(s, EnergySource)}
-    if not found:
-        raise UnableToOperate("the catalog in force has no source of the formats enedis and grdf")
+    if not found and not demand_sources(engine):
+        raise UnableToOperate(
+            "the catalog in force has no source of the formats enedis and grdf, and none with demand_to"
+        )
     return found
 
 
 def created(engine: Engine, until: str | None) -> dict[str, Any]:
-    """State what indexes differ by; return how many operations there are, by kind and status, and which fees are due."""
-    stated = state_differences(engine)
+    """State what indexes differ by, and demand; count operations by kind and status, and say which fees are due."""
+    stated, (windows, again) = state_differences(engine), state_demand(engine)
     told = listed(engine, None)
     counts = Counter((one["kind"], one["status"]) for one in told["operations"])
     fees = charge_fees(engine, until, preview=True) if until and _has_fees(engine) else None
     if fees is not None:
         counts[Kind.ABO, Status.TO_DO] += fees["charged"] + fees["taken_back"]
     rows = [{"kind": kind, "status": status, "operations": counts[kind, status]} for kind in Kind for status in Status]
-    return {"counts": rows, "fees": fees, "left": told["left"], "differences": sum(stated.values())}
+    return {"counts": rows, "fees": fees, "left": told["left"], "differences": sum(stated.values()),
+            "windows": windows, "windows_again": again}  # fmt: skip
 
 
 def execute(engine: Engine, until: str | None) -> dict[str, Any]:
@@ -129,7 +133,7 @@ def execute(engine: Engine, until: str | None) -> dict[str, Any]:
 
     Each file's records are one entry of the log, so that a crash leaves what was not executed for the next time.
     """
-    stated = state_differences(engine)
+    stated, (windows, again) = state_differences(engine), state_demand(engine)
     tried, totals = 0, Counter[str]()
     for source in energy_sources(engine):
         left = 1
@@ -145,6 +149,8 @@ def execute(engine: Engine, until: str | None) -> dict[str, Any]:
     return {
         "executed": tried,
         "differences": sum(stated.values()),
+        "windows": windows,
+        "windows_again": again,
         **{name: totals[name] for name in _TOTALS},
         "fees": fees,
     }

@@ -14,6 +14,7 @@ from schemas.source import (
     EventTime,
     EventTypeRule,
     Filter,
+    MeterDataSource,
     Quantity,
     R151Source,
     SourceBase,
@@ -80,6 +81,10 @@ def describe_source(source: SourceBase, catalog: Catalog) -> list[tuple[str, str
         told += _readings(source, catalog)
     if isinstance(source, EnergySource):
         told += _energy(source)
+    if isinstance(source, MeterDataSource) and source.demand_to is not None:
+        told.append(
+            ("demand is stated", f"by {source.demand_to}, over all files, once `octroi energy create` reads them")
+        )
     if source.hold:
         told.append(("hold", "records of new files wait (AWAITS_EXECUTION): `octroi energy execute`, or replay them"))
     return [*told, ("longest record", f"{source.record_bytes_max} bytes; longer ones are rejected (RECORD_TOO_LONG)")]

@@ -20,7 +20,7 @@ from billing.catalog.rules_flow import check_flow, check_space, flow_fields
 from billing.catalog.rules_transform import check_transform
 from billing.catalog.rules_values import check_values
 from billing.catalog.wording import choose
-from schemas.energy import DIFFERENCE_KEY, columns_of
+from schemas.energy import DEMAND_KEY, DIFFERENCE_KEY, columns_of
 from schemas.price_plan import EventType
 from schemas.quantity import QUANTITY_MAX, Unit
 from schemas.source import (
@@ -197,6 +197,8 @@ def _check_energy(ctx: Context, entry: Entry[Any], source: EnedisSource | GrdfSo
         _check_table(ctx, entry, source.table)
     if isinstance(source, MeterDataSource) and source.zone is not None:
         ctx.zone(entry, ("zone",), source.zone)
+    if isinstance(source, MeterDataSource) and source.demand_to is not None:
+        _check_demand(ctx, entry, source.demand_to)
 
 
 def _check_differences(ctx: Context, entry: Entry[Any], code: str) -> None:
@@ -206,11 +208,27 @@ def _check_differences(ctx: Context, entry: Entry[Any], code: str) -> None:
     if not isinstance(target, EnedisSource) or target.records != "quantities":
         ctx.problems.at(entry, ("differences_to",), f'"{code}" is no source of quantities of Enedis', "name one")
         return
-    mapping = target.mapping
-    replaces = target.on_same_key in ("reverse", "supersede") and mapping.version == "version"
-    if not replaces or set(DIFFERENCE_KEY) != set(mapping.identity):
+    if not _replaces(target, target.mapping, DIFFERENCE_KEY):
         fix = f"give it `on_same_key: reverse`, `version: version`, and the identity {', '.join(DIFFERENCE_KEY)}"
         ctx.problems.at(entry, ("differences_to",), f'"{code}" cannot state a difference again', fix)
+
+
+def _check_demand(ctx: Context, entry: Entry[Any], code: str) -> None:
+    """Check that the source that demand goes to works it out, and takes the place of what it stated before."""
+    found = ctx.documents.of(SourceBase).get(code)
+    target = None if found is None else found.document
+    if not isinstance(target, MeterDataSource) or target.demand_minutes is None:
+        fix = "name one of the format meter_data with `demand_minutes`"
+        ctx.problems.at(entry, ("demand_to",), f'"{code}" is no source of demand', fix)
+    elif not _replaces(target, target.mapping, DEMAND_KEY):
+        fix = f"give it `on_same_key: reverse`, `version: version`, and the identity {', '.join(DEMAND_KEY)}"
+        ctx.problems.at(entry, ("demand_to",), f'"{code}" cannot state a demand again', fix)
+
+
+def _replaces(target: SourceBase, mapping: EventMapping, key: tuple[str, ...]) -> bool:
+    """Return whether a newer statement of what has a key takes the place of the one before."""
+    replaces = target.on_same_key in ("reverse", "supersede") and mapping.version == "version"
+    return replaces and set(key) == set(mapping.identity)
 
 
 def _check_table(ctx: Context, entry: Entry[Any], table: GrdfTable | MeterTable) -> None:

@@ -148,7 +148,7 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
 }
 """Heading of docs/catalog.md -> the model whose fields its table lists."""
 SPECIAL_DEFAULTS = {
-    "of", "demand_minutes", "point", "step_minutes", "first_step", "qualities", "time_class",
+    "of", "demand_minutes", "demand_to", "point", "step_minutes", "first_step", "qualities", "time_class",
     "pays_for", "table", "natures", "statuses", "published", "priority", "bounds", "points",
     "rating_group", "service_identifier", "threshold", "holding_s", "redirect_to", "restrict_to", "subscription_ids",
     "identity_space",

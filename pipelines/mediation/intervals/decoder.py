@@ -16,6 +16,7 @@ from pipelines.mediation.context import DecodeContext
 from pipelines.mediation.extract import DecodedBlock, FieldMatrix
 from pipelines.mediation.intervals.demand import rows_of, with_demand
 from pipelines.mediation.intervals.flows import Asked, read_pieces
+from pipelines.mediation.intervals.windows import INTERVAL_COLUMNS
 from pipelines.mediation.meters.steps import Steps
 from pipelines.mediation.plan import compile_mapping
 from pipelines.mediation.zones import zone_table
@@ -56,7 +57,8 @@ class MeterDataDecoder(RowDecoder):
         pieces = read_pieces(stream, asked_by(self.source))
         if self.source.demand_minutes is not None:
             zone = None if self.source.zone is None else ZoneInfo(self.source.zone)
-            pieces = with_demand(pieces, 60 * self.source.demand_minutes, zone)
+            fixed = self.source.demand_windows == "fixed"
+            pieces = with_demand(pieces, 60 * self.source.demand_minutes, zone, fixed=fixed)
         for piece in pieces:
             if isinstance(piece, Steps):
                 yield piece.columns(self.plan.fields)
@@ -92,5 +94,6 @@ def make_meter_data(context: DecodeContext, source: MeterDataSource) -> MeterDat
     if source.zone is not None:
         zone_table(source.zone)
     covered = (COVERED,) if source.records == "intervals" else ()
-    plan = compile_mapping(context, source.mapping, (DOUBT, LINE, *covered))
+    kept = INTERVAL_COLUMNS if source.demand_to is not None else ()
+    plan = compile_mapping(context, source.mapping, (DOUBT, LINE, *covered, *kept))
     return MeterDataDecoder(source, plan)

@@ -16,6 +16,8 @@ from pipelines.mediation.meters.units import power_of
 
 NAMES = ("flow", "point", "created_at", "version", "line", "doubt", "start", "end", "step_s", "measure", "direction",
          "value", "net", "unit", "quality", "nature", "channel", "power")  # fmt: skip
+FLOW = "DEMAND"
+"""What statements of demand over several files call themselves."""
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 SERIES_MAX = 100_000
 """Channels whose last minutes are remembered; of more, the ones that were quiet longest begin anew."""
@@ -43,13 +45,30 @@ class _Window:
 
 
 def with_demand(
-    pieces: Iterator[Steps | list[Row]], window_s: int, zone: ZoneInfo | None = None
+    pieces: Iterator[Steps | list[Row]], window_s: int, zone: ZoneInfo | None = None, *, fixed: bool = False
 ) -> Iterator[list[Row]]:
-    """Yield the intervals of a file with their demand and local time. What is doubted, or has no value, ends a window."""
+    """Yield the intervals of a file with their demand and local time. What is doubted, or has no value, ends a window.
+
+    Statements of demand, which were worked out of several files, stay as they are.
+
+    Args:
+        fixed: whether only windows count that end on a multiple of their length since local midnight.
+    """
     windows: dict[tuple[str, str], _Window] = {}
     for piece in pieces:
         rows = piece if isinstance(piece, list) else rows_of(piece)
-        yield [row | {"demand": _demand(row, windows, window_s)} | _local(row, zone) for row in rows]
+        yield [row if row.get("flow") == FLOW else _told(row, windows, window_s, zone, fixed=fixed) for row in rows]
+
+
+def _told(
+    row: Row, windows: dict[tuple[str, str], _Window], window_s: int, zone: ZoneInfo | None, *, fixed: bool
+) -> Row:
+    demand = _demand(row, windows, window_s)
+    if fixed and demand and (end := parsed(row["end"])) is not None:
+        clock = end if zone is None else end.astimezone(zone)
+        if (3600 * clock.hour + 60 * clock.minute + clock.second) % window_s:
+            demand = ""
+    return row | {"demand": demand} | _local(row, zone)
 
 
 def rows_of(steps: Steps) -> list[Row]:

@@ -12,6 +12,8 @@ from pipelines.mediation.columns.rows import ROWS_AT_ONCE, Row
 from pipelines.mediation.enedis.heads import HEAD_BYTES, Shape, read_head, read_up_to
 from pipelines.mediation.espi.reader import EspiReader
 from pipelines.mediation.failures import UnableToDecodeFile
+from pipelines.mediation.intervals.demand import FLOW as DEMAND
+from pipelines.mediation.intervals.statements import read_statements
 from pipelines.mediation.intervals.table import TableReader
 from pipelines.mediation.meters.steps import Steps
 from pipelines.mediation.mscons.reader import MsconsReader
@@ -78,11 +80,16 @@ def _p1(stream: BinaryIO, head: bytes, asked: Asked) -> Iterator[Piece]:
     return chunks(p1.readings(stream, head, strict=asked.strict, zone=zone))
 
 
+def _demand(stream: BinaryIO, head: bytes, asked: Asked) -> Iterator[Piece]:
+    return chunks(read_statements(read_lines(stream, head)))
+
+
 FLOWS = (
     Flow("P1", re.compile(rb"\s*/[^/\n]{3}[0-9]"), ("readings",), _p1),
     Flow("MSCONS", re.compile(rb"\s*UN[AB]"), ("intervals", "readings"), _mscons),
     Flow("ESPI", re.compile(rb"\s*<"), ("intervals", "readings"), _espi),
     Flow("NEM13", re.compile(rb"\s*(100,NEM13|250,)"), ("readings",), _nem13),
+    Flow(DEMAND, re.compile(rb'\s*\{"demand": \['), ("intervals",), _demand),
     Flow("NEM12", re.compile(rb"\s*([1-9]00,)"), ("intervals",), _nem12),
 )
 """In the order in which they are tried."""

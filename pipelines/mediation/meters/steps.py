@@ -46,6 +46,14 @@ class Steps:
         """Return the number of intervals."""
         return len(self.head)
 
+    def of(self, rows: Int64Array) -> Steps:
+        """Return some of the intervals."""
+        taken = (
+            array[rows]
+            for array in (self.head, self.codes, self.start, self.step_s, self.value, self.version, self.line)
+        )
+        return Steps(self.heads, self.said, *taken)
+
     def columns(self, names: tuple[str, ...]) -> Columns:
         """Return the intervals as columns of text."""
         return tuple(self._column(name) for name in names)

@@ -107,6 +107,10 @@ def test_a_series_that_is_not_named_and_a_column_that_is_missing() -> None:
     [
         ({"zone": None}, "instants without an offset have a `zone`"),
         ({"records": "readings", "demand_minutes": 30}, "only intervals have a demand"),
+        ({"demand_windows": "fixed"}, "fixed windows have `demand_minutes` that divide a day"),
+        ({"demand_windows": "fixed", "demand_minutes": 50}, "fixed windows have `demand_minutes` that divide a day"),
+        ({"demand_to": "d", "demand_minutes": 30}, "`demand_to` is of intervals"),
+        ({"demand_to": "d", "records": "readings"}, "`demand_to` is of intervals"),
         ({"table": LONG | {"point": ""}}, "say either which column is the `point`"),
         ({"table": LONG | {"step_minutes": None}}, "intervals have `step_minutes`"),
         ({"table": LONG | {"series": {"a": ACTIVE, "b": ACTIVE}}}, "with several `series`"),
