@@ -23,7 +23,10 @@ def _inside() -> set[str]:
 
 def test_a_thread_that_works_is_told_from_one_that_waits() -> None:
     sampler, end, done = Sampler(), threading.Event(), list[bool]()
-    threads = [threading.Thread(target=_busy, args=(done,), name="busy"), threading.Thread(target=end.wait, name="idle")]
+    threads = [
+        threading.Thread(target=_busy, args=(done,), name="busy"),
+        threading.Thread(target=end.wait, name="idle"),
+    ]
     for thread in threads:
         thread.start()
     while any(thread.name not in _inside() for thread in threads):
