@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 from xml.parsers import expat
 
-from pipelines.mediation.enedis.xml_elements import DEPTH_MAX, ELEMENT_BYTES_MAX, PIECE_BYTES, parse
+from pipelines.mediation.enedis.heads import read_up_to
+from pipelines.mediation.enedis.xml_elements import DEPTH_MAX, ELEMENT_BYTES_MAX, parse
+from pipelines.mediation.espi.runs import ELEMENT, WINDOW_BYTES, Cutter, Run
 from pipelines.mediation.failures import UnableToDecodeFile
 
 SMALL = (
@@ -36,7 +39,8 @@ class Entry:
     """An entry, or the part of one that has been read.
 
     Attributes:
-        line: where it begins. links: rel -> hrefs. kind: of resource. said: its leaves. readings: of its interval blocks.
+        line: where it begins. links: rel -> hrefs. kind: of resource. said: its leaves. readings: of its interval blocks, or
+            (line, run) of many; count: how many they are.
         whole: whether the entry has ended.
     """
 
@@ -44,7 +48,8 @@ class Entry:
     links: dict[str, list[str]] = field(default_factory=dict)
     kind: str = ""
     said: dict[str, str] = field(default_factory=dict)
-    readings: list[Reading] = field(default_factory=list)
+    readings: list[Reading | tuple[int, Run]] = field(default_factory=list)
+    count: int = 0
     whole: bool = False
 
     @property
@@ -60,7 +65,7 @@ class _Handler:
 
     Attributes:
         path: names of the elements that are open. done: entries that are complete, or parts. updated: of the feed.
-        links: how many the entry has.
+        links: how many the entry has. runs: those whose elements are still to come.
     """
 
     parser: expat.XMLParserType
@@ -71,6 +76,7 @@ class _Handler:
     done: list[Entry] = field(default_factory=list)
     updated: str = ""
     links: int = 0
+    runs: deque[Run] = field(default_factory=deque)
     _reading: dict[str, str] | None = None
     _line: int = 0
 
@@ -82,13 +88,20 @@ class _Handler:
                 raise self._too_long("the name of an element")
             if len(self.names) < LEAVES_MAX:
                 self.names[name] = local
+        run = None
+        if local == ELEMENT and self.runs and self.runs[0].at == self.parser.CurrentByteIndex:
+            run, local = self.runs.popleft(), READING
         if len(self.path) >= DEPTH_MAX:
             raise UnableToDecodeFile("WRONG_FLOW", f"line {self.parser.CurrentLineNumber}: elements nest too deep")
         if not self.path and local not in (FEED, ENTRY):
             raise UnableToDecodeFile("WRONG_FLOW", f"the root element is {local[:40]!r}, not feed")
         self.path.append(local)
         self.texts.clear()
-        if local == READING:
+        if run is not None:
+            self._reading = None
+            if self.entry is not None:
+                self._take(self.entry, (self.parser.CurrentLineNumber, run), len(run.table))
+        elif local == READING:
             self._reading, self._line = {}, self.parser.CurrentLineNumber
         elif local == ENTRY:
             self.entry, self.links = Entry(self.parser.CurrentLineNumber), 0
@@ -122,7 +135,8 @@ class _Handler:
             elif local == READING:
                 self._reading = None
                 if entry is not None:
-                    self._take(entry, reading)
+                    start, step, value = (reading.get(name, "") for name in ("start", "duration", "value"))
+                    self._take(entry, (self._line, start, step, value, reading.get("quality", "")), 1)
         elif entry is not None:
             if local == ENTRY:
                 entry.whole, self.entry = True, None
@@ -133,15 +147,15 @@ class _Handler:
             self.updated = "".join(self.texts).strip()
         self.texts.clear()
 
-    def _take(self, entry: Entry, reading: dict[str, str]) -> None:
-        said = (self._line, reading.get("start", ""), reading.get("duration", ""), reading.get("value", ""))
-        entry.readings.append((*said, reading.get("quality", "")))
-        if len(entry.readings) < READINGS_AT_ONCE:
+    def _take(self, entry: Entry, reading: Reading | tuple[int, Run], count: int) -> None:
+        entry.readings.append(reading)
+        entry.count += count
+        if entry.count < READINGS_AT_ONCE:
             return
         if entry.href:
             self.done.append(Entry(entry.line, entry.links, entry.kind, {}, entry.readings))
-            entry.readings = []
-        elif len(entry.readings) > READINGS_MAX:
+            entry.readings, entry.count = [], 0
+        elif entry.count > READINGS_MAX:
             told = f"line {entry.line}: an entry has more than {READINGS_MAX} readings before it says what they are of"
             raise UnableToDecodeFile("RECORD_TOO_LONG", told)
 
@@ -167,11 +181,13 @@ def read_entries(stream: BinaryIO, head: bytes) -> Iterator[tuple[str, Entry]]:
     parser.EndElementHandler = handler.end
     parser.CharacterDataHandler = handler.text
     parser.StartDoctypeDeclHandler = handler.doctype
-    piece, given, at = head, 0, 0
+    piece, at, cutter = head, 0, Cutter()
     while True:
-        parse(parser, piece, final=not piece)
-        given, at = given + len(piece), max(at, parser.CurrentByteIndex)
-        if given - at > ELEMENT_BYTES_MAX:  # a tag or a comment of which expat keeps all until it ends
+        window, runs = cutter.cut(piece)
+        handler.runs.extend(runs)
+        parse(parser, window, final=not piece)
+        at = max(at, parser.CurrentByteIndex)
+        if cutter.given - at > ELEMENT_BYTES_MAX:  # a tag or a comment of which expat keeps all until it ends
             told = f"line {parser.CurrentLineNumber}: what begins there is longer than {ELEMENT_BYTES_MAX} bytes"
             raise UnableToDecodeFile("RECORD_TOO_LONG", told)
         done, handler.done = handler.done, []
@@ -179,4 +195,4 @@ def read_entries(stream: BinaryIO, head: bytes) -> Iterator[tuple[str, Entry]]:
             yield handler.updated, entry
         if not piece:
             return
-        piece = stream.read(PIECE_BYTES)
+        piece = read_up_to(stream, WINDOW_BYTES)

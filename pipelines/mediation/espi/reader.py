@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
-from itertools import chain
+from itertools import pairwise
+from operator import itemgetter
 from typing import BinaryIO
 
-from pipelines.mediation.columns.rows import Row
+import numpy as np
+
+from pipelines.mediation.columns.rows import ROWS_AT_ONCE, Row
 from pipelines.mediation.enedis import words as common
 from pipelines.mediation.espi import words
+from pipelines.mediation.espi.held import Batch, Judge, Single, scale_of
 from pipelines.mediation.espi.parser import READINGS_MAX, Entry, Reading, read_entries
+from pipelines.mediation.espi.runs import Run
 from pipelines.mediation.failures import UnableToDecodeFile
+from pipelines.mediation.kernels import espi as kernel
 from pipelines.mediation.meters.channels import CONSUMPTION, index_channel, interval_channel
+from pipelines.mediation.meters.steps import Steps
 from pipelines.mediation.meters.units import ENERGY_OF, MEASURES, energy_of, scaled, unit_of
+from schemas.arrays import Int64Array
 from schemas.source_meters import MeterRecords
 
 FLOW = "ESPI"
@@ -23,7 +30,9 @@ HOLD_FROM_S = 3600
 """Intervals that are longer wait until the end of the file, for finer ones that say the same."""
 HELD_MAX = 20_000
 """Of the other intervals so many wait, too; of more the shortest are judged first, so that only the rest waits."""
-RANGES_MAX = 100_000
+Piece = Row | Steps | list[Row]
+_OWN = frozenset({"line", "start", "end", "value", "net", "quality", "nature"})
+"""Columns that each interval of a batch has for itself."""
 SUMMARIES = ("UsageSummary", "ElectricPowerUsageSummary")
 
 
@@ -36,42 +45,6 @@ class Type:
     base: str
     balance: int
     is_index: bool
-
-
-@dataclass(slots=True)
-class Coverage:
-    """Which time intervals of each length have told of; spans that touch are one.
-
-    Attributes:
-        spans: length in s -> (starts, ends), ascending.
-    """
-
-    spans: dict[int, tuple[list[Decimal], list[Decimal]]] = field(default_factory=dict)
-    count: int = 0
-
-    def overlaps(self, start: Decimal, end: Decimal, step_s: int) -> int:
-        """Return the length of intervals, other than `step_s`, that tell of a part of a time; 0 for none."""
-        for other, (starts, ends) in self.spans.items():
-            if other != step_s and (place := bisect_left(starts, end)) and ends[place - 1] > start:
-                return other
-        return 0
-
-    def add(self, start: Decimal, end: Decimal, step_s: int) -> None:
-        """Add an interval."""
-        starts, ends = self.spans.setdefault(step_s, ([], []))
-        if ends and ends[-1] == start:
-            ends[-1] = end
-            return
-        place = bisect_left(starts, start)
-        if place and ends[place - 1] >= start:
-            ends[place - 1] = max(ends[place - 1], end)
-        elif place < len(starts) and starts[place] <= end:
-            starts[place] = start
-            ends[place] = max(ends[place], end)
-        else:
-            starts.insert(place, start)
-            ends.insert(place, end)
-            self.count += 1
 
 
 @dataclass(slots=True)
@@ -91,31 +64,46 @@ class EspiReader:
     summaries: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     local: words.LocalTime | None = None
     _waiting: list[tuple[str, Reading]] = field(default_factory=list)
-    _held: dict[int, list[tuple[int, Row, Decimal]]] = field(default_factory=dict)
+    _held: dict[int, list[Single | Batch]] = field(default_factory=dict)
     _holding: int = 0
-    _long: list[tuple[int, Row, Decimal]] = field(default_factory=list)
-    _covered: dict[tuple[str, str], Coverage] = field(default_factory=dict)
+    _long: list[Single] = field(default_factory=list)
+    _judge: Judge = field(default_factory=Judge)
+    _last: tuple[tuple[str, str, int], Row] | None = None
     _others: bool = False
     _found: bool = False
 
-    def rows(self, stream: BinaryIO, head: bytes) -> Iterator[Row]:
+    def pieces(self, stream: BinaryIO, head: bytes) -> Iterator[Steps | list[Row]]:
         """Yield the records of a file; longer intervals come last, from the shortest to the longest.
 
         Raises:
             UnableToDecodeFile: what reading entries raises; WRONG_FLOW for a feed without such records.
         """
+        rows: list[Row] = []
+        for piece in self._pieces(stream, head):
+            if isinstance(piece, dict):
+                rows.append(piece)
+            if rows and (not isinstance(piece, dict) or len(rows) >= ROWS_AT_ONCE):
+                yield rows
+                rows = []
+            if not isinstance(piece, dict):
+                yield piece
+        if rows:
+            yield rows
+
+    def _pieces(self, stream: BinaryIO, head: bytes) -> Iterator[Piece]:
         updated = ""
         for updated, entry in read_entries(stream, head):
-            made = words.made_at(updated)
             self._describe(entry)
             if entry.readings:
-                yield from self._block(entry, made)
+                yield from self._block(entry, words.made_at(updated))
         made = words.made_at(updated)
         waiting, self._waiting = self._waiting, []
         for href, reading in waiting:
             yield from self._read(href, reading, made, last=True)
-        for step_s, row, start in sorted([*chain(*self._held.values()), *self._long], key=lambda item: item[0]):
-            yield self._judged(row, start, step_s)
+        for step_s in sorted(self._held):
+            yield from self._judge.judged(self._held[step_s])
+        longer = sorted(self._long, key=itemgetter(0))
+        yield from self._judge.judged(longer)
         if not self._found:
             told = "the feed has no interval blocks" if not self._others else f"the feed has no {self.records}"
             raise UnableToDecodeFile("WRONG_FLOW", told)
@@ -134,11 +122,59 @@ class EspiReader:
         elif entry.kind == "LocalTimeParameters" and self.local is None:
             self.local = words.local_time({name.partition(".")[2]: text for name, text in entry.said.items()})
 
-    def _block(self, entry: Entry, made: str) -> Iterator[Row]:
+    def _block(self, entry: Entry, made: str) -> Iterator[Piece]:
         for reading in entry.readings:
-            yield from self._read(entry.href, reading, made)
+            if len(reading) == 2:
+                yield from self._run(entry.href, *reading, made)
+            else:
+                yield from self._read(entry.href, reading, made)
 
-    def _read(self, href: str, reading: Reading, made: str, *, last: bool = False) -> Iterator[Row]:
+    def _run(self, href: str, line: int, run: Run, made: str) -> Iterator[Piece]:
+        """Take the readings of a run: as arrays where they are intervals, and whole millionths; else one by one."""
+        found, table = self._type_of(href, last=False), run.table
+        if found is not None and found.is_index != (self.records == "readings"):
+            self._others = True
+            return
+        largest = int(np.abs(table[:, kernel.VALUE]).max())
+        scale = None if found is None or found.base in ENERGY_OF else scale_of(found.factor, largest)
+        if found is None or scale is None or found.known["doubt"] or found.is_index:
+            for reading in _told(line, table):
+                yield from self._read(href, reading, made)
+            return
+        self._found = True
+        table[:, kernel.LINE] += line
+        steps = table[:, kernel.STEP]
+        edges = (np.flatnonzero(steps[1:] != steps[:-1]) + 1).tolist()
+        for begin, end in pairwise([0, *edges, len(table)]):
+            step_s = int(steps[begin])
+            if step_s > HOLD_FROM_S:
+                for reading in _told(0, table[begin:end]):
+                    yield from self._read(href, reading, made)
+            else:
+                known = self._known(href, table[begin], found, made)
+                yield from self._hold_batch(Batch(known, scale, step_s, table[begin:end]))
+
+    def _known(self, href: str, first: Int64Array, found: Type, made: str) -> Row:
+        [reading] = _told(0, first[None, :])
+        row, _, step_s = self._row(href, reading, found, made)
+        key = (href, made, step_s)
+        same = {name: text for name, text in row.items() if name not in _OWN}
+        if self._last is None or self._last[0] != key or self._last[1] != same:
+            self._last = (key, same)
+        return self._last[1]
+
+    def _hold_batch(self, batch: Batch) -> Iterator[Piece]:
+        """Hold a batch back; as many at once as would be held of single ones."""
+        at = 0
+        while at < len(batch):
+            part = batch.cut(at, at + HELD_MAX - self._holding)
+            at += len(part)
+            self._held.setdefault(batch.step_s, []).append(part)
+            self._holding += len(part)
+            if self._holding >= HELD_MAX:
+                yield from self._shortest()
+
+    def _read(self, href: str, reading: Reading, made: str, *, last: bool = False) -> Iterator[Piece]:
         found = self._type_of(href, last=last)
         if found is None and not last:
             self._waiting.append((href, reading))
@@ -166,25 +202,11 @@ class EspiReader:
             if self._holding >= HELD_MAX:
                 yield from self._shortest()
 
-    def _shortest(self) -> Iterator[Row]:
+    def _shortest(self) -> Iterator[Piece]:
         """Yield those of the held intervals that are the shortest: nothing that waits can say the same in more detail."""
         held = self._held.pop(min(self._held))
-        self._holding -= len(held)
-        for step_s, row, start in held:
-            yield self._judged(row, start, step_s)
-
-    def _judged(self, row: Row, start: Decimal, step_s: int) -> Row:
-        """Return an interval; one whose time intervals of another length have told of is never billed."""
-        coverage = self._covered.setdefault((row["point"], f"{row['measure']} {row['direction']}"), Coverage())
-        other = coverage.overlaps(start, start + step_s, step_s)
-        if other:
-            return row | {"covered": f"intervals of {other} s say the same"}
-        coverage.add(start, start + step_s, step_s)
-        if coverage.count > RANGES_MAX:
-            raise UnableToDecodeFile(
-                "RECORD_TOO_LONG", f"line {row['line']}: more than {RANGES_MAX} gaps between intervals"
-            )
-        return row
+        self._holding -= sum(len(item) if isinstance(item, Batch) else 1 for item in held)
+        yield from self._judge.judged(held)
 
     def _type_of(self, href: str, *, last: bool) -> Type | None:
         name = self.of_meter.get(_meter(href))
@@ -231,6 +253,12 @@ class EspiReader:
                 "channel": _channel(row, found, step_s)}  # fmt: skip
         row |= {"end": words.instant(start + step_s) if start is not None else "", "net": row["value"]}
         return row, start, step_s
+
+
+def _told(line: int, table: Int64Array) -> Iterator[Reading]:
+    """Yield readings of a table as the parser tells single ones."""
+    for start, step_s, value, quality, more in table.tolist():
+        yield line + more, str(start), str(step_s), str(value), "" if quality == kernel.NONE else str(quality)
 
 
 def _channel(row: Row, found: Type, step_s: int) -> str:

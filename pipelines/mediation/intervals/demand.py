@@ -15,7 +15,7 @@ from pipelines.mediation.meters.steps import Steps
 from pipelines.mediation.meters.units import power_of
 
 NAMES = ("flow", "point", "created_at", "version", "line", "doubt", "start", "end", "step_s", "measure", "direction",
-         "value", "net", "unit", "quality", "nature", "channel", "power")  # fmt: skip
+         "value", "net", "unit", "quality", "nature", "channel", "power", "covered")  # fmt: skip
 FLOW = "DEMAND"
 """What statements of demand over several files call themselves."""
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

@@ -67,7 +67,7 @@ def _nem13(stream: BinaryIO, head: bytes, asked: Asked) -> Iterator[Piece]:
 
 
 def _espi(stream: BinaryIO, head: bytes, asked: Asked) -> Iterator[Piece]:
-    return chunks(EspiReader(asked.records).rows(stream, head))
+    return EspiReader(asked.records).pieces(stream, head)
 
 
 def _mscons(stream: BinaryIO, head: bytes, asked: Asked) -> Iterator[Piece]:

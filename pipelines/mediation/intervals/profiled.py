@@ -101,7 +101,7 @@ def _espi(opened: Opened, zone: str | None) -> tuple[Profile, list[dict[str, Any
         reader = EspiReader(kind)
         with opened() as stream:
             try:
-                profile.take(chunks(reader.rows(stream, whole_head(stream)[0])))
+                profile.take(reader.pieces(stream, whole_head(stream)[0]))
             except UnableToDecodeFile as error:
                 failures += 1
                 if error.code != "WRONG_FLOW" or failures == len(kinds):

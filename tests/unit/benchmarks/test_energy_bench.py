@@ -25,7 +25,7 @@ def test_files_of_other_countries_are_recounted(suite: str, tmp_path: Path) -> N
         assert recounted[0] == 11 * 288
     else:
         written = write_espi(path, 40_000, 7)
-        found = measure_abroad({"suite": suite, "file": str(path)}, tmp_path / "catalog")
+        found = measure_abroad({"suite": suite, "file": str(path), "few": str(path)}, tmp_path / "catalog")
         count, total = recount_espi(path)
         assert (count, total) == written
         assert found["usage"] == [count, 1000 * total]
