@@ -168,6 +168,22 @@ class Settings(BaseSettings):
     http_idempotency_hours: Annotated[int, Field(ge=1)] = Field(
         24, description="how long the answer to an Idempotency-Key is remembered, hours"
     )
+    session_idle_minutes: Annotated[int, Field(ge=5, le=1440)] = Field(
+        30, description="how long a session of a user may be left alone, minutes"
+    )
+    session_hours: Annotated[int, Field(ge=1, le=720)] = Field(
+        12, description="how long a session of a user lasts at most, hours"
+    )
+    session_cookie_secure: bool = Field(
+        True, description="whether browsers send the cookie of a session over TLS, and to their own machine, alone"
+    )
+    password_reset_hours: Annotated[int, Field(ge=1, le=720)] = Field(
+        24, description="how long a token sets a password, hours"
+    )
+    password_passes: Annotated[int, Field(ge=1, le=64)] = Field(3, description="Argon2id: passes over the memory")
+    password_memory_kib: Annotated[int, Field(ge=8, le=4 << 20)] = Field(
+        65_536, description="Argon2id: memory of one comparison, KiB; two are made at once"
+    )
 
     @classmethod
     def settings_customise_sources(

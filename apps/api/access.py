@@ -103,9 +103,10 @@ def _new_key(ask: Ask) -> Reply:
     granted = frozenset[str]().union(*(expanded(known[code].grants) for code in said.roles))
     check_no_more(ask.caller.policies, ask.caller.principal, granted, key.principal())
     expires_at = None if said.expires_at is None else utc_microseconds(said.expires_at)
-    own = find_key(ask.database, ask.caller.principal.id)
-    if own.expires_at is not None and (expires_at is None or expires_at > own.expires_at):
-        raise UnableToGrant(f"the key {own.name!r} expires, and can make none that opens for longer")
+    if ask.caller.user is None:
+        own = find_key(ask.database, ask.caller.principal.id)
+        if own.expires_at is not None and (expires_at is None or expires_at > own.expires_at):
+            raise UnableToGrant(f"the key {own.name!r} expires, and can make none that opens for longer")
     made, token = add_key(
         ask.changing(),
         said.name,
@@ -220,7 +221,7 @@ ROUTES = [
         query={"entity": "of rows of this table", "key": "of this row"},
     ),
     Route(
-        "GET", "/v1/why", "", "Whether this key may do something, and why", _why, Why,
+        "GET", "/v1/why", "", "Whether this key or user may do something, and why", _why, Why,
         query={"action": "ENTITY:ACTION (required)", "account": "to this account"},
     ),
 ]  # fmt: skip

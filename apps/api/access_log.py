@@ -17,6 +17,7 @@ PATHS = frozenset(
     {
         "/v1/events",
         "/openapi.json",
+        "/v1/session",
         *(f"/v1/charging/{name}" for name in ("reserve", "confirm", "cancel", "charge", "refund")),
     }
 )

@@ -17,6 +17,7 @@ from apps.api.desk import Desk
 from apps.api.events import Events
 from apps.api.gate import Gate
 from apps.api.keys import Keys
+from apps.api.login import LOGIN_ROUTES, Logins
 from apps.api.problems import Problem, of_status
 from apps.api.resource_description import operation, schemas_of
 from apps.api.resources import Resources
@@ -92,13 +93,17 @@ def make_app(settings: Settings, gate: Gate, *, version: str) -> FastAPI:
     for route in ROUTES:
         serve = resources.served(route)
         app.add_api_route(route.path, serve, methods=[route.method], response_class=Response, **operation(route))
+    logins = Logins(settings, keys, desk)
+    for route in LOGIN_ROUTES:
+        serve = logins.served(route)
+        app.add_api_route(route.path, serve, methods=[route.method], response_class=Response, **operation(route))
     app.add_api_route("/healthz", health, methods=["GET"], response_class=Response, **state_operation("healthz"))
     app.add_api_route("/readyz", ready, methods=["GET"], response_class=Response, **state_operation("readyz"))
     app.add_exception_handler(Problem, _refuse)
     app.add_exception_handler(HTTPException, _refuse_by_status)
     app.add_exception_handler(UnableToOpenDatabase, _unopened)
     app.add_exception_handler(Exception, _fail)
-    _describe_with(app, lambda schema: complete(schema, schemas_of(ROUTES)))
+    _describe_with(app, lambda schema: complete(schema, schemas_of([*ROUTES, *LOGIN_ROUTES])))
     return app
 
 

@@ -99,8 +99,7 @@ class Charges:
 
     async def _permit(self, request: Request, action: str) -> None:
         self._gate.require_open()
-        caller = await self._keys.called(request.headers.get("authorization"))
-        note(request.scope, key=caller.name)
+        caller = await self._keys.asked(request)
         caller.require_charging(action)
 
     def _submit(self, kind: ChargingKind, body: Any) -> Future[Any]:

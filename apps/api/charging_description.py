@@ -63,7 +63,7 @@ _ANSWER: dict[str, Any] = {
     },
 }
 _EXAMPLE = {"code": "DONE", "granted_steps": 5000000, "amount": "0.5", "expires_at": "2026-10-05T09:01:00+00:00"}
-SECURED: dict[str, Any] = {"security": [{"key": []}]}
+SECURED: dict[str, Any] = {"security": [{"key": []}, {"session": []}]}
 
 
 def problems() -> dict[int, dict[str, Any]]:

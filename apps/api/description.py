@@ -172,7 +172,7 @@ def events_operation() -> dict[str, Any]:
         "openapi_extra": {
             "parameters": _PARAMETERS,
             "requestBody": {"required": True, "content": bodies},
-            "security": [{"key": []}],
+            "security": [{"key": []}, {"session": []}],
         },
     }
 
@@ -202,7 +202,13 @@ def complete(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
             "type": "http",
             "scheme": "bearer",
             "description": "a key of `octroi key add`, or of the setting `api_keys`",
-        }
+        },
+        "session": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "__Host-octroi",
+            "description": "what `POST /v1/session` sets; all but GET needs the header `X-CSRF-Token` with what it answered",
+        },
     }
     components.setdefault("schemas", {})["Problem"] = {
         "type": "object",

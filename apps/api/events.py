@@ -43,8 +43,7 @@ class Events:
             Problem: when it is refused.
         """
         self._gate.require_open()
-        caller = await self._keys.called(request.headers.get("authorization"))
-        note(request.scope, key=caller.name)
+        caller = await self._keys.asked(request)
         code = _source_of(request)
         caller.require(code)
         source = self._gate.source(code)
@@ -100,7 +99,8 @@ class Events:
             content = await loop.run_in_executor(self._writers, write)
         except OSError as error:
             raise Problem("unavailable", "there is no room for the body", headers={"Retry-After": "30"}) from error
-        mine = None if key is None else digest(engine.secret, b"key", caller.name.encode(), key.encode())
+        who = caller.name if caller.user is None else caller.author  # no key's name has a blank
+        mine = None if key is None else digest(engine.secret, b"key", who.encode(), key.encode())
         try:
             if mine is not None and (before := self._gate.begin(mine, content)):
                 path.unlink()

@@ -1,6 +1,7 @@
-"""API keys: who asks, and what they may do. Only hashes are known; comparing them takes the same time, right or wrong.
+"""Who asks, and what they may do: keys, and sessions of users. Only hashes are known; comparing them takes the same time.
 
-Keys of the tenant's database have roles and limits; those of the setting `api_keys` send and charge, as they always did.
+Keys of the tenant's database have roles and limits; those of the setting `api_keys` send and charge, as they always did. A
+session is in a cookie, which browsers send by themselves: a change needs a proof, too, that octroi's own page sent it.
 """
 
 from __future__ import annotations
@@ -9,15 +10,20 @@ import hashlib
 import hmac
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from starlette.requests import Request
+
+from apps.api.access_log import note
 from apps.api.desk import Desk
 from apps.api.problems import Problem, unauthorized
 from apps.clock import now_us
-from apps.settings import ApiKey
-from billing.access import keys
+from apps.control.logins import idle_us
+from apps.settings import ApiKey, Settings
+from billing.access import keys, logins
 from billing.access.permissions import ROLES, STATIC_ROLES, Policies, Principal, Resource
+from billing.access.users import Session, User, proof_of
 
 _SCHEME = "bearer"
 FRESH_S = 2.0
@@ -26,20 +32,29 @@ _KNOWN_MAX = 10_000
 _USE_US = 60_000_000
 """A use is kept when the one before is older than this."""
 _STATIC = Policies(ROLES)
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+PROOF_HEADER = "X-CSRF-Token"
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever holds a key, and the policies of the moment in which it was recognised."""
+    """Whoever holds a key or a session, and the policies of the moment in which it was recognised."""
 
     principal: Principal
     policies: Policies
     tenant: str = ""
+    user: User | None = None
+    session: Session | None = None
 
     @property
     def name(self) -> str:
-        """The key's name."""
+        """The key's name, or the user's."""
         return self.principal.name
+
+    @property
+    def author(self) -> str:
+        """Who changes, for the audit log."""
+        return f"{self.principal.kind} {self.principal.name}"
 
     def require(self, source: str) -> None:
         """Check that this caller may send to a source.
@@ -49,7 +64,7 @@ class Caller:
         """
         found = self.policies.decide(self.principal, "event:create", Resource("Source", source))
         if found.outside:
-            raise Problem("source-not-permitted", f"the key {self.name!r} may not send to {source!r}")
+            raise Problem("source-not-permitted", f"{self.principal.told} may not send to {source!r}")
         if not found.allowed:
             raise Problem("forbidden", found.why)
 
@@ -63,7 +78,7 @@ class Caller:
         if found.outside:
             limits = {"sources" if kind == "Source" else "accounts" for kind, _ in self.principal.within or ()}
             told = " and ".join(sorted(limits or {"sources"}, reverse=True))
-            raise Problem("source-not-permitted", f"the key {self.name!r} is limited to {told}, and may not charge")
+            raise Problem("source-not-permitted", f"{self.principal.told} is limited to {told}, and may not charge")
         if not found.allowed:
             raise Problem("forbidden", found.why)
 
@@ -119,27 +134,63 @@ class Keys:
         token = _token(authorization)
         return self._at_hand(token) or self._looked_up(token)
 
+    async def asked(self, request: Request) -> Caller:
+        """Return who sends a request, by a key or by the cookie of a session, and note it for the log; a key goes first.
+
+        Raises:
+            Problem: unauthorized, or cross-site when a cookie came with a change, but no proof that octroi's own page sent it.
+        """
+        authorization = request.headers.get("authorization")
+        cookie = None if self._desk is None else request.cookies.get(cookie_name(self._desk.settings))
+        if authorization is not None or cookie is None:
+            caller = await self.called(authorization)
+            note(request.scope, key=caller.name)
+            return caller
+        caller = self._remembered(cookie) or await self._run(lambda: self._session(cookie))
+        note(request.scope, user=caller.principal.id)
+        if request.method not in _SAFE:
+            check_own_page(request)
+            given = request.headers.get(PROOF_HEADER, "").encode("latin-1", "replace")
+            if not hmac.compare_digest(given, proof_of(cookie).encode()):
+                raise Problem("cross-site", f"send the header `{PROOF_HEADER}` with what the login answered")
+        return caller
+
     async def called(self, authorization: str | None) -> Caller:
         """Return what `caller` does, without holding up the server."""
         token = _token(authorization)
         found = self._at_hand(token)
         if found is not None:
             return found
-        if self._desk is None:
-            return self._looked_up(token)
-        return await self._desk.recognise(lambda: self._looked_up(token))
+        return await self._run(lambda: self._looked_up(token))
+
+    async def _run(self, look: Callable[[], Caller]) -> Caller:
+        return look() if self._desk is None else await self._desk.recognise(look)
+
+    def forget(self) -> None:
+        """Look at every key and session again before it opens anything: one has ended."""
+        with self._lock:
+            self._known.clear()
 
     def _at_hand(self, token: str) -> Caller | None:
-        given = hashlib.sha256(token.encode("latin-1", "replace")).digest()
+        given = _digest(token)
         found = None
         for known, caller in self._static:  # all of them, whichever it is
             if hmac.compare_digest(known, given):
                 found = caller
         if found is not None:
             return found
+        return self._remembered(token)
+
+    def _remembered(self, token: str) -> Caller | None:
         with self._lock:
-            until, known_caller = self._known.get(given, (0.0, None))
+            until, known_caller = self._known.get(_digest(token), (0.0, None))
         return known_caller if until > time.monotonic() else None
+
+    def _remember(self, token: str, caller: Caller, until: float) -> None:
+        with self._lock:
+            if len(self._known) >= _KNOWN_MAX:
+                self._known.clear()
+            self._known[_digest(token)] = (until, caller)
 
     def _looked_up(self, token: str) -> Caller:
         desk, now = self._desk, now_us()
@@ -152,13 +203,45 @@ class Keys:
         until = time.monotonic() + FRESH_S
         if key.expires_at is not None:
             until = min(until, time.monotonic() + (key.expires_at - now) / 1e6)
-        with self._lock:
-            if len(self._known) >= _KNOWN_MAX:
-                self._known.clear()
-            self._known[hashlib.sha256(token.encode("latin-1", "replace")).digest()] = (until, caller)
+        self._remember(token, caller, until)
         if key.used_at is None or now - key.used_at > _USE_US:
             desk.aside(key.id, lambda: keys.note_use(database, key, now))
         return caller
+
+    def _session(self, cookie: str) -> Caller:
+        desk, now = self._desk, now_us()
+        assert desk is not None
+        database = desk.find()
+        idle = idle_us(desk.settings)
+        found = None if database is None else logins.session_of(database, cookie, now, idle)
+        if database is None or found is None:
+            raise unauthorized("the session has ended: log in")
+        session, user, policies = found
+        caller = Caller(user.principal(), policies, database.tenant, user, session)
+        left_us = min(session.expires_at, max(session.created_at, session.seen_at or 0) + idle) - now
+        self._remember(cookie, caller, time.monotonic() + min(FRESH_S, left_us / 1e6))
+        if now - max(session.created_at, session.seen_at or 0) > _USE_US:
+            desk.aside(session.id, lambda: logins.note_use(database, session, now))
+        return caller
+
+
+def cookie_name(settings: Settings) -> str:
+    """Return the name of the cookie of a session: `__Host-` lets no other host of the domain set it (RFC 6265bis §4.1.3.2)."""
+    return "__Host-octroi" if settings.session_cookie_secure else "octroi"
+
+
+def check_own_page(request: Request) -> None:
+    """Check what a browser says of the page that sends a request (Fetch Metadata).
+
+    Raises:
+        Problem: cross-site, when it is another site's.
+    """
+    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        raise Problem("cross-site", "this was sent by a page of another site")
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("latin-1", "replace")).digest()
 
 
 def _static_principal(name: str, key: ApiKey) -> Principal:

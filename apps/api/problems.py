@@ -24,8 +24,11 @@ class Kind:
 
 KINDS: Mapping[str, Kind] = {
     "bad-request": Kind(400, "The request cannot be understood"),
-    "unauthorized": Kind(401, "A valid API key is needed"),
-    "forbidden": Kind(403, "The API key has no role that permits this"),
+    "unauthorized": Kind(401, "A valid API key or session is needed"),
+    "not-proven": Kind(401, "Name, password or code are not right, or were wrong too often"),
+    "code-needed": Kind(401, "A code of the second factor is needed"),
+    "forbidden": Kind(403, "No role of the API key or the user permits this"),
+    "cross-site": Kind(403, "The request does not show that octroi's own page sent it"),
     "source-not-permitted": Kind(403, "The API key may not send to this source"),
     "not-found": Kind(404, "There is nothing at this address"),
     "method-not-allowed": Kind(405, "This address knows other methods"),

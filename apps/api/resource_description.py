@@ -51,8 +51,17 @@ def operation(route: Route) -> dict[str, Any]:
         details |= {"precondition-required": "send the ETag of what you read as `If-Match`, or `*`"}
     if not route.action:
         details.pop("forbidden")
+        if route.changes:
+            details["cross-site"] = "send the header `X-CSRF-Token` with what the login answered"
+    if not route.doors:
+        details["not-proven"] = "this is not right, or was wrong too often: wait before you try again"
+        details.pop("unauthorized")
     statuses = sorted({KINDS[name].status for name in details})
-    extra: dict[str, Any] = {"parameters": _parameters(route), "security": [{"key": []}], "x-permission": route.action}
+    extra: dict[str, Any] = {
+        "parameters": _parameters(route),
+        "security": [{door: []} for door in route.doors],
+        "x-permission": route.action,
+    }
     if route.body is not None:
         schema = {"$ref": _REF.format(model=route.body.__name__)}
         extra["requestBody"] = {"required": True, "content": {JSON: {"schema": schema}}}

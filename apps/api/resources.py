@@ -17,7 +17,6 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from apps.api.access_log import note
 from apps.api.desk import Desk
 from apps.api.gate import Gate
 from apps.api.idempotency import idempotency_key
@@ -39,6 +38,8 @@ LIMIT, LIMIT_MAX = 100, 1000
 NAME_MAX = 255
 _ETAG = re.compile(r'"([1-9][0-9]{0,17})"')
 _HOUR_US = 3_600_000_000
+_ACCESS = frozenset({"api_key", "role", "user"})
+"""What decides who may do what: a change of it is in force at once, here."""
 Body = TypeVar("Body", bound=BaseModel)
 
 
@@ -53,12 +54,13 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What is answered: a body for JSON, and the revision of what it shows, which becomes the ETag."""
+    """What is answered: a body for JSON, the revision of what it shows, which becomes the ETag, and a cookie that is set."""
 
     body: Any = None
     status: int = 200
     revision: int | None = None
     location: str | None = None
+    cookie: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +104,7 @@ class Ask:
         Raises:
             Problem: invalid-body, with what is wrong by field, and nothing of what was said.
         """
-        try:
-            return model.model_validate(self.body)
-        except ValidationError as error:
-            faults = [
-                {
-                    "pointer": "".join(f"/{part}" for part in one["loc"]),
-                    "detail": str(one["msg"]).removeprefix("Value error, "),
-                }
-                for one in error.errors(include_url=False, include_input=False, include_context=False)[:20]
-            ]
-            raise Problem(
-                "invalid-body", "; ".join(f"{one['pointer']}: {one['detail']}" for one in faults), errors=faults
-            ) from None
+        return read_model(self.body, model)
 
     @property
     def limit(self) -> int:
@@ -137,14 +127,14 @@ class Route:
             description and its check. is_list: whether it answers rows; has_pages: by pages. matches: whether `If-Match` is
             heeded; needs_match: whether it must be there.
         secret: whether the answer holds a secret, so that it is never kept. reads: whether it changes no row, for all its
-            method. kinds: of body beside JSON that it answers.
+            method. kinds: of body beside JSON that it answers. doors: by what one may come in, by nothing when it is empty.
     """
 
     method: str
     path: str
     action: str
     summary: str
-    serve: Callable[[Ask], Reply]
+    serve: Callable[[Any], Reply]
     answer: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     status: int = 200
@@ -157,6 +147,7 @@ class Route:
     secret: bool = False
     reads: bool = False
     kinds: tuple[str, ...] = ()
+    doors: tuple[str, ...] = ("key", "session")
 
     @property
     def changes(self) -> bool:
@@ -168,6 +159,27 @@ class Route:
         """The name of the operation."""
         words = re.sub(r"\{(\w+)\}", r"by_\1", self.path.removeprefix("/v1/"))
         return f"{self.method.lower()}_{re.sub(r'[^a-z0-9]+', '_', words)}"
+
+
+def read_model(body: Any, model: type[Body]) -> Body:
+    """Return a body as a model.
+
+    Raises:
+        Problem: invalid-body, with what is wrong by field, and nothing of what was said.
+    """
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        faults = [
+            {
+                "pointer": "".join(f"/{part}" for part in one["loc"]),
+                "detail": str(one["msg"]).removeprefix("Value error, "),
+            }
+            for one in error.errors(include_url=False, include_input=False, include_context=False)[:20]
+        ]
+        raise Problem(
+            "invalid-body", "; ".join(f"{one['pointer']}: {one['detail']}" for one in faults), errors=faults
+        ) from None
 
 
 def page(ask: Ask, rows: list[dict[str, Any]], path: str, cursor: str) -> Reply:
@@ -205,8 +217,7 @@ class Resources:
         """Return what serves a route."""
 
         async def serve(request: Request) -> Response:
-            caller = await self._keys.called(request.headers.get("authorization"))
-            note(request.scope, key=caller.name)
+            caller = await self._keys.asked(request)
             with self._desk.admit():
                 return await answered(request, caller)
 
@@ -239,7 +250,10 @@ class Resources:
                 return self._changed(route, ask, mine, content)
 
             try:
-                return await self._desk.run(work)
+                answer = await self._desk.run(work)
+                if route.changes and route.action.partition(":")[0] in _ACCESS:
+                    self._keys.forget()
+                return answer
             except (UnableToKeepAccount, UnableToKeepSubscription) as error:
                 raise Problem("refused", str(error), code=error.column or None) from error
             except UnableToGrant as error:
@@ -256,7 +270,7 @@ class Resources:
         return serve
 
     def _changed(self, route: Route, ask: Ask, key: str | None, content: str) -> Response:
-        with of_business(ask.database, f"key {ask.caller.name}") as changes:
+        with of_business(ask.database, ask.caller.author) as changes:
             since = changes.recorded_at - self._settings.http_idempotency_hours * _HOUR_US
             if key is not None and (before := find_answer(changes, key, since)) is not None:
                 if before.content != content:
@@ -271,6 +285,14 @@ class Resources:
 
 def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def respond(reply: Reply) -> Response:
+    """Return the response to a request of which no answer is kept."""
+    found = _response(_answered(reply, ""))
+    if reply.cookie is not None:
+        found.headers["Set-Cookie"] = reply.cookie
+    return found
 
 
 def _answered(reply: Reply, content: str) -> Answered:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from apps.api import access, accounts, store, subscriptions
+from apps.api import access, accounts, store, subscriptions, users
 
-ROUTES = [*accounts.ROUTES, *subscriptions.ROUTES, *access.ROUTES, *store.ROUTES]
+ROUTES = [*accounts.ROUTES, *subscriptions.ROUTES, *access.ROUTES, *users.ROUTES, *store.ROUTES]

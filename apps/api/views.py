@@ -179,6 +179,65 @@ class KeyMade(View):
     key: str
 
 
+class UserView(View):
+    """Somebody who logs in; `locked_until` when further attempts are not looked at before then."""
+
+    id: str
+    name: str
+    status: Literal["ACTIVE", "INVITED", "DISABLED"]
+    roles: list[str]
+    accounts: list[str] | None
+    second_factor: bool
+    created_at: str
+    logged_in_at: str | None
+    locked_until: str | None
+    revision: int
+
+
+class UserMade(View):
+    """A user, and the token with which they set their password, which is shown this once."""
+
+    id: str
+    name: str
+    token: str
+    expires_at: str
+
+
+class SessionView(View):
+    """Who has logged in; `csrf_token` goes into the header `X-CSRF-Token` of all but GET."""
+
+    id: str
+    user: str
+    name: str
+    roles: list[str]
+    second_factor: bool
+    expires_at: str
+    csrf_token: str
+
+
+class SessionRow(View):
+    """A session; `this` when it is the one that asks."""
+
+    id: str
+    created_at: str
+    used_at: str | None
+    expires_at: str
+    this: bool
+
+
+class FactorView(View):
+    """The secret of a second factor (base32), and the address that an authenticator reads; shown this once."""
+
+    secret: str
+    address: str
+
+
+class CodesView(View):
+    """Recovery codes, each opens once; shown this once."""
+
+    recovery_codes: list[str]
+
+
 class RoleView(View):
     """A role; `own` when the tenant made it."""
 

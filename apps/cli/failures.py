@@ -96,6 +96,7 @@ _EXIT_CODES = {
     "TenantIsSuspended": USAGE,
     "UnableToChange": USAGE,
     "UnableToGrant": USAGE,
+    "UnableToSetPassword": USAGE,
     "UnableToKeepAccount": USAGE,
     "UnableToKeepSubscription": USAGE,
     "UnableToPublish": CONFIGURATION,

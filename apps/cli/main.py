@@ -35,6 +35,7 @@ from apps.cli import (
     subscriptions,
     tenants,
     trying,
+    users,
     wallets,
 )
 from apps.memory import keep_freed_memory
@@ -71,6 +72,7 @@ backing_up.add_to(app)
 streaming.add_to(app)
 tenants.add_to(app)
 keys.add_to(app)
+users.add_to(app)
 accounts.add_to(app)
 subscriptions.add_to(app)
 databases.add_to(app)

@@ -28,8 +28,9 @@ def serve(
     """
     settings, directory = open_settings(data)
     from apps.control.keys import has_keys
+    from apps.control.logins import has_users
 
-    if not settings.api_keys and not has_keys(settings):
+    if not settings.api_keys and not has_keys(settings) and not has_users(settings):
         raise NoApiKeys(
             "there is no API key, so nobody could send anything: make one with `octroi key add`, or put the SHA-256 of one "
             "into the setting api_keys, as docs/operations.md says"

@@ -36,6 +36,7 @@ PERMISSIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "source": ("list",),
         "api_key": ("list", "create", "revoke"),
         "role": ("list", "update", "remove"),
+        "user": ("list", "create", "update", "reset", "remove"),
     }
 )  # fmt: skip
 """Every action there is, by what it is done to."""
@@ -68,8 +69,9 @@ ROLES: Mapping[str, Role] = MappingProxyType(
                  ("account:list", "account:read", "address:list", "contact:list", "note:list", "custom_schema:list",
                   "subscription:list", "subscription:read", "access_point:list", "wallet:read", "query:*", "rejection:list",
                   "source:list")),
-            Role("auditor", "who changed what, and who may", ("audit:list", "api_key:list", "role:list", "account:list",
-                                                              "account:read", "subscription:list", "subscription:read")),
+            Role("auditor", "who changed what, and who may", ("audit:list", "api_key:list", "role:list", "user:list",
+                                                              "account:list", "account:read", "subscription:list",
+                                                              "subscription:read")),
             Role("sender", "sends usage", ("event:create",)),
             Role("charger", "charges usage while it happens, and moves what wallets hold", ("charging:*", "wallet:*")),
         )
@@ -90,14 +92,20 @@ class Principal:
     """Who asks.
 
     Attributes:
-        id: of the key. roles: codes. within: what it is limited to, None when to nothing: `Account::ID` and `Source::CODE`
-            as (type, id).
+        id: of the key or the user. roles: codes. within: what it is limited to, None when to nothing: `Account::ID` and
+            `Source::CODE` as (type, id). kind: key or user.
     """
 
     id: str
     name: str
     roles: tuple[str, ...]
     within: frozenset[tuple[str, str]] | None = None
+    kind: str = "key"
+
+    @property
+    def told(self) -> str:
+        """Who that is, in words."""
+        return f"the {self.kind} {self.name!r}"
 
     @property
     def accounts(self) -> frozenset[str] | None:
@@ -179,7 +187,7 @@ def check_roles(codes: Sequence[str], known: Mapping[str, Role]) -> None:
         UnableToGrant: when there is none, or one is unknown.
     """
     if not codes:
-        raise UnableToGrant("a key has a role: `octroi role list` shows them")
+        raise UnableToGrant("a role is needed: `octroi role list` shows them")
     if unknown := [code for code in codes if code not in known]:
         raise UnableToGrant(f"there is no role {unknown[0]}; there are {', '.join(sorted(known))}")
 
@@ -195,9 +203,9 @@ def check_no_more(policies: Policies, principal: Principal, granted: frozenset[s
     """
     own = frozenset[str]().union(*(policies.actions.get(code, frozenset()) for code in principal.roles))
     if more := sorted(granted - own):
-        raise UnableToGrant(f"{more[0]} cannot be given: the key {principal.name!r} may not do it itself")
+        raise UnableToGrant(f"{more[0]} cannot be given: {principal.told} may not do it itself")
     if principal.within is not None and (within.within is None or not within.within <= principal.within):
-        raise UnableToGrant(f"the key {principal.name!r} is limited, and can give away no more than that")
+        raise UnableToGrant(f"{principal.told} is limited, and can give away no more than that")
 
 
 class Policies:
@@ -218,7 +226,7 @@ class Policies:
         if roles:
             return Decision(True, roles, False, f"the role {roles[0]} permits {action}")
         named = ", ".join(principal.roles) or "none"
-        return Decision(False, (), False, f"no role of the key {principal.name!r} ({named}) permits {action}")
+        return Decision(False, (), False, f"no role of {principal.told} ({named}) permits {action}")
 
     def decide(self, principal: Principal, action: str, resource: Resource) -> Decision:
         """Return whether a principal may do something to a resource."""
@@ -227,7 +235,7 @@ class Policies:
             return known
         if not known.allowed:
             return known
-        why = f"the key {principal.name!r} is limited, and this is outside of what it is limited to"
+        why = f"{principal.told} is limited, and this is outside of what it is limited to"
         return Decision(False, known.roles, True, why)
 
 
@@ -247,7 +255,7 @@ def _parsed(roles: tuple[tuple[str, tuple[str, ...]], ...]) -> cedarpy.PolicySet
 def _is_allowed(policies: cedarpy.PolicySet, principal: Principal, action: str, resource: Resource) -> bool:
     """Return what Cedar says: it takes some 0.2 ms, and says the same of the same."""
     request = {
-        "principal": {"type": "Key", "id": principal.id},
+        "principal": {"type": principal.kind.title(), "id": principal.id},
         "action": {"type": "Action", "id": action},
         "resource": {"type": resource.type, "id": resource.id},
         "context": {},
@@ -277,7 +285,7 @@ def _entities(principal: Principal, resource: Resource) -> str:
     within = sorted(principal.within or ())
     known = [
         {
-            "uid": _uid("Key", principal.id),
+            "uid": _uid(principal.kind.title(), principal.id),
             "attrs": {
                 "limited": principal.within is not None,
                 "within": [{"__entity": _uid(*one)} for one in within],

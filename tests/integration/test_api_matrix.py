@@ -12,13 +12,14 @@ from api_world import Api, api
 from fastapi.routing import APIRoute
 from permission_twin import grants
 
+from apps.api.login import LOGIN_ROUTES
 from apps.api.openapi import document
 from apps.api.resources import Route
 from apps.api.routes import ROUTES
 from billing.access.permissions import ACTIONS, ROLES
 
 ROOT = Path(__file__).resolve().parents[2]
-OPEN = {"/healthz", "/readyz", "/v1/why"}
+OPEN = {"/healthz", "/readyz", "/v1/why", *(route.path for route in LOGIN_ROUTES)}
 """Routes for which a key, or nobody, needs no permission."""
 OWN = {
     "account": "ana",
@@ -27,6 +28,7 @@ OWN = {
     "kind": "customer",
     "key": "nobody",
     "role": "nobody",
+    "user": "nobody",
     "query": "revenue",
 }
 FOREIGN = OWN | {"account": "bob", "subscription": "bob-line"}

@@ -19,7 +19,7 @@ def test_the_first_ten_minutes(tmp_path: Path) -> None:
     script = "set -e\n" + "".join(blocks(sections(PAGE)["The first ten minutes"], "sh")).replace(
         "8080", str(free_port())
     )
-    asked = script[script.index("ask /v1/queries/revenue") : script.index("kill -TERM")]
+    asked = script[script.index("ask /v1/queries/revenue") : script.index("octroi user add")]
     others = "".join(
         asked.replace("text/csv", kind).replace("revenue.csv", f"revenue.{ending}")
         for kind, ending in (
@@ -48,6 +48,18 @@ def test_the_first_ten_minutes(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "revenue.ndjson").read_text()) == answer["data"][0]
     table = pa.ipc.open_stream((tmp_path / "revenue.arrows").read_bytes()).read_all()
     assert (table.num_rows, table.column_names) == (1, list(row)) == (len(answer["data"]), list(answer["data"][0]))
+    assert (told("session")["name"], told("seen")["code"]) == ("carla", "ana"), (told("session"), told("seen"))
+    cookie = (tmp_path / "cookies").read_text().split()[-1]
+    secrets = [
+        cookie.partition(".")[2],
+        (tmp_path / "token").read_text().strip().partition(".")[2],
+        "carla",
+        "bicycles",
+    ]
+    assert all(secrets)
+    for private in secrets:
+        assert private not in log
+    assert f"user={told('session')['user']}" in log
     key = (tmp_path / "key").read_text().strip()
     for private in (key, key[34:], "Ana", "ana-ba", "+33600000001"):
         assert private not in log

@@ -14,6 +14,7 @@ from shell_run import free_port, run_shell
 from apps.api.answers import Answer
 from apps.api.app import make_app
 from apps.api.gate import Gate
+from apps.api.login import LOGIN_ROUTES
 from apps.api.media import BY_FORMAT
 from apps.api.problems import KINDS
 from apps.api.routes import ROUTES
@@ -65,10 +66,10 @@ def test_the_interface_describes_itself_completely(app: FastAPI) -> None:
     charging = {f"/v1/charging/{name}" for name in ("reserve", "confirm", "cancel", "charge", "refund")}
     accounts = {f"/v1/accounts/{{account}}/{name}" for name in ("balance", "wallets")}
     changes = {f"/v1/wallets/{name}" for name in ("top-up", "adjustment", "transfer")}
-    resources = {route.path for route in ROUTES}
+    resources = {route.path for route in [*ROUTES, *LOGIN_ROUTES]}
     assert set(described["paths"]) == {"/v1/events", "/healthz", "/readyz"} | charging | accounts | changes | resources
     for path in charging:
-        assert described["paths"][path]["post"]["security"] == [{"key": []}]
+        assert described["paths"][path]["post"]["security"] == [{"key": []}, {"session": []}]
         assert {"200", "422", "503"} <= set(described["paths"][path]["post"]["responses"])
     operation = described["paths"]["/v1/events"]["post"]
     assert {str(kind.status) for name, kind in KINDS.items() if kind.status not in (404, 405, 412, 428)} | {
@@ -88,7 +89,7 @@ def test_the_interface_describes_itself_completely(app: FastAPI) -> None:
             value: dict[str, Any] = example["value"]
             assert set(problem["required"]) <= set(value) <= set(problem["properties"])
             assert value["status"] == int(status)
-    assert operation["security"] == [{"key": []}]
+    assert operation["security"] == [{"key": []}, {"session": []}]
     _resolve(described, described)
 
 

@@ -102,7 +102,7 @@ def test_its_use_is_kept_and_is_no_change(databases: Databases) -> None:
         ("", {}, "is named by"),
         ("x" * 64, {}, "is named by"),
         ("shop", {}, "there is a key shop already"),
-        ("new", {"roles": []}, "has a role"),
+        ("new", {"roles": []}, "a role is needed"),
         ("new", {"roles": ["nobody"]}, "no role nobody"),
         ("new", {"expires_at": NOW}, "expired already"),
         ("new", {"sources": [str(one) for one in range(1001)]}, "at most 1000"),

@@ -71,6 +71,25 @@ ROWS: dict[str, dict[str, dict[str, Any]]] = {
             "request": "00", "content": "01", "status": 201, "headers": "{}", "body": '{"a":1}', "answered_at": NOW,
         },
     },
+    "0007": {
+        "local_user": {
+            "id": "usr_1", "name": "ana", "roles": '["care"]', "accounts": '["cus_1"]', "password_hash": "$argon2id$", "factor": "x",
+            "factor_since": NOW, "created_at": NOW, "disabled_at": None, "revision": 4,
+        },
+        "session": {
+            "id": "ses_1", "user_id": "usr_1", "secret_sha256": "00", "created_at": NOW, "expires_at": NOW + 1, "ended_at": None,
+            "revision": 1,
+        },
+        "session_use": {"session_id": "ses_1", "used_at": NOW},
+        "password_reset": {
+            "id": "rst_1", "user_id": "usr_1", "secret_sha256": "00", "created_at": NOW, "expires_at": NOW + 1, "used_at": NOW,
+            "revision": 2,
+        },
+        "recovery_code": {"id": "rec_1", "user_id": "usr_1", "digest": "00", "used_at": None, "revision": 1},
+        "login_attempt": {
+            "who": "usr_1", "failures": 3, "tried_at": NOW, "locked_until": 0, "refused": 0, "step": 7, "succeeded_at": None,
+        },
+    },
 }  # fmt: skip
 """What each revision could hold first: a row of every table that it made. A revision adds its own, and changes none."""
 

@@ -23,6 +23,8 @@ from billing.accounts.queries import list_accounts
 from billing.subscriptions.models import Subscription
 from billing.subscriptions.operations import add_subscription
 
+CHEAP: dict[str, Any] = {"password_passes": 1, "password_memory_kib": 8}
+"""What a guess of a password costs in tests: nearly nothing."""
 ROLES = ("admin", "care", "viewer", "auditor", "sender", "charger")
 
 
@@ -74,9 +76,9 @@ class Api:
 
 
 @contextmanager
-def api(data: Path, code: str = "main") -> Iterator[Api]:
+def api(data: Path, code: str = "main", **more: Any) -> Iterator[Api]:
     """Yield the interface of a tenant: Acme sells to Ana and Bob, both on all levels, and Ana has a line."""
-    settings = Settings(data_dir=data, tenant=code)
+    settings = Settings(data_dir=data, tenant=code, **(CHEAP | more))
     create(settings, code, code, "test")
     with business(settings, None, "test") as (_, changes):
         add_account(

@@ -82,3 +82,74 @@ ANSWERED = table(
     Index("answered_request_by_time", "answered_at"),
 )
 """What was answered to requests with an idempotency key: written with the change itself, dropped after some hours."""
+
+LOCAL_USER = table(
+    "local_user",
+    key(),
+    Column("name", TEXT, nullable=False, unique=True),
+    Column("roles", TEXT, nullable=False),  # JSON
+    Column("accounts", TEXT),  # JSON: ids
+    masked("password_hash"),
+    masked("factor"),
+    Column("factor_since", INT64),
+    Column("created_at", INT64, nullable=False),
+    Column("disabled_at", INT64),
+    Column("revision", INT64, nullable=False),
+)
+"""People who log in; `factor` is sealed with a key that is not in the database."""
+
+SESSION = table(
+    "session",
+    key(),
+    Column("user_id", TEXT, ForeignKey("local_user.id"), nullable=False),
+    masked("secret_sha256", nullable=False),
+    Column("created_at", INT64, nullable=False),
+    Column("expires_at", INT64, nullable=False),
+    Column("ended_at", INT64),
+    Column("revision", INT64, nullable=False),
+    Index("session_by_user", "user_id"),
+)
+"""What logins began."""
+
+SESSION_USE = table(
+    "session_use",
+    Column("session_id", TEXT, ForeignKey("session.id"), primary_key=True),
+    Column("used_at", INT64, nullable=False),
+)
+"""When a session was last used, to about a minute: no change of anything, so it is in no audit log."""
+
+PASSWORD_RESET = table(
+    "password_reset",
+    key(),
+    Column("user_id", TEXT, ForeignKey("local_user.id"), nullable=False),
+    masked("secret_sha256", nullable=False),
+    Column("created_at", INT64, nullable=False),
+    Column("expires_at", INT64, nullable=False),
+    Column("used_at", INT64),
+    Column("revision", INT64, nullable=False),
+    Index("password_reset_by_user", "user_id"),
+)
+"""Tokens that set a password, once."""
+
+RECOVERY_CODE = table(
+    "recovery_code",
+    key(),
+    Column("user_id", TEXT, ForeignKey("local_user.id"), nullable=False),
+    masked("digest", nullable=False),
+    Column("used_at", INT64),
+    Column("revision", INT64, nullable=False),
+    Index("recovery_code_by_user", "user_id"),
+)
+"""Codes for who lost their telephone, each opens once."""
+
+LOGIN_ATTEMPT = table(
+    "login_attempt",
+    key("who"),
+    Column("failures", INT64, nullable=False),
+    Column("tried_at", INT64, nullable=False),
+    Column("locked_until", INT64, nullable=False),
+    Column("refused", INT64, nullable=False),
+    Column("step", INT64, nullable=False),
+    Column("succeeded_at", INT64),
+)
+"""How logins went, by the user's id; all names that nobody has share one row. Counted, not changed: in no audit log."""

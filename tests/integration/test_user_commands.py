@@ -1,0 +1,48 @@
+"""`octroi user`: what it prints, and that whoever it makes logs in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cli_octroi import octroi
+
+from apps.control import logins as control
+from apps.control.places import opened
+from apps.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    found = tmp_path_factory.mktemp("users")
+    octroi("tenant", "add", "main", "--data", found).ok()
+    return found
+
+
+def test_a_user_from_their_making_to_their_end(data: Path) -> None:
+    settings = Settings(data_dir=data, password_passes=1, password_memory_kib=8)
+    assert "octroi user add" in octroi("user", "list", "--data", data).ok().out
+    first = octroi("user", "add", "ana", "--role", "care", "--data", data, "--json").ok().json
+    token = octroi("user", "reset", "ana", "--second-factor", "--data", data).ok().out.strip()
+    assert first["token"] != token
+    with opened(settings) as database:
+        with pytest.raises(control.NotProven):
+            control.set_password(settings, database, first["token"], "correct horse battery")
+        control.set_password(settings, database, token, "correct horse battery")
+        begun = control.log_in(settings, database, "ana", "correct horse battery", None, None)
+    (row,) = octroi("user", "list", "--data", data, "--json").ok().json
+    assert (row["user"], row["status"], row["roles"], row["failures"], row["id"]) == (
+        "ana",
+        "ACTIVE",
+        "care",
+        0,
+        begun.user.id,
+    )
+    assert row["logged_in_at"] is not None
+    assert octroi("user", "add", "ana", "-r", "care", "--data", data).code == 2
+    assert octroi("user", "add", "bob", "-r", "nothing", "--data", data).code == 2
+    told = str(octroi("tenant", "audit", "--data", data, "--json").ok().json)
+    assert token.partition(".")[2] not in told
+    assert octroi("user", "remove", "ana", "--data", data).ok().out == "user ana is removed\n"
+    assert octroi("user", "remove", "ana", "--data", data).code == 2
+    assert octroi("user", "reset", "ana", "--data", data).code == 2
