@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from urllib.parse import quote
 
 import pyotp
 from cryptography.exceptions import InvalidTag
@@ -45,9 +44,8 @@ def step_of(secret: bytes, code: str, now: int, last: int) -> int | None:
 
 def address_of(secret: bytes, name: str, tenant: str) -> str:
     """Return what an authenticator reads from a picture (the key URI format, `otpauth://`)."""
-    shown = base64.b32encode(secret).decode()
-    label = quote(f"octroi {tenant}:{name}", safe="")
-    return f"otpauth://totp/{label}?secret={shown}&issuer={quote(f'octroi {tenant}', safe='')}&period={PERIOD_S}"
+    totp = pyotp.TOTP(base64.b32encode(secret).decode(), interval=PERIOD_S)
+    return totp.provisioning_uri(name, f"octroi {tenant}")
 
 
 def sealing_key(installation: bytes) -> bytes:
