@@ -45,7 +45,7 @@ def step_of(secret: bytes, code: str, now: int, last: int) -> int | None:
 def address_of(secret: bytes, name: str, tenant: str) -> str:
     """Return what an authenticator reads from a picture (the key URI format, `otpauth://`)."""
     totp = pyotp.TOTP(base64.b32encode(secret).decode(), interval=PERIOD_S)
-    return totp.provisioning_uri(name, f"octroi {tenant}")
+    return totp.provisioning_uri(name=name, issuer_name=f"octroi {tenant}")
 
 
 def sealing_key(installation: bytes) -> bytes:
