@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from apps.diameter.credit import Credit, Part
-from apps.diameter.services import Service
+from apps.diameter.services import FOUND_MAX, Service
 from apps.embedded.charging_requests import ChargingAnswer
 from connectors.diameter.identity import Answer
 from pipelines.mediation.diameter.codes import Result
+from pipelines.mediation.diameter.dictionary import NAMED
 from pipelines.mediation.diameter.fields import write_all
+from pipelines.mediation.diameter.messages import join_avps
 from schemas.charging import CODE_WORDS, ChargingCode
 
 FINAL_ACTIONS = {"terminate": 0, "redirect": 1, "restrict": 2}
@@ -22,8 +24,7 @@ RESULTS = {code: Result(int(words.split()[0])) for code, (_, words) in CODE_WORD
 """How requests of the charging port end, as results of Diameter."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(NamedTuple):
     """What became of a part.
 
     Attributes:
@@ -63,6 +64,42 @@ def credit_answer(credit: Credit, decided: Sequence[Decided]) -> Answer:
         return Answer(int(alone.result), write_all(body))
     body += [("Multiple-Services-Credit-Control", _service(each)) for each in decided]
     return Answer(int(Result.SUCCESS), write_all(body))
+
+
+def encode_credit(credit: Credit, decided: Sequence[Decided], encoded: dict[Any, bytes]) -> Answer:
+    """Return what `credit_answer` does, encoded: grants say the same again and again, so that each is written once.
+
+    Args:
+        encoded: what was written before, changed; `FOUND_MAX` at most.
+    """
+    if len(decided) == 1 and decided[0].part.alone:
+        answer = credit_answer(credit, decided)
+        return Answer(answer.result, tail=join_avps(answer.avps))
+    parts = [_HEAD.pack(*_AUTH, *_TYPE, int(credit.type), *_NUMBER, credit.number, *_FAILOVER)]
+    for each in decided:
+        said = id(each.service), each.part.rating_group, each.part.identifiers, each.result, each.granted, each.final
+        found = None if each.extra else encoded.get(said)
+        if found is None:
+            found = join_avps(write_all([("Multiple-Services-Credit-Control", _service(each))]))
+            if not each.extra:
+                if len(encoded) >= FOUND_MAX:
+                    encoded.clear()
+                encoded[said] = found
+        parts.append(found)
+    return Answer(int(Result.SUCCESS), tail=b"".join(parts))
+
+
+_HEAD = struct.Struct(">12I")
+
+
+def _number(name: str) -> tuple[int, int]:
+    found = NAMED[name]
+    return found.code, found.flags << 24 | 12
+
+
+_AUTH = (*_number("Auth-Application-Id"), CREDIT_CONTROL)
+_TYPE, _NUMBER = _number("CC-Request-Type"), _number("CC-Request-Number")
+_FAILOVER = (*_number("CC-Session-Failover"), FAILOVER_SUPPORTED)
 
 
 def _service(decided: Decided) -> tuple[tuple[str, Any], ...]:

@@ -7,19 +7,22 @@ Twin of the state is the charging log: requests to the port are named by session
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
-from apps.diameter.answers import RESULTS, Decided, credit_answer, granted
+from apps.diameter.answers import RESULTS, Decided, encode_credit, granted
 from apps.diameter.credit import Credit, Part, RequestType, read_credit
 from apps.diameter.events import decide_event
 from apps.diameter.services import Service, ServiceTable
 from apps.diameter.sessions import RESERVED, Session, Sessions, find_session
+from apps.diameter.turns import Done, Look, Turn, Turns
 from apps.embedded.charging_requests import ChargingAnswer, ChargingRequest, UnableToRequest
 from connectors.diameter.identity import Answer, Request
 from pipelines.mediation.diameter.codes import Application, Command, Result
-from pipelines.mediation.diameter.messages import UnableToReadMessage
+from pipelines.mediation.diameter.messages import UnableToReadMessage, split_avps
 from schemas.charging import ChargingCode, ChargingKind
 
 if TYPE_CHECKING:
@@ -35,14 +38,32 @@ _REFUSED = {
 _GONE = (ChargingCode.UNKNOWN_RESERVATION, ChargingCode.NOT_OPEN)
 
 
-class CreditControl:
-    """Answers Credit-Control-Requests."""
+class _Served(NamedTuple):
+    """A part of a request with its service, whose usage it is, and base steps of what was used."""
 
-    def __init__(self, engine: Engine, sessions: Sessions | None = None) -> None:
-        """Take the engine; its main loop runs elsewhere."""
-        self._engine = engine
-        self._sessions = Sessions() if sessions is None else sessions
-        self._table: tuple[ActiveImage | None, ServiceTable | None] = None, None
+    part: Part
+    service: Service | None
+    whose: str = ""
+    used: int = 0
+
+
+@dataclass(slots=True)
+class CreditControl:
+    """Answers Credit-Control-Requests.
+
+    Attributes:
+        engine: its main loop runs elsewhere.
+    """
+
+    engine: Engine
+    sessions: Sessions = field(default_factory=Sessions)
+    _turns: Turns = field(init=False)
+    _table: tuple[ActiveImage | None, ServiceTable | None] = None, None
+    _busy: dict[str, deque[tuple[Credit, Done]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Be told of what the desk answers."""
+        self._turns = Turns(self.engine.charging)
 
     async def __call__(self, request: Request) -> Answer:
         """Answer a request of a peer.
@@ -50,137 +71,186 @@ class CreditControl:
         Raises:
             UnableToReadMessage: with what it is answered with.
         """
-        if request.header.application != Application.CREDIT_CONTROL:
-            raise UnableToReadMessage(Result.APPLICATION_UNSUPPORTED, "only credit control is served")
-        if request.header.command != Command.CREDIT_CONTROL:
-            raise UnableToReadMessage(Result.COMMAND_UNSUPPORTED, "only requests for credit are served")
-        credit = read_credit(request.said)
-        async with self._sessions.turn(credit.session):
-            session = self._sessions.get(credit.session)
-            stored = None if session is None else session.answers.get((credit.type, credit.number))
-            if stored is not None:
-                return stored
-            try:
-                return await self._take(credit, session)
-            except BaseException:
-                self._sessions.forget(credit.session)  # half of it may be done: the log knows which half
-                raise
+        require_credit(request)
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.begin([(read_credit(request.said), partial(_settle, future))])
+        answer = await future
+        return Answer(answer.result, split_avps(answer.tail))
 
-    async def _take(self, credit: Credit, session: Session | None) -> Answer:
+    def begin(self, credits: Sequence[tuple[Credit, Done]]) -> None:
+        """Decide about requests that came together; each is told its `Answer`, of which everything is in the tail.
+
+        A session is the business of one request at a time: a repetition finds the answer, or waits for it.
+        """
+        turns: list[tuple[Turn[Answer], Done]] = []
+        for credit, done in credits:
+            waiting = self._busy.get(credit.session)
+            if waiting is None:
+                self._busy[credit.session] = deque()
+                turns.append(self._turn(credit, done))
+            else:
+                waiting.append((credit, done))
+        self._turns.begin(turns)
+
+    def _turn(self, credit: Credit, done: Done) -> tuple[Turn[Answer], Done]:
+        def ended(answer: Answer | None, error: BaseException | None) -> None:
+            if error is not None:
+                self.sessions.forget(credit.session)  # half of it may be done: the log knows which half
+            waiting = self._busy[credit.session]
+            if waiting:
+                self._turns.begin([self._turn(*waiting.popleft())])
+            else:
+                del self._busy[credit.session]
+            done(answer, error)
+
+        return self._take(credit), ended
+
+    def _take(self, credit: Credit) -> Turn[Answer]:
+        session = self.sessions.get(credit.session)
+        stored = None if session is None else session.answers.get((credit.type, credit.number))
+        if stored is not None:
+            return stored
         try:
             if credit.type is RequestType.EVENT:
-                session = session or Session()
-                decided = [await decide_event(self, credit, part) for part in credit.parts]
+                session, decided = session or Session(), list[Decided]()
+                for part in credit.parts:
+                    done = yield from decide_event(self, credit, part)
+                    decided.append(done)
             else:
-                session, remembered = await self._session(credit, session)
-                decided = await self._decide(credit, session)
+                session, remembered, follows = yield from self._session(credit, session)
+                decided = yield from self._decide(credit, session, follows=follows)
                 if not remembered:
-                    return credit_answer(credit, decided)
+                    return encode_credit(credit, decided, self.table.encoded)
                 session.number = credit.number
         except UnableToRequest as error:
             raise UnableToReadMessage(_REFUSED[error.code], str(error)) from error
-        answer = credit_answer(credit, decided)
+        answer = encode_credit(credit, decided, self.table.encoded)
         session.remember(credit.type, credit.number, answer)
-        self._sessions.put(credit.session, session)
+        self.sessions.put(credit.session, session)
         return answer
 
-    async def _session(self, credit: Credit, session: Session | None) -> tuple[Session, bool]:
-        """Return the session of a request, and whether it is the one that is remembered; an old request has its own."""
+    def _session(self, credit: Credit, session: Session | None) -> Turn[tuple[Session, bool, bool]]:
+        """Return the session of a request, and whether it is the one that is remembered: an old request has its own.
+
+        Third, whether the request follows the one before, so that reservations are as they are remembered.
+        """
         if session is None or credit.number != session.number + 1:
-            found: Session = await self.look(
-                lambda engine: find_session(engine, credit, [part.group for part in credit.parts])
-            )
+            groups = [part.group for part in credit.parts]
+            found: Session = Session(number=-1, known=set(groups))
+            if credit.number:  # before the first one there is nothing
+                found = yield Look(lambda engine: find_session(engine, credit, groups))
             if session is None:
-                return found, True
+                return found, True, False
             found.access_point = found.access_point or session.access_point
             if credit.number <= session.number:
-                return found, False
+                return found, False, False
             found.answers = session.answers
-            return found, True
+            return found, True, False
         unknown = [part.group for part in credit.parts if part.group not in session.known]
         if unknown:  # another front end may know them
-            found = await self.look(lambda engine: find_session(engine, credit, unknown))
+            found = yield Look(lambda engine: find_session(engine, credit, unknown))
             session.groups.update(found.groups)
             session.known |= found.known
-        return session, True
+        return session, True, not unknown
 
-    async def _decide(self, credit: Credit, session: Session) -> list[Decided]:
+    def _decide(self, credit: Credit, session: Session, *, follows: bool) -> Turn[list[Decided]]:
         if not session.access_point and not credit.subscription_ids and credit.type is not RequestType.INITIAL:
             raise UnableToReadMessage(Result.UNKNOWN_SESSION_ID, "nobody knows whose session it is")
-        found = [self._service(credit, session, part) for part in credit.parts]
-        # all that was used, before anything is granted: what one group gives back is there for the others
-        debits = await asyncio.gather(*(self._debit_part(credit, session, *each) for each in found))
-        granting = zip(found, debits, strict=True)
-        decided = await asyncio.gather(*(self._grant(credit, session, each, debit) for each, debit in granting))
-        if credit.type is RequestType.TERMINATION:
-            left = dict(session.groups)
+        served = [self._serve(credit, session, part) for part in credit.parts]
+        ends: list[ChargingRequest] = []
+        last: list[int] = []
+        prior = [session.groups.pop(each.part.group, None) if each.service is not None else None for each in served]
+        for each, number in zip(served, prior, strict=True):
+            if number is not None:
+                ends.append(self._end_of(credit, each, number))
+            last.append(len(ends) - 1 if number is not None and each.used else -1)
+        if credit.type is RequestType.TERMINATION:  # nothing was reported of them
+            ends += [_cancel(credit, group, number) for group, number in session.groups.items()]
             session.groups.clear()
-            await asyncio.gather(
-                *(self._cancel(credit, group, number) for group, number in left.items())
-            )  # nothing was reported of them
+            session.held.clear()
+        asks = {
+            place: self._ask_for(credit, each)
+            for place, each in enumerate(served)
+            if each.service is not None
+            and each.part.requested is not None
+            and credit.type is not RequestType.TERMINATION
+        }
+        # a frame ends reservations before it makes others, so what one group gives back is there for the others; usage above
+        # what is held may find nothing left, and must be charged before anything is granted
+        held = [session.held.pop(each.part.group, 0) for each in served]
+        covered = all(each.used <= most for each, most in zip(served, held, strict=True))
+        if follows and ends and asks and covered:
+            answers = yield [*ends, *asks.values()]
+            ended, reserved = answers[: len(ends)], dict(zip(asks, answers[len(ends) :], strict=True))
+        else:
+            ended, reserved = (yield ends), {}
+        debits: list[ChargingAnswer | None] = [ended[place] if place >= 0 else None for place in last]
+        for place, each in enumerate(served):
+            debit = debits[place]
+            if each.used and (debit is None or debit.code in _GONE):
+                debits[place] = yield from self._debit_unheld(credit, each)
+        failed = {
+            place for place, debit in enumerate(debits) if debit is not None and debit.code is not ChargingCode.DONE
+        }
+        if reserved:
+            yield [_cancel(credit, served[place].part.group, credit.number, "g") for place in failed & reserved.keys()]
+        else:
+            asking = [place for place in asks if place not in failed]
+            answers = yield [asks[place] for place in asking]
+            reserved = dict(zip(asking, answers, strict=True))
+        decided = []
+        for place, each in enumerate(served):
+            if each.service is None:
+                decided.append(Decided(each.part, None, Result.RATING_FAILED))
+            elif place in failed:
+                debit = debits[place]
+                assert debit is not None
+                decided.append(Decided(each.part, each.service, RESULTS[debit.code]))
+            elif place in reserved:
+                if reserved[place].code is ChargingCode.DONE:
+                    session.groups[each.part.group] = credit.number
+                    session.held[each.part.group] = reserved[place].granted
+                decided.append(granted(each.part, each.service, asks[place].quantity, reserved[place]))
+            else:
+                decided.append(Decided(each.part, each.service, Result.SUCCESS))
         return decided
 
-    def _service(self, credit: Credit, session: Session, part: Part) -> tuple[Part, Service | None, str, int]:
-        """Return a part with its service, whose usage it is, and base steps of what was used.
+    def _serve(self, credit: Credit, session: Session, part: Part) -> _Served:
+        """Return a part with what it is charged as.
 
         Raises:
             UnableToReadMessage: when one of them is not said as it should be; nothing was done yet.
         """
         service = self.table.find(credit.context, part.rating_group, part.identifiers)
         if service is None:
-            return part, None, "", 0
-        return part, service, self.access_point(credit, service, session), service.used(part.used)
+            return _Served(part, None)
+        return _Served(part, service, self.access_point(credit, service, session), service.used(part.used))
 
-    async def _debit_part(
-        self, credit: Credit, session: Session, part: Part, service: Service | None, whose: str, used: int
-    ) -> ChargingAnswer | None:
-        if service is None:
-            return None
-        return await self._debit(credit, service, part, whose, session.groups.pop(part.group, None), used)
+    def _ask_for(self, credit: Credit, each: _Served) -> ChargingRequest:
+        assert each.service is not None
+        assert each.part.requested is not None
+        asked = each.service.asked(each.part.requested)
+        return self.reservation(credit, each.service, each.part, each.whose, RESERVED, asked)
 
-    async def _grant(
-        self,
-        credit: Credit,
-        session: Session,
-        each: tuple[Part, Service | None, str, int],
-        debited: ChargingAnswer | None,
-    ) -> Decided:
-        part, service, whose, _ = each
-        if service is None:
-            return Decided(part, None, Result.RATING_FAILED)
-        if debited is not None and debited.code is not ChargingCode.DONE:
-            return Decided(part, service, RESULTS[debited.code])
-        if part.requested is None or credit.type is RequestType.TERMINATION:
-            return Decided(part, service, Result.SUCCESS)
-        asked = service.asked(part.requested)
-        answer = await self.ask(self.reservation(credit, service, part, whose, RESERVED, asked))
-        if answer.code is ChargingCode.DONE:
-            session.groups[part.group] = credit.number
-        return granted(part, service, asked, answer)
+    @staticmethod
+    def _end_of(credit: Credit, each: _Served, prior: int) -> ChargingRequest:
+        """Return the request that ends a reservation: by what was used of it, or unused; one that expired may be either."""
+        if not each.used:
+            return _cancel(credit, each.part.group, prior)
+        of = credit.name(each.part.group, prior, RESERVED)
+        return _confirm(credit.name(each.part.group, credit.number, "u"), of, each.used)
 
-    async def _debit(
-        self, credit: Credit, service: Service, part: Part, whose: str, prior: int | None, used: int
-    ) -> ChargingAnswer | None:
+    def _debit_unheld(self, credit: Credit, each: _Served) -> Turn[ChargingAnswer]:
         """Confirm what was used, however much was granted: without a reservation that is open, of one that holds nothing."""
-        if not used:
-            if prior is not None:
-                await self._cancel(credit, part.group, prior)
-            return None
-        if prior is not None:
-            of = credit.name(part.group, prior, RESERVED)
-            answer = await self.ask(_confirm(credit.name(part.group, credit.number, "u"), of, used))
-            if answer.code not in _GONE:
-                return answer
-        anchor = self.reservation(credit, service, part, whose, "a", 0)
-        answer = await self.ask(anchor)
+        assert each.service is not None
+        anchor = self.reservation(credit, each.service, each.part, each.whose, "a", 0)
+        [answer] = yield [anchor]
         if answer.code is not ChargingCode.DONE:
-            return answer
-        return await self.ask(_confirm(credit.name(part.group, credit.number, "b"), anchor.id, used))
-
-    async def _cancel(self, credit: Credit, group: str, prior: int) -> None:
-        """Release a reservation of which nothing was used; one that expired is released already."""
-        name, of = credit.name(group, credit.number, "x"), credit.name(group, prior, RESERVED)
-        await self.ask(ChargingRequest(ChargingKind.CANCEL, name, of))
+            refused: ChargingAnswer = answer
+            return refused
+        [answer] = yield [_confirm(credit.name(each.part.group, credit.number, "b"), anchor.id, each.used)]
+        debited: ChargingAnswer = answer
+        return debited
 
     # ---- what events need as well
 
@@ -191,7 +261,7 @@ class CreditControl:
         Raises:
             UnableToRequest: UNAVAILABLE before there is a catalog.
         """
-        active = self._engine.active
+        active = self.engine.active
         if active is None:
             raise UnableToRequest("UNAVAILABLE", "no catalog is in force")
         known, table = self._table
@@ -220,7 +290,8 @@ class CreditControl:
         self, credit: Credit, service: Service, part: Part, whose: str, step: str, quantity: int
     ) -> ChargingRequest:
         """Return a reservation; it is held for twice as long as it is valid (RFC 8506 §13, Tcc)."""
-        attributes = {name: credit.attribute(path) for name, path in service.terms.attributes.items()}
+        paths = service.terms.attributes
+        attributes = {name: credit.attribute(path) for name, path in paths.items()} if paths else {}
         return ChargingRequest(
             ChargingKind.RESERVE,
             credit.name(part.group, credit.number, step),
@@ -234,27 +305,33 @@ class CreditControl:
             {name: value for name, value in attributes.items() if value is not None},
         )
 
-    async def ask(self, request: ChargingRequest) -> ChargingAnswer:
-        """Ask the charging port.
 
-        Raises:
-            UnableToRequest: when it cannot be taken.
-        """
-        answer: ChargingAnswer = await _wait(self._engine.charging.submit(request))
-        return answer
+def require_credit(request: Request) -> None:
+    """Refuse what is not for credit control.
 
-    async def look(self, question: Callable[[Engine], Any]) -> Any:
-        """Have the main loop look at the engine.
-
-        Raises:
-            UnableToRequest: when the question does.
-        """
-        return await _wait(self._engine.charging.look(question))
+    Raises:
+        UnableToReadMessage: APPLICATION_UNSUPPORTED or COMMAND_UNSUPPORTED.
+    """
+    if request.header.application != Application.CREDIT_CONTROL:
+        raise UnableToReadMessage(Result.APPLICATION_UNSUPPORTED, "only credit control is served")
+    if request.header.command != Command.CREDIT_CONTROL:
+        raise UnableToReadMessage(Result.COMMAND_UNSUPPORTED, "only requests for credit are served")
 
 
-async def _wait(future: Future[Any]) -> Any:
-    return await asyncio.wrap_future(future)
+def _settle(future: asyncio.Future[Answer], answer: Answer, error: BaseException | None) -> None:
+    if future.done():  # whoever asked is gone
+        return
+    if error is None:
+        future.set_result(answer)
+    else:
+        future.set_exception(error)
 
 
 def _confirm(name: str, of: str, quantity: int) -> ChargingRequest:
     return ChargingRequest(ChargingKind.CONFIRM, name, of, quantity=quantity)
+
+
+def _cancel(credit: Credit, group: str, prior: int, step: str = "x") -> ChargingRequest:
+    """Release a reservation of which nothing was used; one that expired is released already."""
+    name, of = credit.name(group, credit.number, step), credit.name(group, prior, RESERVED)
+    return ChargingRequest(ChargingKind.CANCEL, name, of)

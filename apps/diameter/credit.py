@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from pipelines.mediation.diameter.codes import Result
 from pipelines.mediation.diameter.fields import Group
-from pipelines.mediation.diameter.messages import UnableToReadMessage
+from pipelines.mediation.diameter.grammar import check_request
+from pipelines.mediation.diameter.messages import UnableToReadMessage, decode_message
 from schemas.charging_service import SubscriptionType
 
 KINDS: tuple[SubscriptionType, ...] = ("e164", "imsi", "sip_uri", "nai", "private")
@@ -34,31 +36,44 @@ class Action(IntEnum):
     PRICE_ENQUIRY = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Units(NamedTuple):
+    """Amounts of a Requested-Service-Unit or Used-Service-Unit, by measure; None: it says none.
+
+    `total_octets`: CC-Total-Octets, or else the sum of CC-Input-Octets and CC-Output-Octets.
+    """
+
+    total_octets: int | None = None
+    input_octets: int | None = None
+    output_octets: int | None = None
+    time: int | None = None
+    service_units: int | None = None
+
+
+class Part(NamedTuple):
     """What is asked of one service.
 
     Attributes:
-        requested: what is asked for, None when nothing is. used: what is reported, by change of tariff.
+        group: what reservations of the session are told apart by.
+        requested: what is asked for, None when nothing is. used: what is reported, by change of tariff, or summed up.
         alone: it is not in a Multiple-Services-Credit-Control, and is answered beside it.
         refund: what the answer to the charge said that is to be refunded.
     """
 
+    group: str
     rating_group: int | None
     identifiers: tuple[int, ...]
-    requested: Group | None
-    used: tuple[Group, ...]
+    requested: Units | None
+    used: tuple[Units, ...]
     alone: bool = False
     refund: bytes | None = None
 
-    @property
-    def group(self) -> str:
-        """What reservations of the session are told apart by."""
-        named = "" if self.rating_group is None else str(self.rating_group)
-        return f"{named}/{'+'.join(map(str, sorted(self.identifiers)))}"
+
+def group_of(rating_group: int | None, identifiers: tuple[int, ...]) -> str:
+    """Return what reservations of a session are told apart by. The charging log has it: its form stays."""
+    return f"{'' if rating_group is None else rating_group}/{'+'.join(map(str, sorted(identifiers)))}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Credit:
     """One request.
 
@@ -66,6 +81,7 @@ class Credit:
         session: a name for Session-Id and CC-Sub-Session-Id, of fixed length.
         at: microseconds UTC of Event-Timestamp, 0 without one.
         subscription_ids: by kind. parts: what is asked, each service once.
+        raw: the message, read again where more of it is wanted; b"" where `avps` has it.
     """
 
     session: str
@@ -76,7 +92,15 @@ class Credit:
     at: int
     subscription_ids: dict[str, str]
     parts: tuple[Part, ...]
-    said: Group
+    raw: bytes = b""
+    avps: Group | None = None
+
+    @property
+    def said(self) -> Group:
+        """All AVPs."""
+        if self.avps is None:
+            self.avps = check_request(decode_message(self.raw, len(self.raw)))
+        return self.avps
 
     def access_point(self, kinds: tuple[SubscriptionType, ...]) -> str | None:
         """Return the Subscription-Id of the first of some kinds that is there."""
@@ -96,14 +120,18 @@ class Credit:
         return value.hex() if isinstance(value, bytes) else None if value is None else str(value)
 
 
+def session_name(session: str, sub: int | None) -> str:
+    """Return a name of fixed length for Session-Id and CC-Sub-Session-Id. The charging log has it: its form stays."""
+    return hashlib.blake2b(f"{session}\0{'' if sub is None else sub}".encode(), digest_size=20).hexdigest()
+
+
 def read_credit(said: Group) -> Credit:
     """Return what a request asks.
 
     Raises:
         UnableToReadMessage: with what it is answered with.
     """
-    session, sub = said.need("Session-Id"), said.get("CC-Sub-Session-Id")
-    digest = hashlib.blake2b(f"{session}\0{'' if sub is None else sub}".encode(), digest_size=20).hexdigest()
+    digest = session_name(said.need("Session-Id"), said.get("CC-Sub-Session-Id"))
     kind, number = _type(said), said.need("CC-Request-Number")
     ids: dict[str, str] = {}
     for each in said.all("Subscription-Id"):
@@ -120,7 +148,7 @@ def read_credit(said: Group) -> Credit:
         at=0 if at is None else at * 1_000_000,
         subscription_ids=ids,
         parts=_parts(said),
-        said=said,
+        avps=said,
     )
 
 
@@ -158,11 +186,25 @@ def _parts(said: Group) -> tuple[Part, ...]:
 
 
 def _part(group: Group, *, alone: bool) -> Part:
+    rating_group, identifiers = group.get("Rating-Group"), tuple(group.all("Service-Identifier"))
+    requested = group.get("Requested-Service-Unit")
     return Part(
-        rating_group=group.get("Rating-Group"),
-        identifiers=tuple(group.all("Service-Identifier")),
-        requested=group.get("Requested-Service-Unit"),
-        used=tuple(group.all("Used-Service-Unit")),
+        group=group_of(rating_group, identifiers),
+        rating_group=rating_group,
+        identifiers=identifiers,
+        requested=None if requested is None else _units(requested),
+        used=tuple(map(_units, group.all("Used-Service-Unit"))),
         alone=alone,
         refund=group.get("Refund-Information"),
     )
+
+
+def _units(group: Group) -> Units:
+    total, came, went, time, units = (group.get(name) for name in UNIT_AVPS)
+    if total is None and (came is not None or went is not None):
+        total = (came or 0) + (went or 0)
+    return Units(total, came, went, time, units)
+
+
+UNIT_AVPS = ("CC-Total-Octets", "CC-Input-Octets", "CC-Output-Octets", "CC-Time", "CC-Service-Specific-Units")
+"""What says an amount, in the order of `Units`."""

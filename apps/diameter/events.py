@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,8 +10,9 @@ import polars as pl
 from apps.diameter.answers import RESULTS, Decided
 from apps.diameter.credit import Action, Credit, Part
 from apps.diameter.services import Service, ServiceTable
+from apps.diameter.turns import Look, Turn
 from apps.embedded.charging_looks import price_enquiry
-from apps.embedded.charging_requests import ChargingAnswer, ChargingRequest
+from apps.embedded.charging_requests import ChargingRequest
 from pipelines.mediation.diameter.codes import Result
 from pipelines.mediation.diameter.messages import UnableToReadMessage
 from schemas.charging import ChargingCode, ChargingKind
@@ -47,15 +47,9 @@ class Port(Protocol):
     ) -> ChargingRequest:
         """Return a reservation."""
 
-    async def ask(self, request: ChargingRequest) -> ChargingAnswer:
-        """Ask the charging port."""
 
-    async def look(self, question: Callable[[Engine], Any]) -> Any:
-        """Have the main loop look at the engine."""
-
-
-async def decide_event(port: Port, credit: Credit, part: Part) -> Decided:
-    """Return what becomes of one part of an event.
+def decide_event(port: Port, credit: Credit, part: Part) -> Turn[Decided]:
+    """Return what becomes of one part of an event, asking the charging port.
 
     Raises:
         UnableToReadMessage, UnableToRequest: when it cannot be taken.
@@ -64,7 +58,7 @@ async def decide_event(port: Port, credit: Credit, part: Part) -> Decided:
     if service is None:
         return Decided(part, None, Result.RATING_FAILED)
     if credit.action is Action.REFUND_ACCOUNT:
-        return await _refund(port, credit, part, service)
+        return (yield from _refund(port, credit, part, service))
     whose = port.access_point(credit, service)
     asked = service.of_event(part.requested)
     if asked is None and credit.action is Action.CHECK_BALANCE:
@@ -75,12 +69,12 @@ async def decide_event(port: Port, credit: Credit, part: Part) -> Decided:
         kind=ChargingKind.CHARGE, increment=0
     )
     if credit.action is Action.DIRECT_DEBITING:
-        answer = await port.ask(charge)
+        [answer] = yield [charge]
         if answer.code is not ChargingCode.DONE:
             return Decided(part, service, RESULTS[answer.code])
         extra = (("Refund-Information", charge.id.encode()),)
         return Decided(part, service, Result.SUCCESS, asked, extra=extra)
-    found = await port.look(lambda engine: _priced(engine, charge))
+    found = yield Look(lambda engine: _priced(engine, charge))
     if credit.action is Action.CHECK_BALANCE:
         if not found["priced"] and found["reason"] != Reason.INSUFFICIENT_BALANCE.name:
             return Decided(part, service, Result.RATING_FAILED)
@@ -92,7 +86,7 @@ async def decide_event(port: Port, credit: Credit, part: Part) -> Decided:
     return Decided(part, service, Result.SUCCESS, extra=(("Cost-Information", _cost(found)),))
 
 
-async def _refund(port: Port, credit: Credit, part: Part, service: Service) -> Decided:
+def _refund(port: Port, credit: Credit, part: Part, service: Service) -> Turn[Decided]:
     """Take a charge back that was answered before; its answer said by what it is known."""
     if part.refund is None:
         raise UnableToReadMessage(Result.MISSING_AVP, "Refund-Information says which charge it was")
@@ -101,7 +95,7 @@ async def _refund(port: Port, credit: Credit, part: Part, service: Service) -> D
         of = part.refund.decode("ascii")
     except UnicodeDecodeError as error:
         raise UnableToReadMessage(Result.INVALID_AVP_VALUE, "no charge has this Refund-Information") from error
-    answer = await port.ask(ChargingRequest(ChargingKind.REFUND, name, of))
+    [answer] = yield [ChargingRequest(ChargingKind.REFUND, name, of)]
     return Decided(part, service, RESULTS[answer.code])
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -12,14 +14,22 @@ from contextlib import suppress
 
 from apps.diameter.accounting import Accounting
 from apps.diameter.charging import CreditControl
+from apps.diameter.front import Front
 from apps.embedded.intake import Intake
 from apps.settings import DiameterSettings
 from connectors.diameter.hub import Hub
 from connectors.diameter.identity import Answer, Identity, Limits, PeerRule, Request
 from connectors.diameter.server import listening
 from pipelines.mediation.diameter.codes import Application
+from pipelines.mediation.diameter.credit_columns import read_credit_columns
+from pipelines.mediation.diameter.messages import HEADER_BYTES
 
 _STOP_S = 0.005
+SWITCH_S = 0.0005
+"""How long one thread keeps the interpreter while another wants it. Peers' thread needs it for a moment and often; at the 5 ms
+of Python, each call of the system could cost it as much."""
+COLLECT = 50_000, 20, 50
+"""For how much the collector of garbage waits: requests leave nothing in cycles, and it would look through all sessions."""
 _JITTER_S = 2.0
 """By how much watchdogs differ (RFC 3539 §3.4.1)."""
 
@@ -77,6 +87,12 @@ class DiameterServer:
         self._intake = intake
         if self._settings.accounting is not None:
             self._accounting = Accounting(intake, self._settings.accounting)
+        read_credit_columns(
+            [bytes(HEADER_BYTES)], HEADER_BYTES
+        )  # compiled or loaded now, and not while the first peer waits
+        self._before = sys.getswitchinterval(), gc.get_threshold()
+        sys.setswitchinterval(SWITCH_S)
+        gc.set_threshold(*COLLECT)
         self._thread = threading.Thread(target=self._run, name="diameter", daemon=True)
         self._thread.start()
         self._ready.wait()
@@ -94,6 +110,9 @@ class DiameterServer:
         while thread.is_alive() and time.monotonic() < end:
             intake.run_commands()
             thread.join(_STOP_S)
+        switch_s, collect = self._before
+        sys.setswitchinterval(switch_s)
+        gc.set_threshold(*collect)
 
     def wait(self) -> None:
         """Wait until it listens."""
@@ -119,11 +138,12 @@ class DiameterServer:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         started = int(time.time())
         chance = random.SystemRandom()
+        credit = CreditControl(intake.engine)
         hub = Hub(
             identity=Identity(
                 settings.host, settings.realm, started % 2**32, frozenset(settings.realms), self._applications
             ),
-            handler=Applications(CreditControl(intake.engine), self._accounting),
+            handler=Applications(credit, self._accounting),
             rules=[PeerRule(peer.host, tuple(map(str, peer.networks))) for peer in settings.peers],
             limits=self._limits,
             say=self._say,
@@ -131,6 +151,7 @@ class DiameterServer:
             jitter=lambda: chance.uniform(-_JITTER_S, _JITTER_S),
             first_id=(started & 0xFFF) << 20 | chance.getrandbits(20),  # RFC 6733 §3
         )
+        hub.together = Front(hub, credit)
         async with listening(hub, settings.listen, settings.port, self._tls) as self.addresses:
             for address in self.addresses:
                 self._say(f"listening on {address}")

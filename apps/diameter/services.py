@@ -6,18 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from apps.diameter.credit import UNIT_AVPS, Units
 from pipelines.mediation.diameter.codes import Result
-from pipelines.mediation.diameter.fields import Group
 from pipelines.mediation.diameter.messages import UnableToReadMessage
 from schemas.charging_service import ChargingService
 from schemas.quantity import QUANTITY_MAX, Unit, parse_quantity
 
-_AVPS = {
-    "total_octets": "CC-Total-Octets", "input_octets": "CC-Input-Octets", "output_octets": "CC-Output-Octets",
-    "time": "CC-Time", "service_units": "CC-Service-Specific-Units",
-}  # fmt: skip
+_AVPS = dict(zip(Units._fields, UNIT_AVPS, strict=True))
 _LARGEST = {"time": 2**32 - 1}
 """What the AVP of a measure can say at most, where that is less than a quantity may be."""
+
+FOUND_MAX = 4096
+"""Names that peers may choose, of which what they stand for is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,34 +40,30 @@ class Service:
         """The AVP that says how much."""
         return _AVPS[self.terms.measured_in]
 
-    def asked(self, units: Group) -> int:
-        """Return base steps of a Requested-Service-Unit, at most the quota; one that says nothing asks for the quota.
-
-        Raises:
-            UnableToReadMessage: when an AVP cannot be read.
-        """
+    def asked(self, units: Units) -> int:
+        """Return base steps of a Requested-Service-Unit, at most the quota; one that says nothing asks for the quota."""
         found = self._units(units)
         return self.quota if found is None else min(found * self.step, self.quota)
 
-    def of_event(self, units: Group | None) -> int | None:
+    def of_event(self, units: Units | None) -> int | None:
         """Return base steps of what an event asks for, which is no grant and has no quota: it happens as it is, or not at all.
 
         One that says no amount is one unit of a service that is counted in units of its own. Of octets or time it says too
         little to be rated: None.
 
         Raises:
-            UnableToReadMessage: INVALID_AVP_VALUE when that is too much, or an AVP cannot be read.
+            UnableToReadMessage: INVALID_AVP_VALUE when that is too much.
         """
         found = None if units is None else self._units(units)
         if found is None:
             return self.step if self.terms.measured_in == "service_units" else None
         return self._bounded(found * self.step)
 
-    def used(self, units: Iterable[Group]) -> int:
+    def used(self, units: Iterable[Units]) -> int:
         """Return base steps of Used-Service-Units together, before and after changes of tariff.
 
         Raises:
-            UnableToReadMessage: INVALID_AVP_VALUE when that is too much, or an AVP cannot be read.
+            UnableToReadMessage: INVALID_AVP_VALUE when that is too much.
         """
         return self._bounded(sum(self._units(each) or 0 for each in units) * self.step)
 
@@ -77,16 +73,17 @@ class Service:
             raise UnableToReadMessage(Result.INVALID_AVP_VALUE, f"{steps} base steps are too many")
         return steps
 
-    def _units(self, units: Group) -> int | None:
-        found: int | None = units.get(self.measure)
-        if found is None and self.terms.measured_in == "total_octets":
-            halves = [units.get(name) for name in ("CC-Input-Octets", "CC-Output-Octets")]
-            found = None if halves == [None, None] else sum(half or 0 for half in halves)
+    def _units(self, units: Units) -> int | None:
+        found: int | None = getattr(units, self.terms.measured_in)
         return found
 
 
 class ServiceTable:
-    """The services of a catalog."""
+    """The services of a catalog.
+
+    Attributes:
+        encoded: content of answers that was encoded before, by what it says; of `FOUND_MAX` at most.
+    """
 
     def __init__(
         self, services: Mapping[str, ChargingService], units: Mapping[str, Unit], types: Mapping[str, Any]
@@ -97,9 +94,19 @@ class ServiceTable:
             types: event types by code.
         """
         self._services = [_service(each, units, types[each.event_type].unit) for each in services.values()]
+        self._found: dict[tuple[str, int | None, tuple[int, ...]], Service | None] = {}
+        self.encoded: dict[Any, bytes] = {}
 
-    def find(self, context: str, rating_group: int | None, identifiers: Sequence[int]) -> Service | None:
+    def find(self, context: str, rating_group: int | None, identifiers: tuple[int, ...]) -> Service | None:
         """Return the service that says most of what a request names: the service before the rating group, then the context."""
+        named = context, rating_group, identifiers
+        if named not in self._found:
+            if len(self._found) >= FOUND_MAX:
+                self._found.clear()
+            self._found[named] = self._find(*named)
+        return self._found[named]
+
+    def _find(self, context: str, rating_group: int | None, identifiers: Sequence[int]) -> Service | None:
         fits = [
             service
             for service in self._services

@@ -6,10 +6,8 @@ directory: whoever has the log finds the latest reservation of a group, and whos
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -39,6 +37,7 @@ class Session:
     Attributes:
         access_point: whose usage it is, "" when nobody said so yet. number: of the latest request, -1 before the first.
         groups: the number of the request with the open reservation of each group. known: groups that were looked for.
+        held: base steps of those reservations that were made here.
         answers: to the latest requests, by type and number.
     """
 
@@ -46,42 +45,27 @@ class Session:
     number: int = -1
     groups: dict[str, int] = field(default_factory=dict)
     known: set[str] = field(default_factory=set)
-    answers: OrderedDict[tuple[int, int], Answer] = field(default_factory=OrderedDict)
+    held: dict[str, int] = field(default_factory=dict)
+    answers: dict[tuple[int, int], Answer] = field(default_factory=dict)
 
     def remember(self, kind: int, number: int, answer: Answer) -> None:
         """Keep an answer, to send it again."""
         self.answers[kind, number] = answer
-        while len(self.answers) > ANSWERS_KEPT:
-            self.answers.popitem(last=False)
+        if len(self.answers) > ANSWERS_KEPT:
+            del self.answers[next(iter(self.answers))]
 
 
 class Sessions:
-    """Sessions that are remembered, each the business of one request at a time."""
+    """Sessions that are remembered."""
 
     def __init__(self, sessions_max: int = SESSIONS_MAX) -> None:
         """Remember nothing yet."""
         self._max = sessions_max
         self._known: OrderedDict[str, Session] = OrderedDict()
-        self._busy: dict[str, tuple[asyncio.Lock, int]] = {}
 
     def __len__(self) -> int:
         """How many are remembered."""
         return len(self._known)
-
-    @asynccontextmanager
-    async def turn(self, name: str) -> AsyncIterator[None]:
-        """Wait until no other request of a session is on its way: a repetition finds the answer, or waits for it."""
-        lock, waiting = self._busy.get(name, (asyncio.Lock(), 0))
-        self._busy[name] = lock, waiting + 1
-        try:
-            async with lock:
-                yield
-        finally:
-            lock, waiting = self._busy[name]
-            if waiting == 1:
-                del self._busy[name]
-            else:
-                self._busy[name] = lock, waiting - 1
 
     def get(self, name: str) -> Session | None:
         """Return a session that is remembered."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import polars as pl
@@ -46,16 +46,34 @@ SEGMENT_BYTES = 256 << 20
 """A segment that is longer than this is followed by another one."""
 
 
+class Answerable(Protocol):
+    """What a request leaves behind to be answered: a future, or less."""
+
+    def set_running_or_notify_cancel(self) -> bool:
+        """Say whether an answer is still wanted; from now on it is."""
+
+    def done(self) -> bool:
+        """Whether it has been answered."""
+
+    def set_result(self, result: ChargingAnswer) -> None:
+        """Answer."""
+
+    def set_exception(self, exception: BaseException | None) -> None:
+        """Refuse."""
+
+
 @dataclass(slots=True)
 class ChargingDesk:
     """What waits, and the open end of the charging log.
 
     Attributes:
-        woken: called when something begins to wait.
+        woken: called when something begins to wait. told: called once answers are there that nobody waits for by a future of
+            their own, so that whoever asked many is woken once.
     """
 
     woken: Callable[[], None] = lambda: None
-    _waiting: deque[tuple[ChargingRequest, Future[ChargingAnswer]]] = field(default_factory=deque)
+    told: list[Callable[[], None]] = field(default_factory=list)
+    _waiting: deque[tuple[ChargingRequest, Answerable]] = field(default_factory=deque)
     _questions: deque[tuple[Callable[[Engine], Any], Future[Any]]] = field(default_factory=deque)
     _frames: deque[Frame] = field(default_factory=deque)
     _segment: Segment | None = None
@@ -80,6 +98,32 @@ class ChargingDesk:
         if len(self._waiting) == 1 or self._closed:  # whoever came before woke the main loop, which takes all there are
             self._wait()
         return future
+
+    def submit_all(self, asked: Sequence[tuple[ChargingRequest, Answerable]]) -> None:
+        """Ask much at once, in this order. Each has its answer once it is durable, or `UnableToRequest`, and `told` is called.
+
+        The answers come in the main loop's thread.
+        """
+        fit: list[tuple[ChargingRequest, Any]] = []
+        closed = self._closed or (
+            f"{WAITING_MAX} requests are waiting" if len(self._waiting) + len(asked) > WAITING_MAX else ""
+        )
+        for item in asked:
+            try:
+                item[0].check()
+                if closed:
+                    raise UnableToRequest("UNAVAILABLE", closed)
+                fit.append(item)
+            except UnableToRequest as error:
+                item[1].set_exception(error)
+        self._waiting.extend(fit)
+        self._wait()
+        if len(fit) < len(asked):
+            self._tell()
+
+    def _tell(self) -> None:
+        for told in self.told:
+            told()
 
     def look(self, question: Callable[[Engine], Any]) -> Future[Any]:
         """Have the main loop look at the engine between two blocks, changing nothing; return the future of what it finds."""
@@ -164,6 +208,13 @@ class ChargingDesk:
         Raises:
             UnableToWriteChargingLog: when the log is in doubt: the process must end.
         """
+        if self._questions or self._waiting or self.is_due(engine):
+            try:
+                self._serve(engine)
+            finally:
+                self._tell()
+
+    def _serve(self, engine: Engine) -> None:
         while self._questions:
             question, asked = self._questions.popleft()
             if not asked.set_running_or_notify_cancel():
@@ -186,7 +237,7 @@ class ChargingDesk:
         if self._waiting:
             self.woken()
 
-    def _take(self, engine: Engine, taken: list[tuple[ChargingRequest, Future[ChargingAnswer]]]) -> None:
+    def _take(self, engine: Engine, taken: list[tuple[ChargingRequest, Answerable]]) -> None:
         at = self._now(engine)
         requests, refused = self._encoded(engine, [request for request, _ in taken], at)
         answers, fresh = answer_again(requests, engine.state.charging.kept)
@@ -228,7 +279,7 @@ class ChargingDesk:
             future.set_result(answer)
 
     def _ending(
-        self, requests: Rows, chosen: list[int], taken: list[tuple[ChargingRequest, Future[ChargingAnswer]]], most: int
+        self, requests: Rows, chosen: list[int], taken: list[tuple[ChargingRequest, Answerable]], most: int
     ) -> list[int]:
         """Refuse what begins, and return what ends something: that is taken however much is kept."""
         begins = [place for place in chosen if requests["kind"][place] in (ChargingKind.RESERVE, ChargingKind.CHARGE)]
@@ -250,15 +301,17 @@ class ChargingDesk:
         self.woken()
 
     def _refuse_waiting(self, words: str) -> None:
-        for queue in (self._waiting, self._questions):
+        queues: tuple[deque[Any], ...] = (self._waiting, self._questions)
+        for queue in queues:
             with suppress(IndexError):  # another thread may have the last one
                 while True:
-                    future: Future[Any] = queue.popleft()[1]
+                    future: Answerable = queue.popleft()[1]
                     if future.set_running_or_notify_cancel():
                         future.set_exception(UnableToRequest("UNAVAILABLE", words))
+        self._tell()
 
     @staticmethod
-    def _refuse(futures: list[Future[ChargingAnswer]], words: str) -> None:
+    def _refuse(futures: Sequence[Answerable], words: str) -> None:
         for future in futures:
             if not future.done():
                 future.set_exception(UnableToRequest("UNAVAILABLE", words))
@@ -295,10 +348,10 @@ class ChargingDesk:
             engine.process(opened)
         return self._segment is not None
 
-    def _next_requests(self) -> list[tuple[ChargingRequest, Future[ChargingAnswer]]]:
+    def _next_requests(self) -> list[tuple[ChargingRequest, Answerable]]:
         """Return what the next frame holds: of requests that have to do with each other the first one only."""
-        taken: list[tuple[ChargingRequest, Future[ChargingAnswer]]] = []
-        later: list[tuple[ChargingRequest, Future[ChargingAnswer]]] = []
+        taken: list[tuple[ChargingRequest, Answerable]] = []
+        later: list[tuple[ChargingRequest, Answerable]] = []
         names: set[str] = set()
         for _ in range(LOOKED_AT_MAX):
             if not self._waiting or len(taken) == REQUESTS_PER_FRAME:

@@ -8,7 +8,16 @@ from connectors.diameter.identity import Answer, Identity
 from pipelines.mediation.diameter.codes import ERROR, PROXIABLE, REQUEST, Application, Command, Result
 from pipelines.mediation.diameter.dictionary import NAMED
 from pipelines.mediation.diameter.fields import Group, write, write_all
-from pipelines.mediation.diameter.messages import Avp, Header, Message, UnableToReadMessage, encode_message
+from pipelines.mediation.diameter.messages import (
+    HEADER_BYTES,
+    Avp,
+    Header,
+    Message,
+    UnableToReadMessage,
+    encode_header,
+    encode_message,
+    join_avps,
+)
 
 _SESSION, _PROXY = NAMED["Session-Id"].code, NAMED["Proxy-Info"].code
 _WORDS_MAX = 200
@@ -26,9 +35,9 @@ def encode_answer(identity: Identity, header: Header, asked: Sequence[Avp], answ
         write("Origin-Host", identity.host),
         write("Origin-Realm", identity.realm),
         *answer.avps,
-        *proxies,
     ]
-    return encode_message(Message(header._replace(flags=flags), tuple(avps)))
+    body = join_avps(avps) + answer.tail + join_avps(proxies)
+    return encode_header(header._replace(flags=flags), HEADER_BYTES + len(body)) + body
 
 
 def refusal(error: UnableToReadMessage) -> Answer:

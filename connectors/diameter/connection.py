@@ -1,11 +1,17 @@
-"""One connection of a peer: capabilities, watchdog, requests and answers, the end (RFC 6733 §5, RFC 3539)."""
+"""One connection of a peer: capabilities, watchdog, requests and answers, the end (RFC 6733 §5, RFC 3539).
+
+Whatever a socket has is taken at once, and what is answered in one turn of the loop is written at once: each call of the system
+lets another thread have the interpreter, and getting it back takes longer than a request.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections.abc import Sequence
 from contextlib import suppress
 
+from connectors.diameter.asked import Asked
 from connectors.diameter.base import (
     applications_of,
     capabilities,
@@ -15,20 +21,27 @@ from connectors.diameter.base import (
     refused,
 )
 from connectors.diameter.hub import Hub
-from connectors.diameter.identity import Answer, PeerSheet, Request
-from pipelines.mediation.diameter.codes import Application, Command, Result
+from connectors.diameter.identity import Answer, PeerSheet
+from pipelines.mediation.diameter.codes import REQUEST, Application, Command, Result
 from pipelines.mediation.diameter.fields import Group, write
 from pipelines.mediation.diameter.grammar import check_request
 from pipelines.mediation.diameter.messages import (
+    HEADER_BYTES,
     Avp,
+    Header,
     Message,
     UnableToReadMessage,
     decode_message,
     message_length,
 )
 
+_HEADER = struct.Struct(">IIIII")
 _LENGTH_BYTES = 4
-_BASE = (Command.CAPABILITIES_EXCHANGE, Command.DEVICE_WATCHDOG, Command.DISCONNECT_PEER)
+_LENGTH_MASK = 0xFFFFFF
+REFUSED_PER_TURN = 64
+FLOOD_PAUSE_S = 0.02
+"""A peer of which so many requests are refused in one turn of the loop, for being too many, is read on so much later."""
+_BASE = frozenset({Command.CAPABILITIES_EXCHANGE, Command.DEVICE_WATCHDOG, Command.DISCONNECT_PEER})
 
 
 class ConnectionOver(Exception):
@@ -39,109 +52,175 @@ class UnableToAsk(Exception):
     """A peer did not answer a request of ours."""
 
 
-class Connection:
+class Connection(asyncio.Protocol):
     """A connection, from its first byte to its last.
 
     Attributes:
         host: Origin-Host of the peer, "" before it said so. suspect: it did not answer the watchdog yet.
+        in_flight: requests of the peer that are not answered yet.
     """
 
-    def __init__(self, hub: Hub, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Take the ends."""
-        self.hub, self._reader, self._writer = hub, reader, writer
-        self.host = ""
-        self.suspect = False
-        self.leaving = False
+    def __init__(self, hub: Hub) -> None:
+        """Wait for the ends."""
+        self.hub = hub
+        self.host = self.address = ""
+        self.suspect = self.leaving = False
+        self.in_flight = 0
         self.sheet = PeerSheet()
         self.state_id: int | None = None
-        self.address = str(writer.get_extra_info("peername")[0])
-        self._own_address = str(writer.get_extra_info("sockname")[0])
+        self._why = ""
+        self._is_over = False
+        self._buffer = bytearray()
+        self._out: list[bytes] = []
         self._asked: dict[int, asyncio.Future[Message]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._quiet: asyncio.Future[None] | None = None
+        self._leaves: asyncio.Task[None] | None = None
 
-    @property
-    def in_flight(self) -> int:
-        """Requests of the peer that are not answered yet."""
-        return len(self._tasks)
+    # ---- the ends
 
-    async def run(self) -> str:
-        """Serve the peer until the connection is over; return why it is."""
-        why = "it ended"
-        try:
-            await self._greet()
-            while True:
-                await self._take(await self._next())
-        except ConnectionOver as error:
-            why = str(error)
-        except UnableToReadMessage as error:
-            why = f"what it sends is no Diameter: {error}"
-        except (OSError, asyncio.IncompleteReadError):
-            why = "the connection was lost"
-        finally:
-            self._end()
-        return why
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to expect the capabilities of the peer."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport, self._loop = transport, asyncio.get_running_loop()
+        self.address = str((transport.get_extra_info("peername") or ("0.0.0.0",))[0])
+        self._own_address = str((transport.get_extra_info("sockname") or ("0.0.0.0",))[0])
+        if len(self.hub.connections) >= self.hub.limits.peers_max:
+            self._is_over = True
+            transport.abort()
+            return
+        self.hub.connections.add(self)
+        self._since = self._heard = self._loop.time()
+        self._begun: float | None = None
+        self._silence_s = self.hub.limits.watchdog_s + self.hub.jitter()
+        self._timer = self._loop.call_at(self._due(), self._look_up)
 
-    def _end(self) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the peer."""
+        self._is_over = True
+        if self not in self.hub.connections:
+            return
+        self._timer.cancel()
         self.hub.left(self)
+        self.hub.connections.discard(self)
         for future in self._asked.values():
             if not future.done():
                 future.set_exception(UnableToAsk("the connection is over"))
-        with suppress(OSError, RuntimeError):
-            self._writer.close()
+        self.hub.say(f"{self.host or self.address} is gone: {self._why or 'the connection was lost'}")
+
+    def _end(self, why: str) -> None:
+        """End the connection, behind what is to be written."""
+        self._why = self._why or why
+        self._is_over = True
+        self._write_out()
+        self._transport.close()
+        self._timer.cancel()
+        self._timer = self._loop.call_later(self.hub.limits.leave_s, self._transport.abort)  # of one that does not read
+
+    def drop(self) -> None:
+        """End the connection at once."""
+        self._is_over = True
+        self._transport.abort()
+
+    # ---- time
+
+    def _due(self) -> float:
+        """Return when there is next something to be done because nothing came."""
+        limits = self.hub.limits
+        if not self.host:
+            return self._since + limits.hello_s
+        silent = self._heard + self._silence_s
+        return silent if self._begun is None else min(silent, self._begun + limits.message_s)
+
+    def _look_up(self) -> None:
+        """Ask by the watchdog whether the peer is there when nothing came; end what takes too long."""
+        if self._is_over:
+            return
+        limits, now = self.hub.limits, self._loop.time()
+        if now >= self._due():
+            if not self.host:
+                self._end("it said nothing")
+                return
+            if self._begun is not None and now >= self._begun + limits.message_s:
+                self._end(f"a message was not whole after {limits.message_s:g} s")
+                return
+            if self.suspect:
+                self._end("it does not answer the watchdog")
+                return
+            self.suspect, self._heard = True, now
+            self._silence_s = limits.watchdog_s + self.hub.jitter()
+            self._send_request(Command.DEVICE_WATCHDOG, [write("Origin-State-Id", self.hub.identity.origin_state_id)])
+        self._timer = self._loop.call_at(self._due(), self._look_up)
 
     # ---- what comes
 
-    async def _next(self) -> bytes:
-        """Return the next message; ask by the watchdog whether the peer is there when nothing comes."""
-        limits = self.hub.limits
-        while True:
-            try:
-                async with asyncio.timeout(limits.watchdog_s + self.hub.jitter()):
-                    head = await self._reader.readexactly(_LENGTH_BYTES)
-                break
-            except TimeoutError:
-                if self.suspect:
-                    raise ConnectionOver("it does not answer the watchdog") from None
-                self.suspect = True
-                self._send_request(
-                    Command.DEVICE_WATCHDOG, [write("Origin-State-Id", self.hub.identity.origin_state_id)]
-                )
+    def data_received(self, data: bytes) -> None:
+        """Take all messages that are whole."""
+        if self._is_over:
+            return
+        self.sheet.bytes_in += len(data)
+        self._buffer += data
+        busy = self.sheet.busy
         try:
-            async with asyncio.timeout(limits.message_s):
-                return await self._rest(head)
-        except TimeoutError:
-            raise ConnectionOver(f"a message was not whole after {limits.message_s:g} s") from None
-
-    async def _rest(self, head: bytes) -> bytes:
-        try:
-            length = message_length(head, self.hub.limits.message_bytes_max)
+            taken = self._take_all(self._buffer)
+        except ConnectionOver as error:
+            self._end(str(error))
+            return
         except UnableToReadMessage as error:
-            await self._blame(head, error)
-            raise
-        data = head + await self._reader.readexactly(length - _LENGTH_BYTES)
-        self.suspect = False
-        self.sheet.bytes_in += length
-        return data
+            self._end(f"what it sends is no Diameter: {error}")
+            return
+        if self.sheet.busy - busy > REFUSED_PER_TURN and not self._is_over:
+            self._transport.pause_reading()  # whoever floods lets others have their turn
+            self._loop.call_later(FLOOD_PAUSE_S, self._read_on)
+        if taken:
+            self._heard, self.suspect, self._begun = self._loop.time(), False, None
+            del self._buffer[:taken]
+        if self._buffer and self._begun is None:
+            self._begun = self._loop.time()
+            if self._timer.when() > self._due():
+                self._timer.cancel()
+                self._timer = self._loop.call_at(self._due(), self._look_up)
 
-    async def _blame(self, head: bytes, error: UnableToReadMessage) -> None:
+    def _read_on(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _take_all(self, buffer: bytearray) -> int:
+        """Return how many bytes of whole messages were taken."""
+        at, size, bytes_max = 0, len(buffer), self.hub.limits.message_bytes_max
+        while size - at >= HEADER_BYTES and not self._is_over:
+            _, command, application, hop, end = _HEADER.unpack_from(buffer, at)
+            try:
+                length = message_length(buffer[at : at + _LENGTH_BYTES], bytes_max)
+            except UnableToReadMessage as error:
+                self._blame(bytes(buffer[at + _LENGTH_BYTES : at + HEADER_BYTES]), error)
+                raise
+            if size - at < length:
+                break
+            data = bytes(buffer[at : at + length])
+            at += length
+            header = Header(command >> 24, command & _LENGTH_MASK, application, hop, end)
+            if not self.host:
+                self._greet(data)
+            elif header.flags & REQUEST and header.command not in _BASE:
+                self._take_request(header, data)
+            else:
+                self._take_base(header, data)
+        return at
+
+    def _blame(self, rest: bytes, error: UnableToReadMessage) -> None:
         """Answer a message whose length cannot be, where its header says to whom; the connection ends after it."""
-        rest = await self._reader.readexactly(16)
         with suppress(UnableToReadMessage):
             message = decode_message(b"\x01\0\0\x14" + rest)
             if message.header.is_request:
                 self._send_answer(message, refusal(error))
 
-    async def _greet(self) -> None:
-        """Take the capabilities exchange: the first message, within its time.
+    def _greet(self, data: bytes) -> None:
+        """Take the capabilities exchange: the first message.
 
         Raises:
             ConnectionOver: when the peer may not come, or has no application that is served.
+            UnableToReadMessage: when it is none.
         """
-        try:
-            async with asyncio.timeout(self.hub.limits.hello_s):
-                data = await self._rest(await self._reader.readexactly(_LENGTH_BYTES))
-        except TimeoutError:
-            raise ConnectionOver("it said nothing") from None
         message = decode_message(data, self.hub.limits.message_bytes_max)
         if message.header.command != Command.CAPABILITIES_EXCHANGE or not message.header.is_request:
             raise ConnectionOver("it did not begin with its capabilities")
@@ -175,97 +254,78 @@ class Connection:
 
     # ---- what is done with it
 
-    async def _take(self, data: bytes) -> None:
-        try:
-            message = decode_message(data, self.hub.limits.message_bytes_max)
-        except UnableToReadMessage as error:
-            self.sheet.errors += 1
-            if error.header is not None and error.header.is_request:
-                self._send_answer(Message(error.header, ()), refusal(error))
-            return
-        if not message.header.is_request:
-            self._answered(message)
-            return
+    def _take_request(self, header: Header, data: bytes) -> None:
         self.sheet.requests += 1
-        if message.header.command in _BASE:
-            await self._take_base(message)
-            return
-        limits = self.hub.limits
+        limits, asked = self.hub.limits, Asked(self, header, data)
         if self.in_flight >= limits.requests_of_peer_max or self.hub.in_flight >= limits.requests_max or self.leaving:
             self.sheet.busy += 1
-            self._send_answer(message, refused(Result.TOO_BUSY, "too many requests are on their way"))
+            asked.refuse(Result.TOO_BUSY, "too many requests are on their way")
             return
+        self.in_flight += 1
         self.hub.in_flight += 1
-        task = asyncio.ensure_future(self._handle(message))
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-        if not self.in_flight % 64:
-            await asyncio.sleep(0)  # whoever floods lets others have their turn
+        asked.is_counted = True
+        self.hub.take(asked)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        self.hub.in_flight -= 1
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.hub.failed(error)
-
-    async def _take_base(self, message: Message) -> None:
+    def _take_base(self, header: Header, data: bytes) -> None:
         try:
+            message = decode_message(data, self.hub.limits.message_bytes_max)
+            if not header.is_request:
+                self._answered(message)
+                return
+            self.sheet.requests += 1
             check_request(message)
         except UnableToReadMessage as error:
             self.sheet.errors += 1
-            self._send_answer(message, refusal(error))
+            if header.is_request:
+                self._send_answer(Message(header, ()), refusal(error))
             return
         state = [write("Origin-State-Id", self.hub.identity.origin_state_id)]
-        if message.header.command == Command.CAPABILITIES_EXCHANGE:
+        if header.command == Command.CAPABILITIES_EXCHANGE:
             raise ConnectionOver("it said its capabilities twice")
         self._send_answer(message, Answer(Result.SUCCESS, state))
-        if message.header.command == Command.DISCONNECT_PEER:
+        if header.command == Command.DISCONNECT_PEER:
             self.leaving = True
-            await self.finish()
-            raise ConnectionOver("it said good-bye")
+            self._leaves = self._loop.create_task(self._leave_after_answers())
 
-    async def _handle(self, message: Message) -> None:
-        try:
-            said = check_request(message)
-            self._route(said)
-            answer = await self.hub.handler(Request(self.host, message.header, said))
-        except UnableToReadMessage as error:
-            self.sheet.errors += 1
-            answer = refusal(error)
-        except Exception as error:
-            self._send_answer(message, refused(Result.UNABLE_TO_COMPLY, "a defect: it is reported where octroi runs"))
-            raise error
-        self._send_answer(message, answer)
-
-    def _route(self, said: Group) -> None:
-        """Refuse what is not for us (RFC 6733 §6.1).
-
-        Raises:
-            UnableToReadMessage: LOOP_DETECTED, REALM_NOT_SERVED or UNABLE_TO_DELIVER.
-        """
-        identity = self.hub.identity
-        if identity.host.lower() in (host.lower() for host in said.all("Route-Record")):
-            raise UnableToReadMessage(Result.LOOP_DETECTED, "it was here before")
-        realm, host = said.need("Destination-Realm"), said.get("Destination-Host")
-        if not identity.serves(realm):
-            raise UnableToReadMessage(Result.REALM_NOT_SERVED, f"realm {realm} is not served")
-        if host is not None and host.lower() != identity.host.lower():
-            raise UnableToReadMessage(Result.UNABLE_TO_DELIVER, f"{host} is not known")
+    async def _leave_after_answers(self) -> None:
+        await self.finish()
+        if not self._is_over:
+            self._end("it said good-bye")
 
     # ---- what goes
 
     def _send(self, data: bytes) -> None:
-        if self._writer.transport.is_closing():
+        if self._is_over:
             return
-        self._writer.write(data)
+        if not self._out:
+            self._loop.call_soon(self._write_out)
+        self._out.append(data)
+
+    def _write_out(self) -> None:
+        out, self._out = self._out, []
+        if not out or self._transport.is_closing():
+            return
+        data = b"".join(out)
+        self._transport.write(data)
         self.sheet.bytes_out += len(data)
-        if self._writer.transport.get_write_buffer_size() > self.hub.limits.waiting_bytes_max:
-            self._writer.transport.abort()  # it does not read what it asks for
+        if self._transport.get_write_buffer_size() > self.hub.limits.waiting_bytes_max:
+            self._why = "it does not read what it asks for"
+            self.drop()
+
+    def send_answer(self, data: bytes, result: int, *, counted: bool) -> None:
+        """Send an answer that is encoded. `counted`: its request was on its way until now."""
+        self.sheet.answers += 1
+        self.sheet.by_result[result] = self.sheet.by_result.get(result, 0) + 1
+        self._send(data)
+        if counted:
+            self.in_flight -= 1
+            self.hub.in_flight -= 1
+            if not self.in_flight and self._quiet is not None and not self._quiet.done():
+                self._quiet.set_result(None)
 
     def _send_answer(self, message: Message, answer: Answer) -> None:
-        self.sheet.answers += 1
-        self.sheet.by_result[answer.result] = self.sheet.by_result.get(answer.result, 0) + 1
-        self._send(encode_answer(self.hub.identity, message.header, message.avps, answer))
+        data = encode_answer(self.hub.identity, message.header, message.avps, answer)
+        self.send_answer(data, answer.result, counted=False)
 
     def _send_request(self, command: Command, avps: Sequence[Avp], *, application: int = 0) -> int:
         ids = self.hub.next_ids()
@@ -278,7 +338,7 @@ class Connection:
         Raises:
             UnableToAsk: when no answer comes in time.
         """
-        future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Message] = self._loop.create_future()
         number = self._send_request(command, avps, application=application)
         self._asked[number] = future
         try:
@@ -295,12 +355,12 @@ class Connection:
             future.set_result(message)
 
     async def finish(self) -> None:
-        """Let what is on its way end, within its time, and let the peer have the answers."""
-        with suppress(TimeoutError, OSError):
+        """Let what is on its way end, within its time."""
+        with suppress(TimeoutError):
             async with asyncio.timeout(self.hub.limits.leave_s):
-                while self._tasks:
-                    await asyncio.wait(set(self._tasks))
-                await self._writer.drain()
+                while self.in_flight:
+                    self._quiet = self._loop.create_future()
+                    await self._quiet
 
     async def leave(self, cause: int) -> None:
         """Say good-bye, and end the connection."""
@@ -310,8 +370,4 @@ class Connection:
             await self.ask(
                 Command.DISCONNECT_PEER, [write("Disconnect-Cause", cause)], within_s=self.hub.limits.leave_s
             )
-        self._writer.close()
-
-    def drop(self) -> None:
-        """End the connection at once."""
-        self._writer.transport.abort()
+        self._end("octroi stops")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from connectors.diameter.identity import Handler, Identity, Limits, PeerRule, Say
 
@@ -25,12 +26,20 @@ class Peer(Protocol):
         """End the connection at once."""
 
 
+class Waiting(Protocol):
+    """A request that is not answered yet."""
+
+    def handle(self) -> Coroutine[Any, Any, None]:
+        """Have the handler decide, and answer."""
+
+
 @dataclass(slots=True)
 class Hub:
     """What all connections share.
 
     Attributes:
-        handler: decides about requests. rules: who may connect.
+        handler: decides about requests, one by one. rules: who may connect.
+        together: takes all requests of one turn of the loop, whichever connections they came by, instead of the handler.
         say: told who comes and goes. failed: told of a defect of the handler.
         jitter: seconds by which watchdogs differ, so that not all are due at once. first_id: where ids of our requests begin.
         peers: connections by Origin-Host in lower case.
@@ -43,11 +52,34 @@ class Hub:
     limits: Limits = field(default_factory=Limits)
     say: Say = lambda words: None
     failed: Callable[[BaseException], None] = lambda error: None
+    together: Callable[[list[Any]], None] | None = None
     jitter: Callable[[], float] = lambda: 0.0
     first_id: int = 1
     peers: dict[str, Peer] = field(default_factory=dict)
     in_flight: int = 0
     connections: set[Peer] = field(default_factory=set)
+    _waiting: list[Waiting] = field(default_factory=list)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def take(self, asked: Waiting) -> None:
+        """Take a request: the handler's at once, or with all others that come in this turn of the loop."""
+        if self.together is None:
+            self.handle(asked)
+            return
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._take_together)
+        self._waiting.append(asked)
+
+    def _take_together(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        assert self.together is not None
+        self.together(waiting)
+
+    def handle(self, asked: Waiting) -> None:
+        """Have the handler decide about a request."""
+        task = asyncio.ensure_future(asked.handle())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def next_ids(self) -> tuple[int, int]:
         """Return a hop-by-hop and an end-to-end id for a request of ours."""

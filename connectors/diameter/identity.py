@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pipelines.mediation.diameter.codes import Application
 from pipelines.mediation.diameter.fields import Group
@@ -32,7 +32,12 @@ class Identity:
 
     def serves(self, realm: str) -> bool:
         """Whether requests to a realm are ours; names are compared without case (RFC 6733 §4.3.1)."""
-        return realm.lower() in {self.realm.lower(), *(each.lower() for each in self.realms)}
+        return realm.lower() in self.served
+
+    @property
+    def served(self) -> frozenset[str]:
+        """The realms whose requests are ours, in lower case."""
+        return frozenset({self.realm.lower(), *(each.lower() for each in self.realms)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +87,12 @@ class Request:
     said: Group
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a handler answers, besides Session-Id, Origin-Host and Origin-Realm."""
+class Answer(NamedTuple):
+    """What a handler answers, besides Session-Id, Origin-Host and Origin-Realm. `tail`: AVPs behind `avps`, encoded already."""
 
     result: int
     avps: Sequence[Avp] = ()
+    tail: bytes = b""
 
 
 class Handler(Protocol):

@@ -14,19 +14,6 @@ REBOOTING = 0
 _BACKLOG = 1024
 
 
-async def _accept(hub: Hub, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    if len(hub.connections) >= hub.limits.peers_max:
-        writer.transport.abort()
-        return
-    connection = Connection(hub, reader, writer)
-    hub.connections.add(connection)
-    try:
-        why = await connection.run()
-    finally:
-        hub.connections.discard(connection)
-    hub.say(f"{connection.host or connection.address} is gone: {why}")
-
-
 @asynccontextmanager
 async def listening(
     hub: Hub, hosts: Sequence[str], port: int, tls: ssl.SSLContext | None = None
@@ -39,10 +26,8 @@ async def listening(
     Raises:
         OSError: when an address cannot be had.
     """
-    buffer = hub.limits.message_bytes_max
-    server = await asyncio.start_server(
-        lambda reader, writer: _accept(hub, reader, writer), list(hosts), port, ssl=tls, backlog=_BACKLOG, limit=buffer
-    )
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Connection(hub), list(hosts), port, ssl=tls, backlog=_BACKLOG)
     try:
         found = [listener.getsockname() for listener in server.sockets]
         yield [f"[{host[0]}]:{host[1]}" if ":" in host[0] else f"{host[0]}:{host[1]}" for host in found]

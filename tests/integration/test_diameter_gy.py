@@ -238,8 +238,8 @@ def test_attributes_are_read_from_avps(gateway: Gateway) -> None:
     imsi_first = [{"Subscription-Id-Type": 1, "Subscription-Id-Data": "208"}, *WHOSE]
     assert gateway.answer(type=INITIAL, session="2", whose=imsi_first, services=[service(ask=())]).result == 2001
     credit = gateway.front
-    assert len(credit._sessions) == 2
-    assert msisdn(gateway.customer) in {each.access_point for each in credit._sessions._known.values()}
+    assert len(credit.sessions) == 2
+    assert msisdn(gateway.customer) in {each.access_point for each in credit.sessions._known.values()}
 
 
 def test_sessions_that_are_forgotten_are_found_again(gateway: Gateway) -> None:
@@ -247,6 +247,6 @@ def test_sessions_that_are_forgotten_are_found_again(gateway: Gateway) -> None:
     for said in SESSION:
         for name in ("one", "two", "three"):
             assert gateway.answer(**{**said, "services": said["services"][:1]}, session=name).result == 2001
-        assert len(gateway.front._sessions) == 1
-    assert not gateway.front._sessions._busy
+        assert len(gateway.front.sessions) == 1
+    assert not gateway.front._busy
     assert gateway.balance() == (Decimal("7.5") - 3 * 5, 0)

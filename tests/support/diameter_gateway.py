@@ -9,11 +9,14 @@ from typing import Any
 from diameter_world import WHOSE, asked, balance, run_beside, service, whose
 
 from apps.diameter.charging import CreditControl
+from apps.diameter.front import Front
 from apps.diameter.sessions import Sessions
 from apps.embedded.engine import Engine
-from connectors.diameter.identity import Answer, Request
+from connectors.diameter.asked import Asked
+from connectors.diameter.hub import Hub
+from connectors.diameter.identity import Answer, Identity, PeerSheet, Request
 from pipelines.mediation.diameter.fields import Group, write_all
-from pipelines.mediation.diameter.messages import Header, Message, UnableToReadMessage, encode_message
+from pipelines.mediation.diameter.messages import Header, Message, decode_message, encode_message
 
 INITIAL, UPDATE, TERMINATION, EVENT = 1, 2, 3, 4
 
@@ -24,6 +27,8 @@ class Gateway:
     def __init__(self, engine: Engine, sessions_max: int = 100, customer: int = 0) -> None:
         self.engine, self.customer = engine, customer
         self.front = CreditControl(engine, Sessions(sessions_max))
+        self.failures: list[BaseException] = []
+        self.hub = Hub(Identity("ocs.test", "test", 7), nobody, [], failed=self.failures.append)
 
     def ask(self, **said: Any) -> Group:
         return Group(tuple(write_all({"Result-Code": (answer := self.answer(**said)).result}) + list(answer.avps)))
@@ -36,23 +41,45 @@ class Gateway:
         return answer
 
     def answers(self, *requests: dict[str, Any]) -> list[Answer]:
-        """Ask several at once; a refusal is an answer without AVPs."""
-        found: list[Answer] = []
-
-        async def one(said: dict[str, Any]) -> Answer:
-            session = f"{said.get('session', 'pgw')};{self.customer}"
-            ids = {"whose": whose(self.customer)} if said.get("whose") is WHOSE else {}
-            group = Group(tuple(write_all(asked(**{**said, "session": session, **ids}))))
-            try:
-                return await self.front(Request("pgw", Header(0xC0, 272, 4, 1, 1), group))
-            except UnableToReadMessage as error:
-                return Answer(error.result)
+        """Ask several at once, as messages of one turn of the loop; what every answer has is left out of them."""
+        origin = Origin(self.hub)
 
         async def act() -> None:
-            found.extend(await asyncio.gather(*map(one, requests)))
+            asked_ = [self._asked(origin, said, number) for number, said in enumerate(requests)]
+            Front(self.hub, self.front)(asked_)
+            while len(origin.answers) < len(requests):
+                await asyncio.sleep(0)
 
         run_beside(self.engine, act)
-        return found
+        assert self.failures == []
+        return [origin.answers[number] for number in range(len(requests))]
+
+    def _asked(self, origin: Origin, said: dict[str, Any], number: int) -> Asked:
+        session = f"{said.get('session', 'pgw')};{self.customer}"
+        ids = {"whose": whose(self.customer)} if said.get("whose") is WHOSE else {}
+        header = Header(0xC0, 272, 4, number, 1)
+        message = Message(header, tuple(write_all(asked(**{**said, "session": session, **ids}))))
+        return Asked(origin, header, encode_message(message))
+
+
+class Origin:
+    """A connection that keeps what is sent by it, by hop-by-hop id."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub, self.host, self.sheet = hub, "pgw", PeerSheet()
+        self.answers: dict[int, Answer] = {}
+
+    def send_answer(self, data: bytes, result: int, *, counted: bool) -> None:
+        header, avps = decode_message(data)
+        assert header._replace(hop_by_hop=0) == Header(0x60 if 3000 <= result < 4000 else 0x40, 272, 4, 0, 1)
+        assert header.hop_by_hop not in self.answers
+        assert [avp.code for avp in avps[:4]] == [263, 268, 264, 296]
+        assert Group(avps).get("Result-Code") == result
+        self.answers[header.hop_by_hop] = Answer(result, avps[4:])
+
+
+async def nobody(request: Request) -> Answer:
+    raise AssertionError(request)
 
 
 def encoded(answer: Answer) -> bytes:

@@ -34,13 +34,14 @@ _SEVERAL = frozenset({
     "Acct-Application-Id", "Auth-Application-Id", "Vendor-Specific-Application-Id", "Supported-Vendor-Id",
     "Host-IP-Address", "Inband-Security-Id", "Route-Record", "Proxy-Info", "Class",
 })  # fmt: skip
-_ONCE = frozenset(
+ONCE = frozenset(
     (NAMED[name].vendor, NAMED[name].code)
     for name in {name for names in NEEDED.values() for name in names}
     | {"Destination-Host", "CC-Sub-Session-Id", "Event-Timestamp", "Origin-State-Id", "Service-Information",
        "Multiple-Services-Indicator", "Requested-Action", "Requested-Service-Unit", "Acct-Application-Id"}
     if name not in _SEVERAL
 )  # fmt: skip
+"""By vendor and code, AVPs that a request has once at most."""
 SERVICE_INFORMATION = "Service-Information"
 """What lies in it describes usage, and is longer with each release of TS 32.299: what is not known there is passed over."""
 APPLICATIONS: dict[int, int] = {
@@ -73,7 +74,7 @@ def check_request(message: Message) -> Group:
         counted: set[tuple[int, int]] = set()
         for avp in message.avps:
             number = (avp.vendor, avp.code)
-            if number in _ONCE and number in counted:
+            if number in ONCE and number in counted:
                 name = NUMBERED[number].name
                 raise UnableToReadMessage(
                     Result.AVP_OCCURS_TOO_MANY_TIMES, f"{name} comes more than once", failed=[avp]

@@ -171,12 +171,20 @@ def encode_message(message: Message) -> bytes:
     Raises:
         ValueError: when it is too long.
     """
-    flags, command, application, hop_by_hop, end_to_end = message.header
     body = join_avps(message.avps)
-    length = HEADER_BYTES + len(body)
+    return encode_header(message.header, HEADER_BYTES + len(body)) + body
+
+
+def encode_header(header: Header, length: int) -> bytes:
+    """Return the first 20 bytes of a message that is so long with them.
+
+    Raises:
+        ValueError: when it is too long.
+    """
+    flags, command, application, hop_by_hop, end_to_end = header
     if length > LENGTH_MASK:
         raise ValueError(f"a message of {length} bytes")
-    return _HEADER.pack(VERSION << 24 | length, flags << 24 | command, application, hop_by_hop, end_to_end) + body
+    return _HEADER.pack(VERSION << 24 | length, flags << 24 | command, application, hop_by_hop, end_to_end)
 
 
 def with_hop_by_hop(encoded: bytes, hop_by_hop: int) -> bytes:
