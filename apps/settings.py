@@ -168,6 +168,19 @@ class Settings(BaseSettings):
     http_idempotency_hours: Annotated[int, Field(ge=1)] = Field(
         24, description="how long the answer to an Idempotency-Key is remembered, hours"
     )
+    http_key_rate: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        10_000, description="requests of one key a second, over 5 s"
+    )
+    http_user_rate: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        100, description="requests of one user a second, over 5 s"
+    )
+    http_address_rate: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        50,
+        description="requests a second, over 5 s, from one address from which nobody is recognised, logins among them",
+    )
+    http_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        (), description="networks of proxies whose header X-Forwarded-For says from where a request came"
+    )
     session_idle_minutes: Annotated[int, Field(ge=5, le=1440)] = Field(
         30, description="how long a session of a user may be left alone, minutes"
     )

@@ -68,6 +68,7 @@ _DETAILS = {
     "undecodable-body": "column 'caller' is missing",
     "idempotency-key-reused": "take another key for another body, or send the same body again",
     "too-many-requests": "1000 requests are on their way",
+    "rate-limited": "you ask too often",
     "internal-error": "octroi has told its operator; send the request again later",
     "unavailable": "octroi is starting",
 }

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from apps.api.access_log import note
 from apps.api.desk import Desk
 from apps.api.problems import Problem, unauthorized
+from apps.api.rates import Rates
 from apps.clock import now_us
 from apps.control.logins import idle_us
 from apps.settings import ApiKey, Settings
@@ -122,6 +123,7 @@ class Keys:
             for name, key in static.items()
         ]
         self._desk = desk
+        self._rates = None if desk is None else Rates(desk.settings)
         self._lock = threading.Lock()
         self._known: dict[bytes, tuple[float, Caller]] = {}
 
@@ -138,22 +140,39 @@ class Keys:
         """Return who sends a request, by a key or by the cookie of a session, and note it for the log; a key goes first.
 
         Raises:
-            Problem: unauthorized, or cross-site when a cookie came with a change, but no proof that octroi's own page sent it.
+            Problem: unauthorized, rate-limited, or cross-site when a cookie came with a change, but no proof that octroi's own
+                page sent it.
         """
         authorization = request.headers.get("authorization")
         cookie = None if self._desk is None else request.cookies.get(cookie_name(self._desk.settings))
-        if authorization is not None or cookie is None:
-            caller = await self.called(authorization)
-            note(request.scope, key=caller.name)
-            return caller
-        caller = self._remembered(cookie) or await self._run(lambda: self._session(cookie))
-        note(request.scope, user=caller.principal.id)
-        if request.method not in _SAFE:
+        try:
+            if authorization is not None or cookie is None:
+                caller = await self.called(authorization)
+            else:
+                caller = self._remembered(cookie) or await self._run(lambda: self._session(cookie))
+        except Problem as error:
+            if error.name == "unauthorized":
+                self.count_unrecognised(request)
+            raise
+        note(request.scope, **({"key": caller.name} if caller.user is None else {"user": caller.principal.id}))
+        if self._rates is not None:
+            self._rates.of(caller.principal)
+        if caller.user is not None and request.method not in _SAFE:
             check_own_page(request)
+            assert cookie is not None
             given = request.headers.get(PROOF_HEADER, "").encode("latin-1", "replace")
             if not hmac.compare_digest(given, proof_of(cookie).encode()):
                 raise Problem("cross-site", f"send the header `{PROOF_HEADER}` with what the login answered")
         return caller
+
+    def count_unrecognised(self, request: Request) -> None:
+        """Count a request of nobody who is known.
+
+        Raises:
+            Problem: rate-limited, when too many came from its address.
+        """
+        if self._rates is not None:
+            self._rates.unrecognised(request)
 
     async def called(self, authorization: str | None) -> Caller:
         """Return what `caller` does, without holding up the server."""

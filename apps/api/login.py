@@ -275,6 +275,7 @@ class Logins:
             if route.doors:
                 caller = await self._keys.asked(request)
             else:
+                self._keys.count_unrecognised(request)
                 check_own_page(request)
                 caller = None
             if request.query_params:

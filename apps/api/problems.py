@@ -46,6 +46,7 @@ KINDS: Mapping[str, Kind] = {
     "refused": Kind(422, "This cannot be done"),
     "precondition-required": Kind(428, "The header If-Match is needed"),
     "too-many-requests": Kind(429, "Too much is on its way already"),
+    "rate-limited": Kind(429, "It is asked too often"),
     "id-reused": Kind(422, "Another request had this id"),
     "insufficient-balance": Kind(422, "The wallet does not have that much"),
     "internal-error": Kind(500, "A defect of octroi"),
