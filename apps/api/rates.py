@@ -1,7 +1,7 @@
 """How often somebody may ask: a token bucket for each key, each user, and each address from which nobody is recognised.
 
-A bucket is one number (GCRA: the instant, in the bucket's own units, at which it is full again). There are at most BUCKETS_MAX of a
-kind, of which the one that was asked for the longest ago goes first. All of it belongs to the server's thread.
+A bucket is one number (GCRA: the instant, in the bucket's own units, at which it is full again). There are at most BUCKETS_MAX
+of a kind, of which the one that was asked for the longest ago goes first. All of it belongs to the server's thread.
 """
 
 from __future__ import annotations
