@@ -23,7 +23,7 @@ from rating.kernels.layout import (
 )
 from rating.kernels.rate import rate_rows
 from rating.kernels.scratch import rate_scratch
-from rating.kernels.totals import total_by_payer
+from rating.kernels.totals import bounds, total_by_payer
 from rating.kernels.wide import join
 from rating.state import AccountState
 from rating.tariff_image import TariffImage
@@ -118,14 +118,11 @@ def _usage(edrs: EdrBlock, image: TariffImage, state: AccountState) -> tuple[Usa
     _require(state.wallet_count >= image.wallet_count, "the state has not grown to the image's wallets")
     _require(state.accumulator_count >= image.accumulator_count, "the state has not grown to the image's accumulators")
     if count:
-        lowest = int(usage.quantity.min())
+        lowest, most, first, last = bounds(usage.quantity, usage.subscription)
         _require(lowest >= -QUANTITY_MAX, "a quantity is below -QUANTITY_MAX")
-        _require(usage.quantity.max() <= QUANTITY_MAX, "a quantity exceeds QUANTITY_MAX")
-        _require(usage.subscription.min() >= -1, "a subscription id is negative")
-        _require(
-            usage.subscription.max() < len(image.tariff.subscription_row),
-            "a subscription is not in the image",
-        )
+        _require(most <= QUANTITY_MAX, "a quantity exceeds QUANTITY_MAX")
+        _require(first >= -1, "a subscription id is negative")
+        _require(last < len(image.tariff.subscription_row), "a subscription is not in the image")
     return usage, lowest
 
 
@@ -282,6 +279,9 @@ def check_conservation(rated: RatedBlock, *, moved: int) -> None:
     """
     hi, lo, split_hi, split_lo, unpaid = total_by_payer(rated.amount, rated.wallet)
     _require(join(hi, lo) == moved, f"items of {join(hi, lo)} billionths moved {moved}")
-    of_split_items, split_total = join(split_hi, split_lo), exact_sum(rated.split_amount)
+    of_split_items, split_total = (
+        join(split_hi, split_lo),
+        exact_sum(rated.split_amount) if len(rated.split_amount) else 0,
+    )
     _require(split_total == of_split_items, f"split items of {of_split_items} billionths drew {split_total}")
     _require(not unpaid, "an item moved nothing but has an amount")

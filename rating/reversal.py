@@ -11,7 +11,14 @@ import numpy as np
 from rating.following import Moved
 from rating.kernels.accumulate import lower_accumulators
 from rating.kernels.layout import COUNTER_PTR, PERIODS_KEPT, Tariff
-from rating.kernels.reverse import give_back, locate_counters, lower_counters
+from rating.kernels.reverse import (
+    give_back,
+    largest_version,
+    locate_counters,
+    locate_versions,
+    lower_counters,
+    unexpected,
+)
 from rating.state import AccountState
 from schemas.arrays import Int32Array, Int64Array, UInt8Array, UInt64Array
 from schemas.quantity import QUANTITY_MAX
@@ -109,7 +116,10 @@ def reverse(items: RatedItems, state: AccountState, *, below_zero: bool = False)
     hi, lo = np.empty(len(wallet), np.int64), np.empty(len(wallet), np.uint64)
     stopped = int(give_back(wallet, amount, accounts.balance, hi, lo))
     _require(stopped < 0, f"the balance of a wallet would exceed 128 bits at movement {stopped}")
-    state.touched(Moved(_known(items.counter_slot), _known(wallet), _known(items.grown_slot)))
+    if state.following is not None:
+        state.touched(Moved(_known(items.counter_slot), _known(wallet), _known(items.grown_slot)))
+    if not len(parts):
+        return ReversedItems(before, fate, hi, lo, hi[:0], lo[:0])
     single = items.wallet != WALLET_SPLIT
     balance_hi, balance_lo = np.zeros(n, np.int64), np.zeros(n, np.uint64)
     balance_hi[single], balance_lo[single] = hi[place[single]], lo[place[single]]
@@ -155,18 +165,25 @@ def expect_reversible(blocks: Iterable[RatedItems], state: AccountState, *, belo
         _require(fits, "the balance of a wallet would exceed 128 bits")
 
 
+_UNEXPECTED = ("", "a counter is unknown", "a wallet is unknown", "an item is negative")
+"""By what `reverse.unexpected` returns."""
+
+
 def _expect_known(items: RatedItems, state: AccountState) -> None:
-    _require(_within(items.counter_slot, state.counter_count), "a counter is unknown")
-    _require(_within(items.wallet, state.wallet_count), "a wallet is unknown")
+    wallet, amount = np.array(items.wallet, np.int32), np.array(items.amount, np.int64)  # what was stored is read-only
+    found = unexpected(
+        items.counter_slot, wallet, items.rated_quantity, amount, state.counter_count, state.wallet_count
+    )
+    _require(not found, _UNEXPECTED[found])
     _require(_within(items.split_wallet, state.wallet_count), "a wallet is unknown")
     _require(_within(items.grown_slot, state.accumulator_count), "an accumulator is unknown")
-    back = items.rated_quantity < 0  # usage that was taken back: one wallet got its amount
-    wrong = (items.amount < 0) & ~back | back & ((items.amount > 0) | (items.wallet == WALLET_SPLIT))
-    _require(not wrong.any(), "an item is negative")
 
 
 def _movements(items: RatedItems) -> tuple[Int32Array, Int64Array, Int64Array, Int64Array]:
     """Return (wallet, amount) of all movements in order, (n,) where each item's first one is, and (m,) where parts are."""
+    if not len(items.split_wallet):
+        wallet, amount = np.array(items.wallet, np.int32), np.array(items.amount, np.int64)
+        return wallet, amount, np.arange(len(items)), np.zeros(0, np.int64)
     counts = np.maximum(np.diff(items.split_ptr), 1)
     place = np.zeros(len(items), np.int64)
     np.cumsum(counts[:-1], out=place[1:])
@@ -188,17 +205,16 @@ def find_counters(
     Raises:
         UnableToReverse: when the tariff has not rated them.
     """
-    names = tariff.version_row[:, 0]
-    rows = np.full(int(max(names.max(initial=-1), charge_version.max(initial=-1))) + 1, -1, np.int64)
-    rows[names] = np.arange(len(names))
-    version = rows[charge_version]
-    known = _within(subscription, len(tariff.subscription_row)) and not np.any(subscription < 0)
-    _require(known and not np.any(version < 0) and not np.any(charge_version < 0), "another image rated these items")
-    n = len(event_at)
+    n, names = len(event_at), tariff.version_row
+    event_at, subscription = np.array(event_at, np.int64), np.array(subscription, np.int32)
+    charge_version, version = np.array(charge_version, np.int32), np.empty(n, np.int64)
+    rows = np.empty(largest_version(names) + 1, np.int64)
+    known = locate_versions(charge_version, subscription, names, len(tariff.subscription_row), rows, version)
+    _require(known, "another image rated these items")
     slot, cell, period = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int32)
     locate_counters(
-        np.array(event_at, np.int64),
-        np.array(subscription, np.int32),
+        event_at,
+        subscription,
         version,
         tariff.subscription_row,
         tariff.counter_slot,

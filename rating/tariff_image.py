@@ -25,6 +25,7 @@ from rating.image_prices import UnableToCompileImage
 from rating.image_triggers import TriggerTables, joined_accounts
 from rating.kernels.accumulate import AccumulatorTables
 from rating.kernels.layout import MODEL_VALUE, SHAPE, Tariff
+from rating.kernels.totals import in_money
 from rating.vocabulary import Vocabulary
 from schemas.arrays import BoolArray, Int32Array, Int64Array
 from schemas.catalog import Catalog
@@ -119,17 +120,17 @@ class TariffImage:
 
     def in_money(self, version: Int32Array) -> BoolArray:
         """Return (n,) whether charge versions (n,) price in money, also those of earlier images; later ones do."""
-        if not len(self.version_unit):
-            return np.ones(len(version), np.bool_)
-        known = (version >= 0) & (version < len(self.version_unit))
-        found: BoolArray = ~known | (self.version_unit[np.where(known, version, 0)] < 0)
+        found = np.empty(len(version), np.bool_)
+        in_money(np.array(version, np.int32), self.version_unit, found)
         return found
 
     def currencies(self, account: Int32Array, version: Int32Array) -> Int32Array:
         """Return (n,) ids of the currencies, or units, of what accounts (n,) pay for what charge versions (n,) price."""
         found: Int32Array = self.account_currency[account].astype(np.int32)
-        units = np.flatnonzero(~self.in_money(version))
-        found[units] = self.version_unit[version[units]]
+        money = self.in_money(version)
+        if not money.all():
+            units = np.flatnonzero(~money)
+            found[units] = self.version_unit[version[units]]
         return found
 
     def describe_charge_version(self, charge_version: int) -> ChargeVersion:

@@ -8,10 +8,13 @@ from contextlib import contextmanager
 import numpy as np
 
 from rating.following import Moved
-from rating.kernels.layout import COUNTER_PTR, WALLET_COUNT, WALLET_PTR
+from rating.kernels.layout import COUNTER_PTR
+from rating.kernels.reach import reach_wallets
 from rating.state import AccountState
 from rating.tariff_image import TariffImage
 from schemas.arrays import Int32Array, Int64Array
+
+_NOTHING: Int64Array = np.zeros(0, np.int64)
 
 
 @contextmanager
@@ -42,11 +45,15 @@ def reached(subscriptions: Int32Array, image: TariffImage) -> tuple[Int64Array, 
     return slots[slots >= 0], reached_wallets(subscriptions, image)
 
 
-def reached_wallets(subscriptions: Int32Array, image: TariffImage) -> Int64Array:
-    """Return the wallets that usage of known subscriptions (k,) may move, ascending, each once."""
-    rows = image.tariff.subscription_row[subscriptions]
-    found: Int64Array = np.unique(image.tariff.account_wallet[_ranges(rows[:, WALLET_PTR], rows[:, WALLET_COUNT])])
-    return found
+def reached_wallets(subscriptions: Int32Array, image: TariffImage, more: Int64Array | None = None) -> Int64Array:
+    """Return the wallets that usage of subscriptions (k,), below 0 of none, may move, and `more`, ascending, each once."""
+    besides = _NOTHING if more is None else more
+    found = np.empty(len(subscriptions) * image.wallets_max + len(besides), np.int64)
+    tariff = image.tariff
+    count = reach_wallets(
+        np.array(subscriptions, np.int32), tariff.subscription_row, tariff.account_wallet, besides, found
+    )
+    return found[:count].copy()
 
 
 def _ranges(first: Int64Array, count: Int64Array) -> Int64Array:

@@ -15,7 +15,7 @@ from pipelines.resource.attribution import attribute
 from pipelines.resource.kernels.attribute import NOT_VALID_AT, SHARED, UNKNOWN
 from rating.image_access import hash_texts
 from rating.vocabulary import Vocabulary
-from schemas.arrays import BoolArray, Int32Array, UInt64Array
+from schemas.arrays import Int64Array, UInt64Array
 from schemas.catalog import TIME_MAX, TIME_MIN
 from schemas.charging import REQUEST, VALIDITY_S_MAX, ChargingCode, ChargingKind, Rows
 from schemas.price_plan import EventType
@@ -183,19 +183,24 @@ class Encoder:
             ("kind", kinds), ("content", [_content(request) for request in requests]),
         ):  # fmt: skip
             rows[name] = column
-        begins = (rows["kind"] == ChargingKind.RESERVE) | (rows["kind"] == ChargingKind.CHARGE)
-        for place in np.flatnonzero(begins).tolist():
+        kind = np.array(rows["kind"])
+        begins = np.flatnonzero((kind == _RESERVE) | (kind == _CHARGE))
+        type_numbers = []
+        for place in begins.tolist():
             number, declared = self._types.get(event_types[place], (0, None))
+            type_numbers.append(number)
             if declared is None:
                 refused[place] = UnableToRequest(
                     "UNKNOWN_EVENT_TYPE", f"the catalog in force has no event type {event_types[place]!r}"
                 )
                 continue
-            rows["event_type"][place] = number
             request = requests[place]
             if request.attributes or request.values:
                 rows["attributes"][place], rows["values"][place] = self._said(place, request, declared, refused)
-        rows["subscription"], rows["access_point"] = self._owners(access_points, rows, begins, at, refused)
+        rows["event_type"][begins] = type_numbers
+        rows["subscription"] = rows["access_point"] = -1
+        if len(begins):
+            self._find_owners([access_points[place] for place in begins.tolist()], rows, begins, at, refused)
         return rows, refused
 
     def _said(
@@ -214,25 +219,28 @@ class Encoder:
             values[slot] = request.values.get(name, VALUE_ABSENT)
         return attributes, values
 
-    def _owners(
-        self, access_points: Sequence[str], rows: Rows, begins: BoolArray, at: int, refused: dict[int, UnableToRequest]
-    ) -> tuple[Int32Array, Int32Array]:
-        """Return (subscription, access point), each (n,), of those that say what usage they are about; else -1."""
+    def _find_owners(
+        self, access_points: Sequence[str], rows: Rows, begins: Int64Array, at: int, refused: dict[int, UnableToRequest]
+    ) -> None:
+        """Say in the rows `begins`, (k,), which subscriptions have their access points, (k,)."""
         hi, lo = hash_texts(access_points)
-        instant = np.where(rows["event_at"] == 0, at, rows["event_at"])
-        found = attribute(self.active.image.access, hi, lo, instant, begins)
+        instant = np.array(rows["event_at"][begins])
+        instant[instant == 0] = at
+        found = attribute(self.active.image.access, hi, lo, instant, np.ones(len(begins), np.bool_))
         answer = found.answer
         nobody = (answer == UNKNOWN) | (answer == NOT_VALID_AT) | (answer == SHARED)
-        for place in np.flatnonzero(begins & nobody).tolist():
-            words = {
-                UNKNOWN: "the catalog in force has no access point",
-                NOT_VALID_AT: "nobody has, at that time, the access point",
-                SHARED: "several subscriptions share the access point",
-            }[int(answer[place])]
-            refused[place] = UnableToRequest("UNKNOWN_ACCESS_POINT", f"{words} {access_points[place]!r}")
-        return np.where(begins, found.subscription, -1), np.where(begins, found.access_point, -1)
+        for place in np.flatnonzero(nobody).tolist():
+            words = _NOBODY[int(answer[place])]
+            refused[int(begins[place])] = UnableToRequest("UNKNOWN_ACCESS_POINT", f"{words} {access_points[place]!r}")
+        rows["subscription"][begins], rows["access_point"][begins] = found.subscription, found.access_point
 
 
+_NOBODY = {
+    UNKNOWN: "the catalog in force has no access point",
+    NOT_VALID_AT: "nobody has, at that time, the access point",
+    SHARED: "several subscriptions share the access point",
+}
+_RESERVE, _CHARGE = int(ChargingKind.RESERVE), int(ChargingKind.CHARGE)
 _NO_ATTRIBUTES = [0] * REQUEST["attributes"].shape[0]
 _NO_VALUES = [VALUE_ABSENT] * REQUEST["values"].shape[0]
 

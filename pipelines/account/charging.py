@@ -263,10 +263,8 @@ class _Taken:
 
     def _wallets(self, begun: Int32Array, ended: Int32Array, held: Items) -> Int64Array:
         """Return every wallet that the frame may move: of subscriptions, and of items that are moved back."""
-        subscriptions = np.concatenate([begun, ended])
-        wallets = reached_wallets(subscriptions[subscriptions >= 0], self.ground.image)
         drawn, _ = held.movements()
-        return np.unique(np.concatenate([wallets, drawn])).astype(np.int64)
+        return reached_wallets(np.concatenate([begun, ended]), self.ground.image, drawn)
 
     # ---- what moves
 
@@ -280,19 +278,17 @@ class _Taken:
         increment[reserves] = self.requests["increment"][rows[reserves]]
         rated = rate_requests(edrs, increment, confirms[rows], without_accumulators(self.ground.image), account)
         if len(reserves):
-            self._refuse_too_much(rated, reserves)
-            wallet, amount = rated.items.take(reserves).movements()
-            account.reserve(wallet, amount)
+            account.reserve(*self._allowed(rated, reserves))
         return rated
 
-    def _refuse_too_much(self, rated: RatedRequests, rows: Int64Array) -> None:
-        """Take back reservations of wallets that would hold more than they may."""
-        items = rated.items.take(rows)
+    def _allowed(self, rated: RatedRequests, rows: Int64Array) -> tuple[Int64Array, Int64Array]:
+        """Take back reservations of wallets that would hold more than they may; return (wallet, amount) of what others draw."""
+        items = rated.items if len(rows) == len(rated.reason) else rated.items.take(rows)
         wallet, amount = items.movements()
         held = self.ground.account.reserved
         largest = 0 if held is None or not len(wallet) else int(held[wallet].max())
         if largest + sum(amount.tolist()) <= RESERVED_MAX:
-            return
+            return wallet, amount
         over = [
             place
             for place in range(len(rows))
@@ -302,6 +298,7 @@ class _Taken:
         _give_back(items.take(np.array(over)), self.ground)
         reason = np.full(len(refused), Reason.AMOUNT_OVERFLOW, np.uint16)
         rated.put(refused, RatedRequests.refused(reason, rated.version[refused]))
+        return rated.items.take(rows).movements()
 
     def _growths(self, items: Items, requests: Rows) -> Growths | None:
         """Return what the items of requests (k,) added to accumulators."""
@@ -432,7 +429,7 @@ class _Taken:
         answers, ground = self.answers, self.ground
         done = answers["code"] == DONE
         kept = np.zeros(len(kind), KEPT)
-        kept["request"], kept["answer"] = self.requests, answers
+        _bytes(kept["request"])[:], _bytes(kept["answer"])[:] = _bytes(self.requests), _bytes(answers)
         for name, column in usage.items():
             kept["request"][name] = column
         kept["standing"][done & (kind == RESERVE)] = OPEN
@@ -441,7 +438,9 @@ class _Taken:
         subscription = usage["subscription"]
         known = np.maximum(subscription, 0)
         kept["account"] = np.where(subscription >= 0, ground.image.tariff.subscription_row[known, ACCOUNT], -1)
-        items = replace(items, ptr=np.append(items.ptr, items.ptr[-1]))  # and none, of requests that have no items
+        ptr = np.empty(len(items.ptr) + 1, np.int64)
+        ptr[:-1], ptr[-1] = items.ptr, items.ptr[-1]  # and none, of requests that have no items
+        items = Items(ptr, items.rows, items.parts)
         if not fresh.all():
             kept, of_row = kept.take(np.flatnonzero(fresh)), of_row[fresh]
         self.state.kept.keep(kept, items.take(of_row))
@@ -457,4 +456,11 @@ def _said(requests: Rows, ended: Rows, confirms: BoolArray) -> dict[str, Any]:
 
 def _of_rows(held: Items, ends: Int64Array, rows: Int64Array) -> Items:
     """Return of the items of requests at `ends`, ascending, those of requests at `rows`, which are among them."""
+    if not len(rows):
+        return Items.none(0)
     return held if len(rows) == len(ends) else held.take(np.searchsorted(ends, rows))
+
+
+def _bytes(rows: Rows) -> Rows:
+    """Return rows (n,), or one field of them, as they lie, (n,) each as a whole: copied at once, not field by field."""
+    return rows.view(np.dtype((np.void, rows.dtype.itemsize)))

@@ -29,7 +29,7 @@ def items_of(rated: RatedBlock, edrs: EdrBlock, image: TariffImage) -> Items:
     done = np.flatnonzero(rated.reason == 0)
     of, quantity = (done, edrs.quantity) if rated.items is None else (rated.items.row[done], rated.items.quantity)
     ptr = np.zeros(len(edrs) + 1, np.int64)
-    np.cumsum(np.bincount(of, minlength=len(edrs)), out=ptr[1:])
+    np.bincount(of, minlength=len(edrs)).cumsum(out=ptr[1:])
     rows = np.zeros(len(done), ITEM)
     for name in ("charge_version", "tier", "band", "rated_quantity", "counter_before", "amount", "wallet"):
         rows[name] = getattr(rated, name)[done]
@@ -37,7 +37,8 @@ def items_of(rated: RatedBlock, edrs: EdrBlock, image: TariffImage) -> Items:
     rows["slot"], rows["cell"], rows["period"] = find_counters(
         edrs.event_at[of], edrs.subscription[of], rated.charge_version[done], image.tariff
     )
-    rows["part_count"] = np.bincount(rated.split_row, minlength=len(rated.reason))[done]
+    if len(rated.split_row):
+        rows["part_count"] = np.bincount(rated.split_row, minlength=len(rated.reason))[done]
     parts = np.zeros(len(rated.split_row), PART)
     parts["wallet"], parts["amount"] = rated.split_wallet, rated.split_amount
     return Items(ptr, rows, parts)
@@ -85,28 +86,30 @@ def rated_block(
     of, n = rows.row, len(rows.row)
     reason = reason[of]
     place = np.flatnonzero(reason == 0)
-    column = {name: np.zeros(n, ITEM[name]) for name in ITEM.names or ()}
-    for name, values in column.items():
-        values[place] = items.rows[name]
-    refused = reason != 0
-    column["charge_version"][refused] = refused_version[of[refused]]
-    column["counter_before"][refused] = refused_before[of[refused]]
-    column["wallet"][refused] = WALLET_NONE
-    alone_hi, alone_lo, split_hi, split_lo = chain.follow(items, is_back=False)
-    balance_hi, balance_lo = np.zeros(n, np.int64), np.zeros(n, np.uint64)
-    balance_hi[place], balance_lo[place] = alone_hi, alone_lo
+    priced = items.rows
+    balance_hi, balance_lo, split_hi, split_lo = chain.follow(items, is_back=False)
+    if len(place) < n:
+        priced = np.zeros(n, ITEM)
+        priced["wallet"] = WALLET_NONE
+        priced[place] = items.rows
+        refused = np.flatnonzero(reason)
+        priced["charge_version"][refused] = refused_version[of[refused]]
+        priced["counter_before"][refused] = refused_before[of[refused]]
+        alone_hi, alone_lo = balance_hi, balance_lo
+        balance_hi, balance_lo = np.zeros(n, np.int64), np.zeros(n, np.uint64)
+        balance_hi[place], balance_lo[place] = alone_hi, alone_lo
     return RatedBlock(
         reason=reason,
-        charge_version=column["charge_version"].astype(np.int32),
-        rated_quantity=column["rated_quantity"],
-        counter_before=column["counter_before"],
-        tier=column["tier"],
-        band=column["band"],
-        amount=column["amount"],
-        wallet=column["wallet"],
+        charge_version=np.array(priced["charge_version"]),
+        rated_quantity=np.array(priced["rated_quantity"]),
+        counter_before=np.array(priced["counter_before"]),
+        tier=np.array(priced["tier"]),
+        band=np.array(priced["band"]),
+        amount=np.array(priced["amount"]),
+        wallet=np.array(priced["wallet"]),
         balance_hi=balance_hi,
         balance_lo=balance_lo,
-        split_row=np.repeat(place, items.rows["part_count"]).astype(np.int64),
+        split_row=np.repeat(place, items.rows["part_count"]),
         split_wallet=np.array(items.parts["wallet"]),
         split_amount=np.array(items.parts["amount"]),
         split_balance_hi=split_hi,
@@ -117,7 +120,10 @@ def rated_block(
 
 def _item_rows(items: Items, quantity: Int64Array) -> ItemRows:
     """Return which rows the items of n requests are, a request without items having one row."""
-    count = np.diff(items.ptr)
+    count = items.ptr[1:] - items.ptr[:-1]
+    if (count == 1).all():
+        of = np.arange(len(quantity))
+        return ItemRows(of, np.zeros(len(of), np.uint8), np.array(items.rows["quantity"]))
     rows = np.maximum(count, 1)
     of = np.repeat(np.arange(len(quantity)), rows)
     number = np.arange(len(of)) - np.repeat(np.cumsum(rows) - rows, rows)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.account.kernels import items as kernels
 from pipelines.account.request_index import RequestIndex
 from rating.reversal import RatedItems
 from rating.state import AccountState
@@ -97,6 +98,9 @@ class Items:
     @classmethod
     def join(cls, runs: Sequence[Items]) -> Items:
         """Return the items of the requests of several runs, one after another."""
+        runs = [run for run in runs if len(run.ptr) > 1] or runs[:1]
+        if len(runs) == 1:
+            return runs[0]
         ends = np.cumsum([0] + [len(run.rows) for run in runs])
         ptr = np.concatenate([ends[:1], *(run.ptr[1:] + first for run, first in zip(runs, ends[:-1], strict=True))])
         return cls(ptr, _one_after_another([run.rows for run in runs]), _one_after_another([run.parts for run in runs]))
@@ -114,9 +118,8 @@ class Items:
 
     def amounts(self, image: TariffImage) -> Int64Array:
         """Return (n,) what the items of each request come to in money."""
-        money = np.where(image.in_money(self.rows["charge_version"]), self.rows["amount"], 0)
-        sums = np.concatenate([np.zeros(1, np.int64), np.cumsum(money)])
-        total: Int64Array = sums[self.ptr[1:]] - sums[self.ptr[:-1]]
+        total = np.empty(len(self.ptr) - 1, np.int64)
+        kernels.sums(self.ptr, np.array(self.rows["amount"]), image.in_money(self.rows["charge_version"]), total)
         return total
 
     def rated(self) -> RatedItems:
@@ -225,7 +228,7 @@ class KeptRequests:
         if opened.any():
             second = -(-rows["answer"]["expires_at"][opened] // SECOND_US)
             opened_places = places[opened]
-            for due in np.unique(second).tolist():
+            for due in sorted(set(second.tolist())):
                 if due not in self.due:
                     self.due[due] = []
                     heappush(self.seconds, due)
@@ -370,22 +373,23 @@ class KeptRequests:
 
     @staticmethod
     def _keep_in(page: Page, rows: Rows, items: Items, part: slice) -> None:
-        first, end = int(items.ptr[part.start]), int(items.ptr[part.stop])
+        ptr = items.ptr[part.start : part.stop + 1]
+        first, end = int(ptr[0]), int(ptr[-1])
         mine = items.rows[first:end]
-        drawn_before = int(items.rows["part_count"][:first].sum())
-        drawn = mine["part_count"]
         page.items = _longer(page.items, mine, page.item_count)
-        page.items["part_ptr"][page.item_count : page.item_count + len(mine)] = (
-            page.part_count + np.cumsum(drawn) - drawn
-        )
-        parts = items.parts[drawn_before : drawn_before + int(drawn.sum())]
-        page.parts = _longer(page.parts, parts, page.part_count)
+        part_ptr = page.items["part_ptr"][page.item_count : page.item_count + len(mine)]
+        part_ptr[:] = page.part_count
+        if len(items.parts):
+            drawn_before, drawn = int(items.rows["part_count"][:first].sum()), mine["part_count"]
+            part_ptr += np.cumsum(drawn) - drawn
+            parts = items.parts[drawn_before : drawn_before + int(drawn.sum())]
+            page.parts = _longer(page.parts, parts, page.part_count)
+            page.part_count += len(parts)
         kept = page.rows[page.count : page.count + len(rows)]
         kept.view(_WHOLE)[:] = rows.view(_WHOLE)
-        kept["item_ptr"] = page.item_count + items.ptr[part.start : part.stop] - first
-        kept["item_count"] = np.diff(items.ptr[part.start : part.stop + 1])
+        kept["item_ptr"] = page.item_count - first + ptr[:-1]
+        kept["item_count"] = ptr[1:] - ptr[:-1]
         page.item_count += len(mine)
-        page.part_count += len(parts)
 
 
 def _copy_page(page: Page, copy: Page) -> None:
@@ -401,9 +405,10 @@ def _copy_page(page: Page, copy: Page) -> None:
 
 def _spread(first: Any, count: Any) -> tuple[Int64Array, Int64Array]:
     """Return first[i] .. first[i] + count[i] of all i, one after another, and (n + 1,) where those of each i are."""
-    ptr = np.zeros(len(count) + 1, np.int64)
-    np.cumsum(count, out=ptr[1:])
-    return np.repeat(first - ptr[:-1], count) + np.arange(ptr[-1]), ptr
+    ptr = np.empty(len(count) + 1, np.int64)
+    rows = np.empty(kernels.ends(np.array(count, np.int64), ptr), np.int64)
+    kernels.spread(np.array(first, np.int64), ptr, rows)
+    return rows, ptr
 
 
 def _one_after_another(runs: Sequence[Rows]) -> Rows:

@@ -25,6 +25,8 @@ from schemas.rated_item import WALLET_NONE, RatedBlock, usage_of
 from schemas.rejection import Outcome, Reason
 from schemas.rerating import SEVERAL_SOURCES
 
+_OUTCOMES = tuple(outcome.name.lower() for outcome in Outcome)
+
 
 @dataclass(frozen=True, slots=True)
 class ClaimContext:
@@ -236,7 +238,7 @@ def finish_rated(
         refusals = NOTHING_REFUSED
     usage = len(edrs) - unrated
     notified = notifications(edrs, rated, account, image, vocabulary, context.before)
-    counts = {outcome.name.lower(): int(outcomes[outcome]) for outcome in Outcome}
+    counts = dict(zip(_OUTCOMES, outcomes.tolist(), strict=True))
     header = BlockHeader(
         claim=edrs.position.claim,
         block=edrs.position.block,
@@ -273,4 +275,6 @@ def _amounts(rated: RatedBlock, account: Int32Array, image: TariffImage) -> dict
         return {}
     currency = image.currencies(account[moved], rated.charge_version[moved])
     amounts = rated.amount[moved]
+    if (currency == currency[0]).all():
+        return {int(currency[0]): exact_sum(amounts)}
     return {int(code): exact_sum(amounts[currency == code]) for code in np.unique(currency)}

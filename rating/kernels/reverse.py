@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from rating.kernels.layout import COUNTER, COUNTER_PTR, OFFER, PERIOD_FIRST, PERIODS_KEPT
+from rating.kernels.balance import WALLET_SPLIT
+from rating.kernels.layout import COUNTER, COUNTER_PTR, OFFER, PERIOD_FIRST, PERIODS_KEPT, VERSION_ID
 from rating.kernels.local_time import local_instant, period_number
 from rating.kernels.wide import add, low_signed, widen
 
@@ -63,6 +64,56 @@ def locate_counters(
         out_slot[row] = counter_slot[subscription_row[owner, COUNTER_PTR] + offer_counter[offer, counter]]
         out_cell[row] = number & I64(PERIODS_KEPT - 1)
         out_period[row] = number * I64(4) + kind
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def largest_version(version_row: Any) -> Any:
+    """Return the largest charge version id of a `layout.Tariff`, -1 without any."""
+    largest = I64(-1)
+    for row in range(len(version_row)):
+        largest = max(largest, I64(version_row[row, VERSION_ID]))
+    return largest
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def locate_versions(
+    charge_version: Any, subscription: Any, version_row: Any, subscriptions: Any, rows: Any, version: Any
+) -> Any:
+    """Find the rows of n charge versions; return whether all are known, and all subscriptions.
+
+    Args:
+        charge_version, subscription: (n,) int32 ids. version_row: of `layout.Tariff`. subscriptions: int64, how many it has.
+        rows: (`largest_version` + 1,) int64, written. version: (n,) int64, written.
+    """
+    rows[:] = -1
+    for row in range(len(version_row)):
+        rows[version_row[row, VERSION_ID]] = row
+    for row in range(len(charge_version)):
+        of = charge_version[row]
+        if of < 0 or of >= len(rows) or rows[of] < 0 or not 0 <= subscription[row] < subscriptions:
+            return False
+        version[row] = rows[of]
+    return True
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def unexpected(slot: Any, wallet: Any, quantity: Any, amount: Any, counters: Any, wallets: Any) -> Any:
+    """Return 1 where a counter of n items is unknown, 2 where a wallet is, 3 where an item is below zero wrongly, else 0.
+
+    An item below zero is usage that was taken back: one wallet got its amount.
+
+    Args:
+        slot, wallet: (n,) int32. quantity, amount: (n,) int64, rated. counters, wallets: int64, how many there are.
+    """
+    for row in range(len(slot)):
+        if slot[row] >= counters:
+            return 1
+        if wallet[row] >= wallets:
+            return 2
+        back = quantity[row] < 0
+        if (amount[row] < 0 and not back) or (back and (amount[row] > 0 or wallet[row] == WALLET_SPLIT)):
+            return 3
+    return 0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

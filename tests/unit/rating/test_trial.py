@@ -15,9 +15,9 @@ def test_subscriptions_reach_their_counters_and_wallets() -> None:
     rows = np.zeros((3, SUBSCRIPTION_COLUMNS), np.int32)
     rows[:, COUNTER_PTR], rows[:, WALLET_PTR], rows[:, WALLET_COUNT] = (0, 2, 2), (0, 2, 3), (2, 1, 0)
     tariff = SimpleNamespace(
-        subscription_row=rows, counter_slot=np.array([4, -1, 6, 5]), account_wallet=np.array([9, 8, 7])
+        subscription_row=rows, counter_slot=np.array([4, -1, 6, 5]), account_wallet=np.array([9, 8, 7], np.int32)
     )
-    image: Any = SimpleNamespace(tariff=tariff)
+    image: Any = SimpleNamespace(tariff=tariff, wallets_max=2)
     cases: dict[tuple[int, ...], tuple[list[int], list[int]]] = {
         (0,): ([4], [8, 9]),
         (1,): ([], [7]),
