@@ -9,7 +9,7 @@ import numpy as np
 
 from rating.following import Moved
 from rating.kernels.layout import COUNTER_PTR
-from rating.kernels.reach import reach_wallets
+from rating.kernels.reach import once_each, reach_wallets
 from rating.state import AccountState
 from rating.tariff_image import TariffImage
 from schemas.arrays import Int32Array, Int64Array
@@ -53,7 +53,9 @@ def reached_wallets(subscriptions: Int32Array, image: TariffImage, more: Int64Ar
     count = reach_wallets(
         np.array(subscriptions, np.int32), tariff.subscription_row, tariff.account_wallet, besides, found
     )
-    return found[:count].copy()
+    wallets = found[:count]
+    wallets.sort()
+    return wallets[: once_each(wallets)].copy()
 
 
 def _ranges(first: Int64Array, count: Int64Array) -> Int64Array:

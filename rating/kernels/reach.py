@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
-
+from rating.kernels.compiled import kernel
 from rating.kernels.layout import WALLET_COUNT, WALLET_PTR
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def reach_wallets(subscription: Any, subscription_row: Any, account_wallet: Any, more: Any, found: Any) -> Any:
-    """Write the wallets of the accounts of n subscriptions, and m more, ascending, each once; return how many they are.
+    """Write the wallets of the accounts of n subscriptions, and m more; return how many they are.
 
     Args:
         subscription: (n,) int32, below 0 of none. subscription_row, account_wallet: of `layout.Tariff`. more: (m,) int64.
@@ -27,10 +26,15 @@ def reach_wallets(subscription: Any, subscription_row: Any, account_wallet: Any,
         for place in range(first, first + subscription_row[of, WALLET_COUNT]):
             found[count] = account_wallet[place]
             count += 1
-    found[:count].sort()
+    return count
+
+
+@kernel
+def once_each(ids: Any) -> Any:
+    """Keep n ascending int64 ids once each, at the front; return how many they are."""
     once = 0
-    for place in range(count):
-        if place == 0 or found[place] != found[place - 1]:
-            found[once] = found[place]
+    for place in range(len(ids)):
+        if place == 0 or ids[place] != ids[once - 1]:
+            ids[once] = ids[place]
             once += 1
     return once
