@@ -206,14 +206,15 @@ ROUTES = [
     ),
     Route(
         "POST", "/v1/keys", "api_key:create", "Make an API key", _new_key, KeyMade, body=NewKey, status=201, whole=True,
-        secret=True,
+        secret=True, recent=True,
     ),
     Route(
         "POST", "/v1/keys/{key}/revoke", "api_key:revoke", "Let an API key open nothing any more", _revoke, Revoked,
         body=Revocation, whole=True,
     ),
     Route("GET", "/v1/roles", "role:list", "List roles", _roles, RoleView, is_list=True, whole=True),
-    Route("PUT", "/v1/roles/{role}", "role:update", "Say what a role permits", _set_role, RoleView, body=NewRole, whole=True),
+    Route("PUT", "/v1/roles/{role}", "role:update", "Say what a role permits", _set_role, RoleView, body=NewRole, whole=True,
+          recent=True),
     Route("DELETE", "/v1/roles/{role}", "role:remove", "Remove a role", _remove_role, status=204, whole=True),
     Route(
         "GET", "/v1/audit-log", "audit:list", "Who changed what, oldest first", _audit, AuditView,

@@ -34,6 +34,7 @@ _USE_US = 60_000_000
 """A use is kept when the one before is older than this."""
 _STATIC = Policies(ROLES)
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+RECENT_US = 15 * 60_000_000
 PROOF_HEADER = "X-CSRF-Token"
 
 
@@ -51,6 +52,17 @@ class Caller:
     def name(self) -> str:
         """The key's name, or the user's."""
         return self.principal.name
+
+    def require_recent(self) -> None:
+        """Check that a user has logged in a short while ago: what opens for longer than a session is not made by a stolen one.
+
+        Raises:
+            Problem: login-too-old.
+        """
+        if self.session is not None and now_us() - self.session.created_at > RECENT_US:
+            raise Problem(
+                "login-too-old", f"log in again: this needs a login of the last {RECENT_US // 60_000_000} minutes"
+            )
 
     @property
     def author(self) -> str:
@@ -125,7 +137,7 @@ class Keys:
         self._desk = desk
         self._rates = None if desk is None else Rates(desk.settings)
         self._lock = threading.Lock()
-        self._known: dict[bytes, tuple[float, Caller]] = {}
+        self._known: dict[tuple[str, bytes], tuple[float, Caller]] = {}
 
     def caller(self, authorization: str | None) -> Caller:
         """Return who sends a request with this `Authorization` header (RFC 6750: `Bearer KEY`); may wait for the database.
@@ -149,7 +161,7 @@ class Keys:
             if authorization is not None or cookie is None:
                 caller = await self.called(authorization)
             else:
-                caller = self._remembered(cookie) or await self._run(lambda: self._session(cookie))
+                caller = self._remembered("session", cookie) or await self._run(lambda: self._session(cookie))
         except Problem as error:
             if error.name == "unauthorized":
                 self.count_unrecognised(request)
@@ -198,18 +210,18 @@ class Keys:
                 found = caller
         if found is not None:
             return found
-        return self._remembered(token)
+        return self._remembered("key", token)
 
-    def _remembered(self, token: str) -> Caller | None:
+    def _remembered(self, door: str, token: str) -> Caller | None:
         with self._lock:
-            until, known_caller = self._known.get(_digest(token), (0.0, None))
+            until, known_caller = self._known.get((door, _digest(token)), (0.0, None))
         return known_caller if until > time.monotonic() else None
 
-    def _remember(self, token: str, caller: Caller, until: float) -> None:
+    def _remember(self, door: str, token: str, caller: Caller, until: float) -> None:
         with self._lock:
             if len(self._known) >= _KNOWN_MAX:
                 self._known.clear()
-            self._known[_digest(token)] = (until, caller)
+            self._known[door, _digest(token)] = (until, caller)
 
     def _looked_up(self, token: str) -> Caller:
         desk, now = self._desk, now_us()
@@ -222,7 +234,7 @@ class Keys:
         until = time.monotonic() + FRESH_S
         if key.expires_at is not None:
             until = min(until, time.monotonic() + (key.expires_at - now) / 1e6)
-        self._remember(token, caller, until)
+        self._remember("key", token, caller, until)
         if key.used_at is None or now - key.used_at > _USE_US:
             desk.aside(key.id, lambda: keys.note_use(database, key, now))
         return caller
@@ -238,7 +250,7 @@ class Keys:
         session, user, policies = found
         caller = Caller(user.principal(), policies, database.tenant, user, session)
         left_us = min(session.expires_at, max(session.created_at, session.seen_at or 0) + idle) - now
-        self._remember(cookie, caller, time.monotonic() + min(FRESH_S, left_us / 1e6))
+        self._remember("session", cookie, caller, time.monotonic() + min(FRESH_S, left_us / 1e6))
         if now - max(session.created_at, session.seen_at or 0) > _USE_US:
             desk.aside(session.id, lambda: logins.note_use(database, session, now))
         return caller

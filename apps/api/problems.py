@@ -26,6 +26,7 @@ KINDS: Mapping[str, Kind] = {
     "bad-request": Kind(400, "The request cannot be understood"),
     "unauthorized": Kind(401, "A valid API key or session is needed"),
     "not-proven": Kind(401, "Name, password or code are not right, or were wrong too often"),
+    "login-too-old": Kind(401, "A login of a short while ago is needed"),
     "code-needed": Kind(401, "A code of the second factor is needed"),
     "forbidden": Kind(403, "No role of the API key or the user permits this"),
     "cross-site": Kind(403, "The request does not show that octroi's own page sent it"),

@@ -128,6 +128,7 @@ class Route:
             heeded; needs_match: whether it must be there.
         secret: whether the answer holds a secret, so that it is never kept. reads: whether it changes no row, for all its
             method. kinds: of body beside JSON that it answers. doors: by what one may come in, by nothing when it is empty.
+        recent: whether a user needs to have logged in a short while ago.
     """
 
     method: str
@@ -148,6 +149,7 @@ class Route:
     reads: bool = False
     kinds: tuple[str, ...] = ()
     doors: tuple[str, ...] = ("key", "session")
+    recent: bool = False
 
     @property
     def changes(self) -> bool:
@@ -222,6 +224,8 @@ class Resources:
                 return await answered(request, caller)
 
         async def answered(request: Request, caller: Caller) -> Response:
+            if route.recent:
+                caller.require_recent()
             if route.action:  # any key may ask what it may
                 caller.require_whole(route.action) if route.whole else caller.require_action(route.action)
             path = {name: _name(value) for name, value in request.path_params.items()}

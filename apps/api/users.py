@@ -168,15 +168,15 @@ ROUTES = [
     ),
     Route(
         "POST", "/v1/users", "user:create", "Make a user", _new_user, UserMade, body=NewUser, status=201, whole=True,
-        secret=True,
+        secret=True, recent=True,
     ),
     Route(
         "PATCH", "/v1/users/{user}", "user:update", "Change what a user may do", _change_user, UserView, body=UserChange,
-        whole=True, matches=True, needs_match=True,
+        whole=True, matches=True, needs_match=True, recent=True,
     ),
     Route(
         "POST", "/v1/users/{user}/reset", "user:reset", "Have a user set a new password", _reset, UserMade, body=NewReset,
-        status=201, whole=True, secret=True,
+        status=201, whole=True, secret=True, recent=True,
     ),
     Route("DELETE", "/v1/users/{user}", "user:remove", "Remove a user", _remove, status=204, whole=True),
 ]  # fmt: skip

@@ -208,6 +208,12 @@ def test_a_key_goes_before_a_cookie_and_needs_no_proof(world: Api, name: str) ->
     answer = browser.ask("POST", "/v1/accounts/ana/notes", {"text": "x"}, Authorization=key, X_CSRF_Token=None)
     assert answer.status_code == 201
     assert browser.ask("GET", "/v1/accounts", Authorization="Bearer nobody").status_code == 401
+    # one is not taken for the other, not even while it is remembered
+    for method, body in (("GET", None), ("POST", {"text": "x"})):
+        swapped = {"Authorization": f"Bearer {browser.cookie}"}
+        path = "/v1/accounts/ana/notes"
+        assert browser.ask(method, path, body, **swapped).status_code == 401
+        assert Browser(world, world.tokens["admin"]).ask(method, path, body).status_code == 401
     assert world.ask("GET", "/v1/session").status_code == 401
 
 
@@ -323,7 +329,10 @@ def test_a_stolen_session_guesses_no_password(world: Api, name: str) -> None:
 
 
 def test_few_passwords_are_compared_at_once(world: Api, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = logged_in(world, name)
     monkeypatch.setattr(login, "WAITING_MAX", 0)
+    assert browser.ask("GET", "/v1/session").status_code == 200
+    assert browser.ask("DELETE", "/v1/session").status_code == 204  # held up by nobody
     answer = Browser(world).log_in(name)
     assert answer.status_code == 429
     assert answer.headers["retry-after"] == "2"

@@ -119,6 +119,26 @@ def test_users_are_managed_by_nobody_who_may_do_less(world: Api, name: str) -> N
     assert made.status_code == 201
 
 
+def test_what_outlasts_a_session_is_made_soon_after_a_login(world: Api, name: str, clock: Clock) -> None:
+    boss = logged_in(world, name, "admin")
+    asks = [
+        ("POST", "/v1/keys", {"name": f"key-{name}", "roles": ["care"]}),
+        ("POST", "/v1/users", {"name": f"new-{name}", "roles": ["care"]}),
+        ("POST", f"/v1/users/{name}/reset", {}),
+        ("PATCH", f"/v1/users/{name}", {"roles": ["admin"]}),
+        ("PUT", f"/v1/roles/role-{name}", {"description": "x", "grants": ["account:read"]}),
+    ]
+    clock.wait(15 * 60 + 1)
+    for method, path, body in asks:
+        answer = boss.ask(method, path, body, **({"If_Match": "*"} if method == "PATCH" else {}))
+        assert (answer.status_code, answer.json()["type"]) == (401, "urn:octroi:problem:login-too-old"), path
+    assert boss.ask("GET", "/v1/users").status_code == 200
+    assert boss.log_in(name).status_code == 200
+    for method, path, body in asks:
+        answer = boss.ask(method, path, body, **({"If_Match": "*"} if method == "PATCH" else {}))
+        assert answer.status_code in (200, 201), (path, answer.text)
+
+
 def test_a_user_over_http(world: Api, name: str) -> None:
     boss = logged_in(world, name, "admin")
     new = next(_names)

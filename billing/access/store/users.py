@@ -77,8 +77,8 @@ def delete_user(changes: Changes, user: User) -> None:
     for table in (SESSION, PASSWORD_RESET, RECOVERY_CODE):
         found = select(table.c.id).where(table.c.user_id == user.id)
         keys = [str(one) for one in changes.connection.execute(found).scalars()]
-        if table is SESSION:
-            changes.connection.execute(SESSION_USE.delete().where(SESSION_USE.c.session_id.in_(keys)))
+        if table is SESSION:  # by a question: there may be more than a statement has room for
+            changes.connection.execute(SESSION_USE.delete().where(SESSION_USE.c.session_id.in_(found)))
         changes.remove(table, keys) if keys else None
     changes.connection.execute(LOGIN_ATTEMPT.delete().where(LOGIN_ATTEMPT.c.who == user.id))
     changes.remove(LOCAL_USER, [user.id])
