@@ -19,7 +19,7 @@ DAYS = 90
 BEGIN = datetime(2026, 7, 1, tzinfo=UTC)
 WATT_HOURS, NEM12_STREAM, ESPI_STREAM = 900, 71, 72
 MILLIONTHS = 1_000_000
-READING_BYTES = 200
+READING_BYTES = 193
 """About what an interval reading takes, as utilities write it, indented."""
 READINGS_PER_BLOCK = 96
 READINGS_PER_POINT = 10_000 * READINGS_PER_BLOCK

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from apps.embedded.engine import Engine
-from apps.embedded.images import archive_catalog, former_catalog, prepare_activation
+from apps.embedded.images import archive_catalog, former_catalog, former_sources, prepare_activation
 from apps.embedded.measures import check_measures
 from apps.embedded.renew_sessions import renew_sessions
 from billing.catalog.store import is_copy, load_catalog
@@ -34,7 +34,8 @@ def take_catalog(engine: Engine) -> None:
         if catalog.content_hash != state.image:
             engine.flush()  # the store knows what the catalogs before measured
             former = partial(former_catalog, directory, state.vocabulary)
-            check_measures(catalog, active.catalog if active else None, engine.store, former)
+            sources = partial(former_sources, directory, state.vocabulary)
+            check_measures(catalog, active.catalog if active else None, engine.store, former, sources)
             archive_catalog(directory, catalog)
             points = active.catalog.access_points if active else None
             engine.put_into_force(prepare_activation(catalog, state.vocabulary, points))

@@ -31,6 +31,7 @@ from billing.energy.rules_operations import (
     origins_of,
 )
 from billing.energy.rules_yearly import STATED_FRAME, without_real_index
+from pipelines.mediation.enedis.words import annuls
 from pipelines.mediation.explain import raw_record
 from pipelines.spool.family import RECORD, root_of
 from pipelines.spool.journal import Cancel, EdrRetry, FileClaim, RecordRetry, Rerate, with_branch
@@ -55,12 +56,18 @@ SELECT claim, record, branch, source, access_point AS point, ifNull({_AT}, '') A
   retry_count AS retries, status, decision_reason AS why
 FROM rejection WHERE {_MEANT} ORDER BY claim DESC, record LIMIT {ROWS_MAX}
 """
+_OF_PART = "cityHash64(access_point) % {parts:UInt32} = {part:UInt32}"
 _PLACES = f"""
 SELECT DISTINCT claim, record FROM (
-  SELECT claim, record FROM rated_item WHERE {_MEANT} AND status NOT IN ('reversal', 'refund')
-  UNION ALL SELECT claim, record FROM rejection WHERE {_MEANT}
+  SELECT claim, record FROM rated_item WHERE {_MEANT} AND status NOT IN ('reversal', 'refund') AND {_OF_PART}
+  UNION ALL SELECT claim, record FROM rejection WHERE {_MEANT} AND {_OF_PART}
 ) ORDER BY claim DESC, record LIMIT {ROWS_MAX}
 """
+_COUNT = f"""
+SELECT (SELECT count() FROM rated_item WHERE {_MEANT}) + (SELECT count() FROM rejection WHERE {_MEANT}) AS places
+"""
+_NAMES = ("id", "grid", "calendar", "time_class", "measure", "direction")
+"""Columns of quantities that name what is stated, with the period where the distributor gives no id."""
 _LOGS = """
 SELECT claim, formatDateTime(received_at, '%FT%TZ') AS at, file, source, retry, received, accepted, absorbed, duplicate,
   superseded, filtered, rejected, parked
@@ -220,19 +227,21 @@ def origins(engine: Engine) -> Callable[[int, int], tuple[int, int]]:
     return origins_of(_moves(engine))
 
 
-def records(engine: Engine, point: str | None, kinds: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+def records(
+    engine: Engine, point: str | None, kinds: tuple[str, ...], part: int = 0, parts: int = 1
+) -> Iterator[dict[str, Any]]:
     """Yield what flows said of a point, or of all, record by record as their sources read it, from the archive.
 
     That is what became usage, was refused, or is kept for differences: what only opened a series, or was filtered, is not.
 
     Args:
-        kinds: of records, as sources say.
+        kinds: of records, as sources say. part, parts: only of some of the points, in so many parts.
     """
     known = {code: source for code, source in energy_sources(engine).items() if source.records in kinds}
     keeping = [code for code, source in known.items() if getattr(source, "differences_to", None) is not None]
     if keeping:
         yield from _kept_readings(engine, point, keeping)
-    asked = {"sources": list(known), "all": point is None, "points": [point or ""]}
+    asked = {"sources": list(known), "all": point is None, "points": [point or ""], "part": part, "parts": parts}
     wanted: dict[int, set[int]] = {}
     for row in engine.store.query(_PLACES, asked).to_pylist():
         entry = engine.journal.entries[row["claim"] - 1]
@@ -290,13 +299,22 @@ def yearly(engine: Engine, at: str) -> list[dict[str, Any]]:
     except ValueError as error:
         raise UnableToOperate(f'"{at}" is no day: write it as 2026-09-01') from error
     withdrawn = decisions(engine.journal.entries).withdrawn
-    rows = []
-    for said in records(engine, None, ("quantities",)):
-        start, end = _day(said.get("start")), _day(said.get("end"))
-        if said["claim"] not in withdrawn and start is not None and end is not None:
-            rows.append((said["point"], start, end, said.get("nature") or ""))
-    stated = pl.DataFrame(rows, schema=STATED_FRAME, orient="row")
-    return [{**row, "since": row["since"].isoformat()} for row in without_real_index(stated, day).to_dicts()]
+    sources = [code for code, source in energy_sources(engine).items() if source.records == "quantities"]
+    asked = {"sources": sources, "all": True, "points": [""]}
+    [counted] = engine.store.query(_COUNT, asked).to_pylist()
+    parts, late = 1 + 2 * counted["places"] // ROWS_MAX, []
+    for part in range(parts):
+        rows = []
+        for said in records(engine, None, ("quantities",), part, parts):
+            start, end = _day(said.get("start")), _day(said.get("end"))
+            if said["claim"] not in withdrawn and start is not None and end is not None:
+                period = "" if said.get("id") else f"{said['start']}/{said['end']}"
+                key = "\t".join([said["source"], period, *(said.get(name) or "" for name in _NAMES)])
+                version = said.get("version") or "0"
+                rows.append((said["point"], start, end, said.get("nature") or "", key, int(version), annuls(version)))
+        late.append(without_real_index(pl.DataFrame(rows, schema=STATED_FRAME, orient="row"), day))
+    found = pl.concat(late).sort("since", "point")
+    return [{**row, "since": row["since"].isoformat()} for row in found.to_dicts()]
 
 
 def _day(text: str | None) -> date | None:

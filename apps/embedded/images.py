@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,7 @@ from pipelines.spool.journal import ImageClaim
 from rating.tariff_image import TariffImage, compile_image
 from rating.vocabulary import Vocabulary
 from schemas.catalog import Catalog
+from schemas.source import SourceBase
 from schemas.wallets import WalletMovement
 from sinks.clickhouse.store import AccessTransfers
 
@@ -90,6 +92,23 @@ def former_catalog(directory: DataDirectory, words: Vocabulary, counter: str) ->
         if counter in catalog.counters:
             return catalog
     return None
+
+
+def former_sources(directory: DataDirectory, words: Vocabulary, code: str) -> Iterator[SourceBase]:
+    """Yield what a source was in the catalogs that were in force, the latest first.
+
+    Args:
+        words: the names of them all: they tell at once that there was none, which is the rule.
+
+    Raises:
+        UnableToReadImage: when one of them is gone, or was changed since.
+    """
+    if not words.sources.names.eq(code).any():
+        return
+    for content_hash in reversed(words.images.names.to_list()):
+        found = archived_catalog(directory, content_hash).sources.get(code)
+        if found is not None:
+            yield found
 
 
 @dataclass(frozen=True, slots=True)

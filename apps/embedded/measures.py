@@ -23,17 +23,33 @@ Former = Callable[[str], Catalog | None]
 """Return the latest catalog that had a counter, None for none; asked of counters that the one in force does not have."""
 
 
+Sources = Callable[[str], Iterable[SourceBase]]
+"""Yield what a source ever was in catalogs before the one in force; asked of those that begin to keep indexes."""
+
+
 def nothing_before(code: str) -> Catalog | None:
     """Know no catalog before the one in force."""
     return None
 
 
-def check_measures(catalog: Catalog, active: Catalog | None, store: FactStore, former: Former = nothing_before) -> None:
+def no_sources_before(code: str) -> Iterable[SourceBase]:
+    """Know no source of a catalog before the one in force."""
+    return ()
+
+
+def check_measures(
+    catalog: Catalog,
+    active: Catalog | None,
+    store: FactStore,
+    former: Former = nothing_before,
+    sources: Sources = no_sources_before,
+) -> None:
     """Check that event types and counters still measure in the base steps in which they ever did.
 
     Args:
         active: the catalog in force, None for none. store: knows the event types of all catalogs.
-        former: knows the counters of those before: what they counted is kept.
+        former: knows the counters of those before: what they counted is kept. sources: knows their sources: what a source
+            billed stays billed, also when a catalog in between did not have it.
 
     Raises:
         UnableToActivate: with every event type and counter that does not; and with sources that would bill their history again.
@@ -58,7 +74,9 @@ def check_measures(catalog: Catalog, active: Catalog | None, store: FactStore, f
                 )
     for code, source in catalog.sources.items():
         earlier = active.sources.get(code) if active is not None else None
-        if _keeps(source) and earlier is not None and _has_billed_differences(earlier):
+        if not _keeps(source) or (earlier is not None and _keeps(earlier)):
+            continue
+        if any(map(_has_billed_differences, [*([earlier] if earlier is not None else []), *sources(code)])):
             told.append(
                 f'the source "{code}" made usage of what its indexes differ by (`cumulative`), and with `differences_to` '
                 "all of it would be usage once more. Give the source that keeps indexes another code, and drop later files in"

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from apps.embedded.activation import told
 from apps.embedded.beside import beside
 from apps.embedded.engine import Engine
-from apps.embedded.images import ActiveImage, PreparedActivation, former_catalog
+from apps.embedded.images import ActiveImage, PreparedActivation, former_catalog, former_sources
 from apps.embedded.layout import DataDirectory
 from apps.embedded.measures import check_measures
 from apps.embedded.ports import FactStore
@@ -112,7 +112,8 @@ class Preparer:
             catalog = prepared.prepared.catalog
             found.stored()  # the store knows what the catalogs before measured
             former = partial(former_catalog, directory, found.words)
-            check_measures(catalog, found.active.catalog if found.active else None, self.store, former)
+            sources = partial(former_sources, directory, found.words)
+            check_measures(catalog, found.active.catalog if found.active else None, self.store, former, sources)
             copy_catalog(directory.catalog, catalog, directory.images / catalog.content_hash)
         return prepared
 

@@ -106,6 +106,24 @@ def test_all_that_lies_in_the_spool_is_counted_though_somebody_owns_the_director
     assert [row["operations"] for row in counts if (row["kind"], row["status"]) == ("conso", "à traiter")] == [1]
 
 
+def test_a_catalog_in_between_does_not_let_a_source_bill_its_indexes_again(tmp_path: Path) -> None:
+    data = write_supplier(tmp_path / "data", ["enedis_indexes"])
+    catalog = data / "catalog"
+    for path in list(catalog.iterdir()):  # the source that counts on has the code of the one that would keep
+        path.write_text(path.read_text().replace("enedis_indexes", "enedis_readings"))
+    octroi("run", data).ok()
+    sources = {path: path.read_text() for path in catalog.iterdir() if "kind: source" in path.read_text()}
+    for path in sources:
+        path.unlink()
+    octroi("catalog", "activate", "--data", data).ok()
+    keeping = write_supplier(tmp_path / "other", ["enedis_differences"]) / "catalog"
+    shutil.rmtree(catalog)
+    shutil.copytree(keeping, catalog)
+    told = octroi("catalog", "activate", "--data", data)
+    assert told.code == 3
+    assert 'the source "enedis_readings" made usage of what its indexes differ by' in told.err
+
+
 CREATING = (
     "before journal files",
     "half journal files",

@@ -63,11 +63,11 @@ def slowly(stated: list[Stated], minutes: int, zone: str | None, *, fixed: bool)
     """Return (start, demand, hour) of all windows by the twin, given what counts of each start in order."""
     latest: dict[int, tuple[Any, ...]] = {}
     for place, quarters, value, version in stated:
-        rank = (version, quarters, value is not None, value or 0)
+        rank = (version, -quarters, value is not None, value or 0)
         latest[place] = max(latest.get(place, rank), rank)
     rows = [
-        row_of((place, quarters, value, version))
-        for place, (version, quarters, there, value) in sorted(latest.items())
+        row_of((place, -less, value, version))
+        for place, (version, less, there, value) in sorted(latest.items())
         if there
     ]
     found = next(with_demand(iter([rows]), 60 * minutes, None if zone is None else ZoneInfo(zone), fixed=fixed))
@@ -118,6 +118,7 @@ def test_values_that_are_no_millionths_are_added_exactly() -> None:
     "change",
     [
         {"doubt": "x"},
+        {"measure": "EA_total"},
         {"covered": "x"},
         {"unit": "m3"},
         {"start": "x"},

@@ -47,6 +47,8 @@ STAGES = {"BEST": 1, "CORRIGEE": 1, "CORRIGÉE": 1}
 STAGE_STEP = 10**15
 """Above every version that comes of a time."""
 UNKNOWN_CALENDARS = ("INCONNU", "DN999999")
+DATED_FROM = 10**13
+"""Versions that come of a time are above."""
 RANK = {"I": 0, "A": 1, "R": 2}
 CENT = Decimal("0.01")
 """What a printed amount may be off by: the distributor rounds the unit price that it prints."""
@@ -115,6 +117,11 @@ def version(created: str, status: str = "I") -> str:
     found = parsed(created)
     made = 0 if found is None else (found - EPOCH) // timedelta(milliseconds=1)
     return str(10 * made + RANK.get(status, 0))
+
+
+def annuls(version: str) -> bool:
+    """Return whether a statement of that version, of a time that is known, annuls what it names."""
+    return version.isdecimal() and int(version) % STAGE_STEP > DATED_FROM and int(version) % 10 == RANK["A"]
 
 
 def told_apart(version: str, value: str) -> str:

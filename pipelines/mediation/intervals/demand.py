@@ -54,14 +54,14 @@ def with_demand(
     Args:
         fixed: whether only windows count that end on a multiple of their length since local midnight.
     """
-    windows: dict[tuple[str, str], _Window] = {}
+    windows: dict[tuple[str, str, str], _Window] = {}
     for piece in pieces:
         rows = piece if isinstance(piece, list) else rows_of(piece)
         yield [row if row.get("flow") == FLOW else _told(row, windows, window_s, zone, fixed=fixed) for row in rows]
 
 
 def _told(
-    row: Row, windows: dict[tuple[str, str], _Window], window_s: int, zone: ZoneInfo | None, *, fixed: bool
+    row: Row, windows: dict[tuple[str, str, str], _Window], window_s: int, zone: ZoneInfo | None, *, fixed: bool
 ) -> Row:
     demand = _demand(row, windows, window_s)
     if fixed and demand and (end := parsed(row["end"])) is not None:
@@ -89,9 +89,9 @@ def _local(row: Row, zone: ZoneInfo | None) -> Row:
     return {"local_date": local.date().isoformat(), "weekday": WEEKDAYS[local.weekday()], "hour": f"{local.hour:02}"}
 
 
-def _demand(row: Row, windows: dict[tuple[str, str], _Window], window_s: int) -> str:
+def _demand(row: Row, windows: dict[tuple[str, str, str], _Window], window_s: int) -> str:
     start, end, value = parsed(row.get("start", "")), parsed(row.get("end", "")), number(row.get("value", ""))
-    key = (row.get("point", ""), row.get("channel", ""))
+    key = (row.get("point", ""), row.get("channel", ""), row.get("measure", ""))
     if start is None or end is None or value is None or row.get("doubt") or row.get("covered"):
         windows.pop(key, None)
         return ""

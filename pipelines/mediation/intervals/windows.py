@@ -1,6 +1,6 @@
 """Demand over all intervals of a channel, whatever files and blocks they came in: a function of the set of intervals.
 
-Of several that state an interval the highest version counts, of equal ones the longest, then the largest: no order of arrival
+Of several that state an interval the highest version counts, of equal ones the shortest, then the largest: no order of arrival
 decides. Windows are those of `pipelines.mediation.intervals.demand`, which is the twin, and works out what is no whole number
 of millionths, or too large.
 """
@@ -30,6 +30,8 @@ INTERVAL_COLUMNS = ("point", "channel", "measure", "direction", "unit", "start",
 STATED = ("end", "demand", "local_date", "weekday", "hour")
 """What a statement says: another text of one of these is another statement."""
 ENERGIES = ("Wh", "VArh", "VAh")
+TOTAL = "_total"
+"""Of the measure of what says again what a curve of the same channel says."""
 VERSION_FIRST = 10**17
 """Above the versions that flows have, which grow with time, so that a statement takes the place of what one file told."""
 MILLIONTHS, SECOND_US, HOUR_S, DAY_S = 1_000_000, 1_000_000, 3600, 86_400
@@ -68,7 +70,8 @@ class Intervals:
             self._take_row(row)
 
     def _of(self, row: Row) -> _Series | None:
-        if row.get("doubt") or row.get("covered") or row.get("unit") not in ENERGIES:
+        told_again = row.get("covered") or row.get("measure", "").endswith(TOTAL)
+        if row.get("doubt") or told_again or row.get("unit") not in ENERGIES:
             return None
         known = {name: row.get(name, "") for name in ("point", "channel", "measure", "direction", "unit")}
         return self.series.setdefault((known["point"], known["channel"]), _Series(known))
@@ -201,7 +204,7 @@ def _is_small(table: Int64Array, window_s: int) -> bool:
 
 def _latest(table: Int64Array) -> Int64Array:
     """Return the interval that counts of each start, by start, without those that have no value."""
-    table = table[np.lexsort((table[:, VALUE], table[:, STEP], table[:, VERSION], table[:, START]))]
+    table = table[np.lexsort((table[:, VALUE], -table[:, STEP], table[:, VERSION], table[:, START]))]
     last = np.append(table[1:, START] != table[:-1, START], True)[: len(table)]
     latest: Int64Array = table[last & (table[:, VALUE] != NO_VALUE)]
     return latest
@@ -216,10 +219,10 @@ def _slowly(series: _Series, table: Int64Array, window_s: int, zone: str | None,
         for start, step, value, version in table.tolist()
     ]
     for start, step, value, version in [*stated, *series.odd]:
-        found[start] = max(found.get(start, (version, step, value)), (version, step, value))
+        found[start] = max(found.get(start, (version, -step, value)), (version, -step, value))
     rows = [
-        _row(series.known, start, start + step, "") | {"flow": "", "value": format(value, "f")}
-        for start, (_, step, value) in sorted(found.items())
+        _row(series.known, start, start - less, "") | {"flow": "", "value": format(value, "f")}
+        for start, (_, less, value) in sorted(found.items())
         if value != lowest
     ]
     place = None if zone is None else ZoneInfo(zone)

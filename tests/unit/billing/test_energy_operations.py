@@ -21,6 +21,7 @@ from billing.energy.rules_operations import (
     operations,
 )
 from billing.energy.rules_yearly import STATED_FRAME, without_real_index
+from pipelines.mediation.enedis import words
 from schemas.rejection import Reason
 
 KINDS = {"r15": Kind.CONSO, "f15": Kind.FRAIS, "fees": Kind.ABO}
@@ -103,16 +104,33 @@ def test_codes_are_stable_and_say_the_same_twice() -> None:
 
 
 def test_points_without_a_real_index_for_a_year_are_told() -> None:
+    first, march, day = date(2024, 1, 1), date(2024, 3, 1), date(2025, 3, 1)
     stated = pl.DataFrame(
         [
-            ("estimated", date(2024, 1, 1), date(2024, 3, 1), "R"),
-            ("estimated", date(2024, 3, 1), date(2025, 3, 1), "E"),
-            ("never", date(2024, 2, 1), date(2025, 2, 1), "E"),
-            ("read", date(2024, 1, 1), date(2024, 3, 2), "S"),
-            ("later", date(2024, 1, 1), date(2025, 6, 1), "R"),
-            ("corrected", date(2024, 1, 1), date(2024, 9, 1), "G"),
+            ("estimated", first, march, "R", "1", 1, False),
+            ("estimated", march, day, "E", "2", 1, False),
+            ("never", date(2024, 2, 1), date(2025, 2, 1), "E", "1", 1, False),
+            ("read", first, date(2024, 3, 2), "S", "1", 1, False),
+            ("later", first, date(2025, 6, 1), "R", "1", 1, False),
+            ("corrected", first, date(2024, 9, 1), "G", "1", 1, False),
+            # what was annulled rests on no index, in whatever order it came; another statement of it may
+            ("annulled", date(2024, 1, 2), march, "R", "1", 10, False),
+            ("annulled", march, day, "R", "2", 11, True),
+            ("annulled", march, day, "R", "2", 10, False),
+            ("all annulled", date(2024, 1, 3), day, "R", "1", 11, True),
+            ("rectified", march, day, "R", "1", 11, True),
+            ("rectified", march, day, "R", "1", 12, False),
         ],
         schema=STATED_FRAME, orient="row",
     )  # fmt: skip
     found = without_real_index(stated, date(2025, 3, 2))
-    assert found.rows() == [("never", date(2024, 2, 1), 395), ("estimated", date(2024, 3, 1), 366)]
+    assert found.rows() == [
+        ("all annulled", date(2024, 1, 3), 424), ("never", date(2024, 2, 1), 395), ("annulled", march, 366), ("estimated", march, 366),
+    ]  # fmt: skip
+
+
+def test_a_version_says_whether_it_annuls() -> None:
+    made = "2025-09-11T05:00:00Z"
+    assert [words.annuls(words.version(made, status)) for status in "IAR"] == [False, True, False]
+    assert not words.annuls(words.UNDATED)
+    assert not words.annuls(words.told_apart(words.UNDATED, "123456.01"))

@@ -12,6 +12,7 @@ from apps.embedded.ports import NoStore
 from billing.catalog.store import load_catalog
 from billing.catalog.templates import source_templates
 from schemas.catalog import Catalog
+from schemas.source import SourceBase
 
 DECLARED = """\
 {kind: unit, code: GBh, decimals: 6}
@@ -120,3 +121,16 @@ def test_a_source_that_billed_its_indexes_does_not_begin_to_keep_them(tmp_path: 
             check_measures(kept, before, Knowing(before))
         check_measures(before, kept, Knowing(kept))
         check_measures(kept, kept, Knowing(kept))
+    # and not by a catalog in between that does not have it, or has it otherwise
+    before = catalog_of(tmp_path / "long_ago", indexes.replace("code: enedis_indexes", "code: enedis_readings"))
+    without, asked = catalog_of(tmp_path / "without", DECLARED), list[str]()
+
+    def ever(code: str) -> list[SourceBase]:
+        asked.append(code)
+        return [kept.sources[code], before.sources[code]]
+
+    for active in (without, None):
+        with pytest.raises(UnableToActivate, match='the source "enedis_readings" made usage'):
+            check_measures(kept, active, Knowing(kept), sources=ever)
+    check_measures(kept, kept, Knowing(kept), sources=ever)
+    assert asked == ["enedis_readings"] * 2
