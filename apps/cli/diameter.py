@@ -1,4 +1,4 @@
-"""`octroi diameter serve|decode`: charging over Diameter, and what captured messages say."""
+"""`octroi diameter serve|peers|reauthorise|abort|decode`: charging over Diameter, and what captured messages say."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from apps.cli import diameter_peers
 from apps.cli.failures import PARTIAL, honest, say
 from apps.cli.options import Data, open_settings, require_catalog, say_when_cold
 from apps.cli.output import count, printable
@@ -198,4 +199,5 @@ def _show_field(field: dict[str, Any], depth: int) -> None:
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
+    diameter_peers.add_to(diameter)
     app.add_typer(diameter, name="diameter")

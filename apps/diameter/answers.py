@@ -40,6 +40,11 @@ class Decided(NamedTuple):
     final: bool = False
     extra: tuple[tuple[str, Any], ...] = ()
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether more would be granted if there were more money."""
+        return self.final or self.result is Result.CREDIT_LIMIT_REACHED
+
 
 def granted(part: Part, service: Service, asked: int, answer: ChargingAnswer) -> Decided:
     """Return what a reservation means for a part: less than was asked for is the last."""

@@ -11,10 +11,10 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from apps.diameter.answers import RESULTS, Decided, encode_credit, granted
-from apps.diameter.credit import Credit, Part, RequestType, read_credit
+from apps.diameter.credit import Credit, Part, RequestType, read_credit, request_name
 from apps.diameter.events import decide_event
 from apps.diameter.services import Service, ServiceTable
 from apps.diameter.sessions import RESERVED, Session, Sessions, find_session
@@ -59,7 +59,7 @@ class CreditControl:
     sessions: Sessions = field(default_factory=Sessions)
     _turns: Turns = field(init=False)
     _table: tuple[ActiveImage | None, ServiceTable | None] = None, None
-    _busy: dict[str, deque[tuple[Credit, Done]]] = field(default_factory=dict)
+    _busy: dict[str, deque[tuple[Turn[Any], Done]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Be told of what the desk answers."""
@@ -82,28 +82,52 @@ class CreditControl:
 
         A session is the business of one request at a time: a repetition finds the answer, or waits for it.
         """
-        turns: list[tuple[Turn[Answer], Done]] = []
-        for credit, done in credits:
-            waiting = self._busy.get(credit.session)
+        self._begin([(credit.session, self._take(credit), done) for credit, done in credits])
+
+    def release(self, name: str, done: Done) -> None:
+        """Release all that a session holds, which its network element does not know any more; done with how much that was."""
+        self._begin([(name, self._release(name), done)])
+
+    def _begin(self, begun: Sequence[tuple[str, Turn[Any], Done]]) -> None:
+        turns: list[tuple[Turn[Any], Done]] = []
+        for name, turn, done in begun:
+            waiting = self._busy.get(name)
             if waiting is None:
-                self._busy[credit.session] = deque()
-                turns.append(self._turn(credit, done))
+                self._busy[name] = deque()
+                turns.append(self._turn(name, turn, done))
             else:
-                waiting.append((credit, done))
+                waiting.append((turn, done))
         self._turns.begin(turns)
 
-    def _turn(self, credit: Credit, done: Done) -> tuple[Turn[Answer], Done]:
-        def ended(answer: Answer | None, error: BaseException | None) -> None:
+    def _turn(self, name: str, turn: Turn[Any], done: Done) -> tuple[Turn[Any], Done]:
+        def ended(answer: Any, error: BaseException | None) -> None:
             if error is not None:
-                self.sessions.forget(credit.session)  # half of it may be done: the log knows which half
-            waiting = self._busy[credit.session]
+                self.sessions.forget(name)  # half of it may be done: the log knows which half
+            waiting = self._busy[name]
             if waiting:
-                self._turns.begin([self._turn(*waiting.popleft())])
+                self._turns.begin([self._turn(name, *waiting.popleft())])
             else:
-                del self._busy[credit.session]
+                del self._busy[name]
             done(answer, error)
 
-        return self._take(credit), ended
+        return turn, ended
+
+    def _release(self, name: str) -> Turn[int]:
+        session = self.sessions.get(name)
+        if session is None:
+            return 0
+        left, session.groups = session.groups, {}
+        session.held.clear()
+        self.sessions.forget(name)
+        yield [
+            ChargingRequest(
+                ChargingKind.CANCEL,
+                request_name(name, group, number, "gone"),
+                request_name(name, group, number, RESERVED),
+            )
+            for group, number in left.items()
+        ]
+        return len(left)
 
     def _take(self, credit: Credit) -> Turn[Answer]:
         session = self.sessions.get(credit.session)
@@ -126,7 +150,12 @@ class CreditControl:
             raise UnableToReadMessage(_REFUSED[error.code], str(error)) from error
         answer = encode_credit(credit, decided, self.table.encoded)
         session.remember(credit.type, credit.number, answer)
+        session.whose, session.peer = credit.whose, credit.peer
         self.sessions.put(credit.session, session)
+        if credit.type is RequestType.TERMINATION or not any(each.is_limited for each in decided):
+            self.sessions.limited.pop(credit.session, None)
+        elif credit.type is not RequestType.EVENT:
+            self.sessions.limited[credit.session] = session.access_point
         return answer
 
     def _session(self, credit: Credit, session: Session | None) -> Turn[tuple[Session, bool, bool]]:

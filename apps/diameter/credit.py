@@ -73,6 +73,15 @@ def group_of(rating_group: int | None, identifiers: tuple[int, ...]) -> str:
     return f"{'' if rating_group is None else rating_group}/{'+'.join(map(str, sorted(identifiers)))}"
 
 
+class Whose(NamedTuple):
+    """A session as its network element knows it: what a request of ours to it says."""
+
+    id: str
+    sub: int | None
+    host: str
+    realm: str
+
+
 @dataclass(slots=True)
 class Credit:
     """One request.
@@ -81,6 +90,7 @@ class Credit:
         session: a name for Session-Id and CC-Sub-Session-Id, of fixed length.
         at: microseconds UTC of Event-Timestamp, 0 without one.
         subscription_ids: by kind. parts: what is asked, each service once.
+        whose: the session as its network element knows it. peer: Origin-Host of the connection that it came by.
         raw: the message, read again where more of it is wanted; b"" where `avps` has it.
     """
 
@@ -92,8 +102,10 @@ class Credit:
     at: int
     subscription_ids: dict[str, str]
     parts: tuple[Part, ...]
+    whose: Whose
     raw: bytes = b""
     avps: Group | None = None
+    peer: str = ""
 
     @property
     def said(self) -> Group:
@@ -108,7 +120,7 @@ class Credit:
 
     def name(self, group: str, number: int, step: str) -> str:
         """Name a request of the charging port: the same message again makes the same names, whoever takes it."""
-        return f"gy/{self.session}/{group}/{number}/{step}"
+        return request_name(self.session, group, number, step)
 
     def attribute(self, path: str) -> str | None:
         """Return the first value at a path of AVPs, as text; None when it is not there."""
@@ -125,13 +137,21 @@ def session_name(session: str, sub: int | None) -> str:
     return hashlib.blake2b(f"{session}\0{'' if sub is None else sub}".encode(), digest_size=20).hexdigest()
 
 
+def request_name(session: str, group: str, number: int, step: str) -> str:
+    """Return the name of a request of the charging port. The charging log has it: its form stays."""
+    return f"gy/{session}/{group}/{number}/{step}"
+
+
 def read_credit(said: Group) -> Credit:
     """Return what a request asks.
 
     Raises:
         UnableToReadMessage: with what it is answered with.
     """
-    digest = session_name(said.need("Session-Id"), said.get("CC-Sub-Session-Id"))
+    whose = Whose(
+        said.need("Session-Id"), said.get("CC-Sub-Session-Id"), said.need("Origin-Host"), said.need("Origin-Realm")
+    )
+    digest = session_name(whose.id, whose.sub)
     kind, number = _type(said), said.need("CC-Request-Number")
     ids: dict[str, str] = {}
     for each in said.all("Subscription-Id"):
@@ -148,6 +168,7 @@ def read_credit(said: Group) -> Credit:
         at=0 if at is None else at * 1_000_000,
         subscription_ids=ids,
         parts=_parts(said),
+        whose=whose,
         avps=said,
     )
 

@@ -46,6 +46,7 @@ class Front:
         for each, found in zip(mine, plain, strict=True):
             if found is not None:
                 credit, session = found
+                credit.peer = each.origin.host
                 begun.append((credit, partial(self._told, each, session)))
             elif (read := self._read(each)) is not None:
                 begun.append(read)
@@ -56,7 +57,9 @@ class Front:
         try:
             request = asked.read()
             require_credit(request)
-            return read_credit(request.said), partial(self._answered, asked)
+            credit = read_credit(request.said)
+            credit.peer = request.peer
+            return credit, partial(self._answered, asked)
         except UnableToReadMessage as error:
             asked.deny(error)
         except Exception as error:

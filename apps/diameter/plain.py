@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from apps.diameter.credit import KINDS, Credit, Part, RequestType, Units, group_of, session_name
+from apps.diameter.credit import KINDS, Credit, Part, RequestType, Units, Whose, group_of, session_name
 from pipelines.mediation.diameter.credit_columns import read_credit_columns
 from pipelines.mediation.diameter.values import KINDS as VALUES
 from pipelines.mediation.kernels.diameter_credit import (
@@ -18,6 +18,8 @@ from pipelines.mediation.kernels.diameter_credit import (
     IDS,
     IS_ASKING,
     NUMBER,
+    ORIGIN,
+    ORIGIN_REALM,
     RATING_GROUP,
     REALM,
     REPORTS,
@@ -61,8 +63,8 @@ class PlainCredits:
         session = text[row[SESSION] : row[SESSION + 1]]
         ids: dict[str, str] = {}
         try:
-            sub = row[SUB]
-            name = session_name(session.decode(), None if sub < 0 else sub)
+            sub, said = None if row[SUB] < 0 else row[SUB], session.decode()
+            name = session_name(said, sub)
             context = text[row[CONTEXT] : row[CONTEXT + 1]].decode()
             for number, kind in enumerate(KINDS):
                 start = row[IDS + 2 * number]
@@ -75,7 +77,9 @@ class PlainCredits:
             return None
         at = row[AT]
         instant = 0 if at < 0 else _AT.read(at.to_bytes(4)) * 1_000_000
-        return Credit(name, _TYPES[row[TYPE]], row[NUMBER], None, context, instant, ids, found, raw), session
+        origin = text[row[ORIGIN] : row[ORIGIN + 1]].decode(), text[row[ORIGIN_REALM] : row[ORIGIN_REALM + 1]].decode()
+        whose = Whose(said, sub, *origin)
+        return Credit(name, _TYPES[row[TYPE]], row[NUMBER], None, context, instant, ids, found, whose, raw), session
 
     def _part(self, row: list[int]) -> Part:
         key = row[RATING_GROUP], row[IDENTIFIER]

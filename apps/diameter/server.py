@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from apps.diameter.accounting import Accounting
+from apps.diameter.asking import Asking
 from apps.diameter.charging import CreditControl
 from apps.diameter.front import Front
 from apps.embedded.intake import Intake
@@ -152,11 +153,16 @@ class DiameterServer:
             first_id=(started & 0xFFF) << 20 | chance.getrandbits(20),  # RFC 6733 §3
         )
         hub.together = Front(hub, credit)
+        asking = Asking(hub, credit, self._loop)
+        intake.engine.beside["diameter"] = asking.requested
+        intake.engine.wallets.changed.append(asking.changed)
         async with listening(hub, settings.listen, settings.port, self._tls) as self.addresses:
             for address in self.addresses:
                 self._say(f"listening on {address}")
             self._ready.set()
             await self._stop.wait()
+            del intake.engine.beside["diameter"]
+            intake.engine.wallets.changed.remove(asking.changed)
 
 
 def _tls(settings: DiameterSettings) -> ssl.SSLContext | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from apps.diameter.credit import Credit
+from apps.diameter.credit import Credit, Whose
 from apps.embedded.charging_requests import keys_of
 from connectors.diameter.identity import Answer
 from schemas.charging import ChargingCode
@@ -38,10 +38,13 @@ class Session:
         access_point: whose usage it is, "" when nobody said so yet. number: of the latest request, -1 before the first.
         groups: the number of the request with the open reservation of each group. known: groups that were looked for.
         held: base steps of those reservations that were made here.
+        whose: as its network element knows it, and `peer`, by which connection it came last; None where only the log knows it.
         answers: to the latest requests, by type and number.
     """
 
     access_point: str = ""
+    whose: Whose | None = None
+    peer: str = ""
     number: int = -1
     groups: dict[str, int] = field(default_factory=dict)
     known: set[str] = field(default_factory=set)
@@ -56,12 +59,17 @@ class Session:
 
 
 class Sessions:
-    """Sessions that are remembered."""
+    """Sessions that are remembered.
+
+    Attributes:
+        limited: access points of those that were granted less than they asked for, and would like to hear of money.
+    """
 
     def __init__(self, sessions_max: int = SESSIONS_MAX) -> None:
         """Remember nothing yet."""
         self._max = sessions_max
         self._known: OrderedDict[str, Session] = OrderedDict()
+        self.limited: dict[str, str] = {}
 
     def __len__(self) -> int:
         """How many are remembered."""
@@ -77,13 +85,18 @@ class Sessions:
     def forget(self, name: str) -> None:
         """Look a session up in the log when it comes again."""
         self._known.pop(name, None)
+        self.limited.pop(name, None)
 
     def put(self, name: str, session: Session) -> None:
         """Remember a session."""
         self._known[name] = session
         self._known.move_to_end(name)
         while len(self._known) > self._max:
-            self._known.popitem(last=False)
+            self.limited.pop(self._known.popitem(last=False)[0], None)
+
+    def names(self) -> list[str]:
+        """Return the names of all that are remembered."""
+        return list(self._known)
 
 
 def find_session(engine: Engine, credit: Credit, groups: Sequence[str]) -> Session:

@@ -43,9 +43,13 @@ DONE = {Step.MARK: "marked", Step.DISCARD: "discarded", Step.REOPEN: "reopened"}
 OPERATIONS = (
     "query", "spool", "balance", *LOOKS, "charge",
     "replay", "mark", "discard", "reopen", "correct", "back_out", "rerate", "bill", "bill_run", "fees", "simulate", "wallets",
-    "bill_credit", "cut", "energy", "activate",
+    "bill_credit", "cut", "energy", "activate", "diameter",
 )  # fmt: skip
 """What an owner can be asked; those before `charge` change nothing."""
+
+
+class NoPeers(Exception):
+    """Peers are asked for, and no server that has any is running."""
 
 
 def perform(request: dict[str, Any]) -> Callable[[Engine], Any]:
@@ -102,6 +106,8 @@ def perform(request: dict[str, Any]) -> Callable[[Engine], Any]:
         case "wallets":
             asked = [dict(one) for one in request["requests"]]
             return lambda engine: change_here(engine, asked)
+        case "diameter":
+            raise NoPeers("no octroi diameter serve runs on this data directory: nobody is connected")
         case name if name in LOOKS:
             return lambda engine: look_at(engine, request)
         case other:

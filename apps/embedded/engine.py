@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -93,6 +94,7 @@ class Engine:
         watch: shown every block of records before it is stored; it may read, not change.
         abandoned: by claim, the files that are not to be read on.
         charging: takes requests of online charging between two blocks. wallets: takes top-ups and the like between two entries.
+        beside: by operation, who answers others for whoever attends the session, in the thread that asks.
         snapshots: the one that is made beside all this.
         newer_came: whether records may have been parked that replace earlier ones (`apps.embedded.supersede`).
     """
@@ -116,6 +118,7 @@ class Engine:
     charging: ChargingDesk = field(default_factory=ChargingDesk)
     wallets: WalletDesk = field(default_factory=WalletDesk)
     snapshots: Snapshots = field(default_factory=Snapshots)
+    beside: dict[str, Callable[[dict[str, Any]], Any]] = field(default_factory=dict)
     _hashes: dict[str, int] = field(default_factory=dict)
     _unsettled: Unsettled = field(init=False)
     _prepared: PreparedActivation | None = None

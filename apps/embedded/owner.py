@@ -91,6 +91,8 @@ class OwnerServer:
         engine = self._intake.engine
         if request["op"] == "activate":  # nothing waits until a large catalog is loaded
             return {"result": self._preparer.activate(self._intake)}, None
+        if request["op"] in engine.beside:
+            return {"result": engine.beside[request["op"]](request)}, None
         if request["op"] == "charge":  # between two blocks, rather than two claims
             return {"result": told(submitted(engine, [dict(one) for one in request["requests"]]))}, None
         action: Callable[[Engine], Any] = perform(request)

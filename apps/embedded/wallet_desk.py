@@ -6,6 +6,7 @@ An id is known for ever: the journal has it. What was answered is told again fro
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ class WalletDesk:
     """What waits, and which ids were taken: by id, entry and place in it.
 
     Attributes:
+        changed: told the requests of an entry, once it is processed.
         after: balances after the movements of each request of the latest entry, billionths.
     """
 
@@ -43,6 +45,7 @@ class WalletDesk:
     _known: dict[str, tuple[int, int]] = field(default_factory=dict)
     _read: int = 0
     after: dict[int, list[int]] = field(default_factory=dict)
+    changed: list[Callable[[Engine, Sequence[WalletRequest]], None]] = field(default_factory=list)
 
     def submit(self, kind: str, body: dict[str, Any]) -> Future[dict[str, Any]]:
         """Ask, from any thread; the future has the answer once it is durable, after a `take`.
@@ -126,6 +129,8 @@ class WalletDesk:
         after = self.after
         for row, (request, future) in enumerate(chosen):
             future.set_result(told(request, entry.claim, row, at, after[row]))
+        for changed in self.changed:
+            changed(engine, entry.requests)
 
     def _repeat(self, engine: Engine, request: WalletRequest, future: Future[dict[str, Any]]) -> None:
         self._read_journal(engine)

@@ -107,7 +107,7 @@ def read_slowly(data: bytes) -> Credit | UnableToReadMessage:
     return credit
 
 
-FIELDS = ("session", "type", "number", "action", "context", "at", "subscription_ids", "parts")
+FIELDS = ("session", "type", "number", "action", "context", "at", "subscription_ids", "parts", "whose")
 
 
 def disagreement(data: bytes, plain: PlainCredits) -> str:

@@ -34,7 +34,7 @@ def read_credit_columns(messages: Sequence[bytes], bytes_max: int) -> tuple[byte
     """Return what whole messages say.
 
     Returns:
-        All bytes; (n, 24) int64 of `kernels.MESSAGE`, COUNT -1 where one is not plain; (p, 14) int64 of `kernels.PART`.
+        All bytes; (n, 28) int64 of `kernels.MESSAGE`, COUNT -1 where one is not plain; (p, 14) int64 of `kernels.PART`.
     """
     text = b"".join(messages)
     bounds = np.zeros(len(messages) + 1, np.int64)

@@ -31,10 +31,11 @@ USED_MAX = 512
 MESSAGE = (
     "session_start", "session_end", "sub", "type", "number", "context_start", "context_end", "at", "realm_start", "realm_end",
     "host_start", "host_end", "id0_start", "id0_end", "id1_start", "id1_end", "id2_start", "id2_end", "id3_start", "id3_end",
-    "id4_start", "id4_end", "first", "count",
+    "id4_start", "id4_end", "first", "count", "origin_start", "origin_end", "origin_realm_start", "origin_realm_end",
 )  # fmt: skip
 """Columns of a request: where texts are, values, and its rows of parts; -1 is absent."""
 SESSION, SUB, TYPE, NUMBER, CONTEXT, AT, REALM, HOST, IDS, FIRST, COUNT = 0, 2, 3, 4, 5, 7, 8, 10, 12, 22, 23
+ORIGIN, ORIGIN_REALM = 24, 26
 PART = (
     "rating_group",
     "identifier",
@@ -114,11 +115,10 @@ def _read(
             elif place == IN_USED:
                 _close_units(parts[mine], units, USED, True)
             elif place == IN_SUBSCRIPTION:
-                if kind < 0 or kind > 4 or data < 0:
+                if kind < 0 or kind > 4 or data < 0 or row[IDS + 2 * kind] >= 0:
                     return -1
-                if row[IDS + 2 * kind] < 0:
-                    row[IDS + 2 * kind] = data
-                    row[IDS + 2 * kind + 1] = data_end
+                row[IDS + 2 * kind] = data
+                row[IDS + 2 * kind + 1] = data_end
             depth -= 1
             place = frames[depth, 0]
             closes = frames[depth, 1]
@@ -168,6 +168,9 @@ def _read(
                     if not _is_identity(text, value, value_end):
                         return -1
                     who |= 1 if code == 264 else 2
+                    first = ORIGIN if code == 264 else ORIGIN_REALM
+                    row[first] = value
+                    row[first + 1] = value_end
                 elif code == 283 or code == 293:
                     if not _is_identity(text, value, value_end):
                         return -1
