@@ -17,7 +17,8 @@ def reach_wallets(subscription: Any, subscription_row: Any, account_wallet: Any,
         found: int64, written, with room for all of them together.
     """
     count = len(more)
-    found[:count] = more
+    for place in range(count):
+        found[place] = more[place]
     for row in range(len(subscription)):
         of = subscription[row]
         if of < 0:
