@@ -43,8 +43,8 @@ class _Served(NamedTuple):
 
     part: Part
     service: Service | None
-    whose: str = ""
-    used: int = 0
+    whose: str
+    used: int
 
 
 @dataclass(slots=True)
@@ -252,7 +252,7 @@ class CreditControl:
         """
         service = self.table.find(credit.context, part.rating_group, part.identifiers)
         if service is None:
-            return _Served(part, None)
+            return _Served(part, None, "", 0)
         return _Served(part, service, self.access_point(credit, service, session), service.used(part.used))
 
     def _ask_for(self, credit: Credit, each: _Served) -> ChargingRequest:

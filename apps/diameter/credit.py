@@ -116,7 +116,10 @@ class Credit:
 
     def access_point(self, kinds: tuple[SubscriptionType, ...]) -> str | None:
         """Return the Subscription-Id of the first of some kinds that is there."""
-        return next((self.subscription_ids[kind] for kind in kinds if kind in self.subscription_ids), None)
+        for kind in kinds:
+            if kind in self.subscription_ids:
+                return self.subscription_ids[kind]
+        return None
 
     def name(self, group: str, number: int, step: str) -> str:
         """Name a request of the charging port: the same message again makes the same names, whoever takes it."""

@@ -89,10 +89,16 @@ class PlainCredits:
                 self._groups.clear()
             group, identifiers = None if key[0] < 0 else key[0], () if key[1] < 0 else (key[1],)
             named = self._groups[key] = group_of(group, identifiers), group, identifiers
-        requested = _units(row[ASKED : ASKED + 5]) if row[IS_ASKING] else None
-        used = (_units(row[USED : USED + 5]),) if row[REPORTS] else ()
+        requested = _units(*row[ASKED : ASKED + 5]) if row[IS_ASKING] else None
+        used = (_units(*row[USED : USED + 5]),) if row[REPORTS] else ()
         return Part(*named, requested, used)
 
 
-def _units(amounts: list[int]) -> Units:
-    return Units(*(None if amount < 0 else amount for amount in amounts))
+def _units(total: int, came: int, went: int, time: int, units: int) -> Units:
+    return Units(
+        None if total < 0 else total,
+        None if came < 0 else came,
+        None if went < 0 else went,
+        None if time < 0 else time,
+        None if units < 0 else units,
+    )

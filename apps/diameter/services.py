@@ -13,6 +13,7 @@ from schemas.charging_service import ChargingService
 from schemas.quantity import QUANTITY_MAX, Unit, parse_quantity
 
 _AVPS = dict(zip(Units._fields, UNIT_AVPS, strict=True))
+_PLACES = {name: place for place, name in enumerate(Units._fields)}
 _LARGEST = {"time": 2**32 - 1}
 """What the AVP of a measure can say at most, where that is less than a quantity may be."""
 
@@ -65,7 +66,10 @@ class Service:
         Raises:
             UnableToReadMessage: INVALID_AVP_VALUE when that is too much.
         """
-        return self._bounded(sum(self._units(each) or 0 for each in units) * self.step)
+        total = 0
+        for each in units:
+            total += self._units(each) or 0
+        return self._bounded(total * self.step) if total else 0
 
     @staticmethod
     def _bounded(steps: int) -> int:
@@ -74,8 +78,7 @@ class Service:
         return steps
 
     def _units(self, units: Units) -> int | None:
-        found: int | None = getattr(units, self.terms.measured_in)
-        return found
+        return units[_PLACES[self.terms.measured_in]]
 
 
 class ServiceTable:

@@ -11,11 +11,12 @@ import pytest
 from certificates import write_certificate
 from diameter_peer import CREDIT, FAST, HELLO, IDENTITY, Wire, agree, connect, with_server
 
-from connectors.diameter.connection import Connection, UnableToAsk
+from connectors.diameter.asked import Asked
+from connectors.diameter.connection import REFUSED_PER_TURN, Connection, UnableToAsk
 from connectors.diameter.hub import Hub
 from connectors.diameter.identity import Answer, Identity, Limits, PeerRule, Request
 from pipelines.mediation.diameter.codes import Command, Result
-from pipelines.mediation.diameter.fields import write
+from pipelines.mediation.diameter.fields import write, write_all
 from pipelines.mediation.diameter.messages import Avp, Header, Message, UnableToReadMessage, encode_message
 
 CALM = Limits(hello_s=60.0, message_s=60.0, watchdog_s=600.0, leave_s=0.5)
@@ -162,6 +163,74 @@ def test_more_than_may_be_on_its_way_is_busy() -> None:
         assert (connection.sheet.busy, connection.sheet.by_result) == (5, {2001: 4, 3004: 5})
 
     with_server(act, handler=slowly, limits=Limits(requests_of_peer_max=3, requests_max=5, leave_s=0.5))
+
+
+def test_a_peer_that_floods_has_every_answer_and_holds_up_nobody() -> None:
+    gate = asyncio.Event()
+
+    async def slowly(request: Request) -> Answer:
+        if request.peer == "pgw.epc":
+            await gate.wait()
+        return await agree(request)
+
+    async def act(hub: Hub, address: str) -> None:
+        flood, calm = await connect(address), await connect(address)
+        await flood.hello()
+        await calm.hello(**{"Origin-Host": "calm.epc"})
+        connection = hub.peers["pgw.epc"]
+        assert isinstance(connection, Connection)
+        for _ in range(3000):
+            flood.send(272, CREDIT, application=4)
+        await _until(lambda: connection.sheet.busy > REFUSED_PER_TURN)  # and then it is read on a little later
+        assert (await calm.credit()).get("Result-Code") == 2001
+        refused = [(await flood.next())[1].get("Result-Code") for _ in range(2997)]
+        assert set(refused) == {3004}
+        assert (await calm.credit()).get("Result-Code") == 2001
+        gate.set()
+        assert [(await flood.next())[1].get("Result-Code") for _ in range(3)] == [2001] * 3
+        assert (connection.in_flight, hub.in_flight) == (0, 0)
+
+    with_server(act, handler=slowly, limits=Limits(requests_of_peer_max=3, watchdog_s=600.0, leave_s=0.5))
+
+
+def test_requests_of_one_turn_are_taken_together_in_whatever_pieces_they_come() -> None:
+    taken: list[int] = []
+
+    def together(asked: list[Asked]) -> None:
+        taken.append(len(asked))
+        for each in asked:
+            each.answer(Answer(2001, [write("CC-Request-Number", each.read().said.get("CC-Request-Number"))]))
+
+    async def act(hub: Hub, address: str) -> None:
+        hub.together = together
+        wire = await connect(address)
+        await wire.hello()
+        message = [
+            encode_message(
+                Message(Header(0xC0, 272, 4, number, 1), tuple(write_all({**CREDIT, "CC-Request-Number": number})))
+            )
+            for number in range(50)
+        ]
+        wire.writer.write(b"".join(message))
+        assert [(await wire.next())[0].hop_by_hop for _ in range(50)] == list(range(50))
+        assert sum(taken) == 50 > len(taken)
+        for byte in message[7]:  # one byte at a time
+            wire.writer.write(bytes([byte]))
+            await asyncio.sleep(0)
+        assert (await wire.next())[1].get("CC-Request-Number") == 7
+
+    with_server(act, limits=CALM)
+
+
+def test_a_message_that_is_not_whole_in_its_time_ends_the_connection() -> None:
+    async def act(hub: Hub, address: str) -> None:
+        wire = await connect(address)
+        await wire.hello()
+        wire.writer.write(encode_message(Message(Header(0xC0, 272, 4, 1, 1), tuple(write_all(CREDIT))))[:30])
+        assert await wire.is_over()
+        assert not hub.peers
+
+    with_server(act, limits=Limits(hello_s=60.0, message_s=0.3, watchdog_s=600.0, leave_s=0.5))
 
 
 def test_a_silent_peer_is_asked_and_then_left() -> None:
