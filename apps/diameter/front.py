@@ -41,7 +41,11 @@ class Front:
             for each in asked:
                 if each.header.application != Application.CREDIT_CONTROL:
                     self._hub.handle(each)
-        plain = self._plain.read([each.data for each in mine], self._hub.limits.message_bytes_max)
+        try:
+            plain = self._plain.read([each.data for each in mine], self._hub.limits.message_bytes_max)
+        except Exception as error:  # a defect: the other reader looks at each for itself, so that all are answered
+            self._hub.failed(error)
+            plain = [None] * len(mine)
         begun: list[tuple[Credit, Done]] = []
         for each, found in zip(mine, plain, strict=True):
             if found is not None:

@@ -12,6 +12,7 @@ from diameter_gateway import EVENT, INITIAL, LEFT, SESSION, TERMINATION, UPDATE,
 from diameter_world import WHOSE, engine_of, msisdn, service, told, write_world
 
 from apps.diameter.charging import CreditControl
+from apps.diameter.plain import PlainCredits
 from apps.embedded.engine import Engine
 from apps.embedded.facts import differences_as_json
 
@@ -159,6 +160,21 @@ def test_repetitions_that_come_while_the_first_is_on_its_way(gateway: Gateway) -
         answers = gateway.answers(said, said, said)
         assert len({(answer.result, encoded(answer)) for answer in answers}) == 1
     assert gateway.balance() == (LEFT, 0)
+
+
+def test_requests_are_answered_even_where_they_cannot_be_read_together(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(self: PlainCredits, messages: Any, bytes_max: int) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(PlainCredits, "read", breaks)
+    said = {"type": INITIAL, "whose": WHOSE, "services": [service(ask=500)]}
+    failures: list[BaseException] = []
+    gateway.hub.failed = failures.append
+    assert [answer.result for answer in gateway.answers(said, {**said, "session": "two"})] == [2001, 2001]
+    assert [type(failure) for failure in failures] == [ZeroDivisionError]
+    assert gateway.balance() == (Decimal("7.5"), 1)
 
 
 def test_sub_sessions_are_apart(gateway: Gateway) -> None:
