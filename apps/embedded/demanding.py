@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from apps.embedded.differencing import own_files, part_of, remember, standing_claims, state
+from apps.embedded.differencing import decided_otherwise, own_files, part_of, remember, standing_claims, state
 from apps.embedded.engine import Engine
 from apps.embedded.files import UnableToReadArchive
 from apps.embedded.retry import archived_file
@@ -67,11 +67,11 @@ def _statements(engine: Engine, target: str, codes: list[str], again: Counter[st
     assert source.demand_minutes is not None
     claims, version = standing_claims(engine, codes), engine.journal.next_claim
     passed = 1 + _count(engine, claims) // INTERVALS_AT_ONCE
-    filters = _filters(source)
+    filters, decided = _filters(source), decided_otherwise(engine, claims)
     for part in range(passed):
         intervals = Intervals()
         for claim in claims:
-            for piece in _pieces(engine, claim):
+            for piece in _pieces(engine, claim, decided):
                 intervals.take(_of_part(piece, part, passed))
         wanted = demands(
             intervals,
@@ -102,13 +102,14 @@ def _count(engine: Engine, claims: list[FileClaim]) -> int:
     return sum(found.get(claim.claim, 0) for claim in claims)
 
 
-def _pieces(engine: Engine, claim: FileClaim) -> Iterator[Piece]:
+def _pieces(engine: Engine, claim: FileClaim, decided: set[tuple[int, int]]) -> Iterator[Piece]:
     """Yield the intervals of a file; of one that holds corrected records those that are right now."""
     root, file = archived_file(engine, claim.claim)
     if claim.corrects:
         for cdrs in file.blocks(claim=claim.claim, block_bytes=root.block_bytes):
-            good = np.flatnonzero((cdrs.reason == 0) | (cdrs.reason == Reason.FILTERED_BY_SOURCE))
-            yield [json.loads(raw_record(cdrs, row)) for row in good.tolist()]
+            good = np.flatnonzero((cdrs.reason == 0) | (cdrs.reason == Reason.FILTERED_BY_SOURCE)).tolist()
+            right = [row for row in good if (claim.claim, int(cdrs.record[row])) not in decided]
+            yield [json.loads(raw_record(cdrs, row)) for row in right]
         return
     assert engine.active is not None
     source = engine.active.catalog.sources[claim.source]

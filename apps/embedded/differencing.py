@@ -23,14 +23,18 @@ from pipelines.mediation.columns.rows import Row
 from pipelines.mediation.enedis.differences import FLOW, Key, as_asked, differences, key_of, restated
 from pipelines.mediation.explain import raw_record
 from pipelines.spool.claims import Arrival
+from pipelines.spool.family import root_of
 from pipelines.spool.files import durable_file
-from pipelines.spool.journal import FileClaim
+from pipelines.spool.journal import FileClaim, with_branch
 from pipelines.spool.lifecycle import decisions
 from schemas.rejection import Reason
 from schemas.source_energy import EnedisSource
 
 READINGS_AT_ONCE = 1_000_000
 """Readings that are in memory at once, about a kilobyte each: beyond, points are taken in several passes."""
+_DISCARDED = """
+SELECT claim, record FROM rejection WHERE status = 'DISCARDED' AND source IN {sources:Array(String)}
+"""
 _CAME_TO_NOTHING = """
 SELECT claim FROM fact_claim WHERE status = 'quarantined' AND claim NOT IN (SELECT claim FROM fact_block)
 """
@@ -100,15 +104,30 @@ def standing_claims(engine: Engine, codes: list[str]) -> list[FileClaim]:
 def kept(engine: Engine, claims: list[FileClaim]) -> Iterator[tuple[FileClaim, int, Row]]:
     """Yield (file, record, columns) of the readings that are kept of some files, without what is empty.
 
+    One that was refused once, and then discarded or corrected, is none of them, though the catalog in force would keep it.
+
     Raises:
         UnableToReadArchive, UnableToRetry: when a file is gone, or cannot be decoded under the catalog in force.
     """
+    decided = decided_otherwise(engine, claims)
     for claim in claims:
         root, file = archived_file(engine, claim.claim)
         for cdrs in file.blocks(claim=claim.claim, block_bytes=root.block_bytes):
             for row in np.flatnonzero(cdrs.reason == Reason.KEPT_READING).tolist():
-                said = json.loads(raw_record(cdrs, row))
-                yield claim, int(cdrs.record[row]), {name: text for name, text in said.items() if text}
+                record = int(cdrs.record[row])
+                if (claim.claim, record) not in decided:
+                    said = json.loads(raw_record(cdrs, row))
+                    yield claim, record, {name: text for name, text in said.items() if text}
+
+
+def decided_otherwise(engine: Engine, claims: list[FileClaim]) -> set[tuple[int, int]]:
+    """Return (file, record) of what was refused of some files, and then discarded, or corrected by a file that stands."""
+    entries = engine.journal.entries
+    asked = {"sources": sorted({claim.source for claim in claims})}
+    places = [(row["claim"], row["record"]) for row in engine.store.query(_DISCARDED, asked).to_pylist()]
+    for claim in claims:
+        places += [with_branch(one)[:2] for one in claim.refused] if claim.corrects else []
+    return {(root_of(entries, claim).claim, record) for claim, record in places}
 
 
 def _files(engine: Engine, codes: list[str]) -> Iterator[FileClaim]:

@@ -106,6 +106,33 @@ def test_all_that_lies_in_the_spool_is_counted_though_somebody_owns_the_director
     assert [row["operations"] for row in counts if (row["kind"], row["status"]) == ("conso", "à traiter")] == [1]
 
 
+def test_what_was_discarded_or_corrected_is_not_taken_up_by_a_later_catalog(tmp_path: Path) -> None:
+    # readings are refused for want of a situation, until a catalog no longer asks for one
+    data = write_supplier(tmp_path / "data", ["enedis_differences"])
+    [path] = [path for path in (data / "catalog").iterdir() if "differences_to" in path.read_text()]
+    usual = path.read_text()
+    path.write_text(usual.replace("  filters:", "  required: [situation]\n  filters:"))
+    folder = data / "spool" / "enedis_readings"
+    folder.mkdir(parents=True)
+    for name, text in (
+        ("1", _index("2026-02-08", 100)),
+        ("2", _index("2026-02-09", 160)),
+        ("3", _index("2026-02-10", 130)),
+    ):
+        (folder / name).write_text(text)
+    assert _settle(data) == []
+    refused = query(
+        data, "SELECT claim, record FROM rejection WHERE reason = 'FIELD_MISSING' AND status = 'OPEN' ORDER BY claim"
+    )
+    _, wrong, last = (f"{row['claim']}-{row['record']}" for row in refused)
+    octroi("rejects", "discard", wrong, "--reason", "of another meter", "--data", data).ok()
+    octroi("rejects", "correct", last, "--set", "situation=1", "--set", "truncated=150000", "--data", data).ok()
+    path.write_text(usual)
+    assert _settle(data) == [("2026-02-08", Decimal(50))]
+    octroi("rejects", "reopen", wrong, "--data", data).ok()
+    assert _settle(data) == [("2026-02-08", Decimal(60))]  # and from 160 to 150, which is doubted
+
+
 def test_a_catalog_in_between_does_not_let_a_source_bill_its_indexes_again(tmp_path: Path) -> None:
     data = write_supplier(tmp_path / "data", ["enedis_indexes"])
     catalog = data / "catalog"
