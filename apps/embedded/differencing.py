@@ -25,7 +25,7 @@ from pipelines.mediation.explain import raw_record
 from pipelines.spool.claims import Arrival
 from pipelines.spool.family import root_of
 from pipelines.spool.files import durable_file
-from pipelines.spool.journal import FileClaim, with_branch
+from pipelines.spool.journal import FileClaim, RecordRetry, with_branch
 from pipelines.spool.lifecycle import decisions
 from schemas.rejection import Reason
 from schemas.source_energy import EnedisSource
@@ -127,7 +127,9 @@ def decided_otherwise(engine: Engine, claims: list[FileClaim]) -> set[tuple[int,
     places = [(row["claim"], row["record"]) for row in engine.store.query(_DISCARDED, asked).to_pylist()]
     for claim in claims:
         places += [with_branch(one)[:2] for one in claim.refused] if claim.corrects else []
-    return {(root_of(entries, claim).claim, record) for claim, record in places}
+    # what was decided once it was usage, of entries that bring no file, is no reading
+    files = [(claim, record) for claim, record in places if isinstance(entries[claim - 1], FileClaim | RecordRetry)]
+    return {(root_of(entries, claim).claim, record) for claim, record in files}
 
 
 def _files(engine: Engine, codes: list[str]) -> Iterator[FileClaim]:
