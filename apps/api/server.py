@@ -21,6 +21,21 @@ _FINISH_S = 5
 """How long answers may take to reach their readers once the main loop has ended."""
 
 
+def listening(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; what it accepts sends each part of an answer at once.
+
+    The event loop says so only of sockets that name their protocol, and `create_server` names none: then the body of an answer
+    waits for the acknowledgement of its head, 40 ms on a connection that is kept (RFC 9293 §3.7.4).
+
+    Raises:
+        OSError: when the address cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # those that are accepted inherit it
+    return listener
+
+
 @contextmanager
 def serving(
     settings: Settings, host: str, port: int, *, say: Callable[[str], None], quiet: bool
@@ -35,8 +50,7 @@ def serving(
     """
     gate = Gate(settings)
     app = make_app(settings, gate, version=version("octroi"))
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, port), family=family, backlog=_BACKLOG) as listener:
+    with listening(host, port) as listener:
         taken = listener.getsockname()[1]
         config = uvicorn.Config(
             AccessLog(app, say, quiet=quiet),
