@@ -7,6 +7,7 @@ import json
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -266,7 +267,9 @@ def test_the_log_has_a_line_per_request_and_nothing_personal(server: Server) -> 
     answer = server.post(calls([call("logged", caller=STRANGER)]), CSV, x_request_id="my-request-7")
     assert answer.headers["x-request-id"] == "my-request-7"
     server.client.get("/secret-path?token=hidden", headers={"x-request-id": "not\\valid"})
-    lines = server.log.read_text()
+    end = time.monotonic() + 60
+    while "GET (other) 404" not in (lines := server.log.read_text()) and time.monotonic() < end:
+        time.sleep(0.01)  # a line is written once its answer is on its way
     (line,) = [line for line in lines.splitlines() if "my-request-7" in line]
     assert (
         f"POST /v1/events 202 key=all source=calls bytes={len(calls([call('logged', caller=STRANGER)]))} claim=" in line
