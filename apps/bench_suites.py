@@ -47,7 +47,8 @@ class Suite:
     Attributes:
         measure: "module:function" that measures it. smoke_records: of size smoke. parts: "module:name" of the names of its
             parts, None for none. smoke_parts: the parts of size smoke; empty: its own choice.
-        has_bytes: whether it takes the size of a large file.
+        has_bytes: whether it takes the size of a large file. is_of_others: whether it measures what others do already: `all`
+            leaves it out.
     """
 
     measure: str
@@ -55,6 +56,7 @@ class Suite:
     parts: str | None = None
     smoke_parts: tuple[str, ...] = ()
     has_bytes: bool = False
+    is_of_others: bool = False
 
 
 SUITES = {
@@ -88,6 +90,7 @@ SUITES = {
     ),
     "diameter": Suite("apps.bench_diameter:bench_diameter", 1_000),
     "stream": Suite("apps.bench_stream:bench_stream", 40_000, "apps.bench_stream:STREAM_SUITES", ("blocks",)),
+    "guard": Suite("apps.bench_guard:bench_guard", 20_000, is_of_others=True),
 }
 """By name, in the order in which `octroi bench all` measures them."""
 

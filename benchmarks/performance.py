@@ -171,9 +171,9 @@ def _scaling(results: Results) -> Iterator[str]:
         if name == "cores":
             yield f"The last is {found['value']:.2f} {found['unit']}: {found['why']}."
         elif found["flat"]:
-            yield f"Flat: the last costs {found['value']:.2f} times the first, at most {found['flat_max']} are flat."
+            yield f"Flat: the last costs {found['value']:.2f} {found['unit']}, at most {found['flat_max']} are flat."
         else:
-            yield f"**Not flat**: the last costs {found['value']:.2f} times the first; {found['why']}."
+            yield f"**Not flat**: the last costs {found['value']:.2f} {found['unit']}; {found['why']}."
         yield ""
         rows = [
             (f"{point['at']:,}", f"{point['cost_us']:,.6g}", _figure(point["per_s"]))

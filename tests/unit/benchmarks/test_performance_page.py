@@ -32,7 +32,13 @@ def test_the_page_is_what_its_file_says() -> None:
 
 
 def _points(*costs: float) -> list[dict[str, Any]]:
-    return [{"at": 10**at, "cost_us": cost, "per_s": 1 / cost, "agreed": True} for at, cost in enumerate(costs, 3)]
+    """Return points at which a further record costs so much, and the first 1,000 records 50 µs each."""
+    spent, points = 50_000.0, [{"at": 1000, "cost_us": 50.0, "per_s": 0.02, "agreed": True}]
+    for more, cost in enumerate(costs, 1):
+        spent += 1000 * cost
+        cost_us = spent / (1000 * (more + 1))
+        points.append({"at": 1000 * (more + 1), "cost_us": cost_us, "per_s": 1 / cost_us, "agreed": True})
+    return points
 
 
 def _written(last_cost: float = 2.5) -> dict[str, Any]:
@@ -51,7 +57,7 @@ def _written(last_cost: float = 2.5) -> dict[str, Any]:
 def test_a_page_tells_targets_limits_baselines_and_where_cost_is_not_flat(tmp_path: Path) -> None:
     (tmp_path / PROFILES).mkdir(parents=True)
     (tmp_path / PROFILES / "store.txt").write_text("…")
-    for last_cost, words in ((2.5, "Flat: the last costs 1.25 times the first"), (2.7, f"**Not flat**: the last costs 1.35 times the first; {WHY['records']}")):  # fmt: skip
+    for last_cost, words in ((2.5, "Flat: the last costs 1.25 times the cost of a further one at first"), (2.7, f"**Not flat**: the last costs 1.35 times the cost of a further one at first; {WHY['records']}")):  # fmt: skip
         write_performance(tmp_path, _written(last_cost), "2026-01-02-a-cpu-2-cores")
         page = (tmp_path / "docs/performance.md").read_text("utf-8")
         assert words in page
