@@ -73,9 +73,10 @@ def _verdict(name: str, points: Points) -> Result:
 
 
 def _further(points: Points) -> list[float]:
-    """Return, from each point to the next, what each further record or entry costs."""
+    """Return, from each point to the next larger one, what each further record or entry costs; of one size, what each does."""
     spent = [(point["at"], point["at"] * point["cost_us"]) for point in points]
-    return [round((later - sooner) / (more - less), 4) for (less, sooner), (more, later) in pairwise(spent)]
+    steps = [(more - less, later - sooner) for (less, sooner), (more, later) in pairwise(spent) if more > less]
+    return [round(cost / more, 4) for more, cost in steps] or [points[0]["cost_us"]]
 
 
 def _records(root: Path, records: int, seed: int, runs: int) -> Iterator[dict[str, Any]]:
