@@ -216,14 +216,15 @@ def _part(group: Group, *, alone: bool) -> Part:
         group=group_of(rating_group, identifiers),
         rating_group=rating_group,
         identifiers=identifiers,
-        requested=None if requested is None else _units(requested),
-        used=tuple(map(_units, group.all("Used-Service-Unit"))),
+        requested=None if requested is None else units_of(requested),
+        used=tuple(map(units_of, group.all("Used-Service-Unit"))),
         alone=alone,
         refund=group.get("Refund-Information"),
     )
 
 
-def _units(group: Group) -> Units:
+def units_of(group: Group) -> Units:
+    """Return the amounts of a Requested-Service-Unit or Used-Service-Unit."""
     total, came, went, time, units = (group.get(name) for name in UNIT_AVPS)
     if total is None and (came is not None or went is not None):
         total = (came or 0) + (went or 0)

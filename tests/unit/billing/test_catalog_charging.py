@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from diameter_world import write_world
 
+from apps.diameter.credit import Units, units_of
 from apps.diameter.services import ServiceTable
 from billing.catalog.models import UnableToLoadCatalog
 from billing.catalog.store import load_catalog
@@ -60,8 +61,8 @@ def test_the_service_that_says_most_is_found_and_counts(tmp_path: Path) -> None:
     assert internet is not None
     assert (internet.quota, internet.increment, internet.threshold) == (2000, 100, 500)
 
-    def units(**said: int) -> Group:
-        return Group(tuple(write_all({name.replace("_", "-"): value for name, value in said.items()})))
+    def units(**said: int) -> Units:
+        return units_of(Group(tuple(write_all({name.replace("_", "-"): value for name, value in said.items()}))))
 
     assert [internet.asked(each) for each in (units(), units(CC_Total_Octets=700), units(CC_Total_Octets=10**9))] == [
         2000,
