@@ -28,6 +28,7 @@ from pipelines.resource.attribution import attribute
 from pipelines.spool.journal import WalletRequest
 from rating.image_access import hash_texts
 from rating.kernels.layout import ACCOUNT
+from rating.tariff_image import TariffImage
 
 if TYPE_CHECKING:
     from apps.embedded.engine import Engine
@@ -36,7 +37,9 @@ ANSWER_S = 10.0
 ANSWERED_S = 60.0
 """How long an element has for an answer, and whoever asked us for all of what they asked."""
 TOGETHER = 32
-"""How many elements are asked at a time."""
+"""How many requests one element has at a time: one that does not answer keeps nobody else waiting."""
+LOOK_AGAIN_S = 1.0
+"""Limited sessions are looked through so often at most, however many wallets get money: it takes time with each of them."""
 AUTHORIZE_ONLY = 0
 
 
@@ -46,8 +49,12 @@ class Asking:
     def __init__(self, hub: Hub, credit: CreditControl, loop: asyncio.AbstractEventLoop) -> None:
         """Take who is connected, and who knows the sessions."""
         self.hub, self.credit, self.loop = hub, credit, loop
-        self._few = asyncio.Semaphore(TOGETHER)
+        self._few: dict[str, asyncio.Semaphore] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._waking: set[str] = set()
+        self._more: set[int] = set()
+        self._look: asyncio.TimerHandle | None = None
+        self._look_at = 0.0
 
     # ---- other threads
 
@@ -78,31 +85,58 @@ class Asking:
 
     def changed(self, engine: Engine, requests: Sequence[WalletRequest]) -> None:
         """Have sessions that were granted less than they asked for ask again, when there is more; called by the main loop."""
-        limited = dict(self.credit.sessions.limited)
         accounts = {request.to_account or request.account for request in requests if request.amount > 0}
-        if not limited or not accounts or engine.active is None:
+        if not self.credit.sessions.limited or not accounts or engine.active is None:
             return
-        image = engine.active.image
-        groups = {int(image.charge_group[number]) for number in _numbers(engine, accounts)}
         at = max(engine.journal.stage_time(engine.now()), engine.state.charging.at)
-        hi, lo = hash_texts(list(limited.values()))
-        owners = attribute(image.access, hi, lo, np.full(len(hi), at), np.ones(len(hi), np.bool_)).subscription
-        account = image.tariff.subscription_row[np.maximum(owners, 0), ACCOUNT]
-        names = [
-            name
-            for name, owner, group in zip(limited, owners.tolist(), image.charge_group[account].tolist(), strict=True)
-            if owner >= 0 and group in groups
-        ]
-        if names:
-            with suppress(RuntimeError):  # the loop is over
-                self.loop.call_soon_threadsafe(self._begin, names)
+        numbers = set(_numbers(engine, accounts))
+        with suppress(RuntimeError):  # the loop is over
+            self.loop.call_soon_threadsafe(self._note_more, engine.active.image, numbers, at)
 
     # ---- the loop of peers
 
+    def _note_more(self, image: TariffImage, accounts: set[int], at: int) -> None:
+        """Look for whose sessions are limited, at once when that was not done a short while ago."""
+        self._more |= accounts
+        if self._look is not None:
+            self._look.cancel()
+        self._look = self.loop.call_at(max(self._look_at, self.loop.time()), self._look_for_limited, image, at)
+
+    def _look_for_limited(self, image: TariffImage, at: int) -> None:
+        self._look, self._look_at = None, self.loop.time() + LOOK_AGAIN_S
+        accounts, self._more = self._more, set()
+        limited = self.credit.sessions.limited
+        if not limited:
+            return
+        groups = {int(image.charge_group[number]) for number in accounts}
+        hi, lo = hash_texts(list(limited.values()))
+        owners = attribute(image.access, hi, lo, np.full(len(hi), at), np.ones(len(hi), np.bool_)).subscription
+        account = image.tariff.subscription_row[np.maximum(owners, 0), ACCOUNT]
+        self._begin(
+            [
+                name
+                for name, owner, group in zip(
+                    limited, owners.tolist(), image.charge_group[account].tolist(), strict=True
+                )
+                if owner >= 0 and group in groups
+            ]
+        )
+
     def _begin(self, names: list[str]) -> None:
-        task = self.loop.create_task(self.tell(Command.RE_AUTH, names))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        fresh = [name for name in names if name not in self._waking]  # the others are to ask again already
+        if not fresh:
+            return
+        self._waking.update(fresh)
+        for name in fresh:
+            task = self.loop.create_task(self._wake(name))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _wake(self, name: str) -> None:
+        try:
+            await self._tell(Command.RE_AUTH, name)
+        finally:
+            self._waking.discard(name)
 
     async def peers(self) -> list[dict[str, Any]]:
         """Return who is connected, and what was counted of each."""
@@ -116,7 +150,7 @@ class Asking:
         return list(await asyncio.gather(*(self._tell(command, name) for name in chosen)))
 
     async def _tell(self, command: Command, name: str) -> dict[str, Any]:
-        async with self._few:
+        async with self._turn_at(name):
             session = self.credit.sessions.get(name)
             if session is None or session.whose is None:
                 return {"session": None, "outcome": "UNKNOWN_SESSION", "released": 0}
@@ -137,6 +171,13 @@ class Asking:
                 self.credit.sessions.limited.pop(name, None)
             known = result in set(Result)
             return told | {"outcome": Result(result).name if known else f"RESULT_{result}"}
+
+    def _turn_at(self, name: str) -> asyncio.Semaphore:
+        """Return what those wait for who are asked over the connection that a session came by."""
+        session = self.credit.sessions.get(name)
+        host = "" if session is None else session.peer.lower()
+        known = host if host in self.hub.peers else ""
+        return self._few.setdefault(known, asyncio.Semaphore(TOGETHER))
 
     def _connection(self, session: Session) -> Connection | None:
         whose = session.whose

@@ -150,13 +150,23 @@ class CreditControl:
             raise UnableToReadMessage(_REFUSED[error.code], str(error)) from error
         answer = encode_credit(credit, decided, self.table.encoded)
         session.remember(credit.type, credit.number, answer)
-        session.whose, session.peer = credit.whose, credit.peer
+        session.whose, session.peer = credit.whose if credit.whose.is_short else None, credit.peer
         self.sessions.put(credit.session, session)
-        if credit.type is RequestType.TERMINATION or not any(each.is_limited for each in decided):
-            self.sessions.limited.pop(credit.session, None)
-        elif credit.type is not RequestType.EVENT:
-            self.sessions.limited[credit.session] = session.access_point
+        if credit.type is not RequestType.EVENT:
+            self._note_short(credit, session, decided)
         return answer
+
+    def _note_short(self, credit: Credit, session: Session, decided: Sequence[Decided]) -> None:
+        """Note which groups would like to hear of money: those that asked last for more than they were granted."""
+        for each in decided:
+            if each.is_limited:
+                session.short.add(each.part.group)
+            elif each.part.requested is not None:
+                session.short.discard(each.part.group)
+        if credit.type is not RequestType.TERMINATION and session.short:
+            self.sessions.limited[credit.session] = session.access_point
+        else:
+            self.sessions.limited.pop(credit.session, None)
 
     def _session(self, credit: Credit, session: Session | None) -> Turn[tuple[Session, bool, bool]]:
         """Return the session of a request, and whether it is the one that is remembered: an old request has its own.
@@ -173,7 +183,7 @@ class CreditControl:
             found.access_point = found.access_point or session.access_point
             if credit.number <= session.number:
                 return found, False, False
-            found.answers = session.answers
+            found.answers, found.short = session.answers, session.short
             return found, True, False
         unknown = [part.group for part in credit.parts if part.group not in session.known]
         if unknown:  # another front end may know them
@@ -206,8 +216,12 @@ class CreditControl:
         }
         # a frame ends reservations before it makes others, so what one group gives back is there for the others; usage above
         # what is held may find nothing left, and must be charged before anything is granted
-        held = [session.held.pop(each.part.group, 0) for each in served]
-        covered = all(each.used <= most for each, most in zip(served, held, strict=True))
+        held = [session.held.pop(each.part.group, (0, 0)) for each in served]
+        now = self.engine.now()
+        covered = all(
+            not each.used or (each.used <= most and until > now)
+            for each, (most, until) in zip(served, held, strict=True)
+        )
         if follows and ends and asks and covered:
             answers = yield [*ends, *asks.values()]
             ended, reserved = answers[: len(ends)], dict(zip(asks, answers[len(ends) :], strict=True))
@@ -238,7 +252,7 @@ class CreditControl:
             elif place in reserved:
                 if reserved[place].code is ChargingCode.DONE:
                     session.groups[each.part.group] = credit.number
-                    session.held[each.part.group] = reserved[place].granted
+                    session.held[each.part.group] = reserved[place].granted, reserved[place].expires_at
                 decided.append(granted(each.part, each.service, asks[place].quantity, reserved[place]))
             else:
                 decided.append(Decided(each.part, each.service, Result.SUCCESS))

@@ -73,6 +73,10 @@ def group_of(rating_group: int | None, identifiers: tuple[int, ...]) -> str:
     return f"{'' if rating_group is None else rating_group}/{'+'.join(map(str, sorted(identifiers)))}"
 
 
+WHOSE_MAX = 1024
+"""Characters of a session and its element that are kept: a session that says more is never asked anything."""
+
+
 class Whose(NamedTuple):
     """A session as its network element knows it: what a request of ours to it says."""
 
@@ -80,6 +84,11 @@ class Whose(NamedTuple):
     sub: int | None
     host: str
     realm: str
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it may be kept: names have no bound of their own, and as many are kept as there are sessions."""
+        return len(self.id) + len(self.host) + len(self.realm) <= WHOSE_MAX
 
 
 @dataclass(slots=True)

@@ -19,6 +19,8 @@ _LARGEST = {"time": 2**32 - 1}
 
 FOUND_MAX = 4096
 """Names that peers may choose, of which what they stand for is remembered."""
+CONTEXT_MAX, IDENTIFIERS_MAX = 255, 16
+"""Of longer ones nothing is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,8 @@ class ServiceTable:
     def find(self, context: str, rating_group: int | None, identifiers: tuple[int, ...]) -> Service | None:
         """Return the service that says most of what a request names: the service before the rating group, then the context."""
         named = context, rating_group, identifiers
+        if len(context) > CONTEXT_MAX or len(identifiers) > IDENTIFIERS_MAX:
+            return self._find(*named)
         if named not in self._found:
             if len(self._found) >= FOUND_MAX:
                 self._found.clear()

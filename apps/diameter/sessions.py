@@ -37,7 +37,8 @@ class Session:
     Attributes:
         access_point: whose usage it is, "" when nobody said so yet. number: of the latest request, -1 before the first.
         groups: the number of the request with the open reservation of each group. known: groups that were looked for.
-        held: base steps of those reservations that were made here.
+        held: base steps of those reservations that were made here, and until when they are held, microseconds UTC.
+        short: groups that were granted less than they asked for last.
         whose: as its network element knows it, and `peer`, by which connection it came last; None where only the log knows it.
         answers: to the latest requests, by type and number.
     """
@@ -48,7 +49,8 @@ class Session:
     number: int = -1
     groups: dict[str, int] = field(default_factory=dict)
     known: set[str] = field(default_factory=set)
-    held: dict[str, int] = field(default_factory=dict)
+    held: dict[str, tuple[int, int]] = field(default_factory=dict)
+    short: set[str] = field(default_factory=set)
     answers: dict[tuple[int, int], Answer] = field(default_factory=dict)
 
     def remember(self, kind: int, number: int, answer: Answer) -> None:

@@ -92,6 +92,8 @@ class Turns:
         self.ready: deque[_Running] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._asking: list[tuple[ChargingRequest, _Place]] = []
+        self._begun: deque[_Running] = deque()
+        self._is_stepping = False
         desk.told.append(self._wake)
 
     def close(self) -> None:
@@ -99,10 +101,26 @@ class Turns:
         self._desk.told.remove(self._wake)
 
     def begin(self, decisions: Sequence[tuple[Turn[Any], Done]]) -> None:
-        """Begin decisions, and ask what they ask together."""
+        """Begin decisions, and ask what they ask together.
+
+        One that ends may have others begun that waited for it; they take their turn behind it, however many they are.
+        """
         self._loop = asyncio.get_running_loop()
-        for turn, done in decisions:
-            self._step(_Running(turn, done), None)
+        self._begun += [_Running(turn, done) for turn, done in decisions]
+        if not self._is_stepping:
+            self._go_on(0)
+
+    def _go_on(self, count: int) -> None:
+        """Continue so many that are ready, and begin all that are to begin."""
+        self._is_stepping = True
+        try:
+            for _ in range(count):
+                running = self.ready.popleft()
+                self._step(running, running.answers)
+            while self._begun:
+                self._step(self._begun.popleft(), None)
+        finally:
+            self._is_stepping = False
         self._ask()
 
     def _step(self, running: _Running, answers: Any) -> None:
@@ -131,7 +149,10 @@ class Turns:
             running.answers = future.result() if running.error is None else None  # type: ignore[assignment]
             self.ready.append(running)
 
-        self._desk.look(look.question).add_done_callback(found)
+        future = self._desk.look(look.question)
+        future.add_done_callback(found)
+        if future.done():  # it may have been found, and told of, before anybody was there to hear
+            self._wake()
 
     def _ask(self) -> None:
         if self._asking:
@@ -147,7 +168,4 @@ class Turns:
 
     def _continue(self) -> None:
         """Continue what is ready. What is answered while this runs is told of again."""
-        for _ in range(len(self.ready)):
-            running = self.ready.popleft()
-            self._step(running, running.answers)
-        self._ask()
+        self._go_on(len(self.ready))

@@ -93,6 +93,42 @@ def test_decisions_ask_together_and_go_on_together() -> None:
     assert found == {"a": [["a1", "a2"], [], ["a3"]], "b": ["b1!", ["b3"]], "c": ["engineengine", ["c1"]], "d": []}
 
 
+def test_however_many_wait_for_one_another_all_end() -> None:
+    ended: list[int] = []
+
+    async def act() -> None:
+        turns = Turns(Desk())  # type: ignore[arg-type]
+
+        def done(value: Any, error: BaseException | None) -> None:
+            ended.append(len(ended))
+            if len(ended) < 5000:
+                turns.begin([(asks(), done)])
+
+        turns.begin([(asks(), done)])
+
+    asyncio.run(act())
+    assert len(ended) == 5000
+
+
+def test_what_is_found_before_anybody_listens_is_heard() -> None:
+    desk, found = Desk(), dict[str, Any]()
+
+    def at_once(question: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(question("engine"))  # the main loop was quicker than who asked it
+        return future
+
+    desk.look = at_once  # type: ignore[method-assign]
+
+    async def act() -> None:
+        Turns(desk).begin([(asks(Look(lambda engine: engine * 2)), keep(found, "a"))])  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    asyncio.run(act())
+    assert found == {"a": ["engineengine"]}
+
+
 def test_a_decision_that_fails_tells_why() -> None:
     found: dict[str, Any] = {}
 
