@@ -81,6 +81,12 @@ def rate_requests(
         done, rows = RatedRequests.refused(refused, np.full(len(edrs), -1, np.int32)), np.flatnonzero(~apart)
         done.put(rows, rate_requests(select_edrs(edrs, rows), increment[rows], must_pay[rows], image, state))
         return done
+    if must_pay.any() and not must_pay.all():  # nothing is granted by money that is owed for what was used
+        done = RatedRequests.refused(np.zeros(len(edrs), np.uint16), np.full(len(edrs), -1, np.int32))
+        for rows in (np.flatnonzero(must_pay), np.flatnonzero(~must_pay)):
+            some = select_edrs(edrs, rows)
+            done.put(rows, rate_requests(some, increment[rows], must_pay[rows], image, state))
+        return done
     done = _rated(edrs, image, state)
     short = done.reason == INSUFFICIENT
     too_much = short | (done.reason == USED_UP)

@@ -53,6 +53,16 @@ def confirm(name: str, of: str, quantity: int) -> ChargingRequest:
     return ChargingRequest(ChargingKind.CONFIRM, name, of, quantity=quantity)
 
 
+def test_nothing_is_granted_by_money_that_is_owed_for_what_was_used(data: Path) -> None:
+    with engine_of(data) as engine:
+        ask(engine, reserve("a", 6), reserve("b", 8))  # half a euro is left
+        over, further = ask(engine, confirm("a2", "a", 20), reserve("c", 1))  # one frame
+        assert over.code is ChargingCode.DONE
+        assert (further.code, further.granted) == (ChargingCode.CREDIT_LIMIT_REACHED, 0)
+        [wallet] = check_balance(engine, "card")
+        assert Decimal(wallet["available"]) == Decimal(10) - Decimal(over.amount) / EURO - Decimal(wallet["reserved"])
+
+
 def test_a_session_is_reserved_confirmed_and_stored(data: Path) -> None:
     with engine_of(data) as engine:
         reserved, partial, refused = ask(

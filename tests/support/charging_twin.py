@@ -158,7 +158,7 @@ class Twin:
     held: dict[str, Held] = field(default_factory=dict)
 
     def frame(self, asks: Sequence[Ask], now: int, month: int) -> list[Told]:
-        """Take the requests of a frame: what is given back first, then what is confirmed, then what begins, what cannot pay last."""
+        """Take the requests of a frame: what is given back first, then what is confirmed, whatever it costs, then what begins."""
         for held in self.held.values():
             if held.standing == "open" and -(-held.told.expires_at // SECOND) <= now // SECOND:
                 self._release(held)
@@ -203,19 +203,21 @@ class Twin:
                 self._release(ended)
                 ended.standing = "cancelled" if ask.kind == "cancel" else "refunded"
                 told[ask.id] = Told("DONE", ended.told.granted if ask.kind == "refund" else 0, amount)
-        rating.sort(key=lambda item: item[0].kind != "confirm")
-        short: list[tuple[Ask, Ask, int]] = []
-        for ask, usage, when in rating:
-            if not self._rate(ask, usage, when, ask.quantity, now, told, must_pay=False):
-                short.append((ask, usage, when))
-        for ask, usage, when in [item for item in short if item[0].kind == "confirm"]:
-            self._rate(ask, usage, when, ask.quantity, now, told, must_pay=True)
-        for ask, usage, when in [item for item in short if item[0].kind != "confirm"]:
-            steps = ask.quantity // ask.increment if ask.increment and ask.kind == "reserve" else 0
-            while steps and not self._rate(ask, usage, when, steps * ask.increment, now, told, must_pay=False):
-                steps -= 1
-            if not steps:
-                told[ask.id] = Told("CREDIT_LIMIT_REACHED")
+        # whoever grants by money that is owed for what was used grants too much: that is paid first, even on credit
+        for is_paid in (True, False):
+            short: list[tuple[Ask, Ask, int]] = []
+            for ask, usage, when in [item for item in rating if (item[0].kind == "confirm") is is_paid]:
+                if not self._rate(ask, usage, when, ask.quantity, now, told, must_pay=False):
+                    short.append((ask, usage, when))
+            for ask, usage, when in short:
+                if is_paid:
+                    self._rate(ask, usage, when, ask.quantity, now, told, must_pay=True)
+                    continue
+                steps = ask.quantity // ask.increment if ask.increment and ask.kind == "reserve" else 0
+                while steps and not self._rate(ask, usage, when, steps * ask.increment, now, told, must_pay=False):
+                    steps -= 1
+                if not steps:
+                    told[ask.id] = Told("CREDIT_LIMIT_REACHED")
         for ask in asks:
             if ask.id in told and ask.id not in self.held:
                 self._hold(ask, told[ask.id], "none", now, [], 0, None, month)
