@@ -28,6 +28,7 @@ from pipelines.mediation.intervals.windows import Intervals, demands, key_of, pa
 from pipelines.mediation.meters.steps import Steps
 from pipelines.mediation.unpack import UnableToReadFile
 from pipelines.spool.journal import FileClaim
+from schemas.arrays import Int64Array
 from schemas.rejection import Reason
 from schemas.source import Filter
 from schemas.source_meters import MeterDataSource
@@ -116,9 +117,17 @@ def _pieces(engine: Engine, claim: FileClaim, decided: set[tuple[int, int]]) -> 
     assert isinstance(source, MeterDataSource)
     try:
         with open_container(file.path, file.container.kind, size=file.container.stored_bytes) as stream:
-            yield from read_pieces(stream, asked_by(source))
+            first, gone = 0, np.array([record for of, record in decided if of == claim.claim], np.int64)
+            for piece in read_pieces(stream, asked_by(source)):  # records are numbered as they are read
+                numbers = np.arange(first, first + len(piece))
+                first += len(piece)
+                yield _chosen(piece, np.flatnonzero(~np.isin(numbers, gone))) if len(gone) else piece
     except (UnableToReadFile, UnableToDecodeFile, OSError) as error:
         raise UnableToReadArchive(f"archive/{root.stored} changed after it was verified: {error}") from error
+
+
+def _chosen(piece: Piece, rows: Int64Array) -> Piece:
+    return piece.of(rows) if isinstance(piece, Steps) else [piece[row] for row in rows.tolist()]
 
 
 def _of_part(piece: Piece, part: int, passed: int) -> Piece:

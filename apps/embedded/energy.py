@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from apps.embedded.demanding import demand_sources, state_demand
-from apps.embedded.differencing import kept, standing_claims, state_differences
+from apps.embedded.differencing import decided_otherwise, kept, standing_claims, state_differences
 from apps.embedded.engine import Engine
 from apps.embedded.fees import charge_fees
 from apps.embedded.rerated import replaced_places
@@ -302,15 +302,18 @@ def yearly(engine: Engine, at: str) -> list[dict[str, Any]]:
     sources = [code for code, source in energy_sources(engine).items() if source.records == "quantities"]
     asked = {"sources": sources, "all": True, "points": [""]}
     [counted] = engine.store.query(_COUNT, asked).to_pylist()
+    decided = decided_otherwise(engine, standing_claims(engine, sources))
     parts, late = 1 + 2 * counted["places"] // ROWS_MAX, []
     for part in range(parts):
         rows = []
         for said in records(engine, None, ("quantities",), part, parts):
             start, end = _day(said.get("start")), _day(said.get("end"))
-            if said["claim"] not in withdrawn and start is not None and end is not None:
+            gone = said["claim"] in withdrawn or (said["claim"], said["record"]) in decided
+            if not gone and start is not None and end is not None:
                 period = "" if said.get("id") else f"{said['start']}/{said['end']}"
                 key = "\t".join([said["source"], period, *(said.get(name) or "" for name in _NAMES)])
-                version = said.get("version") or "0"
+                version = said.get("version") or ""
+                version = version if re.fullmatch("[0-9]{1,18}", version) else "0"  # of what is refused, any text
                 rows.append((said["point"], start, end, said.get("nature") or "", key, int(version), annuls(version)))
         late.append(without_real_index(pl.DataFrame(rows, schema=STATED_FRAME, orient="row"), day))
     found = pl.concat(late).sort("since", "point")

@@ -178,3 +178,20 @@ def test_a_source_of_demand_has_to_take_the_place_of_what_it_stated(
     (tmp_path / "all.yaml").write_text(CATALOG.replace(old, new))
     with pytest.raises(UnableToLoadCatalog, match=told):
         load_catalog(tmp_path)
+
+
+def test_intervals_that_were_discarded_make_no_demand(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    (data / "catalog").mkdir(parents=True)
+    catalog = CATALOG.replace("event_type: {constant: energy}", "event_type: {field: nature, values: {R: energy}}", 1)
+    sold = "{kind: subscription, code: gone, account: a, offer: o, access_points: [{id: gone}]}"
+    (data / "catalog" / "all.yaml").write_text("\n---\n".join([catalog, sold]))
+    folder = data / "spool" / "nem12"
+    folder.mkdir(parents=True)
+    estimated = _day(13, [*QUIET[:29], "50", "50", "50", *QUIET[32:]], 1).replace(",A,,,", ",E52,,,")
+    (folder / "gone").write_text(_file("gone", _day(12, QUIET, 1), estimated))
+    octroi("run", data)  # nobody sells estimated energy: 48 intervals are refused
+    octroi("rejects", "discard", "--source", "nem12", "--reason", "of another meter", "--data", data).ok()
+    octroi("energy", "create", "--data", data).ok()
+    found = {row["charge"]: Decimal(row["amount"]) for row in query(data, OWED)}
+    assert found == {"d": Decimal(5), "e": Decimal("3.6")}
