@@ -149,8 +149,19 @@ def _role(role: Role) -> dict[str, Any]:
     }
 
 
+def check_lasts(ask: Ask) -> None:
+    """Check that the caller does not end: whom it lets in, or lets do more, would be let for longer.
+
+    Raises:
+        UnableToGrant: when it is a key that expires.
+    """
+    if ask.caller.user is None and find_key(ask.database, ask.caller.principal.id).expires_at is not None:
+        raise UnableToGrant(f"{ask.caller.principal.told} expires, and can let in nobody")
+
+
 def _set_role(ask: Ask) -> Reply:
     said = ask.read(NewRole)
+    check_lasts(ask)
     role = Role(ask.path["role"], said.description, tuple(said.grants))
     principal = ask.caller.principal
     within = Principal("", "", (), principal.within)
@@ -210,12 +221,12 @@ ROUTES = [
     ),
     Route(
         "POST", "/v1/keys/{key}/revoke", "api_key:revoke", "Let an API key open nothing any more", _revoke, Revoked,
-        body=Revocation, whole=True,
+        body=Revocation, whole=True, recent=True,
     ),
     Route("GET", "/v1/roles", "role:list", "List roles", _roles, RoleView, is_list=True, whole=True),
     Route("PUT", "/v1/roles/{role}", "role:update", "Say what a role permits", _set_role, RoleView, body=NewRole, whole=True,
           recent=True),
-    Route("DELETE", "/v1/roles/{role}", "role:remove", "Remove a role", _remove_role, status=204, whole=True),
+    Route("DELETE", "/v1/roles/{role}", "role:remove", "Remove a role", _remove_role, status=204, whole=True, recent=True),
     Route(
         "GET", "/v1/audit-log", "audit:list", "Who changed what, oldest first", _audit, AuditView,
         is_list=True, has_pages=True, whole=True,

@@ -18,13 +18,15 @@ DEPTH_MAX = 32
 KINDS = ("application/json", "application/merge-patch+json")
 
 
-async def read_json(request: Request) -> tuple[bytes, Any]:
+async def read_json(
+    request: Request, bytes_max: int = BODY_BYTES_MAX, timeout_s: float = BODY_TIMEOUT_S
+) -> tuple[bytes, Any]:
     """Return a body as it came, and what it says; an empty body says an empty object.
 
     Raises:
         Problem: unsupported-media-type, body-too-large, body-timeout or bad-request.
     """
-    raw = await read_body(request, BODY_BYTES_MAX)
+    raw = await read_body(request, bytes_max, timeout_s)
     if not raw:
         return raw, {}
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -36,7 +38,7 @@ async def read_json(request: Request) -> tuple[bytes, Any]:
     return raw, parse(raw)
 
 
-async def read_body(request: Request, bytes_max: int) -> bytes:
+async def read_body(request: Request, bytes_max: int, timeout_s: float = BODY_TIMEOUT_S) -> bytes:
     """Return a body of at most so many bytes.
 
     Raises:
@@ -47,13 +49,13 @@ async def read_body(request: Request, bytes_max: int) -> bytes:
         raise too_large
     body = bytearray()
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > bytes_max:
                     raise too_large
     except TimeoutError as error:
-        raise Problem("body-timeout", f"the body was not whole after {BODY_TIMEOUT_S:g} s") from error
+        raise Problem("body-timeout", f"the body was not whole after {timeout_s:g} s") from error
     except ClientDisconnect as error:
         raise Problem("bad-request", "the connection ended before the body did") from error
     return bytes(body)

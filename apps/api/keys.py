@@ -177,14 +177,15 @@ class Keys:
                 raise Problem("cross-site", f"send the header `{PROOF_HEADER}` with what the login answered")
         return caller
 
-    def count_unrecognised(self, request: Request) -> None:
-        """Count a request of nobody who is known.
+    def count_unrecognised(self, request: Request) -> str:
+        """Count a request of nobody who is known, and return its address.
 
         Raises:
             Problem: rate-limited, when too many came from its address.
         """
-        if self._rates is not None:
-            self._rates.unrecognised(request)
+        if self._rates is None:
+            return "" if request.client is None else request.client.host
+        return self._rates.unrecognised(request)
 
     async def called(self, authorization: str | None) -> Caller:
         """Return what `caller` does, without holding up the server."""

@@ -7,8 +7,10 @@ is a user of a name, and none that holds a secret is kept by anybody on its way.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -17,10 +19,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from apps.api.desk import Desk
-from apps.api.json_bodies import read_json
+from apps.api.json_bodies import BODY_BYTES_MAX, BODY_TIMEOUT_S, read_json
 from apps.api.keys import Caller, Keys, check_own_page, cookie_name
 from apps.api.problems import Problem, unauthorized
-from apps.api.resources import Reply, Route, missing, read_model, respond, whole_list
+from apps.api.resources import Reply, Route, checked_name, missing, read_model, respond, whole_list
 from apps.api.views import CodesView, FactorView, SessionRow, SessionView, instant
 from apps.clock import now_us
 from apps.control import logins as control
@@ -37,6 +39,10 @@ from billing.access.users import User, proof_of
 THREADS = 2
 """Passwords that are compared at the same time: each takes the memory and the time of the setting `password_memory_kib`."""
 WAITING_MAX = 16
+OPEN_MAX, OPEN_OF_ADDRESS_MAX = 64, 4
+"""Requests of nobody who is known that are read or looked at: in all, and from one address. They take no room of others."""
+OPEN_BYTES_MAX, OPEN_TIMEOUT_S = 16 << 10, 3.0
+"""How much such a request may say, and how long that may take."""
 _Text = Annotated[str, Field(min_length=1, max_length=1024)]
 
 
@@ -266,32 +272,56 @@ class Logins:
         self._keys = keys
         self._desk = desk
         self._waiting = 0
+        self._open: Counter[str] = Counter()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="passwords")
 
     def served(self, route: Route) -> Callable[[Request], Awaitable[Response]]:
         """Return what serves a route."""
 
         async def serve(request: Request) -> Response:
-            if route.doors:
-                caller = await self._keys.asked(request)
-            else:
-                self._keys.count_unrecognised(request)
-                check_own_page(request)
-                caller = None
-            if request.query_params:
-                raise Problem("bad-request", "there is no parameter of this name; there are none")
-            if "idempotency-key" in request.headers and route.changes:
-                raise Problem("bad-request", "this answer is not kept: send no Idempotency-Key")
-            with self._desk.admit():
-                _, said = await read_json(request) if route.body is not None else (b"", None)
+            caller, bounds, said = None, (BODY_BYTES_MAX, BODY_TIMEOUT_S), None
+            with ExitStack() as held:
+                if route.doors:
+                    caller = await self._keys.asked(request)
+                    held.enter_context(self._desk.admit())
+                else:
+                    held.enter_context(self._opened(self._keys.count_unrecognised(request)))
+                    check_own_page(request)
+                    bounds = OPEN_BYTES_MAX, OPEN_TIMEOUT_S
+                if request.query_params:
+                    raise Problem("bad-request", "there is no parameter of this name; there are none")
+                if "idempotency-key" in request.headers and route.changes:
+                    raise Problem("bad-request", "this answer is not kept: send no Idempotency-Key")
+                if route.body is not None:
+                    _, said = await read_json(request, *bounds)
+                if not route.doors:  # who is slow held nobody up until here
+                    held.enter_context(self._desk.admit())
                 cookie = request.cookies.get(cookie_name(self._settings))
-                found = await self._run(route, caller, cookie, dict(request.path_params), said)
+                path = {name: checked_name(value) for name, value in request.path_params.items()}
+                found = await self._run(route, caller, cookie, path, said)
             if route.changes:
                 self._keys.forget()
             found.headers["Cache-Control"] = "no-store"
             return found
 
         return serve
+
+    @contextmanager
+    def _opened(self, address: str) -> Iterator[None]:
+        """Count a request of nobody who is known, by its address.
+
+        Raises:
+            Problem: too-many-requests.
+        """
+        if self._open[address] >= OPEN_OF_ADDRESS_MAX or self._open.total() >= OPEN_MAX:
+            raise Problem("too-many-requests", "many log in at the moment", headers={"Retry-After": "2"})
+        self._open[address] += 1
+        try:
+            yield
+        finally:
+            self._open[address] -= 1
+            if not self._open[address]:
+                del self._open[address]
 
     async def _run(
         self, route: Route, caller: Caller | None, cookie: str | None, path: dict[str, Any], said: Any

@@ -72,13 +72,15 @@ class Rates:
         """
         require(self._buckets[principal.kind].take(principal.id))
 
-    def unrecognised(self, request: Request) -> None:
-        """Count a request of who is not; of those who are none is ever held up by what comes from their address.
+    def unrecognised(self, request: Request) -> str:
+        """Count a request of who is not, and return its address; who is recognised is never held up by what comes from there.
 
         Raises:
             Problem: rate-limited.
         """
-        require(self._addresses.take(address_of(request, self._proxies)))
+        address = address_of(request, self._proxies)
+        require(self._addresses.take(address))
+        return address
 
 
 def require(wait_s: float) -> None:
@@ -100,8 +102,26 @@ def address_of(request: Request, proxies: Iterable[IPv4Network | IPv6Network]) -
     found = "" if request.client is None else request.client.host
     told = [one.strip() for line in request.headers.getlist("x-forwarded-for") for one in line.split(",")]
     while told and _is_within(found, proxies):
-        found = told.pop()
+        said = _without_port(told.pop())
+        if not _is_address(said):  # what a proxy says that is no address is nobody's: all of its own is one
+            break
+        found = said
     return _shared(found)
+
+
+def _without_port(address: str) -> str:
+    """Return an address without the port that some proxies write: `192.0.2.1:4711`, `[2001:db8::1]:443`."""
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    return address.partition(":")[0] if address.count(":") == 1 else address
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_within(address: str, networks: Iterable[IPv4Network | IPv6Network]) -> bool:

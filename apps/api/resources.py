@@ -228,7 +228,7 @@ class Resources:
                 caller.require_recent()
             if route.action:  # any key may ask what it may
                 caller.require_whole(route.action) if route.whole else caller.require_action(route.action)
-            path = {name: _name(value) for name, value in request.path_params.items()}
+            path = {name: checked_name(value) for name, value in request.path_params.items()}
             query = _query(route, request)
             raw, said = await read_json(request) if route.body is not None else (b"", None)
             revision = _revision(route, request.headers.get("if-match"))
@@ -257,6 +257,10 @@ class Resources:
                 answer = await self._desk.run(work)
                 if route.changes and route.action.partition(":")[0] in _ACCESS:
                     self._keys.forget()
+                if (
+                    route.secret or caller.user is not None
+                ):  # caches keep what came by a cookie, unlike what came by a key
+                    answer.headers["Cache-Control"] = "no-store"
                 return answer
             except (UnableToKeepAccount, UnableToKeepSubscription) as error:
                 raise Problem("refused", str(error), code=error.column or None) from error
@@ -321,7 +325,12 @@ def _accepted(route: Route, header: str) -> str:
     return next((kind for kind in wanted if kind in route.kinds), "")
 
 
-def _name(value: str) -> str:
+def checked_name(value: str) -> str:
+    """Return what names something in a path.
+
+    Raises:
+        Problem: not-found, when nothing can have such a name.
+    """
     if not 0 < len(value) <= NAME_MAX or not value.isprintable():
         raise missing()
     return value

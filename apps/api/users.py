@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from apps.api.access import check_lasts
 from apps.api.accounts import reached
 from apps.api.problems import Problem
 from apps.api.resources import Ask, Reply, Route, missing, page
@@ -114,6 +115,7 @@ def _named(ask: Ask) -> User:
 
 
 def _token(ask: Ask, user: User, *, drop_factor: bool, status: int) -> Reply:
+    check_lasts(ask)
     reset, token = issue_reset(
         ask.changing(),
         user,
@@ -138,6 +140,8 @@ def _change_user(ask: Ask) -> Reply:
     said, user = ask.read(UserChange), _named(ask)
     if ask.revision is not None and ask.revision != user.revision:
         raise ChangedMeanwhile(user.id)
+    if said.model_fields_set - {"disabled"} or said.disabled is False:
+        check_lasts(ask)
     becomes: dict[str, Any] = {}
     if said.roles is not None:
         becomes["roles"] = said.roles
@@ -178,5 +182,5 @@ ROUTES = [
         "POST", "/v1/users/{user}/reset", "user:reset", "Have a user set a new password", _reset, UserMade, body=NewReset,
         status=201, whole=True, secret=True, recent=True,
     ),
-    Route("DELETE", "/v1/users/{user}", "user:remove", "Remove a user", _remove, status=204, whole=True),
+    Route("DELETE", "/v1/users/{user}", "user:remove", "Remove a user", _remove, status=204, whole=True, recent=True),
 ]  # fmt: skip

@@ -24,6 +24,7 @@ from billing.access.passwords import (
     is_outdated,
     is_password,
 )
+from billing.access.permissions import UnableToGrant
 from billing.access.second_factor import (
     NONCE_BYTES,
     RECOVERY_BYTES,
@@ -114,12 +115,15 @@ def log_in(
     """
     user = _compared(settings, database, named.lower(), password)
     fresh = kept_of(settings, password) if is_outdated(user.password_hash or "", cost_of(settings)) else None
+    if user.has_factor and code is None:
+        with database.writing() as connection:
+            logins.uncounted(connection, user)
+        raise CodeNeeded
     held = None if before is None else logins.session_of(database, before, now_us(), idle_us(settings))
     with making(database, f"user {user.name}") as changes:
         now = logins.unchanged(changes, user)
         if user.has_factor:
-            if code is None:
-                raise CodeNeeded
+            assert code is not None
             if not logins.passes_factor(changes, user, code, key_of(settings)):
                 raise NotProven
         logins.proven(changes, user)
@@ -169,7 +173,10 @@ def change_password(settings: Settings, database: Database, user: User, password
     kept = kept_of(settings, new)
     with making(database, f"user {user.name}") as changes:
         logins.set_password(changes, found, kept)
-        logins.proven(changes, found)
+        if found.has_factor:  # or who knows the password alone could guess codes without end
+            logins.uncounted(changes.connection, found)
+        else:
+            logins.proven(changes, found)
         session, token = logins.start_session(
             changes,
             found,
@@ -203,6 +210,8 @@ def confirm_factor(settings: Settings, database: Database, user: User, code: str
         UnableToGrant: when none was begun.
     """
     codes = new_codes()
+    if user.factor is None:  # or asking for nothing would be counted as guessing
+        raise UnableToGrant("no second factor was begun")
     found, looked_at = logins.attempted(database, user.id, now_us())  # or a stolen session could try all codes
     if found is None or not looked_at:
         raise NotProven

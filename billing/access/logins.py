@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from sqlalchemy import Connection
+
 from billing.access import second_factor
 from billing.access.permissions import ROLES, Policies, UnableToGrant, check_roles
 from billing.access.store import keys as key_store
@@ -111,6 +113,7 @@ def change_user(changes: Changes, user: User, **becomes: Any) -> User:
     row = store.to_row_user(new)
     store.update_user(changes, user, **{name: row[name] for name in ("roles", "accounts", "disabled_at")})
     if disabled_at is not None:
+        store.end_resets(changes, user.id)
         end_all(changes, user)
     found = store.select_user(changes.connection, user.id)
     assert found is not None
@@ -180,6 +183,7 @@ def set_password(changes: Changes, user: User, password_hash: str) -> None:
         ChangedMeanwhile: when they are something else by now.
     """
     store.update_user(changes, user, password_hash=password_hash)
+    store.end_resets(changes, user.id)
     end_all(changes, user)
 
 
@@ -246,6 +250,16 @@ def proven(changes: Changes, user: User) -> None:
     store.set_attempts(
         changes.connection, user.id, replace(known, failures=0, locked_until=0, refused=0, succeeded_at=at)
     )
+
+
+def uncounted(connection: Connection, user: User) -> None:
+    """Take back the count of an attempt whose password was right and that told no code; guesses before it still count.
+
+    Its lock is its own: where one is due before it, it is not looked at.
+    """
+    known = store.attempts(connection, user.id)
+    failures = max(0, known.failures - 1)
+    store.set_attempts(connection, user.id, replace(known, failures=failures, locked_until=0))
 
 
 def start_session(
@@ -320,6 +334,8 @@ def begin_factor(changes: Changes, user: User, sealed: str) -> None:
     if user.has_factor:
         raise UnableToGrant("there is a second factor already: remove it first")
     store.update_user(changes, user, factor=sealed, factor_since=None)
+    known = store.attempts(changes.connection, user.id)
+    store.set_attempts(changes.connection, user.id, replace(known, step=0))  # of another secret
 
 
 def confirm_factor(changes: Changes, user: User, code: str, key: bytes, codes: Sequence[str]) -> bool:

@@ -20,8 +20,9 @@ FREE_FAILURES = 5
 FIRST_LOCK_US = 30_000_000
 LOCK_MAX_US = 900_000_000
 FORGET_US = 86_400_000_000
-"""So many failures in a row are free; each further one locks for twice as long, up to a limit, so that nobody is locked out for
-ever by somebody else's guesses. After a day without any they are forgotten."""
+"""So many failures in a row are free; each further one locks for twice as long, up to a limit, so that
+who guesses gains little. Whoever goes on guessing keeps the owner out as well, until an operator resets the user. After a day
+without any they are forgotten."""
 _NAME = re.compile(r"(?!usr_)[a-z0-9][a-z0-9._@+-]{0,62}")
 _TOKEN = re.compile(r"([0-9A-HJKMNP-TV-Z]{26})\.([A-Za-z0-9_-]{43})")
 

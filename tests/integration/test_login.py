@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,8 @@ from sqlalchemy import text
 
 from apps.api import login
 from apps.api.access_log import AccessLog
+from apps.api.desk import Desk
+from apps.api.problems import Problem
 from apps.control import logins as control
 from apps.control.logins import new_user, reset_user
 from apps.control.places import making, opened
@@ -259,6 +262,13 @@ def test_a_token_sets_a_password_once_and_not_for_long(world: Api, name: str, cl
     _, late = reset_user(world.settings, None, "test", name, drop_factor=False)
     clock.wait(24 * 3600 + 1)
     assert reset(late) == 401
+    _, open_ = reset_user(world.settings, None, "test", name, drop_factor=False)
+    assert browser.log_in(name, "yet another battery").status_code == 200
+    changed = browser.ask(
+        "PUT", "/v1/session/password", {"password": "yet another battery", "new_password": "a battery of mine"}
+    )
+    assert changed.status_code == 200, changed.text
+    assert reset(open_) == 401  # who chose a password ends what others may still hold
 
 
 # ---- guesses
@@ -338,6 +348,25 @@ def test_few_passwords_are_compared_at_once(world: Api, name: str, monkeypatch: 
     assert answer.headers["retry-after"] == "2"
 
 
+def test_who_is_not_known_takes_no_room_of_others(world: Api, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = logged_in(world, name)
+    monkeypatch.setattr(login, "OPEN_OF_ADDRESS_MAX", 0)
+    answer = Browser(world).log_in(name)
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "2")
+    assert browser.ask("GET", "/v1/session").status_code == 200
+    monkeypatch.undo()
+    monkeypatch.setattr(Desk, "admit", _full)  # a body is read, and refused, before there has to be room
+    assert Browser(world).ask("POST", "/v1/session", {"nonsense": 1}).status_code == 429
+    wrong = world.client.request("POST", "/v1/session", content=b"x", headers={"Content-Type": "text/plain"})
+    assert wrong.status_code == 415
+
+
+@contextmanager
+def _full(desk: Desk) -> Iterator[None]:
+    raise Problem("too-many-requests", "full")
+    yield
+
+
 def test_costs_that_rise_are_kept_at_the_next_login(world: Api, name: str) -> None:
     person(world, name)
     dearer = world.settings.model_copy(update={"password_passes": 2})
@@ -401,7 +430,7 @@ def test_a_body_is_bounded_and_slow_ones_end(world: Api, monkeypatch: pytest.Mon
     deep = b'{"name": ' + b"[" * 5000 + b"]" * 5000 + b"}"
     bomb = world.client.request("POST", "/v1/session", content=deep, headers={"Content-Type": "application/json"})
     assert bomb.status_code == 400
-    monkeypatch.setattr("apps.api.json_bodies.BODY_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(login, "OPEN_TIMEOUT_S", 0.01)
 
     async def slowly() -> Any:
         yield b'{"name"'

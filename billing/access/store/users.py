@@ -131,10 +131,15 @@ def note_session(connection: Connection, identifier: str, at: int) -> None:
 
 def insert_reset(changes: Changes, reset: Reset) -> None:
     """Keep a new token, and that those before it open nothing any more."""
-    asked = select(PASSWORD_RESET).where(PASSWORD_RESET.c.user_id == reset.user_id, PASSWORD_RESET.c.used_at.is_(None))
+    end_resets(changes, reset.user_id)
+    changes.insert(PASSWORD_RESET, [asdict(reset)])
+
+
+def end_resets(changes: Changes, user: str) -> None:
+    """Keep that a user's tokens set nothing any more."""
+    asked = select(PASSWORD_RESET).where(PASSWORD_RESET.c.user_id == user, PASSWORD_RESET.c.used_at.is_(None))
     for row in changes.connection.execute(asked).mappings().all():
         use_reset(changes, Reset(**row))
-    changes.insert(PASSWORD_RESET, [asdict(reset)])
 
 
 def select_reset(connection: Connection, identifier: str) -> Reset | None:
