@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection
-
 from billing.access import second_factor
 from billing.access.permissions import ROLES, Policies, UnableToGrant, check_roles
 from billing.access.store import keys as key_store
@@ -252,7 +250,7 @@ def proven(changes: Changes, user: User) -> None:
     )
 
 
-def uncounted(connection: Connection, user: User) -> None:
+def uncounted(connection: Any, user: User) -> None:
     """Take back the count of an attempt whose password was right and that told no code; guesses before it still count.
 
     Its lock is its own: where one is due before it, it is not looked at.
