@@ -40,14 +40,14 @@ class Guard:
 
 
 GUARDS = (
-    Guard("end_to_end", "baselines.octroi", "baselines.python_rater", 1.0, "cpu_us_per_record", is_cost=True),
-    Guard("decode", "mediation.csv", "limits.arrow_csv", 1.0),
-    Guard("rating.graduated", "rating.graduated", "limits.random_loads", 1.0),
-    Guard("rating.voice", "rating.voice", "limits.random_loads", 1.0),
-    Guard("rating.block", "rating.block.voice", "limits.random_loads", 1.0),
-    Guard("wallets.debits", "wallets.debits", "limits.random_loads", 1.0),
-    Guard("wallets.reserve_confirm", "wallets.reserve_confirm", "baselines.python_rater", 1.0),
-    Guard("store.insert", "store.insert", "limits.clickhouse_insert", 1.0),
+    Guard("end_to_end", "baselines.octroi", "baselines.python_rater", 2.1, "cpu_us_per_record", is_cost=True),
+    Guard("decode", "mediation.csv", "limits.arrow_csv", 0.0065),
+    Guard("rating.graduated", "rating.graduated", "limits.random_loads", 0.107),
+    Guard("rating.voice", "rating.voice", "limits.random_loads", 0.055),
+    Guard("rating.block", "rating.block.voice", "limits.random_loads", 0.04),
+    Guard("wallets.debits", "wallets.debits", "limits.random_loads", 0.048),
+    Guard("wallets.reserve_confirm", "wallets.reserve_confirm", "baselines.python_rater", 0.13),
+    Guard("store.insert", "store.insert", "limits.clickhouse_insert", 0.56),
 )
 """Each by what bounds it: memory, an insert of the same rows, Arrow's reader of the same bytes, Python itself."""
 
