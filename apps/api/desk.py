@@ -18,6 +18,10 @@ THREADS = 4
 """Requests that read or change the database at the same time; others wait for one of these."""
 KEY_THREADS = 2
 """Look-ups of keys at the same time: they wait for no request, so that usage is taken while others wait for the database."""
+SLOW_THREADS = 2
+"""Requests that wait for the engine or for another process at the same time: they hold none of the threads above."""
+SLOW_WAITING_MAX = 16
+"""Requests of that kind that are on their way, those that have a thread among them."""
 Returned = TypeVar("Returned")
 
 
@@ -30,9 +34,11 @@ class Desk:
         self._lock = threading.Lock()
         self._database: Database | None = None
         self._requests = 0
+        self._slow_requests = 0
         self._waiting_aside: set[str] = set()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
         self._keys = ThreadPoolExecutor(KEY_THREADS, thread_name_prefix="keys")
+        self._slow = ThreadPoolExecutor(SLOW_THREADS, thread_name_prefix="slow")
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="aside")
 
     @property
@@ -88,6 +94,21 @@ class Desk:
     async def run(self, action: Callable[[], Returned]) -> Returned:
         """Return what an action says, run in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, action)
+
+    async def run_slow(self, action: Callable[[], Returned]) -> Returned:
+        """Return what an action says that waits for the engine or for another process; called by the server's thread alone.
+
+        Raises:
+            Problem: too-many-requests.
+        """
+        if self._slow_requests >= SLOW_WAITING_MAX:
+            told = f"{self._slow_requests} requests wait for the engine or for what is checked beside it"
+            raise Problem("too-many-requests", told, headers={"Retry-After": "5"})
+        self._slow_requests += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._slow, action)
+        finally:
+            self._slow_requests -= 1
 
     async def recognise(self, action: Callable[[], Returned]) -> Returned:
         """Return who asks, looked up in a thread that no other request holds."""

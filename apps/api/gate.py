@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from apps.api.problems import Problem
 from apps.embedded.engine import Engine
@@ -32,6 +33,7 @@ GRACE_S = 10.0
 _TICK_S = 0.02
 _RETRY_MAX_S = 60
 _HOUR_US = 3_600_000_000
+Returned = TypeVar("Returned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,17 @@ class Gate:
             if self._state != "open" or self._intake is None:
                 raise self._shut()
             self._intake.submit(action)
+
+    def ask(self, action: Callable[[Engine], Returned]) -> Future[Returned]:
+        """Do what `command` does, and return the future of what the action says; it fails once the main loop has ended.
+
+        Raises:
+            Problem: unavailable.
+        """
+        with self._lock:
+            if self._state != "open" or self._intake is None:
+                raise self._shut()
+            return self._intake.submit(action)
 
     def _shut(self) -> Problem:
         return Problem("unavailable", f"octroi is {self._state}", headers={"Retry-After": "5"})

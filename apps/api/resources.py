@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from apps.api.commanding import Commanding, Note
 from apps.api.desk import Desk
 from apps.api.gate import Gate
 from apps.api.idempotency import idempotency_key
@@ -27,7 +28,8 @@ from apps.control.places import of_business
 from apps.embedded.engine import Engine
 from apps.settings import Settings
 from billing.access.permissions import UnableToGrant
-from billing.access.rules import TenantIsSuspended
+from billing.access.queries import find_tenant
+from billing.access.rules import TenantIsSuspended, check_changeable
 from billing.access.store.answers import Answered, find_answer, keep_answer
 from billing.access.store.changes import ChangedMeanwhile, Changes, UnableToChange
 from billing.access.store.database import Database
@@ -54,13 +56,17 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What is answered: a body for JSON, the revision of what it shows, which becomes the ETag, and a cookie that is set."""
+    """What is answered: a body for JSON, the revision of what it shows, which becomes the ETag, and a cookie that is set.
+
+    `note` writes down in the audit log what the engine did.
+    """
 
     body: Any = None
     status: int = 200
     revision: int | None = None
     location: str | None = None
     cookie: str | None = None
+    note: Callable[[Changes], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +135,7 @@ class Route:
         secret: whether the answer holds a secret, so that it is never kept. reads: whether it changes no row, for all its
             method. kinds: of body beside JSON that it answers. doors: by what one may come in, by nothing when it is empty.
         recent: whether a user needs to have logged in a short while ago.
+        engine: whether it needs the engine, and changes by it what it changes. slow: whether it waits for another process.
     """
 
     method: str
@@ -150,6 +157,13 @@ class Route:
     kinds: tuple[str, ...] = ()
     doors: tuple[str, ...] = ("key", "session")
     recent: bool = False
+    engine: bool = False
+    slow: bool = False
+
+    @property
+    def commands(self) -> bool:
+        """Whether the engine changes something for it."""
+        return self.engine and self.changes
 
     @property
     def changes(self) -> bool:
@@ -214,6 +228,7 @@ class Resources:
         self._gate = gate
         self._keys = keys
         self._desk = desk
+        self._commanding = Commanding()
 
     def served(self, route: Route) -> Callable[[Request], Awaitable[Response]]:
         """Return what serves a route."""
@@ -251,10 +266,10 @@ class Resources:
                     hashlib.sha256(raw).hexdigest(),
                 )
                 mine = None if key is None else _digest(caller.principal.id, key)
-                return self._changed(route, ask, mine, content)
+                return (self._commanded if route.commands else self._changed)(route, ask, mine, content)
 
             try:
-                answer = await self._desk.run(work)
+                answer = await (self._desk.run_slow if route.slow or route.commands else self._desk.run)(work)
                 if route.changes and route.action.partition(":")[0] in _ACCESS:
                     self._keys.forget()
                 if (
@@ -276,6 +291,17 @@ class Resources:
                 ) from error
 
         return serve
+
+    def _commanded(self, route: Route, ask: Ask, key: str | None, content: str) -> Response:
+        tenant = find_tenant(ask.database)
+        check_changeable(tenant)
+
+        def act() -> tuple[Answered, Note]:
+            reply = route.serve(ask)
+            return _answered(reply, content), reply.note
+
+        kept_us = self._settings.http_idempotency_hours * _HOUR_US
+        return _response(self._commanding.once(ask.database, tenant, ask.caller.author, (key, content), kept_us, act))
 
     def _changed(self, route: Route, ask: Ask, key: str | None, content: str) -> Response:
         with of_business(ask.database, ask.caller.author) as changes:

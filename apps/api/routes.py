@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
-from apps.api import access, accounts, store, subscriptions, users
+from apps.api import access, accounts, rejections, sources, store, subscriptions, users
 
-ROUTES = [*accounts.ROUTES, *subscriptions.ROUTES, *access.ROUTES, *users.ROUTES, *store.ROUTES]
+ROUTES = [
+    *accounts.ROUTES,
+    *subscriptions.ROUTES,
+    *access.ROUTES,
+    *users.ROUTES,
+    *sources.ROUTES,
+    *rejections.ROUTES,
+    *store.ROUTES,
+]

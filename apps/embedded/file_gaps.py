@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from pipelines.spool.completeness import ArrivedFile, find_gaps
-from pipelines.spool.journal import FileClaim, read_entries
+from pipelines.spool.journal import FileClaim, JournalEntry, read_entries
 from schemas.source import SourceBase
 
 COLUMNS = (
@@ -24,9 +24,16 @@ def gaps_of(journal: Path, sources: Mapping[str, SourceBase], unusable: Collecti
         sources: definitions by code.
         unusable: claims of files that are quarantined or backed out.
     """
+    return gaps_among(read_entries(journal) if journal.exists() else (), sources, unusable)
+
+
+def gaps_among(
+    entries: Iterable[JournalEntry], sources: Mapping[str, SourceBase], unusable: Collection[int]
+) -> Iterator[dict[str, Any]]:
+    """Yield what `gaps_of` does, of entries of the log that are at hand."""
     arrived: dict[str, list[ArrivedFile]] = {}
-    for entry in read_entries(journal) if journal.exists() else ():
-        if isinstance(entry, FileClaim) and not entry.corrects:
+    for entry in entries:
+        if isinstance(entry, FileClaim) and not entry.corrects and entry.source in sources:
             usable = entry.claim not in unusable and not entry.sealed
             arrived.setdefault(entry.source, []).append(ArrivedFile(entry.claim, entry.name, usable))
     for code, source in sorted(sources.items()):

@@ -27,13 +27,13 @@ PERMISSIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
         "access_point": ("list",),
         "audit": ("list",),
-        "catalog": ("publish",),
+        "catalog": ("list", "read", "validate", "publish"),
         "event": ("create",),
         "charging": ("reserve", "confirm", "cancel", "charge", "refund"),
         "wallet": ("read", "top_up", "adjust", "transfer"),
         "query": ("list", "run"),
-        "rejection": ("list",),
-        "source": ("list",),
+        "rejection": ("list", "read", "reveal", "replay", "mark", "discard", "reopen"),
+        "source": ("list", "read"),
         "api_key": ("list", "create", "revoke"),
         "role": ("list", "update", "remove"),
         "user": ("list", "create", "update", "reset", "remove"),
@@ -68,7 +68,7 @@ ROLES: Mapping[str, Role] = MappingProxyType(
             Role("viewer", "everything that can be read, but payment methods and the audit log",
                  ("account:list", "account:read", "address:list", "contact:list", "note:list", "custom_schema:list",
                   "subscription:list", "subscription:read", "access_point:list", "wallet:read", "query:*", "rejection:list",
-                  "source:list")),
+                  "rejection:read", "source:list", "source:read", "catalog:list", "catalog:read")),
             Role("auditor", "who changed what, and who may", ("audit:list", "api_key:list", "role:list", "user:list",
                                                               "account:list", "account:read", "subscription:list",
                                                               "subscription:read")),
@@ -111,6 +111,11 @@ class Principal:
     def accounts(self) -> frozenset[str] | None:
         """Ids of the accounts below which rows may be seen; None: all."""
         return None if self.within is None else frozenset(one for kind, one in self.within if kind == "Account")
+
+    @property
+    def sources(self) -> frozenset[str] | None:
+        """Codes of the sources of which usage may be seen; None: all."""
+        return None if self.within is None else frozenset(one for kind, one in self.within if kind == "Source")
 
 
 @dataclass(frozen=True, slots=True)

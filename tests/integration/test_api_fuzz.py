@@ -23,7 +23,7 @@ DESCRIBED: dict[str, Any] = json.loads(document())
 OPERATIONS = {found.ok().label: found.ok() for found in schemathesis.openapi.from_dict(DESCRIBED).get_all_operations()}
 NAMES = {
     "account": "ana", "subscription": "ana-line", "id": "con_1", "kind": "customer", "key": "nobody", "role": "desk",
-    "query": "revenue", "user": "nobody", "session": "ses_1",
+    "query": "revenue", "user": "nobody", "session": "ses_1", "source": "calls", "rejection": "3-1", "code": "mobile",
 }  # fmt: skip
 EXAMPLES = {GenerationMode.POSITIVE: 3, GenerationMode.NEGATIVE: 2}
 """Few, so that the suite stays short; `HYPOTHESIS_PROFILE=soak` tries a hundred times as many."""

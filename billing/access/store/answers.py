@@ -42,3 +42,8 @@ def keep_answer(changes: Changes, request: str, answer: Answered, since: int) ->
         "answered_at": changes.recorded_at,
     }
     changes.connection.execute(ANSWERED.insert(), [row])
+
+
+def drop_answer(changes: Changes, request: str) -> None:
+    """Keep no answer to a request any more: it came to nothing, and its key may be used again."""
+    changes.connection.execute(ANSWERED.delete().where(ANSWERED.c.request == request))

@@ -138,6 +138,21 @@ class Changes:
             raise UnableToChange(f"{table.name}: {first_line(error)}") from error
         self._log(Deed.REMOVED, table, [(held[asked], {}) for asked in keys])
 
+    def note(self, entity: str, key: str, told: Mapping[str, Any]) -> None:
+        """Write down in the audit log what was decided about something that is kept elsewhere; nothing personal is `told`."""
+        row = {
+            "id": self.ids.new("aud"),
+            "at": self.at,
+            "recorded_at": self.recorded_at,
+            "by": self.by,
+            "deed": Deed.CHANGED.value,
+            "entity": entity,
+            "key": key,
+            "before": to_json({}),
+            "after": to_json(dict(told)),
+        }
+        self.connection.execute(AUDIT.insert(), [row])
+
     def _rows(self, table: Table, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return rows by key; PostgreSQL's are locked until the transaction ends."""
         (name,) = (column.name for column in table.primary_key)
