@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +13,10 @@ from apps.cli.options import AsJson, By, Data, Limit, Tenant, read_settings
 from apps.cli.output import print_json, printable
 from apps.cli.tenants import show_rows
 
-users = typer.Typer(help="Users: make them, see who logged in, have them set a new password.", no_args_is_help=True)
+users = typer.Typer(
+    help="Users: make them, change what they may do, see who logged in, have them set a new password.",
+    no_args_is_help=True,
+)
 Named = Annotated[str, typer.Argument(metavar="USER", help="Their name or id.")]
 
 
@@ -68,6 +72,48 @@ def show_list(
         for user, known in found
     ]
     show_rows(rows, as_json=as_json, empty="there are no users: `octroi user add` makes one")
+
+
+@users.command("roles", epilog="Example: octroi user roles ana --role care --role viewer")
+@honest
+def set_roles(
+    named: Named,
+    role: Annotated[list[str], typer.Option("--role", "-r", help="What they may do from now on; may be repeated.")],
+    tenant: Tenant = None,
+    by: By = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give a user other roles in the place of those they have; a server that runs learns of it within two seconds."""
+    from apps.control.logins import change_user
+
+    user = change_user(read_settings(data), tenant, by, named, roles=role)
+    told = {"id": user.id, "name": user.name, "roles": list(user.roles)}
+    print_json(told) if as_json else print(printable(f"user {user.name} has the roles {', '.join(user.roles)}"))
+
+
+@users.command("disable", epilog="Example: octroi user disable ana")
+@honest
+def disable(named: Named, tenant: Tenant = None, by: By = None, data: Data = None, as_json: AsJson = False) -> None:
+    """Log a user out and let them in no more, until they are enabled: within two seconds, also of a server that runs."""
+    _disabled(named, tenant, by, data, becomes=True, as_json=as_json)
+
+
+@users.command("enable", epilog="Example: octroi user enable ana")
+@honest
+def enable(named: Named, tenant: Tenant = None, by: By = None, data: Data = None, as_json: AsJson = False) -> None:
+    """Let a user in again who was disabled, with the password that they had; sessions from before stay ended."""
+    _disabled(named, tenant, by, data, becomes=False, as_json=as_json)
+
+
+def _disabled(
+    named: str, tenant: str | None, by: str | None, data: Path | None, *, becomes: bool, as_json: bool
+) -> None:
+    from apps.control.logins import change_user
+
+    user = change_user(read_settings(data), tenant, by, named, disabled=becomes)
+    told = {"id": user.id, "name": user.name, "status": user.status}
+    print_json(told) if as_json else print(printable(f"user {user.name} is {user.status.lower()}"))
 
 
 @users.command("remove", epilog="Example: octroi user remove ana")

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from apps.clock import now_us
 from apps.control.places import making, opened, place_of
@@ -301,6 +302,20 @@ def new_user(
                 lifetime_us=settings.password_reset_hours * _HOUR_US,
             )
     return user, token
+
+
+def change_user(settings: Settings, tenant: str | None, by: str | None, named: str, **becomes: Any) -> User:
+    """Change `roles` of a user, or whether they are `disabled`; who is disabled is logged out, here and on servers that run.
+
+    Whoever runs the installation may do all that anybody may, so nobody here may do more than they.
+
+    Raises:
+        UnableToGrant: when there is no such user, or a role is unknown.
+    """
+    with opened(settings, tenant) as database:
+        user = logins.find_user(database, named)
+        with making(database, by) as changes:
+            return logins.change_user(changes, user, **becomes)
 
 
 def reset_user(
