@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from apps.api import access, accounts, rejections, sources, store, subscriptions, users
+from apps.api import access, accounts, catalogs, rejections, sources, store, subscriptions, users
 
 ROUTES = [
     *accounts.ROUTES,
     *subscriptions.ROUTES,
     *access.ROUTES,
     *users.ROUTES,
+    *store.ROUTES,
     *sources.ROUTES,
     *rejections.ROUTES,
-    *store.ROUTES,
+    *catalogs.ROUTES,
 ]

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,6 +111,15 @@ def _candidate(root: Path, files: dict[str, bytes]) -> Iterator[Path]:
         for file, data in files.items():
             (candidate / file).write_bytes(data)
         yield candidate
+
+
+def copied(root: Path, target: Path, without: Collection[str]) -> None:
+    """Make a directory with the files of a catalog but some, named relative to it; most are links: write to none of them."""
+
+    def left(folder: str, names: list[str]) -> list[str]:
+        return [name for name in names if (Path(folder) / name).relative_to(root).as_posix() in without]
+
+    shutil.copytree(root, target, copy_function=_link, ignore=left)
 
 
 def _left(folder: str, names: list[str], root: Path) -> list[str]:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-from billing.catalog.models import D, Documents, Entry, Path, Problems
+from billing.catalog.models import D, Documents, Entry, Fault, Path, Problems
 from billing.catalog.wording import choose
 from schemas.catalog import PriceRows
 from schemas.money import CURRENCY_DECIMALS, to_scaled
@@ -41,7 +41,7 @@ class Context:
             return table[code].document
         if not self.documents.may_be(kind, code):
             fix = choose(code, table, otherwise=f"declare it: `kind: {kind}`, `code: {code}`")
-            self.problems.at(entry, path, f'the {kind.replace("_", " ")} "{code}" is unknown', fix)
+            self.problems.at(entry, path, f'the {kind.replace("_", " ")} "{code}" is unknown', fix, Fault.UNKNOWN_NAME)
         return None
 
     def optional(self, entry: Entry[Any], path: Path, model: type[D], kind: str, code: str | None) -> D | None:
@@ -52,20 +52,20 @@ class Context:
         """Check the name of a time zone."""
         if zone not in self.zones:
             fix = choose(zone, sorted(self.zones)) if zone else 'write a name such as "Europe/Paris"'
-            self.problems.at(entry, path, f'the time zone "{zone}" is unknown', fix)
+            self.problems.at(entry, path, f'the time zone "{zone}" is unknown', fix, Fault.UNKNOWN_NAME)
 
     def currency(self, entry: Entry[Any], path: Path, currency: str) -> None:
         """Check a currency."""
         if currency not in CURRENCY_DECIMALS:
             fix = choose(currency, CURRENCY_DECIMALS)
-            self.problems.at(entry, path, f'octroi does not bill in the currency "{currency}"', fix)
+            self.problems.at(entry, path, f'octroi does not bill in the currency "{currency}"', fix, Fault.UNKNOWN_NAME)
 
     def unit(self, entry: Entry[Any], path: Path, code: str) -> Unit | None:
         """Return the unit that `code` names; otherwise say that it is unknown."""
         if code in self.units:
             return self.units[code]
         if not self.documents.may_be("unit", code):
-            self.problems.at(entry, path, f'the unit "{code}" is unknown', choose(code, self.units))
+            self.problems.at(entry, path, f'the unit "{code}" is unknown', choose(code, self.units), Fault.UNKNOWN_NAME)
         return None
 
     def dimension(self, text: str) -> str | None:
@@ -112,7 +112,13 @@ class Context:
         seen: set[str] = set()
         for index, value in enumerate(values):
             if value in seen:
-                self.problems.at(entry, (*path, index), f'the {what} "{value}" is repeated', "remove the repetition")
+                self.problems.at(
+                    entry,
+                    (*path, index),
+                    f'the {what} "{value}" is repeated',
+                    "remove the repetition",
+                    Fault.DECLARED_TWICE,
+                )
             seen.add(value)
 
     def period(self, entry: Entry[Any], path: Path, start: datetime | None, end: datetime | None) -> None:

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from billing.catalog.models import ANY_KIND, Documents, Entry, Node, Problems, dotted
+from billing.catalog.models import ANY_KIND, Documents, Entry, Fault, Node, Problems, dotted
 from billing.catalog.wording import choose, describe_error
 from schemas.account import Account
 from schemas.billing_cycle import BillingCycle
@@ -69,6 +69,8 @@ MODELS: dict[str, type[Document]] = {
     "charging_service": ChargingService,
 }
 KINDS = (*MODELS, "source")
+_FAULTS = {"missing": Fault.MISSING, "extra_forbidden": Fault.UNKNOWN_FIELD}
+"""By the type of an error of pydantic; all others are about a value."""
 
 
 def add_document(node: Node, file: str, documents: Documents, problems: Problems) -> None:
@@ -91,7 +93,7 @@ def add_document(node: Node, file: str, documents: Documents, problems: Problems
     if code in table:
         first = table[code].place(("code",))
         message = f'the {kind.replace("_", " ")} "{code}" is declared twice (first at {first})'
-        problems.at(entry, ("code",), message, "rename one of them, or remove it")
+        problems.at(entry, ("code",), message, "rename one of them, or remove it", Fault.DECLARED_TWICE)
         return
     table[code] = entry
 
@@ -104,6 +106,7 @@ def _model_of(node: Node, file: str, problems: Problems) -> type[Document] | Non
             "",
             "a document is a mapping with a `kind`",
             "start it with `kind: …`; separate documents by ---",
+            Fault.INVALID,
         )
         return None
     models: dict[str, Any] = {**MODELS, "source": SourceBase}
@@ -123,11 +126,12 @@ def _choice(node: Node, name: str, choices: dict[str, Any], file: str, problems:
             name,
             f'the field "{name}" is missing',
             f"add `{name}: …`, one of {', '.join(choices)}",
+            Fault.MISSING,
         )
         return None
     text = _text(node, name)
     if text not in choices:
-        problems.add(file, found.line, name, f'"{text}" is not a {name}', choose(text, choices))
+        problems.add(file, found.line, name, f'"{text}" is not a {name}', choose(text, choices), Fault.INVALID)
         return None
     return choices[text]
 
@@ -154,7 +158,8 @@ def _explain(error: ValidationError, model: type[Document], node: Node, file: st
         message, fix = describe_error(
             item, _model_at(model, path[:-1]), name, value if item["type"] != "missing" else None
         )
-        problems.add(file, node.line_of(path, key=key), dotted(path), message, fix)
+        fault = _FAULTS.get(item["type"], Fault.INVALID)
+        problems.add(file, node.line_of(path, key=key), dotted(path), message, fix, fault)
 
 
 def _split(node: Node, location: Sequence[str | int]) -> tuple[list[str | int], list[str], Node]:

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from billing.catalog.checking import Context
-from billing.catalog.models import Documents, Entry, Problems
+from billing.catalog.models import Documents, Entry, Fault, Problems
 from billing.catalog.origins import Origins
 from billing.catalog.resellers import overlap, resold_code, span
 from billing.catalog.rows import Check
@@ -100,7 +100,9 @@ def _add(
     table = documents.tables.setdefault(model, {})
     other = table.get(document.code)
     if other is not None:
-        problems.at(other, ("code",), f"{told} (see {entry.place(('code',))})", "rename one of them")
+        problems.at(
+            other, ("code",), f"{told} (see {entry.place(('code',))})", "rename one of them", Fault.DECLARED_TWICE
+        )
     table[document.code] = Entry(document, entry.file, entry.node)
 
 
@@ -247,7 +249,9 @@ def check_purchases(check: Check, terms: pl.DataFrame, subscriptions: pl.DataFra
         if purchase.subscription not in held:
             if not documents.may_be("subscription", purchase.subscription):
                 message = f'the subscription "{purchase.subscription}" is unknown'
-                check.ctx.problems.at(entry, ("subscription",), message, "declare it with `kind: subscription`")
+                check.ctx.problems.at(
+                    entry, ("subscription",), message, "declare it with `kind: subscription`", Fault.UNKNOWN_NAME
+                )
         elif offer is not None and purchase.product in products and purchase.product not in offer.charges:
             message = f'the offer "{offer.code}" of the subscription has no product "{purchase.product}"'
             check.ctx.problems.at(entry, ("product",), message, "add it to the `charges` of the offer")

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from billing.catalog.documents import add_document
-from billing.catalog.models import Documents, Entry, Problems
+from billing.catalog.models import Documents, Entry, Fault, Problems
 from billing.catalog.yaml_text import read_nodes
 from schemas.exchange import ExchangeRates
 from schemas.price_table import DestinationTable, LookupTable, PriceMatrix, PriceTable
@@ -56,7 +56,7 @@ def read_files(directory: Path, problems: Problems) -> CatalogFiles:
         try:
             data = _read(directory / name, YAML_BYTES_MAX)
         except _Unreadable as error:
-            problems.add(shown, 0, "", f"the file {error.message}", error.fix)
+            problems.add(shown, 0, "", f"the file {error.message}", error.fix, Fault.UNREADABLE)
             files.documents.complete = False
             continue
         files.data[name] = data
@@ -66,7 +66,7 @@ def read_files(directory: Path, problems: Problems) -> CatalogFiles:
             add_document(node, shown, files.documents, problems)
     if not files.data and not problems:
         fix = "add a document with `kind: offer`, its charges and their price plans"
-        problems.add(directory.as_posix(), 0, "", "there is nothing to sell: no .yaml file", fix)
+        problems.add(directory.as_posix(), 0, "", "there is nothing to sell: no .yaml file", fix, Fault.MISSING)
     for entry in files.documents.files:
         found = _read_table(entry, entry.document.file, directory, files, problems)
         if found is None:
@@ -87,7 +87,9 @@ def yaml_names(directory: Path, problems: Problems) -> Iterator[str]:
 
     def unreadable(error: OSError) -> None:
         message = f"the directory cannot be read: {error.strerror}"
-        problems.add(Path(error.filename).as_posix(), 0, "", message, "check the name and the permissions")
+        problems.add(
+            Path(error.filename).as_posix(), 0, "", message, "check the name and the permissions", Fault.UNREADABLE
+        )
 
     for folder, folders, names in os.walk(directory, onerror=unreadable):
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -134,6 +136,6 @@ def _read_table(
         files.data[name] = _read(path, TABLE_BYTES_MAX)
     except (_Unreadable, OSError, ValueError, RuntimeError) as failure:  # the last three: resolving odd paths
         error = failure if isinstance(failure, _Unreadable) else _Unreadable("has no usable path", "rename it")
-        problems.at(entry, ("file",), f'the table "{written}" {error.message}', error.fix)
+        problems.at(entry, ("file",), f'the table "{written}" {error.message}', error.fix, Fault.UNREADABLE)
         return None
     return path.as_posix(), name

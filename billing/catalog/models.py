@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from schemas.price_plan import Document
@@ -21,6 +22,27 @@ Path = Sequence[str | int]
 D = TypeVar("D", bound=Document)
 
 
+class Fault(StrEnum):
+    """What kind of problem it is: for programs, and a contract; messages are for people, and change."""
+
+    UNREADABLE = "UNREADABLE"
+    """a file that is no YAML or no table, is too large, nests too deep, or has aliases that stand for too much"""
+    MISSING = "MISSING"
+    """a field or a column is missing"""
+    UNKNOWN_FIELD = "UNKNOWN_FIELD"
+    """there is no such field or column"""
+    INVALID = "INVALID"
+    """a value is not what its field takes"""
+    UNKNOWN_NAME = "UNKNOWN_NAME"
+    """what is named is declared nowhere"""
+    DECLARED_TWICE = "DECLARED_TWICE"
+    """two have one name"""
+    BREAKS_RULE = "BREAKS_RULE"
+    """each value is right, and together they are not"""
+    MORE = "MORE"
+    """there are more problems than are told"""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
     """One thing to correct in a catalog.
@@ -31,6 +53,7 @@ class Problem:
         field: dotted path of the value ("versions.0.tiers.1.up_to"), or a column of a CSV file; may be empty.
         message: what is wrong.
         fix: what to do.
+        fault: what kind of problem it is.
     """
 
     file: str
@@ -38,6 +61,7 @@ class Problem:
     field: str
     message: str
     fix: str
+    fault: Fault = Fault.BREAKS_RULE
 
     def __str__(self) -> str:
         """Return the problem on one line, in the form that editors can jump to."""
@@ -135,17 +159,26 @@ class Problems:
         """Return how many were found."""
         return len(self._found) + self._more
 
-    def add(self, file: str, line: int, field: str, message: str, fix: str) -> None:
+    def add(self, file: str, line: int, field: str, message: str, fix: str, fault: Fault = Fault.BREAKS_RULE) -> None:
         """Add one problem."""
         if len(self._found) < PROBLEMS_MAX:
             message, fix = (text if len(text) <= WORDS_MAX else f"{text[:WORDS_MAX]}…" for text in (message, fix))
-            self._found.append(Problem(file, line, field[:WORDS_MAX], message, fix))
+            self._found.append(Problem(file, line, field[:WORDS_MAX], message, fix, fault))
         else:
             self._more += 1
 
-    def at(self, entry: Entry[Any], path: Path, message: str, fix: str, *, key: bool = False) -> None:
+    def at(
+        self,
+        entry: Entry[Any],
+        path: Path,
+        message: str,
+        fix: str,
+        fault: Fault = Fault.BREAKS_RULE,
+        *,
+        key: bool = False,
+    ) -> None:
         """Add a problem of the value (or the key) at `path` of a document."""
-        self.add(entry.file, entry.node.line_of(path, key=key), dotted(path), message, fix)
+        self.add(entry.file, entry.node.line_of(path, key=key), dotted(path), message, fix, fault)
 
     def raise_any(self) -> None:
         """Raise what was found.
@@ -158,7 +191,7 @@ class Problems:
         problems = sorted(set(self._found))
         if self._more:
             last = f"{self._more} more problems are not shown"
-            problems.append(Problem(problems[-1].file, 0, "", last, "correct the ones above first"))
+            problems.append(Problem(problems[-1].file, 0, "", last, "correct the ones above first", Fault.MORE))
         raise UnableToLoadCatalog(problems)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from billing.catalog.models import Entry, Path, Problems, dotted
+from billing.catalog.models import Entry, Fault, Path, Problems, dotted
 
 ROWS_SHOWN = 10
 """How many rows with the same problem are named; the others are counted."""
@@ -54,6 +54,7 @@ class Origins:
         column: str,
         path: Path,
         explain: Callable[[dict[str, Any]], tuple[str, str]],
+        fault: Fault = Fault.BREAKS_RULE,
     ) -> None:
         """Add a problem for each of the first rows, and one that counts the others.
 
@@ -63,10 +64,11 @@ class Origins:
             column: the column at fault, where the row comes from a table.
             path: the value at fault, where it comes from a document.
             explain: returns (message, fix) for one row.
+            fault: what kind of problem it is.
         """
         shown = rows.sort("origin").head(ROWS_SHOWN + 1).to_dicts()
         for row in shown[:ROWS_SHOWN]:
-            problems.add(*self.place(row["origin"], column, path), *explain(row))
+            problems.add(*self.place(row["origin"], column, path), *explain(row), fault)
         if len(rows) > ROWS_SHOWN:
             message = f"{len(rows) - ROWS_SHOWN} more rows from here on have the same problem"
-            problems.add(*self.place(shown[-1]["origin"], column, path), message, "correct them likewise")
+            problems.add(*self.place(shown[-1]["origin"], column, path), message, "correct them likewise", fault)

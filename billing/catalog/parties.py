@@ -10,7 +10,7 @@ import polars as pl
 from billing.catalog.checking import Context
 from billing.catalog.discount_rows import discount_rows, discount_table
 from billing.catalog.fees import check_purchases, check_terms, fee_points, gather_terms
-from billing.catalog.models import ANY_KIND
+from billing.catalog.models import ANY_KIND, Fault
 from billing.catalog.origins import FIRST_OF_TABLES, Origins
 from billing.catalog.resellers import overlap, resold_rows, resold_table, span
 from billing.catalog.rows import Check
@@ -327,6 +327,7 @@ def _check_zones(check: Check, parties: Parties) -> None:
         "zone",
         ("zone",),
         lambda row: (f'the time zone "{row["zone"]}" is unknown', choose(row["zone"], zones)),
+        Fault.UNKNOWN_NAME,
     )
     asking = pl.DataFrame(
         list(offers_by_zone(check.ctx).items()), schema={"offer": pl.String, "calendar": pl.String}, orient="row"
@@ -358,6 +359,7 @@ def _check_codes(check: Check, rows: pl.DataFrame, column: str, model: type[Docu
             f'the {words} "{row[column]}" is unknown',
             choose(row[column], names, otherwise=f"declare it: `kind: {kind}`"),
         ),
+        Fault.UNKNOWN_NAME,
     )
 
 
@@ -383,4 +385,5 @@ def _check_unknown(check: Check, rows: pl.DataFrame, kind: str, known: pl.Series
         kind,
         (kind,),
         lambda row: (f'the {kind} "{row[kind]}" is unknown', choose(row[kind], names, otherwise=declare)),
+        Fault.UNKNOWN_NAME,
     )

@@ -17,7 +17,7 @@ from billing.catalog.exchange import rate_rows
 from billing.catalog.files import CatalogFiles
 from billing.catalog.lookups import lookup_rows
 from billing.catalog.matrices import check_ambiguity, matrix_conditions
-from billing.catalog.models import Documents, Entry, Problems
+from billing.catalog.models import Documents, Entry, Fault, Problems
 from billing.catalog.origins import Origins
 from billing.catalog.rules_tables import PRICE_MAX, price_table_entries
 from billing.catalog.tables import PLACE, Check, converted_texts, instant_us, parse_rows, row_origins
@@ -101,15 +101,21 @@ def read_price_tables(
 def _check_code(code: str, entry: Entry[PriceTable], documents: Documents, problems: Problems) -> None:
     if isinstance(entry.document, LookupTable | ExchangeRates) and code in price_table_entries(documents):
         place = price_table_entries(documents)[code].place(("code",))
-        problems.at(entry, ("code",), f'there is a price table "{code}" (at {place})', "rename one of them")
+        problems.at(
+            entry,
+            ("code",),
+            f'there is a price table "{code}" (at {place})',
+            "rename one of them",
+            Fault.DECLARED_TWICE,
+        )
     lookup = documents.of(LookupTable).get(code)
     if isinstance(entry.document, ExchangeRates) and lookup is not None:
         message = f'there is a lookup table "{code}" (at {lookup.place(("code",))})'
-        problems.at(entry, ("code",), message, "rename one of them")
+        problems.at(entry, ("code",), message, "rename one of them", Fault.DECLARED_TWICE)
     other = documents.of(DestinationTable).get(code)
     if isinstance(entry.document, PriceMatrix) and other is not None:
         message = f'there is a destination table "{code}" (at {other.place(("code",))})'
-        problems.at(entry, ("code",), message, "rename one of them")
+        problems.at(entry, ("code",), message, "rename one of them", Fault.DECLARED_TWICE)
 
 
 def _check_columns(entry: Entry[PriceTable], problems: Problems) -> None:
@@ -173,25 +179,41 @@ def _check_header(document: PriceTable, names: list[str], place: tuple[str, int,
     bands = [name for name in names if name.startswith("price.") and len(name) > len("price.")]
     known = (*required, *optional, *(("price", *OPTIONAL) if priced else ()))
     faults = [
-        (name, f'the column "{name}" is unknown', choose(name, known))
+        (name, f'the column "{name}" is unknown', choose(name, known), Fault.UNKNOWN_FIELD)
         for name in names
         if name not in known and not (priced and name in bands)
     ]
     faults += [
-        (name, f'the column "{name}" is missing', f"add it; the table needs {', '.join(required)}")
+        (name, f'the column "{name}" is missing', f"add it; the table needs {', '.join(required)}", Fault.MISSING)
         for name in required
         if name not in names
     ]
     if priced and not bands and "price" not in names:
-        faults.append(("price", "there is no column with prices", "add `price`, or `price.BAND` for every time band"))
+        faults.append(
+            (
+                "price",
+                "there is no column with prices",
+                "add `price`, or `price.BAND` for every time band",
+                Fault.MISSING,
+            )
+        )
     if bands and "price" in names:
-        faults.append(("price", "prices for all bands and for single ones", "remove the column `price`, or the others"))
+        faults.append(
+            (
+                "price",
+                "prices for all bands and for single ones",
+                "remove the column `price`, or the others",
+                Fault.BREAKS_RULE,
+            )
+        )
     if len(set(names)) != len(names):
-        faults.append(("", "a column appears twice", "remove one of them"))
+        faults.append(("", "a column appears twice", "remove one of them", Fault.DECLARED_TWICE))
     if len(bands) > BANDS_MAX:
-        faults.append((bands[-1], f"there are prices for more than {BANDS_MAX} bands", "remove columns"))
-    for name, message, fix in faults:
-        problems.add(file, line, name, message, fix)
+        faults.append(
+            (bands[-1], f"there are prices for more than {BANDS_MAX} bands", "remove columns", Fault.BREAKS_RULE)
+        )
+    for name, message, fix, fault in faults:
+        problems.add(file, line, name, message, fix, fault)
     return not faults
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from billing.catalog.checking import Context
-from billing.catalog.models import Documents, Entry, Problems
+from billing.catalog.models import Documents, Entry, Fault, Problems
 from billing.catalog.wording import choose
 from schemas.price_plan import Charge, Offer
 from schemas.product import Product
@@ -18,7 +18,8 @@ def add_products(documents: Documents, problems: Problems) -> None:
         offer = entry.document
         if not offer.charges and not offer.products:
             fix = "add `charges: […]`, or `products: […]`"
-            problems.at(entry, ("charges",), 'the field "charges" is missing: the offer has nothing to sell', fix)
+            message = 'the field "charges" is missing: the offer has nothing to sell'
+            problems.at(entry, ("charges",), message, fix, Fault.MISSING)
         if offer.products:
             charges = _charges(entry, documents, problems)
             offers[code] = replace(entry, document=offer.model_copy(update={"charges": charges}))
@@ -38,11 +39,11 @@ def _charges(entry: Entry[Offer], documents: Documents, problems: Problems) -> t
     for index, code in enumerate(offer.products):
         here = ("products", index)
         if code in offer.products[:index]:
-            problems.at(entry, here, f'the product "{code}" is repeated', "remove the repetition")
+            problems.at(entry, here, f'the product "{code}" is repeated', "remove the repetition", Fault.DECLARED_TWICE)
         elif code not in products:
             if not documents.may_be("product", code):
                 fix = choose(code, products, otherwise=f"declare it: `kind: product`, `code: {code}`")
-                problems.at(entry, here, f'the product "{code}" is unknown', fix)
+                problems.at(entry, here, f'the product "{code}" is unknown', fix, Fault.UNKNOWN_NAME)
         else:
             for charge in dict.fromkeys(products[code].document.charges):
                 if charge in whose:

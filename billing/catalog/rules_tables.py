@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from billing.catalog.checking import Context, fits
-from billing.catalog.models import Documents, Entry, Path
+from billing.catalog.models import Documents, Entry, Fault, Path
 from billing.catalog.wording import choose
 from schemas.catalog import PriceRows
 from schemas.price_plan import Calendar, Charge, EventType, PricePlan, PriceVersion
@@ -33,7 +33,7 @@ def check_table_use(
         kinds = ("destination_table", "price_matrix")
         if not any(ctx.documents.may_be(kind, version.prices) for kind in kinds):
             fix = choose(version.prices, price_table_entries(ctx.documents), otherwise="add a `kind: price_matrix`")
-            ctx.problems.at(entry, here, f'the price table "{version.prices}" is unknown', fix)
+            ctx.problems.at(entry, here, f'the price table "{version.prices}" is unknown', fix, Fault.UNKNOWN_NAME)
         return
     rows = ctx.price_tables.get(version.prices)
     if rows is None:

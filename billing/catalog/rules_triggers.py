@@ -8,7 +8,7 @@ from functools import lru_cache
 import polars as pl
 
 from billing.catalog.checking import Context
-from billing.catalog.models import Entry, Path
+from billing.catalog.models import Entry, Fault, Path
 from billing.catalog.rows import Check
 from billing.catalog.rules_expressions import FIX, check_condition
 from billing.catalog.wording import choose
@@ -154,7 +154,7 @@ def check_triggered(check: Check, subscriptions: pl.DataFrame) -> None:
         if subscription not in offer_of and not ctx.documents.may_be("subscription", subscription):
             fix = choose(subscription, subscriptions["subscription"].head(1000).to_list(), otherwise="declare it")
             message = f'the subscription "{subscription}" is unknown'
-            ctx.problems.at(ctx.documents.of(Charge)[code], path, message, fix)
+            ctx.problems.at(ctx.documents.of(Charge)[code], path, message, fix, Fault.UNKNOWN_NAME)
     if any(entry.document.triggers for entry in ctx.documents.of(Charge).values()) and not ctx.problems:
         _check_sizes(ctx, offer_of)
 

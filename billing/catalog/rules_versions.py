@@ -6,7 +6,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from billing.catalog.checking import Context, fits
-from billing.catalog.models import Entry, Path
+from billing.catalog.models import Entry, Fault, Path
 from billing.catalog.rules_counters import check_allowance, check_ceiling
 from billing.catalog.rules_expressions import check_formula
 from billing.catalog.rules_rounding import check_price_rounding
@@ -143,7 +143,8 @@ def _check_tiers(
         here: Path = (*path, "tiers", index)
         _check_up_to(ctx, entry, path, tiers, index, dimension)
         if getattr(tier, needed) is None:
-            ctx.problems.at(entry, (*here, needed), f'the field "{needed}" is missing', f"add `{needed}: …`")
+            message = f'the field "{needed}" is missing'
+            ctx.problems.at(entry, (*here, needed), message, f"add `{needed}: …`", Fault.MISSING)
         if foreign is not None and tier.price is not None:
             message = f"a tier of a {version.model} version has no price"
             ctx.problems.at(entry, (*here, foreign), message, "remove it; `amount` is what the tier costs", key=True)

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from billing.catalog.checking import Context
+from billing.catalog.models import Fault
 from billing.catalog.rows import Check
 from billing.catalog.wording import choose
 from rating.image_holders import with_holders
@@ -64,6 +65,7 @@ def _check_tree(check: Check, accounts: pl.DataFrame, tree: pl.DataFrame) -> Non
             "parent",
             ("parent",),
             lambda row: (f'the account "{row["parent"]}" is unknown', choose(row["parent"], names)),
+            Fault.UNKNOWN_NAME,
         )
     rank = {level: position for position, level in enumerate(LEVELS)}
     placed = placed.filter(pl.col("known")).with_columns(pl.col("above").fill_null("billing_account"))

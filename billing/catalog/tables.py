@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import polars as pl
 
-from billing.catalog.models import Problems
+from billing.catalog.models import Fault, Problems
 from billing.catalog.origins import Origins
 from billing.catalog.rules_wallets import BALANCE_MAX
 from billing.catalog.wording import CODE, INSTANT, choose
@@ -63,13 +63,13 @@ def _header(data: bytes, file: str, problems: Problems) -> list[str] | None:
     first = data.split(b"\n", 1)[0].decode("utf-8", "replace").rstrip("\r")
     columns = next(csv.reader([first]), [])
     if not columns:
-        problems.add(file, 1, "", "the file is empty", f"start it with the header {','.join(REQUIRED)}")
+        problems.add(file, 1, "", "the file is empty", f"start it with the header {','.join(REQUIRED)}", Fault.MISSING)
         return None
     known = (*REQUIRED, *OPTIONAL)
     wrong = False
     for name in columns:
         if name not in known:
-            problems.add(file, 1, name, f'the column "{name}" is unknown', choose(name, known))
+            problems.add(file, 1, name, f'the column "{name}" is unknown', choose(name, known), Fault.UNKNOWN_FIELD)
             wrong = True
     for name in REQUIRED:
         if name not in columns:
@@ -79,10 +79,11 @@ def _header(data: bytes, file: str, problems: Problems) -> list[str] | None:
                 name,
                 f'the column "{name}" is missing',
                 f"add it; a table needs {', '.join(REQUIRED)}",
+                Fault.MISSING,
             )
             wrong = True
     if len(set(columns)) != len(columns):
-        problems.add(file, 1, "", "a column appears twice", "remove one of them")
+        problems.add(file, 1, "", "a column appears twice", "remove one of them", Fault.DECLARED_TWICE)
         wrong = True
     return None if wrong else columns
 
@@ -102,7 +103,7 @@ def parse_rows(data: bytes, width: int, file: str, problems: Problems) -> pl.Dat
     found = _first_fault(data, width) or ((0, f"the file is not CSV: {fault}", _RAGGED) if fault else None)
     if found is None:
         return frame
-    problems.add(file, found[0], "", found[1], found[2])
+    problems.add(file, found[0], "", found[1], found[2], Fault.UNREADABLE)
     return None
 
 

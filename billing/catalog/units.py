@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 
-from billing.catalog.models import Documents, Entry, Problems
+from billing.catalog.models import Documents, Entry, Fault, Problems
 from billing.catalog.wording import choose
 from schemas.money import CURRENCY_DECIMALS
 from schemas.price_plan import UnitDocument
@@ -93,7 +93,7 @@ def _tell_the_lost(
         of = str(entry.document.of)
         if of not in waiting:
             if not documents.may_be("unit", of):
-                problems.at(entry, ("of",), f'the unit "{of}" is unknown', choose(of, units))
+                problems.at(entry, ("of",), f'the unit "{of}" is unknown', choose(of, units), Fault.UNKNOWN_NAME)
             continue
         ring = [code]
         while of in waiting and of not in ring:

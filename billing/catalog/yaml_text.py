@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from billing.catalog.models import Node, Problems
+from billing.catalog.models import Fault, Node, Problems
 
 EXPANDED_MAX = 100_000
 """How many values all aliases of one file may stand for."""
@@ -61,16 +61,23 @@ def read_nodes(data: bytes, file: str, problems: Problems) -> tuple[list[Node], 
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        problems.add(file, line, "", "the file is not UTF-8 text", "save it in UTF-8")
+        problems.add(file, line, "", "the file is not UTF-8 text", "save it in UTF-8", Fault.UNREADABLE)
         return [], False
     nodes: list[Node] = []
     try:
         nodes.extend(_Builder(file, problems).documents(text))
     except _Refused as refused:
-        problems.add(file, refused.line, "", refused.message, refused.fix)
+        problems.add(file, refused.line, "", refused.message, refused.fix, Fault.UNREADABLE)
         return nodes, False
     except yaml.YAMLError as error:
-        problems.add(file, _line_of(error, text), "", f"this is not YAML: {_reason(error)}", _syntax_fix(text, error))
+        problems.add(
+            file,
+            _line_of(error, text),
+            "",
+            f"this is not YAML: {_reason(error)}",
+            _syntax_fix(text, error),
+            Fault.UNREADABLE,
+        )
         return nodes, False
     return nodes, True
 
@@ -181,7 +188,7 @@ class _Builder:
     def _member(self, top: _Open, key: str, node: Node) -> None:
         if key in top.members:
             message = f'the key "{key}" is written twice (first in line {top.key_lines[key]})'
-            self._problems.add(self._file, top.key_line, key, message, "remove one of them")
+            self._problems.add(self._file, top.key_line, key, message, "remove one of them", Fault.DECLARED_TWICE)
             return
         top.members[key] = node
 

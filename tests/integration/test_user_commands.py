@@ -51,7 +51,9 @@ def test_a_user_from_their_making_to_their_end(data: Path) -> None:
     assert octroi("user", "reset", "ana", "--data", data).code == 2
 
 
-def test_what_a_user_may_do_is_changed_and_taken_away(data: Path) -> None:
+def test_what_a_user_may_do_is_changed_and_taken_away(tmp_path: Path) -> None:
+    data = tmp_path
+    octroi("tenant", "add", "main", "--data", data).ok()
     settings = Settings(data_dir=data, password_passes=1, password_memory_kib=8)
     token = octroi("user", "add", "cleo", "-r", "viewer", "--data", data).ok().out.strip()
     with opened(settings) as database:

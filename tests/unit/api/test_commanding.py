@@ -64,8 +64,9 @@ def test_a_request_is_done_once_and_answered_the_same(database: Database) -> Non
     assert asked(commanding, database, engine, key="k2") != first
     asked(commanding, database, engine, key=None)
     asked(commanding, database, engine, key=None)
-    told = [(one.by, one.key, one.after) for one in audit_log(database, entity="rejection")]
-    assert told == [("key shop", "replay", {"done": number}) for number in (1, 2, 3, 4)]
+    told = audit_log(database, entity="rejection")
+    assert {(one.by, one.key) for one in told} == {("key shop", "replay")}
+    assert sorted(one.after["done"] for one in told) == [1, 2, 3, 4]
 
 
 def test_what_was_not_done_may_be_asked_again(database: Database) -> None:
