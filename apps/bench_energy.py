@@ -27,6 +27,7 @@ from pipelines.mediation.container import open_container
 from pipelines.mediation.context import SECRET_BYTES, DecodeContext
 from pipelines.mediation.decode import Decoder, decode_blocks, make_decoder
 from schemas.rejection import Reason
+from schemas.source_meters import MeterDataSource
 
 LARGE = "large_file"
 LARGE_MEMORY_MIB = 1024
@@ -132,6 +133,10 @@ def energy_decoder(source: str, directory: Path) -> Decoder:
     catalog = load_catalog(directory)
     codes = {name: number for number, name in enumerate(catalog.event_types, 1)}
     found = catalog.sources[source or "r151"]
+    if isinstance(found, MeterDataSource):
+        found = found.model_copy(
+            update={"cut_minutes": None}
+        )  # reading is measured: a file has as many records as values
     context = DecodeContext("bench", found, catalog.event_types, codes, catalog.units, {"": 0}, bytes(SECRET_BYTES))
     return make_decoder(context)
 

@@ -138,6 +138,24 @@ class EventMapping(Document):
     sequence: Sequence | None = None
 
 
+CutMinutes = Literal[1, 5, 10, 15, 30, 60]
+"""Grains into which the steps of a load curve may be cut: those that divide an hour, and steps that are usual."""
+
+
+def expect_cuttable(records: str, mapping: EventMapping) -> None:
+    """Check that what a source cuts has an identity for each grain.
+
+    Raises:
+        ValueError: when it reads no intervals, or does not tell them apart by when they start.
+    """
+    if records != "intervals":
+        raise ValueError("only intervals are cut into grains: leave `cut_minutes` out")
+    if "start" not in mapping.identity or {"end", "step_s"} & set(mapping.identity):
+        raise ValueError(
+            "grains of steps of any length have one identity: with `cut_minutes` it has `start`, and neither `end` nor `step_s`"
+        )
+
+
 class SourceBase(Document):
     """What all sources have.
 

@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from schemas.energy import Nature, RecordKind, Status
 from schemas.price_plan import Code, Document, ExactDecimal
-from schemas.source_base import EventMapping, FieldName, SourceBase
+from schemas.source_base import CutMinutes, EventMapping, FieldName, SourceBase, expect_cuttable
 
 GasColumn = Literal[
     "point", "start", "end", "energy", "volume", "converted", "coefficient", "nature", "status", "id", "reason",
@@ -66,13 +66,21 @@ class EnedisSource(EnergySource):
     See `schemas.energy` for the columns. A flow that has no such records is refused whole. `priority` names flows, the best
     first: of several that state the same, theirs has the highest `version`, whenever it was made; others come last.
     `differences_to`: readings are kept, whatever the order in which they come, and `octroi energy create` states what they
-    differ by as quantities of that source.
+    differ by as quantities of that source. `cut_minutes`: steps of curves are read as grains of so many minutes, so that one
+    that is stated again in another length takes the place of all that it covers.
     """
 
     format: Literal["enedis"]
     priority: Annotated[tuple[EnedisFlow, ...], Field(max_length=20)] = ()
     bounds: Bounds | None = None
     differences_to: Code | None = None
+    cut_minutes: CutMinutes | None = None
+
+    @model_validator(mode="after")
+    def _cuts_intervals(self) -> EnedisSource:
+        if self.cut_minutes is not None:
+            expect_cuttable(self.records, self.mapping)
+        return self
 
     @model_validator(mode="after")
     def _differences(self) -> EnedisSource:

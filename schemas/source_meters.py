@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from schemas.price_plan import Code, Document
-from schemas.source_base import EventMapping, FieldName, SourceBase
+from schemas.source_base import CutMinutes, EventMapping, FieldName, SourceBase, expect_cuttable
 
 MeterRecords = Literal["intervals", "readings"]
 TableColumn = Literal[
@@ -59,6 +59,8 @@ class MeterDataSource(SourceBase):
     `zone` is for instants without an offset. `demand_minutes`: each interval tells the mean power of that long until its end;
     `demand_windows`: which of these windows count, all of them or those that end on a multiple of their length since midnight.
     `demand_to`: `octroi energy create` states the demand of windows over all files of this source as usage of that one.
+    `cut_minutes`: intervals are read as grains of so many minutes, so that one that is stated again in another length takes the
+    place of all that it covers.
     """
 
     format: Literal["meter_data"]
@@ -68,6 +70,7 @@ class MeterDataSource(SourceBase):
     demand_minutes: Minutes | None = None
     demand_windows: Literal["rolling", "fixed"] = "rolling"
     demand_to: Code | None = None
+    cut_minutes: CutMinutes | None = None
     table: MeterTable | None = None
     mapping: EventMapping
 
@@ -79,6 +82,12 @@ class MeterDataSource(SourceBase):
             raise ValueError("fixed windows have `demand_minutes` that divide a day")
         if self.demand_to is not None and (self.records != "intervals" or self.demand_minutes is not None):
             raise ValueError("`demand_to` is of intervals, and `demand_minutes` of the source that it names")
+        if self.cut_minutes is not None:
+            expect_cuttable(self.records, self.mapping)
+            if self.demand_minutes is not None:
+                raise ValueError(
+                    "demand is of whole intervals: `cut_minutes` goes with `demand_to`, not with `demand_minutes`"
+                )
         table = self.table
         if table is None:
             return self

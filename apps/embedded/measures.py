@@ -1,17 +1,20 @@
 """What no later catalog may change: what usage is measured in, as quantities are stored, counted and waiting in base steps, and
-how indexes of a source become usage, as it would be usage again.
+how indexes and intervals of a source become usage, as it would be usage again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from apps.embedded.ports import FactStore
 from rating.levels import unit_of
 from schemas.catalog import Catalog
 from schemas.quantity import BUILT_IN_UNITS, Unit
 from schemas.source import EnedisSource, SourceBase
+from schemas.source_meters import MeterDataSource
 
+CUTTING = (EnedisSource, MeterDataSource)
+"""Sources whose intervals may be cut into grains."""
 _MEASURED = "SELECT code, unit, step_count FROM dim_event_type ORDER BY code"
 
 
@@ -52,7 +55,8 @@ def check_measures(
             billed stays billed, also when a catalog in between did not have it.
 
     Raises:
-        UnableToActivate: with every event type and counter that does not; and with sources that would bill their history again.
+        UnableToActivate: with every event type and counter that does not; and with sources that would bill their history
+            again, or whose files would have other records.
     """
     told = []
     for row in store.query(_MEASURED).to_pylist():
@@ -81,8 +85,31 @@ def check_measures(
                 f'the source "{code}" made usage of what its indexes differ by (`cumulative`), and with `differences_to` '
                 "all of it would be usage once more. Give the source that keeps indexes another code, and drop later files in"
             )
+    told += _cut_otherwise(catalog, active, sources)
     if told:
         raise UnableToActivate("; ".join(told))
+
+
+def _cut_otherwise(catalog: Catalog, active: Catalog | None, sources: Sources) -> Iterator[str]:
+    """Yield sources of files that have other records now, as their intervals are cut otherwise: retries would find others."""
+    for code, source in catalog.sources.items():
+        if not isinstance(source, CUTTING) or source.records != "intervals":
+            continue
+        known = active.sources.get(code) if active is not None else None
+        for before in [known] if known is not None else sources(code):
+            if not isinstance(before, CUTTING) or before.records != "intervals":
+                continue
+            if before.cut_minutes != source.cut_minutes:
+                yield (
+                    f'intervals of the source "{code}" were {_how(before.cut_minutes)}, not {_how(source.cut_minutes)}: its '
+                    "files would have other records than those that wait. Leave it, give a new source another code and "
+                    f"`identity_space: {source.identity_space or code}`, and drop later files in there"
+                )
+            break
+
+
+def _how(minutes: int | None) -> str:
+    return "not cut" if minutes is None else f"cut into grains of {minutes} minutes"
 
 
 def _keeps(source: SourceBase) -> bool:

@@ -81,6 +81,8 @@ def describe_source(source: SourceBase, catalog: Catalog) -> list[tuple[str, str
         told += _readings(source, catalog)
     if isinstance(source, EnergySource):
         told += _energy(source)
+    if isinstance(source, EnedisSource | MeterDataSource) and source.cut_minutes is not None:
+        told.append(("cut", _grains(source.cut_minutes)))
     if isinstance(source, MeterDataSource) and source.demand_to is not None:
         told.append(
             ("demand is stated", f"by {source.demand_to}, over all files, once `octroi energy create` reads them")
@@ -88,6 +90,13 @@ def describe_source(source: SourceBase, catalog: Catalog) -> list[tuple[str, str
     if source.hold:
         told.append(("hold", "records of new files wait (AWAITS_EXECUTION): `octroi energy execute`, or replay them"))
     return [*told, ("longest record", f"{source.record_bytes_max} bytes; longer ones are rejected (RECORD_TOO_LONG)")]
+
+
+def _grains(minutes: int) -> str:
+    return (
+        f"into grains of {minutes} minutes, in whole units that add up: of each grain the newest statement counts; a step "
+        "whose ends are no multiples of them is parked (DOUBTFUL_READING)"
+    )
 
 
 def _energy(source: EnergySource) -> Iterator[tuple[str, str]]:

@@ -149,7 +149,7 @@ CATALOG_SECTIONS: dict[str, type[BaseModel]] = {
 """Heading of docs/catalog.md -> the model whose fields its table lists."""
 SPECIAL_DEFAULTS = {
     "of", "demand_minutes", "demand_to", "point", "step_minutes", "first_step", "qualities", "time_class",
-    "pays_for", "table", "natures", "statuses", "published", "priority", "bounds", "points",
+    "pays_for", "table", "natures", "statuses", "published", "priority", "bounds", "points", "cut_minutes",
     "rating_group", "service_identifier", "threshold", "holding_s", "redirect_to", "restrict_to", "subscription_ids",
     "identity_space",
     "bands", "days", "start", "end", "up_to", "price", "tiers", "counter", "increments", "connection_fee", "calendar",

@@ -188,7 +188,8 @@ def source_reading(catalog: Any, source: SourceBase, fields: tuple[str, ...]) ->
     mapping = source.mapping.model_copy(update={"converters": {}, "identity": fields, "required": (), "filters": ()})  # type: ignore[attr-defined]
     if source.format == "cloudevents":
         mapping = mapping.model_copy(update={"identity": ("source", "id"), "required": fields})
-    changed = source.model_copy(update={"mapping": mapping})
+    whole = {"cut_minutes": None} if hasattr(source, "cut_minutes") else {}  # what the file says
+    changed = source.model_copy(update={"mapping": mapping} | whole)
     codes = {code: number for number, code in enumerate(catalog.event_types, 1)}
     return make_decoder(DecodeContext("acme", changed, catalog.event_types, codes, catalog.units, {"": 0}, SECRET))
 

@@ -82,3 +82,9 @@ def columns_of(rows: list[Row], names: tuple[str, ...]) -> Columns:
     except UnicodeEncodeError as error:
         told = f"behind line {rows[0].get(LINE)}: half of a surrogate pair"
         raise UnableToDecodeFile("WRONG_ENCODING", told) from error
+
+
+def rows_of_columns(columns: Columns, names: tuple[str, ...]) -> Iterator[Row]:
+    """Yield columns of text, given their names, as rows."""
+    for texts in zip(*(column.to_pylist() for column in columns), strict=True):
+        yield dict(zip(names, texts, strict=True))

@@ -9,7 +9,16 @@ from itertools import islice
 from typing import Any, BinaryIO, TypeVar, cast
 
 from pipelines.mediation.columns.blocks import Columns
-from pipelines.mediation.columns.rows import BEYOND, DOUBT, LINE, ROWS_AT_ONCE, Row, RowDecoder, columns_of
+from pipelines.mediation.columns.rows import (
+    BEYOND,
+    DOUBT,
+    LINE,
+    ROWS_AT_ONCE,
+    Row,
+    RowDecoder,
+    columns_of,
+    rows_of_columns,
+)
 from pipelines.mediation.context import DecodeContext
 from pipelines.mediation.enedis.csv_flows import csv_rows, is_history
 from pipelines.mediation.enedis.csv_history import KINDS
@@ -27,6 +36,7 @@ from pipelines.mediation.enedis.xml_flows import THROUGH, XML_FLOWS
 from pipelines.mediation.enedis.xml_head import Head
 from pipelines.mediation.extract import DecodedBlock, FieldMatrix
 from pipelines.mediation.failures import UnableToDecodeFile
+from pipelines.mediation.meters.grains import CUT_COLUMNS, cut_rows
 from pipelines.mediation.plan import compile_mapping
 from schemas.cdr import BlockPosition
 from schemas.energy import RecordKind
@@ -57,18 +67,28 @@ class EnedisDecoder(RowDecoder):
         return block
 
     def _rows(self, stream: BinaryIO) -> Iterator[Row]:
-        return cut_as_told(read_rows(stream, self.source.records), self.source)
+        return self._cut(read_rows(stream, self.source.records))
+
+    def _cut(self, rows: Iterator[Row]) -> Iterator[Row]:
+        minutes = self.source.cut_minutes
+        return cut_as_told(rows, self.source) if minutes is None else cut_rows(rows, minutes)
 
     def _columns(self, stream: BinaryIO) -> Iterator[Columns]:
         return self._pieces(stream, checked=False)
 
     def _pieces(self, stream: BinaryIO, *, checked: bool) -> Iterator[Columns]:
         """Yield the records of a file as columns of the plan's fields; `checked`: its XML is seen to be well-formed."""
-        for piece in read_pieces(stream, self.policy, self.plan.fields, checked=checked):
+        fields = self.plan.fields
+        for piece in read_pieces(stream, self.policy, fields, checked=checked):
             if isinstance(piece, list):
-                yield columns_of(list(cut_as_told(iter(piece), self.source)), self.plan.fields)
-            else:
+                rows = self._cut(iter(piece))
+            elif self.source.cut_minutes is None:
                 yield piece
+                continue
+            else:
+                rows = self._cut(rows_of_columns(piece, fields))
+            while taken := list(islice(rows, ROWS_AT_ONCE)):
+                yield columns_of(taken, fields)
 
 
 def read_pieces(
@@ -212,4 +232,5 @@ def make_enedis(context: DecodeContext, source: EnedisSource) -> EnedisDecoder:
     policy = Policy(source.records, ranks, source.bounds)
     beyond = (BEYOND,) if source.records == "quantities" else ()
     kept = INDEX_COLUMNS if source.differences_to is not None else ()
-    return EnedisDecoder(source, compile_mapping(context, source.mapping, (DOUBT, LINE, *beyond, *kept)), policy)
+    cut = CUT_COLUMNS if source.cut_minutes is not None else ()
+    return EnedisDecoder(source, compile_mapping(context, source.mapping, (DOUBT, LINE, *beyond, *kept, *cut)), policy)

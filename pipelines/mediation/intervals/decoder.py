@@ -11,12 +11,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from pipelines.mediation.columns.blocks import Columns
-from pipelines.mediation.columns.rows import DOUBT, LINE, ROWS_AT_ONCE, Row, RowDecoder, columns_of
+from pipelines.mediation.columns.rows import DOUBT, LINE, ROWS_AT_ONCE, Row, RowDecoder, columns_of, rows_of_columns
 from pipelines.mediation.context import DecodeContext
 from pipelines.mediation.extract import DecodedBlock, FieldMatrix
 from pipelines.mediation.intervals.demand import rows_of, with_demand
 from pipelines.mediation.intervals.flows import Asked, read_pieces
 from pipelines.mediation.intervals.windows import INTERVAL_COLUMNS
+from pipelines.mediation.meters.grains import CUT_COLUMNS, cut_rows, cut_steps
 from pipelines.mediation.meters.steps import Steps
 from pipelines.mediation.plan import compile_mapping
 from pipelines.mediation.zones import zone_table
@@ -51,7 +52,8 @@ class MeterDataDecoder(RowDecoder):
         return super(MeterDataDecoder, self)._block(matrix, position)
 
     def _rows(self, stream: BinaryIO) -> Iterator[Row]:
-        return read_rows(stream, asked_by(self.source))
+        rows = read_rows(stream, asked_by(self.source))
+        return rows if self.source.cut_minutes is None else cut_rows(rows, self.source.cut_minutes)
 
     def _columns(self, stream: BinaryIO) -> Iterator[Columns]:
         pieces = read_pieces(stream, asked_by(self.source))
@@ -61,11 +63,26 @@ class MeterDataDecoder(RowDecoder):
             pieces = with_demand(pieces, 60 * self.source.demand_minutes, zone, fixed=fixed)
         for piece in pieces:
             if isinstance(piece, Steps):
-                yield piece.columns(self.plan.fields)
+                yield from self._of_steps(piece)
             else:
-                rows = iter(piece)
-                while taken := list(islice(rows, ROWS_AT_ONCE)):
-                    yield columns_of(taken, self.plan.fields)
+                yield from self._of_rows(iter(piece))
+
+    def _of_steps(self, steps: Steps) -> Iterator[Columns]:
+        minutes = self.source.cut_minutes
+        if minutes is None:
+            yield steps.columns(self.plan.fields)
+        elif (grains := cut_steps(steps, minutes)) is not None:
+            for some in grains:
+                yield some.columns(self.plan.fields)
+        else:  # one is doubted
+            fields = self.plan.fields
+            yield from self._of_rows(rows_of_columns(steps.columns(fields), fields))
+
+    def _of_rows(self, rows: Iterator[Row]) -> Iterator[Columns]:
+        if self.source.cut_minutes is not None:
+            rows = cut_rows(rows, self.source.cut_minutes)
+        while taken := list(islice(rows, ROWS_AT_ONCE)):
+            yield columns_of(taken, self.plan.fields)
 
 
 def asked_by(source: MeterDataSource) -> Asked:
@@ -95,5 +112,6 @@ def make_meter_data(context: DecodeContext, source: MeterDataSource) -> MeterDat
         zone_table(source.zone)
     covered = (COVERED,) if source.records == "intervals" else ()
     kept = INTERVAL_COLUMNS if source.demand_to is not None else ()
-    plan = compile_mapping(context, source.mapping, (DOUBT, LINE, *covered, *kept))
+    cut = CUT_COLUMNS if source.cut_minutes is not None else ()
+    plan = compile_mapping(context, source.mapping, (DOUBT, LINE, *covered, *kept, *cut))
     return MeterDataDecoder(source, plan)

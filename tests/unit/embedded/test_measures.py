@@ -134,3 +134,23 @@ def test_a_source_that_billed_its_indexes_does_not_begin_to_keep_them(tmp_path: 
             check_measures(kept, active, Knowing(kept), sources=ever)
     check_measures(kept, kept, Knowing(kept), sources=ever)
     assert asked == ["enedis_readings"] * 2
+
+
+def test_a_source_does_not_begin_or_cease_to_cut_its_intervals(tmp_path: Path) -> None:
+    """Records that wait are found by their number in the file."""
+    cut = next(template.text for template in source_templates() if template.name == "nem12")
+    texts = {5: cut, 30: cut.replace("cut_minutes: 5", "cut_minutes: 30"), None: cut.replace("cut_minutes: 5\n", "")}
+    catalogs = {minutes: catalog_of(tmp_path / str(minutes), text) for minutes, text in texts.items()}
+    without = catalog_of(tmp_path / "without", DECLARED)
+    for before, known in catalogs.items():
+        for after, catalog in catalogs.items():
+            ever = {"sources": lambda code, known=known: [known.sources[code]] if code in known.sources else []}
+            for active in (known, without):  # also after a catalog that did not have it
+                if before == after:
+                    check_measures(catalog, active, Knowing(without), **ever)
+                    continue
+                with pytest.raises(UnableToActivate, match=r'"nem12" were .*`identity_space: nem12`'):
+                    check_measures(catalog, active, Knowing(without), **ever)
+    check_measures(catalogs[5], without, Knowing(without))  # a source that never was
+    other = catalog_of(tmp_path / "other", cut.replace("code: nem12", "code: nem12-cut\nidentity_space: nem12"))
+    check_measures(other, catalogs[None], Knowing(without))

@@ -111,6 +111,9 @@ def test_a_series_that_is_not_named_and_a_column_that_is_missing() -> None:
         ({"demand_windows": "fixed", "demand_minutes": 50}, "fixed windows have `demand_minutes` that divide a day"),
         ({"demand_to": "d", "demand_minutes": 30}, "`demand_to` is of intervals"),
         ({"demand_to": "d", "records": "readings"}, "`demand_to` is of intervals"),
+        ({"cut_minutes": 5, "records": "readings"}, "only intervals are cut"),
+        ({"cut_minutes": 5, "demand_minutes": 30}, "demand is of whole intervals"),
+        ({"cut_minutes": 7}, "Input should be 1, 5, 10, 15, 30 or 60"),
         ({"table": LONG | {"point": ""}}, "say either which column is the `point`"),
         ({"table": LONG | {"step_minutes": None}}, "intervals have `step_minutes`"),
         ({"table": LONG | {"series": {"a": ACTIVE, "b": ACTIVE}}}, "with several `series`"),
@@ -134,6 +137,10 @@ def test_a_source_that_contradicts_itself_is_refused(change: dict[str, Any], tol
     MeterDataSource.model_validate(source | {"mapping": mapping})
     with pytest.raises(ValidationError, match=told):
         MeterDataSource.model_validate(source | {"mapping": mapping} | change)
+    MeterDataSource.model_validate(source | {"mapping": mapping, "cut_minutes": 5})
+    for identity in (["point"], ["point", "start", "end"]):
+        with pytest.raises(ValidationError, match="grains of steps of any length have one identity"):
+            MeterDataSource.model_validate(source | {"mapping": mapping | {"identity": identity}, "cut_minutes": 5})
 
 
 def interval(minute: int, value: str, doubt: str = "") -> Row:
