@@ -30,6 +30,8 @@ LONG = ".30."
 """Of the channels of steps of a day and more."""
 DAY_S, MILLION, GRAINS_AT_ONCE = 86_400, 1_000_000, 1 << 16
 SHARED = ("value", "net")
+ABOVE_WHOLE = 5 * 10**17
+"""Above the versions of flows, ranked or not: the first grain of a step that came whole before takes back all of it."""
 _EXACT = Context(prec=80)
 
 
@@ -38,13 +40,13 @@ def cut_rows(rows: Iterable[Row], minutes: int) -> Iterator[Row]:
 
     What has no parts stays as it is: powers, totals of a day and more (of channels of their own), and what says again what
     others say. Any other step that is no whole number of grains, shorter than a day, is doubted: nobody could tell what it
-    replaces.
+    replaces. All have a version above those of steps that are whole, so that sources of one identity space may cut, or not.
 
     Args:
         rows: columns of `schemas.energy.Interval`.
     """
     grain = timedelta(minutes=minutes)
-    for row in rows:
+    for row in map(_above_whole, rows):
         start = parsed(row.get("start", ""))
         if start is None or not _has_parts(row):
             yield row
@@ -61,6 +63,12 @@ def cut_rows(rows: Iterable[Row], minutes: int) -> Iterator[Row]:
                 begin = start + place * grain
                 ends = {"start": written(begin), "end": written(begin + grain), "step_s": str(60 * minutes)}
                 yield row | ends | {name: texts[place] for name, texts in parts}
+
+
+def _above_whole(row: Row) -> Row:
+    version = row.get("version", "")
+    is_below = version.isdecimal() and int(version) < ABOVE_WHOLE  # what was corrected by hand says it already
+    return row | {"version": str(int(version) + ABOVE_WHOLE)} if is_below else row
 
 
 def _has_parts(row: Row) -> bool:
@@ -115,7 +123,8 @@ def _cut(steps: Steps, counts: Int64Array, has_parts: BoolArray, grain_s: int) -
         found = steps.of(row)
         step_s = np.where(has_parts[row], grain_s, found.step_s)
         value = np.where(counts[row] > 1, _shares(found.value, counts[row], place), found.value)
-        yield replace(found, start=found.start + place * grain_s, step_s=step_s, value=value)
+        version = found.version + np.where(found.version < ABOVE_WHOLE, ABOVE_WHOLE, 0)
+        yield replace(found, start=found.start + place * grain_s, step_s=step_s, value=value, version=version)
         low = high
 
 
