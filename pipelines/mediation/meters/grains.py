@@ -22,7 +22,7 @@ from pipelines.mediation.kernels.nem12 import NO_VALUE
 from pipelines.mediation.meters.steps import Steps
 from schemas.arrays import BoolArray, Int64Array
 
-CUT_COLUMNS = ("start", "end", "step_s", "value", "unit", "covered", "doubt")
+CUT_COLUMNS = ("start", "end", "step_s", "value", "unit", "measure", "channel", "covered", "doubt")
 """Columns that say how an interval is cut, whatever a mapping reads."""
 AMOUNTS = frozenset({"Wh", "VArh", "VAh", "m3", "J", "Btu", "therm"})
 """Units of what adds up over time; a power or a voltage has no parts."""

@@ -84,9 +84,11 @@ def test_records_are_those_of_the_twin(name: str, tmp_path: Path) -> None:
 
 
 def test_a_step_between_grains_is_parked_with_its_line_and_all_others_count(tmp_path: Path) -> None:
-    odd = feed("1:" + reading(BEGIN, 900, 8) + reading(BEGIN + 900, 450, 8), types=kind(1, **WATT_HOURS))
+    day = reading(BEGIN + 86_400, 86_400, 8)  # of a channel of its own
+    odd = feed("1:" + reading(BEGIN, 900, 8) + reading(BEGIN + 900, 450, 8) + day, types=kind(1, **WATT_HOURS))
     decoder = decoder_of(tmp_path, "green_button", cut_minutes=15)
-    assert [reason for *_, reason in usage(decoder, odd)] == ["DOUBTFUL_READING", "NONE"]  # the shortest come first
+    reasons = [reason for *_, reason in usage(decoder, odd)]  # the shortest come first
+    assert reasons == ["DOUBTFUL_READING", "NONE", "FILTERED_BY_SOURCE"]
     (block,) = decode_blocks(decoder, io.BytesIO(odd.encode()), claim=1)
     assert "2026-01-01T00:15:00Z to 2026-01-01T00:22:30Z is no whole number of 15 minutes" in describe(
         decoder, block, 0
