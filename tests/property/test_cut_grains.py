@@ -13,11 +13,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipelines.mediation.columns.rows import Row
+from pipelines.mediation.enedis.grains import ABOVE_WHOLE, cut_rows, shares
 from pipelines.mediation.enedis.words import EPOCH, plain, written
 from pipelines.mediation.intervals.demand import rows_of
 from pipelines.mediation.kernels.nem12 import NO_VALUE
 from pipelines.mediation.meters import grains
-from pipelines.mediation.meters.grains import ABOVE_WHOLE, cut_rows, cut_steps, shares
+from pipelines.mediation.meters.grains import cut_steps
 from pipelines.mediation.meters.steps import Steps
 
 BEGIN, MINUTE = 1_775_307_600, 60

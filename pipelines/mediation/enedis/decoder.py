@@ -26,6 +26,7 @@ from pipelines.mediation.enedis.cut import cut_as_told
 from pipelines.mediation.enedis.differences import INDEX_COLUMNS
 from pipelines.mediation.enedis.fast_r50 import ROOT, FastR50, WellFormed
 from pipelines.mediation.enedis.fast_r63 import FastR63, WithoutPoints
+from pipelines.mediation.enedis.grains import CUT_COLUMNS, cut_rows
 from pipelines.mediation.enedis.heads import read_head
 from pipelines.mediation.enedis.json_elements import read_objects
 from pipelines.mediation.enedis.json_flows import JSON_FLOWS, is_empty, shape_of
@@ -36,7 +37,6 @@ from pipelines.mediation.enedis.xml_flows import THROUGH, XML_FLOWS
 from pipelines.mediation.enedis.xml_head import Head
 from pipelines.mediation.extract import DecodedBlock, FieldMatrix
 from pipelines.mediation.failures import UnableToDecodeFile
-from pipelines.mediation.meters.grains import CUT_COLUMNS, cut_rows
 from pipelines.mediation.plan import compile_mapping
 from schemas.cdr import BlockPosition
 from schemas.energy import RecordKind

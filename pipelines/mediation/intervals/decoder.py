@@ -13,11 +13,12 @@ import numpy as np
 from pipelines.mediation.columns.blocks import Columns
 from pipelines.mediation.columns.rows import DOUBT, LINE, ROWS_AT_ONCE, Row, RowDecoder, columns_of, rows_of_columns
 from pipelines.mediation.context import DecodeContext
+from pipelines.mediation.enedis.grains import CUT_COLUMNS, cut_rows
 from pipelines.mediation.extract import DecodedBlock, FieldMatrix
 from pipelines.mediation.intervals.demand import rows_of, with_demand
 from pipelines.mediation.intervals.flows import Asked, read_pieces
 from pipelines.mediation.intervals.windows import INTERVAL_COLUMNS
-from pipelines.mediation.meters.grains import CUT_COLUMNS, cut_rows, cut_steps
+from pipelines.mediation.meters.grains import cut_steps
 from pipelines.mediation.meters.steps import Steps
 from pipelines.mediation.plan import compile_mapping
 from pipelines.mediation.zones import zone_table

@@ -17,9 +17,9 @@ from pipelines.mediation.columns.rows import Row
 from pipelines.mediation.context import DecodeContext
 from pipelines.mediation.decode import check_file, decode_blocks, describe, make_decoder
 from pipelines.mediation.enedis.decoder import read_rows as read_french
+from pipelines.mediation.enedis.grains import cut_rows
 from pipelines.mediation.enedis.words import EPOCH, written
 from pipelines.mediation.intervals.decoder import asked_by, read_rows
-from pipelines.mediation.meters.grains import cut_rows
 from schemas.rejection import Reason
 
 DAY = ",".join(f"0.{value:03}" for value in range(48))
