@@ -10,7 +10,7 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from starlette.requests import Request
 
@@ -103,7 +103,7 @@ def address_of(request: Request, proxies: Iterable[IPv4Network | IPv6Network]) -
     told = [one.strip() for line in request.headers.getlist("x-forwarded-for") for one in line.split(",")]
     while told and _is_within(found, proxies):
         said = _without_port(told.pop())
-        if not _is_address(said):  # what a proxy says that is no address is nobody's: all of its own is one
+        if _read(said) is None:  # what a proxy says that is no address is nobody's: all of its own is one
             break
         found = said
     return _shared(found)
@@ -116,26 +116,21 @@ def _without_port(address: str) -> str:
     return address.partition(":")[0] if address.count(":") == 1 else address
 
 
-def _is_address(text: str) -> bool:
+def _read(address: str) -> IPv4Address | IPv6Address | None:
     try:
-        ip_address(text)
+        return ip_address(address)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _is_within(address: str, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
-    try:
-        known = ip_address(address)
-    except ValueError:
-        return False
-    return any(known.version == network.version and known in network for network in networks)
+    known = _read(address)
+    return known is not None and any(known.version == one.version and known in one for one in networks)
 
 
 def _shared(address: str) -> str:
-    try:
-        known = ip_address(address)
-    except ValueError:
+    known = _read(address)
+    if known is None:
         return "?"
     if isinstance(known, IPv6Address):
         if known.ipv4_mapped is not None:
