@@ -47,7 +47,8 @@ WHOLE, BROKEN = 0, -1
 
 
 @kernel
-def _word(text: Any, at: Any) -> Any:
+def word_at(text: Any, at: Any) -> Any:
+    """Return the number of four octets from `at` on, most significant first."""
     return (
         (np.int64(text[at]) << 24)
         | (np.int64(text[at + 1]) << 16)
@@ -66,7 +67,7 @@ def pass_messages(buffer: Any, size: Any) -> Any:
     """
     at = np.int64(0)
     while at + 4 <= size:
-        word = _word(buffer, at)
+        word = word_at(buffer, at)
         length = word & 0xFFFFFF
         if word >> 24 != 1 or length < HEADER_BYTES or length % 4 != 0:
             return at, BROKEN, length
@@ -96,15 +97,15 @@ def _subscription(text: Any, at: Any, stop: Any) -> Any:
     found = np.int64(-1)
     begin = end = np.int64(-1)
     while at + AVP_BYTES <= stop:
-        code = _word(text, at)
-        word = _word(text, at + 4)
+        code = word_at(text, at)
+        word = word_at(text, at + 4)
         length = word & 0xFFFFFF
         head = VENDOR_AVP_BYTES if word >> 31 != 0 else AVP_BYTES
         if length < head or at + length > stop:
             return np.int64(-1), at, at
         if word >> 31 == 0:
             if code == SUBSCRIPTION_TYPE and length == head + 4 and found < 0:
-                found = _word(text, at + head)
+                found = word_at(text, at + head)
             elif code == SUBSCRIPTION_DATA and begin < 0:
                 begin = at + head
                 end = at + length
@@ -172,7 +173,7 @@ def walk_messages(
     room = np.int64(0)
     begin = np.int64(0)
     while begin + 4 <= size:
-        word = _word(text, begin)
+        word = word_at(text, begin)
         length = word & 0xFFFFFF
         if word >> 24 != 1 or length < HEADER_BYTES or length % 4 != 0:
             return row, begin, room, BROKEN
@@ -189,7 +190,7 @@ def walk_messages(
             used[k] = False
         for slot in range(fields):
             kind[slot, row] = ABSENT
-        command = _word(text, begin + 4)
+        command = word_at(text, begin + 4)
         choice[row] = -1
         if command >> 31 != 0:
             for i in range(len(wanted)):
@@ -215,8 +216,8 @@ def walk_messages(
             if closes - at < AVP_BYTES:
                 problem = MALFORMED_RECORD
                 break
-            code = _word(text, at)
-            word = _word(text, at + 4)
+            code = word_at(text, at)
+            word = word_at(text, at + 4)
             size_of = word & 0xFFFFFF
             head = np.int64(AVP_BYTES)
             vendor = np.int64(0)
@@ -226,7 +227,7 @@ def walk_messages(
                 problem = MALFORMED_RECORD
                 break
             if word >> 31 != 0:
-                vendor = _word(text, at + AVP_BYTES)
+                vendor = word_at(text, at + AVP_BYTES)
             value = at + head
             value_end = at + size_of
             at += (size_of + 3) & ~3

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.mediation.kernels.diameter import word_at
 from rating.kernels.compiled import kernel
 
 NEAR = 4096
@@ -51,16 +52,6 @@ IN_MESSAGE, IN_PART, IN_ASKED, IN_USED, IN_SUBSCRIPTION, IN_OTHER = range(6)
 
 
 @kernel
-def _word(text: Any, at: Any) -> Any:
-    return (
-        (np.int64(text[at]) << 24)
-        | (np.int64(text[at + 1]) << 16)
-        | (np.int64(text[at + 2]) << 8)
-        | np.int64(text[at + 3])
-    )
-
-
-@kernel
 def _is_identity(text: Any, at: Any, end: Any) -> Any:
     plain = end > at
     for i in range(at, end):
@@ -72,10 +63,10 @@ def _is_identity(text: Any, at: Any, end: Any) -> Any:
 def _amount(text: Any, at: Any, length: Any) -> Any:
     """Return a number of 8 bytes, or of 4; -1 when it is none, or too large."""
     if length == 4:
-        return _word(text, at)
-    if length != 8 or _word(text, at) >= AMOUNT_MAX >> 32:
+        return word_at(text, at)
+    if length != 8 or word_at(text, at) >= AMOUNT_MAX >> 32:
         return np.int64(-1)
-    return (_word(text, at) << 32) | _word(text, at + 4)
+    return (word_at(text, at) << 32) | word_at(text, at + 4)
 
 
 @kernel
@@ -127,8 +118,8 @@ def _read(
         count += 1
         if closes - at < AVP_BYTES or count > AVPS_MAX:
             return -1
-        code = _word(text, at)
-        word = _word(text, at + 4)
+        code = word_at(text, at)
+        word = word_at(text, at + 4)
         length = word & 0xFFFFFF
         head = np.int64(AVP_BYTES)
         vendor = np.int64(0)
@@ -138,7 +129,7 @@ def _read(
         if length < head or at + length > closes:
             return -1
         if word >> 31 != 0:
-            vendor = _word(text, at + AVP_BYTES)
+            vendor = word_at(text, at + AVP_BYTES)
             side = 1 if vendor == THREE_GPP else 0 if vendor == 0 else -1
         value = at + head
         value_end = at + length
@@ -187,11 +178,11 @@ def _read(
                 elif code == 416:
                     if size != 4:
                         return -1
-                    row[TYPE] = _word(text, value)
+                    row[TYPE] = word_at(text, value)
                 elif code == 415:
                     if size != 4:
                         return -1
-                    row[NUMBER] = _word(text, value)
+                    row[NUMBER] = word_at(text, value)
                 elif code == 419:
                     row[SUB] = _amount(text, value, size)
                     if size != 8 or row[SUB] < 0:
@@ -199,7 +190,7 @@ def _read(
                 elif code == 55:
                     if size != 4:
                         return -1
-                    row[AT] = _word(text, value)
+                    row[AT] = word_at(text, value)
                 elif code == 282 or code == 284 or code == 436 or code == 437 or code == 446:
                     return -1  # it went through others, or it asks without a group of services
                 elif code == 443:
@@ -219,7 +210,7 @@ def _read(
                     column = RATING_GROUP if code == 432 else IDENTIFIER
                     if size != 4 or parts[mine, column] >= 0:
                         return -1
-                    parts[mine, column] = _word(text, value)
+                    parts[mine, column] = word_at(text, value)
                 elif code == 437:
                     if parts[mine, IS_ASKING] != 0:
                         return -1
@@ -252,7 +243,7 @@ def _read(
                 if code == 450:
                     if size != 4 or kind >= 0:
                         return -1
-                    kind = _word(text, value)
+                    kind = word_at(text, value)
                 elif code == 444:
                     if data >= 0:
                         return -1
@@ -306,9 +297,9 @@ def read_requests(
         begin = bounds[n]
         stop = bounds[n + 1]
         count = np.int64(-1)
-        word = _word(text, begin + 4)
+        word = word_at(text, begin + 4)
         # a request without the E bit, of credit control
-        if stop - begin <= bytes_max and word & 0xA0FFFFFF == 0x80000110 and _word(text, begin + 8) == 4:
+        if stop - begin <= bytes_max and word & 0xA0FFFFFF == 0x80000110 and word_at(text, begin + 8) == 4:
             count = _read(text, begin, stop, known, once, rows[n], parts, used, frames, units)
             for i in range(5):
                 units[i] = -1
